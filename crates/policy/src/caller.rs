@@ -1,0 +1,139 @@
+//! Who asks, and for which keyring. Both come from qrexec (dom0), never from the client's bytes.
+
+use std::fmt;
+
+/// Qubes' own limit for a qube's name, in bytes.
+pub const MAX_QUBE_NAME: usize = 31;
+/// The official package's limit for a keyring's name, in bytes.
+pub const MAX_KEYRING_NAME: usize = 64;
+/// The keyring of a call without an argument.
+pub const DEFAULT_KEYRING: &str = "default";
+
+/// The only identity that counts: a qube as dom0 names it, or a caller that did not come by qrexec.
+/// The three kinds print differently (`work`, `ssh:laptop`, `local:1000`), so none can equal another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Caller {
+    Qube(String),
+    Ssh(String),
+    Local(u32),
+}
+
+/// Why a caller's or a keyring's name was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName {
+    pub what: &'static str,
+    pub rule: &'static str,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bad {}: {}", self.what, self.rule)
+    }
+}
+
+impl std::error::Error for BadName {}
+
+impl Caller {
+    /// Reads a caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
+    ///
+    /// # Errors
+    /// A name outside Qubes' charset `[A-Za-z][A-Za-z0-9_.-]{0,30}`, or a uid not in canonical decimal.
+    pub fn parse(untrusted: &str) -> Result<Self, BadName> {
+        if let Some(untrusted_name) = untrusted.strip_prefix("ssh:") {
+            return Ok(Self::Ssh(qube_name(untrusted_name)?));
+        }
+        if let Some(untrusted_uid) = untrusted.strip_prefix("local:") {
+            let uid: u32 = untrusted_uid.parse().map_err(|_| BAD_UID)?;
+            return if uid.to_string() == untrusted_uid { Ok(Self::Local(uid)) } else { Err(BAD_UID) };
+        }
+        Ok(Self::Qube(qube_name(untrusted)?))
+    }
+}
+
+const BAD_UID: BadName = BadName { what: "local caller", rule: "a uid in plain decimal is expected" };
+
+fn qube_name(untrusted: &str) -> Result<String, BadName> {
+    let starts = untrusted.starts_with(|c: char| c.is_ascii_alphabetic());
+    if starts && untrusted.len() <= MAX_QUBE_NAME && untrusted.bytes().all(is_name_byte) {
+        return Ok(untrusted.to_owned());
+    }
+    Err(BadName { what: "qube name", rule: "a letter, then letters, digits, `_`, `.` and `-`, 31 bytes at most" })
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qube(name) => f.write_str(name),
+            Self::Ssh(name) => write!(f, "ssh:{name}"),
+            Self::Local(uid) => write!(f, "local:{uid}"),
+        }
+    }
+}
+
+/// The name of a set of keys behind one service argument, `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Keyring(String);
+
+impl Keyring {
+    /// Reads a service argument; the empty one means keyring `default`.
+    ///
+    /// # Errors
+    /// A name outside the official package's charset and length.
+    pub fn from_argument(untrusted: &str) -> Result<Self, BadName> {
+        if untrusted.is_empty() {
+            return Ok(Self(DEFAULT_KEYRING.to_owned()));
+        }
+        let starts = untrusted.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if starts && untrusted.len() <= MAX_KEYRING_NAME && untrusted.bytes().all(is_name_byte) {
+            return Ok(Self(untrusted.to_owned()));
+        }
+        Err(BadName {
+            what: "keyring name",
+            rule: "a letter or digit, then letters, digits, `_`, `.` and `-`, 64 bytes at most",
+        })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_of_different_kinds_never_print_alike() {
+        for text in ["work", "ssh:work", "local:0", "disp1234", "a.b_c-d"] {
+            assert_eq!(Caller::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn names_outside_the_charset_are_refused() {
+        for text in ["", "1work", "work dev", "wörk", "ssh:", "local:01", "local:-1", "-x", "a/b", "a\n"] {
+            assert!(Caller::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Caller::parse(&"a".repeat(31)).is_ok());
+        assert!(Caller::parse(&"a".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn keyrings_follow_the_official_package() {
+        assert_eq!(Keyring::from_argument("").unwrap().as_str(), "default");
+        assert!(Keyring::from_argument(&"k".repeat(64)).is_ok());
+        for text in ["-work", ".work", "a+b", "a b", "../x", &"k".repeat(65)] {
+            assert!(Keyring::from_argument(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The cryptography that decisions need, as a trait: the program brings `ring`, tests bring what they like.
+
+use wire::key::PublicKey;
+use wire::signature::Signature;
+
+/// What a check of a signature found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    Good,
+    Bad,
+    /// A key type or size that we cannot check; proves nothing, accuses nobody.
+    Unverifiable,
+}
+
+pub trait Crypto {
+    /// SHA-256 of `bytes`.
+    fn sha256(&self, bytes: &[u8]) -> [u8; 32];
+
+    /// HMAC-SHA1, for hashed known_hosts names only.
+    fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20];
+
+    /// Checks `signature` by `key` (a plain key; for a host certificate pass its plain part) over `bytes`.
+    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified;
+
+    /// The fingerprint of a key blob as `ssh-keygen -l` prints it: `SHA256:` and unpadded base64.
+    fn fingerprint(&self, blob: &[u8]) -> Fingerprint;
+}
+
+/// `SHA256:` and 43 characters of base64, as `ssh-keygen -l` prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub String);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,106 @@
+//! Everything that a rule may look at, and nothing else. Values are as the wire gave them; whoever
+//! shows one sends it through the display door first.
+
+use crate::caller::{Caller, Keyring};
+use crate::crypto::Fingerprint;
+
+/// What a sign request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Login,
+    Sshsig,
+    Certificate,
+    Sudo,
+    Raw,
+}
+
+impl Kind {
+    /// The word in rules, prompts and the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Sshsig => "sshsig",
+            Self::Certificate => "certificate",
+            Self::Sudo => "sudo",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// How sure the host of a login is, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Proof {
+    /// Nothing ties the data to a host.
+    Unproven,
+    /// A verified bind carries the same session id: true unless the caller also owns that host's key.
+    Bound,
+    /// The signed data itself names the host key: no other server accepts the signature.
+    Proven,
+}
+
+impl Proof {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Bound => "bound",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// A host key that a login was shown to be for, with the names that the vault's own files give it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostIdentity {
+    /// Of the plain host key, also where the server showed a certificate.
+    pub fingerprint: Fingerprint,
+    pub algorithm: String,
+    /// Of the CA, where a host certificate's signature, principals and validity were checked.
+    pub ca: Option<Fingerprint>,
+    /// From known hosts; empty = unnamed.
+    pub names: Vec<String>,
+    /// Typed by a person into a prompt; shown and logged, but rules do not see it.
+    pub label: Option<String>,
+    /// `@revoked` in known hosts: no rule can allow it.
+    pub revoked: bool,
+}
+
+/// The key that is to sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    pub fingerprint: Fingerprint,
+    pub algorithm: String,
+    /// The upstream's comment, bytes.
+    pub comment: Vec<u8>,
+}
+
+/// The moment of the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub unix: u64,
+    /// Minutes since local midnight, 0..1440, for `hours`.
+    pub local_minute: u16,
+    /// Seconds of the boot-time clock, which runs on while the machine is suspended.
+    pub boot: u64,
+}
+
+/// One sign request, as rules see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub caller: Caller,
+    pub keyring: Keyring,
+    pub key: KeyFacts,
+    pub kind: Kind,
+    /// RSA with flags 0: a SHA-1 signature.
+    pub sha1: bool,
+    /// The remote user of a login, or of a sudo request. Bytes as signed.
+    pub user: Option<Vec<u8>>,
+    /// `Unproven` for all but logins.
+    pub proof: Proof,
+    /// `None` when nothing is shown about the host, and for all but logins.
+    pub host: Option<HostIdentity>,
+    /// The namespace of an SSHSIG. Bytes as signed.
+    pub namespace: Option<Vec<u8>>,
+    /// A forwarding bind was seen on this connection. `false` proves nothing.
+    pub forwarded: bool,
+}

@@ -1,0 +1,11 @@
+//! Decisions of split-ssh. Pure: bytes, facts, clock, ids and cryptography are arguments; nothing
+//! here reads a file, a socket or a clock.
+//!
+//! The story, in the order in which a request meets it:
+//! [`caller`] who asks → [`intent`] what the bytes to be signed are for → [`session`] what is proven
+//! about the host → [`facts`] all that a rule may look at → [`rules`] the judgement.
+
+pub mod caller;
+pub mod crypto;
+pub mod facts;
+pub mod judgement;

@@ -1,0 +1,1 @@
+//! qrexec stand-in.

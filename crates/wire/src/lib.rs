@@ -1,0 +1,1 @@
+//! The SSH agent protocol: bytes <-> values.
