@@ -44,20 +44,30 @@ impl Caller {
         }
         if let Some(untrusted_uid) = untrusted.strip_prefix("local:") {
             let uid: u32 = untrusted_uid.parse().map_err(|_| BAD_UID)?;
-            return if uid.to_string() == untrusted_uid { Ok(Self::Local(uid)) } else { Err(BAD_UID) };
+            return if uid.to_string() == untrusted_uid {
+                Ok(Self::Local(uid))
+            } else {
+                Err(BAD_UID)
+            };
         }
         Ok(Self::Qube(qube_name(untrusted)?))
     }
 }
 
-const BAD_UID: BadName = BadName { what: "local caller", rule: "a uid in plain decimal is expected" };
+const BAD_UID: BadName = BadName {
+    what: "local caller",
+    rule: "a uid in plain decimal is expected",
+};
 
 fn qube_name(untrusted: &str) -> Result<String, BadName> {
     let starts = untrusted.starts_with(|c: char| c.is_ascii_alphabetic());
     if starts && untrusted.len() <= MAX_QUBE_NAME && untrusted.bytes().all(is_name_byte) {
         return Ok(untrusted.to_owned());
     }
-    Err(BadName { what: "qube name", rule: "a letter, then letters, digits, `_`, `.` and `-`, 31 bytes at most" })
+    Err(BadName {
+        what: "qube name",
+        rule: "a letter, then letters, digits, `_`, `.` and `-`, 31 bytes at most",
+    })
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -121,7 +131,9 @@ mod tests {
 
     #[test]
     fn names_outside_the_charset_are_refused() {
-        for text in ["", "1work", "work dev", "wörk", "ssh:", "local:01", "local:-1", "-x", "a/b", "a\n"] {
+        for text in [
+            "", "1work", "work dev", "wörk", "ssh:", "local:01", "local:-1", "-x", "a/b", "a\n",
+        ] {
             assert!(Caller::parse(text).is_err(), "{text:?}");
         }
         assert!(Caller::parse(&"a".repeat(31)).is_ok());

@@ -1,0 +1,49 @@
+//! What went wrong, and what to do next, in the person's words.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// An error that ends a command. The first line says what happened and where, the hint what to do next.
+#[derive(Debug)]
+pub struct Error {
+    what: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// "cannot VERB PATH: REASON"
+    pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
+        Self::new(format!("cannot {verb} {}: {reason}", path.display()))
+    }
+
+    /// Writes to standard error; a closed standard error is nobody's problem.
+    pub fn print(&self) {
+        let _ = writeln!(io::stderr(), "{self}");
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "split-ssh: error: {}", self.what)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nsplit-ssh: hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,127 @@
+//! Where files live. Flags come before the environment; the environment is the user's own, never a
+//! qrexec call's: a freshly started vault has none.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User};
+
+use crate::error::Error;
+
+/// Where packages put configuration for all users.
+pub const SYSTEM_CONFIG: &str = "/etc/split-ssh";
+/// Where the packaged vault's sockets live.
+const SYSTEM_VAULT_RUNTIME: &str = "/run/split-ssh-vault";
+/// Where the packaged keyring agents' sockets live, as in the official package.
+const SYSTEM_AGENT_RUNTIME: &str = "/run/split-ssh";
+
+#[derive(Clone, Debug)]
+pub struct Paths {
+    pub home: PathBuf,
+    /// `~/.config/split-ssh`
+    pub config: PathBuf,
+    /// `/etc/split-ssh`
+    pub system_config: PathBuf,
+    /// `~/.local/state/split-ssh`
+    pub state: PathBuf,
+    /// `--runtime-dir`, for a vault or client beside the installed one.
+    runtime: Option<PathBuf>,
+    xdg_runtime: PathBuf,
+}
+
+impl Paths {
+    /// # Errors
+    /// No home directory can be found for this user.
+    pub fn find(
+        config: Option<PathBuf>,
+        runtime: Option<PathBuf>,
+        state: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let home = home()?;
+        let system_config = match &config {
+            // A configuration named by hand stands alone.
+            Some(dir) => dir.join("etc"),
+            None => PathBuf::from(SYSTEM_CONFIG),
+        };
+        Ok(Self {
+            config: config
+                .unwrap_or_else(|| xdg("XDG_CONFIG_HOME", &home, ".config").join("split-ssh")),
+            system_config,
+            state: state
+                .unwrap_or_else(|| xdg("XDG_STATE_HOME", &home, ".local/state").join("split-ssh")),
+            xdg_runtime: absolute("XDG_RUNTIME_DIR")
+                .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", Uid::current()))),
+            runtime,
+            home,
+        })
+    }
+
+    /// The vault's `qrexec.sock` and `control.sock`.
+    pub fn vault_runtime(&self) -> PathBuf {
+        self.runtime_for(SYSTEM_VAULT_RUNTIME, "split-ssh-vault")
+    }
+
+    /// The keyring agents' sockets, `KEYRING.sock`.
+    pub fn agent_runtime(&self) -> PathBuf {
+        self.runtime_for(SYSTEM_AGENT_RUNTIME, "split-ssh")
+    }
+
+    /// The client's `status.json`.
+    pub fn client_runtime(&self) -> PathBuf {
+        self.runtime
+            .clone()
+            .unwrap_or_else(|| self.xdg_runtime.clone())
+            .join("split-ssh-client")
+    }
+
+    pub fn control_socket(&self) -> PathBuf {
+        self.vault_runtime().join("control.sock")
+    }
+
+    pub fn qrexec_socket(&self) -> PathBuf {
+        self.vault_runtime().join("qrexec.sock")
+    }
+
+    pub fn audit_log(&self) -> PathBuf {
+        self.state.join("log.jsonl")
+    }
+
+    pub fn xdg_runtime(&self) -> &Path {
+        &self.xdg_runtime
+    }
+
+    /// The package's tmpfiles make the system directory ours; elsewhere the session's own is used.
+    fn runtime_for(&self, system: &str, name: &str) -> PathBuf {
+        if let Some(dir) = &self.runtime {
+            return dir.join(name);
+        }
+        let system = Path::new(system);
+        match nix::sys::stat::stat(system) {
+            Ok(status) if status.st_uid == Uid::current().as_raw() => system.to_owned(),
+            _ => self.xdg_runtime.join(name),
+        }
+    }
+}
+
+fn home() -> Result<PathBuf, Error> {
+    if let Some(home) = absolute("HOME") {
+        return Ok(home);
+    }
+    match User::from_uid(Uid::current()) {
+        Ok(Some(user)) => Ok(user.dir),
+        _ => {
+            Err(Error::new("this user has no home directory").hint("set HOME to an absolute path"))
+        }
+    }
+}
+
+fn xdg(variable: &str, home: &Path, fallback: &str) -> PathBuf {
+    absolute(variable).unwrap_or_else(|| home.join(fallback))
+}
+
+/// The XDG specification says that relative paths are to be ignored.
+fn absolute(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
