@@ -1,0 +1,228 @@
+//! OpenSSH certificates (draft-miller-ssh-cert): keys that a CA has signed, and what the CA is
+//! asked to sign.
+
+use std::ops::Deref;
+
+use crate::Malformed;
+use crate::key::{self, PublicKey};
+use crate::limits::MAX_PRINCIPALS;
+use crate::reader::Reader;
+use crate::signature::Signature;
+use crate::writer::Writer;
+
+/// `valid_before` of a certificate that never ends.
+pub const FOREVER: u64 = u64::MAX;
+
+/// The type of each known certificate, and of the plain key inside.
+const ALGORITHMS: [(&str, &str); 8] = [
+    ("ssh-ed25519-cert-v01@openssh.com", key::ED25519),
+    ("ecdsa-sha2-nistp256-cert-v01@openssh.com", key::ECDSA_P256),
+    ("ecdsa-sha2-nistp384-cert-v01@openssh.com", key::ECDSA_P384),
+    ("ecdsa-sha2-nistp521-cert-v01@openssh.com", key::ECDSA_P521),
+    ("ssh-rsa-cert-v01@openssh.com", key::RSA),
+    ("ssh-dss-cert-v01@openssh.com", key::DSA),
+    ("sk-ssh-ed25519-cert-v01@openssh.com", key::SK_ED25519),
+    ("sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", key::SK_ECDSA),
+];
+
+/// The plain type inside certificates of type `algorithm`; `None` if that is no known certificate.
+pub fn plain_algorithm(algorithm: &str) -> Option<&'static str> {
+    ALGORITHMS
+        .iter()
+        .find(|(certified, _)| *certified == algorithm)
+        .map(|(_, plain)| *plain)
+}
+
+/// Whom a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A person who logs in: 1.
+    User,
+    /// A server: 2.
+    Host,
+}
+
+/// A certificate up to its signature: what a CA key signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateToSign<'a> {
+    /// The certificate's own type, `…-cert-v01@openssh.com`.
+    pub algorithm: &'a str,
+    /// Random bytes of the CA.
+    pub nonce: &'a [u8],
+    /// The certified key; never a certificate itself, never opaque.
+    pub key: PublicKey<'a>,
+    /// Chosen by the CA.
+    pub serial: u64,
+    /// User or host.
+    pub kind: Kind,
+    /// A label chosen by the CA.
+    pub key_id: &'a [u8],
+    /// User or host names that it is valid for; empty: **any**.
+    pub principals: Vec<&'a [u8]>,
+    /// First second of validity, since 1970.
+    pub valid_after: u64,
+    /// First second after validity, since 1970; [`FOREVER`] = no end.
+    pub valid_before: u64,
+    /// Name and data, as given (the format asks for sorted names; OpenSSH does not insist).
+    pub critical_options: Vec<(&'a [u8], &'a [u8])>,
+    /// Name and data, as given.
+    pub extensions: Vec<(&'a [u8], &'a [u8])>,
+    /// For later versions of the format; empty today.
+    pub reserved: &'a [u8],
+    /// The CA's key as a blob; a proper key, and no certificate.
+    pub signature_key: &'a [u8],
+}
+
+/// A certificate: its terms (through `Deref`) and the CA's signature. Whether that signature is
+/// good is not checked here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate<'a> {
+    /// All but the signature.
+    pub terms: CertificateToSign<'a>,
+    /// By `signature_key`, over `to_be_signed`; a proper [`Signature`].
+    pub signature: &'a [u8],
+    /// The signed bytes: all before the signature.
+    pub to_be_signed: &'a [u8],
+}
+
+impl<'a> Deref for Certificate<'a> {
+    type Target = CertificateToSign<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.terms
+    }
+}
+
+impl<'a> Certificate<'a> {
+    /// Reads a certificate's blob.
+    ///
+    /// # Errors
+    /// Anything but exactly one certificate of a known type.
+    pub fn parse(blob: &'a [u8]) -> Result<Self, Malformed> {
+        Reader::whole(blob, |reader| {
+            let start = reader.clone();
+            let (algorithm, plain) = read_algorithm(reader)?;
+            Self::read_after_name(&start, reader, algorithm, plain)
+        })
+    }
+
+    /// Reads what follows the type name, which began at `start`.
+    pub(crate) fn read_after_name(
+        start: &Reader<'a>,
+        reader: &mut Reader<'a>,
+        algorithm: &'a str,
+        plain: &str,
+    ) -> Result<Self, Malformed> {
+        let terms = CertificateToSign::read_after_name(reader, algorithm, plain)?;
+        let to_be_signed = reader.since(start);
+        let (signature, _) = reader.nested("the CA's signature", Signature::read)?;
+        Ok(Self {
+            terms,
+            signature,
+            to_be_signed,
+        })
+    }
+
+    /// The blob again.
+    pub fn rebuild(&self) -> Vec<u8> {
+        Writer::build(|writer| {
+            writer.raw(&self.terms.rebuild()).string(self.signature);
+        })
+    }
+}
+
+impl<'a> CertificateToSign<'a> {
+    /// Reads what a CA key is asked to sign.
+    ///
+    /// # Errors
+    /// Anything but exactly one certificate of a known type without its signature.
+    pub fn parse(data: &'a [u8]) -> Result<Self, Malformed> {
+        Reader::whole(data, |reader| {
+            let (algorithm, plain) = read_algorithm(reader)?;
+            Self::read_after_name(reader, algorithm, plain)
+        })
+    }
+
+    fn read_after_name(
+        reader: &mut Reader<'a>,
+        algorithm: &'a str,
+        plain: &str,
+    ) -> Result<Self, Malformed> {
+        let nonce = reader.string("a nonce")?;
+        let wrong = reader.expected("a key of the certificate's type");
+        Ok(Self {
+            algorithm,
+            nonce,
+            key: PublicKey::read_fields(reader, plain)?.ok_or(wrong)?,
+            serial: reader.u64("a serial number")?,
+            kind: read_kind(reader)?,
+            key_id: reader.text("a key id")?,
+            principals: reader.nested_list(
+                "a list of at most 256 principals",
+                MAX_PRINCIPALS,
+                |inside| inside.text("a principal"),
+            )?,
+            valid_after: reader.u64("the start of validity")?,
+            valid_before: reader.u64("the end of validity")?,
+            critical_options: read_options(reader, "a list of critical options")?,
+            extensions: read_options(reader, "a list of extensions")?,
+            reserved: reader.string("a reserved string")?,
+            signature_key: reader.nested("the CA's key", PublicKey::read_plain)?.0,
+        })
+    }
+
+    /// The bytes again.
+    pub fn rebuild(&self) -> Vec<u8> {
+        Writer::build(|writer| {
+            writer.string(self.algorithm).string(self.nonce);
+            self.key.write_fields(writer);
+            writer
+                .u64(self.serial)
+                .u32(match self.kind {
+                    Kind::User => 1,
+                    Kind::Host => 2,
+                })
+                .string(self.key_id)
+                .nested_strings(&self.principals)
+                .u64(self.valid_after)
+                .u64(self.valid_before)
+                .nested(|inside| write_options(inside, &self.critical_options))
+                .nested(|inside| write_options(inside, &self.extensions))
+                .string(self.reserved)
+                .string(self.signature_key);
+        })
+    }
+}
+
+fn read_algorithm<'a>(reader: &mut Reader<'a>) -> Result<(&'a str, &'static str), Malformed> {
+    let wrong = reader.expected("the type name of a certificate");
+    let algorithm = reader.name("the type name of a certificate")?;
+    Ok((algorithm, plain_algorithm(algorithm).ok_or(wrong)?))
+}
+
+fn read_kind(reader: &mut Reader<'_>) -> Result<Kind, Malformed> {
+    let wrong = reader.expected("a certificate's kind, 1 or 2");
+    match reader.u32("a certificate's kind, 1 or 2")? {
+        1 => Ok(Kind::User),
+        2 => Ok(Kind::Host),
+        _ => Err(wrong),
+    }
+}
+
+type Options<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+fn read_options<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Options<'a>, Malformed> {
+    // No count of its own: each option takes 8 bytes or more of the message.
+    reader.nested_list(what, usize::MAX, |inside| {
+        Ok((
+            inside.text("an option's name")?,
+            inside.string("an option's data")?,
+        ))
+    })
+}
+
+fn write_options(writer: &mut Writer, options: &[(&[u8], &[u8])]) {
+    for (name, data) in options {
+        writer.string(name).string(data);
+    }
+}

@@ -1,0 +1,165 @@
+//! Signatures: `string algorithm, string blob`, and what security keys add (PROTOCOL.u2f).
+
+use crate::Malformed;
+use crate::key::{self, Curve};
+use crate::reader::Reader;
+use crate::writer::Writer;
+
+pub(crate) const WEBAUTHN: &str = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+
+/// A signature of any algorithm. Known algorithms are checked field by field, others kept whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature<'a> {
+    /// Names key type and hash: `ssh-ed25519`, `rsa-sha2-512` …
+    pub algorithm: &'a str,
+    /// The signature proper, in the algorithm's own format.
+    pub blob: &'a [u8],
+    /// What follows the blob.
+    pub trailer: Trailer<'a>,
+}
+
+/// What follows a signature's blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trailer<'a> {
+    /// Nothing: all that are not made by a security key.
+    None,
+    /// By a security key.
+    Sk {
+        /// FIDO flags: 1 = touched, 4 = PIN or finger.
+        flags: u8,
+        /// Counts the security key's signatures.
+        counter: u32,
+    },
+    /// By a security key through a browser.
+    Webauthn {
+        /// FIDO flags.
+        flags: u8,
+        /// Counts the security key's signatures.
+        counter: u32,
+        /// The web page's origin.
+        origin: &'a [u8],
+        /// What the browser signed, JSON.
+        client_data: &'a [u8],
+        /// FIDO extensions.
+        extensions: &'a [u8],
+    },
+    /// Of an algorithm that we do not know.
+    Opaque(&'a [u8]),
+}
+
+impl<'a> Signature<'a> {
+    /// Reads a signature.
+    ///
+    /// # Errors
+    /// A known algorithm with other fields than it asks for, or no `string, string` at all.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Reader::whole(bytes, Self::read)
+    }
+
+    /// Reads a signature to the end of `reader`.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let algorithm = reader.name("a signature algorithm's name")?;
+        let blob = match algorithm {
+            key::ED25519 | key::SK_ED25519 => {
+                reader.string_of::<64>("an ed25519 signature of 64 bytes")?
+            }
+            key::ECDSA_P256 | key::SK_ECDSA | WEBAUTHN => read_ecdsa(reader, Curve::P256)?,
+            key::ECDSA_P384 => read_ecdsa(reader, Curve::P384)?,
+            key::ECDSA_P521 => read_ecdsa(reader, Curve::P521)?,
+            key::DSA => reader.string_of::<40>("a DSA signature of 40 bytes")?,
+            _ => reader.string_that("a signature that is not empty", |blob| !blob.is_empty())?,
+        };
+        let trailer = match algorithm {
+            key::SK_ED25519 | key::SK_ECDSA => Trailer::Sk {
+                flags: reader.u8("a security key's flags")?,
+                counter: reader.u32("a security key's counter")?,
+            },
+            WEBAUTHN => Trailer::Webauthn {
+                flags: reader.u8("a security key's flags")?,
+                counter: reader.u32("a security key's counter")?,
+                origin: reader.text("a web origin")?,
+                client_data: reader.string("webauthn client data")?,
+                extensions: reader.string("webauthn extensions")?,
+            },
+            name if is_known_without_trailer(name) || reader.is_empty() => Trailer::None,
+            _ => Trailer::Opaque(reader.rest()),
+        };
+        Ok(Self {
+            algorithm,
+            blob,
+            trailer,
+        })
+    }
+
+    /// The two numbers of an ECDSA signature: magnitudes, big endian without leading zeros.
+    /// `None` for any other algorithm.
+    pub fn ecdsa_numbers(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let curve = match self.algorithm {
+            key::ECDSA_P256 | key::SK_ECDSA | WEBAUTHN => Curve::P256,
+            key::ECDSA_P384 => Curve::P384,
+            key::ECDSA_P521 => Curve::P521,
+            _ => return None,
+        };
+        Reader::whole(self.blob, |inside| read_numbers(inside, curve)).ok()
+    }
+
+    /// The bytes again.
+    pub fn rebuild(&self) -> Vec<u8> {
+        Writer::build(|writer| {
+            writer.string(self.algorithm).string(self.blob);
+            match self.trailer {
+                Trailer::None => writer,
+                Trailer::Sk { flags, counter } => writer.u8(flags).u32(counter),
+                Trailer::Webauthn {
+                    flags,
+                    counter,
+                    origin,
+                    client_data,
+                    extensions,
+                } => writer
+                    .u8(flags)
+                    .u32(counter)
+                    .string(origin)
+                    .string(client_data)
+                    .string(extensions),
+                Trailer::Opaque(rest) => writer.raw(rest),
+            };
+        })
+    }
+}
+
+fn is_known_without_trailer(algorithm: &str) -> bool {
+    matches!(
+        algorithm,
+        key::ED25519
+            | key::ECDSA_P256
+            | key::ECDSA_P384
+            | key::ECDSA_P521
+            | key::DSA
+            | key::RSA
+            | "rsa-sha2-256"
+            | "rsa-sha2-512"
+    )
+}
+
+fn read_ecdsa<'a>(reader: &mut Reader<'a>, curve: Curve) -> Result<&'a [u8], Malformed> {
+    let (blob, _) = reader.nested("an ECDSA signature", |inside| read_numbers(inside, curve))?;
+    Ok(blob)
+}
+
+fn read_numbers<'a>(
+    reader: &mut Reader<'a>,
+    curve: Curve,
+) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+    let mut number = || {
+        let what = "a number of an ECDSA signature, no longer than the curve's";
+        let wrong = reader.expected(what);
+        let number = reader.positive_mpint(what)?;
+        if number.len() <= curve.coordinate_bytes() {
+            Ok(number)
+        } else {
+            Err(wrong)
+        }
+    };
+    Ok((number()?, number()?))
+}
