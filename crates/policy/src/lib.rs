@@ -3,9 +3,10 @@
 //!
 //! The story, in the order in which a request meets it:
 //! [`caller`] who asks → [`intent`] what the bytes to be signed are for → [`session`] what is proven
-//! about the host → [`facts`] all that a rule may look at → [`rules`] the judgement.
+//! about the host → [`facts`] all that a rule may look at → [`rules`] the judgement → [`record`] the log.
 
 pub mod caller;
 pub mod crypto;
 pub mod facts;
 pub mod judgement;
+pub mod record;

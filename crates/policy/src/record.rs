@@ -1,0 +1,436 @@
+//! One line of the audit log per decision: who asked for what, what was decided, by whom and why.
+//! No secrets, no message bodies, no argv, no environment. The fields are described in `docs/log.md`.
+
+mod escaped;
+mod timestamp;
+
+pub use escaped::{Escaped, MAX_TEXT};
+pub use timestamp::Timestamp;
+
+use serde::{Deserialize, Serialize};
+
+use crate::caller::{Caller, Keyring};
+use crate::crypto::Fingerprint;
+use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::judgement::{Judgement, Verdict};
+
+/// The version of the fields below.
+pub const VERSION: u32 = 1;
+
+/// What a record is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The vault began to serve.
+    Start,
+    /// The vault ended in good order.
+    Stop,
+    /// The policy was read again; `failed` keeps the last good one.
+    Reload,
+    /// A client asked for the keys.
+    List,
+    /// A client asked for a signature; `ok` means that it was given.
+    Sign,
+    /// A session-bind.
+    Bind,
+    /// A request of a type that is never served.
+    Refusal,
+    /// Bytes that are no request.
+    Malformed,
+    /// A bound was met: streams, rate, signatures, sizes.
+    Limit,
+    /// The agent behind the vault was gone, slow or wrong.
+    Upstream,
+    /// A question got no answer: timed out, closed, crashed, nobody to ask.
+    NoAnswer,
+    /// A person answered a question.
+    Answer,
+    /// A remembered answer was made, ended or revoked.
+    Grant,
+    /// The log itself was mended after a crash or a full disk.
+    Recovered,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Ok,
+    /// By decision of the policy, a person or a limit.
+    Refused,
+    /// Something broke, or a signature did not verify.
+    Failed,
+    /// A bind whose host key we cannot check: no proof, no accusation.
+    Unverifiable,
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecidedBy {
+    Policy,
+    /// A person, in the dialog.
+    Prompt,
+    /// A person, with `split-ssh allow` or `deny`.
+    Terminal,
+    /// An earlier answer that a person let stand.
+    Remembered,
+}
+
+/// One line of the log. `None` is left out of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub v: u32,
+    pub time: Timestamp,
+    /// 1, 2, 3 … over the whole life of the log; set by the log.
+    pub seq: u64,
+    /// The kernel's boot id; set by the log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot: String,
+    pub event: Event,
+    pub outcome: Outcome,
+
+    /// The caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qube: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<String>,
+    /// Counts agent connections since the vault started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<u64>,
+    /// Counts qrexec calls, or their stand-ins, since the vault started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<u64>,
+
+    /// The request's name in the agent protocol, such as `add-identity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// The name of an extension that a client asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<Escaped>,
+    /// Of the request's payload, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_sha256: Option<String>,
+    /// Of a message that is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Keys in the reply to a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<u64>,
+
+    /// Fingerprint of the key that was to sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_algorithm: Option<String>,
+    /// The upstream's comment of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Escaped>,
+    /// The vault's own name of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Escaped>,
+
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// An RSA signature with SHA-1 was asked for.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sha1: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Escaped>,
+    /// Names of the host in the vault's known hosts; empty = unnamed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<Escaped>,
+    /// Fingerprint of the host's plain key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_algorithm: Option<String>,
+    /// Fingerprint of the CA whose certificate the host showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_ca: Option<String>,
+    /// A name that a person typed into a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_label: Option<Escaped>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub host_revoked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
+    /// A forwarding bind was seen; `false` proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Escaped>,
+    /// Minutes since local midnight at the decision, 0..1440, for `hours` rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_minute: Option<u16>,
+
+    /// The policy's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The deciding rule's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The deciding rule's `file:line`; absent when the default or a built-in refusal decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_place: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
+    /// Milliseconds that the request waited for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// Milliseconds that the upstream took to sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_ms: Option<u64>,
+    /// SHA-256 of the policy in force, 64 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+
+    /// How many alike this line stands for; absent = 1. Set by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// When the first of them came; set by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// The `hash` of the line before, 64 hex digits, zeros in the first; set by the log.
+    #[serde(default)]
+    pub previous: String,
+}
+
+impl Record {
+    /// A record without particulars. `time` is the decision's.
+    pub fn new(event: Event, outcome: Outcome, time: Timestamp) -> Self {
+        Self {
+            v: VERSION,
+            time,
+            seq: 0,
+            boot: String::new(),
+            event,
+            outcome,
+            qube: None,
+            keyring: None,
+            connection: None,
+            stream: None,
+            request: None,
+            extension: None,
+            request_sha256: None,
+            bytes: None,
+            listed: None,
+            key: None,
+            key_algorithm: None,
+            comment: None,
+            label: None,
+            kind: None,
+            sha1: false,
+            user: None,
+            host: Vec::new(),
+            host_key: None,
+            host_algorithm: None,
+            host_ca: None,
+            host_label: None,
+            host_revoked: false,
+            proof: None,
+            forwarded: None,
+            namespace: None,
+            local_minute: None,
+            verdict: None,
+            rule: None,
+            rule_place: None,
+            reason: None,
+            decided_by: None,
+            wait_ms: None,
+            sign_ms: None,
+            policy: None,
+            count: None,
+            since: None,
+            previous: String::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn caller(mut self, caller: &Caller, keyring: &Keyring) -> Self {
+        self.qube = Some(caller.to_string());
+        self.keyring = Some(keyring.to_string());
+        self
+    }
+
+    /// The numbers of the qrexec call and of the agent connection in it.
+    #[must_use]
+    pub fn on(mut self, stream: u64, connection: u64) -> Self {
+        self.stream = Some(stream);
+        self.connection = Some(connection);
+        self
+    }
+
+    /// All that a rule looked at, so that another policy can judge the record again.
+    #[must_use]
+    pub fn of(mut self, facts: &Facts, moment: &Moment) -> Self {
+        self = self.caller(&facts.caller, &facts.keyring);
+        self.key = Some(facts.key.fingerprint.to_string());
+        self.key_algorithm = Some(facts.key.algorithm.clone());
+        self.comment = Some(Escaped::from_bytes(&facts.key.comment));
+        self.kind = Some(facts.kind);
+        self.sha1 = facts.sha1;
+        self.user = facts.user.as_deref().map(Escaped::from_bytes);
+        self.proof = Some(facts.proof);
+        self.forwarded = Some(facts.forwarded);
+        self.namespace = facts.namespace.as_deref().map(Escaped::from_bytes);
+        self.local_minute = Some(moment.local_minute);
+        if let Some(host) = &facts.host {
+            self = self.host(host);
+        }
+        self
+    }
+
+    /// The host that a login or a bind was shown to be for.
+    #[must_use]
+    pub fn host(mut self, host: &HostIdentity) -> Self {
+        self.host = host
+            .names
+            .iter()
+            .map(|name| Escaped::from_bytes(name.as_bytes()))
+            .collect();
+        self.host_key = Some(host.fingerprint.to_string());
+        self.host_algorithm = Some(host.algorithm.clone());
+        self.host_ca = host.ca.as_ref().map(ToString::to_string);
+        self.host_label = host
+            .label
+            .as_deref()
+            .map(|label| Escaped::from_bytes(label.as_bytes()));
+        self.host_revoked = host.revoked;
+        self
+    }
+
+    /// The policy's word; who decided in the end is `decided_by`, here the policy.
+    #[must_use]
+    pub fn judged(mut self, judgement: &Judgement) -> Self {
+        self.verdict = Some(judgement.verdict);
+        self.reason = Some(judgement.reason.clone());
+        self.rule = judgement.rule.as_ref().and_then(|rule| rule.name.clone());
+        self.rule_place = judgement.rule.as_ref().map(|rule| rule.place.to_string());
+        self.decided_by = Some(DecidedBy::Policy);
+        self
+    }
+
+    /// One sentence for people, lower case, no full stop.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// What a rule looked at. `None` where the record is not of a sign request, or holds a text that
+    /// was too long to be kept whole: such a record cannot be judged again.
+    pub fn facts(&self) -> Option<Facts> {
+        let whole = |text: &Option<Escaped>| match text {
+            None => Some(None),
+            Some(text) => text.to_bytes().map(Some),
+        };
+        Some(Facts {
+            caller: Caller::parse(self.qube.as_deref()?).ok()?,
+            keyring: Keyring::from_argument(self.keyring.as_deref()?).ok()?,
+            key: KeyFacts {
+                fingerprint: Fingerprint(self.key.clone()?),
+                algorithm: self.key_algorithm.clone()?,
+                comment: whole(&self.comment)?.unwrap_or_default(),
+            },
+            kind: self.kind?,
+            sha1: self.sha1,
+            user: whole(&self.user)?,
+            proof: self.proof?,
+            host: match &self.host_key {
+                None => None,
+                Some(fingerprint) => Some(self.host_identity(fingerprint)?),
+            },
+            namespace: whole(&self.namespace)?,
+            forwarded: self.forwarded?,
+        })
+    }
+
+    fn host_identity(&self, fingerprint: &str) -> Option<HostIdentity> {
+        Some(HostIdentity {
+            fingerprint: Fingerprint(fingerprint.to_owned()),
+            algorithm: self.host_algorithm.clone()?,
+            ca: self.host_ca.clone().map(Fingerprint),
+            names: self
+                .host
+                .iter()
+                .map(Escaped::to_utf8)
+                .collect::<Option<_>>()?,
+            label: match &self.host_label {
+                None => None,
+                Some(label) => Some(label.to_utf8()?),
+            },
+            revoked: self.host_revoked,
+        })
+    }
+
+    /// The moment of the decision. A record does not keep the boot-time clock: it is 0.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            unix: self.time.unix_ms() / 1000,
+            local_minute: self.local_minute.unwrap_or(0),
+            boot: 0,
+        }
+    }
+
+    /// How many decisions the line stands for.
+    pub fn times(&self) -> u64 {
+        self.count.unwrap_or(1)
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Event {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Reload => "reload",
+            Self::List => "list",
+            Self::Sign => "sign",
+            Self::Bind => "bind",
+            Self::Refusal => "refusal",
+            Self::Malformed => "malformed",
+            Self::Limit => "limit",
+            Self::Upstream => "upstream",
+            Self::NoAnswer => "no-answer",
+            Self::Answer => "answer",
+            Self::Grant => "grant",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+impl Outcome {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unverifiable => "unverifiable",
+        }
+    }
+}
+
+impl DecidedBy {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Prompt => "prompt",
+            Self::Terminal => "terminal",
+            Self::Remembered => "remembered",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

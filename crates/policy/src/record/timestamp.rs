@@ -1,0 +1,147 @@
+//! Points in time as the log writes them.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+/// Milliseconds since 1970-01-01T00:00:00Z, printed as RFC 3339 in UTC: `2026-11-21T19:40:24.123Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+/// 9999-12-31T23:59:59.999Z, the last that RFC 3339 can write.
+const LAST: u64 = 253_402_300_799_999;
+const DAY: u64 = 24 * 60 * 60;
+
+impl Timestamp {
+    /// Later than the year 9999 is written as its last moment.
+    pub fn from_unix_ms(unix_ms: u64) -> Self {
+        Self(unix_ms.min(LAST))
+    }
+
+    pub fn unix_ms(self) -> u64 {
+        self.0
+    }
+
+    /// Reads the one form that [`Timestamp`] prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| -> Option<u64> {
+            let digits = text.get(from..to)?;
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then(|| digits.parse().ok())
+                .flatten()
+        };
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+        let days = days_before(year, month, day)?;
+        let time = Self::from_unix_ms((days * DAY + seconds) * 1000 + number(20, 23)?);
+        // Separators, ranges and lengths are right exactly if it prints the same again.
+        (time.to_string() == text).then_some(time)
+    }
+}
+
+/// Days from 1970-01-01 to the date, by counting 400-year eras from 0000-03-01.
+fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let of_era = (year % 400) * 365 + (year % 400) / 4 - (year % 400) / 100;
+    let of_year = (153 * month + 2) / 5 + day - 1;
+    (year / 400 * 146_097 + of_era + of_year).checked_sub(719_468)
+}
+
+/// Year, month and day of the days since 1970-01-01.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let of_era = days % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    (days / 146_097 * 400 + year + next, month, day)
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
+        let (year, month, day) = date(seconds / DAY);
+        let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| D::Error::custom("a time as 2026-11-21T19:40:24.123Z is expected"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_moments_print_as_rfc_3339() {
+        for (unix_ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (1_795_289_999_001, "2026-11-21T19:39:59.001Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (LAST, "9999-12-31T23:59:59.999Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp::from_unix_ms(unix_ms).to_string(), text);
+            assert_eq!(
+                Timestamp::parse(text).map(Timestamp::unix_ms),
+                Some(unix_ms.min(LAST))
+            );
+        }
+    }
+
+    #[test]
+    fn every_day_until_2110_comes_back() {
+        for day in 0..51_200 {
+            let time = Timestamp::from_unix_ms(day * DAY * 1000 + 86_399_999);
+            assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in [
+            "2026-02-30T00:00:00.000Z",
+            "2026-02-28T24:00:00.000Z",
+            "2026-02-28T00:60:00.000Z",
+            "2026-02-28 00:00:00.000Z",
+            "2026-02-28T00:00:00Z",
+            "2026-02-28T00:00:00.000z",
+            "1969-12-31T23:59:59.999Z",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+}
