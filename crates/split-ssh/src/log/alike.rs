@@ -1,0 +1,149 @@
+//! Counts repeated lists and refusals together, so that nobody fills the disk: the first is written at
+//! once, the others as one line with a `count` when their minute is over. Signatures are never counted.
+
+use policy::record::{Event, Outcome, Record, Timestamp};
+
+/// Milliseconds in which records that are alike are one line.
+const WINDOW: u64 = 60_000;
+/// Kinds of unlike records that one qube gets lines of its own for; beyond them only the event counts.
+const MAX_UNLIKE: usize = 8;
+
+#[derive(Default)]
+pub(super) struct Alike {
+    groups: Vec<Group>,
+}
+
+struct Group {
+    pattern: Record,
+    /// Stands for records of any particulars, for qubes beyond [`MAX_UNLIKE`].
+    any: bool,
+    began: Timestamp,
+    /// When the first of `count` came.
+    since: Timestamp,
+    /// Since the last line that was written.
+    count: u64,
+    last: Record,
+}
+
+impl Alike {
+    /// Counts the record, or gives it back to be written now.
+    pub(super) fn count(&mut self, record: Record) -> Option<Record> {
+        if !is_counted(&record) {
+            return Some(record);
+        }
+        let pattern = pattern(&record);
+        let full = self.is_full(&record);
+        let found = self.groups.iter_mut().find(|group| {
+            group.pattern == pattern || (full && group.any && group.pattern == event_only(&pattern))
+        });
+        let Some(group) = found else {
+            return Some(record);
+        };
+        if group.count == 0 {
+            group.since = record.time;
+        }
+        group.count += 1;
+        group.last = record;
+        None
+    }
+
+    /// The record was written: those alike are counted from now on.
+    pub(super) fn begin(&mut self, record: Record) {
+        if !is_counted(&record) {
+            return;
+        }
+        let any = self.is_full(&record);
+        let exact = pattern(&record);
+        let pattern = if any { event_only(&exact) } else { exact };
+        let time = record.time;
+        self.groups.push(Group {
+            pattern,
+            any,
+            began: time,
+            since: time,
+            count: 0,
+            last: record,
+        });
+    }
+
+    fn is_full(&self, record: &Record) -> bool {
+        self.groups
+            .iter()
+            .filter(|group| !group.any && group.pattern.qube == record.qube)
+            .count()
+            >= MAX_UNLIKE
+    }
+
+    /// A line that is due at `now`, or at once without `now`. Call [`Alike::written`] when it is written.
+    pub(super) fn due(&mut self, now: Option<Timestamp>) -> Option<Record> {
+        self.groups
+            .retain(|group| group.count > 0 || !group.is_over(now));
+        self.groups
+            .iter()
+            .find(|group| group.is_over(now))
+            .map(Group::summary)
+    }
+
+    /// The last line that [`Alike::due`] gave is written. A group that goes on begins a new minute.
+    pub(super) fn written(&mut self, now: Option<Timestamp>) {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.is_over(now)) {
+            group.count = 0;
+            group.began = now.unwrap_or(group.began);
+        }
+    }
+}
+
+impl Group {
+    fn is_over(&self, now: Option<Timestamp>) -> bool {
+        // A clock that was set back ends the minute too.
+        now.is_none_or(|now| now < self.began || now.unix_ms() - self.began.unix_ms() >= WINDOW)
+    }
+
+    fn summary(&self) -> Record {
+        if self.count == 1 {
+            return self.last.clone();
+        }
+        let mut summary = self.pattern.clone();
+        summary.time = self.last.time;
+        summary.since = Some(self.since);
+        summary.count = Some(self.count);
+        if self.any {
+            summary.reason = Some("many of different kinds, counted together".to_owned());
+        }
+        summary
+    }
+}
+
+fn is_counted(record: &Record) -> bool {
+    match record.event {
+        Event::Sign => record.outcome != Outcome::Ok,
+        Event::List | Event::Bind | Event::Refusal | Event::Malformed => true,
+        Event::Limit | Event::Upstream | Event::NoAnswer => true,
+        Event::Start
+        | Event::Stop
+        | Event::Reload
+        | Event::Answer
+        | Event::Grant
+        | Event::Recovered => false,
+    }
+}
+
+/// What records that are alike have in common.
+fn pattern(record: &Record) -> Record {
+    let mut pattern = record.clone();
+    pattern.time = Timestamp::from_unix_ms(0);
+    pattern.stream = None;
+    pattern.connection = None;
+    pattern.request_sha256 = None;
+    pattern.bytes = None;
+    pattern.local_minute = None;
+    pattern.wait_ms = None;
+    pattern.sign_ms = None;
+    pattern
+}
+
+fn event_only(pattern: &Record) -> Record {
+    let mut only = Record::new(pattern.event, pattern.outcome, pattern.time);
+    only.qube.clone_from(&pattern.qube);
+    only
+}

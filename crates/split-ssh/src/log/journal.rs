@@ -1,0 +1,59 @@
+//! The system's journal, in its native protocol; standard error where there is none.
+
+use std::io::{IsTerminal, Write};
+use std::os::unix::net::UnixDatagram;
+
+const SOCKET: &str = "/run/systemd/journal/socket";
+const IDENTIFIER: &str = "split-ssh";
+
+/// syslog's levels, those that we use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    Error = 3,
+    Warning = 4,
+    Notice = 5,
+    Info = 6,
+}
+
+/// Says one line in the journal, or on standard error where there is none (with syslog's `<N>` before
+/// it, for a service's log); on a terminal too. Never waits, never fails.
+pub fn say(priority: Priority, text: &str) {
+    let sent = note(priority, text, &[]);
+    let mut stderr = std::io::stderr().lock();
+    let written = if stderr.is_terminal() {
+        writeln!(stderr, "split-ssh: {}", one_line(text))
+    } else if sent {
+        Ok(())
+    } else {
+        writeln!(stderr, "<{}>{}", priority as u8, one_line(text))
+    };
+    // There is nowhere left to say that standard error is closed.
+    drop(written);
+}
+
+/// Notes one line in the journal only; `fields` are names and values without newlines. False where
+/// there is no journal.
+pub fn note(priority: Priority, text: &str, fields: &[(&str, &str)]) -> bool {
+    let priority = priority as u8;
+    let mut datagram = format!(
+        "PRIORITY={priority}\nSYSLOG_IDENTIFIER={IDENTIFIER}\nMESSAGE={}\n",
+        one_line(text)
+    );
+    for (name, value) in fields {
+        datagram.push_str(&format!("{name}={value}\n"));
+    }
+    send(datagram.as_bytes())
+}
+
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn send(datagram: &[u8]) -> bool {
+    let Ok(socket) = UnixDatagram::unbound() else {
+        return false;
+    };
+    socket.set_nonblocking(true).is_ok() && socket.send_to(datagram, SOCKET).is_ok()
+}

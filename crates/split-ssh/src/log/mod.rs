@@ -1,0 +1,276 @@
+//! The audit log: `log.jsonl`, one JSON object a line, appended only, each line chained to the one
+//! before by a hash. A record that cannot be written means that the request is refused.
+
+mod alike;
+mod files;
+pub mod heads;
+pub mod journal;
+pub mod line;
+pub mod read;
+mod tail;
+pub mod verify;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use policy::record::{Event, Outcome, Record, Timestamp};
+
+use alike::Alike;
+use files::Held;
+pub use files::{KEEP, MAX_FILE};
+use heads::Head;
+use journal::Priority;
+use tail::Tail;
+
+/// The log of one vault, open for writing. There is one writer per folder.
+pub struct Log {
+    state: Mutex<State>,
+}
+
+struct State {
+    held: Held,
+    boot: String,
+    /// `None` after a failure from which the file must be read again.
+    tail: Option<Tail>,
+    alike: Alike,
+    /// To be told in a `recovered` record before the next one.
+    mended: Option<String>,
+    /// Records that could not be written since the last that could.
+    lost: u64,
+    /// The last head that was noted in the journal.
+    noted: u64,
+    max_file: u64,
+}
+
+/// Why a record is not on disk.
+#[derive(Debug)]
+pub enum LogError {
+    /// Another process holds the log of this folder.
+    Busy(PathBuf),
+    /// Others could change the log.
+    Unsafe { path: PathBuf, why: &'static str },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// A record beyond [`line::MAX_LINE`] bytes.
+    TooLong(usize),
+}
+
+impl Log {
+    /// Opens or begins the log in `folder` (made with mode 0700), and mends what a crash left.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or that others can write, or a log that another vault writes.
+    /// A full disk is no error here: then [`Log::write`] fails until there is room.
+    pub fn open(folder: &Path) -> Result<Self, LogError> {
+        Self::open_with(folder, MAX_FILE)
+    }
+
+    fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
+        let held = Held::take(folder)?;
+        let (tail, mended) = Tail::find(&held)?;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Ok(Self {
+            state: Mutex::new(State {
+                held,
+                boot: boot.trim().to_owned(),
+                noted: tail.seq(),
+                tail: Some(tail),
+                alike: Alike::default(),
+                mended,
+                lost: 0,
+                max_file,
+            }),
+        })
+    }
+
+    /// Writes a record; when this returns the line is with the kernel, so that it outlives the vault
+    /// (see `docs/log.md` on power loss). Repeated refusals and lists are counted instead.
+    ///
+    /// # Errors
+    /// The record is not written: the caller must refuse what it was about to allow.
+    pub fn write(&self, record: Record) -> Result<(), LogError> {
+        let mut state = self.lock();
+        let written = state.write(record);
+        if let Err(error) = &written {
+            if state.lost == 0 {
+                let text = format!("{error}; everything is refused until the log can be written");
+                journal::say(Priority::Error, &text);
+            }
+            state.lost += 1;
+        }
+        written
+    }
+
+    /// To be called about once a minute: writes the counts that are due, brings the log to the disk, and
+    /// notes the head of the chain in the journal.
+    ///
+    /// # Errors
+    /// The counts are kept for the next time.
+    pub fn tick(&self, now: Timestamp) -> Result<(), LogError> {
+        let mut state = self.lock();
+        state.flush(Some(now))?;
+        state.note_head()
+    }
+
+    /// Writes all counts and the last head. To be called after the `stop` record.
+    ///
+    /// # Errors
+    /// Counts that could not be written are lost.
+    pub fn close(&self) -> Result<(), LogError> {
+        let mut state = self.lock();
+        state.flush(None)?;
+        state.note_head()
+    }
+
+    /// Where the log is.
+    pub fn path(&self) -> PathBuf {
+        self.lock().held.newest()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked while it wrote left `tail` empty: the file is read again.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn write(&mut self, record: Record) -> Result<(), LogError> {
+        self.flush(Some(record.time))?;
+        let Some(record) = self.alike.count(record) else {
+            return Ok(());
+        };
+        self.append(&record)?;
+        self.alike.begin(record);
+        Ok(())
+    }
+
+    /// Writes the counts whose minute is over at `now`; all of them without `now`.
+    fn flush(&mut self, now: Option<Timestamp>) -> Result<(), LogError> {
+        while let Some(summary) = self.alike.due(now) {
+            self.append(&summary)?;
+            self.alike.written(now);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), LogError> {
+        if self.tail.is_none() {
+            let (tail, mended) = Tail::find(&self.held)?;
+            self.tail = Some(tail);
+            self.mended = self.mended.take().or(mended);
+        }
+        if let Some(reason) = &self.mended {
+            let told =
+                Record::new(Event::Recovered, Outcome::Ok, record.time).because(reason.clone());
+            self.append_line(told)?;
+            self.mended = None;
+        }
+        if self.lost > 0 {
+            let mut told = Record::new(Event::Recovered, Outcome::Failed, record.time)
+                .because("records could not be written; their requests were refused");
+            told.count = Some(self.lost);
+            self.append_line(told)?;
+            self.lost = 0;
+        }
+        self.append_line(record.clone())
+    }
+
+    fn append_line(&mut self, mut record: Record) -> Result<(), LogError> {
+        let Some(mut tail) = self.tail.take() else {
+            return Err(LogError::Io {
+                doing: "reading",
+                path: self.held.newest(),
+                source: io::Error::other("its end is not known"),
+            });
+        };
+        record.boot.clone_from(&self.boot);
+        let line = match tail.next_line(record) {
+            Ok(line) => line,
+            Err(error) => {
+                self.tail = Some(tail);
+                return Err(error);
+            }
+        };
+        if tail.is_full_for(line.len(), self.max_file) {
+            tail.rotate(&self.held)?;
+        }
+        let (written, still_sound) = tail.append(&line);
+        if still_sound {
+            self.tail = Some(tail);
+        }
+        written
+    }
+
+    fn note_head(&mut self) -> Result<(), LogError> {
+        let Some(tail) = &self.tail else {
+            return Ok(());
+        };
+        if tail.seq() == self.noted {
+            return Ok(());
+        }
+        // First the disk, then the journal: the journal never knows more than the disk.
+        tail.sync()?;
+        heads::note(
+            &Head {
+                seq: tail.seq(),
+                hash: tail.hash().to_owned(),
+            },
+            &self.held.newest(),
+        );
+        self.noted = tail.seq();
+        Ok(())
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy(path) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "another vault writes the log in {path}\nhint: `split-ssh status` shows it"
+                )
+            }
+            Self::Unsafe { path, why } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "the log is not safe in {path}: {why}\nhint: chown it to yourself and chmod go-w it"
+                )
+            }
+            Self::Io {
+                doing,
+                path,
+                source,
+            } => {
+                let path = path.display();
+                write!(f, "{doing} the log {path} failed: {source}")
+            }
+            Self::TooLong(bytes) => {
+                write!(
+                    f,
+                    "a record of {bytes} bytes is too long for the log, {} at most",
+                    line::MAX_LINE
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
