@@ -7,6 +7,7 @@
 
 pub mod caller;
 pub mod crypto;
+pub mod display;
 pub mod facts;
 pub mod judgement;
 pub mod record;

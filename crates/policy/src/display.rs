@@ -1,0 +1,228 @@
+//! The one door for text from outside to a screen, a prompt or a log.
+//!
+//! What comes out is one line of `' '..='~'`: no control, colour or bidi codes, no look-alike
+//! letters, no run of spaces that could push text into another column. Both functions are
+//! idempotent, so a text may pass the door twice (daemon and prompt) without harm. For that reason
+//! `\` itself stays as it is: a value may spell `\x1b` out in letters, which draws nothing.
+
+use std::fmt::Write as _;
+
+/// The least width that a caller gets, so that head, cut mark and tail always have room.
+pub const LEAST_WIDTH: usize = 24;
+
+/// A name or value: a user, a comment, a path, a namespace. A space at an
+/// edge or after another space is shown as `\x20`. More than `max` characters are cut in the middle,
+/// marked `[cut N]`, because both ends of a name tell something.
+pub fn ascii(untrusted: &[u8], max: usize) -> String {
+    let mut shown = Shown::default();
+    let mut after_space = true;
+    for chunk in untrusted.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c == ' ' && after_space {
+                shown.byte(b' ')
+            } else {
+                shown.char(c)
+            }
+            after_space = c == ' ';
+        }
+        for byte in chunk.invalid() {
+            shown.byte(*byte);
+            after_space = false;
+        }
+    }
+    shown.escape_last_space();
+    shown.cut(max, Keep::BothEnds)
+}
+
+/// A sentence, such as a commit's subject: white space of any kind and length becomes one space, the
+/// rest is as in [`ascii`]. More than `max` characters are cut at the end, marked `[cut N]`.
+pub fn prose(untrusted: &[u8], max: usize) -> String {
+    let mut shown = Shown::default();
+    let mut space_due = false;
+    for chunk in untrusted.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if matches!(c, ' ' | '\t' | '\n' | '\r') {
+                space_due = !shown.text.is_empty();
+                continue;
+            }
+            if std::mem::take(&mut space_due) {
+                shown.char(' ');
+            }
+            shown.char(c);
+        }
+        for byte in chunk.invalid() {
+            if std::mem::take(&mut space_due) {
+                shown.char(' ');
+            }
+            shown.byte(*byte);
+        }
+    }
+    shown.cut(max, Keep::Start)
+}
+
+enum Keep {
+    BothEnds,
+    Start,
+}
+
+/// Text on its way out, and where each shown character or escape ends, so that none is cut in two.
+#[derive(Default)]
+struct Shown {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Shown {
+    fn char(&mut self, c: char) {
+        match c {
+            ' '..='~' => self.text.push(c),
+            '\0'..='\x7f' => return self.byte(c as u8),
+            _ => drop(write!(self.text, "\\u{{{:x}}}", u32::from(c))),
+        }
+        self.ends.push(self.text.len());
+    }
+
+    fn byte(&mut self, byte: u8) {
+        let _ = write!(self.text, "\\x{byte:02x}");
+        self.ends.push(self.text.len());
+    }
+
+    fn escape_last_space(&mut self) {
+        if self.text.ends_with(' ') {
+            self.text.pop();
+            self.ends.pop();
+            self.byte(b' ');
+        }
+    }
+
+    fn cut(self, max: usize, keep: Keep) -> String {
+        let max = max.max(LEAST_WIDTH);
+        let total = self.text.len();
+        if total <= max {
+            return self.text;
+        }
+        let room = max.saturating_sub(mark(total).len());
+        let (head_room, tail_room) = match keep {
+            Keep::BothEnds => (room - room / 2, room / 2),
+            Keep::Start => (room, 0),
+        };
+        let head = self
+            .ends
+            .iter()
+            .copied()
+            .take_while(|end| *end <= head_room)
+            .last()
+            .unwrap_or(0);
+        let tail = self
+            .ends
+            .iter()
+            .copied()
+            .find(|end| total - end <= tail_room)
+            .unwrap_or(total);
+        let (first, last) = (self.text.get(..head), self.text.get(tail..));
+        format!(
+            "{}{}{}",
+            first.unwrap_or_default(),
+            mark(tail - head),
+            last.unwrap_or_default()
+        )
+    }
+}
+
+fn mark(characters: usize) -> String {
+    format!("[cut {characters}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_pass_unchanged() {
+        for text in [
+            "git",
+            "root@prod.example",
+            "my laptop key",
+            "~!@#$%^&*()\\\"'<b>",
+            "",
+        ] {
+            assert_eq!(ascii(text.as_bytes(), 80), text);
+            assert_eq!(prose(text.as_bytes(), 80), text);
+        }
+    }
+
+    #[test]
+    fn what_could_draw_or_deceive_is_spelled_out() {
+        assert_eq!(
+            ascii(b"git\nHost: github.com\x1b[1m", 80),
+            "git\\x0aHost: github.com\\x1b[1m"
+        );
+        assert_eq!(
+            ascii("\u{202e}moc.buhtig".as_bytes(), 80),
+            "\\u{202e}moc.buhtig"
+        );
+        assert_eq!(ascii("gіt".as_bytes(), 80), "g\\u{456}t"); // Cyrillic i
+        assert_eq!(ascii(b"a\xff\xc3b\0\x7f", 80), "a\\xff\\xc3b\\x00\\x7f");
+        assert_eq!(ascii(b" a   b ", 80), "\\x20a \\x20\\x20b\\x20");
+    }
+
+    #[test]
+    fn prose_is_one_line() {
+        assert_eq!(prose(b"  Fix\r\n\tthe   build\n\n", 80), "Fix the build");
+        assert_eq!(
+            prose("caf\u{e9} \u{2067}x\u{85}".as_bytes(), 80),
+            "caf\\u{e9} \\u{2067}x\\u{85}"
+        );
+    }
+
+    #[test]
+    fn long_values_say_how_much_is_missing() {
+        let name = [b"start".as_slice(), &[b'x'; 200], b"end"].concat();
+        let shown = ascii(&name, 40);
+        assert_eq!(
+            shown,
+            format!("start{}[cut 177]{}end", "x".repeat(11), "x".repeat(12))
+        );
+        assert!(prose(&name, 40).ends_with("[cut 177]"));
+        let escapes = ascii("\u{202e}".repeat(100).as_bytes(), 30);
+        assert_eq!(
+            escapes, "\\u{202e}[cut 784]\\u{202e}",
+            "no escape is cut in two"
+        );
+    }
+
+    #[test]
+    fn any_bytes_come_out_printable_short_and_the_same_twice() {
+        let alphabet: &[&[u8]] = &[
+            b" ",
+            b"a",
+            b"\\",
+            b"x20",
+            b"\n",
+            b"\x1b",
+            "\u{202e}".as_bytes(),
+            b"\xff",
+            b"[cut 3]",
+            "é".as_bytes(),
+        ];
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as usize
+        };
+        for _ in 0..20_000 {
+            let text: Vec<u8> = (0..next() % 60)
+                .flat_map(|_| alphabet[next() % alphabet.len()].to_vec())
+                .collect();
+            let max = next() % 120;
+            for door in [ascii, prose] {
+                let once = door(&text, max);
+                assert!(once.bytes().all(|b| (b' '..=b'~').contains(&b)), "{once:?}");
+                assert!(once.len() <= max.max(LEAST_WIDTH), "{once:?}");
+                assert_eq!(door(once.as_bytes(), max), once, "{text:?} {max}");
+            }
+        }
+    }
+}
