@@ -9,5 +9,7 @@ pub mod caller;
 pub mod crypto;
 pub mod display;
 pub mod facts;
+pub mod glob;
 pub mod judgement;
+pub mod rate;
 pub mod record;

@@ -1,0 +1,269 @@
+//! Patterns of rules: `*` is any run of bytes, `?` any one byte, `\` takes the next character as it
+//! is. All else is compared byte by byte. A match takes at most one pass over the text for each byte
+//! between two `*`, never more: no pattern and text can make it explode.
+
+use std::fmt;
+
+/// Longer patterns name nothing: users are at most 256 bytes, host names 255, qubes 31.
+pub const MAX_PATTERN: usize = 512;
+
+/// A pattern, compiled. Two are equal if they were written the same.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    written: String,
+    /// The parts between `*`; one part means that there is no `*`.
+    parts: Vec<Vec<Unit>>,
+    literal: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Byte(u8),
+    Any,
+}
+
+/// Why a pattern was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadGlob {
+    Empty,
+    TooLong,
+    LoneEscape,
+}
+
+impl fmt::Display for BadGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an empty pattern matches nothing of use"),
+            Self::TooLong => write!(f, "a pattern has at most {MAX_PATTERN} bytes"),
+            Self::LoneEscape => f.write_str("the `\\` at the end escapes nothing"),
+        }
+    }
+}
+
+impl std::error::Error for BadGlob {}
+
+impl Glob {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// An empty or overlong pattern, or a lone `\` at its end.
+    pub fn new(written: &str) -> Result<Self, BadGlob> {
+        if written.is_empty() {
+            return Err(BadGlob::Empty);
+        }
+        if written.len() > MAX_PATTERN {
+            return Err(BadGlob::TooLong);
+        }
+        let mut parts = Vec::new();
+        let mut part = Vec::new();
+        let mut bytes = written.bytes();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'*' => parts.push(std::mem::take(&mut part)),
+                b'?' => part.push(Unit::Any),
+                b'\\' => part.push(Unit::Byte(bytes.next().ok_or(BadGlob::LoneEscape)?)),
+                _ => part.push(Unit::Byte(byte)),
+            }
+        }
+        parts.push(part);
+        let literal = match parts.as_slice() {
+            [only] => only.iter().map(|unit| unit.byte()).collect(),
+            _ => None,
+        };
+        Ok(Self {
+            written: written.to_owned(),
+            parts,
+            literal,
+        })
+    }
+
+    /// Whether the pattern covers the whole of `text`.
+    pub fn matches(&self, text: &[u8]) -> bool {
+        if let Some(literal) = &self.literal {
+            return literal == text;
+        }
+        let [first, middle @ .., last] = self.parts.as_slice() else {
+            return self.parts.first().is_some_and(|only| same(only, text));
+        };
+        let Some((head, rest)) = text.split_at_checked(first.len()) else {
+            return false;
+        };
+        let Some(tail_at) = rest.len().checked_sub(last.len()) else {
+            return false;
+        };
+        let (mut rest, tail) = rest.split_at(tail_at);
+        if !same(first, head) || !same(last, tail) {
+            return false;
+        }
+        // The leftmost place for each part leaves the most for those after it.
+        for part in middle.iter().filter(|part| !part.is_empty()) {
+            let Some(at) = rest
+                .windows(part.len())
+                .position(|window| same(part, window))
+            else {
+                return false;
+            };
+            rest = rest.get(at + part.len()..).unwrap_or_default();
+        }
+        true
+    }
+
+    /// The text that this pattern alone matches, if it has no wildcard.
+    pub fn literal(&self) -> Option<&[u8]> {
+        self.literal.as_deref()
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// Whether this pattern surely matches all that `other` matches; `false` may mean "not seen".
+    pub fn covers(&self, other: &Self) -> bool {
+        let matches_all = self.parts.len() > 1 && self.parts.iter().all(Vec::is_empty);
+        matches_all || self == other || other.literal().is_some_and(|text| self.matches(text))
+    }
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
+impl Eq for Glob {}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl Unit {
+    fn byte(self) -> Option<u8> {
+        match self {
+            Self::Byte(byte) => Some(byte),
+            Self::Any => None,
+        }
+    }
+}
+
+fn same(part: &[Unit], text: &[u8]) -> bool {
+    part.len() == text.len()
+        && part
+            .iter()
+            .zip(text)
+            .all(|(unit, byte)| unit.byte().is_none_or(|b| b == *byte))
+}
+
+/// `text` as a pattern that matches it alone.
+pub fn escape(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        Glob::new(pattern).unwrap().matches(text.as_bytes())
+    }
+
+    #[test]
+    fn wildcards_and_escapes() {
+        for (pattern, text) in [
+            ("git", "git"),
+            ("*", ""),
+            ("*", "anything"),
+            ("work-*", "work-"),
+            ("*.example", "a.b.example"),
+            ("a*b*c", "a-b-b-c"),
+            ("a?c", "abc"),
+            ("?*?", "ab"),
+            ("\\*", "*"),
+            ("a\\?", "a?"),
+            ("\\\\", "\\"),
+            ("*aab*", "aaab"),
+            ("**", "x"),
+        ] {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("git", "Git"),
+            ("git", "git "),
+            ("work-*", "work"),
+            ("a?c", "ac"),
+            ("?*?", "a"),
+            ("\\*", "x"),
+            ("a*a", "a"),
+            ("*ab*ba*", "aba"),
+            ("a*b*c", "acb"),
+        ] {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_refused() {
+        assert_eq!(Glob::new(""), Err(BadGlob::Empty));
+        assert_eq!(Glob::new("a\\"), Err(BadGlob::LoneEscape));
+        assert_eq!(
+            Glob::new(&"a".repeat(MAX_PATTERN + 1)),
+            Err(BadGlob::TooLong)
+        );
+    }
+
+    /// The textbook definition, exponential and obviously right.
+    fn naive(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| naive(rest, &text[skip..])),
+            ([b'?', pattern @ ..], [_, text @ ..]) => naive(pattern, text),
+            ([b'\\', p, pattern @ ..], [t, text @ ..]) => p == t && naive(pattern, text),
+            ([p, pattern @ ..], [t, text @ ..]) => p == t && naive(pattern, text),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_textbook() {
+        let mut seed = 7_u64;
+        let mut next = move |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as usize % below
+        };
+        let (mut hits, mut misses) = (0, 0);
+        for _ in 0..50_000 {
+            let pattern: String = (0..1 + next(7))
+                .map(|_| ["a", "b", "*", "?", "\\*"][next(5)])
+                .collect();
+            let text: String = (0..next(8)).map(|_| ["a", "b", "*"][next(3)]).collect();
+            let expected = naive(pattern.as_bytes(), text.as_bytes());
+            assert_eq!(matches(&pattern, &text), expected, "{pattern} {text}");
+            if expected { hits += 1 } else { misses += 1 }
+        }
+        assert!(hits > 1000 && misses > 1000, "both answers are exercised");
+    }
+
+    #[test]
+    fn an_escaped_text_matches_itself_alone() {
+        for text in ["*", "a?b", "back\\slash", "plain"] {
+            let glob = Glob::new(&escape(text)).unwrap();
+            assert_eq!(glob.literal(), Some(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn covering_is_never_claimed_wrongly() {
+        let covers = |a: &str, b: &str| Glob::new(a).unwrap().covers(&Glob::new(b).unwrap());
+        assert!(covers("*", "work-*") && covers("work-*", "work-dev") && covers("a?", "a?"));
+        assert!(!covers("work-*", "*") && !covers("a", "a*") && !covers("\\*", "x"));
+    }
+}
