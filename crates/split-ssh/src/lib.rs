@@ -2,6 +2,7 @@
 //! `bin/split-ssh.rs` only calls [`cli::main`].
 
 pub mod cli;
+pub mod control;
 pub mod error;
 pub mod log;
 pub mod paths;

@@ -1,0 +1,207 @@
+//! What a person is shown before a signature, and what counts as an answer.
+//!
+//! A question is plain rows in a fixed order; every text in it has passed [`crate::display`]. Its
+//! title is made of our own words and of names from dom0 and the vault, never of the client's.
+
+mod asked;
+mod compose;
+mod date;
+mod rows;
+
+use serde::{Deserialize, Serialize};
+
+pub use asked::{Asked, CertificateFields, Details};
+pub use compose::{Standing, length_in_words};
+
+/// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
+/// question.
+pub type QuestionId = u64;
+
+/// Seconds from the moment a question is seen until it is denied.
+pub const SECONDS_FROM_SHOWN: u64 = 60;
+/// Seconds from a request's arrival until it is denied: below sshd's LoginGraceTime of 120.
+pub const SECONDS_FROM_ARRIVAL: u64 = 110;
+/// The longest label for a host: one that is longer helps nobody to tell hosts apart.
+pub const MAX_HOST_LABEL: usize = 63;
+
+/// One thing a person is asked. Written as JSON as `docs/prompt-protocol.md` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    pub id: QuestionId,
+    /// The intent's word: `login`, `sshsig`, `certificate`, `sudo` or `raw`.
+    pub kind: String,
+    /// `work-dev asks to log in to github.com`
+    pub heading: String,
+    /// What needs a second look, in a sentence or two.
+    pub warning: Option<String>,
+    pub rows: Vec<Row>,
+    /// The rule that asks and where it stands, or that the default does.
+    pub why: String,
+    /// What a longer answer would cover; there if one is offered.
+    pub scope: Option<String>,
+    pub offers: Vec<Offer>,
+    /// Time left from the moment it is shown.
+    pub seconds: u64,
+    /// Other questions that wait behind this one.
+    pub waiting: usize,
+    /// Requests that the answer will serve. Counts those that have gone since, so it only grows.
+    pub same: usize,
+}
+
+/// One claim, beside its label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Empty = the row continues the one above.
+    pub label: String,
+    pub text: String,
+    /// A few words of ours after the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub class: Class,
+    /// `None` for what dom0 or the vault itself says.
+    pub mark: Option<Mark>,
+    /// For what must not be overlooked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands_out: bool,
+}
+
+/// How a row's text is cleaned: see [`crate::display`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    Ascii,
+    Prose,
+}
+
+/// How far a row's text is shown to be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    Proven,
+    Bound,
+    None,
+}
+
+impl Mark {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Bound => "bound",
+            Self::None => "not proven",
+        }
+    }
+}
+
+/// What the person may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Offer {
+    Deny,
+    /// Deny, and every other question of this qube for five minutes.
+    Mute,
+    Once,
+    /// Allow, and what equals it in every shown fact for so many seconds.
+    For(u64),
+    /// Beside an allow: a label for this host, typed by the person.
+    Name,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Deny,
+    Mute,
+    Once,
+    For(u64),
+}
+
+impl Decision {
+    pub fn allows(self) -> bool {
+        matches!(self, Self::Once | Self::For(_))
+    }
+}
+
+/// What came back from a prompt or a terminal, before it is held against the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub decision: Decision,
+    /// A label for the host, typed by the person.
+    pub name: Option<String>,
+    /// How many requests the person saw this answer to be for. One that joined later is not covered.
+    pub same: usize,
+}
+
+/// Why an answer does not count. The request is denied then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadAnswer {
+    NotOffered,
+    /// The label has a character or length that no host name has.
+    BadName,
+    /// Known hosts or the policy use this name already, for another key.
+    NameTaken,
+}
+
+impl std::fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotOffered => "the answer was not among those offered",
+            Self::BadName => "the typed name is not a host name",
+            Self::NameTaken => "the typed name already stands for another key",
+        })
+    }
+}
+
+impl std::error::Error for BadAnswer {}
+
+/// A person's timely yes for one waiting request: now, or by an answer given before. Only
+/// [`crate::waiting`] and [`crate::grant`] make one, and a permit consumes it.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Yes {
+    _made_here: (),
+}
+
+impl Yes {
+    pub(crate) fn by_a_person() -> Self {
+        Self { _made_here: () }
+    }
+}
+
+impl Question {
+    /// Holds an answer against what was offered.
+    ///
+    /// # Errors
+    /// An answer that was not offered, or a name that no host may be given.
+    pub fn accepts(
+        &self,
+        answer: &Answer,
+        name_is_taken: impl Fn(&str) -> bool,
+    ) -> Result<(), BadAnswer> {
+        let offer = match answer.decision {
+            Decision::Deny => Offer::Deny,
+            Decision::Mute => Offer::Mute,
+            Decision::Once => Offer::Once,
+            Decision::For(seconds) => Offer::For(seconds),
+        };
+        if !self.offers.contains(&offer) {
+            return Err(BadAnswer::NotOffered);
+        }
+        match &answer.name {
+            None => Ok(()),
+            Some(_) if !self.offers.contains(&Offer::Name) => Err(BadAnswer::NotOffered),
+            Some(name) if !is_host_label(name) => Err(BadAnswer::BadName),
+            Some(name) if name_is_taken(name) => Err(BadAnswer::NameTaken),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Letters, digits, `.`, `-` and `_`, a letter or digit first; so no pattern, flag or path.
+pub fn is_host_label(untrusted: &str) -> bool {
+    untrusted.len() <= MAX_HOST_LABEL
+        && untrusted.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && untrusted
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}

@@ -1,0 +1,169 @@
+//! Makes a question of a request: heading, warning, offers and the words around the rows.
+
+use super::{Asked, Details, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, date, rows};
+use crate::display;
+use crate::facts::{HostIdentity, Kind, Proof};
+use crate::grant::Scope;
+use crate::judgement::Remember;
+
+/// Lengths that a question offers, in seconds; the rule's longest is offered too.
+const LENGTHS: [u64; 4] = [300, 900, 3600, 28_800];
+/// More buttons than this slow the eye down.
+const MAX_LENGTHS: usize = 2;
+/// The prompt protocol's longest.
+const LONGEST: u64 = 7 * 86_400;
+/// The prompt protocol's longest for one line about the rule.
+const MAX_WHY: usize = 240;
+
+/// What is known of a question beside its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Seconds until the oldest of its requests must be answered.
+    pub seconds_left: u64,
+    /// Other questions that wait.
+    pub waiting: usize,
+    /// Requests that share the question.
+    pub same: usize,
+}
+
+impl Question {
+    pub fn about(id: QuestionId, asked: &Asked, standing: Standing) -> Self {
+        let offers = offers(asked);
+        let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
+        Self {
+            id,
+            kind: asked.facts.kind.word().to_owned(),
+            heading: heading(asked),
+            warning: warning(asked),
+            rows: rows::rows(asked),
+            why: why(asked),
+            scope: offers_longer.then(|| covers(asked)),
+            offers,
+            seconds: standing.seconds_left.min(SECONDS_FROM_SHOWN),
+            waiting: standing.waiting,
+            same: standing.same,
+        }
+    }
+}
+
+fn host(asked: &Asked) -> Option<&HostIdentity> {
+    asked
+        .facts
+        .host
+        .as_ref()
+        .filter(|_| asked.facts.proof != Proof::Unproven)
+}
+
+fn heading(asked: &Asked) -> String {
+    let who = &asked.facts.caller;
+    let what = match (&asked.details, host(asked)) {
+        (Details::Login { .. }, Some(host)) => format!("log in to {}", rows::short_name(host)),
+        (Details::Login { .. }, None) => "log in to an unproven server".to_owned(),
+        // Words of ours for the namespaces that everybody meets; others have their row.
+        (Details::Sshsig { .. }, _) => match asked.facts.namespace.as_deref() {
+            Some(b"git") => "sign a git commit or tag".to_owned(),
+            Some(b"file") => "sign a file".to_owned(),
+            _ => "sign data".to_owned(),
+        },
+        (Details::Certificate(fields), _) if fields.for_hosts => {
+            "issue a host certificate".to_owned()
+        }
+        (Details::Certificate(_), _) => "issue a user certificate".to_owned(),
+        (Details::Sudo { .. }, _) => "become another user by sudo".to_owned(),
+        (Details::Raw { .. }, _) => "sign data of no known kind".to_owned(),
+    };
+    if asked.facts.forwarded {
+        return format!("{who} passes on a request to {what}");
+    }
+    format!("{who} asks to {what}")
+}
+
+fn warning(asked: &Asked) -> Option<String> {
+    let facts = &asked.facts;
+    let mut said = Vec::new();
+    if facts.forwarded {
+        said.push(match asked.via.last() {
+            Some(last) => format!(
+                "This request was forwarded: whoever has root on {} could have made it.",
+                rows::short_name(last)
+            ),
+            None => "This request was forwarded: another host could have made it.".to_owned(),
+        });
+    }
+    match (facts.kind, host(asked)) {
+        (Kind::Login, None) => said.push(
+            "Nothing shows which server this is for: the signature opens any that takes this key."
+                .into(),
+        ),
+        (Kind::Login, Some(host)) if host.names.is_empty() => said
+            .push("Compare the fingerprint with one that you got from the server's owner.".into()),
+        (Kind::Certificate, _) => said.push(
+            "Whoever holds the certified key can log in where this authority is trusted.".into(),
+        ),
+        (Kind::Raw, _) => {
+            said.push("The vault can't tell what this signature would be good for.".into())
+        }
+        (Kind::Sudo, _) => said.push(
+            "Nothing shows which host this is for; what the request says of itself is unchecked."
+                .into(),
+        ),
+        _ => {}
+    }
+    (!said.is_empty()).then(|| said.join(" "))
+}
+
+fn why(asked: &Asked) -> String {
+    let text = match &asked.rule {
+        Some(rule) => match &rule.name {
+            Some(name) => format!("rule \"{name}\", {}", rule.place),
+            None => format!("rule at {}", rule.place),
+        },
+        None => asked.reason.clone(),
+    };
+    display::prose(text.as_bytes(), MAX_WHY)
+}
+
+/// Completes "Longer answers cover …".
+fn covers(asked: &Asked) -> String {
+    let facts = &asked.facts;
+    match host(asked) {
+        Some(host) => {
+            let user = display::ascii(facts.user.as_deref().unwrap_or_default(), 48);
+            format!(
+                "only {}, user {user}, {} and this key",
+                facts.caller,
+                rows::short_name(host)
+            )
+        }
+        None => {
+            let namespace = display::ascii(facts.namespace.as_deref().unwrap_or_default(), 48);
+            format!("only {}, namespace {namespace} and this key", facts.caller)
+        }
+    }
+}
+
+fn offers(asked: &Asked) -> Vec<Offer> {
+    let mut offers = vec![Offer::Deny, Offer::Mute, Offer::Once];
+    if let (Remember::UpTo(longest), Some(_)) = (asked.remember, Scope::of(&asked.facts)) {
+        let longest = longest.min(LONGEST);
+        let shorter: Vec<u64> = LENGTHS
+            .into_iter()
+            .filter(|length| *length < longest)
+            .collect();
+        let kept = shorter.len().saturating_sub(MAX_LENGTHS - 1);
+        offers.extend(shorter.into_iter().skip(kept).map(Offer::For));
+        if longest > 0 {
+            offers.push(Offer::For(longest));
+        }
+    }
+    let unnamed = host(asked).is_some_and(|host| host.names.is_empty() && host.label.is_none());
+    if unnamed && !asked.facts.forwarded {
+        offers.push(Offer::Name);
+    }
+    offers
+}
+
+/// `15 minutes`, for buttons, terminals and the log.
+pub fn length_in_words(seconds: u64) -> String {
+    date::length(seconds)
+}

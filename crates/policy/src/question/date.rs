@@ -1,0 +1,93 @@
+//! Dates for people, from seconds since 1970, in UTC. No zone and no leap seconds, as certificates
+//! have none.
+
+/// `2026-11-21 19:40 UTC`; years beyond 9999 are only counted.
+pub(super) fn utc(unix: u64) -> String {
+    const DAY: u64 = 86_400;
+    let (days, second) = (unix / DAY, unix % DAY);
+    let (year, month, day) = civil(days);
+    if year > 9999 {
+        return format!("the year {year}");
+    }
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years begin in
+/// March here, so that a leap day is a year's last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const DAYS_FROM_YEAR_0: u64 = 719_468;
+    const DAYS_IN_400_YEARS: u64 = 146_097;
+    let days = days + DAYS_FROM_YEAR_0;
+    let (era, of_era) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// A length of time as people say it, in the largest unit that divides it; what no unit divides is
+/// rounded down to one that leaves at least two.
+pub(crate) fn length(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (86_400, "day"),
+        (3600, "hour"),
+        (60, "minute"),
+        (1, "second"),
+    ];
+    let whole = UNITS
+        .iter()
+        .find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+    let rough = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
+    let (unit, word) = match (whole, rough) {
+        // 90 061 seconds divide by nothing and say nothing.
+        (Some((1, _)), Some(rough)) if seconds > 600 => *rough,
+        (Some(whole), _) => *whole,
+        (None, _) => (1, "second"),
+    };
+    let count = seconds / unit;
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (unix, text) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (1_709_251_199, "2024-02-29 23:59 UTC"),
+            (1_735_689_599, "2024-12-31 23:59 UTC"),
+            (1_795_290_000, "2026-11-21 19:40 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(utc(unix), text);
+        }
+        assert!(utc(u64::MAX - 1).starts_with("the year 584"));
+    }
+
+    #[test]
+    fn lengths_are_said_in_one_unit() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (60, "1 minute"),
+            (900, "15 minutes"),
+            (3600, "1 hour"),
+            (5400, "90 minutes"),
+            (28_800, "8 hours"),
+            (86_400, "1 day"),
+            (90_061, "25 hours"),
+        ] {
+            assert_eq!(length(seconds), text);
+        }
+    }
+}

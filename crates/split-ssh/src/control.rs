@@ -1,0 +1,156 @@
+//! What is said over `control.sock`: one JSON object a line each way, for the vault's own user and
+//! root only. A request says what to `do`; a reply is `{"v":1,"ok":true,…}` or
+//! `{"v":1,"ok":false,"error":"…"}`. `watch` is answered by a line for each event until either side
+//! closes.
+
+use policy::question::{Question, QuestionId};
+use serde::{Deserialize, Serialize};
+
+/// The version of this language.
+pub const VERSION: u8 = 1;
+/// The longest line either way, in bytes: 64 waiting questions of long rows fit many times over.
+pub const MAX_LINE: usize = 4 << 20;
+
+/// A line to the vault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Request {
+    /// The questions that wait.
+    Pending { v: u8 },
+    /// A terminal shows this question now: its 60 seconds begin.
+    Shown { v: u8, id: QuestionId },
+    /// Answers a waiting question.
+    Answer {
+        v: u8,
+        id: QuestionId,
+        decision: DecisionWord,
+        /// With `for`: how long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+        /// How many requests the person saw the answer to be for.
+        same: usize,
+        /// A label for an unnamed host.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// The answers that are remembered.
+    Approvals { v: u8 },
+    /// Forgets remembered answers.
+    Revoke {
+        v: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+        #[serde(default)]
+        all: bool,
+    },
+    /// What runs, and the last refusals.
+    Status { v: u8 },
+    /// Reads policy and known hosts again.
+    Reload { v: u8 },
+    /// Every change to the waiting questions, as it happens.
+    Watch { v: u8 },
+}
+
+impl Request {
+    pub fn version(&self) -> u8 {
+        match self {
+            Self::Pending { v }
+            | Self::Shown { v, .. }
+            | Self::Answer { v, .. }
+            | Self::Approvals { v }
+            | Self::Revoke { v, .. }
+            | Self::Status { v }
+            | Self::Reload { v }
+            | Self::Watch { v } => *v,
+        }
+    }
+}
+
+/// The word of a decision, here and in the prompt's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecisionWord {
+    Deny,
+    Mute,
+    Once,
+    For,
+}
+
+/// A line from the vault. Exactly the field that was asked for is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reply {
+    pub v: u8,
+    pub ok: bool,
+    /// With `ok: false`: a sentence for the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Vec<Pending>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<Vec<Approval>>,
+    /// To `revoke`: how many were forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<u64>,
+    /// To `answer`: how many requests the answer settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<serde_json::Value>,
+    /// To `watch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+}
+
+impl Reply {
+    pub fn ok() -> Self {
+        Self {
+            v: VERSION,
+            ok: true,
+            ..Self::default()
+        }
+    }
+
+    pub fn error(sentence: impl Into<String>) -> Self {
+        Self {
+            v: VERSION,
+            ok: false,
+            error: Some(sentence.into()),
+            ..Self::default()
+        }
+    }
+}
+
+/// A question that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    pub question: Question,
+    pub seconds_left: u64,
+    /// A dialog or a live view shows it now.
+    pub shown: bool,
+}
+
+/// A remembered answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    pub number: u64,
+    /// A yes; else a mute or a cool-down.
+    pub allows: bool,
+    /// What it covers, in one line for people.
+    pub covers: String,
+    pub seconds_left: u64,
+    pub uses: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Event {
+    /// A question began to wait, or one more request joined it.
+    Asked(Pending),
+    /// A question is over.
+    Settled { id: QuestionId, how: String },
+    /// Something worth telling that is no question.
+    Notice(String),
+}
