@@ -1,0 +1,266 @@
+//! What one connection has shown so far: its binds and the signatures it was given. All state of a
+//! connection lives in this one value, so that it can be dropped and made anew.
+//!
+//! Order rules as in OpenSSH's agent (PROTOCOL.agent, `session-bind@openssh.com`), with one thing
+//! stricter: a failed bind is never lifted by a later good one.
+
+use wire::bind::SessionBind;
+use wire::key::PublicKey;
+use wire::limits;
+use wire::signature::Signature;
+use wire::userauth::UserauthRequest;
+
+use crate::crypto::{Crypto, Fingerprint, Verified};
+use crate::facts::Proof;
+
+/// Keys that may sign one login, the first included: servers that want two keys, and clients that try
+/// each key in turn. sshd itself allows six tries.
+pub const MAX_KEYS_PER_LOGIN: usize = 6;
+
+#[derive(Debug, Default)]
+pub struct Session {
+    binds: Vec<Bind>,
+    failed: bool,
+    signatures: u32,
+    logins: Vec<LoginGiven>,
+}
+
+/// One recorded bind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bind {
+    pub host_key: Vec<u8>,
+    pub session_id: Vec<u8>,
+    pub forwarding: bool,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Verified,
+    /// A key type or size that we cannot check: adds no proof.
+    Unverifiable,
+}
+
+/// What became of a bind.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindOutcome {
+    Good,
+    /// The same forwarding bind again: fine, and nothing new.
+    Repeated,
+    Unverifiable,
+    /// Every later login on this connection is refused.
+    Failed(&'static str),
+}
+
+/// What is shown about the host of a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub proof: Proof,
+    /// The host key's blob (plain or certificate) behind `Proven` and `Bound`.
+    pub host_key: Option<Vec<u8>>,
+    /// A bind for this very session could not be checked.
+    pub unverifiable_bind: bool,
+}
+
+/// Why a login can't be what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradiction(pub &'static str);
+
+#[derive(Debug)]
+struct LoginGiven {
+    session_id: Vec<u8>,
+    user: Vec<u8>,
+    host_key: Option<Vec<u8>>,
+    keys: Vec<Fingerprint>,
+}
+
+impl Session {
+    /// Takes a bind, checked in OpenSSH's order: signature, earlier binds, number.
+    pub fn bind(&mut self, untrusted: &SessionBind<'_>, crypto: &dyn Crypto) -> BindOutcome {
+        let outcome = self.check_bind(untrusted, crypto);
+        match outcome {
+            BindOutcome::Failed(_) => self.failed = true,
+            BindOutcome::Repeated => {}
+            BindOutcome::Good | BindOutcome::Unverifiable => self.binds.push(Bind {
+                host_key: untrusted.host_key.to_vec(),
+                session_id: untrusted.session_id.to_vec(),
+                forwarding: untrusted.is_forwarding,
+                standing: match outcome {
+                    BindOutcome::Good => Standing::Verified,
+                    _ => Standing::Unverifiable,
+                },
+            }),
+        }
+        outcome
+    }
+
+    fn check_bind(&self, untrusted: &SessionBind<'_>, crypto: &dyn Crypto) -> BindOutcome {
+        let verified = match host_signature(untrusted, crypto) {
+            Ok(verified) => verified,
+            Err(why) => return BindOutcome::Failed(why),
+        };
+        for earlier in &self.binds {
+            if !earlier.forwarding {
+                return BindOutcome::Failed("a bind after the one for this connection's own login");
+            }
+            if earlier.session_id == untrusted.session_id {
+                // The same key again is OpenSSH's success that records nothing, whatever its flag says.
+                return if earlier.host_key == untrusted.host_key {
+                    BindOutcome::Repeated
+                } else {
+                    BindOutcome::Failed("a second host key for the same session")
+                };
+            }
+        }
+        if self.binds.len() >= limits::MAX_BINDS {
+            return BindOutcome::Failed("more than 16 binds");
+        }
+        match verified {
+            Verified::Unverifiable => BindOutcome::Unverifiable,
+            _ => BindOutcome::Good,
+        }
+    }
+
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
+    pub fn bind_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Marks this connection: a bind that could not even be read is a failed one.
+    pub fn refuse_logins(&mut self) {
+        self.failed = true;
+    }
+
+    /// A forwarding bind was seen. `false` proves nothing: many clients forward without one.
+    pub fn forwarded(&self) -> bool {
+        self.binds.iter().any(|bind| bind.forwarding)
+    }
+
+    /// The bind for this connection's own login, if there is one. git and ssh-keygen never bind, so an
+    /// SSHSIG on such a connection is not theirs.
+    pub fn login_bind(&self) -> Option<&Bind> {
+        self.binds.last().filter(|bind| !bind.forwarding)
+    }
+
+    /// How sure the host of `login` is.
+    ///
+    /// # Errors
+    /// The login's data and the binds contradict each other, or a bind failed before.
+    pub fn shown(&self, login: &UserauthRequest<'_>) -> Result<Shown, Contradiction> {
+        if self.failed {
+            return Err(Contradiction("an earlier bind on this connection failed"));
+        }
+        let same_session = self
+            .binds
+            .iter()
+            .find(|bind| bind.session_id == login.session_id);
+        match same_session {
+            Some(bind) if bind.forwarding => {
+                return Err(Contradiction(
+                    "a login to a host that was bound for forwarding",
+                ));
+            }
+            None if self.login_bind().is_some() => {
+                return Err(Contradiction("a login to another session than the bind's"));
+            }
+            _ => {}
+        }
+        let unverifiable_bind =
+            same_session.is_some_and(|bind| bind.standing == Standing::Unverifiable);
+        if let Some(host_key) = login.host_key() {
+            if same_session
+                .is_some_and(|bind| !crate::intent::same_plain_key(&bind.host_key, host_key))
+            {
+                return Err(Contradiction("a login to another host key than the bind's"));
+            }
+            return Ok(Shown {
+                proof: Proof::Proven,
+                host_key: Some(host_key.to_vec()),
+                unverifiable_bind,
+            });
+        }
+        Ok(match same_session {
+            Some(bind) if bind.standing == Standing::Verified => Shown {
+                proof: Proof::Bound,
+                host_key: Some(bind.host_key.clone()),
+                unverifiable_bind,
+            },
+            _ => Shown {
+                proof: Proof::Unproven,
+                host_key: None,
+                unverifiable_bind,
+            },
+        })
+    }
+
+    /// Whether one more signature fits: `limit` a connection, and another key for a login that was
+    /// already given one is free, up to [`MAX_KEYS_PER_LOGIN`].
+    pub fn has_room(
+        &self,
+        limit: u32,
+        login: Option<(&UserauthRequest<'_>, &Fingerprint)>,
+    ) -> bool {
+        if self.signatures < limit {
+            return true;
+        }
+        let Some((login, key)) = login else {
+            return false;
+        };
+        self.logins.iter().any(|given| {
+            given.is_same(login)
+                && given.keys.len() < MAX_KEYS_PER_LOGIN
+                && !given.keys.contains(key)
+        })
+    }
+
+    /// Counts a signature that was given.
+    pub fn count(&mut self, login: Option<(&UserauthRequest<'_>, &Fingerprint)>) {
+        let Some((login, key)) = login else {
+            self.signatures = self.signatures.saturating_add(1);
+            return;
+        };
+        if let Some(given) = self.logins.iter_mut().find(|given| given.is_same(login)) {
+            if given.keys.len() < MAX_KEYS_PER_LOGIN && !given.keys.contains(key) {
+                given.keys.push(key.clone());
+                return;
+            }
+        } else {
+            self.logins.push(LoginGiven {
+                session_id: login.session_id.to_vec(),
+                user: login.user.to_vec(),
+                host_key: login.host_key().map(<[u8]>::to_vec),
+                keys: vec![key.clone()],
+            });
+        }
+        self.signatures = self.signatures.saturating_add(1);
+    }
+}
+
+impl LoginGiven {
+    fn is_same(&self, login: &UserauthRequest<'_>) -> bool {
+        self.session_id == login.session_id
+            && self.user == login.user
+            && self.host_key.as_deref() == login.host_key()
+    }
+}
+
+/// The host's signature over exactly the session id.
+fn host_signature(
+    untrusted: &SessionBind<'_>,
+    crypto: &dyn Crypto,
+) -> Result<Verified, &'static str> {
+    let Ok(host_key) = PublicKey::parse(untrusted.host_key) else {
+        return Err("a host key that cannot be read");
+    };
+    let Ok(signature) = Signature::parse(untrusted.signature) else {
+        return Err("a host signature that cannot be read");
+    };
+    match crypto.verify(host_key.plain(), &signature, untrusted.session_id) {
+        Verified::Bad => Err("the host's signature is wrong"),
+        good_or_unverifiable => Ok(good_or_unverifiable),
+    }
+}
