@@ -440,3 +440,5 @@ fn a_record_that_is_too_long_is_refused_and_harms_nothing() {
         (Event::Recovered, Outcome::Failed, Some(1))
     );
 }
+
+mod crash;
