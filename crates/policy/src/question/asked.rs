@@ -1,6 +1,10 @@
 //! One request that waits for a person: all that the question shows, in values that outlive the bytes.
 
+use wire::certificate::CertificateToSign;
+
+use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{Facts, HostIdentity};
+use crate::intent::Intent;
 use crate::judgement::{Remember, RuleRef};
 
 /// A request that the policy wants asked about.
@@ -32,9 +36,12 @@ pub enum Details {
     },
     Certificate(Box<CertificateFields>),
     Sudo {
-        command: Vec<u8>,
+        /// `None`: the request does not say.
+        command: Option<Vec<u8>>,
         host: Vec<u8>,
         directory: Vec<u8>,
+        /// Of PAM; `sudo` as a rule.
+        service: Vec<u8>,
     },
     Raw {
         said: &'static str,
@@ -44,6 +51,33 @@ pub enum Details {
 }
 
 impl Details {
+    /// What there is to show of `intent`, made of `data`.
+    pub fn of(intent: &Intent<'_>, data: &[u8], crypto: &dyn Crypto) -> Self {
+        match intent {
+            Intent::Login(login) => Self::Login {
+                session_id: login.session_id.to_vec(),
+            },
+            Intent::Sshsig(sshsig) => Self::Sshsig {
+                hash_algorithm: sshsig.hash_algorithm.as_bytes().to_vec(),
+                hash: sshsig.hash.to_vec(),
+            },
+            Intent::Certificate(terms) => {
+                Self::Certificate(Box::new(CertificateFields::of(terms, crypto)))
+            }
+            Intent::Sudo(sudo) => Self::Sudo {
+                command: sudo.action.as_ref().map(|words| words.join(&b' ')),
+                host: sudo.hostname.to_vec(),
+                directory: sudo.cwd.to_vec(),
+                service: sudo.service.to_vec(),
+            },
+            Intent::Raw { said } => Self::Raw {
+                said,
+                length: data.len(),
+                sha256: crypto.sha256(data),
+            },
+        }
+    }
+
     /// The session id of a login.
     pub fn session_id(&self) -> Option<&[u8]> {
         match self {
@@ -70,5 +104,38 @@ pub struct CertificateFields {
     pub critical_options: Vec<(Vec<u8>, Vec<u8>)>,
     pub extensions: Vec<Vec<u8>>,
     /// Of the key that the certificate is for.
-    pub subject: crate::crypto::Fingerprint,
+    pub subject: Fingerprint,
+}
+
+impl CertificateFields {
+    fn of(terms: &CertificateToSign<'_>, crypto: &dyn Crypto) -> Self {
+        let owned = |bytes: &&[u8]| bytes.to_vec();
+        Self {
+            for_hosts: terms.kind == wire::certificate::Kind::Host,
+            key_id: terms.key_id.to_vec(),
+            serial: terms.serial,
+            principals: terms.principals.iter().map(owned).collect(),
+            valid_after: terms.valid_after,
+            valid_before: terms.valid_before,
+            critical_options: terms
+                .critical_options
+                .iter()
+                .map(|(name, data)| (name.to_vec(), inner_string(data).to_vec()))
+                .collect(),
+            extensions: terms
+                .extensions
+                .iter()
+                .map(|(name, _)| name.to_vec())
+                .collect(),
+            subject: crypto.fingerprint(&terms.key.plain_blob()),
+        }
+    }
+}
+
+/// The data of OpenSSH's critical options is one string within the string; other data stays as it is.
+fn inner_string(data: &[u8]) -> &[u8] {
+    match data.split_first_chunk() {
+        Some((length, inner)) if u32::from_be_bytes(*length) as usize == inner.len() => inner,
+        _ => data,
+    }
 }

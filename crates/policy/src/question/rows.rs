@@ -38,11 +38,14 @@ pub(super) fn rows(asked: &Asked) -> Vec<Row> {
             command,
             host,
             directory,
+            service,
         } => {
+            let command = command.as_deref().unwrap_or(b"not said");
             rows.push(ascii("Command", command).mark(Mark::None).stands_out());
             rows.push(ascii("User", facts.user.as_deref().unwrap_or_default()).mark(Mark::None));
-            rows.push(ascii("Host", host).mark(Mark::None));
+            rows.push(ascii("Host", host).note("its own word").mark(Mark::None));
             rows.push(ascii("Directory", directory).mark(Mark::None));
+            rows.push(ascii("Service", service).mark(Mark::None));
         }
         Details::Raw {
             said,
