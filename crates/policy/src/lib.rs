@@ -17,5 +17,6 @@ pub mod judgement;
 pub mod question;
 pub mod rate;
 pub mod record;
-pub mod waiting;
+pub mod rules;
 pub mod session;
+pub mod waiting;

@@ -1,0 +1,206 @@
+//! The judgement: the first rule that surely covers the request, made no milder than any deny or ask
+//! rule before it that might have.
+
+use crate::caller::Caller;
+use crate::facts::{Facts, Kind, Moment, Proof};
+use crate::judgement::{Judgement, Remember, Verdict};
+use crate::rate::Ledger;
+
+use super::Policy;
+use super::matching::{Match, Matcher, Request};
+use super::rule::{HostPattern, Rule};
+
+/// The longest that a prompt may offer to remember where the rule, or the default, does not say.
+pub const DEFAULT_REMEMBER: u64 = 15 * 60;
+
+/// What the rules say before it is put into words.
+enum Decided<'p> {
+    Rule(&'p Rule),
+    Default,
+}
+
+impl Policy {
+    /// Judges one request. `ledger` tells which rates are used up; it is not changed: what was decided
+    /// is counted by [`Policy::count`], under the same lock.
+    pub fn judge(&self, facts: &Facts, moment: &Moment, ledger: &Ledger) -> Judgement {
+        let request = Request::new(self, facts, moment);
+        if facts.host.as_ref().is_some_and(|host| host.revoked) {
+            return refusal("the host key is marked as revoked in known hosts");
+        }
+        let mut floor: Option<&Rule> = None;
+        let mut missed: Option<&Rule> = None;
+        let mut decided = Decided::Default;
+        for rule in &self.rules {
+            match request.try_rule(rule, |_, result| result != Match::No) {
+                Match::Yes => {
+                    decided = Decided::Rule(rule);
+                    break;
+                }
+                Match::Maybe if rule.action == Verdict::Allow => missed = missed.or(Some(rule)),
+                Match::Maybe if floor.is_none_or(|floor| rule.action > floor.action) => {
+                    floor = Some(rule)
+                }
+                Match::Maybe | Match::No => {}
+            }
+        }
+        let judgement = match decided {
+            Decided::Rule(rule) => by_rule(rule, &request, moment, ledger),
+            Decided::Default => self.by_default(&request, missed),
+        };
+        match floor {
+            Some(rule) if rule.action > judgement.verdict => {
+                by_floor(rule, &request, moment, ledger, &judgement)
+            }
+            // What might be that rule's host is not remembered under another.
+            Some(_) => Judgement {
+                remember: Remember::Never,
+                ..judgement
+            },
+            None => judgement,
+        }
+    }
+
+    /// Counts a judgement against its rule's rate.
+    pub fn count(
+        &self,
+        judgement: &Judgement,
+        caller: &Caller,
+        moment: &Moment,
+        ledger: &mut Ledger,
+    ) {
+        let rule = judgement
+            .rule
+            .as_ref()
+            .and_then(|rule| self.rules.get(rule.index));
+        if let (Some(rule), true) = (rule, judgement.verdict != Verdict::Deny) {
+            if let Some(rate) = rule.rate {
+                ledger.count(rule.index, caller, rate, moment.boot);
+            }
+        }
+    }
+
+    fn by_default(&self, request: &Request<'_>, missed: Option<&Rule>) -> Judgement {
+        let facts = request.facts;
+        if let Some(what) = beyond_default(facts) {
+            return refusal(format!(
+                "no rule covers this, and the default never covers {what}"
+            ));
+        }
+        let does = match self.default {
+            Verdict::Deny => "denies",
+            _ => "asks",
+        };
+        let reason = match missed {
+            Some(rule) => format!(
+                "{} would need a host that is {}, and the default {does}",
+                rule.called(),
+                request.host.required.word()
+            ),
+            None => format!("no rule covers this, and the default {does}"),
+        };
+        Judgement {
+            verdict: self.default,
+            reason,
+            rule: None,
+            remember: remember(self.default, None, request),
+            notify: false,
+            signatures: 1,
+        }
+    }
+}
+
+/// What only a rule can cover, if the request is such.
+pub(super) fn beyond_default(facts: &Facts) -> Option<&'static str> {
+    match facts.kind {
+        Kind::Certificate => return Some("certificates"),
+        Kind::Sudo => return Some("sudo"),
+        Kind::Raw => return Some("raw data"),
+        Kind::Sshsig if facts.forwarded => return Some("forwarded sshsig"),
+        Kind::Login | Kind::Sshsig => {}
+    }
+    facts.sha1.then_some("SHA-1 signatures")
+}
+
+fn refusal(reason: impl Into<String>) -> Judgement {
+    Judgement {
+        verdict: Verdict::Deny,
+        reason: reason.into(),
+        rule: None,
+        remember: Remember::Never,
+        notify: false,
+        signatures: 1,
+    }
+}
+
+fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger) -> Judgement {
+    let caller = &request.facts.caller;
+    let over = rule
+        .rate
+        .filter(|rate| !ledger.has_room(rule.index, caller, *rate, moment.boot));
+    let (verdict, reason) = match (over, rule.action) {
+        (Some(rate), _) => (
+            Verdict::Deny,
+            format!(
+                "limit: {} gives {rate}, and {caller} has used it up",
+                rule.called()
+            ),
+        ),
+        (None, Verdict::Allow) => (Verdict::Allow, format!("{} allows it", rule.called())),
+        (None, Verdict::Ask) => (Verdict::Ask, format!("{} asks", rule.called())),
+        (None, Verdict::Deny) => (Verdict::Deny, format!("{} denies it", rule.called())),
+    };
+    Judgement {
+        verdict,
+        reason,
+        rule: Some(rule.to_ref()),
+        remember: remember(verdict, Some(rule), request),
+        notify: rule.notify,
+        signatures: rule.signatures,
+    }
+}
+
+fn by_floor(
+    rule: &Rule,
+    request: &Request<'_>,
+    moment: &Moment,
+    ledger: &Ledger,
+    milder: &Judgement,
+) -> Judgement {
+    let judgement = by_rule(rule, request, moment, ledger);
+    let shown = match request.facts.proof {
+        Proof::Unproven => "the host is unproven",
+        _ => "the host is only bound",
+    };
+    Judgement {
+        reason: format!("{shown} and could be one for which {}", judgement.reason),
+        remember: Remember::Never,
+        notify: rule.notify || milder.notify,
+        ..judgement
+    }
+}
+
+/// What a prompt may offer. A remembered yes is an allow without a question, so it needs what an
+/// allow rule needs: a host that is shown, or a rule that says `host = "unproven"`.
+fn remember(verdict: Verdict, rule: Option<&Rule>, request: &Request<'_>) -> Remember {
+    if verdict != Verdict::Ask {
+        return Remember::Never;
+    }
+    let facts = request.facts;
+    let says_unproven = |rule: &Rule| {
+        let named = rule
+            .host
+            .iter()
+            .flatten()
+            .any(|pattern| *pattern == HostPattern::Unproven);
+        named && request.try_matcher(rule, Matcher::Host) == Match::Yes
+    };
+    if facts.kind == Kind::Login && !request.host.enough && !rule.is_some_and(says_unproven) {
+        return Remember::Never;
+    }
+    let unsaid = match facts.kind {
+        Kind::Login | Kind::Sshsig => Remember::UpTo(DEFAULT_REMEMBER),
+        // Each of these can be worth a whole machine.
+        Kind::Certificate | Kind::Sudo | Kind::Raw => Remember::Never,
+    };
+    rule.and_then(|rule| rule.remember).unwrap_or(unsaid)
+}

@@ -1,0 +1,282 @@
+//! Whether a rule covers a request: three-valued, one matcher after the other.
+//!
+//! What a rule leaves unsaid never grants more: an allow or ask rule that names no kind covers login
+//! and sshsig only, no SHA-1 signature, and no forwarded sshsig; a deny rule covers all of these.
+
+use crate::caller::Caller;
+use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use crate::judgement::Verdict;
+
+use super::Policy;
+use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
+
+/// Ordered so that the least of a rule's matchers is the rule's own result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    No,
+    /// The host is not shown well enough to say.
+    Maybe,
+    Yes,
+}
+
+impl Match {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Maybe => "maybe",
+            Self::Yes => "yes",
+        }
+    }
+}
+
+impl From<bool> for Match {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
+/// The matchers, in the order in which they are tried: those that tell most rules apart come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matcher {
+    Qube,
+    Keyring,
+    Kind,
+    Key,
+    User,
+    Namespace,
+    Host,
+    Forwarded,
+    Sha1,
+    Hours,
+}
+
+impl Matcher {
+    pub const ALL: [Self; 10] = [
+        Self::Qube,
+        Self::Keyring,
+        Self::Kind,
+        Self::Key,
+        Self::User,
+        Self::Namespace,
+        Self::Host,
+        Self::Forwarded,
+        Self::Sha1,
+        Self::Hours,
+    ];
+
+    /// The key in a rule.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Qube => "qube",
+            Self::Keyring => "keyring",
+            Self::Kind => "kind",
+            Self::Key => "key",
+            Self::User => "user",
+            Self::Namespace => "namespace",
+            Self::Host => "host",
+            Self::Forwarded => "forwarded",
+            Self::Sha1 => "sha1",
+            Self::Hours => "hours",
+        }
+    }
+}
+
+impl Rule {
+    /// The kinds that this rule covers.
+    pub fn covers_kind(&self, kind: Kind) -> bool {
+        match &self.kind {
+            Some(kinds) => kinds.contains(&kind),
+            None => self.action == Verdict::Deny || matches!(kind, Kind::Login | Kind::Sshsig),
+        }
+    }
+
+    /// Whether it covers SHA-1 signatures (`true`), or the others (`false`).
+    pub fn covers_sha1(&self, sha1: bool) -> bool {
+        match &self.sha1 {
+            Some(list) => list.contains(&sha1),
+            None => !sha1 || self.action == Verdict::Deny,
+        }
+    }
+
+    /// Whether it covers requests of this kind that come forwarded (`true`), or not.
+    pub fn covers_forwarded(&self, forwarded: bool, kind: Kind) -> bool {
+        match &self.forwarded {
+            Some(list) => list.contains(&forwarded),
+            None => !(forwarded && kind == Kind::Sshsig) || self.action == Verdict::Deny,
+        }
+    }
+}
+
+/// A request as the rules of one policy meet it: what all rules would work out again is kept.
+pub(super) struct Request<'a> {
+    policy: &'a Policy,
+    pub facts: &'a Facts,
+    local_minute: u16,
+    pub host: ShownHost,
+}
+
+/// The host of a login, against the policy's `[host.…]` tables.
+pub(super) struct ShownHost {
+    /// What the login must show for rules to believe its host.
+    pub required: Proof,
+    /// It shows that much.
+    pub enough: bool,
+    /// Of each table, whether the host is one of its.
+    in_table: Vec<bool>,
+    /// In lower case.
+    names: Vec<Vec<u8>>,
+}
+
+impl Host {
+    fn has(&self, host: &HostIdentity, names: &[Vec<u8>]) -> bool {
+        self.keys.contains(&host.fingerprint)
+            || host.ca.as_ref().is_some_and(|ca| self.ca.contains(ca))
+            || names
+                .iter()
+                .any(|name| self.names.iter().any(|glob| glob.matches(name)))
+    }
+}
+
+impl ShownHost {
+    fn of(policy: &Policy, facts: &Facts) -> Self {
+        let host = facts.host.as_ref();
+        let names: Vec<Vec<u8>> = host
+            .iter()
+            .flat_map(|host| &host.names)
+            .map(|name| name.to_lowercase().into_bytes())
+            .collect();
+        let in_table: Vec<bool> = policy
+            .hosts
+            .iter()
+            .map(|table| host.is_some_and(|host| table.has(host, &names)))
+            .collect();
+        // A host that two tables name owes the stricter of what they say.
+        let said = policy
+            .hosts
+            .iter()
+            .zip(&in_table)
+            .filter_map(|(table, is)| if *is { table.proof } else { None });
+        let required = said.max().unwrap_or(Proof::Proven);
+        let enough = facts.kind == Kind::Login && host.is_some() && facts.proof >= required;
+        Self {
+            required,
+            enough,
+            in_table,
+            names,
+        }
+    }
+
+    fn is(&self, pattern: &HostPattern, proof: Proof) -> Match {
+        match pattern {
+            HostPattern::Unproven => (proof == Proof::Unproven).into(),
+            _ if !self.enough => Match::Maybe,
+            HostPattern::Host(index) => self.in_table.get(*index).copied().unwrap_or(false).into(),
+            HostPattern::Name(glob) => self.names.iter().any(|name| glob.matches(name)).into(),
+            HostPattern::Unnamed => {
+                (self.names.is_empty() && !self.in_table.contains(&true)).into()
+            }
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(policy: &'a Policy, facts: &'a Facts, moment: &Moment) -> Self {
+        Self {
+            policy,
+            facts,
+            local_minute: moment.local_minute,
+            host: ShownHost::of(policy, facts),
+        }
+    }
+
+    /// Tries a rule's matchers in order, shows each to `see`, and stops when that says so.
+    /// The rule's result is the least of those seen.
+    pub(super) fn try_rule(
+        &self,
+        rule: &Rule,
+        mut see: impl FnMut(Matcher, Match) -> bool,
+    ) -> Match {
+        let mut least = Match::Yes;
+        for matcher in Matcher::ALL {
+            let result = self.try_matcher(rule, matcher);
+            least = least.min(result);
+            if !see(matcher, result) {
+                break;
+            }
+        }
+        least
+    }
+
+    pub(super) fn try_matcher(&self, rule: &Rule, matcher: Matcher) -> Match {
+        let facts = self.facts;
+        match matcher {
+            Matcher::Qube => any(&rule.qube, |pattern| pattern.matches(&facts.caller)),
+            Matcher::Keyring => any(&rule.keyring, |glob| {
+                glob.matches(facts.keyring.as_str().as_bytes())
+            }),
+            Matcher::Kind => rule.covers_kind(facts.kind).into(),
+            Matcher::Key => any(&rule.key, |pattern| self.is_key(pattern)),
+            Matcher::User => any(&rule.user, |glob| {
+                facts.user.as_ref().is_some_and(|user| glob.matches(user))
+            }),
+            Matcher::Namespace => any(&rule.namespace, |glob| {
+                facts
+                    .namespace
+                    .as_ref()
+                    .is_some_and(|name| glob.matches(name))
+            }),
+            Matcher::Host => self.try_host(rule),
+            Matcher::Forwarded => rule.covers_forwarded(facts.forwarded, facts.kind).into(),
+            Matcher::Sha1 => rule.covers_sha1(facts.sha1).into(),
+            Matcher::Hours => any(&rule.hours, |hours| hours.contain(self.local_minute)),
+        }
+    }
+
+    fn try_host(&self, rule: &Rule) -> Match {
+        let Some(patterns) = &rule.host else {
+            // An allow rule that says nothing of the host trusts every host, but not an unknown one.
+            let needs_host = rule.action == Verdict::Allow && self.facts.kind == Kind::Login;
+            return (!needs_host || self.host.enough).into();
+        };
+        if self.facts.kind != Kind::Login {
+            return Match::No;
+        }
+        patterns
+            .iter()
+            .map(|pattern| self.host.is(pattern, self.facts.proof))
+            .max()
+            .unwrap_or(Match::No)
+    }
+
+    fn is_key(&self, pattern: &KeyPattern) -> bool {
+        let key = &self.facts.key;
+        match pattern {
+            KeyPattern::Label(index) => self
+                .policy
+                .labels
+                .get(*index)
+                .is_some_and(|label| label.fingerprints.contains(&key.fingerprint)),
+            KeyPattern::Fingerprint(fingerprint) => *fingerprint == key.fingerprint,
+            KeyPattern::Comment(glob) => glob.matches(&key.comment),
+        }
+    }
+}
+
+impl CallerPattern {
+    fn matches(&self, caller: &Caller) -> bool {
+        match (self, caller) {
+            (Self::Qube(glob), Caller::Qube(name)) | (Self::Ssh(glob), Caller::Ssh(name)) => {
+                glob.matches(name.as_bytes())
+            }
+            (Self::Local(glob), Caller::Local(uid)) => glob.matches(uid.to_string().as_bytes()),
+            _ => false,
+        }
+    }
+}
+
+/// A list is "one of"; a matcher that the rule leaves out is met.
+fn any<T>(list: &Option<Vec<T>>, matches: impl Fn(&T) -> bool) -> Match {
+    list.as_ref()
+        .is_none_or(|list| list.iter().any(matches))
+        .into()
+}

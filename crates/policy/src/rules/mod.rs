@@ -1,0 +1,87 @@
+//! The policy: rules in a file, a judgement for each request, and the reasons for it.
+//!
+//! [`Policy::parse`] reads the files, [`Policy::judge`] decides, [`Policy::visible`] says which keys a
+//! qube may see, [`Policy::explain`] shows every rule's why and why not, [`Policy::lint`] finds what
+//! was surely not meant.
+
+mod judge;
+pub mod matching;
+mod problem;
+mod read;
+pub mod rule;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+
+use crate::crypto::Fingerprint;
+use crate::judgement::{Place, Verdict};
+
+pub use problem::{PolicyError, Problem, Severity, Source};
+pub use rule::{Host, Label, Rule};
+
+/// A whole policy, ready to judge.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    default: Verdict,
+    /// `None` for the shipped policy.
+    default_place: Option<Place>,
+    hosts: Vec<Host>,
+    labels: Vec<Label>,
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// What holds where no file was written: every login and every sshsig is asked about.
+    pub fn shipped() -> Self {
+        Self {
+            default: Verdict::Ask,
+            default_place: None,
+            hosts: Vec::new(),
+            labels: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    pub fn default_verdict(&self) -> Verdict {
+        self.default
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// The name that the policy gives a key, to be listed instead of its comment.
+    pub fn label(&self, fingerprint: &Fingerprint) -> Option<&str> {
+        let label = self
+            .labels
+            .iter()
+            .find(|label| label.fingerprints.contains(fingerprint))?;
+        Some(&label.name)
+    }
+
+    /// Every host name that the policy spells out, in lower case, without patterns: to be tried
+    /// against hashed known hosts, which tell a name only to those who know it.
+    pub fn identify_names(&self) -> Vec<&str> {
+        let in_rules = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.host.iter().flatten())
+            .filter_map(|pattern| match pattern {
+                rule::HostPattern::Name(glob) => Some(glob),
+                _ => None,
+            });
+        let in_hosts = self.hosts.iter().flat_map(|host| &host.names);
+        let literal = in_hosts
+            .chain(in_rules)
+            .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok());
+        let mut names: Vec<&str> = literal.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}

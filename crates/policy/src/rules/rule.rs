@@ -1,0 +1,118 @@
+//! A policy's parts as they mean, after reading: rules, hosts, labels.
+
+use crate::crypto::Fingerprint;
+use crate::facts::{Kind, Proof};
+use crate::glob::Glob;
+use crate::judgement::{Place, Remember, RuleRef, Verdict};
+use crate::rate::Rate;
+
+/// `[host.NAME]`: a name for host keys that the vault trusts.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: String,
+    pub place: Place,
+    /// Names in known hosts, in lower case.
+    pub names: Vec<Glob>,
+    pub keys: Vec<Fingerprint>,
+    pub ca: Vec<Fingerprint>,
+    /// What its logins must show; not said means `Proven`.
+    pub proof: Option<Proof>,
+}
+
+/// `[key.LABEL]`: our own name for keys; it stands in listings instead of their comments.
+#[derive(Clone, Debug)]
+pub struct Label {
+    pub name: String,
+    pub place: Place,
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// `[[rule]]`. `None` in a matcher means that the rule does not say; see [`super::matching`] for what
+/// that covers.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub index: usize,
+    pub place: Place,
+    pub name: Option<String>,
+    pub action: Verdict,
+    pub qube: Option<Vec<CallerPattern>>,
+    pub keyring: Option<Vec<Glob>>,
+    pub key: Option<Vec<KeyPattern>>,
+    pub kind: Option<Vec<Kind>>,
+    pub user: Option<Vec<Glob>>,
+    pub host: Option<Vec<HostPattern>>,
+    pub namespace: Option<Vec<Glob>>,
+    pub forwarded: Option<Vec<bool>>,
+    pub sha1: Option<Vec<bool>>,
+    pub hours: Option<Vec<Hours>>,
+    pub rate: Option<Rate>,
+    pub remember: Option<Remember>,
+    pub notify: bool,
+    pub signatures: u32,
+}
+
+/// A pattern for callers. One for qubes never covers a caller that did not come by qrexec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerPattern {
+    Qube(Glob),
+    Ssh(Glob),
+    Local(Glob),
+}
+
+/// What a rule's `key` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPattern {
+    /// The index of a [`Label`].
+    Label(usize),
+    Fingerprint(Fingerprint),
+    Comment(Glob),
+}
+
+/// What a rule's `host` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// The index of a [`Host`].
+    Host(usize),
+    /// A name in known hosts, in lower case.
+    Name(Glob),
+    /// A host key that is shown, but has no name in the vault.
+    Unnamed,
+    /// Nothing shows which host it is.
+    Unproven,
+}
+
+/// `"08:00-20:00"`, local time, from the first minute to before the last; may go over midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    pub from: u16,
+    pub to: u16,
+}
+
+impl Hours {
+    /// Whether `minute` since local midnight lies within.
+    pub fn contain(self, minute: u16) -> bool {
+        if self.from < self.to {
+            (self.from..self.to).contains(&minute)
+        } else {
+            minute >= self.from || minute < self.to
+        }
+    }
+}
+
+impl Rule {
+    pub(super) fn to_ref(&self) -> RuleRef {
+        RuleRef {
+            index: self.index,
+            name: self.name.clone(),
+            place: self.place.clone(),
+        }
+    }
+
+    /// How sentences call it.
+    pub(super) fn called(&self) -> String {
+        match &self.name {
+            Some(name) => format!("rule `{}`", crate::display::ascii(name.as_bytes(), 64)),
+            None => format!("the rule at {}", self.place),
+        }
+    }
+}

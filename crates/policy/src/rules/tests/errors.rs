@@ -1,0 +1,320 @@
+//! A policy with a mistake is refused, and the sentence leads to the mistake.
+
+use super::*;
+
+/// The policy is refused with one problem, and its report holds each of these.
+#[track_caller]
+fn refused(text: &str, needles: &[&str]) {
+    let error = parse(text).expect_err("this policy has a mistake");
+    assert_eq!(error.problems.len(), 1, "{error}");
+    let report = error.to_string();
+    for needle in needles {
+        assert!(report.contains(needle), "no {needle:?} in:\n{report}");
+    }
+}
+
+#[test]
+fn a_report_names_file_line_column_and_a_hint() {
+    let text = "default = \"ask\"\n\n[[rule]]\nqub = \"work\"\naction = \"deny\"\n";
+    let report = parse(text).unwrap_err().to_string();
+    assert_eq!(
+        report,
+        "policy.toml:4:1: unknown key `qub`\n 4 | qub = \"work\"\n   | ^^^\n hint: did you mean `qube`?"
+    );
+}
+
+#[test]
+fn the_default_is_mandatory_and_never_allows() {
+    refused(
+        "",
+        &[
+            "policy.toml:1:1: the policy has no default",
+            "default = \"ask\"",
+        ],
+    );
+    refused(
+        "default = \"allow\"",
+        &[
+            "1:11: the default cannot be allow",
+            "hint: write default = \"ask\"",
+        ],
+    );
+    refused(
+        "default = \"asks\"",
+        &["unknown default `asks`", "did you mean \"ask\"?"],
+    );
+    refused(
+        "default = true",
+        &["`default` takes a string, and this is true or false"],
+    );
+    refused(
+        "default = \"ask\"\ndefault = \"deny\"",
+        &["2:1: not TOML: duplicate key"],
+    );
+}
+
+#[test]
+fn slips_in_rules_are_found() {
+    let rule = |body: &str| format!("default = \"ask\"\n[[rule]]\n{body}\n");
+    for (body, needles) in [
+        (
+            "qube = \"a\"",
+            ["2:1: the rule has no action", "add action ="],
+        ),
+        (
+            "action = \"alow\"",
+            ["unknown action `alow`", "did you mean \"allow\"?"],
+        ),
+        (
+            "action = \"deny\"\nkind = \"cert\"",
+            ["4:8: unknown kind `cert`", "certificate"],
+        ),
+        (
+            "action = \"deny\"\nqube = []",
+            ["`qube` is an empty list", "leave it out"],
+        ),
+        (
+            "action = \"deny\"\nqube = [\"a\", 3]",
+            ["4:14: `qube` takes strings, and this is a number", "^"],
+        ),
+        (
+            "action = \"deny\"\nqube = \"work dev\"",
+            ["no caller can be called `work dev`", "qvm-ls"],
+        ),
+        (
+            "action = \"deny\"\nqube = \"@tag:dev\"",
+            ["`@tag:dev` is a word of dom0's policy", "keyring in dom0"],
+        ),
+        (
+            "action = \"deny\"\nqube = \"local:01\"",
+            ["no caller can be called `local:01`", "local:UID"],
+        ),
+        (
+            "action = \"deny\"\nkeyring = \"a b\"",
+            ["no keyring can be called `a b`", "qubes.SshAgent+NAME"],
+        ),
+        (
+            "action = \"deny\"\nuser = \"a\\\\\"",
+            ["the `\\` at the end escapes nothing", "`*` stands for"],
+        ),
+        (
+            "action = \"deny\"\nkey = \"SHA256:short\"",
+            ["`SHA256:short` is not a fingerprint", "ssh-keygen -lf"],
+        ),
+        (
+            "action = \"deny\"\nhost = \"git@x\"",
+            ["`git@x` is not a host name", "[host.example]:2222"],
+        ),
+        (
+            "action = \"deny\"\nhost = \"SHA256:x\"",
+            ["stands in a [host.NAME] table", "host = \"NAME\" here"],
+        ),
+        (
+            "action = \"deny\"\nforwarded = \"no\"",
+            [
+                "`forwarded` takes true or false, and this is a string",
+                "quotes",
+            ],
+        ),
+        (
+            "action = \"deny\"\nrate = \"5/h\"",
+            ["`rate` means nothing in a rule that denies", "leave it out"],
+        ),
+        (
+            "action = \"ask\"\nrate = \"5/week\"",
+            ["a rate is a count", "30/min"],
+        ),
+        (
+            "action = \"allow\"\nremember = \"5m\"",
+            ["`remember` means nothing in a rule that says allow", "ask"],
+        ),
+        (
+            "action = \"ask\"\nremember = \"0m\"",
+            ["nothing is remembered for no time", "never"],
+        ),
+        (
+            "action = \"ask\"\nremember = \"8d\"",
+            ["for a week at most", "allow rule"],
+        ),
+        (
+            "action = \"ask\"\nremember = \"15\"",
+            ["`15` is not a time to remember", "15m"],
+        ),
+        (
+            "action = \"ask\"\nhours = \"8-20\"",
+            ["`8-20` are not hours", "08:00-20:00"],
+        ),
+        (
+            "action = \"ask\"\nhours = \"08:00-08:00\"",
+            ["no time lies between these", "all day"],
+        ),
+        (
+            "action = \"ask\"\nhours = \"08:00-24:01\"",
+            ["are not hours", "local time"],
+        ),
+        (
+            "action = \"ask\"\nsignatures = 0",
+            ["a number from 1 to 1000", "^"],
+        ),
+        (
+            "action = \"ask\"\nsignatures = 1.5",
+            ["takes a number, and this is a number with a point", "^"],
+        ),
+        (
+            "action = \"ask\"\nname = \"a\\nb\"",
+            ["a rule's name is shown in prompts", "ASCII"],
+        ),
+        (
+            "action = \"ask\"\nhours = 08:00:00",
+            ["no key takes a date", "quotes"],
+        ),
+    ] {
+        refused(&rule(body), &needles);
+    }
+}
+
+#[test]
+fn slips_in_tables_are_found() {
+    for (body, needles) in [
+        (
+            "[hosts.a]\nnames = [\"a\"]",
+            ["2:2: unknown key `hosts`", "did you mean `host`?"],
+        ),
+        (
+            "[rule]\naction = \"ask\"",
+            ["`rule` is a list of tables", "[[rule]]"],
+        ),
+        (
+            "[host]\nnames = [\"a\"]",
+            ["`host` is a table of tables", "[host.NAME]"],
+        ),
+        ("[host.a]", ["nothing says which host `a` is", "names ="]),
+        (
+            "[host.a]\nnames = []",
+            ["`names` is an empty list", "leave it out"],
+        ),
+        (
+            "[host.a]\nname = [\"a\"]",
+            ["unknown key `name`", "did you mean `names`?"],
+        ),
+        (
+            "[host.unnamed]\nnames = [\"a\"]",
+            ["no host can be called `unnamed`", "another name"],
+        ),
+        (
+            "[host.a]\nnames = [\"a\"]\nproof = \"unproven\"",
+            [
+                "cannot accept logins that show nothing",
+                "every host at once",
+            ],
+        ),
+        (
+            "[host.\"a b\"]\nnames = [\"a\"]",
+            ["`a b` cannot be a name", "letters, digits"],
+        ),
+        ("[key.a]", ["nothing says which key `a` is", "ssh-add -l"]),
+        (
+            "version = 1",
+            [
+                "unknown key `version`",
+                "a policy knows default, host, key, rule",
+            ],
+        ),
+    ] {
+        refused(&format!("default = \"ask\"\n{body}\n"), &needles);
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_in_order() {
+    let text = "default = \"allow\"\n[[rule]]\nqub = 1\nkind = \"x\"\naction = \"ask\"\n[host.a]\n";
+    let error = parse(text).unwrap_err();
+    let lines: Vec<usize> = error
+        .problems
+        .iter()
+        .map(|problem| problem.place.line)
+        .collect();
+    assert_eq!(lines, [1, 3, 4, 6], "{error}");
+}
+
+#[test]
+fn drop_ins_hold_rules_hosts_and_keys_only() {
+    let main = Source {
+        name: "policy.toml",
+        text: "default = \"ask\"\n[host.a]\nnames = [\"a\"]\n",
+        main: true,
+    };
+    let drop_in = |text| Source {
+        name: "policy.d/10-x.toml",
+        text,
+        main: false,
+    };
+
+    let error = Policy::parse(&[main, drop_in("default = \"deny\"")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("policy.d/10-x.toml:1:1: a drop-in cannot set the default"),
+        "{error}"
+    );
+    let error = Policy::parse(&[main, drop_in("[host.a]\nnames = [\"b\"]")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("host `a` is defined twice, first at policy.toml:2"),
+        "{error}"
+    );
+    let error = Policy::parse(&[drop_in("[host.b]\nnames = [\"b\"]")])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no policy.toml that they add to"), "{error}");
+
+    let rules = "[[rule]]\nhost = \"a\"\naction = \"allow\"\n";
+    let policy = Policy::parse(&[main, drop_in(rules)]).unwrap();
+    assert_eq!(policy.rules()[0].place.to_string(), "policy.d/10-x.toml:1");
+}
+
+#[test]
+fn one_key_has_one_label() {
+    let key = fingerprint('k');
+    refused(
+        &format!(
+            "default = \"ask\"\n[key.a]\nfingerprints = [\"{key}\"]\n[key.b]\nfingerprints = \"{key}\"\n"
+        ),
+        &["5:16: the same key has the label `a` at policy.toml:2"],
+    );
+    let policy = policy(&format!(
+        "default = \"ask\"\n[key.a]\nfingerprints = [\"{key}\"]\n"
+    ));
+    assert_eq!(policy.label(&key), Some("a"));
+    assert_eq!(policy.label(&fingerprint('x')), None);
+}
+
+#[test]
+fn names_to_try_against_hashed_known_hosts() {
+    let policy = policy(
+        "default = \"ask\"\n[host.a]\nnames = [\"A.example\", \"*.b\"]\n[[rule]]\nhost = [\"c\", \"a\", \"unnamed\"]\naction = \"ask\"",
+    );
+    assert_eq!(policy.identify_names(), ["a.example", "c"]);
+}
+
+#[test]
+fn no_text_makes_the_parser_panic() {
+    let good = "default = \"ask\"\n[host.a]\nnames = [\"a\"]\nproof = \"bound\"\n[key.k]\n[[rule]]\nhost = \"a\"\nhours = \"08:00-09:00\"\n";
+    let bytes = good.as_bytes();
+    for at in 0..bytes.len() {
+        for swap in ["", "é", "\"", "[", "]", "=", "\n", "\0", "-", "9", "'"] {
+            let text = [&good[..at], swap, &good[at + 1..]].concat();
+            if let Err(error) = parse(&text) {
+                assert!(!error.problems.is_empty());
+                assert!(
+                    error
+                        .to_string()
+                        .bytes()
+                        .all(|b| b == b'\n' || (b' '..=b'~').contains(&b)),
+                    "{error}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Which rule decides, and what no rule can be made to decide.
+
+use super::*;
+use crate::judgement::Remember;
+
+const PROD: &str = r#"
+default = "deny"
+
+[host.prod]
+names = ["prod.example", "*.prod.example"]
+
+[host.github]
+names = ["github.com"]
+proof = "bound"
+
+[[rule]]
+name = "not prod"
+host = "prod"
+action = "deny"
+
+[[rule]]
+name = "rest"
+kind = "login"
+action = "allow"
+
+[[rule]]
+name = "old clients"
+host = "unproven"
+action = "allow"
+"#;
+
+#[test]
+fn first_match_wins() {
+    let policy = policy(
+        "default = \"deny\"\n[[rule]]\nuser = \"git\"\naction = \"ask\"\n[[rule]]\naction = \"allow\"\n",
+    );
+    let at = |user: &str| judge(&policy, &login(user, host('h', &["h"]), Proof::Proven));
+    assert_eq!(
+        (at("git").verdict, at("git").rule.unwrap().place.line),
+        (Verdict::Ask, 2)
+    );
+    assert_eq!(
+        (at("me").verdict, at("me").rule.unwrap().place.line),
+        (Verdict::Allow, 5)
+    );
+}
+
+#[test]
+fn hiding_the_host_does_not_dodge_a_deny_rule() {
+    let policy = policy(PROD);
+    assert_eq!(
+        verdict(
+            &policy,
+            &login("me", host('a', &["a.example"]), Proof::Proven)
+        ),
+        Verdict::Allow
+    );
+    assert_eq!(
+        verdict(
+            &policy,
+            &login("me", host('p', &["x.prod.example"]), Proof::Proven)
+        ),
+        Verdict::Deny
+    );
+
+    let hidden = judge(&policy, &login_unproven("me"));
+    assert_eq!(hidden.verdict, Verdict::Deny);
+    assert_eq!(hidden.rule.unwrap().name.as_deref(), Some("not prod"));
+    assert_eq!(
+        hidden.reason,
+        "the host is unproven and could be one for which rule `not prod` denies it"
+    );
+
+    let own_host = login("me", host('e', &["evil.example"]), Proof::Bound);
+    assert_eq!(
+        verdict(&policy, &own_host),
+        Verdict::Deny,
+        "a bind of the caller's own host shows nothing"
+    );
+}
+
+#[test]
+fn a_host_may_accept_logins_that_are_only_bound() {
+    let policy = policy(PROD);
+    let github = |proof| verdict(&policy, &login("git", host('g', &["github.com"]), proof));
+    assert_eq!(
+        (github(Proof::Proven), github(Proof::Bound)),
+        (Verdict::Allow, Verdict::Allow)
+    );
+}
+
+#[test]
+fn the_stricter_of_two_tables_holds() {
+    let policy = policy(
+        "default = \"ask\"\n[host.a]\nnames = [\"*\"]\nproof = \"bound\"\n[host.b]\nnames = [\"b\"]\nproof = \"proven\"\n[[rule]]\nhost = \"a\"\naction = \"allow\"\n",
+    );
+    assert_eq!(
+        verdict(&policy, &login("me", host('x', &["x"]), Proof::Bound)),
+        Verdict::Allow
+    );
+    assert_eq!(
+        verdict(&policy, &login("me", host('b', &["b"]), Proof::Bound)),
+        Verdict::Ask
+    );
+}
+
+#[test]
+fn an_allow_rule_without_host_needs_a_host_that_is_shown() {
+    let policy = policy("default = \"ask\"\n[[rule]]\nkey = \"git-work\"\naction = \"allow\"\n");
+    assert_eq!(
+        verdict(&policy, &login("me", host('x', &[]), Proof::Proven)),
+        Verdict::Allow
+    );
+    assert_eq!(
+        verdict(&policy, &login("me", host('x', &[]), Proof::Bound)),
+        Verdict::Ask
+    );
+    assert_eq!(verdict(&policy, &login_unproven("me")), Verdict::Ask);
+    assert_eq!(
+        verdict(&policy, &sshsig("git")),
+        Verdict::Allow,
+        "an sshsig has no host to show"
+    );
+}
+
+#[test]
+fn unproven_and_unnamed_are_different_words() {
+    let policy = policy(
+        "default = \"deny\"\n[host.k]\nkeys = \"SHA256:kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\"\n[[rule]]\nhost = \"unproven\"\naction = \"allow\"\n[[rule]]\nhost = \"unnamed\"\naction = \"ask\"\n",
+    );
+    assert_eq!(verdict(&policy, &login_unproven("me")), Verdict::Allow);
+    assert_eq!(
+        verdict(&policy, &login("me", host('x', &[]), Proof::Proven)),
+        Verdict::Ask
+    );
+    assert_eq!(
+        verdict(&policy, &login("me", host('x', &["x"]), Proof::Proven)),
+        Verdict::Deny
+    );
+    assert_eq!(
+        verdict(&policy, &login("me", host('k', &[]), Proof::Proven)),
+        Verdict::Deny,
+        "a table names it"
+    );
+}
+
+#[test]
+fn hosts_are_told_by_name_key_or_ca() {
+    let (key, ca) = (fingerprint('k'), fingerprint('c'));
+    let policy = policy(&format!(
+        "default = \"deny\"\n[host.h]\nnames = [\"H.Example\"]\nkeys = [\"{key}\"]\nca = [\"{ca}\"]\n[[rule]]\nhost = [\"h\", \"direct.*\"]\naction = \"allow\"\n"
+    ));
+    let at = |host| verdict(&policy, &login("me", host, Proof::Proven));
+    assert_eq!(at(host('x', &["h.example"])), Verdict::Allow);
+    assert_eq!(at(host('k', &[])), Verdict::Allow);
+    assert_eq!(at(host('x', &["direct.example"])), Verdict::Allow);
+    assert_eq!(
+        at(HostIdentity {
+            ca: Some(ca),
+            ..host('x', &[])
+        }),
+        Verdict::Allow
+    );
+    assert_eq!(
+        at(HostIdentity {
+            ca: Some(key),
+            ..host('x', &["h"])
+        }),
+        Verdict::Deny
+    );
+    assert_eq!(
+        at(HostIdentity {
+            label: Some("h.example".into()),
+            ..host('x', &[])
+        }),
+        Verdict::Deny
+    );
+}
+
+#[test]
+fn a_revoked_host_key_is_denied_whatever_rules_say() {
+    let policy = policy("default = \"ask\"\n[[rule]]\nhost = \"h\"\naction = \"allow\"\n");
+    let revoked = HostIdentity {
+        revoked: true,
+        ..host('h', &["h"])
+    };
+    let judgement = judge(&policy, &login("me", revoked, Proof::Proven));
+    assert_eq!((judgement.verdict, judgement.rule), (Verdict::Deny, None));
+}
+
+#[test]
+fn what_is_not_named_is_not_granted() {
+    for action in ["allow", "ask"] {
+        let policy = policy(&format!(
+            "default = \"ask\"\n[[rule]]\naction = \"{action}\"\n"
+        ));
+        for kind in [Kind::Certificate, Kind::Sudo, Kind::Raw] {
+            assert_eq!(
+                verdict(&policy, &other(kind)),
+                Verdict::Deny,
+                "{kind:?} {action}"
+            );
+        }
+        let sha1 = Facts {
+            sha1: true,
+            ..login("me", host('h', &["h"]), Proof::Proven)
+        };
+        assert_eq!(verdict(&policy, &sha1), Verdict::Deny, "SHA-1 {action}");
+        let forwarded = Facts {
+            forwarded: true,
+            ..sshsig("git")
+        };
+        assert_eq!(
+            verdict(&policy, &forwarded),
+            Verdict::Deny,
+            "forwarded sshsig {action}"
+        );
+    }
+    let named = policy(
+        "default = \"deny\"\n[[rule]]\nkind = [\"certificate\", \"sudo\", \"raw\"]\naction = \"ask\"\n[[rule]]\nsha1 = true\naction = \"ask\"\n[[rule]]\nforwarded = true\nkind = \"sshsig\"\naction = \"ask\"\n",
+    );
+    for kind in [Kind::Certificate, Kind::Sudo, Kind::Raw] {
+        assert_eq!(verdict(&named, &other(kind)), Verdict::Ask);
+        assert_eq!(judge(&named, &other(kind)).remember, Remember::Never);
+    }
+    let sha1 = Facts {
+        sha1: true,
+        ..login("me", host('h', &["h"]), Proof::Proven)
+    };
+    assert_eq!(verdict(&named, &sha1), Verdict::Ask);
+    assert_eq!(
+        verdict(
+            &named,
+            &Facts {
+                forwarded: true,
+                ..sshsig("git")
+            }
+        ),
+        Verdict::Ask
+    );
+}
+
+#[test]
+fn what_a_deny_rule_does_not_say_is_denied() {
+    let policy = policy(
+        "default = \"ask\"\n[[rule]]\nqube = \"work\"\naction = \"deny\"\n[[rule]]\nkind = [\"raw\", \"sshsig\", \"login\"]\nsha1 = [true, false]\nforwarded = [true, false]\naction = \"allow\"\n",
+    );
+    let sha1 = Facts {
+        sha1: true,
+        ..login("me", host('h', &["h"]), Proof::Proven)
+    };
+    for facts in [
+        other(Kind::Raw),
+        sha1,
+        Facts {
+            forwarded: true,
+            ..sshsig("git")
+        },
+    ] {
+        assert_eq!(verdict(&policy, &facts), Verdict::Deny, "{facts:?}");
+        let elsewhere = Facts {
+            caller: Caller::parse("home").unwrap(),
+            ..facts
+        };
+        assert_eq!(
+            verdict(&policy, &elsewhere),
+            Verdict::Allow,
+            "{elsewhere:?}"
+        );
+    }
+}
+
+#[test]
+fn a_matcher_on_a_fact_that_is_not_there_does_not_match() {
+    for (matcher, facts) in [
+        ("host = \"*\"", sshsig("git")),
+        ("host = \"unproven\"", sshsig("git")),
+        ("user = \"*\"", sshsig("git")),
+        (
+            "namespace = \"*\"",
+            login("me", host('h', &["h"]), Proof::Proven),
+        ),
+    ] {
+        let policy = policy(&format!(
+            "default = \"deny\"\n[[rule]]\n{matcher}\naction = \"allow\"\n"
+        ));
+        assert_eq!(verdict(&policy, &facts), Verdict::Deny, "{matcher}");
+    }
+}
+
+#[test]
+fn callers_keyrings_keys_and_namespaces() {
+    let text =
+        |matcher: &str| format!("default = \"deny\"\n[[rule]]\n{matcher}\naction = \"allow\"\n");
+    let from = |caller: &str| Facts {
+        caller: Caller::parse(caller).unwrap(),
+        ..sshsig("git")
+    };
+    let covers =
+        |matcher: &str, facts: &Facts| verdict(&policy(&text(matcher)), facts) == Verdict::Allow;
+    assert!(
+        covers("qube = [\"x\", \"wor?\"]", &from("work"))
+            && !covers("qube = \"work\"", &from("work2"))
+    );
+    assert!(
+        !covers("qube = \"*\"", &from("ssh:work")) && !covers("qube = \"*\"", &from("local:0"))
+    );
+    assert!(
+        covers("qube = \"ssh:w*\"", &from("ssh:work"))
+            && !covers("qube = \"ssh:*\"", &from("work"))
+    );
+    assert!(covers("qube = \"local:1000\"", &from("local:1000")));
+    assert!(
+        covers("keyring = \"default\"", &from("work"))
+            && !covers("keyring = \"git\"", &from("work"))
+    );
+    assert!(covers("key = \"git-*\"", &from("work")) && !covers("key = \"prod\"", &from("work")));
+    assert!(covers(
+        &format!("key = \"{}\"", fingerprint('k')),
+        &from("work")
+    ));
+    assert!(
+        covers("namespace = \"git\"", &sshsig("git"))
+            && !covers("namespace = \"git\"", &sshsig("file"))
+    );
+
+    // A label is the key that it names, and no longer a pattern for comments, which an upstream sets.
+    let labelled = policy(&format!(
+        "default = \"deny\"\n[key.git-work]\nfingerprints = \"{}\"\n[[rule]]\nkey = \"git-work\"\naction = \"allow\"\n",
+        fingerprint('x')
+    ));
+    assert_eq!(verdict(&labelled, &from("work")), Verdict::Deny);
+    let mut by_fingerprint = from("work");
+    by_fingerprint.key.fingerprint = fingerprint('x');
+    assert_eq!(verdict(&labelled, &by_fingerprint), Verdict::Allow);
+}
+
+#[test]
+fn hours_may_go_over_midnight() {
+    let policy = policy(
+        "default = \"deny\"\n[[rule]]\nhours = [\"22:00-06:00\", \"12:00-13:00\"]\naction = \"allow\"\n",
+    );
+    let at = |minute| {
+        let moment = Moment {
+            local_minute: minute,
+            ..noon()
+        };
+        policy
+            .judge(&sshsig("git"), &moment, &Ledger::default())
+            .verdict
+            == Verdict::Allow
+    };
+    let open = [1320, 1439, 0, 359, 720, 779];
+    let closed = [1319, 360, 719, 780];
+    assert!(open.into_iter().all(at) && !closed.into_iter().any(at));
+}
+
+#[test]
+fn a_rate_that_is_used_up_denies() {
+    let policy =
+        policy("default = \"ask\"\n[[rule]]\nname = \"r\"\nrate = \"2/min\"\naction = \"allow\"\n");
+    let mut ledger = Ledger::default();
+    let mut at = |boot| {
+        let moment = Moment { boot, ..noon() };
+        let judgement = policy.judge(&sshsig("git"), &moment, &ledger);
+        policy.count(&judgement, &sshsig("git").caller, &moment, &mut ledger);
+        judgement
+    };
+    assert_eq!(
+        [at(0).verdict, at(1).verdict],
+        [Verdict::Allow, Verdict::Allow]
+    );
+    assert_eq!(
+        at(2).reason,
+        "limit: rule `r` gives 2/min, and work has used it up"
+    );
+    assert_eq!(
+        [at(59).verdict, at(60).verdict],
+        [Verdict::Deny, Verdict::Allow]
+    );
+}
+
+#[test]
+fn an_answer_is_remembered_only_for_what_was_shown() {
+    let rules = policy(
+        "default = \"ask\"\n[[rule]]\nhost = \"unproven\"\nuser = \"lab\"\naction = \"ask\"\nremember = \"1h\"\n[[rule]]\nuser = \"me\"\naction = \"ask\"\nremember = \"2h\"\n[[rule]]\nuser = \"git\"\naction = \"ask\"\nremember = \"never\"\n",
+    );
+    let shown = |user| judge(&rules, &login(user, host('h', &["h"]), Proof::Proven)).remember;
+    assert_eq!(shown("me"), Remember::UpTo(7_200));
+    assert_eq!(shown("git"), Remember::Never);
+    assert_eq!(
+        shown("else"),
+        Remember::UpTo(super::super::judge::DEFAULT_REMEMBER)
+    );
+    let unproven = |user| judge(&rules, &login_unproven(user)).remember;
+    assert_eq!(
+        [unproven("me"), unproven("else")],
+        [Remember::Never, Remember::Never]
+    );
+    assert_eq!(unproven("lab"), Remember::UpTo(3_600), "the rule says so");
+    let bound = judge(&rules, &login("me", host('h', &["h"]), Proof::Bound));
+    assert_eq!(
+        (bound.verdict, bound.remember),
+        (Verdict::Ask, Remember::Never)
+    );
+
+    let floored = policy(
+        "default = \"deny\"\n[[rule]]\nhost = \"prod\"\naction = \"ask\"\n[[rule]]\nhost = \"unproven\"\naction = \"ask\"\nremember = \"1h\"\n",
+    );
+    assert_eq!(
+        judge(&floored, &login_unproven("me")).remember,
+        Remember::Never,
+        "it could be prod"
+    );
+}
+
+#[test]
+fn the_shipped_policy_asks() {
+    let policy = Policy::shipped();
+    assert_eq!(verdict(&policy, &login_unproven("me")), Verdict::Ask);
+    assert_eq!(verdict(&policy, &sshsig("git")), Verdict::Ask);
+    assert_eq!(verdict(&policy, &other(Kind::Raw)), Verdict::Deny);
+}

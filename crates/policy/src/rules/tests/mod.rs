@@ -1,0 +1,111 @@
+//! Policies as people write them, against requests as the session hands them over.
+
+mod errors;
+mod judging;
+
+use crate::caller::{Caller, Keyring};
+use crate::crypto::Fingerprint;
+use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::judgement::{Judgement, Verdict};
+use crate::rate::Ledger;
+
+use super::{Policy, PolicyError, Source};
+
+pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
+    Policy::parse(&[Source {
+        name: "policy.toml",
+        text,
+        main: true,
+    }])
+}
+
+/// A policy that is known to be good.
+#[track_caller]
+pub(super) fn policy(text: &str) -> Policy {
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// `SHA256:` and 43 times the same letter.
+pub(super) fn fingerprint(letter: char) -> Fingerprint {
+    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+}
+
+pub(super) fn noon() -> Moment {
+    Moment {
+        unix: 1_700_000_000,
+        local_minute: 12 * 60,
+        boot: 1_000,
+    }
+}
+
+/// A host key `letter` with names from known hosts.
+pub(super) fn host(letter: char, names: &[&str]) -> HostIdentity {
+    HostIdentity {
+        fingerprint: fingerprint(letter),
+        algorithm: "ssh-ed25519".to_owned(),
+        ca: None,
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        label: None,
+        revoked: false,
+    }
+}
+
+fn facts(kind: Kind) -> Facts {
+    Facts {
+        caller: Caller::parse("work").unwrap(),
+        keyring: Keyring::from_argument("").unwrap(),
+        key: KeyFacts {
+            fingerprint: fingerprint('k'),
+            algorithm: "ssh-ed25519".to_owned(),
+            comment: b"git-work".to_vec(),
+        },
+        kind,
+        sha1: false,
+        user: None,
+        proof: Proof::Unproven,
+        host: None,
+        namespace: None,
+        forwarded: false,
+    }
+}
+
+/// `work` logs in as `user` at `host`, shown as well as `proof` says.
+pub(super) fn login(user: &str, host: HostIdentity, proof: Proof) -> Facts {
+    Facts {
+        user: Some(user.as_bytes().to_vec()),
+        host: Some(host),
+        proof,
+        ..facts(Kind::Login)
+    }
+}
+
+/// `work` logs in as `user` somewhere.
+pub(super) fn login_unproven(user: &str) -> Facts {
+    Facts {
+        user: Some(user.as_bytes().to_vec()),
+        ..facts(Kind::Login)
+    }
+}
+
+pub(super) fn sshsig(namespace: &str) -> Facts {
+    Facts {
+        namespace: Some(namespace.as_bytes().to_vec()),
+        ..facts(Kind::Sshsig)
+    }
+}
+
+pub(super) fn other(kind: Kind) -> Facts {
+    let user = (kind == Kind::Sudo).then(|| b"root".to_vec());
+    Facts {
+        user,
+        ..facts(kind)
+    }
+}
+
+pub(super) fn judge(policy: &Policy, facts: &Facts) -> Judgement {
+    policy.judge(facts, &noon(), &Ledger::default())
+}
+
+pub(super) fn verdict(policy: &Policy, facts: &Facts) -> Verdict {
+    judge(policy, facts).verdict
+}

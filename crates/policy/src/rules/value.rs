@@ -1,0 +1,297 @@
+//! Single values of a policy file: text to meaning, or a sentence and a hint.
+
+use crate::caller::Caller;
+use crate::crypto::Fingerprint;
+use crate::display;
+use crate::facts::{Kind, Proof};
+use crate::glob::Glob;
+use crate::judgement::{Remember, Verdict};
+use crate::rate::Rate;
+
+use super::rule::{CallerPattern, Hours};
+
+/// A grant that outlives a week is a rule that nobody wrote down.
+const MAX_REMEMBER: u64 = 7 * 86_400;
+/// Names are shown in prompts and logs, on one line with other things.
+const MAX_NAME: usize = 64;
+/// 32 bytes in unpadded base64.
+const FINGERPRINT_CHARS: usize = 43;
+
+const KINDS: [Kind; 5] = [
+    Kind::Login,
+    Kind::Sshsig,
+    Kind::Certificate,
+    Kind::Sudo,
+    Kind::Raw,
+];
+
+/// What is wrong with a value, and how to mend it.
+pub(super) struct Bad {
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl Bad {
+    pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: Some(hint.into()),
+        }
+    }
+}
+
+type Value<T> = Result<T, Bad>;
+
+/// A piece of the file inside a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", display::ascii(text.as_bytes(), MAX_NAME))
+}
+
+/// The candidate that a slip of the finger turns into `text`, if one is near.
+pub(super) fn nearest<'c>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
+    let text = text.to_ascii_lowercase();
+    let near = candidates
+        .into_iter()
+        .map(|candidate| (distance(&text, candidate), candidate));
+    let (steps, candidate) = near.min_by_key(|(steps, _)| *steps)?;
+    (steps <= 1 + candidate.len() / 4).then_some(candidate)
+}
+
+/// Letters to insert, remove or change to get from one to the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(MAX_NAME).enumerate() {
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (pair, y) in row.windows(2).zip(&b) {
+            let [diagonal, up] = pair else { continue };
+            left = (diagonal + usize::from(x != *y)).min(up + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+fn one_of(text: &str, words: &[&'static str], what: &str) -> Bad {
+    let hint = match nearest(text, words.iter().copied()) {
+        Some(word) => format!("did you mean \"{word}\"?"),
+        None => format!("it is one of {}", words.join(", ")),
+    };
+    Bad::new(format!("unknown {what} {}", quoted(text)), hint)
+}
+
+pub(super) fn action(text: &str) -> Value<Verdict> {
+    let verdicts = [Verdict::Allow, Verdict::Ask, Verdict::Deny];
+    verdicts
+        .into_iter()
+        .find(|v| v.word() == text)
+        .ok_or_else(|| one_of(text, &["allow", "ask", "deny"], "action"))
+}
+
+pub(super) fn default(text: &str) -> Value<Verdict> {
+    match text {
+        "ask" => Ok(Verdict::Ask),
+        "deny" => Ok(Verdict::Deny),
+        "allow" => Err(Bad::new(
+            "the default cannot be allow: what no rule foresaw would be signed in silence",
+            "write default = \"ask\" or \"deny\", and a rule for what is to be allowed",
+        )),
+        _ => Err(one_of(text, &["ask", "deny"], "default")),
+    }
+}
+
+pub(super) fn kind(text: &str) -> Value<Kind> {
+    let words = KINDS.map(Kind::word);
+    KINDS
+        .into_iter()
+        .find(|kind| kind.word() == text)
+        .ok_or_else(|| one_of(text, &words, "kind"))
+}
+
+pub(super) fn proof(text: &str) -> Value<Proof> {
+    match text {
+        "proven" => Ok(Proof::Proven),
+        "bound" => Ok(Proof::Bound),
+        "unproven" => Err(Bad::new(
+            "a host cannot accept logins that show nothing about the host: they could be for any",
+            "a rule with host = \"unproven\" covers those, for every host at once",
+        )),
+        _ => Err(one_of(text, &["proven", "bound"], "proof")),
+    }
+}
+
+pub(super) fn glob(text: &str) -> Value<Glob> {
+    let hint = "`*` stands for any text, `?` for one character, `\\` makes the next one plain";
+    Glob::new(text).map_err(|bad| Bad::new(bad.to_string(), hint))
+}
+
+pub(super) fn host_name(text: &str) -> Value<Glob> {
+    if text.starts_with("SHA256:") {
+        return Err(Bad::new(
+            "a host key's fingerprint stands in a [host.NAME] table",
+            format!("write [host.NAME] with keys = [{text:?}], and host = \"NAME\" here"),
+        ));
+    }
+    if text.contains([' ', '/', '@', ',', '!']) {
+        return Err(Bad::new(
+            format!("{} is not a host name", quoted(text)),
+            "write it as known_hosts does: host.example, or [host.example]:2222",
+        ));
+    }
+    glob(&text.to_lowercase())
+}
+
+pub(super) fn caller(text: &str) -> Value<CallerPattern> {
+    if text.starts_with('@') {
+        return Err(Bad::new(
+            format!(
+                "{} is a word of dom0's policy, the vault does not know it",
+                quoted(text)
+            ),
+            "name qubes here, by pattern if you like: \"work-*\"; tags choose the keyring in dom0",
+        ));
+    }
+    let (make, name): (fn(Glob) -> CallerPattern, &str) = match text.split_once(':') {
+        Some(("ssh", name)) => (CallerPattern::Ssh, name),
+        Some(("local", uid)) => (CallerPattern::Local, uid),
+        _ => (CallerPattern::Qube, text),
+    };
+    // A pattern without wildcards must be a name that a caller can have.
+    let glob = glob(name)?;
+    let plain = name.replace(['*', '?'], "0");
+    let could_be = text.contains(['*', '?'])
+        || Caller::parse(text).is_ok_and(|caller| caller.to_string() == text);
+    if could_be
+        && plain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    {
+        return Ok(make(glob));
+    }
+    Err(Bad::new(
+        format!("no caller can be called {}", quoted(text)),
+        "a qube's name as in qvm-ls, ssh:NAME or local:UID",
+    ))
+}
+
+pub(super) fn keyring(text: &str) -> Value<Glob> {
+    let plain = text.replace(['*', '?'], "0");
+    if plain
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    {
+        return glob(text);
+    }
+    Err(Bad::new(
+        format!("no keyring can be called {}", quoted(text)),
+        "it is the NAME in qubes.SshAgent+NAME: letters, digits, `_`, `.` and `-`",
+    ))
+}
+
+pub(super) fn fingerprint(text: &str) -> Value<Fingerprint> {
+    let hint = "`ssh-keygen -lf FILE` prints it: SHA256: and 43 characters";
+    let bad = || Bad::new(format!("{} is not a fingerprint", quoted(text)), hint);
+    let digits = text.strip_prefix("SHA256:").ok_or_else(bad)?;
+    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+    if digits.len() == FINGERPRINT_CHARS && digits.bytes().all(is_base64) {
+        return Ok(Fingerprint(text.to_owned()));
+    }
+    Err(bad())
+}
+
+/// The NAME of `[host.NAME]` or `[key.NAME]`.
+pub(super) fn table_name(text: &str) -> Value<String> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.@-".contains(&b);
+    if !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Bad::new(
+        format!("{} cannot be a name", quoted(text)),
+        format!("letters, digits, `_`, `.`, `@` and `-`, at most {MAX_NAME}"),
+    ))
+}
+
+pub(super) fn rule_name(text: &str) -> Value<String> {
+    if !text.is_empty()
+        && text.len() <= MAX_NAME
+        && display::ascii(text.as_bytes(), MAX_NAME) == text
+    {
+        return Ok(text.to_owned());
+    }
+    let hint = format!("plain ASCII on one line, at most {MAX_NAME} characters");
+    Err(Bad::new(
+        "a rule's name is shown in prompts and the log, and this one cannot be",
+        hint,
+    ))
+}
+
+/// `90s`, `15m`, `8h`, `1d` or `never`.
+pub(super) fn remember(text: &str) -> Value<Remember> {
+    if text == "never" {
+        return Ok(Remember::Never);
+    }
+    let hint = "such as \"90s\", \"15m\", \"8h\", \"1d\" or \"never\"";
+    let bad = || Bad::new(format!("{} is not a time to remember", quoted(text)), hint);
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => return Err(bad()),
+    };
+    let digits = text
+        .get(..text.len() - 1)
+        .filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+    let count: u64 = digits.and_then(|d| d.parse().ok()).ok_or_else(bad)?;
+    match count.checked_mul(unit) {
+        Some(0) => Err(Bad::new(
+            "nothing is remembered for no time",
+            "write \"never\"",
+        )),
+        Some(seconds) if seconds <= MAX_REMEMBER => Ok(Remember::UpTo(seconds)),
+        _ => Err(Bad::new(
+            "an answer is remembered for a week at most",
+            "what is to stay is better an allow rule",
+        )),
+    }
+}
+
+pub(super) fn rate(text: &str) -> Value<Rate> {
+    Rate::parse(text).map_err(|bad| Bad::new(bad.to_string(), "such as \"30/min\" or \"5/h\""))
+}
+
+pub(super) fn hours(text: &str) -> Value<Hours> {
+    let parsed = text
+        .split_once('-')
+        .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+    match parsed {
+        Some((from, _)) if from == 1440 => Err(Bad::new(
+            "the day ends at 24:00",
+            "write 00:00 where it begins",
+        )),
+        Some((from, to)) if from == to => Err(Bad::new(
+            "no time lies between these",
+            "leave `hours` out for all day",
+        )),
+        Some((from, to)) => Ok(Hours { from, to }),
+        None => Err(Bad::new(
+            format!("{} are not hours", quoted(text)),
+            "such as \"08:00-20:00\", local time",
+        )),
+    }
+}
+
+fn minute(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |digits: &str| -> Option<u16> {
+        (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| digits.parse().ok())?
+    };
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    (minute < 60 && hour * 60 + minute <= 1440).then_some(hour * 60 + minute)
+}
