@@ -1,0 +1,85 @@
+//! A real `ssh-agent`: the vault's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::children::{Running, run};
+use crate::keys::Key;
+use crate::raw;
+use crate::wait::wait_for_socket;
+use crate::world::World;
+
+#[derive(Debug)]
+pub struct Agent {
+    process: Running,
+    pub socket: PathBuf,
+}
+
+impl Agent {
+    pub fn start(world: &World) -> Self {
+        Self::start_named(world, "agent")
+    }
+
+    /// `name` keeps several agents of one world apart.
+    pub fn start_named(world: &World, name: &str) -> Self {
+        Self::run(world, name, world.command("ssh-agent"))
+    }
+
+    /// An agent that may have `limit` descriptors open.
+    pub fn start_with_descriptors(world: &World, limit: u32) -> Self {
+        let mut command = world.command("prlimit");
+        command.args([&format!("--nofile={limit}"), "ssh-agent"]);
+        Self::run(world, "agent", command)
+    }
+
+    fn run(world: &World, name: &str, mut command: Command) -> Self {
+        let socket = world.path(format!("{name}.sock"));
+        // The default allow list, and the libraries that a test plants in its world.
+        let providers = format!(
+            "/usr/lib*/*,/usr/local/lib*/*,{}/*",
+            world.path("lib").display()
+        );
+        command.args(["-D", "-P", &providers, "-a"]).arg(&socket);
+        command.env("SOFTHSM2_CONF", world.path("softhsm2.conf"));
+        let process = Running::start(command, &world.path(format!("{name}.log")));
+        wait_for_socket(&socket);
+        Self { process, socket }
+    }
+
+    /// `ssh-add` speaking to this agent.
+    pub fn add(&self, world: &World, key: &Key) {
+        self.add_with(world, key, &[]);
+    }
+
+    pub fn add_with(&self, world: &World, key: &Key, options: &[&str]) {
+        run(ssh_add(world, &self.socket)
+            .arg("-q")
+            .args(options)
+            .arg(&key.private));
+    }
+
+    /// The wire form of all keys it holds.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        raw::list(&self.socket).unwrap_or_default()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.exit_status().is_none()
+    }
+
+    pub fn stop(&mut self) {
+        self.process.signal(nix::sys::signal::Signal::SIGTERM);
+        self.process.wait();
+    }
+
+    pub fn pid(&self) -> nix::unistd::Pid {
+        self.process.pid()
+    }
+}
+
+/// `ssh-add` towards `socket`.
+pub fn ssh_add(world: &World, socket: &Path) -> Command {
+    let mut command = world.command("ssh-add");
+    command.env("SSH_AUTH_SOCK", socket);
+    command
+}

@@ -1,0 +1,161 @@
+//! split-ssh itself: a vault in front of a real agent, and clients that reach it by the qrexec stand-in.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::agent::Agent;
+use crate::children::{Running, run};
+use crate::plain_pipe::{serve_socket, stand_in};
+use crate::programs;
+use crate::wait::{wait_for, wait_for_socket};
+use crate::world::World;
+
+/// `split-ssh vault`, guarding one agent.
+#[derive(Debug)]
+pub struct Vault {
+    world: World,
+    pub process: Running,
+    /// What a qrexec socket service would connect to.
+    pub qrexec_socket: PathBuf,
+}
+
+impl Vault {
+    /// A vault whose keyring `default` is `agent`, with `policy` as policy.toml and `known_hosts` in its home.
+    pub fn start(world: &World, agent: &Agent, policy: &str, known_hosts: &str) -> Self {
+        Self::start_on(world, &agent.socket, policy, known_hosts)
+    }
+
+    /// The same over any agent's socket.
+    pub fn start_on(world: &World, agent: &Path, policy: &str, known_hosts: &str) -> Self {
+        let config = format!("[keyring.default]\nagent = \"{}\"\n", agent.display());
+        Self::start_configured(world, &config, policy, known_hosts)
+    }
+
+    /// The same with a vault.toml of the test's own.
+    pub fn start_configured(world: &World, config: &str, policy: &str, known_hosts: &str) -> Self {
+        world.file("vault/config/vault.toml", config);
+        world.file("vault/config/policy.toml", policy);
+        world.file("vault/.ssh/known_hosts", known_hosts);
+        for directory in [
+            "vault",
+            "vault/config",
+            "vault/.ssh",
+            "vault/run",
+            "vault/state",
+        ] {
+            world.directory(directory);
+        }
+        let mut command = split_ssh(world, "vault");
+        command.arg("vault");
+        let process = Running::start(command, &world.path("vault/output"));
+        let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
+        wait_for_socket(&qrexec_socket);
+        Self {
+            world: world.clone(),
+            process,
+            qrexec_socket,
+        }
+    }
+
+    /// A subcommand that speaks to this vault.
+    pub fn control(&self, words: &[&str]) -> Command {
+        let mut command = split_ssh(&self.world, "vault");
+        command.args(words);
+        command
+    }
+
+    /// The audit log's lines.
+    pub fn records(&self) -> Vec<serde_json::Value> {
+        let text =
+            std::fs::read_to_string(self.world.path("vault/state/log.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("the log is JSON lines"))
+            .collect()
+    }
+
+    /// Waits for a question and answers it by `split-ssh allow` or `deny`.
+    pub fn answer(&self, verdict: &str) {
+        let id = wait_for("a question", || {
+            let pending = run(&mut self.control(&["pending"]));
+            let number = |word: &str| {
+                word.trim_matches(|sign: char| !sign.is_ascii_digit())
+                    .parse::<u64>()
+                    .ok()
+            };
+            pending
+                .lines()
+                .find_map(|line| line.split_whitespace().next().and_then(number))
+        });
+        run(&mut self.control(&[verdict, &id.to_string()]));
+    }
+}
+
+/// `split-ssh client` in a qube.
+#[derive(Debug)]
+pub struct ClientQube {
+    pub process: Running,
+    /// Where its programs find their agent.
+    pub socket: PathBuf,
+    /// The stand-in's directory: policy, and the calls made.
+    pub qrexec: PathBuf,
+}
+
+impl ClientQube {
+    /// The qube `name`, allowed to call `vault`.
+    pub fn start(world: &World, vault: &Vault, name: &str) -> Self {
+        let qrexec = stand_in(world, &format!("{name}/qrexec"), name);
+        serve_socket(&qrexec, &vault.qrexec_socket);
+        Self::start_calling(world, name, qrexec)
+    }
+
+    /// The same with a stand-in that the test has set up.
+    pub fn start_calling(world: &World, name: &str, qrexec: PathBuf) -> Self {
+        for directory in ["config", "run", "state"] {
+            world.directory(format!("{name}/{directory}"));
+        }
+        let socket = world.path(format!("{name}/agent.sock"));
+        let config = format!(
+            "socket = \"{}\"\n[[vault]]\nname = \"vault\"\nqube = \"vault\"\n",
+            socket.display()
+        );
+        world.file(format!("{name}/config/client.toml"), config);
+        let mut command = split_ssh(world, name);
+        let programs = programs::qrexec_client_vm();
+        let folder = programs.parent().expect("a program lies in a folder");
+        command.arg("client").env("QREXEC_STAND_IN", &qrexec);
+        command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        let process = Running::start(command, &world.path(format!("{name}/output")));
+        wait_for("the client's socket", || socket.exists().then_some(()));
+        Self {
+            process,
+            socket,
+            qrexec,
+        }
+    }
+
+    /// How many calls dom0 has seen.
+    pub fn calls(&self) -> usize {
+        std::fs::read_to_string(self.qrexec.join("calls"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    }
+}
+
+/// `split-ssh` with its places in the folder `home`.
+fn split_ssh(world: &World, home: &str) -> Command {
+    let mut command = world.command(programs::split_ssh());
+    command
+        .env("HOME", world.path(home))
+        .env("XDG_RUNTIME_DIR", world.path(home).join("run"));
+    command
+        .arg("--config-dir")
+        .arg(world.path(home).join("config"));
+    command
+        .arg("--runtime-dir")
+        .arg(world.path(home).join("run"));
+    command
+        .arg("--state-dir")
+        .arg(world.path(home).join("state"));
+    command
+}

@@ -1,0 +1,31 @@
+//! Waiting for a condition, never for a time.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough for a loaded machine with two cores; a test that needs it all has failed.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Asks `ready` until it has an answer.
+///
+/// # Panics
+/// After [`DEADLINE`], saying `what` did not happen.
+pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ready() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "timed out waiting for {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Waits until a unix socket accepts connections.
+pub fn wait_for_socket(path: &Path) {
+    wait_for(&format!("socket {}", path.display()), || {
+        std::os::unix::net::UnixStream::connect(path).ok()
+    });
+}

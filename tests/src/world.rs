@@ -1,0 +1,91 @@
+//! A directory that a test owns.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use nix::unistd::{Uid, User};
+
+/// A home for one test, gone with the last copy of this value. Its path is short: a unix socket's may have 107 bytes.
+#[derive(Clone, Debug)]
+pub struct World {
+    directory: Arc<tempfile::TempDir>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("s")
+            .tempdir_in("/tmp")
+            .expect("a temporary directory");
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700))
+            .expect("our own directory");
+        Self {
+            directory: Arc::new(directory),
+        }
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The path of a directory in here, made if need be with mode 0700.
+    pub fn directory(&self, name: impl AsRef<Path>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).expect("a directory");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own directory");
+        path
+    }
+
+    /// Writes a file with mode 0600.
+    pub fn file(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).expect("a directory");
+        }
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+        path
+    }
+
+    /// Writes a program.
+    pub fn script(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.file(name, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own file");
+        path
+    }
+
+    /// A command that finds its home here and nothing of the caller's session: no agent, no display, no
+    /// configuration.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.directory.path());
+        command
+            .env("HOME", self.directory.path())
+            .env("USER", user_name())
+            .env("LOGNAME", user_name());
+        command
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("LC_ALL", "C.UTF-8");
+        command
+    }
+}
+
+/// The name of whoever runs the tests.
+pub fn user_name() -> String {
+    User::from_uid(Uid::current())
+        .ok()
+        .flatten()
+        .map_or_else(|| "root".to_owned(), |user| user.name)
+}
