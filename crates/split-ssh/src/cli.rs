@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::ctl;
 use crate::error::Error;
 use crate::paths::Paths;
 
@@ -34,7 +35,9 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Log(ctl::log::Args),
+}
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
 pub fn main() -> ExitCode {
@@ -49,6 +52,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Error> {
-    let _paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
-    match cli.command {}
+    let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
+    match cli.command {
+        Command::Log(args) => ctl::log::run(args, &paths),
+    }
 }

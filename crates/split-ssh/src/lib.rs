@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod control;
+pub mod ctl;
 pub mod error;
 pub mod log;
 pub mod paths;

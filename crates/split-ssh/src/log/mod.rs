@@ -7,6 +7,7 @@ pub mod heads;
 pub mod journal;
 pub mod line;
 pub mod read;
+pub mod sentence;
 mod tail;
 pub mod verify;
 
@@ -189,7 +190,7 @@ impl State {
             });
         };
         record.boot.clone_from(&self.boot);
-        let line = match tail.next_line(record) {
+        let line = match tail.next_line(record.clone()) {
             Ok(line) => line,
             Err(error) => {
                 self.tail = Some(tail);
@@ -203,7 +204,10 @@ impl State {
         if still_sound {
             self.tail = Some(tail);
         }
-        written
+        written?;
+        let tone = sentence::Sentence::of(&record).tone;
+        journal::note(tone.priority(), &sentence::line(&record), &[]);
+        Ok(())
     }
 
     fn note_head(&mut self) -> Result<(), LogError> {

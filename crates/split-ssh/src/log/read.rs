@@ -1,7 +1,9 @@
 //! Reads the lines of a log with a bound on each.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::mem;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::files;
@@ -13,6 +15,8 @@ pub struct Lines {
     pub path: PathBuf,
     reader: BufReader<File>,
     number: usize,
+    /// The beginning of a line whose end is not written yet.
+    begun: Vec<u8>,
 }
 
 /// A line with its place.
@@ -35,30 +39,57 @@ impl Lines {
             path,
             reader: BufReader::new(file),
             number: 0,
+            begun: Vec::new(),
         }
     }
 
-    /// The next line; `None` at the end. Call again later for lines that were added since.
+    /// The next line, whole or not; `None` at the end.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn next_line(&mut self) -> io::Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        let bound = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-        if self
-            .reader
+        let line = self.next_whole_line()?;
+        if line.is_some() || self.begun.is_empty() {
+            return Ok(line);
+        }
+        Ok(Some(self.take()))
+    }
+
+    /// The next line that has its end; `None` where there is none yet: call again later.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn next_whole_line(&mut self) -> io::Result<Option<Line>> {
+        let room = MAX_LINE.saturating_sub(self.begun.len());
+        let bound = u64::try_from(room).unwrap_or(u64::MAX);
+        self.reader
             .by_ref()
             .take(bound)
-            .read_until(b'\n', &mut bytes)?
-            == 0
-        {
-            return Ok(None);
-        }
+            .read_until(b'\n', &mut self.begun)?;
+        let is_whole = self.begun.last() == Some(&b'\n') || self.begun.len() >= MAX_LINE;
+        Ok(is_whole.then(|| self.take()))
+    }
+
+    fn take(&mut self) -> Line {
         self.number += 1;
-        Ok(Some(Line {
+        Line {
             number: self.number,
-            bytes,
-        }))
+            bytes: mem::take(&mut self.begun),
+        }
+    }
+
+    /// Which file this is, whatever its name has become; `None` if the system does not say.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        let about = self.reader.get_ref().metadata().ok()?;
+        Some((about.dev(), about.ino()))
+    }
+
+    /// Whether the vault still writes this file; also where that cannot be seen.
+    pub fn is_newest(&self, folder: &Path) -> bool {
+        match fs::metadata(files::newest(folder)) {
+            Ok(about) => Some((about.dev(), about.ino())) == self.identity(),
+            Err(_) => true,
+        }
     }
 }
 

@@ -1,0 +1,254 @@
+//! `split-ssh log`: the audit log for people.
+
+mod filter;
+mod follow;
+mod since;
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use jiff::tz::TimeZone;
+use policy::record::Record;
+
+use crate::error::Error;
+use crate::log::line::BadLine;
+use crate::log::read::{self, Line, Lines};
+use crate::log::sentence::{Sentence, Tone};
+use crate::log::{heads, verify};
+use crate::paths::Paths;
+
+use filter::Filter;
+
+/// Records that `--follow` begins with, unless `--since` says otherwise.
+const BEFORE_FOLLOW: usize = 10;
+
+/// Show what was signed, refused and asked, and why
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Go on with new records as they come
+    #[arg(long, short)]
+    follow: bool,
+
+    /// Print the records as they are stored, one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// Check that no line was changed, torn or taken away
+    #[arg(long, conflicts_with_all = ["follow", "json", "qube", "key", "host", "since"])]
+    verify: bool,
+
+    /// Only records of this qube (`*` and `?` as in rules)
+    #[arg(long, value_name = "QUBE", value_parser = filter::glob)]
+    qube: Option<policy::glob::Glob>,
+
+    /// Only records of this key: label, comment or fingerprint
+    #[arg(long, value_name = "KEY", value_parser = filter::glob)]
+    key: Option<policy::glob::Glob>,
+
+    /// Only records of this host: name or fingerprint
+    #[arg(long, value_name = "HOST", value_parser = filter::glob)]
+    host: Option<policy::glob::Glob>,
+
+    /// Only records since then: 15m, 2h, 3d, 19:30, 2026-11-21, "2026-11-21 19:30"
+    #[arg(long, value_name = "TIME", value_parser = since::parse)]
+    since: Option<policy::record::Timestamp>,
+}
+
+/// # Errors
+/// A log that is not there or cannot be read.
+pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
+    if args.verify {
+        return check(paths);
+    }
+    let mut show = Show {
+        json: args.json,
+        colour: colour(),
+        out: io::stdout(),
+    };
+    let filter = Filter {
+        qube: args.qube,
+        key: args.key,
+        host: args.host,
+        since: args.since,
+    };
+    let shown = if args.follow {
+        let before = if filter.since.is_some() {
+            usize::MAX
+        } else {
+            BEFORE_FOLLOW
+        };
+        follow::follow(&paths.state, &filter, before, &mut show)
+    } else {
+        all(paths, &filter, &mut show)
+    };
+    match shown {
+        Ok(code) => Ok(code),
+        // `split-ssh log | head` is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(none(paths)),
+        Err(error) => Err(Error::io("read the log", &paths.audit_log(), &error)),
+    }
+}
+
+fn none(paths: &Paths) -> Error {
+    Error::new(format!("there is no log in {}", paths.state.display()))
+        .hint("the vault writes it: run this in the vault qube, as the vault's user")
+}
+
+fn all(paths: &Paths, filter: &Filter, show: &mut Show) -> io::Result<ExitCode> {
+    let opened = read::open_all(&paths.state)?;
+    if opened.is_empty() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut code = ExitCode::SUCCESS;
+    for mut lines in opened {
+        while let Some(line) = lines.next_line()? {
+            if !show.line(&lines, &line, filter)? {
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn check(paths: &Paths) -> Result<ExitCode, Error> {
+    let heads = heads::noted(&paths.audit_log());
+    let whole = verify::verify(&paths.state, &heads).map_err(|broken| {
+        Error::new(broken.to_string()).hint("records before that place are as they were written")
+    })?;
+    if whole.files == 0 {
+        return if heads.is_empty() {
+            Err(none(paths))
+        } else {
+            Ok(ExitCode::FAILURE)
+        };
+    }
+    let plural = |number, one, many| if number == 1 { one } else { many };
+    let mut text = format!(
+        "{} {} in {} {}: all as written",
+        whole.records,
+        plural(whole.records, "record", "records"),
+        whole.files,
+        plural(whole.files as u64, "file", "files"),
+    );
+    if whole.first > 1 {
+        text.push_str(&format!(
+            "; records 1 to {} were rotated away",
+            whole.first - 1
+        ));
+    }
+    text.push_str(&match whole.heads {
+        0 => "\nthe journal has no head to compare with: records cut from the end would not be missed".to_owned(),
+        1 => "\n1 head in the journal agrees".to_owned(),
+        heads => format!("\n{heads} heads in the journal agree"),
+    });
+    drop(writeln!(io::stdout(), "{text}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints records.
+struct Show {
+    json: bool,
+    colour: bool,
+    out: io::Stdout,
+}
+
+impl Show {
+    /// Prints the line if the filter lets it through. False if it is no record of ours, which is said on
+    /// standard error.
+    fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<bool> {
+        match line.record() {
+            Ok((record, _)) => {
+                if filter.lets(&record) {
+                    self.record(&record, line)?;
+                }
+                Ok(true)
+            }
+            // The vault may be writing it.
+            Err(BadLine::Torn) => Ok(true),
+            Err(bad) => {
+                let place = lines.path.display();
+                writeln!(
+                    io::stderr(),
+                    "split-ssh: warning: {place}:{} {bad}",
+                    line.number
+                )?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+        if self.json {
+            // Printable ASCII, or its hash would not have fitted.
+            return self.out.write_all(&line.bytes);
+        }
+        let sentence = Sentence::of(record);
+        let (dim, strong, end) = match (self.colour, sentence.tone) {
+            (false, _) => ("", "", ""),
+            (true, Tone::Signed) => ("\x1b[2m", "\x1b[32m", "\x1b[0m"),
+            (true, Tone::Plain) => ("\x1b[2m", "", "\x1b[0m"),
+            (true, Tone::Refused) => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
+            (true, Tone::Alarm) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
+        };
+        let qube = record.qube.as_deref().unwrap_or("-");
+        let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
+        let (time, head) = (local(record), sentence.head);
+        write!(
+            self.out,
+            "{dim}{time}{end}  {qube:<12} {strong}{head:<12}{end} {}",
+            sentence.what
+        )?;
+        if !sentence.why.is_empty() {
+            write!(
+                self.out,
+                "{}{dim}{}{end}",
+                if sentence.what.is_empty() { "" } else { "  " },
+                sentence.why
+            )?;
+        }
+        writeln!(self.out)
+    }
+}
+
+/// The time on the wall.
+fn local(record: &Record) -> String {
+    let ms = i64::try_from(record.time.unix_ms()).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(time) => time
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
+        Err(_) => record.time.to_string(),
+    }
+}
+
+/// Colour is for terminals whose owner did not say no (<https://no-color.org>).
+fn colour() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// The last `most` lines of all that there is, each with its file.
+fn last_lines(
+    opened: &mut [Lines],
+    most: usize,
+    filter: &Filter,
+) -> io::Result<VecDeque<(usize, Line)>> {
+    let mut kept = VecDeque::new();
+    for (index, lines) in opened.iter_mut().enumerate() {
+        while let Some(line) = lines.next_whole_line()? {
+            if line.record().is_ok_and(|(record, _)| !filter.lets(&record)) {
+                continue;
+            }
+            if kept.len() >= most {
+                kept.pop_front();
+            }
+            kept.push_back((index, line));
+        }
+    }
+    Ok(kept)
+}

@@ -1,0 +1,91 @@
+//! Which records are to be shown.
+
+use policy::glob::{BadGlob, Glob};
+use policy::record::{Escaped, Record, Timestamp};
+
+/// What is not asked for lets everything through.
+pub(super) struct Filter {
+    pub(super) qube: Option<Glob>,
+    pub(super) key: Option<Glob>,
+    pub(super) host: Option<Glob>,
+    pub(super) since: Option<Timestamp>,
+}
+
+pub(super) fn glob(text: &str) -> Result<Glob, BadGlob> {
+    Glob::new(text)
+}
+
+impl Filter {
+    pub(super) fn lets(&self, record: &Record) -> bool {
+        let qube = plain(record.qube.as_ref());
+        let key =
+            plain(record.key.as_ref()).chain(texts(record.label.iter().chain(&record.comment)));
+        let host = [&record.host_key, &record.host_ca]
+            .into_iter()
+            .flat_map(|key| plain(key.as_ref()));
+        let host = host.chain(texts(record.host.iter().chain(&record.host_label)));
+        self.since.is_none_or(|since| record.time >= since)
+            && lets(self.qube.as_ref(), qube)
+            && lets(self.key.as_ref(), key)
+            && lets(self.host.as_ref(), host)
+    }
+}
+
+fn lets(wanted: Option<&Glob>, mut names: impl Iterator<Item = Vec<u8>>) -> bool {
+    wanted.is_none_or(|glob| names.any(|name| glob.matches(&name)))
+}
+
+fn plain(text: Option<&String>) -> impl Iterator<Item = Vec<u8>> {
+    text.map(|text| text.clone().into_bytes()).into_iter()
+}
+
+fn texts<'a>(texts: impl Iterator<Item = &'a Escaped>) -> impl Iterator<Item = Vec<u8>> {
+    texts.map(|text| {
+        text.to_bytes()
+            .unwrap_or_else(|| text.as_str().as_bytes().to_vec())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::record::{Event, Outcome};
+
+    use super::*;
+
+    #[test]
+    fn records_are_found_by_any_of_their_names() {
+        let mut record = Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(1000));
+        record.qube = Some("work-dev".to_owned());
+        record.key = Some("SHA256:key".to_owned());
+        record.comment = Some(Escaped::from_bytes("b\u{fc}ro".as_bytes()));
+        record.host = vec![
+            Escaped::from_bytes(b"gh"),
+            Escaped::from_bytes(b"github.com"),
+        ];
+        record.host_key = Some("SHA256:host".to_owned());
+        let lets =
+            |qube: Option<&str>, key: Option<&str>, host: Option<&str>, since: Option<u64>| {
+                let glob = |text: Option<&str>| text.map(|text| Glob::new(text).unwrap());
+                let since = since.map(Timestamp::from_unix_ms);
+                Filter {
+                    qube: glob(qube),
+                    key: glob(key),
+                    host: glob(host),
+                    since,
+                }
+                .lets(&record)
+            };
+        assert!(lets(None, None, None, None));
+        assert!(lets(
+            Some("work-*"),
+            Some("b\u{fc}ro"),
+            Some("github.*"),
+            Some(1000)
+        ));
+        assert!(lets(None, Some("SHA256:key"), Some("SHA256:host"), None));
+        assert!(!lets(Some("work"), None, None, None));
+        assert!(!lets(None, Some("SHA256:host"), None, None));
+        assert!(!lets(None, None, Some("gitlab.com"), None));
+        assert!(!lets(None, None, None, Some(1001)));
+    }
+}

@@ -1,0 +1,3 @@
+//! What people type: one module a subcommand, each with its `Args` and `run`.
+
+pub mod log;

@@ -1,0 +1,312 @@
+//! A record as a person reads it, on a screen and in the journal. All text passes the display door.
+
+use policy::display;
+use policy::facts::{Kind, Proof};
+use policy::judgement::Verdict;
+use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
+
+use super::journal::Priority;
+
+/// Characters of one name or value on a line.
+const MAX_VALUE: usize = 64;
+/// Characters of a reason or a rule's place.
+const MAX_REASON: usize = 240;
+
+/// A record in three parts, all printable ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// One or two words: what happened.
+    pub head: &'static str,
+    /// To whom and for what; may be empty.
+    pub what: String,
+    /// Who decided, by which rule, and why; may be empty.
+    pub why: String,
+    pub tone: Tone,
+}
+
+/// How much the reader should care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// A signature was given.
+    Signed,
+    /// Nothing to look at.
+    Plain,
+    /// Something was refused.
+    Refused,
+    /// Something is broken, or somebody cheats.
+    Alarm,
+}
+
+impl Sentence {
+    pub fn of(record: &Record) -> Self {
+        let (head, tone) = head(record);
+        Self {
+            head,
+            what: what(record),
+            why: why(record),
+            tone,
+        }
+    }
+}
+
+impl Tone {
+    /// The journal's level for it.
+    pub fn priority(self) -> Priority {
+        match self {
+            Self::Signed | Self::Plain => Priority::Info,
+            Self::Refused => Priority::Notice,
+            Self::Alarm => Priority::Warning,
+        }
+    }
+}
+
+/// The whole record on one line, without its time.
+pub fn line(record: &Record) -> String {
+    let sentence = Sentence::of(record);
+    let qube = record.qube.as_deref().map(value);
+    let parts = [
+        qube.as_deref().unwrap_or_default(),
+        sentence.head,
+        &sentence.what,
+        &sentence.why,
+    ];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn head(record: &Record) -> (&'static str, Tone) {
+    match (record.event, record.outcome) {
+        (Event::Start, _) => ("started", Tone::Plain),
+        (Event::Stop, _) => ("stopped", Tone::Plain),
+        (Event::Reload, Outcome::Ok) => ("reloaded", Tone::Plain),
+        (Event::Reload, _) => ("not reloaded", Tone::Alarm),
+        (Event::List, Outcome::Ok) => ("listed", Tone::Plain),
+        (Event::List, _) => ("list refused", Tone::Refused),
+        (Event::Sign, Outcome::Ok) => ("signed", Tone::Signed),
+        (Event::Sign, _) => ("denied", Tone::Refused),
+        (Event::Bind, Outcome::Ok) => ("bound", Tone::Plain),
+        (Event::Bind, Outcome::Unverifiable) => ("bind unknown", Tone::Refused),
+        (Event::Bind, _) => ("bind failed", Tone::Alarm),
+        (Event::Refusal, _) => ("refused", Tone::Refused),
+        (Event::Malformed, _) => ("malformed", Tone::Alarm),
+        (Event::Limit, _) => ("limit", Tone::Refused),
+        (Event::Upstream, _) => ("agent failed", Tone::Alarm),
+        (Event::NoAnswer, _) => ("no answer", Tone::Refused),
+        (Event::Answer, Outcome::Ok) => ("answered", Tone::Plain),
+        (Event::Answer, _) => ("answered no", Tone::Plain),
+        (Event::Grant, Outcome::Ok) => ("granted", Tone::Plain),
+        (Event::Grant, _) => ("grant ended", Tone::Plain),
+        (Event::Recovered, _) => ("recovered", Tone::Alarm),
+    }
+}
+
+fn what(record: &Record) -> String {
+    let mut words = Vec::new();
+    if let Some(kind) = record.kind {
+        words.push(purpose(record, kind));
+    } else if record.host_key.is_some() {
+        words.push(host(record));
+    }
+    if record.kind.is_none() {
+        let request = record.request.as_deref().map(value);
+        words.extend(request);
+        words.extend(record.extension.as_ref().map(escaped));
+    }
+    if let Some(listed) = record.listed {
+        words.push(format!(
+            "{listed} {}",
+            if listed == 1 { "key" } else { "keys" }
+        ));
+    }
+    if let Some(bytes) = record.bytes {
+        words.push(format!("{bytes} bytes"));
+    }
+    if let Some(key) = key(record) {
+        words.push(format!("with {key}"));
+    }
+    if let Some(keyring) = record
+        .keyring
+        .as_deref()
+        .filter(|name| *name != policy::caller::DEFAULT_KEYRING)
+    {
+        words.push(format!("of keyring {}", value(keyring)));
+    }
+    if let Some(count) = record.count {
+        words.push(format!("({count} times)"));
+    }
+    words.join(" ")
+}
+
+fn purpose(record: &Record, kind: Kind) -> String {
+    let named = |text: &Option<Escaped>| text.as_ref().map_or_else(|| "?".to_owned(), escaped);
+    let sha1 = if record.sha1 { " by SHA-1" } else { "" };
+    match kind {
+        Kind::Login => {
+            let proof = record.proof.map_or("", Proof::word);
+            let via = if record.forwarded == Some(true) {
+                ", forwarded"
+            } else {
+                ""
+            };
+            format!(
+                "login {}@{} ({proof}{via}){sha1}",
+                named(&record.user),
+                host(record)
+            )
+        }
+        Kind::Sshsig => format!("sshsig in namespace {}{sha1}", named(&record.namespace)),
+        Kind::Sudo => format!("sudo of {}{sha1}", named(&record.user)),
+        Kind::Certificate => format!("certificate{sha1}"),
+        Kind::Raw => format!("raw data{sha1}"),
+    }
+}
+
+/// The host's first name, else the label that a person gave it, else its key.
+fn host(record: &Record) -> String {
+    let revoked = if record.host_revoked { "REVOKED " } else { "" };
+    let name = match (record.host.first(), &record.host_label, &record.host_key) {
+        (Some(name), _, _) => escaped(name),
+        (None, Some(label), _) => format!("\"{}\"", escaped(label)),
+        (None, None, Some(key)) => format!("unnamed {}", value(key)),
+        (None, None, None) => "unknown host".to_owned(),
+    };
+    format!("{revoked}{name}")
+}
+
+fn key(record: &Record) -> Option<String> {
+    let comment = record
+        .comment
+        .as_ref()
+        .filter(|comment| !comment.as_str().is_empty());
+    let name = record.label.as_ref().or(comment).map(escaped);
+    name.or_else(|| record.key.as_deref().map(value))
+}
+
+fn why(record: &Record) -> String {
+    let mut words = Vec::new();
+    if let Some(place) = &record.rule_place {
+        let name = record
+            .rule
+            .as_deref()
+            .map(|name| format!("\"{}\" ", value(name)))
+            .unwrap_or_default();
+        let verdict = record.verdict.map_or("", Verdict::word);
+        words.push(format!(
+            "rule {name}{}: {verdict}",
+            display::ascii(place.as_bytes(), MAX_REASON)
+        ));
+    }
+    if let Some(reason) = &record.reason {
+        words.push(display::prose(reason.as_bytes(), MAX_REASON));
+    }
+    match record.decided_by {
+        Some(DecidedBy::Prompt) => words.push(format!("answered in the prompt{}", waited(record))),
+        Some(DecidedBy::Terminal) => {
+            words.push(format!("answered in a terminal{}", waited(record)))
+        }
+        Some(DecidedBy::Remembered) => words.push("by a remembered answer".to_owned()),
+        Some(DecidedBy::Policy) | None => {}
+    }
+    words.join("; ")
+}
+
+fn waited(record: &Record) -> String {
+    record.wait_ms.map_or_else(String::new, |ms| {
+        format!(" after {}.{} s", ms / 1000, ms % 1000 / 100)
+    })
+}
+
+fn value(text: &str) -> String {
+    display::ascii(text.as_bytes(), MAX_VALUE)
+}
+
+fn escaped(text: &Escaped) -> String {
+    match text.to_bytes() {
+        Some(bytes) => display::ascii(&bytes, MAX_VALUE),
+        None => value(text.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::record::Timestamp;
+
+    use super::*;
+
+    fn record(json: &str) -> Record {
+        let text =
+            format!(r#"{{"v":1,"time":"2026-11-21T19:40:24.123Z","seq":1,"previous":"",{json}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn records_read_as_sentences() {
+        for (json, expected) in [
+            (r#""event":"start","outcome":"ok""#, "started"),
+            (
+                r#""event":"list","outcome":"ok","qube":"work","keyring":"default","listed":1"#,
+                "work listed 1 key",
+            ),
+            (
+                r#""event":"sign","outcome":"ok","qube":"work","keyring":"job","kind":"login","user":"git",
+                   "host":["github.com","gh"],"host_key":"SHA256:h","proof":"bound","forwarded":true,"key":"SHA256:k",
+                   "comment":"me@home","verdict":"ask","rule":"push","rule_place":"policy.toml:9",
+                   "decided_by":"prompt","wait_ms":3270"#,
+                "work signed login git@github.com (bound, forwarded) with me@home of keyring job \
+                 rule \"push\" policy.toml:9: ask; answered in the prompt after 3.2 s",
+            ),
+            (
+                r#""event":"sign","outcome":"refused","qube":"ssh:pad","kind":"sshsig","namespace":"file","sha1":true,
+                   "key":"SHA256:k","reason":"the default denies","decided_by":"policy","count":7"#,
+                "ssh:pad denied sshsig in namespace file by SHA-1 with SHA256:k (7 times) the default denies",
+            ),
+            (
+                r#""event":"refusal","outcome":"refused","qube":"work","request":"extension","extension":"a\\x0ab""#,
+                "work refused extension a\\x0ab",
+            ),
+        ] {
+            assert_eq!(line(&record(json)), expected);
+        }
+    }
+
+    #[test]
+    fn a_host_is_named_by_the_vault_or_by_its_key() {
+        for (json, expected) in [
+            (
+                r#""host_label":"forge","host_key":"SHA256:h","proof":"proven""#,
+                "login a@\"forge\" (proven)",
+            ),
+            (
+                r#""host_key":"SHA256:h","proof":"bound""#,
+                "login a@unnamed SHA256:h (bound)",
+            ),
+            (r#""proof":"unproven""#, "login a@unknown host (unproven)"),
+        ] {
+            let login =
+                format!(r#""event":"sign","outcome":"ok","kind":"login","user":"a",{json}"#);
+            assert_eq!(Sentence::of(&record(&login)).what, expected);
+        }
+    }
+
+    #[test]
+    fn nothing_that_draws_comes_out() {
+        let evil = "\u{1b}[2J\n\u{202e}root";
+        let mut record =
+            Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(0)).because(evil);
+        record.kind = Some(Kind::Login);
+        record.qube = Some(evil.to_owned());
+        record.rule = Some(evil.to_owned());
+        record.rule_place = Some(evil.to_owned());
+        record.user = Some(Escaped::from_bytes(evil.as_bytes()));
+        record.host = vec![record.user.clone().unwrap()];
+        record.comment = record.user.clone();
+        let line = line(&record);
+        assert!(
+            line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+            "{line}"
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! `split-ssh log` as a person runs it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
+use split_ssh::log::Log;
+
+fn split_ssh(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_split-ssh"));
+    command
+        .arg("--state-dir")
+        .arg(folder)
+        .arg("log")
+        .env("TZ", "UTC");
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_ms(1_795_289_000_000 + seconds * 1000)
+}
+
+fn login(qube: &str, host: &str, outcome: Outcome, seconds: u64) -> Record {
+    let mut record = Record::new(Event::Sign, outcome, at(seconds));
+    record.qube = Some(qube.to_owned());
+    record.kind = Some(policy::facts::Kind::Login);
+    record.user = Some(Escaped::from_bytes(b"git\x1b]0;x\x07"));
+    record.host = vec![Escaped::from_bytes(host.as_bytes())];
+    record.host_key = Some("SHA256:host".to_owned());
+    record.proof = Some(policy::facts::Proof::Proven);
+    record.comment = Some(Escaped::from_bytes(b"me@home"));
+    record.because("rule says so")
+}
+
+#[test]
+fn records_are_shown_filtered_and_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(login("work", "github.com", Outcome::Ok, 0))
+        .unwrap();
+    log.write(login("games", "gitlab.com", Outcome::Refused, 1))
+        .unwrap();
+
+    let all = split_ssh(folder.path()).output().unwrap();
+    assert_eq!(
+        text(&all),
+        "2026-11-21 19:23:20  work         signed       \
+         login git\\x1b]0;x\\x07@github.com (proven) with me@home  rule says so\n\
+         2026-11-21 19:23:21  games        denied       \
+         login git\\x1b]0;x\\x07@gitlab.com (proven) with me@home  rule says so\n"
+    );
+    assert!(all.status.success() && all.stderr.is_empty());
+
+    let one = split_ssh(folder.path())
+        .args(["--host", "git*.com", "--qube", "games"])
+        .output()
+        .unwrap();
+    assert_eq!(text(&one).lines().count(), 1);
+    assert!(text(&one).contains("gitlab.com"));
+    let none = split_ssh(folder.path())
+        .args(["--since", "2026-11-21T19:23:22Z"])
+        .output()
+        .unwrap();
+    assert_eq!(text(&none), "");
+
+    let json = split_ssh(folder.path()).arg("--json").output().unwrap();
+    assert_eq!(
+        text(&json),
+        fs::read_to_string(folder.path().join("log.jsonl")).unwrap()
+    );
+}
+
+#[test]
+fn verify_names_the_line_and_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    for i in 0..5 {
+        log.write(login("work", "github.com", Outcome::Ok, i))
+            .unwrap();
+    }
+    let good = split_ssh(folder.path()).arg("--verify").output().unwrap();
+    assert!(good.status.success());
+    assert!(
+        text(&good).starts_with("5 records in 1 file: all as written"),
+        "{}",
+        text(&good)
+    );
+
+    let path = folder.path().join("log.jsonl");
+    let changed = fs::read_to_string(&path)
+        .unwrap()
+        .replacen("github.com", "github.org", 3)
+        .replacen("github.org", "github.com", 2);
+    fs::write(&path, changed).unwrap();
+    let bad = split_ssh(folder.path()).arg("--verify").output().unwrap();
+    assert_eq!(bad.status.code(), Some(1));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.contains("log.jsonl:3 was changed"), "{said}");
+
+    let shown = split_ssh(folder.path()).output().unwrap();
+    assert_eq!(
+        text(&shown).lines().count(),
+        4,
+        "a changed line is not shown as a record"
+    );
+    assert_eq!(shown.status.code(), Some(1));
+}
+
+#[test]
+fn a_log_that_is_not_there_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&[][..], &["--verify"], &["--json"]] {
+        let output = split_ssh(folder.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("there is no log") && said.contains("hint"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn follow_goes_on_over_a_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(login("work", "first.example", Outcome::Ok, 0))
+        .unwrap();
+    let mut follower = split_ssh(folder.path())
+        .args(["--follow", "--host", "*.example"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = move || lines.next().unwrap().unwrap();
+    assert!(next().contains("first.example"));
+
+    log.write(login("work", "second.example", Outcome::Ok, 1))
+        .unwrap();
+    assert!(next().contains("second.example"));
+    let long = "x".repeat(60_000);
+    for i in 0..150 {
+        log.write(login("work", "other", Outcome::Ok, 2).because(long.clone()))
+            .unwrap();
+        if i == 10 {
+            log.write(login("work", "third.example", Outcome::Ok, 2))
+                .unwrap();
+        }
+    }
+    assert!(folder.path().join("log.jsonl.1").exists());
+    log.write(login("work", "fourth.example", Outcome::Ok, 3))
+        .unwrap();
+    assert!(next().contains("third.example"));
+    assert!(next().contains("fourth.example"));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+}
