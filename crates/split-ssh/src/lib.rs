@@ -3,7 +3,10 @@
 
 pub mod cli;
 pub mod control;
+pub mod crypto;
 pub mod ctl;
 pub mod error;
+pub mod known_hosts_files;
 pub mod log;
 pub mod paths;
+pub mod trusted_files;

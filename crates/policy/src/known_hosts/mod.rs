@@ -1,0 +1,274 @@
+//! Names for host keys, from the vault's own known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
+//!
+//! ssh asks "is this the key of that name?"; the guard asks "which names does this key have?". So names
+//! come from the lines that spell them out, and from *tries*: names that the policy mentions, which
+//! hashed and wildcard lines are asked about.
+
+mod host_key;
+mod line;
+mod names;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+pub use host_key::HostKey;
+pub use line::{Line, Marker, key as parse_key};
+pub use names::{Names, Pattern, check_name, normalise};
+
+use crate::crypto::{Crypto, Fingerprint};
+use crate::facts::HostIdentity;
+use crate::glob::{Glob, MAX_PATTERN};
+use crate::host_certificate::{self, Checked};
+use crate::judgement::Place;
+
+/// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
+pub const MAX_FILE: usize = 16 << 20;
+/// Bytes of one line: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
+pub const MAX_LINE: usize = 16 << 10;
+
+/// A line, or a file, that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub place: Place,
+    pub what: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; the line is ignored", self.place, self.what)
+    }
+}
+
+/// A line and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub line: Line,
+    pub place: Place,
+}
+
+/// A key that a name has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    pub marker: Marker,
+    pub algorithm: String,
+    pub blob: Vec<u8>,
+    pub fingerprint: Fingerprint,
+    pub place: Place,
+}
+
+/// All lines of all files, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownHosts {
+    entries: Vec<Entry>,
+    by_key: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl KnownHosts {
+    /// Reads files given as (name, contents). Bad lines become warnings and are passed over, as ssh does.
+    pub fn parse(sources: &[(&str, &[u8])]) -> (Self, Vec<Warning>) {
+        let mut known = Self::default();
+        let mut warnings = Vec::new();
+        for &(file, contents) in sources {
+            let place = |line| Place {
+                file: file.to_owned(),
+                line,
+            };
+            if contents.len() > MAX_FILE {
+                warnings.push(Warning {
+                    place: place(1),
+                    what: "the file is larger than 16 MiB and is not read",
+                });
+                continue;
+            }
+            for (number, bytes) in (1..).zip(contents.split(|&byte| byte == b'\n')) {
+                let parsed = match bytes.len() {
+                    0..=MAX_LINE => Line::parse(bytes),
+                    _ => Err("the line is longer than 16 KiB"),
+                };
+                match parsed {
+                    Ok(None) => {}
+                    Ok(Some(line)) => known.push(Entry {
+                        line,
+                        place: place(number),
+                    }),
+                    Err(what) => warnings.push(Warning {
+                        place: place(number),
+                        what,
+                    }),
+                }
+            }
+        }
+        (known, warnings)
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.by_key
+            .entry(entry.line.key.clone())
+            .or_default()
+            .push(self.entries.len());
+        self.entries.push(entry);
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Names a host key. `tries` are names that the policy mentions, `host` or `[host]:port`; `unix` is now.
+    ///
+    /// A certificate gives the names that its authority is trusted for. The plain key inside it is looked
+    /// up as well, whatever became of the certificate, because ssh falls back to it (`sshkey_drop_cert`),
+    /// and because the bind's signature proves that key, not the certificate. `ca` says who signed a good
+    /// certificate, known here or not.
+    pub fn identify(
+        &self,
+        host_key: &HostKey<'_>,
+        tries: &[String],
+        crypto: &dyn Crypto,
+        unix: u64,
+    ) -> HostIdentity {
+        let literal = |name: &&String| !name.contains(['*', '?']);
+        let tries: Vec<String> = tries
+            .iter()
+            .filter(literal)
+            .map(|name| normalise(name))
+            .collect();
+        let mut names = self.names_of_key(host_key.plain_blob(), &tries, crypto);
+        let mut revoked = self.is_revoked(host_key.plain_blob());
+        let mut ca = None;
+        if let Some(certificate) = host_key.certificate() {
+            revoked |= self.is_revoked(certificate.signature_key);
+            if let Checked::Good {
+                authority,
+                principals,
+            } = host_certificate::check(certificate, crypto, unix)
+            {
+                ca = Some(crypto.fingerprint(authority));
+                names.extend(self.names_by_authority(authority, &principals, &tries, crypto));
+            }
+        }
+        HostIdentity {
+            fingerprint: crypto.fingerprint(host_key.plain_blob()),
+            algorithm: host_key.plain().algorithm().to_owned(),
+            ca,
+            names: names.into_iter().collect(),
+            label: None,
+            revoked,
+        }
+    }
+
+    /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.
+    pub fn keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<KnownKey> {
+        let name = normalise(name);
+        let found = self
+            .entries
+            .iter()
+            .filter(|entry| entry.line.names.match_name(&name, crypto));
+        found.map(|entry| entry.known_key(crypto)).collect()
+    }
+
+    /// Whether some key or authority stands for `name`; a `@revoked` line does not count.
+    pub fn knows(&self, name: &str, crypto: &dyn Crypto) -> bool {
+        let name = normalise(name);
+        let mut trusted = self
+            .entries
+            .iter()
+            .filter(|entry| entry.line.marker != Marker::Revoked);
+        trusted.any(|entry| entry.line.names.match_name(&name, crypto))
+    }
+
+    /// Stricter than ssh, which looks at the names of a `@revoked` line too: here the key is dead under any name.
+    pub fn is_revoked(&self, blob: &[u8]) -> bool {
+        self.with_key(blob, Marker::Revoked).next().is_some()
+    }
+
+    fn with_key(&self, blob: &[u8], marker: Marker) -> impl Iterator<Item = &Entry> {
+        let indices = self.by_key.get(blob).map_or(&[][..], Vec::as_slice);
+        let entries = indices.iter().filter_map(|&index| self.entries.get(index));
+        entries.filter(move |entry| entry.line.marker == marker)
+    }
+
+    fn names_of_key(&self, blob: &[u8], tries: &[String], crypto: &dyn Crypto) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for Entry { line, .. } in self.with_key(blob, Marker::Plain) {
+            let mut ask = |name: &str| {
+                if !found.contains(name) && line.names.match_name(name, crypto) {
+                    found.insert(name.to_owned());
+                }
+            };
+            line.names.literals().for_each(&mut ask);
+            tries.iter().map(String::as_str).for_each(&mut ask);
+            if line.names.is_hashed() {
+                self.literals().for_each(&mut ask);
+            }
+        }
+        found
+    }
+
+    /// Every name that a plain line spells out.
+    fn literals(&self) -> impl Iterator<Item = &str> {
+        let plain = self
+            .entries
+            .iter()
+            .filter(|entry| entry.line.marker == Marker::Plain);
+        plain.flat_map(|entry| entry.line.names.literals())
+    }
+
+    /// Names that a checked certificate's principals give under the `@cert-authority` lines of `authority`.
+    /// A principal is a host without port; the line's own ports and the tries add theirs.
+    fn names_by_authority(
+        &self,
+        authority: &[u8],
+        principals: &[&str],
+        tries: &[String],
+        crypto: &dyn Crypto,
+    ) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let certified: Vec<Glob> = principals
+            .iter()
+            .filter_map(|name| names::glob(name))
+            .collect();
+        for Entry { line, .. } in self.with_key(authority, Marker::Authority) {
+            let mut ask = |name: &str| {
+                let host = names::split_port(name).map_or(name, |(host, _)| host);
+                let certified = certified.iter().any(|glob| glob.matches(host.as_bytes()));
+                if certified && line.names.match_name(name, crypto) {
+                    found.insert(name.to_owned());
+                }
+            };
+            for host in principals
+                .iter()
+                .filter(|principal| is_host_name(principal))
+            {
+                ask(host);
+                line.names
+                    .ports()
+                    .for_each(|port| ask(&format!("[{host}]:{port}")));
+            }
+            line.names.literals().for_each(&mut ask);
+            tries.iter().map(String::as_str).for_each(&mut ask);
+        }
+        found
+    }
+}
+
+/// A principal that can stand as a name: no wildcard, no port, nothing that a known_hosts line could not
+/// hold, no upper case (ssh looks for lower case, so such a principal is nobody's name).
+fn is_host_name(principal: &str) -> bool {
+    let bad = |c: char| {
+        let is_syntax = matches!(c, '*' | '?' | ',' | '!' | '|' | '[' | ']');
+        is_syntax || c.is_control() || c.is_whitespace() || c.is_ascii_uppercase()
+    };
+    !principal.is_empty() && principal.len() <= MAX_PATTERN && !principal.contains(bad)
+}
+
+impl Entry {
+    pub fn known_key(&self, crypto: &dyn Crypto) -> KnownKey {
+        KnownKey {
+            marker: self.line.marker,
+            algorithm: self.line.algorithm.clone(),
+            blob: self.line.key.clone(),
+            fingerprint: crypto.fingerprint(&self.line.key),
+            place: self.place.clone(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The cryptography behind `policy::crypto::Crypto`: ring, and nothing of our own.
+
+mod ecdsa;
+mod rsa;
+mod security_key;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use policy::crypto::{Crypto, Fingerprint, Verified};
+use ring::signature::{ED25519, UnparsedPublicKey, VerificationAlgorithm};
+use ring::{digest, hmac};
+use wire::key::PublicKey;
+use wire::signature::Signature;
+
+/// Host keys that it verifies: Ed25519, ECDSA P-256 and P-384 (P-521 with the feature `p521`), RSA of
+/// 2048 to 8192 bits with SHA-2, and both security key types. Everything else is `Unverifiable`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ring;
+
+impl Crypto for Ring {
+    fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        sha256(bytes)
+    }
+
+    fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20] {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+        let mut tag = [0; 20];
+        tag.copy_from_slice(hmac::sign(&key, bytes).as_ref());
+        tag
+    }
+
+    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
+        match key {
+            PublicKey::Rsa { e, n } => rsa::verify(e, n, signature, bytes),
+            PublicKey::Ecdsa { curve, point } => ecdsa::verify(*curve, point, signature, bytes),
+            PublicKey::Ed25519 { point } => match signature.algorithm {
+                "ssh-ed25519" => by_ring(&ED25519, *point, bytes, signature.blob),
+                _ => Verified::Bad,
+            },
+            PublicKey::SkEd25519 { point, application } => {
+                security_key::verify_ed25519(*point, application, signature, bytes)
+            }
+            PublicKey::SkEcdsa { point, application } => {
+                security_key::verify_ecdsa(point, application, signature, bytes)
+            }
+            PublicKey::Dsa { .. } | PublicKey::Certificate(_) | PublicKey::Opaque { .. } => {
+                Verified::Unverifiable
+            }
+        }
+    }
+
+    fn fingerprint(&self, blob: &[u8]) -> Fingerprint {
+        Fingerprint(format!("SHA256:{}", STANDARD_NO_PAD.encode(sha256(blob))))
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
+}
+
+fn by_ring(
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+    bytes: &[u8],
+    signature: &[u8],
+) -> Verified {
+    match UnparsedPublicKey::new(algorithm, key).verify(bytes, signature) {
+        Ok(()) => Verified::Good,
+        Err(ring::error::Unspecified) => Verified::Bad,
+    }
+}

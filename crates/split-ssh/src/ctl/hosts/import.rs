@@ -1,0 +1,186 @@
+//! `split-ssh hosts import`: a client's known_hosts file is only a proposal. The client may be hostile,
+//! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use policy::crypto::Crypto as _;
+use policy::display;
+use policy::judgement::Place;
+use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
+
+use super::{confirm, print_table, shown};
+use crate::crypto::Ring;
+use crate::error::Error;
+use crate::known_hosts_files::{Files, Hosts, append, read_or_empty};
+use crate::trusted_files;
+
+/// What the person wants besides plain names.
+#[derive(Clone, Copy, Debug)]
+pub struct Also {
+    pub wildcards: bool,
+    pub authorities: bool,
+}
+
+/// A name or pattern that would be taken, with its key.
+struct New {
+    names: String,
+    marker: Marker,
+    algorithm: String,
+    key: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Sorted {
+    new: Vec<New>,
+    known: usize,
+    refused: Vec<(Place, String)>,
+}
+
+pub fn run(files: &Files, hosts: &Hosts, path: &Path, also: Also, yes: bool) -> Result<ExitCode, Error> {
+    let untrusted = read(path)?;
+    let name = path.display().to_string();
+    let (untrusted, warnings) = KnownHosts::parse(&[(name.as_str(), &untrusted)]);
+    let mut sorted = sort(hosts, &untrusted, also);
+    sorted.refused.extend(warnings.into_iter().map(|warning| (warning.place, warning.what.to_owned())));
+    sorted.refused.sort_by_key(|(place, _)| place.line);
+    show(&sorted, hosts);
+    if sorted.new.is_empty() {
+        println!("nothing to take");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !yes && !confirm(&format!("take the {} shown as new?", sorted.new.len()))? {
+        println!("nothing was taken");
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut file = read_or_empty(&files.own)?;
+    for new in &sorted.new {
+        let marker = if new.marker == Marker::Authority { "@cert-authority " } else { "" };
+        append(&mut file, &format!("{marker}{}", new.names), &new.algorithm, &new.key);
+    }
+    trusted_files::replace(&files.own, &file)?;
+    println!("taken: {}", sorted.new.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error: std::io::Error| Error::io("read", path, &error);
+    let mut contents = Vec::new();
+    let limit = MAX_FILE as u64 + 1;
+    File::open(path).map_err(failed)?.take(limit).read_to_end(&mut contents).map_err(failed)?;
+    if contents.len() > MAX_FILE {
+        return Err(Error::new(format!("{} is larger than 16 MiB", path.display())));
+    }
+    Ok(contents)
+}
+
+fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: Also) -> Sorted {
+    let mut sorted = Sorted::default();
+    for entry in untrusted.entries() {
+        let mut refuse = |why: &str| sorted.refused.push((entry.place.clone(), why.to_owned()));
+        let (marker, names) = (entry.line.marker, &entry.line.names);
+        if marker == Marker::Revoked {
+            refuse("a @revoked line is not taken from a client");
+        } else if hosts.known.is_revoked(&entry.line.key) {
+            refuse("this vault holds the key revoked");
+        } else if names.is_hashed() {
+            refuse("the name is hashed and cannot be shown; add it with: split-ssh hosts add NAME KEY");
+        } else if marker == Marker::Authority && !also.authorities {
+            refuse("a CA is taken only with --authorities");
+        } else if marker == Marker::Plain && is_pattern(names) && !also.wildcards {
+            refuse("a name with wildcards or `!` is taken only with --wildcards");
+        } else if marker == Marker::Authority || is_pattern(names) {
+            sort_pattern(hosts, entry, &mut sorted);
+        } else {
+            sort_names(hosts, entry, &mut sorted);
+        }
+    }
+    sorted
+}
+
+fn is_pattern(names: &Names) -> bool {
+    matches!(names, Names::Patterns(patterns) if patterns.iter().any(|pattern| pattern.negated || !pattern.is_literal()))
+}
+
+fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+    for name in entry.line.names.literals() {
+        let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+        if let Err(rule) = check_name(name) {
+            refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
+            continue;
+        }
+        let mut keys = hosts.known.keys_for(name, &Ring);
+        keys.retain(|key| key.marker != Marker::Revoked);
+        if keys.iter().any(|key| key.marker == Marker::Plain && key.blob == entry.line.key) {
+            sorted.known += 1;
+        } else if let Some(key) = keys.first() {
+            refuse(format!("{name} is known already, by {} ({})", key.fingerprint, key.place));
+        } else if hosts.labels.knows(name, &Ring) {
+            refuse(format!("{name} is a label; see split-ssh hosts trust and remove"));
+        } else {
+            push(sorted, entry, name.to_owned());
+        }
+    }
+}
+
+/// A pattern must not bring a key to a name that exists.
+fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+    let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+    let names = &entry.line.names;
+    let trusted = || hosts.known.entries().iter().filter(|known| known.line.marker != Marker::Revoked);
+    if trusted().any(|known| known.line == entry.line) {
+        sorted.known += 1;
+        return;
+    }
+    let labels = hosts.labels.entries().iter();
+    let mut existing = trusted().chain(labels).flat_map(|known| known.line.names.literals());
+    if let Some(name) = existing.find(|name| names.match_name(name, &Ring)) {
+        refuse(format!("{} covers {}, which is known already", shown(&names.to_string()), shown(name)));
+    } else if trusted().any(|known| known.line.names == *names) {
+        refuse(format!("{} has another key already", shown(&names.to_string())));
+    } else if trusted().any(|known| known.line.names.is_hashed()) {
+        refuse(format!("{} may cover a name that this vault holds hashed", shown(&names.to_string())));
+    } else {
+        push(sorted, entry, names.to_string());
+    }
+}
+
+fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
+    let Entry { line, .. } = entry;
+    let is_double = |new: &New| new.names == names && new.key == line.key && new.marker == line.marker;
+    if !sorted.new.iter().any(is_double) {
+        let (algorithm, key) = (line.algorithm.clone(), line.key.clone());
+        sorted.new.push(New { names, marker: line.marker, algorithm, key });
+    }
+}
+
+fn show(sorted: &Sorted, hosts: &Hosts) {
+    if !sorted.refused.is_empty() {
+        println!("not taken:");
+        for (place, why) in &sorted.refused {
+            println!("  {}", display::ascii(format!("{place}: {why}").as_bytes(), 240));
+        }
+    }
+    if sorted.known > 0 {
+        println!("known already, by the same key: {}", sorted.known);
+    }
+    if sorted.new.is_empty() {
+        return;
+    }
+    println!("new:");
+    let rows = sorted.new.iter().map(|new| {
+        let role = if new.marker == Marker::Authority { "certifies" } else { "" };
+        let fingerprint = Ring.fingerprint(&new.key).to_string();
+        [shown(&new.names), new.algorithm.clone(), fingerprint, role.to_owned(), also_named(new, hosts)]
+    });
+    print_table(&rows.collect::<Vec<_>>());
+}
+
+/// The names that this vault gives the same key: a new name for a known host deserves a look.
+fn also_named(new: &New, hosts: &Hosts) -> String {
+    let same = hosts.known.entries().iter().filter(|known| known.line.key == new.key && known.line.marker == new.marker);
+    let names: Vec<String> = same.map(|known| known.line.names.to_string()).collect();
+    if names.is_empty() { String::new() } else { format!("same key as {}", shown(&names.join(","))) }
+}

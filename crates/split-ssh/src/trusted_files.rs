@@ -1,0 +1,185 @@
+//! Files that decide whom the vault trusts: read only when nobody else can write them, replaced whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::unistd::Uid;
+
+use crate::error::Error;
+
+/// Write permission for group and others.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Reads a file of at most `max` bytes; `None` if there is none.
+///
+/// # Errors
+/// It, or the folder that it is in, belongs to or can be written by somebody else than us and root;
+/// it is larger, no regular file, or unreadable.
+pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
+    // A pipe in the file's place must not make us wait for a writer.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, &error)),
+    };
+    let status = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, &error))?;
+    if !status.is_file() {
+        return Err(Error::new(format!("{} is not a file", path.display())));
+    }
+    refuse_others(path, &status)?;
+    if let Some(folder) = path.parent() {
+        let status = fs::metadata(folder).map_err(|error| Error::io("read", folder, &error))?;
+        refuse_others(folder, &status)?;
+    }
+    let mut contents = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut contents)
+        .map_err(|error| Error::io("read", path, &error))?;
+    if contents.len() > max {
+        return Err(Error::new(format!(
+            "{} is larger than {max} bytes",
+            path.display()
+        )));
+    }
+    Ok(Some(contents))
+}
+
+fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
+    let path = path.display();
+    if status.uid() != 0 && status.uid() != Uid::effective().as_raw() {
+        return Err(Error::new(format!(
+            "{path} belongs to another user, who could change what the vault trusts"
+        ))
+        .hint(format!(
+            "look through it, then: sudo chown {} '{path}'",
+            Uid::effective()
+        )));
+    }
+    if status.mode() & WRITABLE_BY_OTHERS != 0 {
+        return Err(Error::new(format!(
+            "{path} can be written by others, who could change what the vault trusts"
+        ))
+        .hint(format!("look through it, then: chmod go-w '{path}'")));
+    }
+    Ok(())
+}
+
+/// Replaces a file, or makes it, mode 0600; whoever reads it sees the old contents or the new, never a part.
+///
+/// # Errors
+/// The folder cannot be made, or the file not be written; the old file then stays.
+pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::io("write", path, &error);
+    // A link from a dotfiles folder stays a link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let temporary = folder.join(name);
+    let written = write_new(&temporary, contents).and_then(|()| fs::rename(&temporary, &target));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(failed)?;
+    // The name itself survives a crash only once the folder is on disk.
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
+}
+
+fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(contents)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn files_that_others_can_write_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known_hosts");
+        assert_eq!(read(&path, 9).unwrap(), None);
+        replace(&path, b"ssh").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(read(&path, 3).unwrap().as_deref(), Some(&b"ssh"[..]));
+        assert!(
+            read(&path, 2)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than 2 bytes")
+        );
+        for mode in [0o620, 0o602] {
+            chmod(&path, mode);
+            assert!(
+                read(&path, 9)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("can be written by others")
+            );
+        }
+        chmod(&path, 0o644);
+        read(&path, 9).unwrap();
+        chmod(dir.path(), 0o777);
+        assert!(
+            read(&path, 9)
+                .unwrap_err()
+                .to_string()
+                .contains("can be written by others")
+        );
+    }
+
+    #[test]
+    fn a_pipe_or_folder_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        assert!(
+            read(&pipe, 9)
+                .unwrap_err()
+                .to_string()
+                .contains("is not a file")
+        );
+        assert!(read(dir.path(), 9).is_err());
+    }
+
+    #[test]
+    fn a_link_stays_a_link_and_nothing_is_left_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        replace(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,277 @@
+//! known_hosts files as ssh-keygen finds names in them, and as the guard does.
+
+mod keygen;
+
+use keygen::{Folder, Key};
+use policy::known_hosts::{HostKey, KnownHosts, Marker, Warning};
+use split_ssh::crypto::Ring;
+
+const NAMES: [&str; 26] = [
+    "github.com",
+    "GitHub.com",
+    "github.com.",
+    "gist.github.com",
+    "192.0.2.7",
+    "192.0.2.8",
+    "[github.com]:443",
+    "[github.com]:444",
+    "[gist.github.com]:443",
+    "a.example.com",
+    "b.example.com",
+    "secret.example.com",
+    "deep.a.example.com",
+    "example.com",
+    "web1.test",
+    "web12.test",
+    "web.test",
+    "alone",
+    "negated",
+    "2001:db8::1",
+    "[2001:db8::1]:2222",
+    "tabs",
+    "commented",
+    "mixed.case",
+    "anything.corp",
+    "nothing",
+];
+
+struct Keys {
+    all: Vec<Key>,
+    file: String,
+}
+
+fn keys(folder: &Folder) -> Keys {
+    let all: Vec<Key> = (0..4)
+        .map(|n| folder.key(&format!("key{n}"), "ed25519", "256"))
+        .collect();
+    let [a, b, c, d] = [0, 1, 2, 3].map(|n| all[n].line.as_str());
+    let file = format!(
+        "# comment\n\
+         \n\
+         github.com,192.0.2.7,[github.com]:443 {a}\n\
+         *.example.com,!secret.example.com {b} comment with words\n\
+         web?.test {b}\n\
+         alone,!alone,negated {c}\n\
+         [2001:db8::1]:2222,2001:db8::1 {c}\n\
+         \ttabs\t{} \t# not a comment here\n\
+         Mixed.CASE {a}\n\
+         @cert-authority *.corp,*.example.com {d}\n\
+         @revoked * {c}\n\
+         @cert-authority github.com {d}\n\
+         broken ssh-ed25519 AAAA\n\
+         github.com {c}\n\
+         commented {d}",
+        b.replace(' ', "\t"),
+    );
+    Keys { all, file }
+}
+
+/// Lines that `ssh-keygen -F` finds, with what it says of their marker.
+fn by_ssh_keygen(folder: &Folder, file: &str, name: &str) -> Vec<(usize, Marker)> {
+    let mut command = std::process::Command::new("ssh-keygen");
+    let output = command
+        .args(["-F", name, "-f", file])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let found = text
+        .lines()
+        .filter_map(|line| line.split_once(" found: line "));
+    found
+        .map(|(_, place)| {
+            let (number, marker) = place.split_once(' ').unwrap_or((place, ""));
+            let marker = match marker {
+                "CA" => Marker::Authority,
+                "REVOKED" => Marker::Revoked,
+                _ => Marker::Plain,
+            };
+            (number.parse().unwrap(), marker)
+        })
+        .collect()
+}
+
+fn by_guard(contents: &[u8], name: &str) -> Vec<(usize, Marker)> {
+    let (known, _) = KnownHosts::parse(&[("file", contents)]);
+    known
+        .keys_for(name, &Ring)
+        .into_iter()
+        .map(|key| (key.place.line, key.marker))
+        .collect()
+}
+
+#[test]
+fn names_are_found_where_ssh_keygen_finds_them() {
+    let folder = Folder::new();
+    let keys = keys(&folder);
+    folder.write("plain", &keys.file);
+    folder.write("hashed", &keys.file);
+    folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
+    let hashed = std::fs::read(folder.path().join("hashed")).unwrap();
+    assert!(String::from_utf8_lossy(&hashed).matches("|1|").count() >= 8);
+    let mut found = 0;
+    for name in NAMES {
+        for (file, contents) in [("plain", keys.file.as_bytes()), ("hashed", &hashed)] {
+            // ssh itself looks for lower case; ssh-keygen does so only where nothing is hashed.
+            let expected = by_ssh_keygen(&folder, file, &name.to_ascii_lowercase());
+            assert_eq!(
+                by_guard(contents, name),
+                expected,
+                "{name} in the {file} file"
+            );
+            found += usize::from(
+                expected
+                    .iter()
+                    .any(|(_, marker)| *marker != Marker::Revoked),
+            );
+        }
+    }
+    assert!(found >= 30, "the table has names that are found: {found}");
+}
+
+fn names(contents: &[u8], key: &Key, tries: &[&str]) -> Vec<String> {
+    let (known, _) = KnownHosts::parse(&[("file", contents)]);
+    let tries: Vec<String> = tries.iter().map(|&name| name.to_owned()).collect();
+    known
+        .identify(&HostKey::parse(&key.blob).unwrap(), &tries, &Ring, 0)
+        .names
+}
+
+#[test]
+fn a_key_has_the_names_of_its_lines() {
+    let folder = Folder::new();
+    let Keys { all, file } = keys(&folder);
+    let file = file.as_bytes();
+    assert_eq!(
+        names(file, &all[0], &[]),
+        ["192.0.2.7", "[github.com]:443", "github.com", "mixed.case"]
+    );
+    assert_eq!(names(file, &all[1], &[]), ["tabs"]);
+    let tries = [
+        "web1.test",
+        "web12.test",
+        "A.example.com",
+        "secret.example.com",
+        "*.example.com",
+        "github.com",
+    ];
+    assert_eq!(
+        names(file, &all[1], &tries),
+        ["a.example.com", "tabs", "web1.test"]
+    );
+    // A CA's key is no host's.
+    assert_eq!(names(file, &all[3], &["a.example.com"]), ["commented"]);
+}
+
+#[test]
+fn hashed_names_are_found_by_tries_and_by_names_of_other_lines() {
+    let folder = Folder::new();
+    let (one, two) = (
+        folder.key("one", "ed25519", "256"),
+        folder.key("two", "ed25519", "256"),
+    );
+    folder.write(
+        "hashed",
+        format!(
+            "secret.host,[secret.host]:2222 {}\nlearned {}\n",
+            one.line, one.line
+        ),
+    );
+    folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
+    let mut file = std::fs::read(folder.path().join("hashed")).unwrap();
+    assert_eq!(names(&file, &one, &[]), [""; 0]);
+    let tries = [
+        "SECRET.host",
+        "[secret.host]:2222",
+        "[secret.host]:22",
+        "other",
+    ];
+    assert_eq!(
+        names(&file, &one, &tries),
+        ["[secret.host]:2222", "secret.host"]
+    );
+    file.extend_from_slice(format!("x,learned {}\n", two.line).as_bytes());
+    assert_eq!(names(&file, &one, &[]), ["learned"]);
+    assert_eq!(names(&file, &two, &["secret.host"]), ["learned", "x"]);
+}
+
+#[test]
+fn port_22_is_the_plain_host() {
+    let folder = Folder::new();
+    let key = folder.key("key", "ed25519", "256");
+    let file = format!("[a]:22,[b]:2222 {}\n", key.line);
+    assert_eq!(names(file.as_bytes(), &key, &["[a]:22"]), ["[b]:2222", "a"]);
+    let plain = format!("a {}\n", key.line);
+    assert_eq!(names(plain.as_bytes(), &key, &["[a]:22"]), ["a"]);
+    assert_eq!(names(plain.as_bytes(), &key, &["[a]:2222"]), ["a"]);
+}
+
+#[test]
+fn a_revoked_key_is_revoked_under_every_name() {
+    let folder = Folder::new();
+    let key = folder.key("key", "ed25519", "256");
+    let file = format!("a {0}\n@revoked b {0}\n", key.line);
+    let (known, _) = KnownHosts::parse(&[("file", file.as_bytes())]);
+    assert!(
+        known
+            .identify(&HostKey::parse(&key.blob).unwrap(), &[], &Ring, 0)
+            .revoked
+    );
+    assert!(known.knows("a", &Ring) && !known.knows("b", &Ring));
+}
+
+#[test]
+fn bad_lines_are_named_and_passed_over() {
+    let folder = Folder::new();
+    let (key, ca) = (
+        folder.key("key", "ed25519", "256"),
+        folder.key("ca", "ed25519", "256"),
+    );
+    folder.certify(&ca, &key, &["-h", "-n", "x"]);
+    let certificate = std::fs::read_to_string(folder.path().join("key-cert.pub")).unwrap();
+    let line = &key.line;
+    let bad: Vec<Vec<u8>> = vec![
+        format!("@unknown a {line}").into(),
+        format!("@revoked @revoked a {line}").into(),
+        "a".into(),
+        "a ssh-ed25519".into(),
+        "a ssh-ed25519 AAAA".into(),
+        "a 1024 35 12345".into(),
+        format!("a {}", line.replacen("ssh-ed25519", "ssh-rsa", 1)).into(),
+        format!("a {}=", line).into(),
+        format!("a {}", certificate.trim()).into(),
+        format!("|1|AAAA|AAAA {line}").into(),
+        [b"caf\xe9 ", line.as_bytes()].concat(),
+        format!("{} {line}", "a,".repeat(9000)).into(),
+    ];
+    let mut file = bad.join(&b'\n');
+    file.extend_from_slice(format!("\ngood {line} caf\u{e9}\r\n").as_bytes());
+    let (known, warnings) = KnownHosts::parse(&[("empty", b""), ("dir/file", &file)]);
+    let lines: Vec<usize> = warnings.iter().map(|warning| warning.place.line).collect();
+    assert_eq!(lines, (1..=bad.len()).collect::<Vec<_>>());
+    let first: &Warning = &warnings[0];
+    assert_eq!(
+        first.to_string(),
+        "dir/file:1: the marker is neither @cert-authority nor @revoked; the line is ignored"
+    );
+    assert_eq!(known.entries().len(), 1);
+    assert!(known.knows("good", &Ring));
+}
+
+#[test]
+fn no_bytes_make_the_parser_panic() {
+    let folder = Folder::new();
+    let Keys { all, file } = keys(&folder);
+    let tries = ["a.example.com".to_owned()];
+    let file = file.as_bytes();
+    for index in 0..file.len() {
+        for byte in [0, b'\n', b'*', b'!', b'|', b'@', b'[', 0xff] {
+            let mut changed = file.to_vec();
+            changed[index] = byte;
+            let (known, _) = KnownHosts::parse(&[("file", &changed)]);
+            if index % 16 == 0 {
+                known.identify(&HostKey::parse(&all[0].blob).unwrap(), &tries, &Ring, 0);
+            }
+        }
+    }
+}
