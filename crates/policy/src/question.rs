@@ -7,6 +7,8 @@ mod asked;
 mod compose;
 mod date;
 mod rows;
+#[cfg(test)]
+pub(crate) mod sample;
 
 use serde::{Deserialize, Serialize};
 
@@ -205,3 +207,6 @@ pub fn is_host_label(untrusted: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,14 @@
 //! share a question and its answer. Every request that arrives is resolved exactly once.
 
 mod line;
+mod outcome;
 
 use crate::facts::Moment;
-use crate::grant::{CoolDown, Grants, No, Recalled};
+use crate::grant::{Grants, No};
 use crate::question::{Answer, Asked, BadAnswer, Decision, Question, QuestionId, Standing, Yes};
 
 use line::{Line, Request, Waiter};
+pub use outcome::{Action, AllowedBy, DeniedBy, Resolution};
 
 /// Questions of one qube that stand in line and are listed; the rest are held back until there is
 /// room, so that no qube fills the list.
@@ -21,76 +23,6 @@ pub const MAX_REQUESTS_PER_CALLER: usize = 64;
 
 /// One waiting request. Never reused.
 pub type Ticket = u64;
-
-/// What the shell has to do, in this order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start a prompter for [`Waiting::question`] of this id.
-    Show(QuestionId),
-    /// Tell the prompter the new counts of its question.
-    Recount(QuestionId),
-    /// End the prompter, whatever it shows; its question is over.
-    Withdraw(QuestionId),
-    /// Let the request of this ticket go on.
-    Resolve(Ticket, Resolution),
-    /// Tell the person.
-    Notice(CoolDown),
-}
-
-/// What became of one request.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Resolution {
-    Allowed { yes: Yes, by: AllowedBy },
-    Denied(DeniedBy),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AllowedBy {
-    /// This answer; requests that it served.
-    Answer { question: QuestionId, same: usize },
-    /// An answer given before, of this number.
-    Grant(u64),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeniedBy {
-    Answer {
-        question: QuestionId,
-        same: usize,
-    },
-    /// Nobody answered in time.
-    Nobody,
-    BadAnswer(BadAnswer),
-    /// The prompter ended without an answer after it had been seen.
-    PrompterFailed(String),
-    /// The qube is muted.
-    Muted,
-    /// Too many noes before.
-    CooledDown,
-    /// Another key of this login was denied.
-    SameLogin,
-    /// Too many requests of this qube wait already.
-    TooMany,
-    /// The vault stops, or its policy changed while the request waited.
-    Stopped,
-}
-
-impl DeniedBy {
-    /// The reason in the log and for people.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Answer { .. } => "denied by the person".to_owned(),
-            Self::Nobody => "nobody answered in time".to_owned(),
-            Self::BadAnswer(why) => format!("the answer did not count: {why}"),
-            Self::PrompterFailed(why) => format!("the prompt failed: {why}"),
-            Self::Muted => "the person has muted this qube".to_owned(),
-            Self::CooledDown => "too many noes before; this qube cools down".to_owned(),
-            Self::SameLogin => "another key of this login was denied".to_owned(),
-            Self::TooMany => "too many requests of this qube wait already".to_owned(),
-            Self::Stopped => "the question was withdrawn".to_owned(),
-        }
-    }
-}
 
 /// Why an answer typed in a terminal was not taken; the question still waits, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,10 +68,12 @@ impl Waiting {
         if self.line.requests_of(&asked.facts.caller) >= MAX_REQUESTS_PER_CALLER {
             return (ticket, vec![denied(ticket, DeniedBy::TooMany)]);
         }
-        let mut actions = match self.line.join(asked, request) {
-            Some(joined) => vec![Action::Recount(joined)],
-            None => self.dialog.map(Action::Recount).into_iter().collect(),
-        };
+        let joined = self.line.join(asked, request);
+        // A new question makes the dialog's queue longer; one that joins it makes itself be counted.
+        let recounts = self
+            .dialog
+            .filter(|dialog| joined.is_none_or(|id| id == *dialog));
+        let mut actions: Vec<Action> = recounts.map(Action::Recount).into_iter().collect();
         self.show_next(&mut actions);
         (ticket, actions)
     }
@@ -154,6 +88,7 @@ impl Waiting {
                 actions.extend(cooled.map(Action::Notice));
             }
             self.over(emptied.id, &mut actions);
+            actions.extend(self.dialog.map(Action::Recount));
             self.go_on(now, grants, &mut actions);
         }
         actions
@@ -232,14 +167,16 @@ impl Waiting {
             .map_err(NotTaken::Bad)?;
         Ok(match answer.decision {
             Decision::Deny | Decision::Mute => {
-                if answer.decision == Decision::Mute {
-                    grants.mute(waiter.caller(), now);
-                }
                 let by = DeniedBy::Answer {
                     question: id,
                     same: waiter.same(),
                 };
-                self.deny(id, &by, Some(No::Denied), now, grants)
+                let mut counts_as = Some(No::Denied);
+                if answer.decision == Decision::Mute {
+                    grants.mute(waiter.caller(), now);
+                    counts_as = None;
+                }
+                self.deny(id, &by, counts_as, now, grants)
             }
             Decision::Once => self.allow(id, answer.same, now, grants),
             Decision::For(seconds) => {
@@ -253,7 +190,8 @@ impl Waiting {
     pub fn tick(&mut self, now: Moment, grants: &mut Grants) -> Vec<Action> {
         let mut actions = Vec::new();
         for id in self.line.late_questions(now) {
-            actions.extend(self.nobody_answered(id, now, grants));
+            let by = DeniedBy::Nobody;
+            self.settle_denied(id, &by, Some(No::Unanswered), now, grants, &mut actions);
         }
         for (ticket, emptied) in self.line.take_late_requests(now) {
             actions.push(denied(ticket, DeniedBy::Nobody));
@@ -282,8 +220,12 @@ impl Waiting {
     ) -> Vec<Action> {
         let changed = self.line.iter().filter(|waiter| !still_asks(&waiter.asked));
         let changed: Vec<QuestionId> = changed.map(|waiter| waiter.id).collect();
-        let deny = |id| self.deny(id, &DeniedBy::Stopped, None, now, grants);
-        changed.into_iter().flat_map(deny).collect()
+        let mut actions = Vec::new();
+        for id in changed {
+            self.settle_denied(id, &DeniedBy::Stopped, None, now, grants, &mut actions);
+        }
+        self.go_on(now, grants, &mut actions);
+        actions
     }
 
     /// Denies all: the vault stops.
@@ -356,7 +298,6 @@ impl Waiting {
         actions
     }
 
-    /// Denies all of the question's requests, and the rest of their logins.
     fn deny(
         &mut self,
         id: QuestionId,
@@ -366,8 +307,23 @@ impl Waiting {
         grants: &mut Grants,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.settle_denied(id, by, counts_as, now, grants, &mut actions);
+        self.go_on(now, grants, &mut actions);
+        actions
+    }
+
+    /// Denies all of the question's requests, and the rest of their logins.
+    fn settle_denied(
+        &mut self,
+        id: QuestionId,
+        by: &DeniedBy,
+        counts_as: Option<No>,
+        now: Moment,
+        grants: &mut Grants,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(waiter) = self.line.remove(id) else {
-            return actions;
+            return;
         };
         for request in waiter.requests() {
             if let Some(session_id) = request.session() {
@@ -377,9 +333,7 @@ impl Waiting {
         }
         let cooled = counts_as.and_then(|no| grants.count_no(waiter.caller(), no, now));
         actions.extend(cooled.map(Action::Notice));
-        self.over(id, &mut actions);
-        self.go_on(now, grants, &mut actions);
-        actions
+        self.over(id, actions);
     }
 
     /// Takes the dialog down if it shows this question.
@@ -406,6 +360,9 @@ impl Waiting {
                 self.over(id, actions);
             }
         }
+        if !actions.is_empty() {
+            actions.extend(self.dialog.map(Action::Recount));
+        }
         self.show_next(actions);
     }
 
@@ -419,20 +376,6 @@ impl Waiting {
 
 fn denied(ticket: Ticket, by: DeniedBy) -> Action {
     Action::Resolve(ticket, Resolution::Denied(by))
-}
-
-impl From<Recalled> for Resolution {
-    fn from(recalled: Recalled) -> Self {
-        match recalled {
-            Recalled::Allowed(number) => Self::Allowed {
-                yes: Yes::by_a_person(),
-                by: AllowedBy::Grant(number),
-            },
-            Recalled::Muted => Self::Denied(DeniedBy::Muted),
-            Recalled::CooledDown => Self::Denied(DeniedBy::CooledDown),
-            Recalled::SameLogin => Self::Denied(DeniedBy::SameLogin),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -148,6 +148,11 @@ impl Waiter {
 }
 
 impl Line {
+    #[cfg(test)]
+    pub(super) fn last_id(&self) -> QuestionId {
+        self.last_id
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
     }

@@ -1,0 +1,287 @@
+use super::sample::{certificate, host, login, raw, sshsig, sudo};
+use super::*;
+use crate::facts::Proof;
+use crate::judgement::{Place, Remember, RuleRef};
+
+const STANDING: Standing = Standing {
+    seconds_left: 110,
+    waiting: 2,
+    same: 1,
+};
+
+fn ask(asked: &Asked) -> Question {
+    Question::about(3, asked, STANDING)
+}
+
+fn answer(decision: Decision) -> Answer {
+    Answer {
+        decision,
+        name: None,
+        same: 1,
+    }
+}
+
+fn row<'q>(question: &'q Question, label: &str) -> &'q Row {
+    question
+        .rows
+        .iter()
+        .find(|row| row.label == label)
+        .unwrap_or_else(|| panic!("no row {label}"))
+}
+
+#[test]
+fn a_login_says_who_what_where_with_which_key() {
+    let mut asked = login("work-dev", "git", "github.com");
+    let place = Place {
+        file: "policy.toml".into(),
+        line: 12,
+    };
+    asked.rule = Some(RuleRef {
+        index: 0,
+        name: Some("push from work".into()),
+        place,
+    });
+    let question = ask(&asked);
+    assert_eq!(question.heading, "work-dev asks to log in to github.com");
+    assert_eq!(question.warning, None);
+    assert_eq!(question.why, "rule \"push from work\", policy.toml:12");
+    assert_eq!(question.seconds, 60);
+    let labels: Vec<&str> = question.rows.iter().map(|row| row.label.as_str()).collect();
+    assert_eq!(
+        labels,
+        [
+            "Qube",
+            "Asks to",
+            "Log in as",
+            "Server",
+            "",
+            "Your key",
+            "",
+            "Path"
+        ]
+    );
+    assert_eq!(row(&question, "Server").text, "github.com");
+    assert_eq!(row(&question, "Server").mark, Some(Mark::Proven));
+    assert_eq!(
+        question.scope.as_deref(),
+        Some("only work-dev, user git, github.com and this key")
+    );
+}
+
+#[test]
+fn unnamed_and_unproven_are_different_words() {
+    let mut unnamed = login("work", "git", "github.com");
+    unnamed.facts.host.as_mut().unwrap().names.clear();
+    let question = ask(&unnamed);
+    assert_eq!(question.heading, "work asks to log in to an unnamed server");
+    assert_eq!(row(&question, "Server").text, "UNNAMED");
+    assert_eq!(
+        question.offers,
+        [Offer::Deny, Offer::Mute, Offer::Once, Offer::Name]
+    );
+
+    unnamed.facts.host.as_mut().unwrap().label = Some("staging".into());
+    let labelled = ask(&unnamed);
+    assert_eq!(labelled.heading, "work asks to log in to \"staging\"");
+    assert!(!labelled.offers.contains(&Offer::Name));
+
+    let mut unproven = login("work", "git", "github.com");
+    unproven.facts.proof = Proof::Unproven;
+    let question = ask(&unproven);
+    assert_eq!(
+        question.heading,
+        "work asks to log in to an unproven server"
+    );
+    assert_eq!(row(&question, "Server").text, "UNPROVEN");
+    assert_eq!(row(&question, "Server").mark, Some(Mark::None));
+    assert!(question.warning.is_some());
+    assert!(
+        !format!("{question:?}").contains("github.com"),
+        "a name that is not shown to be true"
+    );
+}
+
+#[test]
+fn a_forwarded_request_is_allowed_once_at_most() {
+    let mut asked = login("work", "root", "db1.internal");
+    asked.facts.forwarded = true;
+    asked.via = vec![host("bastion.example.org")];
+    let question = ask(&asked);
+    assert_eq!(question.offers, [Offer::Deny, Offer::Mute, Offer::Once]);
+    assert_eq!(
+        question.heading,
+        "work passes on a request to log in to db1.internal"
+    );
+    assert!(
+        question
+            .warning
+            .unwrap()
+            .contains("root on bastion.example.org")
+    );
+}
+
+#[test]
+fn longer_answers_stay_within_the_rule() {
+    for (remember, lengths) in [
+        (Remember::Never, vec![]),
+        (Remember::UpTo(60), vec![60]),
+        (Remember::UpTo(900), vec![300, 900]),
+        (Remember::UpTo(3600), vec![900, 3600]),
+        (Remember::UpTo(7200), vec![3600, 7200]),
+        (Remember::UpTo(u64::MAX), vec![28_800, 604_800]),
+    ] {
+        let mut asked = login("work", "git", "github.com");
+        asked.remember = remember;
+        let question = ask(&asked);
+        let offered: Vec<u64> = question
+            .offers
+            .iter()
+            .filter_map(|offer| {
+                if let Offer::For(seconds) = offer {
+                    Some(*seconds)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert_eq!(offered, lengths, "{remember:?}");
+        assert_eq!(question.scope.is_some(), !lengths.is_empty());
+    }
+    for asked in [certificate("w"), sudo("w"), raw("w")] {
+        assert_eq!(ask(&asked).offers, [Offer::Deny, Offer::Mute, Offer::Once]);
+    }
+}
+
+#[test]
+fn only_what_was_offered_counts() {
+    let question = ask(&login("work", "git", "github.com"));
+    let free = |_: &str| false;
+    for decision in [
+        Decision::Deny,
+        Decision::Mute,
+        Decision::Once,
+        Decision::For(900),
+    ] {
+        assert_eq!(question.accepts(&answer(decision), free), Ok(()));
+    }
+    for decision in [
+        Decision::For(901),
+        Decision::For(0),
+        Decision::For(u64::MAX),
+    ] {
+        assert_eq!(
+            question.accepts(&answer(decision), free),
+            Err(BadAnswer::NotOffered)
+        );
+    }
+    let named = Answer {
+        name: Some("x".into()),
+        ..answer(Decision::Once)
+    };
+    assert_eq!(question.accepts(&named, free), Err(BadAnswer::NotOffered));
+}
+
+#[test]
+fn a_typed_name_is_a_host_name_that_nothing_else_has() {
+    let mut unnamed = login("work", "git", "github.com");
+    unnamed.facts.host.as_mut().unwrap().names.clear();
+    let question = ask(&unnamed);
+    let accepts = |name: &str| {
+        let answer = Answer {
+            name: Some(name.into()),
+            ..answer(Decision::Once)
+        };
+        question.accepts(&answer, |name| name == "github.com")
+    };
+    assert_eq!(accepts("staging-2.example"), Ok(()));
+    assert_eq!(accepts("github.com"), Err(BadAnswer::NameTaken));
+    for name in [
+        "",
+        "-x",
+        "*",
+        "a b",
+        "a\n",
+        "ä",
+        "a,b",
+        "[a]",
+        &"a".repeat(64),
+    ] {
+        assert_eq!(accepts(name), Err(BadAnswer::BadName), "{name:?}");
+    }
+}
+
+#[test]
+fn hostile_text_stays_in_its_row() {
+    let hostile = "x\nServer: github.com\u{202e}<b>root</b>\u{1b}[2J";
+    let mut asked = login("work", hostile, "github.com");
+    asked.facts.key.comment = hostile.repeat(40).into_bytes();
+    let question = ask(&asked);
+    let printable = |text: &str| text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    for row in &question.rows {
+        assert!(
+            printable(&row.text) && printable(row.note.as_deref().unwrap_or("")),
+            "{row:?}"
+        );
+        assert!(row.text.len() <= 4096 && row.label.len() <= 24);
+    }
+    assert!(question.rows.len() <= 24);
+    assert_eq!(question.heading, "work asks to log in to github.com");
+    assert!(printable(question.scope.as_deref().unwrap()));
+}
+
+#[test]
+fn nothing_of_the_client_is_in_the_heading() {
+    let mut asked = sshsig("work", "github.com", b"hash");
+    assert_eq!(ask(&asked).heading, "work asks to sign data");
+    asked.facts.namespace = Some(b"git".to_vec());
+    assert_eq!(ask(&asked).heading, "work asks to sign a git commit or tag");
+    asked = sudo("work");
+    assert_eq!(
+        ask(&asked).heading,
+        "work asks to become another user by sudo"
+    );
+}
+
+#[test]
+fn what_is_dangerous_in_a_certificate_stands_out() {
+    let question = ask(&certificate("work"));
+    assert!(question.rows.iter().all(|row| !row.stands_out));
+    assert_eq!(
+        row(&question, "Valid").text,
+        "2026-11-21 19:40 UTC to 2026-11-28 19:40 UTC (7 days)"
+    );
+    type Change = fn(&mut CertificateFields);
+    let changes: [(&str, &str, Change); 4] = [
+        ("For", "EVERY NAME", |fields| fields.principals.clear()),
+        ("For", "alice, root", |fields| {
+            fields.principals.push(b"root".to_vec())
+        }),
+        ("Valid", "2026-11-21 19:40 UTC to FOREVER", |fields| {
+            fields.valid_before = u64::MAX
+        }),
+        ("Valid", "always to FOREVER", |fields| {
+            fields.valid_after = 0;
+            fields.valid_before = u64::MAX;
+        }),
+    ];
+    for (label, text, change) in changes {
+        let mut asked = certificate("work");
+        let Details::Certificate(fields) = &mut asked.details else {
+            unreachable!()
+        };
+        change(fields);
+        let question = ask(&asked);
+        assert_eq!(row(&question, label).text, text);
+        assert!(row(&question, label).stands_out);
+    }
+    let mut asked = certificate("work");
+    let Details::Certificate(fields) = &mut asked.details else {
+        unreachable!()
+    };
+    fields.principals = vec![b"alice, root".to_vec()];
+    assert_eq!(
+        row(&ask(&asked), "For").text,
+        "\"alice, root\"",
+        "one name that looks like two"
+    );
+}
