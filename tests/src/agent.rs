@@ -52,10 +52,10 @@ impl Agent {
     }
 
     pub fn add_with(&self, world: &World, key: &Key, options: &[&str]) {
-        run(ssh_add(world, &self.socket)
-            .arg("-q")
-            .args(options)
-            .arg(&key.private));
+        let mut command = ssh_add(world, &self.socket);
+        // Security keys name the library that reaches them; other keys do not care.
+        command.env("SSH_SK_PROVIDER", world.path("lib/sk_provider.so"));
+        run(command.arg("-q").args(options).arg(&key.private));
     }
 
     /// The wire form of all keys it holds.

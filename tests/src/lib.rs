@@ -6,7 +6,9 @@
 pub mod agent;
 pub mod attack;
 pub mod children;
+pub mod flows;
 pub mod keys;
+pub mod lab;
 pub mod message;
 pub mod plain_pipe;
 pub mod programs;

@@ -37,7 +37,6 @@ enum Way {
 /// A vault whose keys `granted` and `constrained` the qube may use, to log in to `server` only.
 #[derive(Debug)]
 pub struct Scene {
-    pub world: World,
     pub agent: Agent,
     /// The socket that the attacker has.
     pub socket: PathBuf,
@@ -49,6 +48,8 @@ pub struct Scene {
     pub server: Sshd,
     before: Vec<Vec<u8>>,
     way: Way,
+    /// Last: its folder outlives all that writes there.
+    pub world: World,
 }
 
 const POLICY: &str = "default = \"deny\"
