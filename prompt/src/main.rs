@@ -1,0 +1,112 @@
+//! `split-ssh-prompt` asks the person at the screen one question of the vault's and ends.
+//! What is said on stdin and stdout is in `docs/prompt-protocol.md`.
+//!
+//! The story of a question: [`lines`] → [`question`] → [`question_window`] on its [`stage`], which
+//! lets input through the [`gate`] → [`answer`].
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod attention;
+mod gate;
+mod lines;
+mod look;
+mod notify;
+mod passphrase_window;
+mod question;
+mod question_window;
+mod stage;
+mod wording;
+
+use std::fmt::Display;
+use std::io::{self, Stdin};
+use std::process::{ExitCode, exit};
+
+use gtk::{gdk, glib};
+
+use lines::Lines;
+use question::{Notification, PassphraseQuestion, Question};
+
+const EXIT_BAD_QUESTION: i32 = 2;
+const EXIT_NO_SCREEN: i32 = 3;
+const EXIT_ABANDONED: i32 = 4;
+
+const USAGE: &str = "\
+Usage: split-ssh-prompt [--passphrase | --notify]
+
+Shows one question of split-ssh's vault and ends. The vault starts it; there is no need to run it
+by hand. It reads one line of JSON from stdin and answers on stdout.
+
+  (nothing)      ask for a yes or a no
+  --passphrase   ask for the passphrase of a key file
+  --notify       show a notification
+  --help         show this text
+  --version      show the version
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => ask(Question::parse, question_window::open),
+        ["--passphrase"] => ask(PassphraseQuestion::parse, passphrase_window::open),
+        ["--notify"] => notify(),
+        ["--help"] => print!("{USAGE}"),
+        ["--version"] => println!("split-ssh-prompt {}", env!("CARGO_PKG_VERSION")),
+        _ => fail(
+            EXIT_BAD_QUESTION,
+            format_args!("these arguments mean nothing\nhint: split-ssh-prompt --help"),
+        ),
+    }
+    ExitCode::SUCCESS
+}
+
+fn ask<Q, B: Display>(
+    parse: fn(&[u8]) -> Result<Q, B>,
+    open: fn(Q, Lines<Stdin>) -> Result<(), glib::Error>,
+) {
+    let mut asker = Lines::new(io::stdin());
+    let question = first(&mut asker, parse);
+    gdk::set_allowed_backends("x11"); // the gate lives on the X server's time
+    glib::set_prgname(Some("split-ssh-prompt"));
+    if gtk::init().is_err() {
+        fail(
+            EXIT_NO_SCREEN,
+            "no X screen to show the question on\nhint: is DISPLAY set, and XAUTHORITY?",
+        );
+    }
+    if let Err(error) = open(question, asker) {
+        fail(EXIT_NO_SCREEN, error);
+    }
+    gtk::main();
+}
+
+fn notify() {
+    let notification = first(&mut Lines::new(io::stdin()), Notification::parse);
+    if let Some(number) = notify::show(&notification) {
+        end(answer::send_notified(&mut io::stdout(), number));
+    }
+}
+
+fn first<Q, B: Display>(asker: &mut Lines<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {
+    match asker.next() {
+        Ok(Some(untrusted_line)) => {
+            parse(&untrusted_line).unwrap_or_else(|error| fail(EXIT_BAD_QUESTION, error))
+        }
+        Ok(None) => exit(EXIT_ABANDONED),
+        Err(error) => fail(EXIT_BAD_QUESTION, error),
+    }
+}
+
+/// The answer was sent, or nobody is there to take it.
+fn end(sent: io::Result<()>) -> ! {
+    exit(if sent.is_ok() { 0 } else { EXIT_ABANDONED })
+}
+
+fn fail(status: i32, reason: impl Display) -> ! {
+    eprintln!("split-ssh-prompt: {reason}");
+    exit(status)
+}
