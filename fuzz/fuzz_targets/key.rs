@@ -1,0 +1,13 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wire::key::PublicKey;
+
+fuzz_target!(|bytes: &[u8]| {
+    let parsed = PublicKey::parse(bytes);
+    split_ssh_fuzz::check(bytes, &parsed, PublicKey::rebuild);
+    if let Ok(key) = parsed {
+        let plain = key.plain_blob();
+        assert_eq!(PublicKey::parse(&plain).as_ref(), Ok(key.plain()));
+    }
+});

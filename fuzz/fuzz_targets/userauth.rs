@@ -1,0 +1,12 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wire::userauth::UserauthRequest;
+
+fuzz_target!(|bytes: &[u8]| {
+    split_ssh_fuzz::check(
+        bytes,
+        &UserauthRequest::parse(bytes),
+        UserauthRequest::rebuild,
+    );
+});

@@ -1,0 +1,12 @@
+//! The oracle of all targets: whatever `parse` accepts, `rebuild` gives back byte for byte, and
+//! whatever it refuses is wrong at a place inside the input.
+
+use wire::Malformed;
+
+/// Checks one outcome of a `parse` of `bytes`.
+pub fn check<T>(bytes: &[u8], parsed: &Result<T, Malformed>, rebuild: impl Fn(&T) -> Vec<u8>) {
+    match parsed {
+        Ok(value) => assert_eq!(rebuild(value), bytes),
+        Err(Malformed { at, .. }) => assert!(*at <= bytes.len()),
+    }
+}
