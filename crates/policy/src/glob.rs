@@ -118,10 +118,14 @@ impl Glob {
         &self.written
     }
 
+    /// Whether the pattern is `*`, which matches every text.
+    pub fn is_any(&self) -> bool {
+        self.written.bytes().all(|byte| byte == b'*')
+    }
+
     /// Whether this pattern surely matches all that `other` matches; `false` may mean "not seen".
     pub fn covers(&self, other: &Self) -> bool {
-        let matches_all = self.parts.len() > 1 && self.parts.iter().all(Vec::is_empty);
-        matches_all || self == other || other.literal().is_some_and(|text| self.matches(text))
+        self.is_any() || self == other || other.literal().is_some_and(|text| self.matches(text))
     }
 }
 

@@ -4,21 +4,30 @@
 //! qube may see, [`Policy::explain`] shows every rule's why and why not, [`Policy::lint`] finds what
 //! was surely not meant.
 
+mod entry;
+mod explain;
 mod judge;
+mod lint;
 pub mod matching;
 mod problem;
 mod read;
 pub mod rule;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod value;
+mod visible;
 
 use crate::crypto::Fingerprint;
 use crate::judgement::{Place, Verdict};
 
+pub use explain::{Explanation, MatcherTrace, RuleTrace};
+pub use judge::DEFAULT_REMEMBER;
+pub use lint::Surroundings;
 pub use problem::{PolicyError, Problem, Severity, Source};
 pub use rule::{Host, Label, Rule};
+pub use visible::{LoginTo, Prospect};
 
 /// A whole policy, ready to judge.
 #[derive(Clone, Debug)]

@@ -37,7 +37,7 @@ pub struct Problem {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    excerpt: Option<Excerpt>,
+    excerpt: Option<Box<Excerpt>>,
 }
 
 /// The source line, fit to be shown, and the part of it that the caret marks.
@@ -66,7 +66,7 @@ impl Problem {
             column,
             message: message.into(),
             hint: None,
-            excerpt: Some(excerpt),
+            excerpt: Some(Box::new(excerpt)),
         }
     }
 

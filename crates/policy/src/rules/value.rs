@@ -28,14 +28,14 @@ const KINDS: [Kind; 5] = [
 /// What is wrong with a value, and how to mend it.
 pub(super) struct Bad {
     pub message: String,
-    pub hint: Option<String>,
+    pub hint: String,
 }
 
 impl Bad {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            hint: Some(hint.into()),
+            hint: hint.into(),
         }
     }
 }
@@ -270,7 +270,7 @@ pub(super) fn hours(text: &str) -> Value<Hours> {
         .split_once('-')
         .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
     match parsed {
-        Some((from, _)) if from == 1440 => Err(Bad::new(
+        Some((1440, _)) => Err(Bad::new(
             "the day ends at 24:00",
             "write 00:00 where it begins",
         )),

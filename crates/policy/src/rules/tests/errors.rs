@@ -75,7 +75,7 @@ fn slips_in_rules_are_found() {
         ),
         (
             "action = \"deny\"\nqube = [\"a\", 3]",
-            ["4:14: `qube` takes strings, and this is a number", "^"],
+            ["4:14: `qube` takes a string, and this is a number", "^"],
         ),
         (
             "action = \"deny\"\nqube = \"work dev\"",

@@ -2,6 +2,8 @@
 
 mod errors;
 mod judging;
+mod linting;
+mod random;
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;

@@ -1,0 +1,314 @@
+//! What was surely not meant: rules that can never decide, names that lead nowhere, allowances
+//! without a bound. Warnings, not errors: the policy still judges.
+
+use crate::facts::{KeyFacts, Kind};
+use crate::glob::Glob;
+use crate::judgement::Verdict;
+
+use super::matching::Matcher;
+use super::problem::Problem;
+use super::rule::{CallerPattern, HostPattern, KeyPattern, Rule};
+use super::value::{nearest, quoted};
+use super::{Host, Policy};
+
+/// What the vault knows beside the policy. What is not known is not complained about.
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Whether known hosts have a key for a name.
+    pub knows_host: Option<&'a dyn Fn(&str) -> bool>,
+    /// All keys of all keyrings.
+    pub keys: Option<&'a [KeyFacts]>,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind::Login,
+    Kind::Sshsig,
+    Kind::Certificate,
+    Kind::Sudo,
+    Kind::Raw,
+];
+
+impl Policy {
+    /// Warnings in the order of the rules.
+    pub fn lint(&self, surroundings: &Surroundings<'_>) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for host in &self.hosts {
+            warnings.extend(host_without_keys(host, surroundings));
+        }
+        for label in &self.labels {
+            let missing = surroundings.keys.is_some_and(|keys| {
+                !keys
+                    .iter()
+                    .any(|key| label.fingerprints.contains(&key.fingerprint))
+            });
+            if missing {
+                let message = format!("no keyring has the key {}", quoted(&label.name));
+                warnings.push(
+                    Problem::warning(&label.place, message)
+                        .hint("`ssh-add -l` in the vault shows the keys"),
+                );
+            }
+        }
+        for rule in &self.rules {
+            warnings.extend(self.never_matches(rule).or_else(|| self.unreachable(rule)));
+            warnings.extend(unbounded(rule));
+            warnings.extend(self.leads_nowhere(rule, surroundings));
+        }
+        warnings
+    }
+
+    fn never_matches(&self, rule: &Rule) -> Option<Problem> {
+        let kinds: Vec<Kind> = KINDS
+            .into_iter()
+            .filter(|kind| rule.covers_kind(*kind))
+            .collect();
+        for (matcher, said) in [
+            (Matcher::User, rule.user.is_some()),
+            (Matcher::Host, rule.host.is_some()),
+            (Matcher::Namespace, rule.namespace.is_some()),
+        ] {
+            if said && !kinds.iter().any(|kind| has(*kind, matcher)) {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+                let message = format!(
+                    "{} can never match: {} has no {}",
+                    rule.called(),
+                    names.join(" or "),
+                    matcher.word()
+                );
+                return Some(
+                    Problem::warning(&rule.place, message)
+                        .hint("change `kind`, or leave one of them out"),
+                );
+            }
+        }
+        if reach(rule).is_empty() {
+            let message = format!(
+                "{} can never match: its matchers exclude each other",
+                rule.called()
+            );
+            let hint = "user and host are of logins, namespace is of sshsig; make two rules";
+            return Some(Problem::warning(&rule.place, message).hint(hint));
+        }
+        None
+    }
+
+    fn unreachable(&self, rule: &Rule) -> Option<Problem> {
+        let earlier = self
+            .rules
+            .iter()
+            .take(rule.index)
+            .find(|earlier| covers(earlier, rule))?;
+        let message = format!(
+            "{} never decides: {} covers all of it",
+            rule.called(),
+            earlier.called()
+        );
+        let hint = format!("move it above {}, or remove it", earlier.place);
+        Some(Problem::warning(&rule.place, message).hint(hint))
+    }
+
+    fn leads_nowhere(&self, rule: &Rule, surroundings: &Surroundings<'_>) -> Vec<Problem> {
+        let mut warnings = Vec::new();
+        for pattern in rule.host.iter().flatten() {
+            let HostPattern::Name(glob) = pattern else {
+                continue;
+            };
+            let Some(name) = plain(glob) else { continue };
+            let tables = self
+                .hosts
+                .iter()
+                .map(|host| host.name.as_str())
+                .chain(["unnamed", "unproven"]);
+            let unknown = surroundings.knows_host.is_some_and(|knows| !knows(name));
+            if let Some(near) = nearest(name, tables).filter(|_| {
+                !name.contains('.') && surroundings.knows_host.is_none_or(|knows| !knows(name))
+            }) {
+                let message = format!(
+                    "{} is for a host {}, which the policy does not define",
+                    rule.called(),
+                    quoted(name)
+                );
+                warnings.push(
+                    Problem::warning(&rule.place, message)
+                        .hint(format!("did you mean \"{near}\"?")),
+                );
+            } else if unknown {
+                let message = format!("known hosts have no key for {}", quoted(name));
+                warnings.push(
+                    Problem::warning(&rule.place, message)
+                        .hint(format!("`split-ssh hosts add {name}` takes one")),
+                );
+            }
+        }
+        for pattern in rule.key.iter().flatten() {
+            let Some(keys) = surroundings.keys else { break };
+            let (found, text) = match pattern {
+                KeyPattern::Label(_) => continue,
+                KeyPattern::Fingerprint(fingerprint) => (
+                    keys.iter().any(|key| key.fingerprint == *fingerprint),
+                    fingerprint.0.as_str(),
+                ),
+                KeyPattern::Comment(glob) => (
+                    keys.iter().any(|key| glob.matches(&key.comment)),
+                    glob.as_str(),
+                ),
+            };
+            if !found {
+                let message = format!("no keyring has a key {}", quoted(text));
+                warnings.push(
+                    Problem::warning(&rule.place, message)
+                        .hint("`ssh-add -l` in the vault shows the keys"),
+                );
+            }
+        }
+        warnings
+    }
+}
+
+fn host_without_keys(host: &Host, surroundings: &Surroundings<'_>) -> Option<Problem> {
+    let knows = surroundings.knows_host?;
+    let by_name = host.names.iter().any(|glob| plain(glob).is_none_or(knows));
+    if by_name || !host.keys.is_empty() || !host.ca.is_empty() {
+        return None;
+    }
+    let name = host.names.iter().find_map(plain).unwrap_or(&host.name);
+    let message = format!(
+        "host {} has no key: known hosts have none of its names",
+        quoted(&host.name)
+    );
+    Some(
+        Problem::warning(&host.place, message)
+            .hint(format!("`split-ssh hosts add {name}` takes one")),
+    )
+}
+
+/// An allow rule that holds neither the key nor the use of it to anything.
+fn unbounded(rule: &Rule) -> Option<Problem> {
+    if rule.action != Verdict::Allow {
+        return None;
+    }
+    if rule
+        .host
+        .iter()
+        .flatten()
+        .any(|pattern| *pattern == HostPattern::Unproven)
+    {
+        let message = format!(
+            "{} allows logins that show no host: they could be for any server",
+            rule.called()
+        );
+        let hint = "keep it for keys that open nothing of worth, or let it ask";
+        return Some(Problem::warning(&rule.place, message).hint(hint));
+    }
+    let any = |list: Option<&[Glob]>| list.is_none_or(|list| list.iter().any(Glob::is_any));
+    let any_host = rule.host.as_ref().is_none_or(|list| {
+        list.iter()
+            .any(|pattern| matches!(pattern, HostPattern::Name(glob) if glob.is_any()))
+    });
+    let any_key = rule.key.as_ref().is_none_or(|list| {
+        list.iter()
+            .any(|pattern| matches!(pattern, KeyPattern::Comment(glob) if glob.is_any()))
+    });
+    let any_use = any_host && any(rule.user.as_deref()) && any(rule.namespace.as_deref());
+    let any_caller = rule.qube.as_ref().is_none_or(|list| {
+        list.iter()
+            .any(|pattern| matches!(pattern, CallerPattern::Qube(glob) if glob.is_any()))
+    });
+    let what = match (any_use, any_key, any_caller) {
+        (true, true, true) => "every qube to use every key for everything",
+        (true, true, false) => "its qubes to use every key for everything",
+        (true, false, true) => "every qube to use its keys for everything",
+        _ => return None,
+    };
+    let message = format!("{} allows {what}, in silence", rule.called());
+    Some(Problem::warning(&rule.place, message).hint("name a key, a host, a user or a namespace"))
+}
+
+/// Whether requests of a kind have the fact that a matcher looks at.
+fn has(kind: Kind, matcher: Matcher) -> bool {
+    match matcher {
+        Matcher::User => matches!(kind, Kind::Login | Kind::Sudo),
+        Matcher::Host => kind == Kind::Login,
+        Matcher::Namespace => kind == Kind::Sshsig,
+        _ => true,
+    }
+}
+
+/// The (kind, forwarded, SHA-1) of requests that a rule's matchers leave possible.
+fn reach(rule: &Rule) -> Vec<(Kind, bool, bool)> {
+    let mut reach = Vec::new();
+    for kind in KINDS {
+        let lacks = (rule.user.is_some() && !has(kind, Matcher::User))
+            || (rule.host.is_some() && !has(kind, Matcher::Host))
+            || (rule.namespace.is_some() && !has(kind, Matcher::Namespace));
+        for forwarded in [false, true] {
+            for sha1 in [false, true] {
+                if !lacks
+                    && rule.covers_kind(kind)
+                    && rule.covers_forwarded(forwarded, kind)
+                    && rule.covers_sha1(sha1)
+                {
+                    reach.push((kind, forwarded, sha1));
+                }
+            }
+        }
+    }
+    reach
+}
+
+/// Whether `earlier` surely covers all that `later` covers. Simple: list item by list item.
+fn covers(earlier: &Rule, later: &Rule) -> bool {
+    let wide = reach(earlier);
+    reach(later).iter().all(|case| wide.contains(case))
+        && list_covers(&earlier.qube, &later.qube, |a, b| match (a, b) {
+            (CallerPattern::Qube(a), CallerPattern::Qube(b))
+            | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
+            | (CallerPattern::Local(a), CallerPattern::Local(b)) => a.covers(b),
+            _ => false,
+        })
+        && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
+        && list_covers(&earlier.key, &later.key, |a, b| match (a, b) {
+            (KeyPattern::Comment(a), KeyPattern::Comment(b)) => a.covers(b),
+            (KeyPattern::Comment(a), _) => a.is_any(),
+            _ => a == b,
+        })
+        && list_covers(&earlier.user, &later.user, Glob::covers)
+        && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
+        && covers_host(earlier, later)
+        && list_covers(&earlier.hours, &later.hours, |a, b| {
+            (0..1440).all(|minute| a.contain(minute) || !b.contain(minute))
+        })
+}
+
+fn covers_host(earlier: &Rule, later: &Rule) -> bool {
+    if earlier.action == Verdict::Allow && earlier.host.is_none() {
+        // It covers every host that is shown; what may be unproven it leaves to others.
+        let shown_only = |list: &Vec<HostPattern>| !list.contains(&HostPattern::Unproven);
+        let logins = reach(later).iter().any(|(kind, ..)| *kind == Kind::Login);
+        return !logins
+            || later
+                .host
+                .as_ref()
+                .map_or(later.action == Verdict::Allow, shown_only);
+    }
+    list_covers(&earlier.host, &later.host, |a, b| match (a, b) {
+        (HostPattern::Name(a), HostPattern::Name(b)) => a.covers(b),
+        _ => a == b,
+    })
+}
+
+fn list_covers<T>(
+    earlier: &Option<Vec<T>>,
+    later: &Option<Vec<T>>,
+    one: impl Fn(&T, &T) -> bool,
+) -> bool {
+    match (earlier, later) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(earlier), Some(later)) => later.iter().all(|b| earlier.iter().any(|a| one(a, b))),
+    }
+}
+
+fn plain(glob: &Glob) -> Option<&str> {
+    std::str::from_utf8(glob.literal()?).ok()
+}

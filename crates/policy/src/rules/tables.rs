@@ -1,0 +1,170 @@
+//! `[host.NAME]` and `[key.LABEL]`.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::problem::{Problem, Source};
+use super::read::{Reading, entries, place};
+use super::rule::{Host, Label};
+use super::tree::{Table, Value};
+use super::value::{self, quoted};
+
+const HOST_KEYS: [&str; 4] = ["names", "keys", "ca", "proof"];
+const LABEL_KEYS: [&str; 1] = ["fingerprints"];
+/// Words of `host` in rules; no table may take them.
+const HOST_WORDS: [&str; 2] = ["unnamed", "unproven"];
+
+impl Reading {
+    pub(super) fn named_tables(
+        &mut self,
+        source: Source<'_>,
+        value: &Spanned<Value>,
+        word: &str,
+        read: fn(&mut Self, Source<'_>, &str, Range<usize>, &Table),
+    ) {
+        let wrong = |span| {
+            Problem::at(source, span, format!("`{word}` is a table of tables"))
+                .hint(format!("write [{word}.NAME]"))
+        };
+        let Value::Table(tables) = value.get_ref() else {
+            return self.problems.push(wrong(value.span()));
+        };
+        for (name, value) in tables {
+            let Value::Table(table) = value.get_ref() else {
+                self.problems.push(wrong(name.span()));
+                continue;
+            };
+            match value::table_name(name.get_ref()) {
+                Ok(_) => read(self, source, name.get_ref(), value.span(), table),
+                Err(bad) => {
+                    let problem = Problem::at(source, name.span(), bad.message);
+                    self.problems.push(problem.hint(bad.hint))
+                }
+            }
+        }
+    }
+
+    pub(super) fn host(
+        &mut self,
+        source: Source<'_>,
+        name: &str,
+        span: Range<usize>,
+        table: &Table,
+    ) {
+        let place = place(source, span.clone());
+        if let Some(other) = self.policy.hosts.iter().find(|host| host.name == name) {
+            let message = format!(
+                "host {} is defined twice, first at {}",
+                quoted(name),
+                other.place
+            );
+            return self.problems.push(
+                Problem::at(source, span, message).hint("put all that it has into one table"),
+            );
+        }
+        if HOST_WORDS.contains(&name) {
+            let hint = "choose another name; in a rule this word means what it says";
+            return self.problems.push(
+                Problem::at(source, span, format!("no host can be called `{name}`")).hint(hint),
+            );
+        }
+        let mut host = Host {
+            name: name.to_owned(),
+            place,
+            names: vec![],
+            keys: vec![],
+            ca: vec![],
+            proof: None,
+        };
+        let before = self.problems.len();
+        for entry in entries(source, table) {
+            match entry.word() {
+                "names" => {
+                    host.names = self.keep(entry.texts(value::host_name)).unwrap_or_default()
+                }
+                "keys" => {
+                    host.keys = self
+                        .keep(entry.texts(value::fingerprint))
+                        .unwrap_or_default()
+                }
+                "ca" => {
+                    host.ca = self
+                        .keep(entry.texts(value::fingerprint))
+                        .unwrap_or_default()
+                }
+                "proof" => host.proof = self.keep(entry.text(value::proof)),
+                _ => self.problems.push(entry.unknown(&HOST_KEYS, "a host")),
+            }
+        }
+        if self.problems.len() == before
+            && host.names.is_empty()
+            && host.keys.is_empty()
+            && host.ca.is_empty()
+        {
+            let hint = "give it names = [\"host.example\"], keys or ca";
+            self.problems.push(
+                Problem::at(source, span, format!("nothing says which host `{name}` is"))
+                    .hint(hint),
+            );
+        }
+        self.policy.hosts.push(host);
+    }
+
+    pub(super) fn label(
+        &mut self,
+        source: Source<'_>,
+        name: &str,
+        span: Range<usize>,
+        table: &Table,
+    ) {
+        let place = place(source, span.clone());
+        if let Some(other) = self.policy.labels.iter().find(|label| label.name == name) {
+            let message = format!(
+                "key {} is defined twice, first at {}",
+                quoted(name),
+                other.place
+            );
+            return self.problems.push(
+                Problem::at(source, span, message).hint("one table may hold all fingerprints"),
+            );
+        }
+        let mut label = Label {
+            name: name.to_owned(),
+            place,
+            fingerprints: vec![],
+        };
+        let before = self.problems.len();
+        for entry in entries(source, table) {
+            match entry.word() {
+                "fingerprints" => {
+                    label.fingerprints = self
+                        .keep(entry.texts(value::fingerprint))
+                        .unwrap_or_default();
+                    let taken = self.policy.labels.iter().find(|other| {
+                        other
+                            .fingerprints
+                            .iter()
+                            .any(|fingerprint| label.fingerprints.contains(fingerprint))
+                    });
+                    if let Some(other) = taken {
+                        let message = format!(
+                            "the same key has the label `{}` at {}",
+                            other.name, other.place
+                        );
+                        self.problems
+                            .push(entry.problem(message).hint("a key has one label"));
+                    }
+                }
+                _ => self.problems.push(entry.unknown(&LABEL_KEYS, "a key")),
+            }
+        }
+        if self.problems.len() == before && label.fingerprints.is_empty() {
+            let hint = "give it fingerprints = [\"SHA256:...\"], as `ssh-add -l` prints them";
+            self.problems.push(
+                Problem::at(source, span, format!("nothing says which key `{name}` is")).hint(hint),
+            );
+        }
+        self.policy.labels.push(label);
+    }
+}

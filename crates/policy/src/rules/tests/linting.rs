@@ -1,0 +1,107 @@
+//! Warnings: each slip is named, and a sensible policy has none.
+
+use super::*;
+use crate::facts::KeyFacts;
+use crate::rules::lint::Surroundings;
+
+fn warnings(text: &str) -> Vec<String> {
+    let keys = [KeyFacts {
+        fingerprint: fingerprint('k'),
+        algorithm: "ssh-ed25519".into(),
+        comment: b"git-work".to_vec(),
+    }];
+    let knows = |name: &str| name == "github.com";
+    let surroundings = Surroundings {
+        knows_host: Some(&knows),
+        keys: Some(&keys),
+    };
+    let text = format!("default = \"ask\"\n{text}");
+    policy(&text)
+        .lint(&surroundings)
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[track_caller]
+fn warns(text: &str, needle: &str) {
+    let warnings = warnings(text);
+    assert!(
+        warnings.len() == 1 && warnings[0].contains(needle),
+        "{warnings:#?}"
+    );
+    assert!(
+        warnings[0].contains(": warning: ") && warnings[0].contains(" hint: "),
+        "{warnings:#?}"
+    );
+}
+
+#[test]
+fn a_sensible_policy_has_no_warning() {
+    let text = "[host.github]\nnames = [\"github.com\"]\n[[rule]]\nkey = \"git-work\"\nhost = \"github\"\naction = \"allow\"\n[[rule]]\nkind = \"sshsig\"\nnamespace = \"git\"\naction = \"ask\"\n[[rule]]\naction = \"deny\"\n";
+    assert_eq!(warnings(text), Vec::<String>::new());
+}
+
+#[test]
+fn rules_that_never_decide() {
+    warns(
+        "[[rule]]\nkind = \"login\"\nnamespace = \"git\"\naction = \"ask\"",
+        "can never match: login has no namespace",
+    );
+    warns(
+        "[[rule]]\nuser = \"a\"\nnamespace = \"git\"\naction = \"ask\"",
+        "its matchers exclude each other",
+    );
+    warns(
+        "[[rule]]\nuser = \"*\"\naction = \"ask\"\n[[rule]]\nname = \"late\"\nuser = \"git\"\naction = \"deny\"\nkind = \"login\"\nsha1 = false",
+        "rule `late` never decides: the rule at policy.toml:2 covers all of it",
+    );
+    warns(
+        "[[rule]]\nkey = \"git-work\"\nuser = \"git\"\naction = \"allow\"\n[[rule]]\nname = \"late\"\nkey = \"git-work\"\nuser = \"git\"\nhost = \"github.com\"\naction = \"ask\"",
+        "`late` never decides",
+    );
+}
+
+#[test]
+fn names_that_lead_nowhere() {
+    warns(
+        "[host.forge]\nnames = [\"forge.example\"]",
+        "host `forge` has no key",
+    );
+    warns(
+        "[[rule]]\nhost = \"forge.example\"\naction = \"ask\"",
+        "known hosts have no key for `forge.example`",
+    );
+    warns(
+        "[host.github]\nnames = [\"github.com\"]\n[[rule]]\nhost = \"githbu\"\naction = \"ask\"",
+        "which the policy does not define",
+    );
+    warns(
+        "[[rule]]\nkey = \"gone\"\naction = \"ask\"",
+        "no keyring has a key `gone`",
+    );
+    warns(
+        &format!("[key.gone]\nfingerprints = [\"{}\"]", fingerprint('x')),
+        "no keyring has the key `gone`",
+    );
+}
+
+#[test]
+fn allowances_without_a_bound() {
+    warns(
+        "[[rule]]\naction = \"allow\"",
+        "allows every qube to use every key for everything",
+    );
+    warns(
+        "[[rule]]\nqube = \"work\"\naction = \"allow\"",
+        "allows its qubes to use every key",
+    );
+    warns(
+        "[[rule]]\nkey = \"git-*\"\naction = \"allow\"",
+        "allows every qube to use its keys",
+    );
+    warns(
+        "[[rule]]\nkey = \"git-*\"\nhost = \"unproven\"\nuser = \"lab\"\naction = \"allow\"",
+        "they could be for any server",
+    );
+}

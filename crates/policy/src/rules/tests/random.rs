@@ -1,0 +1,418 @@
+//! Random policies against all requests over a small vocabulary: the judge against a naive one, the
+//! key list against the judge, and the lint against both.
+
+use super::*;
+use crate::facts::KeyFacts;
+use crate::rules::lint::Surroundings;
+use crate::rules::{LoginTo, Prospect};
+
+const KINDS: [Kind; 5] = [
+    Kind::Login,
+    Kind::Sshsig,
+    Kind::Certificate,
+    Kind::Sudo,
+    Kind::Raw,
+];
+/// Names in known hosts; `z` is one that no rule names, the empty one stands for an unnamed host.
+const HOSTS: [&str; 5] = ["a", "b", "c", "z", ""];
+/// No rule names the last.
+const USERS: [&str; 3] = ["git", "root", "max"];
+const NAMESPACES: [&str; 2] = ["git", "zip"];
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end
+    }
+
+    /// One line `key = [..]` of one or two of `values`, in one of `odds` cases.
+    fn line(&mut self, odds: usize, key: &str, values: &[&str]) -> String {
+        if self.below(odds) != 0 {
+            return String::new();
+        }
+        let picked: Vec<&str> = (0..1 + self.below(2))
+            .map(|_| values[self.below(values.len())])
+            .collect();
+        format!("{key} = [{}]\n", picked.join(", "))
+    }
+}
+
+fn random_policy(dice: &mut Dice) -> String {
+    let mut text = format!("default = \"{}\"\n", ["ask", "deny"][dice.below(2)]);
+    // `a` is a table that accepts bound logins, `b` one that does not, `c` a bare name.
+    text += "[host.ta]\nnames = [\"a\"]\nproof = \"bound\"\n[host.tb]\nnames = [\"b\"]\n";
+    for _ in 0..dice.below(5) {
+        text += "[[rule]]\n";
+        text += &dice.line(6, "qube", &["\"work\"", "\"home\"", "\"w*\""]);
+        text += &dice.line(6, "key", &["\"git-work\"", "\"other\""]);
+        text += &dice.line(
+            3,
+            "kind",
+            &[
+                "\"login\"",
+                "\"sshsig\"",
+                "\"certificate\"",
+                "\"sudo\"",
+                "\"raw\"",
+            ],
+        );
+        text += &dice.line(4, "user", &["\"git\"", "\"root\"", "\"*o*\""]);
+        text += &dice.line(
+            2,
+            "host",
+            &[
+                "\"ta\"",
+                "\"tb\"",
+                "\"c\"",
+                "\"unnamed\"",
+                "\"unproven\"",
+                "\"unproven\"",
+            ],
+        );
+        text += &dice.line(6, "namespace", &["\"git\"", "\"*\""]);
+        text += &dice.line(5, "forwarded", &["true", "false"]);
+        text += &dice.line(5, "sha1", &["true", "false"]);
+        text += &format!("action = \"{}\"\n", ["allow", "ask", "deny"][dice.below(3)]);
+    }
+    text
+}
+
+fn identity(name: &str) -> HostIdentity {
+    let names: &[&str] = if name.is_empty() { &[] } else { &[name] };
+    host(name.chars().next().unwrap_or('u'), names)
+}
+
+fn rsa_key() -> KeyFacts {
+    KeyFacts {
+        algorithm: "ssh-rsa".to_owned(),
+        ..other(Kind::Raw).key
+    }
+}
+
+/// Every request of `work` over the vocabulary.
+fn all_facts() -> Vec<Facts> {
+    let mut all = Vec::new();
+    for kind in KINDS {
+        for (forwarded, sha1) in [(false, false), (false, true), (true, false), (true, true)] {
+            let base = Facts {
+                forwarded,
+                sha1,
+                key: rsa_key(),
+                ..other(kind)
+            };
+            match kind {
+                Kind::Login => {
+                    for user in USERS {
+                        let user = Some(user.as_bytes().to_vec());
+                        all.push(Facts {
+                            user: user.clone(),
+                            ..base.clone()
+                        });
+                        for (name, proof) in HOSTS
+                            .iter()
+                            .flat_map(|name| [(name, Proof::Bound), (name, Proof::Proven)])
+                        {
+                            let host = Some(identity(name));
+                            all.push(Facts {
+                                user: user.clone(),
+                                host,
+                                proof,
+                                ..base.clone()
+                            });
+                        }
+                    }
+                }
+                Kind::Sshsig => {
+                    all.extend(NAMESPACES.map(|n| Facts {
+                        namespace: Some(n.as_bytes().to_vec()),
+                        ..base.clone()
+                    }));
+                }
+                Kind::Sudo => all.extend(USERS.map(|u| Facts {
+                    user: Some(u.as_bytes().to_vec()),
+                    ..base.clone()
+                })),
+                Kind::Certificate | Kind::Raw => all.push(base),
+            }
+        }
+    }
+    all
+}
+
+/// The verdict by the letter of the design, read from the policy's text; slow and without mercy.
+fn naive(text: &str, facts: &Facts) -> Verdict {
+    let (head, rules) = text.split_once("[[rule]]").unwrap_or((text, ""));
+    let user = facts
+        .user
+        .as_deref()
+        .map(|u| std::str::from_utf8(u).unwrap());
+    let namespace = facts
+        .namespace
+        .as_deref()
+        .map(|n| std::str::from_utf8(n).unwrap());
+    let name = facts
+        .host
+        .as_ref()
+        .map(|host| host.names.first().map_or("", String::as_str));
+    let enough = matches!(
+        (facts.proof, name),
+        (Proof::Proven, Some(_)) | (Proof::Bound, Some("a"))
+    );
+    let plain = |kind| matches!(kind, Kind::Login | Kind::Sshsig);
+    let mut floor = Verdict::Allow;
+    for rule in rules
+        .split("[[rule]]")
+        .filter(|rule| !rule.trim().is_empty())
+    {
+        let said = |key: &str| -> Option<Vec<&str>> {
+            let line = rule
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))?;
+            Some(
+                line.trim_matches(['[', ']'])
+                    .split(", ")
+                    .map(|value| value.trim_matches('"'))
+                    .collect(),
+            )
+        };
+        let has = |key: &str, value: Option<&str>| {
+            let one = |pattern: &&str| match (*pattern, value) {
+                (_, None) => false,
+                ("*", _) => true,
+                ("w*", Some(value)) => value.starts_with('w'),
+                ("*o*", Some(value)) => value.contains('o'),
+                (pattern, Some(value)) => pattern == value,
+            };
+            said(key).map(|list| list.iter().any(one))
+        };
+        let action = match said("action").unwrap()[0] {
+            "allow" => Verdict::Allow,
+            "ask" => Verdict::Ask,
+            _ => Verdict::Deny,
+        };
+        let deny = action == Verdict::Deny;
+        let bool_word = |value: bool| Some(if value { "true" } else { "false" });
+        let others = has("qube", Some("work")).unwrap_or(true)
+            && has("key", Some("git-work")).unwrap_or(true)
+            && has("kind", Some(facts.kind.word())).unwrap_or(deny || plain(facts.kind))
+            && has("user", user).unwrap_or(true)
+            && has("namespace", namespace).unwrap_or(true)
+            && has("forwarded", bool_word(facts.forwarded))
+                .unwrap_or(deny || !(facts.forwarded && facts.kind == Kind::Sshsig))
+            && has("sha1", bool_word(facts.sha1)).unwrap_or(deny || !facts.sha1);
+        if !others {
+            continue;
+        }
+        let (mut yes, mut maybe) = (false, false);
+        match said("host") {
+            None => yes = action != Verdict::Allow || facts.kind != Kind::Login || enough,
+            Some(_) if facts.kind != Kind::Login => {}
+            Some(list) => {
+                for pattern in list {
+                    match pattern {
+                        "unproven" => yes |= facts.proof == Proof::Unproven,
+                        _ if !enough => maybe = true,
+                        "unnamed" => yes |= name == Some(""),
+                        "ta" => yes |= name == Some("a"),
+                        "tb" => yes |= name == Some("b"),
+                        bare => yes |= name == Some(bare),
+                    }
+                }
+            }
+        }
+        if yes {
+            return action.max(floor);
+        }
+        if maybe && action != Verdict::Allow {
+            floor = floor.max(action);
+        }
+    }
+    let granted =
+        plain(facts.kind) && !facts.sha1 && !(facts.forwarded && facts.kind == Kind::Sshsig);
+    let default = if granted && head.contains("default = \"ask\"") {
+        Verdict::Ask
+    } else {
+        Verdict::Deny
+    };
+    default.max(floor)
+}
+
+/// Random policies, each as text and parsed.
+fn policies(seed: u64, count: usize) -> impl Iterator<Item = (String, Policy)> {
+    let mut dice = Dice(seed);
+    (0..count).map(move |_| {
+        let text = random_policy(&mut dice);
+        let policy = policy(&text);
+        (text, policy)
+    })
+}
+
+#[test]
+fn the_judge_agrees_with_a_naive_one() {
+    let facts = all_facts();
+    let mut seen = std::collections::HashMap::new();
+    for (text, policy) in policies(0x5eed, 1_000) {
+        for facts in &facts {
+            let verdict = verdict(&policy, facts);
+            assert_eq!(verdict, naive(&text, facts), "{text}\n{facts:?}");
+            *seen.entry(verdict).or_insert(0) += 1;
+        }
+    }
+    assert!(
+        seen.len() == 3 && seen.values().all(|count| *count > 3_000),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn an_explanation_tells_what_the_judge_did() {
+    let facts = all_facts();
+    for (text, policy) in policies(0xe17, 150) {
+        for facts in &facts {
+            let explained = policy.explain(facts, &noon());
+            assert_eq!(explained.judgement, judge(&policy, facts));
+            assert_eq!(explained.rules.len(), policy.rules().len());
+            for trace in &explained.rules {
+                let least = trace.matchers.iter().map(|matcher| matcher.result).min();
+                assert_eq!(
+                    least.unwrap_or(super::super::matching::Match::Yes),
+                    trace.result,
+                    "{text}"
+                );
+                assert!(trace.matchers.iter().all(|matcher| !matcher.why.is_empty()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
+    let facts = all_facts();
+    let unshown = |facts: &&Facts| facts.kind == Kind::Login && facts.proof == Proof::Unproven;
+    let mut allowed = 0;
+    for (text, policy) in policies(0xd0d6e, 2_000) {
+        for facts in facts.iter().filter(unshown) {
+            let judgement = judge(&policy, facts);
+            if judgement.verdict != Verdict::Allow {
+                continue;
+            }
+            allowed += 1;
+            let by = judgement.rule.unwrap().index;
+            assert!(
+                text.split("[[rule]]")
+                    .nth(by + 1)
+                    .unwrap()
+                    .contains("unproven"),
+                "{text}\n{facts:?}"
+            );
+            // The same login, shown to be for a host, meets no earlier deny or ask rule that names it.
+            for name in HOSTS {
+                let shown = Facts {
+                    host: Some(identity(name)),
+                    proof: Proof::Proven,
+                    ..facts.clone()
+                };
+                let strict = judge(&policy, &shown);
+                if let Some(rule) = strict.rule.filter(|rule| rule.index < by) {
+                    assert_eq!(
+                        strict.verdict,
+                        Verdict::Allow,
+                        "{rule:?}\n{text}\n{facts:?}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(allowed > 100, "the property is exercised: {allowed}");
+}
+
+/// Whether a connection in this state could ask for what the facts say.
+fn may_come(prospect: &Prospect<'_>, facts: &Facts) -> bool {
+    let Some(login) = prospect.login_to else {
+        return facts.forwarded || !prospect.forwarded;
+    };
+    let to_host = facts.kind == Kind::Login && facts.forwarded == prospect.forwarded;
+    to_host
+        && match facts.proof {
+            Proof::Unproven => !login.verified,
+            Proof::Bound => login.verified && facts.host.as_ref() == Some(login.host),
+            Proof::Proven => facts.host.as_ref() == Some(login.host),
+        }
+}
+
+#[test]
+fn the_key_list_follows_from_the_rules() {
+    let facts = all_facts();
+    let (key, base) = (rsa_key(), other(Kind::Raw));
+    let hosts = HOSTS.map(identity);
+    let mut states: Vec<(bool, Option<LoginTo<'_>>)> = vec![(false, None), (true, None)];
+    for host in &hosts {
+        for (forwarded, verified) in [(false, true), (false, false), (true, true), (true, false)] {
+            states.push((forwarded, Some(LoginTo { host, verified })));
+        }
+    }
+    let (mut hidden, mut listed) = (0, 0);
+    for (text, policy) in policies(0x11575, 400) {
+        for (forwarded, login_to) in &states {
+            let prospect = Prospect {
+                caller: &base.caller,
+                keyring: &base.keyring,
+                key: &key,
+                forwarded: *forwarded,
+                login_to: *login_to,
+            };
+            let usable = facts
+                .iter()
+                .filter(|facts| may_come(&prospect, facts))
+                .any(|facts| verdict(&policy, facts) != Verdict::Deny);
+            assert_eq!(policy.visible(&prospect), usable, "{prospect:?}\n{text}");
+            if usable { listed += 1 } else { hidden += 1 }
+        }
+    }
+    assert!(
+        hidden > 500 && listed > 500,
+        "{hidden} hidden, {listed} listed"
+    );
+}
+
+#[test]
+fn a_rule_called_unreachable_never_decides() {
+    let facts = all_facts();
+    let mut called = 0;
+    for (text, policy) in policies(0x117, 1_000) {
+        for warning in policy.lint(&Surroundings::default()) {
+            let Some(rule) = policy
+                .rules()
+                .iter()
+                .find(|rule| rule.place == warning.place)
+            else {
+                continue;
+            };
+            if !warning.message.contains("never decides")
+                && !warning.message.contains("can never match")
+            {
+                continue;
+            }
+            called += 1;
+            for facts in facts
+                .iter()
+                .filter(|facts| facts.host.is_some() || facts.kind != Kind::Login)
+            {
+                let decided = judge(&policy, facts)
+                    .rule
+                    .is_some_and(|by| by.index == rule.index);
+                let only_bound = facts.proof == Proof::Bound;
+                assert!(
+                    !decided || only_bound,
+                    "{}\n{text}\n{facts:?}",
+                    warning.message
+                );
+            }
+        }
+    }
+    assert!(called > 100, "{called}");
+}

@@ -1,0 +1,212 @@
+//! Which keys a qube may see. There is no rule for listing: a key is listed where some rule, or the
+//! default, could let it be used, and a key that is not listed cannot sign. So an error here may show
+//! a key too many, but must never hide one that could be used.
+
+use crate::caller::{Caller, Keyring};
+use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::glob::Glob;
+use crate::judgement::Verdict;
+
+use super::Policy;
+use super::judge::beyond_default;
+use super::matching::{Match, Matcher, Request};
+use super::rule::{HostPattern, Rule};
+
+/// A connection as far as it has come, and a key that it may be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Prospect<'a> {
+    pub caller: &'a Caller,
+    pub keyring: &'a Keyring,
+    pub key: &'a KeyFacts,
+    /// A forwarding bind was seen. While it is not, one may still come.
+    pub forwarded: bool,
+    /// The bind for the connection's own login, the last that a connection can have.
+    pub login_to: Option<LoginTo<'a>>,
+}
+
+/// The host of a bind that is not for forwarding.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginTo<'a> {
+    pub host: &'a HostIdentity,
+    /// `false` for an unverifiable bind.
+    pub verified: bool,
+}
+
+/// A sort of request that may come. What it leaves open may take any value.
+struct Coming<'a> {
+    request: Request<'a>,
+    any_host: bool,
+}
+
+impl Policy {
+    /// Whether some rule or the default could let the key be used on this connection, now or at
+    /// another hour.
+    pub fn visible(&self, prospect: &Prospect<'_>) -> bool {
+        let mut rules: Option<Vec<&Rule>> = None;
+        prospect.coming().iter().any(|(facts, any_host)| {
+            let coming = Coming {
+                request: Request::new(self, facts, &ANY_MOMENT),
+                any_host: *any_host,
+            };
+            // Who asks with which key is the same in all that may come.
+            let rules = rules.get_or_insert_with(|| {
+                let fits = |rule: &&Rule| {
+                    [Matcher::Qube, Matcher::Keyring, Matcher::Key]
+                        .into_iter()
+                        .all(|matcher| coming.request.try_matcher(rule, matcher) == Match::Yes)
+                };
+                self.rules.iter().filter(fits).collect()
+            });
+            self.could_pass(&coming, rules)
+        })
+    }
+
+    fn could_pass(&self, coming: &Coming<'_>, rules: &[&Rule]) -> bool {
+        if coming
+            .request
+            .facts
+            .host
+            .as_ref()
+            .is_some_and(|host| host.revoked)
+        {
+            return false;
+        }
+        let mut floor = Verdict::Allow;
+        for rule in rules {
+            let (result, surely) = coming.meets(rule);
+            match result {
+                Match::Yes if rule.action.max(floor) != Verdict::Deny => return true,
+                Match::Yes if surely => return false,
+                Match::Maybe if surely => floor = floor.max(rule.action),
+                _ => {}
+            }
+        }
+        beyond_default(coming.request.facts).is_none() && self.default.max(floor) != Verdict::Deny
+    }
+}
+
+/// `hours` are left open, so the moment does not matter.
+const ANY_MOMENT: Moment = Moment {
+    unix: 0,
+    local_minute: 0,
+    boot: 0,
+};
+
+impl Prospect<'_> {
+    /// The sorts of requests that may come, each with whether its host is open.
+    fn coming(&self) -> Vec<(Facts, bool)> {
+        let mut coming = Vec::new();
+        let mut add = |kind, proof, host: Option<&HostIdentity>, any_host| {
+            let sha1_too = self.key.algorithm.contains("rsa");
+            for forwarded in [self.forwarded, self.forwarded || self.login_to.is_none()] {
+                for sha1 in [false, sha1_too] {
+                    coming.push((self.facts(kind, proof, host, forwarded, sha1), any_host));
+                }
+            }
+        };
+        match self.login_to {
+            Some(LoginTo {
+                host,
+                verified: true,
+            }) => {
+                add(Kind::Login, Proof::Proven, Some(host), false);
+                add(Kind::Login, Proof::Bound, Some(host), false);
+            }
+            Some(LoginTo {
+                host,
+                verified: false,
+            }) => {
+                add(Kind::Login, Proof::Proven, Some(host), false);
+                add(Kind::Login, Proof::Unproven, None, false);
+            }
+            None => {
+                // A host that is only bound passes nothing that the same host, proven, would not.
+                add(Kind::Login, Proof::Proven, None, true);
+                add(Kind::Login, Proof::Unproven, None, false);
+                for kind in [Kind::Sshsig, Kind::Certificate, Kind::Sudo, Kind::Raw] {
+                    add(kind, Proof::Unproven, None, false);
+                }
+            }
+        }
+        coming.dedup();
+        coming
+    }
+
+    fn facts(
+        &self,
+        kind: Kind,
+        proof: Proof,
+        host: Option<&HostIdentity>,
+        forwarded: bool,
+        sha1: bool,
+    ) -> Facts {
+        Facts {
+            caller: self.caller.clone(),
+            keyring: self.keyring.clone(),
+            key: self.key.clone(),
+            kind,
+            sha1,
+            user: None,
+            proof,
+            host: host.cloned(),
+            namespace: None,
+            forwarded,
+        }
+    }
+}
+
+/// Whether a rule's matcher looks at a fact that is open.
+enum Open {
+    No,
+    /// It takes some values of it.
+    Some,
+    /// It takes every value.
+    Any,
+}
+
+impl Coming<'_> {
+    /// A rule's result, and whether it is the same whatever the open facts turn out to be.
+    fn meets(&self, rule: &Rule) -> (Match, bool) {
+        let (mut least, mut surely) = (Match::Yes, true);
+        for matcher in Matcher::ALL {
+            match self.open(rule, matcher) {
+                Open::Any => {}
+                Open::Some => surely = false,
+                Open::No => least = least.min(self.try_matcher(rule, matcher)),
+            }
+            if least == Match::No {
+                break;
+            }
+        }
+        (least, surely)
+    }
+
+    fn open(&self, rule: &Rule, matcher: Matcher) -> Open {
+        let kind = self.request.facts.kind;
+        let patterns = match matcher {
+            Matcher::User if matches!(kind, Kind::Login | Kind::Sudo) => &rule.user,
+            Matcher::Namespace if kind == Kind::Sshsig => &rule.namespace,
+            Matcher::Hours if rule.hours.is_some() => return Open::Some,
+            Matcher::Host if self.any_host && rule.host.iter().flatten().any(names_host) => {
+                return Open::Some;
+            }
+            _ => return Open::No,
+        };
+        match patterns {
+            Some(list) if !list.iter().any(Glob::is_any) => Open::Some,
+            _ => Open::Any,
+        }
+    }
+
+    fn try_matcher(&self, rule: &Rule, matcher: Matcher) -> Match {
+        if matcher == Matcher::Host && self.any_host {
+            // Not open: the rule takes any host that is shown, or only what is unproven.
+            return rule.host.is_none().into();
+        }
+        self.request.try_matcher(rule, matcher)
+    }
+}
+
+fn names_host(pattern: &HostPattern) -> bool {
+    *pattern != HostPattern::Unproven
+}
