@@ -61,6 +61,8 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gathered {
     pub facts: Facts,
+    /// The blob behind the facts' host.
+    pub host_key: Option<Vec<u8>>,
     pub unverifiable_bind: bool,
 }
 
@@ -110,6 +112,7 @@ pub fn gather(
             forwarded: asked.session.forwarded(),
         },
         unverifiable_bind: shown.unverifiable_bind,
+        host_key: shown.host_key,
     })
 }
 

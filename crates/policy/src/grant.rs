@@ -4,6 +4,7 @@
 
 mod noes;
 mod scope;
+mod words;
 
 use std::collections::VecDeque;
 
@@ -14,7 +15,7 @@ use crate::question::Asked;
 
 use noes::Noes;
 pub use noes::{COOL_DOWN_SECONDS, NO_WINDOW_SECONDS, NOES_UNTIL_COOL_DOWN, No};
-pub use scope::Scope;
+pub use scope::{Purpose, Scope};
 
 /// Seconds that "deny and mute" lasts.
 pub const MUTE_SECONDS: u64 = 300;

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, Kind, Proof};
+use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Proof};
 
 /// Two requests have the same scope exactly if a person would see no difference between them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,51 @@ impl Scope {
             purpose: Purpose::of(facts)?,
             sha1: facts.sha1,
         })
+    }
+
+    /// The facts that rules would see of a request in this scope. The key's algorithm is not among them.
+    pub fn facts(&self) -> Facts {
+        let mut facts = Facts {
+            caller: self.caller.clone(),
+            keyring: self.keyring.clone(),
+            key: KeyFacts {
+                fingerprint: self.key.clone(),
+                algorithm: String::new(),
+                comment: self.key_comment.clone(),
+            },
+            kind: Kind::Login,
+            sha1: self.sha1,
+            user: None,
+            proof: Proof::Unproven,
+            host: None,
+            namespace: None,
+            forwarded: false,
+        };
+        match &self.purpose {
+            Purpose::Login {
+                user,
+                host,
+                ca,
+                host_names,
+                proof,
+            } => {
+                facts.user = Some(user.clone());
+                facts.proof = *proof;
+                facts.host = Some(HostIdentity {
+                    fingerprint: host.clone(),
+                    algorithm: String::new(),
+                    ca: ca.clone(),
+                    names: host_names.clone(),
+                    label: None,
+                    revoked: false,
+                });
+            }
+            Purpose::Sshsig { namespace } => {
+                facts.kind = Kind::Sshsig;
+                facts.namespace = Some(namespace.clone());
+            }
+        }
+        facts
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Asked {
     pub details: Details,
     /// The hosts that this connection was forwarded through, nearest first.
     pub via: Vec<HostIdentity>,
+    /// The blob behind the facts' host, for a label that the person may type.
+    pub host_key: Option<Vec<u8>>,
     /// A bind for this session was there, and we cannot check its kind of key.
     pub unverifiable_bind: bool,
     /// From the judgement.

@@ -54,6 +54,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Asked {
             session_id: b"session".to_vec(),
         },
         via: Vec::new(),
+        host_key: None,
         unverifiable_bind: false,
         rule: None,
         reason: "no rule matches, so the default asks".to_owned(),
