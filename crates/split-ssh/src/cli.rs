@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::ctl;
 use crate::error::Error;
 use crate::paths::Paths;
+use crate::vault;
 
 /// Split SSH: keys stay in a vault, other qubes use them through a guard
 #[derive(Debug, Parser)]
@@ -36,6 +37,13 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Vault(vault::Args),
+    /// List the keys in a keyring's agent
+    List(ctl::keyring::ListArgs),
+    /// Add key files to a keyring's agent
+    Add(ctl::keyring::AddArgs),
+    /// Load a keyring's keys anew
+    Reload(ctl::keyring::ReloadArgs),
     Log(ctl::log::Args),
 }
 
@@ -54,6 +62,10 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
     match cli.command {
+        Command::Vault(args) => vault::run(&args, &paths),
+        Command::List(args) => ctl::keyring::list(&args, &paths),
+        Command::Add(args) => ctl::keyring::add(&args, &paths),
+        Command::Reload(args) => ctl::keyring::reload(&args, &paths),
         Command::Log(args) => ctl::log::run(args, &paths),
     }
 }

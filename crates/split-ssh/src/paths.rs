@@ -2,6 +2,7 @@
 //! qrexec call's: a freshly started vault has none.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
@@ -27,6 +28,7 @@ pub struct Paths {
     /// `--runtime-dir`, for a vault or client beside the installed one.
     runtime: Option<PathBuf>,
     xdg_runtime: PathBuf,
+    flags: Vec<OsString>,
 }
 
 impl Paths {
@@ -38,6 +40,15 @@ impl Paths {
         state: Option<PathBuf>,
     ) -> Result<Self, Error> {
         let home = home()?;
+        let given = [
+            ("--config-dir", &config),
+            ("--runtime-dir", &runtime),
+            ("--state-dir", &state),
+        ];
+        let flags = given
+            .into_iter()
+            .filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into()]));
+        let flags = flags.flatten().collect();
         let system_config = match &config {
             // A configuration named by hand stands alone.
             Some(dir) => dir.join("etc"),
@@ -53,6 +64,7 @@ impl Paths {
                 .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", Uid::current()))),
             runtime,
             home,
+            flags,
         })
     }
 
@@ -88,6 +100,11 @@ impl Paths {
 
     pub fn xdg_runtime(&self) -> &Path {
         &self.xdg_runtime
+    }
+
+    /// The flags by which another process of ours finds the same places.
+    pub fn as_flags(&self) -> &[OsString] {
+        &self.flags
     }
 
     /// The package's tmpfiles make the system directory ours; elsewhere the session's own is used.

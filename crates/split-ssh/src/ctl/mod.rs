@@ -1,3 +1,4 @@
 //! What people type: one module a subcommand, each with its `Args` and `run`.
 
+pub mod keyring;
 pub mod log;

@@ -1,0 +1,171 @@
+//! `vault.toml`: keyrings whose keys another agent holds, and the bounds.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use policy::caller::Keyring;
+use policy::glob::Glob;
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// Everything that `vault.toml` says, with what holds where it says nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaultConfig {
+    /// `[keyring.NAME]`
+    #[serde(default)]
+    pub keyring: BTreeMap<String, KeyringConfig>,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub prompt: PromptConfig,
+}
+
+/// Where a keyring's keys are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyringConfig {
+    /// Another agent's socket (KeePassXC's, gpg-agent's …); without it we start an ssh-agent of our own.
+    pub agent: Option<PathBuf>,
+    /// Only these of the agent's keys: fingerprints or comment globs. Keyrings that share an agent must
+    /// name fingerprints, and no key twice: else dom0's separation of keyrings would be void.
+    pub keys: Option<Vec<String>>,
+}
+
+/// Bounds on streams and time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// In all. qrexec itself allows 128 to a vault from each side, so ours is never the one that is met.
+    pub streams: usize,
+    /// A burst of 50 logins is normal for one qube; more leaves nothing for the others.
+    pub streams_per_qube: usize,
+    /// Seconds between two requests. Paramiko keeps its connection while it works.
+    pub idle_seconds: u64,
+    /// Seconds a stream may last in all.
+    pub total_seconds: u64,
+    /// Requests a stream may make in all.
+    pub requests: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            streams: 320,
+            streams_per_qube: 64,
+            idle_seconds: 300,
+            total_seconds: 3600,
+            requests: 1000,
+        }
+    }
+}
+
+impl Limits {
+    pub fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_seconds)
+    }
+
+    pub fn total(&self) -> Duration {
+        Duration::from_secs(self.total_seconds)
+    }
+}
+
+/// How a person is asked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PromptConfig {
+    /// `window` (the default: the best that the session has) or `terminal` (`split-ssh pending`).
+    pub by: PromptBy,
+    /// The dialog, if it is not where the package puts it.
+    pub program: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromptBy {
+    #[default]
+    Window,
+    Terminal,
+}
+
+impl VaultConfig {
+    /// Reads `vault.toml` from the user's folder, else from the system's; none is fine.
+    ///
+    /// # Errors
+    /// A file that can't be read, has an unknown key, or mixes keyrings.
+    pub fn load(user: &Path, system: &Path) -> Result<Self, Error> {
+        for dir in [user, system] {
+            let path = dir.join("vault.toml");
+            if let Some(config) = super::read_toml::<Self>(&path)? {
+                config.check(&path)?;
+                return Ok(config);
+            }
+        }
+        Ok(Self::default())
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let place = path.display();
+        let mut seen: BTreeMap<(&Path, &str), &str> = BTreeMap::new();
+        for (name, keyring) in &self.keyring {
+            Keyring::from_argument(name)
+                .map_err(|bad| Error::new(format!("{place}: [keyring.{name:?}]: {bad}")))?;
+            let Some(agent) = &keyring.agent else {
+                continue;
+            };
+            if !agent.is_absolute() {
+                return Err(Error::new(format!("{place}: [keyring.{name}]: agent = {agent:?} is no absolute path"))
+                    .hint("a freshly started vault has no working directory or environment to complete it from"));
+            }
+            let shared = self
+                .keyring
+                .values()
+                .filter(|other| other.agent.as_ref() == Some(agent))
+                .count()
+                > 1;
+            if !shared {
+                continue;
+            }
+            let Some(keys) = &keyring.keys else {
+                return Err(Error::new(format!(
+                    "{place}: [keyring.{name}] shares {} but names no keys",
+                    agent.display()
+                ))
+                .hint(
+                    "keyrings that share an agent must each name their keys: keys = [\"SHA256:…\"]",
+                ));
+            };
+            for key in keys {
+                if !key.starts_with("SHA256:") {
+                    return Err(Error::new(format!("{place}: [keyring.{name}] shares {} but names {key:?}", agent.display()))
+                        .hint("keyrings that share an agent name keys by fingerprint, so that no key is in two of them"));
+                }
+                if let Some(other) = seen.insert((agent, key), name) {
+                    return Err(Error::new(format!(
+                        "{place}: {key} is in [keyring.{other}] and in [keyring.{name}]"
+                    ))
+                    .hint("one key of a shared agent can be in one keyring only"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KeyringConfig {
+    /// Whether a key of the agent belongs to this keyring.
+    pub fn holds(&self, fingerprint: &str, comment: &[u8]) -> bool {
+        match &self.keys {
+            None => true,
+            Some(keys) => keys.iter().any(|key| {
+                if key.starts_with("SHA256:") {
+                    key == fingerprint
+                } else {
+                    Glob::new(key).is_ok_and(|glob| glob.matches(comment))
+                }
+            }),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `split-ssh list|add|reload KEYRING`, as in the official package: the keys in a keyring's own agent.
+//! The owner is at the keyboard here, so ssh-add may ask for passphrases.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use policy::caller::Keyring;
+
+use crate::config::vault::VaultConfig;
+use crate::error::Error;
+use crate::identities;
+use crate::paths::Paths;
+
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// The keyring, `default` if none is named
+    #[arg(default_value = "default")]
+    keyring: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AddArgs {
+    /// The keyring
+    keyring: String,
+    /// Key files; without one, all of ~/.ssh/identities.d/KEYRING
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// The keyring
+    keyring: String,
+}
+
+/// # Errors
+/// No such keyring, or ssh-add cannot be run.
+pub fn list(args: &ListArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let agent = Agent::of(&args.keyring, paths)?;
+    agent.ssh_add(&["-l"])
+}
+
+/// # Errors
+/// No such keyring, no such key, or ssh-add cannot be run.
+pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let agent = Agent::of(&args.keyring, paths)?;
+    let files = if args.files.is_empty() {
+        agent.folder_keys()?
+    } else {
+        args.files.clone()
+    };
+    agent.add_all(&files)
+}
+
+/// # Errors
+/// No such keyring, or ssh-add cannot be run.
+pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let agent = Agent::of(&args.keyring, paths)?;
+    let files = agent.folder_keys()?;
+    agent.ssh_add(&["-q", "-D"])?;
+    agent.add_all(&files)
+}
+
+struct Agent {
+    socket: PathBuf,
+    folder: PathBuf,
+}
+
+impl Agent {
+    fn of(untrusted_name: &str, paths: &Paths) -> Result<Self, Error> {
+        let keyring =
+            Keyring::from_argument(untrusted_name).map_err(|bad| Error::new(bad.to_string()))?;
+        let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+        let configured = config
+            .keyring
+            .get(keyring.as_str())
+            .and_then(|keyring| keyring.agent.clone());
+        let own = || paths.agent_runtime().join(format!("{keyring}.sock"));
+        Ok(Self {
+            socket: configured.unwrap_or_else(own),
+            folder: identities::folder(&paths.home, keyring.as_str()),
+        })
+    }
+
+    fn folder_keys(&self) -> Result<Vec<PathBuf>, Error> {
+        let keys = identities::private_keys(&self.folder).map_err(|error| {
+            Error::io("read", &self.folder, &error).hint("put the keyring's private keys there")
+        })?;
+        if keys.is_empty() {
+            return Err(
+                Error::new(format!("no private key in {}", self.folder.display()))
+                    .hint("make one: ssh-keygen -t ed25519 -f FOLDER/NAME"),
+            );
+        }
+        Ok(keys)
+    }
+
+    fn add_all(&self, files: &[PathBuf]) -> Result<ExitCode, Error> {
+        let mut worst = ExitCode::SUCCESS;
+        for file in files {
+            let options = identities::options(file).map_err(Error::new)?;
+            let mut words: Vec<&str> = options.iter().map(String::as_str).collect();
+            words.push("--");
+            let code = self.run(&words, Some(file))?;
+            if code != ExitCode::SUCCESS {
+                worst = code;
+            }
+        }
+        Ok(worst)
+    }
+
+    fn ssh_add(&self, words: &[&str]) -> Result<ExitCode, Error> {
+        self.run(words, None)
+    }
+
+    fn run(&self, words: &[&str], file: Option<&Path>) -> Result<ExitCode, Error> {
+        let mut command = Command::new("ssh-add");
+        command
+            .args(words)
+            .args(file)
+            .env("SSH_AUTH_SOCK", &self.socket);
+        let status = command.status().map_err(|error| {
+            Error::new(format!("cannot run ssh-add: {error}")).hint("install openssh-client")
+        })?;
+        let code = status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(1);
+        if code == 2 {
+            return Err(Error::new(format!("no agent answers on {}", self.socket.display()))
+                .hint("start the vault: `split-ssh vault`, or `qvm-service VAULT split-ssh-vault on` in dom0"));
+        }
+        Ok(ExitCode::from(code))
+    }
+}

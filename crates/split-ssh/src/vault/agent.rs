@@ -1,0 +1,121 @@
+//! An ssh-agent of our own for a keyring, started and stopped with us, with the keys of
+//! `~/.ssh/identities.d/KEYRING/` (as in the official package).
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::identities;
+
+/// An ssh-agent binds its socket within milliseconds; a loaded machine gets more.
+const START_TIME: Duration = Duration::from_secs(10);
+
+/// A running agent; dropping it ends it.
+#[derive(Debug)]
+pub struct OwnAgent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl OwnAgent {
+    /// Starts an agent on `socket`, whose folder is made if it is not there.
+    ///
+    /// # Errors
+    /// ssh-agent is missing, does not start, or something that is no dead socket is in the way.
+    pub fn start(socket: &Path) -> Result<Self, Error> {
+        if let Some(dir) = socket.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(|error| Error::io("create", dir, &error))?;
+        }
+        remove_dead_socket(socket).map_err(|error| Error::io("replace", socket, &error))?;
+        let child = command(socket).spawn().map_err(|error| {
+            Error::new(format!("cannot start ssh-agent: {error}"))
+                .hint("install OpenSSH's client programs (openssh-client)")
+        })?;
+        let mut agent = Self {
+            child,
+            socket: socket.to_owned(),
+        };
+        agent.wait_until_it_listens()?;
+        Ok(agent)
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + START_TIME;
+        while !is_alive(&self.socket) {
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > until {
+                return Err(Error::new(format!(
+                    "ssh-agent did not start on {}",
+                    self.socket.display()
+                )));
+            }
+            // ssh-agent has no way to tell that it listens.
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Loads the keyring's keys; returns what ssh-add said of keys that it did not load.
+    pub fn load(&self, dir: &Path) -> Vec<String> {
+        identities::load(dir, &self.socket)
+    }
+}
+
+impl Drop for OwnAgent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
+/// setpriv (util-linux) ends the agent with us however we end; without it a SIGKILL would leave it.
+fn command(socket: &Path) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    let mut command = if setpriv.exists() {
+        let mut command = Command::new(setpriv);
+        command.args(["--pdeathsig", "TERM", "--", "ssh-agent"]);
+        command
+    } else {
+        Command::new("ssh-agent")
+    };
+    command.args(["-D", "-a"]).arg(socket);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Whether somebody listens on `socket`.
+pub fn is_alive(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
+}
+
+/// Removes a socket that nobody listens on, and nothing else.
+///
+/// # Errors
+/// `AddrInUse` if somebody listens, `AlreadyExists` if it is no socket.
+pub fn remove_dead_socket(socket: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(socket) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) if is_alive(socket) => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) => fs::remove_file(socket),
+    }
+}

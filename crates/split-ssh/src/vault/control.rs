@@ -1,0 +1,233 @@
+//! The control socket's side in the vault: what `split-ssh pending|allow|deny|approvals|status` ask.
+//! One JSON object a line each way; for the vault's own user and root only.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::Uid;
+use policy::question::{Answer, Decision, QuestionId};
+use policy::waiting::{InLine, NotTaken};
+use serde_json::json;
+
+use super::Vault;
+use super::questions::Told;
+use crate::clock;
+use crate::control::{Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION};
+
+/// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+/// A request is a few words.
+const MAX_REQUEST: u64 = 64 * 1024;
+
+/// Serves one peer until it closes.
+pub fn serve(vault: &Arc<Vault>, stream: UnixStream, _peer: Uid) {
+    let _ = serve_lines(vault, &stream);
+}
+
+fn serve_lines(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
+    stream.set_write_timeout(Some(WRITE_TIME))?;
+    let mut lines = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if (&mut lines).take(MAX_REQUEST).read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        match serde_json::from_str::<Request>(&line) {
+            Ok(request) if request.version() != VERSION => {
+                write(
+                    stream,
+                    &Reply::error(format!("this vault speaks version {VERSION}")),
+                )?;
+            }
+            Ok(Request::Watch { .. }) => return watch(vault, stream),
+            Ok(request) => write(stream, &answer(vault, &request))?,
+            Err(error) => write(stream, &Reply::error(format!("not understood: {error}")))?,
+        }
+    }
+}
+
+fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    debug_assert!(line.len() <= MAX_LINE);
+    stream.write_all(&line)
+}
+
+fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
+    let now = clock::now();
+    match request {
+        Request::Pending { .. } => {
+            let pending = vault.questions.with(|state| state.waiting.in_line(now));
+            Reply {
+                pending: Some(pending.into_iter().map(Pending::from).collect()),
+                ..Reply::ok()
+            }
+        }
+        Request::Shown { id, .. } => {
+            vault.questions.with(|state| state.waiting.shown(*id, now));
+            Reply::ok()
+        }
+        Request::Answer {
+            id,
+            decision,
+            seconds,
+            same,
+            name,
+            ..
+        } => match decide(*decision, *seconds) {
+            Some(decision) => {
+                let answer = Answer {
+                    decision,
+                    same: *same,
+                    name: name.clone(),
+                };
+                settle(vault, *id, &answer)
+            }
+            None => Reply::error("`for` needs seconds, and nothing else takes them"),
+        },
+        Request::Approvals { .. } => Reply {
+            approvals: Some(vault.approvals()),
+            ..Reply::ok()
+        },
+        Request::Revoke { number, all, .. } => match (number, all) {
+            (None, true) => revoked(vault.questions.with(|state| state.grants.revoke_all())),
+            (Some(number), false) => {
+                match vault.questions.with(|state| state.grants.revoke(*number)) {
+                    true => revoked(1),
+                    false => Reply::error(format!("no approval has the number {number}")),
+                }
+            }
+            _ => Reply::error("say a number, or all"),
+        },
+        Request::Status { .. } => Reply {
+            status: Some(status(vault)),
+            ..Reply::ok()
+        },
+        Request::Reload { .. } => match vault.reload() {
+            Ok(()) => Reply::ok(),
+            Err(error) => Reply::error(error),
+        },
+        Request::Watch { .. } => Reply::error("`watch` is answered by events"),
+    }
+}
+
+fn decide(word: DecisionWord, seconds: Option<u64>) -> Option<Decision> {
+    Some(match (word, seconds) {
+        (DecisionWord::Deny, None) => Decision::Deny,
+        (DecisionWord::Mute, None) => Decision::Mute,
+        (DecisionWord::Once, None) => Decision::Once,
+        (DecisionWord::For, Some(seconds)) => Decision::For(seconds),
+        _ => return None,
+    })
+}
+
+fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
+    match vault.answer_question(id, answer) {
+        Ok(settled) => Reply {
+            settled: u64::try_from(settled).ok(),
+            ..Reply::ok()
+        },
+        Err(NotTaken::Over) => Reply::error(format!("no question {id} waits any more")),
+        Err(NotTaken::Bad(why)) => Reply::error(why.to_string()),
+    }
+}
+
+fn revoked(count: usize) -> Reply {
+    Reply {
+        revoked: u64::try_from(count).ok(),
+        ..Reply::ok()
+    }
+}
+
+impl From<InLine> for Pending {
+    fn from(waiting: InLine) -> Self {
+        Self {
+            question: waiting.question,
+            seconds_left: waiting.seconds_left,
+            shown: waiting.shown,
+        }
+    }
+}
+
+impl Vault {
+    fn approvals(&self) -> Vec<Approval> {
+        let now = clock::now();
+        self.questions.with(|state| {
+            let grants = state.grants.list(now).iter();
+            grants
+                .map(|grant| Approval {
+                    number: grant.number,
+                    allows: grant.covers.allows(),
+                    covers: grant.covers.to_string(),
+                    seconds_left: grant.ends.left(now),
+                    uses: grant.uses,
+                })
+                .collect()
+        })
+    }
+}
+
+/// Tells every change to the waiting questions until the peer closes.
+fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
+    let told = vault.questions.listen();
+    // What waited before is news to this view.
+    for waiting in vault
+        .questions
+        .with(|state| state.waiting.in_line(clock::now()))
+    {
+        tell(stream, Event::Asked(waiting.into()))?;
+    }
+    write(stream, &Reply::ok())?;
+    for told in told {
+        match told {
+            Told::Show(id) | Told::Changed(id) => {
+                let waiting = vault
+                    .questions
+                    .with(|state| state.waiting.in_line(clock::now()));
+                if let Some(waiting) = waiting
+                    .into_iter()
+                    .find(|waiting| waiting.question.id == id)
+                {
+                    tell(stream, Event::Asked(waiting.into()))?;
+                }
+            }
+            Told::Over(id) => tell(
+                stream,
+                Event::Settled {
+                    id,
+                    how: "over".to_owned(),
+                },
+            )?,
+            Told::Notice(text) => tell(stream, Event::Notice(text))?,
+        }
+    }
+    Ok(())
+}
+
+fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
+    write(
+        stream,
+        &Reply {
+            event: Some(event),
+            ..Reply::ok()
+        },
+    )
+}
+
+fn status(vault: &Arc<Vault>) -> serde_json::Value {
+    let policy = vault.policy.now();
+    json!({
+        "streams": vault.streams.count(),
+        "started": vault.started,
+        "policy": {
+            "files": policy.files(),
+            "sha256": policy.digest(),
+            "broken": policy.broken(),
+            "stale": policy.stale(),
+        },
+        "refusals": vault.last_refusals(),
+        "log": vault.log.path(),
+    })
+}

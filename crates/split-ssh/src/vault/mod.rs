@@ -1,0 +1,209 @@
+//! The guard. One daemon; one thread for each client connection:
+//! bytes → frame → request → intent → judgement → (question → answer) → permit → upstream → reply →
+//! record. [`connection`] tells the story from the top, [`signing`] its heart.
+
+mod accept;
+mod agent;
+mod binding;
+mod connection;
+mod control;
+mod header;
+mod keyrings;
+mod limits;
+mod listing;
+mod policy_in_force;
+mod questions;
+mod run;
+mod signing;
+mod stdio;
+mod stream;
+mod turns;
+mod upstream;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use policy::caller::Keyring;
+use policy::display;
+use policy::facts::Facts;
+use policy::judgement::Verdict;
+use policy::known_hosts::HostKey;
+use policy::question::{Answer, QuestionId};
+use policy::rate::Ledger;
+use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::waiting::NotTaken;
+
+use crate::clock;
+use crate::config::vault::VaultConfig;
+use crate::crypto::Ring;
+use crate::log::Log;
+use crate::log::journal::{self, Priority};
+use crate::sync::lock;
+use keyrings::{Keyrings, Source};
+use limits::Streams;
+use policy_in_force::{InForce, PolicyFiles, Reloaded};
+use questions::Questions;
+use turns::Turns;
+
+pub use run::{Args, run};
+
+/// Refusals that `split-ssh status` shows.
+const REFUSALS_KEPT: usize = 20;
+
+/// What all connections share.
+pub struct Vault {
+    config: VaultConfig,
+    keyrings: Keyrings,
+    policy: PolicyFiles,
+    ledger: Mutex<Ledger>,
+    questions: Questions,
+    streams: Arc<Streams>,
+    turns: Turns,
+    log: Log,
+    crypto: Ring,
+    connections: AtomicU64,
+    refusals: Mutex<VecDeque<String>>,
+    /// When this daemon started, RFC 3339.
+    started: String,
+}
+
+impl Vault {
+    /// The policy that holds now, read again if its files have changed.
+    fn policy(&self) -> Arc<InForce> {
+        self.take_changes(false);
+        self.policy.now()
+    }
+
+    /// Reads policy and known hosts again.
+    ///
+    /// # Errors
+    /// What is broken; the last good policy still holds.
+    fn reload(&self) -> Result<(), String> {
+        match self.take_changes(true) {
+            Reloaded::Failed(why) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_changes(&self, force: bool) -> Reloaded {
+        let reloaded = self.policy.refresh(force);
+        match &reloaded {
+            Reloaded::Same => {}
+            Reloaded::Changed => {
+                self.write(self.record(Event::Reload, Outcome::Ok));
+                journal::say(Priority::Notice, "the policy was read again");
+                self.end_what_no_longer_asks();
+            }
+            Reloaded::Failed(why) => {
+                self.write(self.record(Event::Reload, Outcome::Failed).because(why));
+                let said = format!("the policy is broken, the last good one still holds: {why}");
+                journal::say(Priority::Error, &said);
+                self.questions.notice(&said);
+            }
+        }
+        reloaded
+    }
+
+    /// Questions and remembered answers that the new policy would decide by itself.
+    fn end_what_no_longer_asks(&self) {
+        let policy = self.policy.now();
+        let now = clock::now();
+        let ledger = lock(&self.ledger);
+        let asks = |facts: &Facts| policy.judge(facts, &now, &ledger).verdict == Verdict::Ask;
+        self.questions.change(DecidedBy::Policy, |waiting, grants| {
+            grants.keep(|scope| asks(&scope.facts()));
+            waiting.reconsider(|asked| asks(&asked.facts), now, grants)
+        });
+    }
+
+    fn source(&self, keyring: &Keyring) -> Option<Source> {
+        let mut said = Vec::new();
+        let source = self
+            .keyrings
+            .source(keyring, &mut said)
+            .unwrap_or_else(|error| {
+                said.push(error.to_string());
+                None
+            });
+        for line in said {
+            journal::say(Priority::Warning, &line);
+        }
+        source
+    }
+
+    /// A person's answer from a terminal; a name typed with it becomes the host's label.
+    fn answer_question(&self, id: QuestionId, answer: &Answer) -> Result<usize, NotTaken> {
+        let asked = self
+            .questions
+            .with(|state| state.waiting.asked(id).cloned());
+        let settled = self
+            .questions
+            .answer(id, answer, |name| self.name_is_taken(name))?;
+        if let (Some(name), Some(asked)) = (&answer.name, asked) {
+            self.keep_label(name, asked.host_key.as_deref());
+        }
+        Ok(settled)
+    }
+
+    fn name_is_taken(&self, name: &str) -> bool {
+        self.policy
+            .now()
+            .host_names()
+            .iter()
+            .any(|taken| taken.eq_ignore_ascii_case(name))
+    }
+
+    fn keep_label(&self, name: &str, host_key: Option<&[u8]>) {
+        let Some(Ok(host_key)) = host_key.map(HostKey::parse) else {
+            return;
+        };
+        let names = self.policy.now().host_names().to_vec();
+        if let Err(error) = self.policy.host_files().add_label(name, &host_key, &names) {
+            journal::say(
+                Priority::Warning,
+                &format!("the label was not kept: {error}"),
+            );
+        }
+    }
+
+    fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn record(&self, event: Event, outcome: Outcome) -> Record {
+        let mut record = Record::new(event, outcome, timestamp());
+        record.policy = Some(self.policy.now().digest().to_owned());
+        record
+    }
+
+    /// `false` if the record is not on disk: then nothing may be given that it tells of.
+    fn write(&self, record: Record) -> bool {
+        if record.outcome == Outcome::Refused || record.outcome == Outcome::Failed {
+            self.remember_refusal(&record);
+        }
+        self.log.write(record).is_ok()
+    }
+
+    fn remember_refusal(&self, record: &Record) {
+        let who = record.qube.as_deref().unwrap_or("?");
+        let why = record.reason.as_deref().unwrap_or("");
+        let line = format!(
+            "{} {who}: {} {}: {why}",
+            record.time,
+            record.event.word(),
+            record.outcome.word()
+        );
+        let mut refusals = lock(&self.refusals);
+        refusals.truncate(REFUSALS_KEPT - 1);
+        refusals.push_front(display::ascii(line.as_bytes(), 300));
+    }
+
+    fn last_refusals(&self) -> Vec<String> {
+        lock(&self.refusals).iter().cloned().collect()
+    }
+}
+
+fn timestamp() -> Timestamp {
+    Timestamp::from_unix_ms(u64::try_from(clock::since_1970().as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,201 @@
+//! From the command line to a serving daemon, and its end.
+
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use policy::record::{Event, Outcome};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::keyrings::Keyrings;
+use super::limits::Streams;
+use super::policy_in_force::PolicyFiles;
+use super::{Vault, accept, control, stdio, timestamp};
+use crate::activation;
+use crate::config::vault::VaultConfig;
+use crate::error::Error;
+use crate::log::Log;
+use crate::log::journal::{self, Priority};
+use crate::paths::Paths;
+
+/// How often the log's counts are written and its head is noted.
+const MINUTE: Duration = Duration::from_secs(60);
+/// With --until-idle: long enough for the next of a series of calls.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Guard the keys of this vault
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Serve one call on standard input and output, handing it to the daemon
+    #[arg(long)]
+    stdio: bool,
+
+    /// Name the caller of a call by ssh
+    #[arg(long, value_name = "NAME", requires = "stdio")]
+    from: Option<String>,
+
+    /// Serve this keyring whatever the call's argument says
+    #[arg(long, value_name = "KEYRING", requires = "stdio")]
+    keyring: Option<String>,
+
+    /// End after a minute without calls, questions and remembered answers
+    #[arg(long, conflicts_with = "stdio")]
+    until_idle: bool,
+}
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// The configuration is broken, the log can't be opened, or another vault runs.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    if args.stdio {
+        return stdio::run(args.from.as_deref(), args.keyring.as_deref(), paths);
+    }
+    let sockets = Sockets::bind(paths)?;
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
+        .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
+    let vault = Arc::new(open(paths)?);
+    vault.begin();
+    for (listener, serve) in sockets.listeners {
+        let vault = Arc::clone(&vault);
+        thread::spawn(move || accept::accept(&vault, &listener, serve));
+    }
+    wait_for_the_end(&vault, signals, args.until_idle);
+    for path in sockets.ours {
+        let _ = std::fs::remove_file(path);
+    }
+    vault.end();
+    Ok(ExitCode::SUCCESS)
+}
+
+type Serve = fn(&Arc<Vault>, std::os::unix::net::UnixStream, nix::unistd::Uid);
+
+/// The two sockets, made by systemd or by us.
+struct Sockets {
+    listeners: Vec<(std::os::unix::net::UnixListener, Serve)>,
+    /// To be removed at the end.
+    ours: Vec<std::path::PathBuf>,
+}
+
+impl Sockets {
+    fn bind(paths: &Paths) -> Result<Self, Error> {
+        let activated = activation::listeners()
+            .map_err(|error| Error::new(format!("cannot take systemd's sockets: {error}")))?;
+        if activated.is_empty() {
+            let (qrexec, control) = (paths.qrexec_socket(), paths.control_socket());
+            return Ok(Self {
+                listeners: vec![
+                    (accept::bind(&qrexec)?, accept::serve_call as Serve),
+                    (accept::bind(&control)?, control::serve as Serve),
+                ],
+                ours: vec![qrexec, control],
+            });
+        }
+        let mut listeners = Vec::new();
+        for socket in activated {
+            let serve: Serve = match socket.name.as_str() {
+                "qrexec" => accept::serve_call,
+                "control" => control::serve,
+                other => {
+                    return Err(
+                        Error::new(format!("systemd passed a socket named {other:?}")).hint(
+                            "FileDescriptorName= of the two socket units is `qrexec` and `control`",
+                        ),
+                    );
+                }
+            };
+            listeners.push((socket.listener, serve));
+        }
+        Ok(Self {
+            listeners,
+            ours: Vec::new(),
+        })
+    }
+}
+
+fn open(paths: &Paths) -> Result<Vault, Error> {
+    let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+    let log = Log::open(&paths.state).map_err(|error| Error::new(error.to_string()))?;
+    Ok(Vault {
+        keyrings: Keyrings::new(paths.clone(), &config),
+        policy: PolicyFiles::read(paths),
+        ledger: Default::default(),
+        questions: Default::default(),
+        streams: Streams::new(config.limits.streams, config.limits.streams_per_qube),
+        turns: Default::default(),
+        log,
+        crypto: crate::crypto::Ring,
+        connections: Default::default(),
+        refusals: Default::default(),
+        started: timestamp().to_string(),
+        config,
+    })
+}
+
+impl Vault {
+    fn begin(&self) {
+        let mut start = self.record(Event::Start, Outcome::Ok);
+        if let Some(broken) = self.policy.now().broken() {
+            start.outcome = Outcome::Failed;
+            start.reason = Some(broken.to_owned());
+            let said = format!("everything is refused, because the policy is broken: {broken}");
+            journal::say(Priority::Error, &said);
+        }
+        self.write(start);
+        for said in self.keyrings.start_all() {
+            journal::say(Priority::Warning, &said);
+        }
+    }
+
+    fn end(&self) {
+        self.questions.stop();
+        self.write(self.record(Event::Stop, Outcome::Ok));
+        let _ = self.log.close();
+        self.keyrings.stop();
+    }
+}
+
+enum Woken {
+    Reload,
+    End,
+}
+
+fn wait_for_the_end(vault: &Vault, mut signals: Signals, until_idle: bool) {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for signal in &mut signals {
+            let woken = if signal == SIGHUP {
+                Woken::Reload
+            } else {
+                Woken::End
+            };
+            if sender.send(woken).is_err() {
+                return;
+            }
+        }
+    });
+    let mut busy = Instant::now();
+    let mut ticked = Instant::now();
+    let step = if until_idle { IDLE / 12 } else { MINUTE };
+    loop {
+        match receiver.recv_timeout(step) {
+            Ok(Woken::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Ok(Woken::Reload) => {
+                let _ = vault.reload();
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if ticked.elapsed() >= MINUTE {
+            ticked = Instant::now();
+            let _ = vault.log.tick(timestamp());
+        }
+        if vault.streams.count() > 0 || !vault.questions.is_idle() {
+            busy = Instant::now();
+        }
+        if until_idle && busy.elapsed() >= IDLE {
+            return;
+        }
+    }
+}

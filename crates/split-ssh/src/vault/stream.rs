@@ -1,0 +1,139 @@
+//! A byte stream whose every wait has an end.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use wire::frame::{self, Decoder, FrameError};
+
+/// How much is taken from a socket at once, as OpenSSH's agent does.
+const CHUNK: usize = 4096;
+
+/// A peer that does not take its reply for this long has left.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub struct ByteStream(UnixStream);
+
+impl ByteStream {
+    /// # Errors
+    /// The socket cannot be made to time out.
+    pub fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(Some(WRITE_TIME))?;
+        Ok(Self(stream))
+    }
+
+    /// Reads what is there, waiting until `until` for something; `None` = nothing came, 0 = the end.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub fn read_until(&self, buffer: &mut [u8], until: Instant) -> io::Result<Option<usize>> {
+        loop {
+            let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+            if poll_until(&mut fds, until)? == 0 {
+                return Ok(None);
+            }
+            match (&self.0).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(0)),
+                result => return result.map(Some),
+            }
+        }
+    }
+}
+
+/// Waits for one of `fds` until `until`; 0 = time is up.
+///
+/// # Errors
+/// The system's own; an interrupted wait goes on.
+pub fn poll_until(fds: &mut [PollFd<'_>], until: Instant) -> io::Result<i32> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // Rounded up, so that the last millisecond is waited for and not spun through.
+        let millis = left.as_millis().saturating_add(1).min(60_000);
+        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
+        match poll(fds, timeout) {
+            Ok(0) if Instant::now() < until => {}
+            Ok(ready) => return Ok(ready),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whole messages over a byte stream.
+#[derive(Debug)]
+pub struct MessageStream {
+    bytes: ByteStream,
+    decoder: Decoder,
+}
+
+/// What came of waiting for a message.
+#[derive(Debug)]
+pub enum Received {
+    Message(Vec<u8>),
+    /// The peer closed; `true` in the middle of a message.
+    End(bool),
+    /// Nothing came in time.
+    Idle,
+    /// A message was begun and not ended in time.
+    TooSlow,
+    Broken(FrameError),
+    Io(io::Error),
+}
+
+impl MessageStream {
+    /// Goes on with bytes that were read before.
+    pub fn new(bytes: ByteStream, already_read: &[u8]) -> Self {
+        let mut decoder = Decoder::new();
+        decoder.push(already_read);
+        Self { bytes, decoder }
+    }
+
+    /// Waits for one message: until `idle` for its first byte, then for `whole` to its last.
+    pub fn receive(&mut self, idle: Instant, whole: Duration) -> Received {
+        let mut chunk = [0_u8; CHUNK];
+        let mut until = if self.decoder.is_mid_message() {
+            Instant::now() + whole
+        } else {
+            idle
+        };
+        loop {
+            match self.decoder.next() {
+                Ok(Some(message)) => return Received::Message(message),
+                Ok(None) => {}
+                Err(error) => return Received::Broken(error),
+            }
+            match self.bytes.read_until(&mut chunk, until) {
+                Ok(None) if !self.decoder.is_mid_message() => return Received::Idle,
+                Ok(None) => return Received::TooSlow,
+                Ok(Some(0)) => return Received::End(self.decoder.is_mid_message()),
+                Ok(Some(count)) => {
+                    if !self.decoder.is_mid_message() {
+                        until = Instant::now() + whole;
+                    }
+                    self.decoder.push(&chunk[..count]);
+                }
+                Err(error) => return Received::Io(error),
+            }
+        }
+    }
+
+    /// # Errors
+    /// The peer left, or does not read for 30 s.
+    pub fn send(&self, payload: &[u8]) -> io::Result<()> {
+        (&self.bytes.0).write_all(&frame::encode(payload))
+    }
+
+    pub fn socket(&self) -> &UnixStream {
+        &self.bytes.0
+    }
+
+    /// Whether bytes beyond the last message are waiting.
+    pub fn has_leftover(&self) -> bool {
+        self.decoder.is_mid_message()
+    }
+}

@@ -1,0 +1,183 @@
+//! The agent that holds a keyring's keys. One connection of ours for one connection of a client, so that
+//! binds and what they constrain never mix.
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use policy::permit::Permit;
+use wire::key::PublicKey;
+use wire::reply::Reply;
+use wire::request::Request;
+use wire::signature::Signature;
+
+use super::stream::{ByteStream, MessageStream, Received};
+
+/// An agent that lists its keys does no work for it.
+const LIST_TIME: Duration = Duration::from_secs(10);
+/// A security key waits for a touch; sshd waits 120 s for the whole login.
+const SIGN_TIME: Duration = Duration::from_secs(60);
+
+/// Why the upstream gave nothing that we can use. The client sees FAILURE.
+#[derive(Debug)]
+pub enum UpstreamError {
+    /// Neither a folder of keys nor the configuration knows this keyring.
+    NoKeyring,
+    Gone(io::Error),
+    Slow,
+    /// It answered with something that is no answer to what was asked.
+    Wrong(&'static str),
+    /// It said no.
+    Refused,
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKeyring => f.write_str("there is no such keyring"),
+            Self::Gone(error) => write!(f, "the keyring's agent cannot be reached: {error}"),
+            Self::Slow => f.write_str("the keyring's agent did not answer in time"),
+            Self::Wrong(what) => write!(f, "the keyring's agent answered with {what}"),
+            Self::Refused => f.write_str("the keyring's agent refused"),
+        }
+    }
+}
+
+/// A key as the upstream lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    pub blob: Vec<u8>,
+    pub comment: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct Upstream {
+    path: PathBuf,
+    connection: Option<MessageStream>,
+    /// Every bind that we took, to be told again after a reconnection.
+    binds: Vec<Vec<u8>>,
+    told: usize,
+}
+
+impl Upstream {
+    /// Connects on first use: a client that asks nothing costs the agent nothing.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            connection: None,
+            binds: Vec::new(),
+            told: 0,
+        }
+    }
+
+    /// Passes a bind on with the next question, so that the agent's own destination constraints work.
+    /// Its answer is not looked at: what holds is our own check.
+    pub fn pass_bind(&mut self, payload: Vec<u8>) {
+        self.binds.push(payload);
+    }
+
+    /// # Errors
+    /// No usable answer; the next call connects anew.
+    pub fn list(&mut self) -> Result<Vec<ListedKey>, UpstreamError> {
+        let answer = self.ask(&Request::List.rebuild(), LIST_TIME)?;
+        match Reply::parse(&answer) {
+            Ok(Reply::Identities(keys)) => Ok(keys
+                .iter()
+                .map(|key| ListedKey {
+                    blob: key.key.to_vec(),
+                    comment: key.comment.to_vec(),
+                })
+                .collect()),
+            Ok(Reply::Failure) => Err(UpstreamError::Refused),
+            _ => Err(self.wrong("something that is no list of keys")),
+        }
+    }
+
+    /// Spends `permit` and returns the SIGN_RESPONSE payload for the client.
+    ///
+    /// # Errors
+    /// No usable answer, or a signature that can't be by `key`; the next call connects anew.
+    pub fn sign(&mut self, permit: Permit, key: &PublicKey<'_>) -> Result<Vec<u8>, UpstreamError> {
+        let answer = self.ask(&permit.into_payload(), SIGN_TIME)?;
+        match Reply::parse(&answer) {
+            Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
+                Ok(signature) if may_make(key, signature.algorithm) => {
+                    Ok(Reply::Signature(bytes).rebuild())
+                }
+                Ok(_) => Err(self.wrong("a signature by another type of key")),
+                Err(_) => Err(self.wrong("a signature that cannot be read")),
+            },
+            Ok(Reply::Failure) => Err(UpstreamError::Refused),
+            _ => Err(self.wrong("something that is no signature")),
+        }
+    }
+
+    fn ask(&mut self, payload: &[u8], time: Duration) -> Result<Vec<u8>, UpstreamError> {
+        let until = Instant::now() + time;
+        let answer = self.ask_until(payload, until);
+        if answer.is_err() {
+            // A late answer would be taken for the next question's.
+            self.disconnect();
+        }
+        answer
+    }
+
+    fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
+        self.connect()?;
+        while let Some(bind) = self.binds.get(self.told) {
+            let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
+            exchange(connection, bind, until)?;
+            self.told += 1;
+        }
+        let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
+        exchange(connection, payload, until)
+    }
+
+    fn connect(&mut self) -> Result<(), UpstreamError> {
+        if self.connection.is_none() {
+            let stream = UnixStream::connect(&self.path).map_err(UpstreamError::Gone)?;
+            let bytes = ByteStream::new(stream).map_err(UpstreamError::Gone)?;
+            self.connection = Some(MessageStream::new(bytes, &[]));
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
+        self.told = 0;
+    }
+
+    fn wrong(&mut self, what: &'static str) -> UpstreamError {
+        self.disconnect();
+        UpstreamError::Wrong(what)
+    }
+}
+
+/// Whether a signature of this algorithm can be by `key` (RFC 8332 for RSA; the web form of an ecdsa
+/// security key by PROTOCOL.u2f).
+fn may_make(key: &PublicKey<'_>, algorithm: &str) -> bool {
+    let by_web = matches!(key.plain(), PublicKey::SkEcdsa { .. })
+        && algorithm == "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+    by_web || key.plain().may_sign_as(algorithm)
+}
+
+/// One question, one answer, nothing after it.
+fn exchange(
+    connection: &mut MessageStream,
+    payload: &[u8],
+    until: Instant,
+) -> Result<Vec<u8>, UpstreamError> {
+    connection.send(payload).map_err(UpstreamError::Gone)?;
+    match connection.receive(until, until.saturating_duration_since(Instant::now())) {
+        Received::Message(_) if connection.has_leftover() => {
+            Err(UpstreamError::Wrong("more than was asked for"))
+        }
+        Received::Message(answer) => Ok(answer),
+        Received::End(_) => Err(UpstreamError::Gone(io::ErrorKind::UnexpectedEof.into())),
+        Received::Idle | Received::TooSlow => Err(UpstreamError::Slow),
+        Received::Broken(_) => Err(UpstreamError::Wrong("a message of a bad length")),
+        Received::Io(error) => Err(UpstreamError::Gone(error)),
+    }
+}
