@@ -44,6 +44,7 @@ enum Command {
     Add(ctl::keyring::AddArgs),
     /// Load a keyring's keys anew
     Reload(ctl::keyring::ReloadArgs),
+    Hosts(ctl::hosts::Args),
     Log(ctl::log::Args),
 }
 
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::List(args) => ctl::keyring::list(&args, &paths),
         Command::Add(args) => ctl::keyring::add(&args, &paths),
         Command::Reload(args) => ctl::keyring::reload(&args, &paths),
+        Command::Hosts(args) => ctl::hosts::run(args, &paths),
         Command::Log(args) => ctl::log::run(args, &paths),
     }
 }

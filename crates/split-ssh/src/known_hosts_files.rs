@@ -74,6 +74,14 @@ impl Files {
         })
     }
 
+    /// Keeps other writers of our own files away until it is dropped.
+    ///
+    /// # Errors
+    /// The folder cannot be made or opened.
+    pub fn lock(&self) -> Result<trusted_files::Lock, Error> {
+        trusted_files::lock(self.own.parent().unwrap_or(Path::new(".")))
+    }
+
     /// Keeps the name that a person typed into a prompt for `host_key`, for later prompts and the log.
     /// `policy_names` are all names that the policy mentions. The host's earlier label is replaced.
     ///
@@ -86,6 +94,7 @@ impl Files {
         policy_names: &[String],
     ) -> Result<String, Error> {
         let name = check_name(untrusted_name).map_err(|rule| bad_name(untrusted_name, rule))?;
+        let _lock = self.lock()?;
         let hosts = self.read()?;
         let used = |by: &str| Error::new(format!("{name} is already the name of a host in {by}"));
         if hosts.known.knows(&name, &Ring) {

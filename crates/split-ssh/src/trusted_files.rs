@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::Uid;
 
 use crate::error::Error;
@@ -74,6 +74,27 @@ fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
     Ok(())
 }
 
+/// A folder whose writers wait for each other; unlocked by drop.
+pub type Lock = Flock<File>;
+
+/// Waits until no other writer holds `folder`, which is made if it is missing.
+///
+/// # Errors
+/// The folder cannot be made, opened or locked.
+pub fn lock(folder: &Path) -> Result<Lock, Error> {
+    let failed = |error: io::Error| Error::io("lock", folder, &error);
+    make_folder(folder).map_err(failed)?;
+    let file = File::open(folder).map_err(failed)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno.into()))
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
 /// Replaces a file, or makes it, mode 0600; whoever reads it sees the old contents or the new, never a part.
 ///
 /// # Errors
@@ -83,11 +104,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
     // A link from a dotfiles folder stays a link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(failed)?;
+    make_folder(folder).map_err(failed)?;
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let temporary = folder.join(name);

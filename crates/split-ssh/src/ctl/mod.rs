@@ -1,4 +1,5 @@
 //! What people type: one module a subcommand, each with its `Args` and `run`.
 
+pub mod hosts;
 pub mod keyring;
 pub mod log;

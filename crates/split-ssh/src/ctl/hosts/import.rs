@@ -2,7 +2,7 @@
 //! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use policy::display;
 use policy::judgement::Place;
 use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
 
-use super::{confirm, print_table, shown};
+use super::{LINE_WIDTH, say, say_table, shown};
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::known_hosts_files::{Files, Hosts, append, read_or_empty};
@@ -39,39 +39,67 @@ struct Sorted {
     refused: Vec<(Place, String)>,
 }
 
-pub fn run(files: &Files, hosts: &Hosts, path: &Path, also: Also, yes: bool) -> Result<ExitCode, Error> {
+pub fn run(
+    files: &Files,
+    hosts: &Hosts,
+    path: &Path,
+    also: Also,
+    yes: bool,
+) -> Result<ExitCode, Error> {
     let untrusted = read(path)?;
     let name = path.display().to_string();
     let (untrusted, warnings) = KnownHosts::parse(&[(name.as_str(), &untrusted)]);
     let mut sorted = sort(hosts, &untrusted, also);
-    sorted.refused.extend(warnings.into_iter().map(|warning| (warning.place, warning.what.to_owned())));
+    sorted.refused.extend(
+        warnings
+            .into_iter()
+            .map(|warning| (warning.place, warning.what.to_owned())),
+    );
     sorted.refused.sort_by_key(|(place, _)| place.line);
-    show(&sorted, hosts);
+    sorted.show(hosts);
     if sorted.new.is_empty() {
-        println!("nothing to take");
+        say("nothing to take");
         return Ok(ExitCode::SUCCESS);
     }
-    if !yes && !confirm(&format!("take the {} shown as new?", sorted.new.len()))? {
-        println!("nothing was taken");
+    if !yes && !confirm(&format!("take the {} new?", sorted.new.len()))? {
+        say("nothing was taken");
         return Ok(ExitCode::FAILURE);
     }
+    let _lock = files.lock()?;
     let mut file = read_or_empty(&files.own)?;
     for new in &sorted.new {
-        let marker = if new.marker == Marker::Authority { "@cert-authority " } else { "" };
-        append(&mut file, &format!("{marker}{}", new.names), &new.algorithm, &new.key);
+        let marker = if new.marker == Marker::Authority {
+            "@cert-authority "
+        } else {
+            ""
+        };
+        append(
+            &mut file,
+            &format!("{marker}{}", new.names),
+            &new.algorithm,
+            &new.key,
+        );
     }
     trusted_files::replace(&files.own, &file)?;
-    println!("taken: {}", sorted.new.len());
+    say(format_args!("taken: {}", sorted.new.len()));
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file is only a proposal, so whose it is does not matter.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |error: std::io::Error| Error::io("read", path, &error);
+    let failed = |error: io::Error| Error::io("read", path, &error);
     let mut contents = Vec::new();
     let limit = MAX_FILE as u64 + 1;
-    File::open(path).map_err(failed)?.take(limit).read_to_end(&mut contents).map_err(failed)?;
+    File::open(path)
+        .map_err(failed)?
+        .take(limit)
+        .read_to_end(&mut contents)
+        .map_err(failed)?;
     if contents.len() > MAX_FILE {
-        return Err(Error::new(format!("{} is larger than 16 MiB", path.display())));
+        return Err(Error::new(format!(
+            "{} is larger than 16 MiB",
+            path.display()
+        )));
     }
     Ok(contents)
 }
@@ -86,7 +114,9 @@ fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: Also) -> Sorted {
         } else if hosts.known.is_revoked(&entry.line.key) {
             refuse("this vault holds the key revoked");
         } else if names.is_hashed() {
-            refuse("the name is hashed and cannot be shown; add it with: split-ssh hosts add NAME KEY");
+            refuse(
+                "the name is hashed and cannot be shown; add it with: split-ssh hosts add NAME KEY",
+            );
         } else if marker == Marker::Authority && !also.authorities {
             refuse("a CA is taken only with --authorities");
         } else if marker == Marker::Plain && is_pattern(names) && !also.wildcards {
@@ -113,12 +143,20 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
         }
         let mut keys = hosts.known.keys_for(name, &Ring);
         keys.retain(|key| key.marker != Marker::Revoked);
-        if keys.iter().any(|key| key.marker == Marker::Plain && key.blob == entry.line.key) {
+        if keys
+            .iter()
+            .any(|key| key.marker == Marker::Plain && key.blob == entry.line.key)
+        {
             sorted.known += 1;
         } else if let Some(key) = keys.first() {
-            refuse(format!("{name} is known already, by {} ({})", key.fingerprint, key.place));
+            refuse(format!(
+                "{name} is known already, by {} ({})",
+                key.fingerprint, key.place
+            ));
         } else if hosts.labels.knows(name, &Ring) {
-            refuse(format!("{name} is a label; see split-ssh hosts trust and remove"));
+            refuse(format!(
+                "{name} is a label; see split-ssh hosts trust and remove"
+            ));
         } else {
             push(sorted, entry, name.to_owned());
         }
@@ -129,19 +167,37 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
 fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
     let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
     let names = &entry.line.names;
-    let trusted = || hosts.known.entries().iter().filter(|known| known.line.marker != Marker::Revoked);
+    let trusted = || {
+        hosts
+            .known
+            .entries()
+            .iter()
+            .filter(|known| known.line.marker != Marker::Revoked)
+    };
     if trusted().any(|known| known.line == entry.line) {
         sorted.known += 1;
         return;
     }
     let labels = hosts.labels.entries().iter();
-    let mut existing = trusted().chain(labels).flat_map(|known| known.line.names.literals());
+    let mut existing = trusted()
+        .chain(labels)
+        .flat_map(|known| known.line.names.literals());
     if let Some(name) = existing.find(|name| names.match_name(name, &Ring)) {
-        refuse(format!("{} covers {}, which is known already", shown(&names.to_string()), shown(name)));
+        refuse(format!(
+            "{} covers {}, which is known already",
+            shown(&names.to_string()),
+            shown(name)
+        ));
     } else if trusted().any(|known| known.line.names == *names) {
-        refuse(format!("{} has another key already", shown(&names.to_string())));
+        refuse(format!(
+            "{} has another key already",
+            shown(&names.to_string())
+        ));
     } else if trusted().any(|known| known.line.names.is_hashed()) {
-        refuse(format!("{} may cover a name that this vault holds hashed", shown(&names.to_string())));
+        refuse(format!(
+            "{} may cover a name that this vault holds hashed",
+            shown(&names.to_string())
+        ));
     } else {
         push(sorted, entry, names.to_string());
     }
@@ -149,38 +205,94 @@ fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
 
 fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
     let Entry { line, .. } = entry;
-    let is_double = |new: &New| new.names == names && new.key == line.key && new.marker == line.marker;
+    let is_double =
+        |new: &New| new.names == names && new.key == line.key && new.marker == line.marker;
     if !sorted.new.iter().any(is_double) {
         let (algorithm, key) = (line.algorithm.clone(), line.key.clone());
-        sorted.new.push(New { names, marker: line.marker, algorithm, key });
+        sorted.new.push(New {
+            names,
+            marker: line.marker,
+            algorithm,
+            key,
+        });
     }
 }
 
-fn show(sorted: &Sorted, hosts: &Hosts) {
-    if !sorted.refused.is_empty() {
-        println!("not taken:");
-        for (place, why) in &sorted.refused {
-            println!("  {}", display::ascii(format!("{place}: {why}").as_bytes(), 240));
+impl Sorted {
+    fn show(&self, hosts: &Hosts) {
+        if !self.refused.is_empty() {
+            say("not taken:");
+        }
+        for (place, why) in &self.refused {
+            say(format_args!(
+                "  {}",
+                display::ascii(format!("{place}: {why}").as_bytes(), LINE_WIDTH)
+            ));
+        }
+        if self.known > 0 {
+            say(format_args!(
+                "known already, by the same key: {}",
+                self.known
+            ));
+        }
+        if !self.new.is_empty() {
+            say("new:");
+            say_table(
+                &self
+                    .new
+                    .iter()
+                    .map(|new| new.cells(hosts))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
-    if sorted.known > 0 {
-        println!("known already, by the same key: {}", sorted.known);
-    }
-    if sorted.new.is_empty() {
-        return;
-    }
-    println!("new:");
-    let rows = sorted.new.iter().map(|new| {
-        let role = if new.marker == Marker::Authority { "certifies" } else { "" };
-        let fingerprint = Ring.fingerprint(&new.key).to_string();
-        [shown(&new.names), new.algorithm.clone(), fingerprint, role.to_owned(), also_named(new, hosts)]
-    });
-    print_table(&rows.collect::<Vec<_>>());
 }
 
-/// The names that this vault gives the same key: a new name for a known host deserves a look.
-fn also_named(new: &New, hosts: &Hosts) -> String {
-    let same = hosts.known.entries().iter().filter(|known| known.line.key == new.key && known.line.marker == new.marker);
-    let names: Vec<String> = same.map(|known| known.line.names.to_string()).collect();
-    if names.is_empty() { String::new() } else { format!("same key as {}", shown(&names.join(","))) }
+impl New {
+    fn cells(&self, hosts: &Hosts) -> [String; 5] {
+        let fingerprint = Ring.fingerprint(&self.key).to_string();
+        let role = if self.marker == Marker::Authority {
+            "CA"
+        } else {
+            ""
+        };
+        [
+            shown(&self.names),
+            shown(&self.algorithm),
+            fingerprint,
+            role.to_owned(),
+            self.other_names(hosts),
+        ]
+    }
+
+    /// A new name for a key that the vault knows deserves a look.
+    fn other_names(&self, hosts: &Hosts) -> String {
+        let same = |known: &&Entry| known.line.key == self.key && known.line.marker == self.marker;
+        let names = hosts
+            .known
+            .entries()
+            .iter()
+            .filter(same)
+            .map(|known| known.line.names.to_string());
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            String::new()
+        } else {
+            format!("also {}", shown(&names.join(",")))
+        }
+    }
+}
+
+/// Asks on the terminal; only a spelled-out yes is one.
+fn confirm(question: &str) -> Result<bool, Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::new("there is no terminal to ask on")
+            .hint("--yes takes the new names without asking"));
+    }
+    print!("{question} [yes/no] ");
+    let failed = |error: io::Error| Error::new(format!("cannot ask: {error}"));
+    io::stdout().flush().map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "yes" | "y"))
 }
