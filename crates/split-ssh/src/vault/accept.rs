@@ -23,8 +23,6 @@ use super::stream::{ByteStream, MessageStream};
 use crate::error::Error;
 use crate::log::journal;
 
-/// A connection's thread holds little: messages are on the heap.
-const STACK: usize = 256 * 1024;
 /// When the system has no descriptors left, waiting for a connection to end is all that helps.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,9 +68,7 @@ pub fn accept(
             continue;
         };
         let vault = Arc::clone(vault);
-        let started = thread::Builder::new()
-            .stack_size(STACK)
-            .spawn(move || serve(&vault, stream, uid));
+        let started = thread::Builder::new().spawn(move || serve(&vault, stream, uid));
         if started.is_err() {
             thread::sleep(PAUSE);
         }

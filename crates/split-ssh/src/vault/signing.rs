@@ -18,6 +18,7 @@ use wire::userauth::UserauthRequest;
 
 use super::connection::{Connection, failure};
 use super::questions::Settled;
+use super::timestamp;
 use super::upstream::UpstreamError;
 use crate::clock;
 use crate::log::line::sha256_hex;
@@ -40,6 +41,7 @@ impl Connection<'_> {
                 }
             }
         }
+        record.time = timestamp();
         // A signature that is not in the log was not given.
         if !self.write(record) {
             return failure();
