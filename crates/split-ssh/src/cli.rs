@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::client;
 use crate::ctl;
 use crate::error::Error;
 use crate::paths::Paths;
@@ -38,6 +39,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vault(vault::Args),
+    Client(client::Args),
     /// List the keys in a keyring's agent
     List(ctl::keyring::ListArgs),
     /// Add key files to a keyring's agent
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
     match cli.command {
+        Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => ctl::keyring::list(&args, &paths),
         Command::Add(args) => ctl::keyring::add(&args, &paths),

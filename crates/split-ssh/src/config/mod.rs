@@ -1,5 +1,6 @@
 //! The configuration files of people: strict, with the place of every mistake.
 
+pub mod client;
 pub mod vault;
 
 use std::path::Path;
@@ -34,7 +35,7 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
 }
 
 /// Both from 1; the column in characters.
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before

@@ -1,5 +1,6 @@
 //! What people type: one module a subcommand, each with its `Args` and `run`.
 
+pub mod client_status;
 pub mod hosts;
 pub mod keyring;
 pub mod log;

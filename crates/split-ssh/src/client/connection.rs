@@ -1,0 +1,192 @@
+//! One connection of a local program, from its first byte to its end.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::child::Carrier;
+use super::crowd::Seat;
+use super::first_byte::{self, is_unread};
+use super::outcome::Outcome;
+use super::pump::{self, Ending};
+use super::refusal;
+use super::set_up::{self, SetUp};
+use super::slots::Slots;
+use super::status_file::StatusFile;
+use super::transport::{Stream, Transport};
+
+/// For a carrier to end by itself once both its sides have.
+const GRACE: Duration = Duration::from_secs(2);
+/// A call that nobody took in time is made once more: qrexec can lose one for ever.
+const ATTEMPTS: usize = 2;
+
+/// One vault, with one keyring, behind one socket.
+#[derive(Debug)]
+pub struct Vault {
+    pub transport: Transport,
+    /// From the start of a call until somebody takes the request; also the longest wait for a slot.
+    pub set_up_time: Duration,
+    pub slots: Slots,
+    pub status: StatusFile,
+}
+
+/// How a stream ended, and what is to be done and told about it.
+#[derive(Debug)]
+struct End {
+    outcome: Outcome,
+    /// A request that was taken is known to be unanswered.
+    owes_answer: bool,
+    untrusted_said: String,
+}
+
+/// Serves one connection, and leaves nothing of it behind.
+pub fn serve(client: &UnixStream, vault: &Vault, seat: &Seat) {
+    let Ok(Some(first)) = first_byte::wait_for(client, seat) else {
+        return;
+    };
+    let end = stream(client, &first, vault, seat);
+    let answered = answer(client, &first, &end);
+    // Whoever else may have a copy of the socket: the client sees its end now.
+    let _ = client.shutdown(Shutdown::Both);
+    vault
+        .status
+        .note(&end.outcome, answered, &end.untrusted_said);
+}
+
+/// Opens a stream and lets it run.
+fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End {
+    let mut end = End::of(Outcome::SetUpTimedOut);
+    for _ in 0..ATTEMPTS {
+        let slot = match vault
+            .slots
+            .take(client, seat, Instant::now() + vault.set_up_time)
+        {
+            Ok(slot) => slot,
+            Err(outcome) => return End::of(outcome),
+        };
+        let until = Instant::now() + vault.set_up_time;
+        let mut stream = match vault.transport.open(client, first, until) {
+            Ok(stream) => stream,
+            Err(error) => return End::of(Outcome::CannotStart(error.to_string())),
+        };
+        match watch_set_up(&mut stream, client, first, seat, until) {
+            SetUp::Done => {
+                drop(slot);
+                return run(stream, client, first.len(), seat);
+            }
+            SetUp::Ended(status) => return End::with(Outcome::of_exit(status), stream.carrier()),
+            SetUp::TimedOut => end = End::with(Outcome::SetUpTimedOut, stream.carrier()),
+            SetUp::ClientLeft => return End::of(Outcome::ClientLeft),
+            SetUp::MustLeave => return End::of(Outcome::Stopped),
+        }
+    }
+    end
+}
+
+fn watch_set_up(
+    stream: &mut Stream,
+    client: &UnixStream,
+    first: &[u8],
+    seat: &Seat,
+    until: Instant,
+) -> SetUp {
+    match stream {
+        Stream::HandedOver(carrier) => set_up::watch(carrier, client, first, client, seat, until),
+        Stream::Piped {
+            carrier, its_stdin, ..
+        } => set_up::watch(carrier, its_stdin, first, client, seat, until),
+        Stream::Connected(_) => SetUp::Done,
+    }
+}
+
+/// Lets an open stream run to its end.
+fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
+    match stream {
+        Stream::HandedOver(mut carrier) => {
+            let outcome = match set_up::watch_stream(&mut carrier, client, seat, GRACE) {
+                Some(status) => Outcome::of_exit(status),
+                None => Outcome::Stopped,
+            };
+            End::with(outcome, Some(&mut carrier))
+        }
+        Stream::Piped {
+            mut carrier,
+            to_stdin,
+            its_stdin,
+            from_stdout,
+        } => {
+            drop(its_stdin);
+            let ending = pump::pump(
+                client,
+                taken,
+                to_stdin,
+                from_stdout,
+                Some(&mut carrier),
+                seat,
+            );
+            if !matches!(ending, Ok(Ending::MustLeave)) {
+                set_up::wait_for_end(&mut carrier, seat, Instant::now() + GRACE);
+            }
+            let end = carrier.ended().map(Outcome::of_exit);
+            End::with(of_pump(&ending, end), Some(&mut carrier)).owing(&ending)
+        }
+        Stream::Connected(vault) => {
+            let ending = vault
+                .try_clone()
+                .and_then(|to| pump::pump(client, 0, to, &vault, None, seat));
+            End::of(of_pump(&ending, None)).owing(&ending)
+        }
+    }
+}
+
+/// The carrier's exit says more than the bytes do, if it says that something went wrong.
+fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
+    match (ending, exit) {
+        (Ok(Ending::MustLeave), _) => Outcome::Stopped,
+        (Ok(Ending::ClientLeft), _) => Outcome::Served,
+        (_, Some(exit @ (Outcome::Exited(_) | Outcome::Killed(_)))) => exit,
+        (Ok(Ending::Complete), _) => Outcome::Served,
+        _ => Outcome::Cut,
+    }
+}
+
+/// Gives the client the one FAILURE that it is owed, if it is. True if it has got one.
+fn answer(client: &UnixStream, first: &[u8], end: &End) -> bool {
+    if matches!(end.outcome, Outcome::ClientLeft) {
+        return false;
+    }
+    if is_unread(client, first) {
+        return refusal::refuse_one_request(client).is_ok();
+    }
+    let taken_and_lost = end.owes_answer || end.outcome.is_refusal();
+    taken_and_lost && refusal::refuse_taken_request(client).is_ok()
+}
+
+impl End {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            owes_answer: false,
+            untrusted_said: String::new(),
+        }
+    }
+
+    /// Ends the carrier, if it has not ended, and keeps its last words.
+    fn with(outcome: Outcome, carrier: Option<&mut Carrier>) -> Self {
+        let untrusted_said = carrier.map(|carrier| {
+            carrier.kill();
+            carrier.untrusted_last_line()
+        });
+        Self {
+            outcome,
+            owes_answer: false,
+            untrusted_said: untrusted_said.unwrap_or_default(),
+        }
+    }
+
+    fn owing(mut self, ending: &io::Result<Ending>) -> Self {
+        self.owes_answer = matches!(ending, Ok(Ending::Unanswered));
+        self
+    }
+}
