@@ -16,7 +16,8 @@ test: ## Install what the tests use and run them all
 
 bench: ## Measure us beside the direct agent and the plain pipes
 	scripts/install-deps demo
-	$(CARGO) run --release --quiet -p split-ssh-bench
+	$(CARGO) build --release --quiet --workspace --bins
+	target/release/split-ssh-bench $(ROUNDS)
 
 fuzz: ## Feed the parsers for a minute each
 	scripts/fuzz

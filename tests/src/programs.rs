@@ -17,14 +17,15 @@ pub fn qrexec_client_vm() -> PathBuf {
 }
 
 fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test
-        .ancestors()
-        .find(|folder| folder.ends_with("deps"))
-        .and_then(|deps| deps.parent());
-    let program = folder
-        .expect("cargo runs tests from its deps folder")
-        .join(name);
+    let own = std::env::current_exe().expect("a program knows its own path");
+    let own_folder = own.parent().expect("a program lies in a folder");
+    // Tests lie one folder deeper than programs.
+    let folder = if own_folder.ends_with("deps") {
+        own_folder.parent().unwrap_or(own_folder)
+    } else {
+        own_folder
+    };
+    let program = folder.join(name);
     assert!(
         program.exists(),
         "{} is missing: run `cargo build --workspace` first",

@@ -57,6 +57,13 @@ impl Connection {
         Self { stream }
     }
 
+    /// A qrexec call to a vault's socket service by the qube `source`, for keyring `default`.
+    pub fn call(qrexec_socket: &Path, source: &str) -> Self {
+        let mut connection = Self::open(qrexec_socket);
+        connection.send_bytes(format!("qubes.SshAgent+ {source}\0").as_bytes());
+        connection
+    }
+
     /// Sends a request; the other side may have closed.
     pub fn send(&mut self, request: &Message) {
         self.send_bytes(&request.framed());

@@ -16,6 +16,8 @@ pub struct Sshd {
     pub port: u16,
     pub host_key: Key,
     pub name: String,
+    /// The CA of its host certificate, as on a public key line.
+    authority: Option<String>,
     authorized: PathBuf,
 }
 
@@ -81,6 +83,7 @@ impl Sshd {
                     port,
                     host_key,
                     name: name.to_owned(),
+                    authority: options.host_certificate.map(Key::line),
                     authorized,
                 };
             }
@@ -98,9 +101,12 @@ impl Sshd {
         std::fs::write(&self.authorized, format!("{text}{line}\n")).expect("our own file");
     }
 
-    /// A line for known_hosts.
+    /// A line for known_hosts: the host key, or the CA that vouches for it.
     pub fn known_host(&self) -> String {
-        format!("{} {}\n", self.name, self.host_key.line())
+        match &self.authority {
+            Some(authority) => format!("@cert-authority {} {authority}\n", self.name),
+            None => format!("{} {}\n", self.name, self.host_key.line()),
+        }
     }
 
     /// How often somebody got in.
@@ -123,13 +129,14 @@ fn run(
     lines: &[String],
 ) -> Option<Running> {
     let config = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
+        // Of two lines for one setting sshd takes the first.
+        "{}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
          StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nAllowUsers {}\n\
-         PermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n{}\n",
+         PermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n",
+        lines.join("\n"),
         host_key.private.display(),
         authorized.display(),
         user_name(),
-        lines.join("\n"),
     );
     let config = world.file(format!("{name}/sshd_config"), config);
     let mut command = world.command("/usr/sbin/sshd");

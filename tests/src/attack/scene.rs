@@ -9,6 +9,7 @@ use crate::message::{self, sign};
 use crate::plain_pipe::PlainPipe;
 use crate::raw::{Answer, Connection};
 use crate::split_ssh::{ClientQube, Vault};
+use crate::ssh::Client;
 use crate::sshd::Sshd;
 use crate::world::World;
 
@@ -34,13 +35,15 @@ enum Way {
     },
 }
 
-/// A vault whose keys `granted` and `constrained` the qube may use, to log in to `server` only.
+/// A vault whose keys `granted`, `old` and `constrained` the qube may use, to log in to `server` only.
 #[derive(Debug)]
 pub struct Scene {
     pub agent: Agent,
     /// The socket that the attacker has.
     pub socket: PathBuf,
     pub granted: Key,
+    /// An RSA key that may be used as `granted` is.
+    pub old: Key,
     pub other: Key,
     /// May be used for `server` only, by OpenSSH's own destination constraint.
     pub constrained: Key,
@@ -60,7 +63,7 @@ names = [\"server\"]
 [[rule]]
 name = \"log in to the server\"
 qube = \"work\"
-key = [\"granted\", \"constrained\"]
+key = [\"granted\", \"old\", \"constrained\"]
 kind = \"login\"
 host = \"server\"
 action = \"allow\"
@@ -83,6 +86,7 @@ impl Scene {
     fn with_agent(front: Front, world: World, agent: Agent) -> Self {
         world.directory("lib");
         let granted = Key::ed25519(&world, "granted");
+        let old = Key::generate(&world, "old", Kind::Rsa(2048));
         let other = Key::generate(&world, "other", Kind::Rsa(2048));
         let authority = Key::ed25519(&world, "authority");
         let authorities = format!("TrustedUserCAKeys {}", authority.public.display());
@@ -92,7 +96,7 @@ impl Scene {
         };
         let server = Sshd::start_with(&world, &options);
         server.authorize(&granted);
-        for key in [&granted, &other, &authority] {
+        for key in [&granted, &old, &other, &authority] {
             agent.add(&world, key);
         }
         let constrained = Key::ed25519(&world, "constrained");
@@ -123,6 +127,7 @@ impl Scene {
             agent,
             socket,
             granted,
+            old,
             other,
             constrained,
             authority,
@@ -167,6 +172,12 @@ impl Scene {
             .arg("-T")
             .arg(&self.granted.public)
             .arg(&self.other.public));
+    }
+
+    /// Insists that the qube can still do what it may.
+    pub fn assert_served(&self) {
+        let client = Client::new(&self.world, &self.socket, &[&self.server]);
+        assert_eq!(run(&mut client.ssh(&["server", "echo inside"])), "inside\n");
     }
 
     /// What the vault's agent itself signs with `key`, asked in the vault.

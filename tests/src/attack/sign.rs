@@ -116,14 +116,24 @@ pub fn borrow_destination(scene: &mut Scene) -> bool {
 
 /// An RSA signature over SHA-1, which flags of zero ask for.
 pub fn sign_with_sha1(scene: &mut Scene) -> bool {
-    let (key, host) = (scene.other.blob(), scene.server.host_key.blob());
-    let data = login(
-        &[3; SESSION_LEN],
-        &user_name(),
-        "ssh-rsa",
-        &key,
-        Some(&host),
+    const SHA256_FLAG: u32 = 2;
+    let (key, host) = (scene.old.blob(), scene.server.host_key.blob());
+    let sign_as = |algorithm: &str, flags| {
+        let data = login(
+            &[3; SESSION_LEN],
+            &user_name(),
+            algorithm,
+            &key,
+            Some(&host),
+        );
+        scene
+            .connect()
+            .ask(&sign_flags(&key, &data, flags))
+            .signature()
+    };
+    assert!(
+        sign_as("rsa-sha2-256", SHA256_FLAG).is_some(),
+        "the granted login was not signed"
     );
-    let signature = scene.connect().ask(&sign_flags(&key, &data, 0)).signature();
-    signature.is_some_and(|blob| blob.starts_with(&Message::new().string("ssh-rsa").0))
+    sign_as("ssh-rsa", 0).is_some_and(|blob| blob.starts_with(&Message::new().string("ssh-rsa").0))
 }

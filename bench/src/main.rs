@@ -1,0 +1,57 @@
+//! One run that measures, interleaved, the direct agent, the community guide's pipe, a socat pair, and us.
+//!
+//!     make bench            or: split-ssh-bench [ROUNDS]
+
+mod operations;
+mod process;
+mod table;
+mod ways;
+
+use std::time::Duration;
+
+use operations::OPERATIONS;
+use table::Row;
+use ways::Ways;
+
+/// Enough for a p99 that means something, in about two minutes.
+const ROUNDS: usize = 200;
+/// Rounds that are not counted: caches and lazy starts.
+const WARM_UP: usize = 3;
+
+fn main() {
+    let rounds = match std::env::args().nth(1).map(|word| word.parse()) {
+        None => ROUNDS,
+        Some(Ok(rounds)) if rounds > 0 => rounds,
+        Some(_) => {
+            eprintln!("usage: split-ssh-bench [ROUNDS]");
+            std::process::exit(2);
+        }
+    };
+    let mut ways = Ways::start();
+    let mut tables = Vec::new();
+    for operation in OPERATIONS {
+        eprintln!("measuring {} …", operation.name);
+        let before: Vec<Duration> = ways.all.iter().map(ways::Way::cpu).collect();
+        let mut rows: Vec<Row> = ways.all.iter().map(|way| Row::new(way.name)).collect();
+        for round in 0..WARM_UP + rounds {
+            for (way, row) in ways.all.iter_mut().zip(&mut rows) {
+                let sample = process::measure(|| (operation.run)(way));
+                if round >= WARM_UP {
+                    row.add(sample);
+                }
+            }
+        }
+        for ((way, row), before) in ways.all.iter().zip(&mut rows).zip(before) {
+            row.set_daemons(
+                (way.cpu() - before) / u32::try_from(WARM_UP + rounds).unwrap_or(u32::MAX),
+            );
+        }
+        tables.push((operation.name, rows));
+    }
+    let memory = ways
+        .all
+        .iter()
+        .map(|way| (way.name, way.memory()))
+        .collect::<Vec<_>>();
+    print!("{}", table::report(rounds, &tables, &memory));
+}

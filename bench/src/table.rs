@@ -1,0 +1,120 @@
+//! The report.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::operations::{CONNECT_AND_LIST, SIGN_ON_OPEN};
+use crate::process::Sample;
+
+/// One way's measurements of one operation.
+pub struct Row {
+    name: &'static str,
+    walls: Vec<Duration>,
+    children: Duration,
+    daemons: Duration,
+}
+
+impl Row {
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            walls: Vec::new(),
+            children: Duration::ZERO,
+            daemons: Duration::ZERO,
+        }
+    }
+
+    pub fn add(&mut self, sample: Sample) {
+        self.walls.push(sample.wall);
+        self.children += sample.children;
+    }
+
+    /// CPU time per run of all that was not started for the run.
+    pub fn set_daemons(&mut self, cpu: Duration) {
+        self.daemons = cpu;
+    }
+
+    fn quantile(&self, part: f64) -> f64 {
+        let mut sorted = self.walls.clone();
+        sorted.sort_unstable();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
+        let index = (part * (sorted.len() - 1) as f64).round() as usize;
+        milliseconds(sorted[index])
+    }
+
+    fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    fn cpu(&self) -> f64 {
+        milliseconds(self.children / u32::try_from(self.walls.len()).unwrap_or(1) + self.daemons)
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+type Table = (&'static str, Vec<Row>);
+
+/// The whole report. Ratios are of medians, to the first row.
+pub fn report(rounds: usize, tables: &[Table], memory: &[(&str, u64)]) -> String {
+    let mut text =
+        format!("{rounds} rounds, interleaved; milliseconds; CPU of all processes per run\n");
+    for (operation, rows) in tables {
+        let direct = rows[0].median();
+        let _ = writeln!(
+            text,
+            "\n{operation:<36} {:>8} {:>8} {:>9} {:>8}",
+            "median", "p99", "x direct", "CPU"
+        );
+        for row in rows {
+            let (name, median, p99, cpu) = (row.name, row.median(), row.quantile(0.99), row.cpu());
+            let _ = writeln!(
+                text,
+                "  {name:<34} {median:>8.2} {p99:>8.2} {:>9.2} {cpu:>8.2}",
+                median / direct
+            );
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<36} {:>8}",
+        "memory at rest, agent not counted", "MiB"
+    );
+    for (name, kibibytes) in memory {
+        let mebibytes = kibibytes / 1024;
+        let _ = writeln!(text, "  {name:<34} {mebibytes:>8}");
+    }
+    text.push_str(&bounds(tables));
+    text
+}
+
+/// What we promise of ourselves, and whether this run kept it.
+fn bounds(tables: &[Table]) -> String {
+    const SOCAT: usize = 2;
+    const DIRECT: usize = 0;
+    let mut text = String::from("\n");
+    for (operation, beside, bound) in [(CONNECT_AND_LIST, SOCAT, 0.8), (SIGN_ON_OPEN, DIRECT, 1.15)]
+    {
+        let rows = tables
+            .iter()
+            .find(|(name, _)| *name == operation)
+            .map_or(&[][..], |(_, rows)| rows);
+        let (Some(us), Some(them)) = (rows.last(), rows.get(beside)) else {
+            continue;
+        };
+        let ratio = us.median() / them.median();
+        let word = if ratio <= bound { "kept" } else { "missed" };
+        let _ = writeln!(
+            text,
+            "{word}: {operation}: {ratio:.2}x of the {}, at most {bound}x",
+            them.name
+        );
+    }
+    text
+}
