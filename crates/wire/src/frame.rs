@@ -1,5 +1,5 @@
 //! Messages on a stream: `u32 length`, then as many bytes, the first of them the message's number
-//! (RFC 9987 §3).
+//! (RFC 9987 §5).
 
 use std::fmt;
 

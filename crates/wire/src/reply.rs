@@ -1,4 +1,4 @@
-//! Replies of an agent (RFC 9987 §3.3 and on).
+//! Replies of an agent (RFC 9987 §5).
 
 use std::fmt;
 

@@ -1,7 +1,9 @@
-//! Requests to an agent (RFC 9987 §3, OpenSSH's PROTOCOL.agent).
+//! Requests to an agent (RFC 9987 §5, OpenSSH's PROTOCOL.agent).
 
 mod add;
 mod constraint;
+mod extension;
+mod obsolete;
 mod secret;
 mod smartcard;
 
@@ -9,16 +11,14 @@ use std::fmt;
 
 pub use add::{AddIdentity, PrivateKey, PrivateParts};
 pub use constraint::{Constraint, DestinationConstraint, Hop, HopKey};
+pub use extension::{Extension, QUERY};
+pub use obsolete::Obsolete;
 pub use secret::Secret;
 pub use smartcard::{AddSmartcard, Smartcard};
 
-use crate::bind::{SESSION_BIND, SessionBind};
+use crate::Problem;
 use crate::reader::Reader;
 use crate::writer::Writer;
-use crate::{Malformed, Problem};
-
-/// The name of the extension that lists extensions (RFC 9987 §3.8.1).
-pub const QUERY: &str = "query";
 
 const REMOVE_ALL_RSA: u8 = 9;
 const REQUEST_IDENTITIES: u8 = 11;
@@ -75,50 +75,6 @@ pub struct SignRequest<'a> {
     pub data: &'a [u8],
     /// 2 and 4: RSA with SHA-256, SHA-512. Any other bits are kept, for the gate to refuse.
     pub flags: u32,
-}
-
-/// 27: an extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Extension<'a> {
-    /// `session-bind@openssh.com`.
-    SessionBind(SessionBind<'a>),
-    /// `query`: which extensions there are.
-    Query,
-    /// Any other.
-    Other {
-        /// Its name.
-        name: &'a str,
-        /// What follows the name.
-        contents: &'a [u8],
-    },
-}
-
-/// A request of protocol 1 that no agent of today serves; its body stays unread.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Obsolete<'a> {
-    number: u8,
-    body: &'a [u8],
-}
-
-impl fmt::Debug for Obsolete<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 7 and 24 carry private keys.
-        f.debug_struct("Obsolete")
-            .field("number", &self.number)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Obsolete<'_> {
-    fn name(&self) -> &'static str {
-        match self.number {
-            1 => "request-rsa-identities",
-            3 => "rsa-challenge",
-            7 => "add-rsa-identity",
-            8 => "remove-rsa-identity",
-            _ => "add-rsa-id-constrained",
-        }
-    }
 }
 
 /// A message that is no proper request.
@@ -179,7 +135,7 @@ impl<'a> Request<'a> {
             UNLOCK => Self::Unlock(Secret(reader.string("a passphrase")?)),
             EXTENSION => Self::Extension(Extension::read(reader)?),
             REMOVE_ALL_RSA => Self::RemoveAllRsa,
-            1 | 3 | 7 | 8 | 24 => Self::Obsolete(Obsolete {
+            _ if obsolete::name(number).is_some() => Self::Obsolete(Obsolete {
                 number,
                 body: reader.rest(),
             }),
@@ -210,7 +166,6 @@ impl<'a> Request<'a> {
     /// The message's name, for people: RFC 9987's, in lower case.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Obsolete(obsolete) => obsolete.name(),
             Self::Extension(Extension::SessionBind(_)) => "session-bind",
             Self::Extension(Extension::Query) => QUERY,
             _ => name_of_number(self.number()).unwrap_or("unknown"),
@@ -261,38 +216,6 @@ pub fn name_of_number(number: u8) -> Option<&'static str> {
         ADD_SMARTCARD_KEY_CONSTRAINED => "add-smartcard-key-constrained",
         EXTENSION => "extension",
         REMOVE_ALL_RSA => "remove-all-rsa-identities",
-        1 | 3 | 7 | 8 | 24 => Obsolete { number, body: &[] }.name(),
-        _ => return None,
+        _ => return obsolete::name(number),
     })
-}
-
-impl<'a> Extension<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        Ok(match reader.name("an extension's name")? {
-            SESSION_BIND => Self::SessionBind(SessionBind::read(reader)?),
-            QUERY => Self::Query,
-            name => Self::Other {
-                name,
-                contents: reader.rest(),
-            },
-        })
-    }
-
-    /// The extension's full name on the wire.
-    pub fn name(&self) -> &'a str {
-        match self {
-            Self::SessionBind(_) => SESSION_BIND,
-            Self::Query => QUERY,
-            Self::Other { name, .. } => name,
-        }
-    }
-
-    fn write(&self, writer: &mut Writer) {
-        writer.string(self.name());
-        match self {
-            Self::SessionBind(bind) => writer.raw(&bind.rebuild()),
-            Self::Query => writer,
-            Self::Other { contents, .. } => writer.raw(contents),
-        };
-    }
 }

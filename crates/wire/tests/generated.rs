@@ -292,6 +292,7 @@ fn constraints(dice: &mut Dice, special: Constraint<'static>) -> Option<Vec<Cons
     let mut all = vec![
         Constraint::Lifetime(u32::from(dice.byte())),
         Constraint::Confirm,
+        Constraint::MaxSignatures(u32::from(dice.byte())),
         Constraint::RestrictDestination((0..dice.below(3)).map(|_| destination(dice)).collect()),
         special,
     ];

@@ -8,6 +8,7 @@ use crate::writer::Writer;
 
 const LIFETIME: u8 = 1;
 const CONFIRM: u8 = 2;
+const MAX_SIGNATURES: u8 = 3;
 const EXTENSION: u8 = 255;
 const SK_PROVIDER: &str = "sk-provider@openssh.com";
 const RESTRICT_DESTINATION: &str = "restrict-destination-v00@openssh.com";
@@ -15,13 +16,15 @@ const ASSOCIATED_CERTS: &str = "associated-certs-v00@openssh.com";
 
 const KNOWN: &str = "a known constraint, once each";
 
-/// A limit that an agent is asked to put on a key that it takes (RFC 9987 §3.2.7, PROTOCOL.agent).
+/// A limit that an agent is asked to put on a key that it takes (RFC 9987 §5.2, PROTOCOL.agent).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Constraint<'a> {
     /// Forget the key after so many seconds.
     Lifetime(u32),
     /// Ask a person for each use.
     Confirm,
+    /// Forget the key after so many signatures; PROTOCOL.agent had it for XMSS keys once.
+    MaxSignatures(u32),
     /// The library that speaks to the security key. ssh-agent **loads and runs** it.
     SkProvider(&'a [u8]),
     /// Use the key only along these hops.
@@ -102,6 +105,7 @@ impl<'a> Constraint<'a> {
         match reader.u8(KNOWN)? {
             LIFETIME => Ok(Self::Lifetime(reader.u32("a lifetime in seconds")?)),
             CONFIRM => Ok(Self::Confirm),
+            MAX_SIGNATURES => Ok(Self::MaxSignatures(reader.u32("a number of signatures")?)),
             EXTENSION => match (reader.name("a constraint's name")?, holder) {
                 (SK_PROVIDER, Holder::Identity) => {
                     Ok(Self::SkProvider(reader.text("a provider's path")?))
@@ -129,6 +133,7 @@ impl<'a> Constraint<'a> {
         match self {
             Self::Lifetime(seconds) => writer.u8(LIFETIME).u32(*seconds),
             Self::Confirm => writer.u8(CONFIRM),
+            Self::MaxSignatures(count) => writer.u8(MAX_SIGNATURES).u32(*count),
             Self::SkProvider(path) => writer.u8(EXTENSION).string(SK_PROVIDER).string(path),
             Self::RestrictDestination(destinations) => writer
                 .u8(EXTENSION)
