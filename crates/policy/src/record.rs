@@ -366,12 +366,14 @@ impl Record {
         })
     }
 
-    /// The moment of the decision. A record does not keep the boot-time clock: it is 0.
+    /// The moment of the decision. A record does not keep the boot-time clock: the time of day stands in
+    /// for it, so that rates count along the log.
     pub fn moment(&self) -> Moment {
+        let unix = self.time.unix_ms() / 1000;
         Moment {
-            unix: self.time.unix_ms() / 1000,
+            unix,
             local_minute: self.local_minute.unwrap_or(0),
-            boot: 0,
+            boot: unix,
         }
     }
 

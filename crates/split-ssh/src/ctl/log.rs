@@ -118,11 +118,7 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
         Error::new(broken.to_string()).hint("records before that place are as they were written")
     })?;
     if whole.files == 0 {
-        return if heads.is_empty() {
-            Err(none(paths))
-        } else {
-            Ok(ExitCode::FAILURE)
-        };
+        return Err(none(paths));
     }
     let plural = |number, one, many| if number == 1 { one } else { many };
     let mut text = format!(

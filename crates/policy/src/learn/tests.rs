@@ -1,0 +1,414 @@
+use super::*;
+use crate::facts::{KeyFacts, Moment};
+use crate::rate::Ledger;
+use crate::rules::Source;
+
+const NOW: Moment = Moment {
+    unix: 1_795_289_000,
+    local_minute: 700,
+    boot: 1_795_289_000,
+};
+
+fn fingerprint(letter: char) -> Fingerprint {
+    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+}
+
+fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
+    Facts {
+        caller: Caller::parse("work").unwrap(),
+        keyring: Keyring::from_argument("job").unwrap(),
+        key: KeyFacts {
+            fingerprint: fingerprint('k'),
+            algorithm: "ssh-ed25519".into(),
+            comment: b"me".to_vec(),
+        },
+        kind: Kind::Login,
+        sha1: false,
+        user: Some(user.to_vec()),
+        proof,
+        host: (proof > Proof::Unproven).then(|| HostIdentity {
+            fingerprint: fingerprint(if name == "gh" { 'g' } else { 'h' }),
+            algorithm: "ssh-ed25519".into(),
+            ca: None,
+            names: if name.is_empty() {
+                vec![]
+            } else {
+                vec![name.into()]
+            },
+            label: None,
+            revoked: false,
+        }),
+        namespace: None,
+        forwarded: false,
+    }
+}
+
+fn sshsig(namespace: &[u8]) -> Facts {
+    Facts {
+        kind: Kind::Sshsig,
+        user: None,
+        namespace: Some(namespace.to_vec()),
+        ..login(b"", "", Proof::Unproven)
+    }
+}
+
+fn answered(facts: &Facts, yes: bool) -> Record {
+    let outcome = if yes { Outcome::Ok } else { Outcome::Refused };
+    let mut record = Record::new(
+        Event::Sign,
+        outcome,
+        Timestamp::from_unix_ms(NOW.unix * 1000),
+    )
+    .of(facts, &NOW);
+    record.verdict = Some(Verdict::Ask);
+    record.decided_by = Some(DecidedBy::Prompt);
+    record
+}
+
+const MAIN: &str = "default = \"ask\"\n";
+
+fn read(main: &str, proposal: &str) -> Policy {
+    let sources = [
+        Source {
+            name: "policy.toml",
+            text: main,
+            main: true,
+        },
+        Source {
+            name: "learned.toml",
+            text: proposal,
+            main: false,
+        },
+    ];
+    Policy::parse(&sources).unwrap_or_else(|error| panic!("{error}\n{proposal}"))
+}
+
+/// The policy with what was learned from a yes to each of `facts`.
+fn learned(main: &str, facts: &[Facts]) -> (Policy, String) {
+    let mut lessons = Lessons::default();
+    for facts in facts {
+        lessons.add(&answered(facts, true));
+    }
+    let proposal = lessons.propose(&read(main, ""));
+    assert!(
+        proposal
+            .bytes()
+            .all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)),
+        "{proposal}"
+    );
+    (read(main, &proposal), proposal)
+}
+
+fn allows(policy: &Policy, facts: &Facts) -> bool {
+    policy.judge(facts, &NOW, &Ledger::default()).verdict == Verdict::Allow
+}
+
+/// Texts that would like to be more than a name.
+const EVIL: [&[u8]; 22] = [
+    b"*",
+    b"?",
+    b"**",
+    b"\\",
+    b"\\*",
+    b"a*",
+    b"\"",
+    b"\"\n[[rule]]\naction = \"allow\"\n#",
+    b"'''",
+    b"\"\"\"",
+    b"git\"]\nhost = \"unproven\"",
+    b"x\r\ny",
+    b"\t",
+    b" ",
+    b"#",
+    b"\x00",
+    b"\x7f",
+    b"\x1b[2J",
+    "b\u{fc}ro".as_bytes(),
+    "\u{202e}tig".as_bytes(),
+    "\u{1f600}".as_bytes(),
+    b"git",
+];
+
+#[test]
+fn each_yes_is_allowed_and_nothing_else_whatever_the_names() {
+    let all: Vec<Facts> = EVIL
+        .iter()
+        .flat_map(|text| {
+            [
+                login(text, "host.example", Proof::Proven),
+                login(text, "gh", Proof::Bound),
+                sshsig(text),
+            ]
+        })
+        .collect();
+    for yes in &all {
+        let (policy, proposal) = learned(MAIN, std::slice::from_ref(yes));
+        assert_eq!(policy.rules().len(), 1, "{proposal}");
+        for other in &all {
+            assert_eq!(
+                allows(&policy, other),
+                other == yes,
+                "{other:?}\n{proposal}"
+            );
+        }
+        for changed in neighbours(yes) {
+            assert!(!allows(&policy, &changed), "{changed:?}\n{proposal}");
+        }
+    }
+    let (policy, _) = learned(MAIN, &all);
+    assert!(all.iter().all(|facts| allows(&policy, facts)));
+    assert!(!allows(
+        &policy,
+        &login(b"root", "host.example", Proof::Proven)
+    ));
+    assert!(!allows(&policy, &sshsig(b"file")));
+}
+
+/// The same request with one fact changed.
+fn neighbours(facts: &Facts) -> Vec<Facts> {
+    let mut all = vec![
+        Facts {
+            caller: Caller::parse("work2").unwrap(),
+            ..facts.clone()
+        },
+        Facts {
+            caller: Caller::parse("ssh:work").unwrap(),
+            ..facts.clone()
+        },
+        Facts {
+            keyring: Keyring::from_argument("").unwrap(),
+            ..facts.clone()
+        },
+        Facts {
+            key: KeyFacts {
+                fingerprint: fingerprint('x'),
+                ..facts.key.clone()
+            },
+            ..facts.clone()
+        },
+        Facts {
+            sha1: true,
+            ..facts.clone()
+        },
+        Facts {
+            forwarded: true,
+            ..facts.clone()
+        },
+        Facts {
+            kind: Kind::Raw,
+            ..facts.clone()
+        },
+        Facts {
+            kind: Kind::Sudo,
+            ..facts.clone()
+        },
+    ];
+    if let Some(host) = &facts.host {
+        let other = HostIdentity {
+            fingerprint: fingerprint('o'),
+            names: vec!["o.example".into()],
+            ..host.clone()
+        };
+        all.push(Facts {
+            host: Some(other),
+            ..facts.clone()
+        });
+        all.push(Facts {
+            host: None,
+            proof: Proof::Unproven,
+            ..facts.clone()
+        });
+        if facts.proof == Proof::Proven {
+            all.push(Facts {
+                proof: Proof::Bound,
+                ..facts.clone()
+            });
+        }
+    }
+    all
+}
+
+#[test]
+fn a_host_that_is_called_like_a_word_or_a_table_is_meant_by_name() {
+    let main = "default = \"ask\"\n[host.forge]\nnames = [\"git.example\"]\n";
+    for name in [
+        "unproven",
+        "unnamed",
+        "forge",
+        "learned-forge",
+        "a*",
+        "[h.example]:22",
+        "UPPER.example",
+    ] {
+        let yes = login(b"git", name, Proof::Proven);
+        let (policy, proposal) = learned(main, std::slice::from_ref(&yes));
+        assert!(allows(&policy, &yes), "{proposal}");
+        assert!(
+            !allows(&policy, &login(b"git", "", Proof::Proven)),
+            "{proposal}"
+        );
+        assert!(
+            !allows(&policy, &login(b"git", "", Proof::Unproven)),
+            "{proposal}"
+        );
+        assert!(
+            !allows(&policy, &login(b"git", "git.example", Proof::Proven)),
+            "{proposal}"
+        );
+        assert!(
+            !allows(&policy, &login(b"git", "ab", Proof::Proven)),
+            "{proposal}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_no_rule_can_write_is_meant_by_its_key() {
+    for name in ["a b", "x/y", "", "root@host", "SHA256:zz"] {
+        let yes = login(b"git", name, Proof::Proven);
+        let (policy, proposal) = learned(MAIN, std::slice::from_ref(&yes));
+        assert!(allows(&policy, &yes), "{proposal}");
+        let bound = Facts {
+            proof: Proof::Bound,
+            ..yes
+        };
+        assert!(!allows(&policy, &bound), "{proposal}");
+    }
+}
+
+#[test]
+fn names_of_tables_are_not_taken_twice() {
+    let main = "default = \"ask\"\n[host.\"learned-gh\"]\nnames = [\"other\"]\n";
+    let mut twin = login(b"git", "gh", Proof::Bound);
+    twin.host.as_mut().unwrap().fingerprint = fingerprint('t');
+    let both = [login(b"git", "gh", Proof::Bound), twin];
+    let (policy, proposal) = learned(main, &both);
+    assert_eq!(policy.hosts().len(), 3, "{proposal}");
+    assert!(
+        both.iter().all(|facts| allows(&policy, facts)),
+        "{proposal}"
+    );
+}
+
+#[test]
+fn what_a_rule_could_not_hold_narrow_is_not_proposed() {
+    let mut revoked = login(b"git", "host.example", Proof::Proven);
+    revoked.host.as_mut().unwrap().revoked = true;
+    let raw = Facts {
+        kind: Kind::Raw,
+        ..sshsig(b"")
+    };
+    let sudo = Facts {
+        kind: Kind::Sudo,
+        ..login(b"root", "", Proof::Unproven)
+    };
+    for (facts, why) in [
+        (login(b"git", "", Proof::Unproven), "would cover every host"),
+        (
+            login(b"\xff", "host.example", Proof::Proven),
+            "cannot be written",
+        ),
+        (
+            login(b"", "host.example", Proof::Proven),
+            "cannot be written",
+        ),
+        (
+            login(&[b'u'; 600], "host.example", Proof::Proven),
+            "cannot be written",
+        ),
+        (revoked, "revoked"),
+        (raw, "by hand"),
+        (sudo, "by hand"),
+    ] {
+        let (policy, proposal) = learned(MAIN, &[facts]);
+        assert!(
+            policy.rules().is_empty() && proposal.contains(why),
+            "{proposal}"
+        );
+    }
+    let strict = "default = \"ask\"\n[host.gh]\nnames = [\"gh\"]\nproof = \"proven\"\n";
+    let (policy, proposal) = learned(strict, &[login(b"git", "gh", Proof::Bound)]);
+    assert!(
+        policy.rules().is_empty() && proposal.contains("wants more proof"),
+        "{proposal}"
+    );
+}
+
+#[test]
+fn one_no_keeps_the_question() {
+    let facts = login(b"git", "host.example", Proof::Proven);
+    let mut lessons = Lessons::default();
+    lessons.add(&answered(&facts, true));
+    lessons.add(&answered(&facts, false));
+    let proposal = lessons.propose(&Policy::shipped());
+    assert!(read(MAIN, &proposal).rules().is_empty());
+    assert!(
+        proposal.contains("1 yes, 1 no: the answer was no"),
+        "{proposal}"
+    );
+}
+
+#[test]
+fn only_answers_to_questions_teach() {
+    let facts = login(b"git", "host.example", Proof::Proven);
+    let mut lessons = Lessons::default();
+    lessons.add(&Record {
+        verdict: Some(Verdict::Allow),
+        ..answered(&facts, true)
+    });
+    lessons.add(&Record {
+        decided_by: Some(DecidedBy::Policy),
+        ..answered(&facts, true)
+    });
+    lessons.add(&Record {
+        decided_by: None,
+        ..answered(&facts, true)
+    });
+    lessons.add(&Record {
+        event: Event::NoAnswer,
+        ..answered(&facts, false)
+    });
+    lessons.add(&Record {
+        event: Event::Upstream,
+        ..answered(&facts, false)
+    });
+    assert!(lessons.cases.is_empty());
+}
+
+#[test]
+fn rules_are_joined_without_covering_more_and_the_narrowest_come_first() {
+    let mut hosts = Vec::new();
+    for (host, letter) in [("a.example", 'a'), ("b.example", 'b'), ("c.example", 'c')] {
+        let mut facts = login(b"git", host, Proof::Proven);
+        facts.host.as_mut().unwrap().fingerprint = fingerprint(letter);
+        hosts.push(facts);
+    }
+    let root = login(b"root", "a.example", Proof::Proven);
+    let sig = sshsig(b"git");
+    let other_sig = Facts {
+        caller: Caller::parse("home").unwrap(),
+        ..sig.clone()
+    };
+    let all = [hosts.clone(), vec![root.clone(), sig, other_sig]].concat();
+    let (policy, proposal) = learned(MAIN, &all);
+    assert_eq!(policy.rules().len(), 3, "{proposal}");
+    assert!(all.iter().all(|facts| allows(&policy, facts)), "{proposal}");
+    for host in &hosts[1..] {
+        assert!(
+            !allows(
+                &policy,
+                &Facts {
+                    user: root.user.clone(),
+                    ..host.clone()
+                }
+            ),
+            "{proposal}"
+        );
+    }
+    let at = |text: &str| proposal.find(text).unwrap();
+    assert!(at("\"root\"") < at("[\"work\", \"home\"]"), "{proposal}");
+    assert!(
+        at("[\"work\", \"home\"]") < at("[\"a.example\", \"b.example\", \"c.example\"]"),
+        "{proposal}"
+    );
+}
