@@ -47,6 +47,7 @@ enum Command {
     /// Load a keyring's keys anew
     Reload(ctl::keyring::ReloadArgs),
     Hosts(ctl::hosts::Args),
+    Policy(ctl::policy::Args),
     Log(ctl::log::Args),
 }
 
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Add(args) => ctl::keyring::add(&args, &paths),
         Command::Reload(args) => ctl::keyring::reload(&args, &paths),
         Command::Hosts(args) => ctl::hosts::run(args, &paths),
+        Command::Policy(args) => ctl::policy::run(&args, &paths),
         Command::Log(args) => ctl::log::run(args, &paths),
     }
 }

@@ -4,3 +4,7 @@ pub mod client_status;
 pub mod hosts;
 pub mod keyring;
 pub mod log;
+pub mod policy;
+mod policy_learn;
+mod policy_replay;
+mod recorded;
