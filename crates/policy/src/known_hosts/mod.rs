@@ -10,6 +10,7 @@ mod names;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::OnceLock;
 
 pub use host_key::HostKey;
 pub use line::{Line, Marker, key as parse_key};
@@ -44,6 +45,8 @@ impl fmt::Display for Warning {
 pub struct Entry {
     pub line: Line,
     pub place: Place,
+    /// Names of other lines that a hashed one turned out to hold; found once, when first asked.
+    learned: OnceLock<Vec<String>>,
 }
 
 /// A key that a name has.
@@ -90,6 +93,7 @@ impl KnownHosts {
                     Ok(Some(line)) => known.push(Entry {
                         line,
                         place: place(number),
+                        learned: OnceLock::new(),
                     }),
                     Err(what) => warnings.push(Warning {
                         place: place(number),
@@ -189,19 +193,33 @@ impl KnownHosts {
 
     fn names_of_key(&self, blob: &[u8], tries: &[String], crypto: &dyn Crypto) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        for Entry { line, .. } in self.with_key(blob, Marker::Plain) {
-            let mut ask = |name: &str| {
-                if !found.contains(name) && line.names.match_name(name, crypto) {
-                    found.insert(name.to_owned());
-                }
-            };
-            line.names.literals().for_each(&mut ask);
-            tries.iter().map(String::as_str).for_each(&mut ask);
-            if line.names.is_hashed() {
-                self.literals().for_each(&mut ask);
+        for entry in self.with_key(blob, Marker::Plain) {
+            let names = &entry.line.names;
+            let asked = names.literals().chain(tries.iter().map(String::as_str));
+            found.extend(
+                asked
+                    .filter(|name| names.match_name(name, crypto))
+                    .map(str::to_owned),
+            );
+            if names.is_hashed() {
+                found.extend(
+                    entry
+                        .learned
+                        .get_or_init(|| self.learn(names, crypto))
+                        .iter()
+                        .cloned(),
+                );
             }
         }
         found
+    }
+
+    /// The names of plain lines that a hashed field holds.
+    fn learn(&self, hashed: &Names, crypto: &dyn Crypto) -> Vec<String> {
+        self.literals()
+            .filter(|name| hashed.match_name(name, crypto))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Every name that a plain line spells out.
