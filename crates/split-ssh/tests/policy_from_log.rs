@@ -1,0 +1,331 @@
+//! `split-ssh policy replay` and `learn` on logs as a vault writes them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::judgement::Verdict;
+use policy::rate::Ledger;
+use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::rules::{Policy, Source};
+use split_ssh::log::Log;
+
+const BEGAN: u64 = 1_795_289_000;
+
+fn split_ssh(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_split-ssh"))
+        .args(["policy", arguments[0]])
+        .arg("--state-dir")
+        .arg(folder.join("state"))
+        .arg("--config-dir")
+        .arg(folder.join("config"))
+        .args(&arguments[1..])
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn fingerprint(letter: char) -> Fingerprint {
+    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+}
+
+fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
+    let letter = host.chars().next().unwrap_or('x');
+    Facts {
+        caller: Caller::parse(qube).unwrap(),
+        keyring: Keyring::from_argument("").unwrap(),
+        key: KeyFacts {
+            fingerprint: fingerprint('k'),
+            algorithm: "ssh-ed25519".into(),
+            comment: b"me@home".to_vec(),
+        },
+        kind: Kind::Login,
+        sha1: false,
+        user: Some(user.to_vec()),
+        proof,
+        host: (proof > Proof::Unproven).then(|| HostIdentity {
+            fingerprint: fingerprint(letter),
+            algorithm: "ssh-ed25519".into(),
+            ca: None,
+            names: vec![host.to_owned()],
+            label: None,
+            revoked: false,
+        }),
+        namespace: None,
+        forwarded: false,
+    }
+}
+
+fn parse(text: &str) -> Policy {
+    let source = Source {
+        name: "policy.toml",
+        text,
+        main: true,
+    };
+    Policy::parse(&[source]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What the vault writes when it judges `facts` by `policy`, one request a second.
+struct Vault<'a> {
+    log: Log,
+    policy: &'a Policy,
+    ledger: Ledger,
+    seconds: u64,
+}
+
+impl<'a> Vault<'a> {
+    fn new(folder: &Path, policy: &'a Policy) -> Self {
+        let log = Log::open(&folder.join("state")).unwrap();
+        Self {
+            log,
+            policy,
+            ledger: Ledger::default(),
+            seconds: 0,
+        }
+    }
+
+    fn decide(&mut self, facts: &Facts, person_says: bool) -> Verdict {
+        self.seconds += 1;
+        let unix = BEGAN + self.seconds;
+        let moment = Moment {
+            unix,
+            local_minute: (unix / 60 % 1440) as u16,
+            boot: self.seconds,
+        };
+        let judgement = self.policy.judge(facts, &moment, &self.ledger);
+        self.policy
+            .count(&judgement, &facts.caller, &moment, &mut self.ledger);
+        let asked = judgement.verdict == Verdict::Ask;
+        let signed = judgement.verdict == Verdict::Allow || (asked && person_says);
+        let outcome = if signed {
+            Outcome::Ok
+        } else {
+            Outcome::Refused
+        };
+        let mut record = Record::new(Event::Sign, outcome, Timestamp::from_unix_ms(unix * 1000))
+            .of(facts, &moment)
+            .judged(&judgement)
+            .on(self.seconds, self.seconds);
+        if asked {
+            record.decided_by = Some(DecidedBy::Prompt);
+        }
+        self.log.write(record).unwrap();
+        judgement.verdict
+    }
+}
+
+const BEFORE: &str = r#"
+default = "ask"
+[[rule]]
+qube = "work*"
+user = "git"
+host = "github.com"
+action = "allow"
+[[rule]]
+host = "prod.example"
+action = "deny"
+"#;
+
+/// Home may push too, work-2 may not, and nothing else changes.
+const AFTER: &str = r#"
+default = "ask"
+[[rule]]
+name = "not this one"
+qube = "work-2"
+user = "git"
+host = "github.com"
+action = "deny"
+[[rule]]
+qube = ["work*", "home"]
+user = "git"
+host = "github.com"
+action = "allow"
+[[rule]]
+host = "prod.example"
+action = "deny"
+"#;
+
+#[test]
+fn replay_of_a_thousand_records_finds_exactly_the_changed_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = parse(BEFORE);
+    let mut vault = Vault::new(folder.path(), &policy);
+    let mut expected = BTreeSet::new();
+    let mut requests = 0;
+    let hosts = ["github.com", "prod.example", "other.example"];
+    for i in 0_usize.. {
+        if requests == 1000 {
+            break;
+        }
+        let qube = ["work-1", "work-2", "home", "games"][i % 4];
+        let user: &[u8] = if i % 5 == 0 { b"root" } else { b"git" };
+        let host = hosts[i % 3];
+        // A person says yes, so that no refusal is counted together with another; denied ones differ
+        // in their user.
+        let denied = format!("u{i}");
+        let user = if host == "prod.example" {
+            denied.as_bytes()
+        } else {
+            user
+        };
+        if host == "prod.example" && i % 60 != 1 {
+            continue;
+        }
+        vault.decide(&login(qube, user, host, Proof::Proven), true);
+        requests += 1;
+        if host == "github.com" && user == b"git" && ["work-2", "home"].contains(&qube) {
+            expected.insert(requests);
+        }
+    }
+    vault.log.close().unwrap();
+    let lines = fs::read_to_string(vault.log.path())
+        .unwrap()
+        .lines()
+        .count();
+    assert_eq!(lines, 1000, "each request is a line");
+
+    let new = folder.path().join("new.toml");
+    fs::write(&new, AFTER).unwrap();
+    let new = new.to_str().unwrap();
+    let said = text(&split_ssh(folder.path(), &["replay", "--policy", new]));
+    let changed: BTreeSet<usize> = said
+        .lines()
+        .filter_map(|line| {
+            let (place, _) = line.split_once("  ")?;
+            place.rsplit_once(':')?.1.parse().ok()
+        })
+        .collect();
+    assert_eq!(changed, expected);
+    let sum = said.lines().last().unwrap();
+    assert!(
+        sum.starts_with(&format!(
+            "1000 sign requests judged again: {} change",
+            expected.len()
+        )),
+        "{sum}"
+    );
+    assert!(said.contains("allow -> deny") && said.contains("ask -> allow"));
+    assert!(
+        said.contains("rule `not this one` denies it, at "),
+        "{said}"
+    );
+
+    let old = folder.path().join("old.toml");
+    fs::write(&old, BEFORE).unwrap();
+    let log = vault.log.path();
+    let arguments = [
+        "replay",
+        log.to_str().unwrap(),
+        "--policy",
+        old.to_str().unwrap(),
+    ];
+    assert_eq!(
+        text(&split_ssh(folder.path(), &arguments)),
+        "1000 sign requests judged again: 0 change\n"
+    );
+}
+
+#[test]
+fn rates_count_along_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "[[rule]]\nuser = \"git\"\nhost = \"github.com\"\naction = \"allow\"\n";
+    let free = format!("default = \"ask\"\n{rule}");
+    let policy = parse(&free);
+    let mut vault = Vault::new(folder.path(), &policy);
+    for _ in 0..130 {
+        vault.decide(&login("work", b"git", "github.com", Proof::Proven), true);
+    }
+    let rated = folder.path().join("rated.toml");
+    fs::write(&rated, format!("{free}rate = \"20/min\"\n")).unwrap();
+    let said = text(&split_ssh(
+        folder.path(),
+        &["replay", "--policy", rated.to_str().unwrap()],
+    ));
+    // One a second: 20 in each of two whole minutes and 10 in the 10 seconds after are allowed.
+    assert!(said.ends_with("change (80 from allow to deny)\n"), "{said}");
+}
+
+#[test]
+fn learn_proposes_what_was_answered_and_the_proposal_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = parse("default = \"ask\"\n");
+    let evil = b"*\"\n[[rule]]\naction = \"allow\"\n#";
+    let yes = [
+        login("work", b"git", "github.com", Proof::Bound),
+        login("work", b"me", "shell.example", Proof::Proven),
+        login("work", b"*", "shell.example", Proof::Proven),
+        login("work", evil, "shell.example", Proof::Proven),
+    ];
+    let no = [
+        login("games", b"root", "shell.example", Proof::Proven),
+        login("work", b"me", "", Proof::Unproven),
+    ];
+    let mut vault = Vault::new(folder.path(), &policy);
+    for facts in &yes {
+        for _ in 0..3 {
+            vault.decide(facts, true);
+        }
+    }
+    vault.decide(&no[0], false);
+    vault.decide(&no[1], true);
+
+    fs::create_dir_all(folder.path().join("config/policy.d")).unwrap();
+    let main = folder.path().join("config/policy.toml");
+    fs::write(&main, "default = \"ask\"\n").unwrap();
+    let proposal = text(&split_ssh(folder.path(), &["learn"]));
+    assert!(
+        proposal
+            .bytes()
+            .all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte))
+    );
+    assert!(proposal.contains("# yes 3 times"), "{proposal}");
+    assert!(proposal.contains("# not proposed:"), "{proposal}");
+
+    let learned = parse(&format!("default = \"ask\"\n{proposal}"));
+    assert_eq!(learned.rules().len(), yes.len(), "{proposal}");
+    let moment = Moment {
+        unix: BEGAN,
+        local_minute: 0,
+        boot: 0,
+    };
+    let verdict = |facts: &Facts| learned.judge(facts, &moment, &Ledger::default()).verdict;
+    assert!(
+        yes.iter().all(|facts| verdict(facts) == Verdict::Allow),
+        "{proposal}"
+    );
+    assert!(
+        no.iter().all(|facts| verdict(facts) == Verdict::Ask),
+        "{proposal}"
+    );
+    for user in [&b"root"[..], b"", b"anything", b"*x"] {
+        let facts = login("work", user, "shell.example", Proof::Proven);
+        assert_eq!(verdict(&facts), Verdict::Ask, "{proposal}");
+    }
+}
+
+#[test]
+fn a_log_or_policy_that_is_not_there_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["replay"][..],
+        &["learn"],
+        &["replay", "/nowhere/log.jsonl"],
+        &["replay", "--policy", "/nowhere/policy.toml"],
+    ] {
+        let output = split_ssh(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            !output.stderr.is_empty() && output.stdout.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
