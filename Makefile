@@ -20,7 +20,8 @@ bench: ## Measure us beside the direct agent and the plain pipes
 	target/release/split-ssh-bench $(ROUNDS)
 
 fuzz: ## Feed the parsers for a minute each
-	scripts/fuzz
+	scripts/install-deps fuzz
+	fuzz/run $(or $(SECONDS),60)
 
 lint: ## Formatting and clippy, as CI wants them
 	$(CARGO) fmt --all --check

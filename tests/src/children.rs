@@ -80,6 +80,23 @@ impl Drop for Running {
     }
 }
 
+/// The processes that `pid` has started and that have not been waited for.
+pub fn children(pid: Pid) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// Runs `command` to its end and insists on success.
 pub fn run(command: &mut Command) -> String {
     let output = finish(command);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::agent::Agent;
-use crate::children::{Running, run};
+use crate::children::{Running, children, finish, run, text};
 use crate::plain_pipe::{serve_socket, stand_in};
 use crate::programs;
 use crate::wait::{wait_for, wait_for_socket};
@@ -98,6 +98,8 @@ pub struct ClientQube {
     pub socket: PathBuf,
     /// The stand-in's directory: policy, and the calls made.
     pub qrexec: PathBuf,
+    name: String,
+    world: World,
 }
 
 impl ClientQube {
@@ -110,27 +112,45 @@ impl ClientQube {
 
     /// The same with a stand-in that the test has set up.
     pub fn start_calling(world: &World, name: &str, qrexec: PathBuf) -> Self {
+        Self::start_configured(world, name, qrexec, "")
+    }
+
+    /// The same with further lines for its `[[vault]]`.
+    pub fn start_configured(world: &World, name: &str, qrexec: PathBuf, lines: &str) -> Self {
         for directory in ["config", "run", "state"] {
             world.directory(format!("{name}/{directory}"));
         }
         let socket = world.path(format!("{name}/agent.sock"));
         let config = format!(
-            "socket = \"{}\"\n[[vault]]\nname = \"vault\"\nqube = \"vault\"\n",
-            socket.display()
+            "[[vault]]\nname = \"vault\"\nqube = \"vault\"\nsocket = \"{}\"\nqrexec = \"{}\"\n{lines}",
+            socket.display(),
+            programs::qrexec_client_vm().display()
         );
         world.file(format!("{name}/config/client.toml"), config);
         let mut command = split_ssh(world, name);
-        let programs = programs::qrexec_client_vm();
-        let folder = programs.parent().expect("a program lies in a folder");
         command.arg("client").env("QREXEC_STAND_IN", &qrexec);
-        command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
         let process = Running::start(command, &world.path(format!("{name}/output")));
         wait_for("the client's socket", || socket.exists().then_some(()));
         Self {
             process,
             socket,
             qrexec,
+            world: world.clone(),
+            name: name.to_owned(),
         }
+    }
+
+    /// What `split-ssh status` says in this qube.
+    pub fn status(&self) -> String {
+        text(&finish(split_ssh(&self.world, &self.name).arg("status")))
+    }
+
+    /// Waits until nothing that it started runs any more.
+    pub fn wait_until_alone(&self) {
+        let pid = self.process.pid();
+        wait_for("the client's children to end", || {
+            children(pid).is_empty().then_some(())
+        });
     }
 
     /// How many calls dom0 has seen.

@@ -1,0 +1,192 @@
+//! Whatever goes wrong between client and vault, the program that asked gets an answer, the client goes on,
+//! nothing is left running, and `split-ssh status` knows why.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use testbed::agent::{Agent, ssh_add};
+use testbed::children::finish;
+use testbed::keys::Key;
+use testbed::message::{self, Message};
+use testbed::plain_pipe::{serve_socket, stand_in};
+use testbed::raw::{Answer, Connection};
+use testbed::split_ssh::{ClientQube, Vault};
+use testbed::world::World;
+
+const POLICY: &str = "default = \"ask\"\n";
+
+struct Route {
+    client: ClientQube,
+    vault: Vault,
+    agent: Agent,
+    world: World,
+}
+
+impl Route {
+    /// A working path whose client's `[[vault]]` has these further lines.
+    fn new(lines: &str) -> Self {
+        let world = World::new();
+        let agent = Agent::start(&world);
+        agent.add(&world, &Key::ed25519(&world, "key"));
+        let vault = Vault::start(&world, &agent, POLICY, "");
+        let qrexec = stand_in(&world, "work/qrexec", "work");
+        serve_socket(&qrexec, &vault.qrexec_socket);
+        let client = ClientQube::start_configured(&world, "work", qrexec, lines);
+        Self {
+            client,
+            vault,
+            agent,
+            world,
+        }
+    }
+
+    fn policy(&self, line: &str) {
+        fs::write(self.client.qrexec.join("policy"), line).unwrap();
+    }
+
+    fn service(&self) -> PathBuf {
+        self.client
+            .qrexec
+            .join("qubes/vault/services/qubes.SshAgent")
+    }
+
+    fn serve(&self, socket: &Path) {
+        serve_socket(&self.client.qrexec, socket);
+    }
+
+    fn lists(&self) -> bool {
+        finish(ssh_add(&self.world, &self.client.socket).arg("-l"))
+            .status
+            .success()
+    }
+
+    /// Insists that a list is answered by FAILURE, and that the client has the reason and is alone again.
+    fn assert_fails(&self, reason: &str) {
+        let answer = Connection::open(&self.client.socket).ask(&Message::of(message::LIST));
+        assert_eq!(answer, Answer::Reply(vec![message::FAILURE]), "{reason}");
+        self.client.wait_until_alone();
+        let status = self.client.status();
+        assert!(status.contains(reason), "{reason:?} is not in:\n{status}");
+    }
+}
+
+const ALLOW: &str = "qubes.SshAgent * work vault allow\n";
+
+#[test]
+fn refused_by_dom0_and_then_allowed() {
+    let route = Route::new("");
+    route.policy("qubes.SshAgent * work vault deny\n");
+    route.assert_fails("refused");
+    route.policy(ALLOW);
+    assert!(route.lists());
+}
+
+#[test]
+fn no_such_service() {
+    let route = Route::new("");
+    fs::remove_file(route.service()).unwrap();
+    route.assert_fails("127");
+    route.serve(&route.vault.qrexec_socket);
+    assert!(route.lists());
+}
+
+#[test]
+fn a_vault_that_is_not_there() {
+    let route = Route::new("");
+    let dead = route.world.path("dead.sock");
+    drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+    route.serve(&dead);
+    route.assert_fails("125");
+}
+
+#[test]
+fn a_call_that_never_comes_through() {
+    let route = Route::new("setup-seconds = 1\n");
+    route.policy("qubes.SshAgent * work vault allow hang=yes\n");
+    route.assert_fails("1 s");
+    route.policy(ALLOW);
+    assert!(route.lists());
+}
+
+#[test]
+fn a_slow_answer_of_dom0_is_waited_for() {
+    let route = Route::new("");
+    route.policy("qubes.SshAgent * work vault ask answer=yes delay=1500\n");
+    assert!(route.lists());
+}
+
+#[test]
+fn an_older_qubes_without_the_stdin_socket() {
+    let route = Route::new("");
+    fs::write(route.client.qrexec.join("release-4.1"), "").unwrap();
+    assert!(route.lists());
+    route.client.wait_until_alone();
+}
+
+#[test]
+fn every_arrival_of_the_header() {
+    let route = Route::new("");
+    for header in ["alone", "joined", "split"] {
+        route.policy(&format!(
+            "qubes.SshAgent * work vault allow header={header}\n"
+        ));
+        assert!(route.lists(), "{header}");
+    }
+}
+
+#[test]
+fn a_vault_killed_while_it_is_asked() {
+    let mut route = Route::new("");
+    let mut connection = Connection::open(&route.client.socket);
+    let listed = testbed::raw::identities(&connection.ask(&Message::of(message::LIST))).unwrap();
+    connection.send(&message::sign(
+        &listed[0],
+        &message::sshsig("file", &[0; 64]),
+    ));
+    route
+        .vault
+        .process
+        .signal(nix::sys::signal::Signal::SIGKILL);
+    route.vault.process.wait();
+    assert_ne!(connection.answer(), Answer::Silence);
+    drop(connection);
+    route.client.wait_until_alone();
+}
+
+#[test]
+fn an_agent_that_is_gone() {
+    let mut route = Route::new("");
+    assert!(route.lists());
+    route.agent.stop();
+    let answer = Connection::open(&route.client.socket).ask(&Message::of(message::LIST));
+    let empty = Message::of(message::IDENTITIES).int(0).0;
+    assert!(
+        answer == Answer::Reply(vec![message::FAILURE]) || answer == Answer::Reply(empty),
+        "{answer:?}"
+    );
+}
+
+/// Request and end of input together: the answer must not be lost.
+#[test]
+fn a_client_that_stops_talking_hears_the_answer() {
+    let route = Route::new("");
+    let mut connection = Connection::open(&route.client.socket);
+    connection.send(&Message::of(message::LIST));
+    connection
+        .stream
+        .shutdown(std::net::Shutdown::Write)
+        .unwrap();
+    assert!(testbed::raw::identities(&connection.answer()).is_some());
+    drop(connection);
+    route.client.wait_until_alone();
+}
+
+#[test]
+fn many_at_once() {
+    let route = Route::new("");
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..30).map(|_| scope.spawn(|| route.lists())).collect();
+        assert!(runs.into_iter().all(|run| run.join().unwrap()));
+    });
+    route.client.wait_until_alone();
+}
