@@ -38,6 +38,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what runs here, and the last refusals with their reasons
+    Status(ctl::status::Args),
     Vault(vault::Args),
     Client(client::Args),
     /// List the keys in a keyring's agent
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
     match cli.command {
+        Command::Status(args) => ctl::status::run(&args, &paths),
         Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => ctl::keyring::list(&args, &paths),

@@ -3,13 +3,21 @@
 //! `{"v":1,"ok":false,"error":"…"}`. `watch` is answered by a line for each event until either side
 //! closes.
 
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
 use policy::question::{Question, QuestionId};
 use serde::{Deserialize, Serialize};
+
+use crate::paths::Paths;
 
 /// The version of this language.
 pub const VERSION: u8 = 1;
 /// The longest line either way, in bytes: 64 waiting questions of long rows fit many times over.
 pub const MAX_LINE: usize = 4 << 20;
+/// The vault answers at once.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A line to the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +104,7 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<serde_json::Value>,
+    pub status: Option<VaultStatus>,
     /// To `watch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
@@ -119,6 +127,26 @@ impl Reply {
             ..Self::default()
         }
     }
+}
+
+/// How the vault fares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaultStatus {
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub streams: usize,
+    pub policy_files: Vec<String>,
+    pub policy_sha256: String,
+    /// Why everything is refused.
+    pub broken: Option<String>,
+    /// Why the files on disk are not what holds.
+    pub stale: Option<String>,
+    /// How a person would be asked now.
+    pub asks_by: String,
+    pub log: String,
+    /// The last refusals, newest first, in words.
+    pub refusals: Vec<String>,
 }
 
 /// A question that waits.
@@ -153,4 +181,20 @@ pub enum Event {
     Settled { id: QuestionId, how: String },
     /// Something worth telling that is no question.
     Notice(String),
+}
+
+/// Asks the vault of this machine one thing.
+///
+/// # Errors
+/// No vault runs, or it left without an answer.
+pub fn ask(paths: &Paths, request: &Request) -> io::Result<Reply> {
+    let stream = UnixStream::connect(paths.control_socket())?;
+    stream.set_read_timeout(Some(ANSWER_TIME))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    (&stream).write_all(&line)?;
+    let mut answer = String::new();
+    let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+    BufReader::new(stream).take(most).read_line(&mut answer)?;
+    Ok(serde_json::from_str(&answer)?)
 }

@@ -8,3 +8,4 @@ pub mod policy;
 mod policy_learn;
 mod policy_replay;
 mod recorded;
+pub mod status;

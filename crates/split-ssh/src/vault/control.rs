@@ -9,12 +9,13 @@ use std::time::Duration;
 use nix::unistd::Uid;
 use policy::question::{Answer, Decision, QuestionId};
 use policy::waiting::{InLine, NotTaken};
-use serde_json::json;
 
 use super::Vault;
 use super::questions::Told;
 use crate::clock;
-use crate::control::{Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION};
+use crate::control::{
+    Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,
+};
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
 const WRITE_TIME: Duration = Duration::from_secs(10);
@@ -216,18 +217,21 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
     )
 }
 
-fn status(vault: &Arc<Vault>) -> serde_json::Value {
+fn status(vault: &Arc<Vault>) -> VaultStatus {
     let policy = vault.policy.now();
-    json!({
-        "streams": vault.streams.count(),
-        "started": vault.started,
-        "policy": {
-            "files": policy.files(),
-            "sha256": policy.digest(),
-            "broken": policy.broken(),
-            "stale": policy.stale(),
-        },
-        "refusals": vault.last_refusals(),
-        "log": vault.log.path(),
-    })
+    VaultStatus {
+        started: vault.started.clone(),
+        streams: vault.streams.count(),
+        policy_files: policy
+            .files()
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect(),
+        policy_sha256: policy.digest().to_owned(),
+        broken: policy.broken().map(str::to_owned),
+        stale: policy.stale().map(str::to_owned),
+        asks_by: "a terminal: split-ssh pending".to_owned(),
+        log: vault.log.path().display().to_string(),
+        refusals: vault.last_refusals(),
+    }
 }
