@@ -3,8 +3,6 @@
 
 use std::ops::Range;
 
-use toml::Spanned;
-
 use crate::judgement::{Place, Verdict};
 
 use super::Policy;
