@@ -461,3 +461,23 @@ fn fingerprints_are_those_of_ssh_keygen() {
         Some(Ring.fingerprint(&key.blob).0.as_str())
     );
 }
+
+#[test]
+fn a_key_whose_name_is_not_found_out_is_not_unnamed() {
+    let folder = Folder::new();
+    let host = folder.key("host", "ed25519", "256");
+    let salt = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let hashed = format!("|1|{salt}|{salt} {}\n", host.line);
+    let names = |file: &str| {
+        identify(file, &host.blob, &["a.example"], NOW)
+            .names
+            .join(" ")
+    };
+    assert_eq!(names(&hashed), policy::known_hosts::HASHED);
+    assert_eq!(names(&format!("{hashed}a.test {}\n", host.line)), "a.test");
+    assert_eq!(names(&format!("*.test,!b.test {}\n", host.line)), "*.test");
+    assert_eq!(
+        names(&format!("*.example {}\n", host.line)),
+        "*.example a.example"
+    );
+}

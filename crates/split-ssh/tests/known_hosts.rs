@@ -146,7 +146,10 @@ fn a_key_has_the_names_of_its_lines() {
         names(file, &all[0], &[]),
         ["192.0.2.7", "[github.com]:443", "github.com", "mixed.case"]
     );
-    assert_eq!(names(file, &all[1], &[]), ["tabs"]);
+    assert_eq!(
+        names(file, &all[1], &[]),
+        ["*.example.com", "tabs", "web?.test"]
+    );
     let tries = [
         "web1.test",
         "web12.test",
@@ -157,7 +160,13 @@ fn a_key_has_the_names_of_its_lines() {
     ];
     assert_eq!(
         names(file, &all[1], &tries),
-        ["a.example.com", "tabs", "web1.test"]
+        [
+            "*.example.com",
+            "a.example.com",
+            "tabs",
+            "web1.test",
+            "web?.test"
+        ]
     );
     // A CA's key is no host's.
     assert_eq!(names(file, &all[3], &["a.example.com"]), ["commented"]);
@@ -179,7 +188,7 @@ fn hashed_names_are_found_by_tries_and_by_names_of_other_lines() {
     );
     folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
     let mut file = std::fs::read(folder.path().join("hashed")).unwrap();
-    assert_eq!(names(&file, &one, &[]), [""; 0]);
+    assert_eq!(names(&file, &one, &[]), [policy::known_hosts::HASHED]);
     let tries = [
         "SECRET.host",
         "[secret.host]:2222",

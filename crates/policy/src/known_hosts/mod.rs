@@ -27,6 +27,9 @@ pub const MAX_FILE: usize = 16 << 20;
 /// Bytes of one line: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
 pub const MAX_LINE: usize = 16 << 10;
 
+/// Stands for a hashed name that none of the names tried is.
+pub const HASHED: &str = "(hashed)";
+
 /// A line, or a file, that was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -117,7 +120,7 @@ impl KnownHosts {
         &self.entries
     }
 
-    /// Names a host key. `tries` are names that the policy mentions, `host` or `[host]:port`; `unix` is now.
+    /// Names a host key: by names, by the patterns of wildcard lines, or as [`HASHED`]. `tries` are names that the policy mentions, `host` or `[host]:port`; `unix` is now.
     ///
     /// A certificate gives the names that its authority is trusted for. The plain key inside it is looked
     /// up as well, whatever became of the certificate, because ssh falls back to it (`sshkey_drop_cert`),
@@ -210,6 +213,10 @@ impl KnownHosts {
                         .cloned(),
                 );
             }
+            found.extend(names.wildcards().map(str::to_owned));
+        }
+        if found.is_empty() && self.with_key(blob, Marker::Plain).next().is_some() {
+            found.insert(HASHED.to_owned());
         }
         found
     }

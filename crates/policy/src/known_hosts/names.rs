@@ -93,6 +93,18 @@ impl Names {
             .map(|pattern| pattern.text.as_str())
     }
 
+    /// The patterns with wildcards in the field, without negations.
+    pub fn wildcards(&self) -> impl Iterator<Item = &str> {
+        let patterns = match self {
+            Self::Patterns(patterns) => patterns.as_slice(),
+            Self::Hashed { .. } => &[],
+        };
+        patterns
+            .iter()
+            .filter(|pattern| !pattern.negated && !pattern.is_literal())
+            .map(|pattern| pattern.text.as_str())
+    }
+
     pub fn is_hashed(&self) -> bool {
         matches!(self, Self::Hashed { .. })
     }

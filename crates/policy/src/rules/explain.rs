@@ -175,11 +175,20 @@ impl Policy {
             .iter()
             .map(|pattern| self.host_text(pattern))
             .collect();
-        if result == Match::Maybe {
-            return format!(
-                "the host is {proof}: only when it is {required} is it sure whether it is {}",
-                or(&wanted)
-            );
+        match result {
+            Match::Maybe if request.host.enough => {
+                return format!(
+                    "known hosts do not tell the host's full name: it may be {}",
+                    or(&wanted)
+                );
+            }
+            Match::Maybe => {
+                return format!(
+                    "the host is {proof}: only when it is {required} is it sure whether it is {}",
+                    or(&wanted)
+                );
+            }
+            Match::No | Match::Yes => {}
         }
         let Some(host) = &facts.host else {
             return is("an unproven host", result, &wanted);

@@ -91,6 +91,12 @@ impl Policy {
             _ => "asks",
         };
         let reason = match missed {
+            Some(rule) if request.host.enough => {
+                format!(
+                    "{} would need the host's full name, and the default {does}",
+                    rule.called()
+                )
+            }
             Some(rule) => format!(
                 "{} would need a host that is {}, and the default {does}",
                 rule.called(),
@@ -168,11 +174,12 @@ fn by_floor(
 ) -> Judgement {
     let judgement = by_rule(rule, request, moment, ledger);
     let shown = match request.facts.proof {
-        Proof::Unproven => "the host is unproven",
-        _ => "the host is only bound",
+        _ if request.host.enough => "known hosts do not tell the host's full name; it",
+        Proof::Unproven => "the host is unproven and",
+        _ => "the host is only bound and",
     };
     Judgement {
-        reason: format!("{shown} and could be one for which {}", judgement.reason),
+        reason: format!("{shown} could be one for which {}", judgement.reason),
         remember: Remember::Never,
         notify: rule.notify || milder.notify,
         ..judgement

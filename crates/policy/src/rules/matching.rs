@@ -5,7 +5,9 @@
 
 use crate::caller::Caller;
 use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use crate::glob::Glob;
 use crate::judgement::Verdict;
+use crate::known_hosts::HASHED;
 
 use super::Policy;
 use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
@@ -14,7 +16,7 @@ use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     No,
-    /// The host is not shown well enough to say.
+    /// The host is not shown well enough to say, or the vault does not know its name in full.
     Maybe,
     Yes,
 }
@@ -122,18 +124,23 @@ pub(super) struct ShownHost {
     /// It shows that much.
     pub enough: bool,
     /// Of each table, whether the host is one of its.
-    in_table: Vec<bool>,
+    in_table: Vec<Match>,
     /// In lower case.
     names: Vec<Vec<u8>>,
 }
 
 impl Host {
-    fn has(&self, host: &HostIdentity, names: &[Vec<u8>]) -> bool {
-        self.keys.contains(&host.fingerprint)
+    fn has(&self, host: &HostIdentity, names: &[Vec<u8>]) -> Match {
+        if self.keys.contains(&host.fingerprint)
             || host.ca.as_ref().is_some_and(|ca| self.ca.contains(ca))
-            || names
-                .iter()
-                .any(|name| self.names.iter().any(|glob| glob.matches(name)))
+        {
+            return Match::Yes;
+        }
+        self.names
+            .iter()
+            .map(|glob| any_named(glob, names))
+            .max()
+            .unwrap_or(Match::No)
     }
 }
 
@@ -143,19 +150,24 @@ impl ShownHost {
         let names: Vec<Vec<u8>> = host
             .iter()
             .flat_map(|host| &host.names)
-            .map(|name| name.to_lowercase().into_bytes())
+            .map(|name| name.to_ascii_lowercase().into_bytes())
             .collect();
-        let in_table: Vec<bool> = policy
+        let in_table: Vec<Match> = policy
             .hosts
             .iter()
-            .map(|table| host.is_some_and(|host| table.has(host, &names)))
+            .map(|table| host.map_or(Match::No, |host| table.has(host, &names)))
             .collect();
-        // A host that two tables name owes the stricter of what they say.
+        // A host that two tables name owes the stricter of what they say; what may not be a table's
+        // host owes no less for it.
         let said = policy
             .hosts
             .iter()
             .zip(&in_table)
-            .filter_map(|(table, is)| if *is { table.proof } else { None });
+            .filter_map(|(table, is)| match is {
+                Match::Yes => table.proof,
+                Match::Maybe => table.proof.filter(|proof| *proof == Proof::Proven),
+                Match::No => None,
+            });
         let required = said.max().unwrap_or(Proof::Proven);
         let enough = facts.kind == Kind::Login && host.is_some() && facts.proof >= required;
         Self {
@@ -170,12 +182,34 @@ impl ShownHost {
         match pattern {
             HostPattern::Unproven => (proof == Proof::Unproven).into(),
             _ if !self.enough => Match::Maybe,
-            HostPattern::Host(index) => self.in_table.get(*index).copied().unwrap_or(false).into(),
-            HostPattern::Name(glob) => self.names.iter().any(|name| glob.matches(name)).into(),
+            HostPattern::Host(index) => self.in_table.get(*index).copied().unwrap_or(Match::No),
+            HostPattern::Name(glob) => any_named(glob, &self.names),
             HostPattern::Unnamed => {
-                (self.names.is_empty() && !self.in_table.contains(&true)).into()
+                let in_no_table = self.in_table.iter().all(|is| *is == Match::No);
+                (self.names.is_empty() && in_no_table).into()
             }
         }
+    }
+}
+
+fn any_named(glob: &Glob, names: &[Vec<u8>]) -> Match {
+    names
+        .iter()
+        .map(|name| is_named(glob, name))
+        .max()
+        .unwrap_or(Match::No)
+}
+
+/// Whether `glob` covers a name of known hosts. A hashed name or a pattern there leaves open which
+/// name it is. Names without wildcards were tried on it, see [`Policy::identify_names`]: they stand
+/// beside it if they fit.
+fn is_named(glob: &Glob, name: &[u8]) -> Match {
+    let open = name == HASHED.as_bytes() || name.iter().any(|byte| matches!(byte, b'*' | b'?'));
+    match open {
+        false => glob.matches(name).into(),
+        true if glob.is_any() || glob.as_str().as_bytes() == name => Match::Yes,
+        true if glob.literal().is_some() => Match::No,
+        true => Match::Maybe,
     }
 }
 

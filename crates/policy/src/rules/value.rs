@@ -6,6 +6,7 @@ use crate::display;
 use crate::facts::{Kind, Proof};
 use crate::glob::Glob;
 use crate::judgement::{Remember, Verdict};
+use crate::known_hosts::normalise;
 use crate::rate::Rate;
 
 use super::rule::{CallerPattern, Hours};
@@ -143,7 +144,7 @@ pub(super) fn host_name(text: &str) -> Value<Glob> {
             "write it as known_hosts does: host.example, or [host.example]:2222",
         ));
     }
-    glob(&text.to_lowercase())
+    glob(&normalise(text))
 }
 
 pub(super) fn caller(text: &str) -> Value<CallerPattern> {

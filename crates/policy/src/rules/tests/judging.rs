@@ -421,3 +421,45 @@ fn the_shipped_policy_asks() {
     assert_eq!(verdict(&policy, &sshsig("git")), Verdict::Ask);
     assert_eq!(verdict(&policy, &other(Kind::Raw)), Verdict::Deny);
 }
+
+#[test]
+fn a_name_that_known_hosts_only_hint_at_is_not_taken_for_another() {
+    let policy = policy(
+        "default = \"ask\"\n[[rule]]\nname = \"prod\"\nhost = \"*.prod.example\"\naction = \"deny\"\n[[rule]]\nkey = \"git-work\"\naction = \"allow\"\n",
+    );
+    let at = |name: &str| verdict(&policy, &login("me", host('h', &[name]), Proof::Proven));
+    assert_eq!(at("a.example"), Verdict::Allow);
+    assert_eq!(at("*.prod.example"), Verdict::Deny, "the very pattern");
+    assert_eq!(at("*.example"), Verdict::Deny, "could be a.prod.example");
+    assert_eq!(
+        at(crate::known_hosts::HASHED),
+        Verdict::Deny,
+        "could be any"
+    );
+    let hashed = judge(
+        &policy,
+        &login(
+            "me",
+            host('h', &[crate::known_hosts::HASHED]),
+            Proof::Proven,
+        ),
+    );
+    assert_eq!(
+        hashed.reason,
+        "known hosts do not tell the host's full name; it could be one for which rule `prod` denies it"
+    );
+
+    let allow = |pattern: &str, name: &str| {
+        let policy = super::policy(&format!(
+            "default = \"ask\"\n[[rule]]\nhost = \"{pattern}\"\naction = \"allow\"\n"
+        ));
+        verdict(&policy, &login("me", host('h', &[name]), Proof::Proven)) == Verdict::Allow
+    };
+    assert!(allow("*.a", "*.a") && allow("*", "(hashed)") && allow("[X.a]:22", "x.a"));
+    assert!(
+        !allow("*.a", "*.b.a")
+            && !allow("x.a", "*.a")
+            && !allow("?.a", "*.a")
+            && !allow("*.a", "(hashed)")
+    );
+}
