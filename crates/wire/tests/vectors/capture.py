@@ -6,7 +6,7 @@ ssh-agent, and what it answers, cut into messages by a proxy between them.
 
 Needs root (it starts sshd), ssh, sshd, ssh-agent, softhsm2 and libpam-ssh-agent-auth. SK_PROVIDER is
 OpenSSH's own software security key (`make regress/misc/sk-dummy/sk-dummy.so` in its source); without
-it the vectors named sk-* stay as they are. All keys are made for the purpose and thrown away.
+it there are no vectors of security keys. All keys are made for the purpose and thrown away.
 
   request/  messages to the agent, named LABEL-NUMBER
   reply/    messages from the agent, alike
@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 # pam_ssh_agent_auth wants its files below folders that nobody else can write.
 WORK = Path(tempfile.mkdtemp(prefix="capture", dir="/run"))
 AGENT, PROXY = str(WORK / "agent"), str(WORK / "proxy")
-SK_PROVIDER = sys.argv[1] if len(sys.argv) > 1 else None
+SK_PROVIDER = shutil.copy(sys.argv[1], WORK) if len(sys.argv) > 1 else None
 ASKPASS = WORK / "askpass"
 ENV = {
     "PATH": os.environ["PATH"],
@@ -237,7 +237,7 @@ def logins():
     names = ["ed25519", "ecdsa256", "rsa", *(name for name in KEYS if name.startswith("sk-"))]
     (WORK / "authorized").write_text("".join((WORK / f"{name}.pub").read_text() for name in names))
     for name in ["ed25519", "ecdsa256", "ecdsa384", "ecdsa521", "rsa"]:
-        run("ssh-keygen", "-q", "-N", "", "-f", f"host-{name}", *KEYS[name])
+        run("ssh-keygen", "-q", "-N", "", "-C", "host", "-f", f"host-{name}", *KEYS[name])
     run("ssh-keygen", "-q", "-s", "ca", "-h", "-I", "host", "-n", "127.0.0.1", "host-ed25519.pub")
     key = lambda name: ["-o", "IdentitiesOnly=yes", "-i", f"{name}.pub"]
     for host in ["ed25519", "ecdsa256", "ecdsa384", "ecdsa521", "rsa"]:
