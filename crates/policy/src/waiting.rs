@@ -101,20 +101,15 @@ impl Waiting {
         }
     }
 
-    /// The answer of the prompter that was started for this question. One that does not count is a no.
-    pub fn prompter_answered(
+    /// The prompter gave an answer that does not count: a no.
+    pub fn prompter_answered_badly(
         &mut self,
         id: QuestionId,
-        answer: &Answer,
-        name_is_taken: impl Fn(&str) -> bool,
+        why: BadAnswer,
         now: Moment,
         grants: &mut Grants,
     ) -> Vec<Action> {
-        match self.answer(id, answer, name_is_taken, now, grants) {
-            Ok(actions) => actions,
-            Err(NotTaken::Over) => Vec::new(),
-            Err(NotTaken::Bad(why)) => self.deny(id, &DeniedBy::BadAnswer(why), None, now, grants),
-        }
+        self.deny(id, &DeniedBy::BadAnswer(why), None, now, grants)
     }
 
     /// The prompter ended without an answer, after it had been seen: a no.

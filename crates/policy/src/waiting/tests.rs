@@ -43,8 +43,18 @@ impl Desk {
             name: None,
             same,
         };
-        self.waiting
-            .prompter_answered(id, &answer, |_| false, at(second), &mut self.grants)
+        let taken = |_: &str| false;
+        match self
+            .waiting
+            .answer(id, &answer, taken, at(second), &mut self.grants)
+        {
+            Ok(actions) => actions,
+            Err(NotTaken::Over) => Vec::new(),
+            Err(NotTaken::Bad(why)) => {
+                self.waiting
+                    .prompter_answered_badly(id, why, at(second), &mut self.grants)
+            }
+        }
     }
 
     fn gone(&mut self, ticket: Ticket, second: u64) -> Vec<Action> {

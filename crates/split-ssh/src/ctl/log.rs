@@ -12,11 +12,10 @@ use jiff::tz::TimeZone;
 use policy::record::Record;
 
 use crate::error::Error;
-use crate::log::heads;
 use crate::log::line::BadLine;
 use crate::log::read::{self, Line, Lines};
 use crate::log::sentence::{Sentence, Tone};
-use crate::log::verify::{self, Broken};
+use crate::log::{heads, verify};
 use crate::paths::Paths;
 
 use filter::Filter;
@@ -115,8 +114,9 @@ fn all(paths: &Paths, filter: &Filter, show: &mut Show) -> io::Result<ExitCode> 
 
 fn check(paths: &Paths) -> Result<ExitCode, Error> {
     let heads = heads::noted(&paths.audit_log());
-    let whole = verify::verify(&paths.state, &heads)
-        .map_err(|broken| Error::new(broken.to_string()).hint(meaning(&broken)))?;
+    let whole = verify::verify(&paths.state, &heads).map_err(|broken| {
+        Error::new(broken.to_string()).hint("records before that place are as they were written")
+    })?;
     if whole.files == 0 {
         return Err(none(paths));
     }
@@ -141,16 +141,6 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
     });
     drop(writeln!(io::stdout(), "{text}"));
     Ok(ExitCode::SUCCESS)
-}
-
-fn meaning(broken: &Broken) -> &'static str {
-    match broken {
-        Broken::Unreadable(_) => "run this as the vault's user",
-        Broken::Rewritten { .. } | Broken::Cut { .. } => {
-            "if you removed the log yourself, its heads stay in the journal until that is rotated"
-        }
-        _ => "the records before that place are as they were written",
-    }
 }
 
 /// Prints records.

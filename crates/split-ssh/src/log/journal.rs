@@ -31,22 +31,18 @@ pub fn say(priority: Priority, text: &str) {
     drop(written);
 }
 
-/// Notes one line in the journal only; `fields` are names and values. False where there is no
-/// journal.
+/// Notes one line in the journal only; `fields` are names and values without newlines. False where
+/// there is no journal.
 pub fn note(priority: Priority, text: &str, fields: &[(&str, &str)]) -> bool {
-    send(datagram(priority, text, fields).as_bytes())
-}
-
-/// systemd's native protocol: a field a line, so no value may hold a newline.
-fn datagram(priority: Priority, text: &str, fields: &[(&str, &str)]) -> String {
+    let priority = priority as u8;
     let mut datagram = format!(
-        "PRIORITY={}\nSYSLOG_IDENTIFIER={IDENTIFIER}\n",
-        priority as u8
+        "PRIORITY={priority}\nSYSLOG_IDENTIFIER={IDENTIFIER}\nMESSAGE={}\n",
+        one_line(text)
     );
-    for (name, value) in [("MESSAGE", text)].iter().chain(fields) {
-        datagram.push_str(&format!("{name}={}\n", one_line(value)));
+    for (name, value) in fields {
+        datagram.push_str(&format!("{name}={value}\n"));
     }
-    datagram
+    send(datagram.as_bytes())
 }
 
 fn one_line(text: &str) -> String {
@@ -60,21 +56,4 @@ fn send(datagram: &[u8]) -> bool {
         return false;
     };
     socket.set_nonblocking(true).is_ok() && socket.send_to(datagram, SOCKET).is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_text_becomes_a_field_of_its_own() {
-        assert_eq!(
-            datagram(
-                Priority::Warning,
-                "a\nPRIORITY=0\r\u{85}b",
-                &[("MESSAGE_ID", "1\n2")]
-            ),
-            "PRIORITY=4\nSYSLOG_IDENTIFIER=split-ssh\nMESSAGE=a PRIORITY=0  b\nMESSAGE_ID=1 2\n"
-        );
-    }
 }

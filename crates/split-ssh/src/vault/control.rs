@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::Uid;
 use policy::question::{Answer, Decision, QuestionId};
+use policy::record::DecidedBy;
 use policy::waiting::{InLine, NotTaken};
 
 use super::Vault;
@@ -125,7 +126,7 @@ fn decide(word: DecisionWord, seconds: Option<u64>) -> Option<Decision> {
 }
 
 fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
-    match vault.answer_question(id, answer) {
+    match vault.answer_question(id, answer, DecidedBy::Terminal) {
         Ok(settled) => Reply {
             settled: u64::try_from(settled).ok(),
             ..Reply::ok()
@@ -230,7 +231,7 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
         policy_sha256: policy.digest().to_owned(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
-        asks_by: "a terminal: split-ssh pending".to_owned(),
+        asks_by: vault.prompter.way().sentence().to_owned(),
         log: vault.log.path().display().to_string(),
         refusals: vault.last_refusals(),
     }

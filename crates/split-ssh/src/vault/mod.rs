@@ -12,6 +12,7 @@ mod keyrings;
 mod limits;
 mod listing;
 mod policy_in_force;
+mod prompt;
 mod questions;
 mod run;
 mod signing;
@@ -43,6 +44,7 @@ use crate::sync::lock;
 use keyrings::{Keyrings, Source};
 use limits::Streams;
 use policy_in_force::{InForce, PolicyFiles, Reloaded};
+use prompt::{Notice, Notifier, Prompter};
 use questions::Questions;
 use turns::Turns;
 
@@ -58,6 +60,8 @@ pub struct Vault {
     policy: PolicyFiles,
     ledger: Mutex<Ledger>,
     questions: Questions,
+    prompter: Prompter,
+    notifier: Notifier,
     streams: Arc<Streams>,
     turns: Turns,
     log: Log,
@@ -132,18 +136,35 @@ impl Vault {
         source
     }
 
-    /// A person's answer from a terminal; a name typed with it becomes the host's label.
-    fn answer_question(&self, id: QuestionId, answer: &Answer) -> Result<usize, NotTaken> {
+    /// A person's answer; a name typed with it becomes the host's label.
+    ///
+    /// # Errors
+    /// The question is over, or the answer was not offered; it waits on then.
+    fn answer_question(
+        &self,
+        id: QuestionId,
+        answer: &Answer,
+        by: DecidedBy,
+    ) -> Result<usize, NotTaken> {
         let asked = self
             .questions
             .with(|state| state.waiting.asked(id).cloned());
         let settled = self
             .questions
-            .answer(id, answer, |name| self.name_is_taken(name))?;
+            .answer(id, answer, |name| self.name_is_taken(name), by)?;
         if let (Some(name), Some(asked)) = (&answer.name, asked) {
             self.keep_label(name, asked.host_key.as_deref());
         }
         Ok(settled)
+    }
+
+    /// The same from a prompter; an answer that does not count is a no.
+    fn prompter_answered(&self, id: QuestionId, answer: &Answer) {
+        if let Err(NotTaken::Bad(why)) = self.answer_question(id, answer, DecidedBy::Prompt) {
+            self.questions.change(DecidedBy::Prompt, |waiting, grants| {
+                waiting.prompter_answered_badly(id, why, clock::now(), grants)
+            });
+        }
     }
 
     fn name_is_taken(&self, name: &str) -> bool {
@@ -188,6 +209,15 @@ impl Vault {
     fn remember_refusal(&self, record: &Record) {
         let who = record.qube.as_deref().unwrap_or("?");
         let why = record.reason.as_deref().unwrap_or("");
+        if matches!(
+            record.event,
+            Event::Bind | Event::Refusal | Event::Malformed
+        ) {
+            self.notifier.tell(Notice::Refused {
+                caller: who.to_owned(),
+                sentence: format!("{}: {why}", record.event.word()),
+            });
+        }
         let line = format!(
             "{} {who}: {} {}: {why}",
             record.time,

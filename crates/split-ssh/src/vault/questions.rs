@@ -140,7 +140,7 @@ impl Questions {
         state.perform(actions, by)
     }
 
-    /// An answer typed in a terminal; returns how many requests it settled.
+    /// An answer; returns how many requests it settled.
     ///
     /// # Errors
     /// No such question waits, or the answer was not offered.
@@ -149,13 +149,14 @@ impl Questions {
         id: QuestionId,
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
+        by: DecidedBy,
     ) -> Result<usize, NotTaken> {
         let mut state = lock(&self.state);
         let State {
             waiting, grants, ..
         } = &mut *state;
         let actions = waiting.answer(id, answer, name_is_taken, clock::now(), grants)?;
-        Ok(state.perform(actions, DecidedBy::Terminal))
+        Ok(state.perform(actions, by))
     }
 
     /// Looks at, or changes, what waits and what is remembered, without anything that follows.

@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use super::keyrings::Keyrings;
 use super::limits::Streams;
 use super::policy_in_force::PolicyFiles;
+use super::prompt::{self, Notifier, Prompter};
 use super::{Vault, accept, control, stdio, timestamp};
 use crate::activation;
 use crate::config::vault::VaultConfig;
@@ -58,6 +59,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     let vault = Arc::new(open(paths)?);
     vault.begin();
+    prompt::follow(&vault);
     for (listener, serve) in sockets.listeners {
         let vault = Arc::clone(&vault);
         thread::spawn(move || accept::accept(&vault, &listener, serve));
@@ -118,11 +120,14 @@ impl Sockets {
 fn open(paths: &Paths) -> Result<Vault, Error> {
     let config = VaultConfig::load(&paths.config, &paths.system_config)?;
     let log = Log::open(&paths.state).map_err(|error| Error::new(error.to_string()))?;
+    let prompter = Prompter::new(&config.prompt, paths);
     Ok(Vault {
         keyrings: Keyrings::new(paths.clone(), &config),
         policy: PolicyFiles::read(paths),
         ledger: Default::default(),
         questions: Default::default(),
+        notifier: Notifier::start(&prompter),
+        prompter,
         streams: Streams::new(config.limits.streams, config.limits.streams_per_qube),
         turns: Default::default(),
         log,

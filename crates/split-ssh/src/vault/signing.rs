@@ -17,6 +17,7 @@ use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
 use super::connection::{Connection, failure};
+use super::prompt::Notice;
 use super::questions::Settled;
 use super::timestamp;
 use super::upstream::UpstreamError;
@@ -74,9 +75,20 @@ impl Connection<'_> {
         let Some(permit) = permit else {
             return Err(Refused::by_policy(&judgement));
         };
+        self.tell_of_touch(&gathered.facts);
         let reply = self.spend(permit, untrusted, record)?;
         self.session.count(login);
+        if judgement.notify {
+            self.vault.notifier.tell(Notice::used(&gathered.facts));
+        }
         Ok(reply)
+    }
+
+    /// A security key blinks, but does not say for whom.
+    fn tell_of_touch(&self, facts: &Facts) {
+        if facts.key.algorithm.starts_with("sk-") {
+            self.vault.notifier.tell(Notice::touch(facts));
+        }
     }
 
     /// The policy's word, which counts against the rule's rate, and whether this connection has room for

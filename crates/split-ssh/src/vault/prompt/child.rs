@@ -1,0 +1,74 @@
+//! Our dialog as a child process, where no socket unit of the session starts it.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags};
+
+use super::session::Environment;
+use super::{Asking, Try, conversation};
+use crate::vault::stream::poll_until;
+
+const NAME: &str = "split-ssh-prompt";
+/// Where packages put it.
+const PLACES: [&str; 3] = ["/usr/bin", "/usr/libexec/split-ssh", "/usr/lib/split-ssh"];
+
+/// A process that ends with this value, whatever it shows.
+pub(super) struct Running(pub(super) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The dialog beside our own program, or where packages put it.
+pub(super) fn find_dialog() -> Option<PathBuf> {
+    let ours = std::env::current_exe().ok();
+    let beside = ours.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let places = beside.into_iter().chain(PLACES.iter().map(PathBuf::from));
+    places
+        .map(|place| place.join(NAME))
+        .find(|path| path.is_file())
+}
+
+/// Starts the dialog and asks.
+pub(super) fn by_child(asking: &Asking<'_>, program: &Path, environment: &Environment) -> Try {
+    match start(program, environment) {
+        Ok((_running, stream)) => conversation::converse(asking, &stream),
+        Err(error) => Try::Unseen(error.to_string()),
+    }
+}
+
+fn start(program: &Path, environment: &Environment) -> std::io::Result<(Running, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let theirs = OwnedFd::from(theirs);
+    let child = Command::new(program)
+        .env_clear()
+        .envs(environment)
+        .current_dir("/")
+        .stdin(Stdio::from(theirs.try_clone()?))
+        .stdout(Stdio::from(theirs))
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok((Running(child), ours))
+}
+
+/// Waits until whoever writes to `output` has closed it, or time is up.
+pub(super) fn wait_for_end(mut output: impl AsFd + Read, until: Instant) {
+    let mut bytes = [0; 1024];
+    loop {
+        let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        if !matches!(poll_until(&mut fds, until), Ok(1..)) {
+            return;
+        }
+        if !matches!(output.read(&mut bytes), Ok(1..)) {
+            return;
+        }
+    }
+}

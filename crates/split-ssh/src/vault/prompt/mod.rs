@@ -1,0 +1,202 @@
+//! Runs prompters: one process for each question, chosen anew each time, from the best that the
+//! session has. Down the list only while nobody has seen the question; after that, anything but a good
+//! answer is a no.
+//!
+//! 1. `split-ssh-prompt`, through the session's socket unit if there is one, else as our child;
+//! 2. `zenity`, for what everyday questions are about;
+//! 3. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
+
+mod child;
+mod conversation;
+mod dialog;
+mod notify;
+mod protocol;
+mod session;
+mod showing;
+mod zenity;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use policy::question::{Answer, Question};
+
+use crate::config::vault::{PromptBy, PromptConfig};
+use crate::paths::Paths;
+
+pub use dialog::{Counts, Dialog};
+pub use notify::{Notice, Notifier};
+use session::Session;
+pub(super) use showing::follow;
+
+/// How often a question without a window looks for a session that has come up.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// After a prompter that did not start: it is not called again and again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// What came of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Answered(Answer),
+    /// The prompter's time ran out.
+    Nobody,
+    /// It had been seen, or may have been, and no answer came that counts.
+    Failed(String),
+    /// [`Dialog::withdraw`] was called.
+    Withdrawn,
+}
+
+/// How one prompter fared.
+#[derive(Debug, PartialEq, Eq)]
+enum Try {
+    Over(Outcome),
+    /// Nobody has seen the question; another prompter may show it.
+    Unseen(String),
+}
+
+/// What a prompter needs of its asker while it shows a question.
+struct Asking<'a> {
+    question: &'a Question,
+    dialog: &'a Dialog,
+    /// Called once, when the question is on the screen.
+    shown: &'a dyn Fn(),
+}
+
+/// Who shows questions.
+#[derive(Clone, Debug)]
+pub struct Prompter {
+    /// The session's socket unit; each connection is one prompter.
+    socket: Option<PathBuf>,
+    /// Our dialog, as the configuration names it; else the package's places are looked through.
+    program: Option<PathBuf>,
+    zenity: Option<PathBuf>,
+    session: Session,
+}
+
+/// What would show a question now, for `doctor` and `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    SessionSocket,
+    Dialog,
+    Zenity,
+    Terminal,
+}
+
+impl Way {
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SessionSocket => "split-ssh-prompt, started by the session",
+            Self::Dialog => "split-ssh-prompt",
+            Self::Zenity => "zenity; install split-ssh-prompt for more choices and safer windows",
+            Self::Terminal => "no window; answer with split-ssh pending",
+        }
+    }
+}
+
+impl Prompter {
+    /// Looks for the programs that can show a window; the configuration's own comes before those that
+    /// packages bring.
+    pub fn new(config: &PromptConfig, paths: &Paths) -> Self {
+        let windows = config.by == PromptBy::Window;
+        let dialog = || config.program.clone().or_else(child::find_dialog);
+        Self {
+            socket: windows.then(|| paths.xdg_runtime().join("split-ssh-prompt.sock")),
+            program: windows.then(dialog).flatten(),
+            zenity: windows.then(zenity::find).flatten(),
+            session: Session::new(&paths.home, paths.xdg_runtime()),
+        }
+    }
+
+    /// What would show a question now.
+    pub fn way(&self) -> Way {
+        if self.live_socket().is_some() {
+            return Way::SessionSocket;
+        }
+        match (
+            &self.program,
+            &self.zenity,
+            self.session.environment().is_some(),
+        ) {
+            (Some(_), _, true) => Way::Dialog,
+            (None, Some(_), true) => Way::Zenity,
+            _ => Way::Terminal,
+        }
+    }
+
+    /// Shows a question until it is answered or withdrawn. `question` gives it as it stands now, `None`
+    /// when it is over; `shown` is called when it is seen, `unseen` with the reason when no window can
+    /// show it for now.
+    pub fn ask(
+        &self,
+        question: &dyn Fn() -> Option<Question>,
+        dialog: &Dialog,
+        shown: &dyn Fn(),
+        unseen: &dyn Fn(&str),
+    ) -> Outcome {
+        let mut said = None;
+        loop {
+            let Some(question) = question() else {
+                return Outcome::Withdrawn;
+            };
+            let why = match self.try_all(&Asking {
+                question: &question,
+                dialog,
+                shown,
+            }) {
+                Try::Over(outcome) => return outcome,
+                Try::Unseen(why) => why,
+            };
+            let pause = if why == NO_WINDOW {
+                LOOK_AGAIN
+            } else {
+                TRY_AGAIN
+            };
+            if said.as_ref() != Some(&why) {
+                unseen(&why);
+                said = Some(why);
+            }
+            if dialog.wait_for_withdrawal(pause) {
+                return Outcome::Withdrawn;
+            }
+        }
+    }
+
+    fn live_socket(&self) -> Option<&Path> {
+        self.socket.as_deref().filter(|socket| socket.exists())
+    }
+
+    fn try_all(&self, asking: &Asking<'_>) -> Try {
+        let mut reasons = Vec::new();
+        if let Some(socket) = self.live_socket() {
+            match conversation::by_socket(asking, socket) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => reasons.push(format!("the session's prompt: {why}")),
+            }
+        }
+        if self.program.is_none() && self.zenity.is_none() {
+            return Try::Unseen(reasons.pop().unwrap_or_else(|| NO_WINDOW.to_owned()));
+        }
+        if let Some(environment) = self.session.environment() {
+            if let Some(program) = &self.program {
+                match child::by_child(asking, program, &environment) {
+                    Try::Over(outcome) => return Try::Over(outcome),
+                    Try::Unseen(why) => reasons.push(format!("{}: {why}", program.display())),
+                }
+            }
+            if let Some(program) = &self.zenity {
+                match zenity::by_zenity(asking, program, &environment) {
+                    Try::Over(outcome) => return Try::Over(outcome),
+                    Try::Unseen(why) => reasons.push(format!("zenity: {why}")),
+                }
+            }
+        }
+        match reasons.is_empty() {
+            true => Try::Unseen(NO_WINDOW.to_owned()),
+            false => Try::Unseen(reasons.join("; ")),
+        }
+    }
+}
+
+const NO_WINDOW: &str = "there is no session to show a window in";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! What is to be told, counted per subject. Pure: the time since the start comes with each call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use policy::display;
+use policy::facts::{Facts, Kind as FactsKind};
+
+/// Notices of one subject within this time are told together.
+const TOGETHER: Duration = Duration::from_secs(60);
+/// Notifications in a minute, of all subjects; more would be noise.
+const PER_MINUTE: usize = 10;
+/// Subjects that are kept apart; what comes beyond is counted as others.
+const MAX_SUBJECTS: usize = 32;
+/// Longest texts, in characters.
+const MAX_SUMMARY: usize = 100;
+const MAX_BODY: usize = 400;
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A signature was given: for whom, and a sentence about it.
+    Used { caller: String, sentence: String },
+    /// A request was refused in a way that the person should know of.
+    Refused { caller: String, sentence: String },
+    /// A security key waits for its touch. Never told together: it is of use now or not at all.
+    Touch { caller: String, sentence: String },
+    /// One sentence of our own.
+    Said(String),
+}
+
+/// One notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) summary: String,
+    pub(super) body: String,
+    pub(super) urgency: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Used,
+    Refused,
+    Touch,
+    Said,
+    Other,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    subjects: BTreeMap<(Kind, String), Subject>,
+    /// When the last notifications were sent.
+    sent: VecDeque<Duration>,
+}
+
+#[derive(Debug)]
+struct Subject {
+    /// Not before this.
+    due: Duration,
+    count: u64,
+    last: String,
+}
+
+impl Notice {
+    /// A signature was given.
+    pub fn used(facts: &Facts) -> Self {
+        Self::Used {
+            caller: facts.caller.to_string(),
+            sentence: sentence(facts),
+        }
+    }
+
+    /// A signature waits for the touch of a security key.
+    pub fn touch(facts: &Facts) -> Self {
+        let caller = facts.caller.to_string();
+        let sentence = format!("{caller}: {}", sentence(facts));
+        Self::Touch { caller, sentence }
+    }
+
+    fn take_apart(self) -> (Kind, String, String) {
+        match self {
+            Self::Used { caller, sentence } => (Kind::Used, caller, sentence),
+            Self::Refused { caller, sentence } => (Kind::Refused, caller, sentence),
+            Self::Touch { caller, sentence } => (Kind::Touch, caller, sentence),
+            Self::Said(sentence) => (Kind::Said, String::new(), sentence),
+        }
+    }
+}
+
+impl Book {
+    pub(super) fn add(&mut self, notice: Notice, now: Duration) {
+        let (kind, caller, sentence) = notice.take_apart();
+        let mut name = (kind, display::ascii(caller.as_bytes(), MAX_SUMMARY));
+        if !self.subjects.contains_key(&name) && self.subjects.len() >= MAX_SUBJECTS {
+            name = (Kind::Other, String::new());
+        }
+        let subject = self.subjects.entry(name).or_insert(Subject {
+            due: now,
+            count: 0,
+            last: String::new(),
+        });
+        subject.count = subject.count.saturating_add(1);
+        subject.last = display::prose(sentence.as_bytes(), MAX_BODY);
+    }
+
+    /// The next notification whose time has come.
+    pub(super) fn take_due(&mut self, now: Duration) -> Option<Message> {
+        while self.sent.front().is_some_and(|at| now >= *at + TOGETHER) {
+            self.sent.pop_front();
+        }
+        // Quiet for its minute: its next notice is news again.
+        self.subjects
+            .retain(|_, subject| subject.count > 0 || now < subject.due);
+        if self.sent.len() >= PER_MINUTE {
+            return None;
+        }
+        let due = self
+            .subjects
+            .iter_mut()
+            .filter(|(_, s)| s.count > 0 && s.due <= now);
+        let ((kind, caller), subject) = due.min_by_key(|(_, subject)| subject.due)?;
+        let message = message(*kind, caller, subject);
+        subject.count = 0;
+        subject.due = if *kind == Kind::Touch {
+            now
+        } else {
+            now + TOGETHER
+        };
+        self.sent.push_back(now);
+        Some(message)
+    }
+
+    /// When [`Book::take_due`] may have something next.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        let due = self
+            .subjects
+            .values()
+            .filter(|s| s.count > 0)
+            .map(|s| s.due)
+            .min()?;
+        if self.sent.len() < PER_MINUTE {
+            return Some(due);
+        }
+        let room = self.sent.front().map(|at| *at + TOGETHER)?;
+        Some(due.max(room))
+    }
+}
+
+/// What a signature is for, with which key; one claim after the other, the client's texts last.
+fn sentence(facts: &Facts) -> String {
+    let clean = |text: &[u8]| display::ascii(text, MAX_SUMMARY);
+    let what = match facts.kind {
+        FactsKind::Login => {
+            let name = facts
+                .host
+                .as_ref()
+                .and_then(|host| host.names.first().or(host.label.as_ref()));
+            let host = name.map_or("an unnamed server".to_owned(), |name| {
+                clean(name.as_bytes())
+            });
+            format!(
+                "login to {host} as {}",
+                clean(facts.user.as_deref().unwrap_or_default())
+            )
+        }
+        FactsKind::Sshsig => {
+            format!(
+                "signature in namespace {}",
+                clean(facts.namespace.as_deref().unwrap_or_default())
+            )
+        }
+        other => other.word().to_owned(),
+    };
+    format!("{what}, key {}", clean(&facts.key.comment))
+}
+
+fn message(kind: Kind, caller: &str, subject: &Subject) -> Message {
+    let Subject { count, last, .. } = subject;
+    let (one, many, urgency) = match kind {
+        Kind::Used => (
+            format!("{caller} used a key"),
+            format!("{count} signatures for {caller} in the last minute"),
+            "low",
+        ),
+        Kind::Refused => (
+            format!("A request of {caller} was refused"),
+            format!("{count} requests of {caller} were refused in the last minute"),
+            "normal",
+        ),
+        Kind::Touch => {
+            let now = "Touch your security key".to_owned();
+            (now.clone(), now, "critical")
+        }
+        Kind::Said => (
+            "Split SSH".to_owned(),
+            format!("Split SSH: {count} messages"),
+            "normal",
+        ),
+        Kind::Other => (
+            "Another qube was served or refused".to_owned(),
+            format!("{count} more requests of other qubes"),
+            "low",
+        ),
+    };
+    let (summary, body) = match count {
+        0 | 1 => (one, last.clone()),
+        _ => (many, format!("Last: {last}")),
+    };
+    Message {
+        summary,
+        body,
+        urgency,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(caller: &str, number: u32) -> Notice {
+        Notice::Used {
+            caller: caller.to_owned(),
+            sentence: format!("login {number}"),
+        }
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_first_is_told_at_once_and_the_rest_together() {
+        let mut book = Book::default();
+        book.add(used("work", 0), at(0));
+        let first = book.take_due(at(0)).unwrap();
+        assert_eq!(
+            (first.summary.as_str(), first.body.as_str()),
+            ("work used a key", "login 0")
+        );
+        for number in 1..=12 {
+            book.add(used("work", number), at(5));
+            assert_eq!(book.take_due(at(5)), None);
+        }
+        assert_eq!(book.next_due(), Some(at(60)));
+        let rest = book.take_due(at(60)).unwrap();
+        assert_eq!(rest.summary, "12 signatures for work in the last minute");
+        assert_eq!(rest.body, "Last: login 12");
+        assert_eq!(book.next_due(), None);
+        book.add(used("work", 13), at(120));
+        assert_eq!(
+            book.take_due(at(120)).unwrap().summary,
+            "work used a key",
+            "news again"
+        );
+    }
+
+    #[test]
+    fn subjects_are_told_apart_and_bounded() {
+        let mut book = Book::default();
+        for number in 0..100_000 {
+            book.add(used(&format!("qube{}", number % 1000), number), at(0));
+        }
+        assert_eq!(book.subjects.len(), MAX_SUBJECTS + 1);
+        let sent = std::iter::from_fn(|| book.take_due(at(1))).count();
+        assert_eq!(sent, PER_MINUTE);
+        assert_eq!(book.next_due(), Some(at(61)));
+        let mut later = 0;
+        let mut now = at(61);
+        while let Some(due) = book.next_due() {
+            now = now.max(due);
+            later += std::iter::from_fn(|| book.take_due(now)).count();
+        }
+        assert_eq!(later, MAX_SUBJECTS + 1 - PER_MINUTE, "late, but told");
+        assert!(book.sent.len() <= PER_MINUTE);
+    }
+
+    #[test]
+    fn text_is_cleaned() {
+        let mut book = Book::default();
+        book.add(Notice::Said("a\u{1b}[2J\n\u{202e}b".to_owned()), at(0));
+        assert_eq!(book.take_due(at(0)).unwrap().body, "a\\x1b[2J \\u{202e}b");
+    }
+}
