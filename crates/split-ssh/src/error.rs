@@ -25,6 +25,14 @@ impl Error {
         self
     }
 
+    /// Without the program's name, to stand inside other text.
+    pub fn plain(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}\n hint: {hint}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
     /// "cannot VERB PATH: REASON"
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
         Self::new(format!("cannot {verb} {}: {reason}", path.display()))

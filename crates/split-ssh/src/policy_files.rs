@@ -1,49 +1,365 @@
-//! Finds and reads the policy files. (Helper `rules` replaces this file with the checked reader.)
+//! Finds the policy's files and reads them: the user's or, without one, the system's `policy.toml`,
+//! `policy.d/*.toml` beside it in name order, and the system's `policy.d` below a user's policy.
 
+use std::fmt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use policy::crypto::Crypto as _;
+use policy::rules::{Policy, Source};
+
+use crate::crypto::Ring;
+use crate::error::Error;
+use crate::trusted_files;
+
+/// Bytes of one file: more than ten thousand rules, which nobody would read.
+const MAX_FILE: usize = 1 << 20;
+/// Drop-ins of one folder.
+const MAX_DROP_INS: usize = 1_000;
+
+const MAIN: &str = "policy.toml";
+const DROP_INS: &str = "policy.d";
+
+/// A policy and where it came from.
+#[derive(Clone, Debug)]
 pub struct Loaded {
-    pub policy: policy::rules::Policy,
+    pub policy: Policy,
+    /// In the order in which their rules count; none for the shipped policy.
     pub files: Vec<PathBuf>,
+    /// SHA-256 over all files, 64 hex digits.
     pub digest: String,
 }
+
+/// Why there is no policy: everything is to be refused, or the last good one kept.
 #[derive(Debug)]
-pub struct E(String, Vec<PathBuf>);
-impl E {
+pub struct Broken {
+    message: String,
+    files: Vec<PathBuf>,
+}
+
+impl Broken {
+    /// The files that were found, so that a change of one is noticed.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.1.clone()
+        self.files.clone()
+    }
+
+    /// Puts it into the words of a command that fails.
+    pub fn into_error(self) -> Error {
+        Error::new(self.message)
     }
 }
-impl std::fmt::Display for E {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
-pub fn watched(c: &Path, e: &Path) -> Vec<PathBuf> {
-    vec![
-        c.join("policy.toml"),
-        c.join("policy.d"),
-        e.join("policy.toml"),
-        e.join("policy.d"),
-    ]
+
+impl std::error::Error for Broken {}
+
+/// What to watch beside [`Loaded::files`]: a file may come where none was.
+pub fn watched(config: &Path, system: &Path) -> Vec<PathBuf> {
+    let names = [MAIN, DROP_INS];
+    [config, system]
+        .into_iter()
+        .flat_map(|dir| names.map(|name| dir.join(name)))
+        .collect()
 }
-pub fn load(c: &Path, _e: &Path) -> Result<Loaded, E> {
-    let path = c.join("policy.toml");
-    match std::fs::read_to_string(&path) {
-        Err(_) => Ok(Loaded {
-            policy: policy::rules::Policy::shipped(),
-            files: vec![],
-            digest: "shipped".into(),
-        }),
-        Ok(text) => policy::rules::Policy::parse(&[policy::rules::Source {
-            name: &path.display().to_string(),
-            text: &text,
-            main: true,
-        }])
-        .map(|policy| Loaded {
-            policy,
-            files: vec![path.clone()],
-            digest: text.len().to_string(),
+
+/// Reads the policy; without any file, the shipped one.
+///
+/// # Errors
+/// Files that others could write, that cannot be read, or that have mistakes: all of it in one message.
+pub fn load(config: &Path, system: &Path) -> Result<Loaded, Broken> {
+    let mut files = Vec::new();
+    let read = find(config, system, &mut files)
+        .and_then(|()| files.iter().map(|file| text_of(file)).collect());
+    let broken = |message, files: &[PathBuf]| Broken {
+        message,
+        files: files.to_vec(),
+    };
+    let texts: Vec<String> = read.map_err(|error: Error| broken(error.plain(), &files))?;
+    if files.is_empty() {
+        return Ok(Loaded {
+            policy: Policy::shipped(),
+            files,
+            digest: digest(&[]),
+        });
+    }
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    let sources: Vec<Source<'_>> = names
+        .iter()
+        .zip(&texts)
+        .zip(&files)
+        .map(|((name, text), file)| Source {
+            name,
+            text,
+            main: file.ends_with(MAIN),
         })
-        .map_err(|e| E(e.to_string(), vec![path])),
+        .collect();
+    let policy = Policy::parse(&sources).map_err(|error| broken(error.to_string(), &files))?;
+    Ok(Loaded {
+        policy,
+        digest: digest(&texts),
+        files,
+    })
+}
+
+/// Lists the files, main first. What was found before an error stays in `files`.
+fn find(config: &Path, system: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let users = exists(&config.join(MAIN))?;
+    let systems = exists(&system.join(MAIN))?;
+    if users {
+        files.push(config.join(MAIN));
+    } else if systems {
+        files.push(system.join(MAIN));
+    }
+    let users_drop_ins = drop_ins(&config.join(DROP_INS))?;
+    // Without a main file beside them they would silently count for nothing.
+    if let (false, Some(lost)) = (users, users_drop_ins.first()) {
+        return Err(Error::new(format!(
+            "{} stands beside no {MAIN}, so nothing would read it",
+            lost.display()
+        ))
+        .hint(format!(
+            "write {}, at least the line default = \"ask\"",
+            config.join(MAIN).display()
+        )));
+    }
+    files.extend(users_drop_ins);
+    files.extend(drop_ins(&system.join(DROP_INS))?);
+    Ok(())
+}
+
+fn exists(path: &Path) -> Result<bool, Error> {
+    // A link that leads nowhere is a mistake, not a missing file.
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
+}
+
+/// `*.toml` of a folder in name order; none if there is no folder.
+fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !exists(folder)? {
+        return Ok(Vec::new());
+    }
+    trusted_files::check_folder(folder)?;
+    let failed = |error: io::Error| Error::io("read", folder, &error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+            && !hidden
+        {
+            found.push(path);
+        }
+        if found.len() > MAX_DROP_INS {
+            return Err(Error::new(format!(
+                "{} holds more than {MAX_DROP_INS} files",
+                folder.display()
+            )));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn text_of(file: &Path) -> Result<String, Error> {
+    let bytes = trusted_files::read(file, MAX_FILE)?.ok_or_else(|| {
+        Error::new(format!("{} leads nowhere", file.display())).hint("remove the link, or mend it")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error
+            .as_bytes()
+            .iter()
+            .take(good)
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        Error::new(format!("{}:{line}: not UTF-8 text", file.display()))
+    })
+}
+
+/// Lengths keep two files from passing for one.
+fn digest(texts: &[String]) -> String {
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        all.extend_from_slice(text.as_bytes());
+    }
+    Ring.sha256(&all)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use policy::judgement::Verdict;
+
+    use super::*;
+
+    struct Dirs {
+        _root: tempfile::TempDir,
+        config: PathBuf,
+        system: PathBuf,
+    }
+
+    impl Dirs {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let (config, system) = (root.path().join("config"), root.path().join("etc"));
+            Self {
+                _root: root,
+                config,
+                system,
+            }
+        }
+
+        fn write(&self, path: &Path, text: &str) {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            chmod(path, 0o644);
+            chmod(path.parent().unwrap(), 0o755);
+        }
+
+        fn load(&self) -> Result<Loaded, Broken> {
+            load(&self.config, &self.system)
+        }
+
+        #[track_caller]
+        fn refused(&self, needle: &str) {
+            let message = self.load().unwrap_err().to_string();
+            assert!(message.contains(needle), "{message}");
+        }
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn rule(name: &str) -> String {
+        format!("[[rule]]\nname = \"{name}\"\naction = \"ask\"\n")
+    }
+
+    fn rules(loaded: &Loaded) -> Vec<&str> {
+        loaded
+            .policy
+            .rules()
+            .iter()
+            .filter_map(|rule| rule.name.as_deref())
+            .collect()
+    }
+
+    #[test]
+    fn without_a_file_the_shipped_policy_holds() {
+        let loaded = Dirs::new().load().unwrap();
+        assert_eq!(
+            (loaded.policy.default_verdict(), loaded.files.len()),
+            (Verdict::Ask, 0)
+        );
+    }
+
+    #[test]
+    fn the_users_file_comes_first_and_the_systems_drop_ins_last() {
+        let dirs = Dirs::new();
+        dirs.write(
+            &dirs.system.join("policy.toml"),
+            &format!("default = \"deny\"\n{}", rule("system")),
+        );
+        dirs.write(&dirs.system.join("policy.d/50-s.toml"), &rule("s"));
+        let system = dirs.load().unwrap();
+        assert_eq!(
+            (rules(&system), system.policy.default_verdict()),
+            (vec!["system", "s"], Verdict::Deny)
+        );
+
+        dirs.write(
+            &dirs.config.join("policy.toml"),
+            &format!("default = \"ask\"\n{}", rule("user")),
+        );
+        dirs.write(&dirs.config.join("policy.d/20-b.toml"), &rule("b"));
+        dirs.write(&dirs.config.join("policy.d/10-a.toml"), &rule("a"));
+        dirs.write(&dirs.config.join("policy.d/notes.txt"), "no policy");
+        dirs.write(&dirs.config.join("policy.d/.10-a.toml"), "an editor's file");
+        let loaded = dirs.load().unwrap();
+        assert_eq!(
+            (rules(&loaded), loaded.policy.default_verdict()),
+            (vec!["user", "a", "b", "s"], Verdict::Ask)
+        );
+        assert_eq!(loaded.files.len(), 4);
+        assert_ne!(loaded.digest, system.digest);
+        assert_eq!(loaded.digest.len(), 64);
+    }
+
+    #[test]
+    fn drop_ins_that_nothing_would_read_are_an_error() {
+        let dirs = Dirs::new();
+        dirs.write(&dirs.config.join("policy.d/10-a.toml"), &rule("a"));
+        dirs.refused("10-a.toml stands beside no policy.toml");
+        dirs.write(&dirs.system.join("policy.toml"), "default = \"ask\"");
+        dirs.refused("10-a.toml stands beside no policy.toml");
+
+        let dirs = Dirs::new();
+        dirs.write(&dirs.system.join("policy.d/10-a.toml"), &rule("a"));
+        dirs.refused("no policy.toml that they add to");
+    }
+
+    #[test]
+    fn files_that_others_can_write_are_refused() {
+        let dirs = Dirs::new();
+        let (main, drop_in) = (
+            dirs.config.join("policy.toml"),
+            dirs.config.join("policy.d/10-a.toml"),
+        );
+        dirs.write(&main, "default = \"ask\"");
+        dirs.write(&drop_in, &rule("a"));
+        dirs.load().unwrap();
+        for path in [&main, &drop_in, &dirs.config, &dirs.config.join("policy.d")] {
+            let mode = fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            chmod(path, mode | 0o020);
+            dirs.refused("can be written by others");
+            chmod(path, mode);
+        }
+        dirs.load().unwrap();
+
+        // An empty folder too: who can write it can add a rule.
+        fs::remove_file(&drop_in).unwrap();
+        chmod(&dirs.config.join("policy.d"), 0o777);
+        dirs.refused("can be written by others");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_never_the_shipped_policy() {
+        let dirs = Dirs::new();
+        let main = dirs.config.join("policy.toml");
+        dirs.write(&main, "default = \"allow\"");
+        dirs.refused("policy.toml:1:11: the default cannot be allow");
+        assert_eq!(dirs.load().unwrap_err().files(), [main.clone()]);
+
+        fs::write(&main, b"default = \"ask\"\n# \xff").unwrap();
+        dirs.refused("policy.toml:2: not UTF-8 text");
+        fs::write(&main, " ".repeat(MAX_FILE + 1)).unwrap();
+        dirs.refused("is larger than");
+        fs::remove_file(&main).unwrap();
+        symlink(dirs.config.join("nowhere"), &main).unwrap();
+        dirs.refused("leads nowhere");
+        fs::remove_file(&main).unwrap();
+        fs::create_dir(&main).unwrap();
+        dirs.refused("policy.toml");
     }
 }

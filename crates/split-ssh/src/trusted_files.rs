@@ -36,9 +36,11 @@ pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
         return Err(Error::new(format!("{} is not a file", path.display())));
     }
     refuse_others(path, &status)?;
-    if let Some(folder) = path.parent() {
-        let status = fs::metadata(folder).map_err(|error| Error::io("read", folder, &error))?;
-        refuse_others(folder, &status)?;
+    // Behind a link, both folders can put another file in its place.
+    let target = fs::canonicalize(path).map_err(|error| Error::io("read", path, &error))?;
+    let folders = [path.parent(), target.parent()].into_iter().flatten();
+    for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
+        check_folder(folder)?;
     }
     let mut contents = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
@@ -52,6 +54,15 @@ pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
         )));
     }
     Ok(Some(contents))
+}
+
+/// Refuses a folder in which somebody else could put or replace files.
+///
+/// # Errors
+/// It belongs to or can be written by somebody else than us and root, or cannot be looked at.
+pub fn check_folder(folder: &Path) -> Result<(), Error> {
+    let status = fs::metadata(folder).map_err(|error| Error::io("read", folder, &error))?;
+    refuse_others(folder, &status)
 }
 
 fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
