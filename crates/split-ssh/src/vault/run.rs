@@ -52,7 +52,11 @@ pub struct Args {
 /// The configuration is broken, the log can't be opened, or another vault runs.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     if args.stdio {
-        return stdio::run(args.from.as_deref(), args.keyring.as_deref(), paths);
+        return Ok(stdio::serve(
+            args.from.as_deref(),
+            args.keyring.as_deref(),
+            paths,
+        ));
     }
     let sockets = Sockets::bind(paths)?;
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
@@ -19,24 +19,37 @@ use policy::caller::{Caller, Keyring};
 
 use super::header::SERVICE;
 use crate::error::Error;
+use crate::log::journal::{self, Priority};
 use crate::paths::Paths;
 
 /// A vault that has just been started loads its programs from a cold disk.
 const START_TIME: Duration = Duration::from_secs(20);
 const CHUNK: usize = 16 * 1024;
 
-/// Hands standard input and output over to the daemon.
-///
-/// # Errors
-/// No caller is named, or no daemon can be reached or started.
-pub fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<ExitCode, Error> {
+/// Hands standard input and output over to the daemon. What goes wrong is told to the journal, and to a
+/// person only if one is there.
+pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCode {
+    match run(from, keyring, paths) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if io::stderr().is_terminal() {
+                error.print();
+            } else {
+                journal::note(Priority::Error, &error.to_string(), &[]);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), Error> {
     let call = Call::find(from, keyring)?;
     let mut daemon = reach(paths)?;
     daemon
         .write_all(format!("{SERVICE}+{} {}\0", call.keyring, call.caller).as_bytes())
         .map_err(|error| Error::new(format!("the vault daemon left: {error}")))?;
     relay(daemon);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 struct Call {

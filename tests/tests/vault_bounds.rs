@@ -1,0 +1,243 @@
+//! What greedy, slow and garbled streams cost a vault: a bounded amount, and nobody else.
+
+use std::io::Write;
+
+use testbed::agent::Agent;
+use testbed::keys::Key;
+use testbed::message::{self, Message};
+use testbed::raw::{Answer, Connection};
+use testbed::split_ssh::Vault;
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+const ALLOW: &str = "default = \"deny\"\n[[rule]]\nkind = \"sshsig\"\naction = \"allow\"\n";
+
+struct Bench {
+    _world: World,
+    agent: Agent,
+    vault: Vault,
+    key: Vec<u8>,
+}
+
+impl Bench {
+    fn new(limits: &str) -> Self {
+        let world = World::new();
+        let agent = Agent::start(&world);
+        let key = Key::ed25519(&world, "key");
+        agent.add(&world, &key);
+        let config = format!(
+            "[keyring.default]\nagent = \"{}\"\n{limits}",
+            agent.socket.display()
+        );
+        let vault = Vault::start_configured(&world, &config, ALLOW, "");
+        Self {
+            key: key.blob(),
+            _world: world,
+            agent,
+            vault,
+        }
+    }
+
+    fn call(&self, qube: &str) -> Connection {
+        Connection::call(&self.vault.qrexec_socket, qube)
+    }
+
+    fn is_served(&self, qube: &str) -> bool {
+        let mut connection = self.call(qube);
+        let listed = testbed::raw::identities(&connection.ask(&Message::of(message::LIST)));
+        let data = message::sshsig("git", &[7; 64]);
+        let signed = connection.ask(&message::sign(&self.key, &data));
+        listed == Some(vec![self.key.clone()]) && signed.signature().is_some()
+    }
+
+    fn has_record(&self, event: &str, reason: &str) -> bool {
+        self.vault.records().iter().any(|record| {
+            record["event"] == event
+                && record["reason"]
+                    .as_str()
+                    .is_some_and(|said| said.contains(reason))
+        })
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.vault.process.pid()));
+        let status = status.expect("the vault runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("a size");
+        line.trim()
+            .trim_end_matches(" kB")
+            .trim()
+            .parse()
+            .expect("a number")
+    }
+}
+
+#[test]
+fn a_thousand_connections_of_one_qube_disturb_no_other() {
+    let bench = Bench::new("");
+    let before = bench.resident_kib();
+    let half = Message::of(message::SIGN).raw(vec![0; 200_000]).framed();
+    let held: Vec<Connection> = (0..1000)
+        .map(|_| {
+            let mut connection = bench.call("greedy");
+            connection.send_bytes(&half[..100_000]);
+            connection
+        })
+        .collect();
+    assert!(bench.is_served("work"), "another qube is served meanwhile");
+    // 64 streams with a message of at most 256 KiB each, their threads, and room for the allocator.
+    let grown = bench.resident_kib().saturating_sub(before);
+    assert!(grown < 64 * 2 * 256 + 16 * 1024, "grew by {grown} KiB");
+    wait_for("a record of the limit", || {
+        bench
+            .has_record("limit", "as many streams as one qube may have")
+            .then_some(())
+    });
+    drop(held);
+    wait_for("room again", || bench.is_served("greedy").then_some(()));
+}
+
+#[test]
+fn streams_in_all_are_bounded() {
+    let bench = Bench::new("[limits]\nstreams = 6\nstreams-per-qube = 4\n");
+    let mut held: Vec<Connection> = Vec::new();
+    for qube in ["one", "one", "one", "two", "two", "two"] {
+        let mut connection = bench.call(qube);
+        assert!(matches!(
+            connection.ask(&Message::of(message::LIST)),
+            Answer::Reply(_)
+        ));
+        held.push(connection);
+    }
+    assert!(matches!(
+        bench.call("three").ask(&Message::of(message::LIST)),
+        Answer::Closed
+    ));
+    assert!(bench.has_record("limit", "as many streams as there may be in all"));
+    held.pop();
+    wait_for("room again", || bench.is_served("three").then_some(()));
+}
+
+#[test]
+fn a_quiet_stream_ends() {
+    let bench = Bench::new("[limits]\nidle-seconds = 1\n");
+    let mut connection = bench.call("work");
+    assert!(matches!(
+        connection.ask(&Message::of(message::LIST)),
+        Answer::Reply(_)
+    ));
+    assert!(matches!(connection.answer(), Answer::Closed));
+    assert!(bench.has_record("limit", "no request for too long"));
+}
+
+#[test]
+fn a_busy_stream_ends_too() {
+    let bench = Bench::new("[limits]\ntotal-seconds = 1\n");
+    let mut connection = bench.call("work");
+    let ended = wait_for("the end of the stream", || {
+        match connection.ask(&Message::of(message::LIST)) {
+            Answer::Closed => Some(true),
+            _ => None,
+        }
+    });
+    assert!(ended);
+    assert!(bench.has_record("limit", "the longest time for a stream"));
+}
+
+#[test]
+fn requests_on_a_stream_are_bounded() {
+    let bench = Bench::new("[limits]\nrequests = 3\n");
+    let mut connection = bench.call("work");
+    for _ in 0..3 {
+        assert!(matches!(
+            connection.ask(&Message::of(message::LIST)),
+            Answer::Reply(_)
+        ));
+    }
+    assert!(matches!(
+        connection.ask(&Message::of(message::LIST)),
+        Answer::Closed
+    ));
+    assert!(bench.has_record("limit", "too many requests on one stream"));
+}
+
+#[test]
+fn a_header_is_read_in_any_pieces() {
+    let bench = Bench::new("");
+    let list = Message::of(message::LIST).framed();
+    let whole = [b"qubes.SshAgent+default work\0".as_slice(), &list].concat();
+    for size in [1, 2, 7, whole.len()] {
+        let mut connection = Connection::open(&bench.vault.qrexec_socket);
+        for piece in whole.chunks(size) {
+            connection.stream.write_all(piece).expect("the vault reads");
+        }
+        assert!(
+            testbed::raw::identities(&connection.answer()).is_some(),
+            "pieces of {size}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_header_closes_the_stream_and_is_told() {
+    let bench = Bench::new("");
+    let long = [b"qubes.SshAgent+".as_slice(), &[b'a'; 600]].concat();
+    for header in [
+        b"qubes.Gpg+ work\0".as_slice(),
+        b"qubes.SshAgent+../x work\0",
+        b"qubes.SshAgent+default\0",
+        b"qubes.SshAgent+default wo rk\0",
+        b"qubes.SshAgent+default work;id\0",
+        b"qubes.SshAgent+default local:4294967295\0",
+        b"\0",
+        &long,
+    ] {
+        let mut connection = Connection::open(&bench.vault.qrexec_socket);
+        connection.send_bytes(header);
+        connection.send(&Message::of(message::LIST));
+        let answer = connection.answer();
+        // A local caller under another uid's name is refused for all but root.
+        let by_root =
+            header.ends_with(b"local:4294967295\0") && nix::unistd::Uid::current().is_root();
+        assert!(
+            by_root || matches!(answer, Answer::Closed),
+            "{header:?}: {answer:?}"
+        );
+    }
+    assert!(bench.has_record("malformed", "another service"));
+    assert!(bench.has_record("malformed", "bad keyring name"));
+    assert!(bench.is_served("work"));
+}
+
+#[test]
+fn an_unknown_keyring_is_refused_and_starts_nothing() {
+    let bench = Bench::new("");
+    let mut connection = Connection::open(&bench.vault.qrexec_socket);
+    connection.send_bytes(b"qubes.SshAgent+other work\0");
+    let answer = connection.ask(&Message::of(message::LIST));
+    assert_eq!(answer.number(), Some(message::FAILURE));
+    assert!(bench.has_record("upstream", "there is no such keyring"));
+}
+
+#[test]
+fn an_agent_that_leaves_costs_a_failure_and_the_next_one_serves() {
+    let mut bench = Bench::new("");
+    let mut connection = bench.call("work");
+    assert!(matches!(
+        connection.ask(&Message::of(message::LIST)),
+        Answer::Reply(_)
+    ));
+    bench.agent.stop();
+    let answer = connection.ask(&message::sign(
+        &bench.key,
+        &message::sshsig("git", &[7; 64]),
+    ));
+    assert_eq!(answer.number(), Some(message::FAILURE));
+    assert!(bench.has_record("upstream", "cannot be reached"));
+    assert_eq!(
+        connection.ask(&Message::of(message::LIST)).number(),
+        Some(message::FAILURE)
+    );
+}

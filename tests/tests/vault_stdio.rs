@@ -1,0 +1,190 @@
+//! `split-ssh vault --stdio`: names the caller to the daemon, starts one if none runs, and never judges.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+use testbed::keys::Key;
+use testbed::message::{self, Message};
+use testbed::programs;
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+/// A vault's home without a daemon.
+struct Home(World);
+
+impl Home {
+    fn new() -> Self {
+        let world = World::new();
+        for directory in [
+            "vault",
+            "vault/config",
+            "vault/.ssh",
+            "vault/.ssh/identities.d",
+        ] {
+            world.directory(directory);
+        }
+        world.file("vault/config/policy.toml", "default = \"ask\"\n");
+        Self(world)
+    }
+
+    fn key(&self, keyring: &str) -> Key {
+        let key = Key::ed25519(&self.0, keyring);
+        let folder = self
+            .0
+            .directory(format!("vault/.ssh/identities.d/{keyring}"));
+        std::fs::copy(&key.private, folder.join("key")).expect("a copy");
+        key
+    }
+
+    fn split_ssh(&self, words: &[&str]) -> Command {
+        let mut command = self.0.command(programs::split_ssh());
+        command.env("HOME", self.0.path("vault"));
+        for (flag, directory) in [
+            ("--config-dir", "config"),
+            ("--runtime-dir", "run"),
+            ("--state-dir", "state"),
+        ] {
+            command
+                .arg(flag)
+                .arg(self.0.path(format!("vault/{directory}")));
+        }
+        command
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Pids of the daemons of this home.
+    fn daemons(&self) -> Vec<i32> {
+        let home = self.0.path("vault/run").display().to_string();
+        let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+        processes
+            .filter_map(|entry| {
+                let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+                let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+                let line = String::from_utf8_lossy(&line).into_owned();
+                (line.contains(&home)
+                    && line.contains("--until-idle")
+                    && !line.starts_with("setsid"))
+                .then_some(pid)
+            })
+            .collect()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.0.path("vault/state/log.jsonl")).unwrap_or_default()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        for pid in self.daemons() {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGTERM,
+            );
+        }
+        wait_for("the daemons' end", || {
+            self.daemons().is_empty().then_some(())
+        });
+    }
+}
+
+/// One request, its half-close at once, and the reply's payload.
+fn ask(mut child: Child, request: &Message) -> (Vec<u8>, String) {
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(&request.framed()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let payload = output.stdout.get(4..).unwrap_or_default().to_vec();
+    (
+        payload,
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn two_calls_at_once_start_one_daemon_and_are_both_answered() {
+    let home = Home::new();
+    let key = home.key("work");
+    let children: Vec<Child> = (0..4)
+        .map(|index| {
+            let mut command = home.split_ssh(&["vault", "--stdio"]);
+            command.env("QREXEC_REMOTE_DOMAIN", format!("client{index}"));
+            command.env("QREXEC_SERVICE_ARGUMENT", "work");
+            command.spawn().expect("split-ssh runs")
+        })
+        .collect();
+    for child in children {
+        let (payload, stderr) = ask(child, &Message::of(message::LIST));
+        assert_eq!(payload.first(), Some(&message::IDENTITIES), "{stderr}");
+        assert!(
+            payload
+                .windows(key.blob().len())
+                .any(|part| part == key.blob())
+        );
+        assert_eq!(stderr, "", "standard error goes to the client");
+    }
+    assert_eq!(home.daemons().len(), 1);
+    for index in 0..4 {
+        assert!(home.log().contains(&format!("\"qube\":\"client{index}\"")));
+    }
+}
+
+#[test]
+fn a_call_by_ssh_needs_a_name_and_believes_no_qrexec_variable() {
+    let home = Home::new();
+    home.key("default");
+    let mut unnamed = home.split_ssh(&["vault", "--stdio"]);
+    unnamed
+        .env("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+        .env("QREXEC_REMOTE_DOMAIN", "work");
+    let output = unnamed
+        .stdin(Stdio::null())
+        .output()
+        .expect("split-ssh runs");
+    assert!(!output.status.success());
+    assert!(
+        home.daemons().is_empty(),
+        "nothing was started for a call without a name"
+    );
+
+    let mut named = home.split_ssh(&["vault", "--stdio", "--from", "laptop"]);
+    named
+        .env("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+        .env("QREXEC_REMOTE_DOMAIN", "work");
+    let (payload, stderr) = ask(
+        named.spawn().expect("split-ssh runs"),
+        &Message::of(message::LIST),
+    );
+    assert_eq!(payload.first(), Some(&message::IDENTITIES), "{stderr}");
+    assert!(home.log().contains("\"qube\":\"ssh:laptop\""));
+    assert!(!home.log().contains("\"qube\":\"work\""));
+}
+
+#[test]
+fn a_call_without_a_caller_or_with_a_bad_name_is_refused() {
+    let home = Home::new();
+    for (qube, argument) in [
+        (None, "work"),
+        (Some("ssh:x"), "work"),
+        (Some("a b"), "work"),
+        (Some("work"), "../x"),
+    ] {
+        let mut command = home.split_ssh(&["vault", "--stdio"]);
+        command.env("QREXEC_SERVICE_ARGUMENT", argument);
+        if let Some(qube) = qube {
+            command.env("QREXEC_REMOTE_DOMAIN", qube);
+        }
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .expect("split-ssh runs");
+        assert_eq!(output.status.code(), Some(1), "{qube:?} {argument}");
+        assert_eq!(output.stdout, b"");
+        assert_eq!(output.stderr, b"", "standard error goes to the client");
+    }
+    assert!(home.daemons().is_empty());
+}
