@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-
-use nix::poll::PollFd;
 
 use super::{SERVICE, Stream, command};
 use crate::client::child::Carrier;
@@ -46,7 +44,9 @@ impl Qrexec {
     }
 
     pub(super) fn call(&self, client: &UnixStream, first: &[u8]) -> io::Result<Stream> {
-        let hands_over = self.takes_socket() && !has_half_closed(client)?;
+        // A client that will send no more must not hand its socket over: the end of its input would
+        // reach the vault with the request, and ssh-agent then drops the reply. The pump holds it back.
+        let hands_over = self.takes_socket() && !wait::has_half_closed(client)?;
         let mut call = Command::new(&self.program);
         if hands_over {
             call.arg(SOCKET_OPTION);
@@ -88,14 +88,6 @@ fn service_with(argument: &str) -> String {
     } else {
         format!("{SERVICE}+{argument}")
     }
-}
-
-/// A client that will send no more must not hand its socket over: the end of its input would reach
-/// the vault together with the request, and ssh-agent then drops the reply. The pump holds it back.
-fn has_half_closed(client: &UnixStream) -> io::Result<bool> {
-    let mut fds = [PollFd::new(client.as_fd(), wait::NO_MORE_INPUT)];
-    wait::until(&mut fds, Some(Instant::now()))?;
-    Ok(wait::said(&fds[0]).contains(wait::NO_MORE_INPUT))
 }
 
 fn find_program() -> PathBuf {
