@@ -2,9 +2,11 @@
 //! No secrets, no message bodies, no argv, no environment. The fields are described in `docs/log.md`.
 
 mod escaped;
+mod host_proofs;
 mod timestamp;
 
 pub use escaped::{Escaped, MAX_TEXT};
+pub use host_proofs::{HostProof, HostProofs};
 pub use timestamp::Timestamp;
 
 use serde::{Deserialize, Serialize};

@@ -12,10 +12,11 @@ use jiff::tz::TimeZone;
 use policy::record::Record;
 
 use crate::error::Error;
+use crate::log::heads;
 use crate::log::line::BadLine;
 use crate::log::read::{self, Line, Lines};
 use crate::log::sentence::{Sentence, Tone};
-use crate::log::{heads, verify};
+use crate::log::verify::{self, Broken};
 use crate::paths::Paths;
 
 use filter::Filter;
@@ -114,9 +115,8 @@ fn all(paths: &Paths, filter: &Filter, show: &mut Show) -> io::Result<ExitCode> 
 
 fn check(paths: &Paths) -> Result<ExitCode, Error> {
     let heads = heads::noted(&paths.audit_log());
-    let whole = verify::verify(&paths.state, &heads).map_err(|broken| {
-        Error::new(broken.to_string()).hint("records before that place are as they were written")
-    })?;
+    let whole = verify::verify(&paths.state, &heads)
+        .map_err(|broken| Error::new(broken.to_string()).hint(meaning(&broken)))?;
     if whole.files == 0 {
         return Err(none(paths));
     }
@@ -141,6 +141,16 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
     });
     drop(writeln!(io::stdout(), "{text}"));
     Ok(ExitCode::SUCCESS)
+}
+
+fn meaning(broken: &Broken) -> &'static str {
+    match broken {
+        Broken::Unreadable(_) => "run this as the vault's user",
+        Broken::Rewritten { .. } | Broken::Cut { .. } => {
+            "if you removed the log yourself, its heads stay in the journal until that is rotated"
+        }
+        _ => "the records before that place are as they were written",
+    }
 }
 
 /// Prints records.

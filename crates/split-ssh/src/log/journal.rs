@@ -31,18 +31,22 @@ pub fn say(priority: Priority, text: &str) {
     drop(written);
 }
 
-/// Notes one line in the journal only; `fields` are names and values without newlines. False where
-/// there is no journal.
+/// Notes one line in the journal only; `fields` are names and values. False where there is no
+/// journal.
 pub fn note(priority: Priority, text: &str, fields: &[(&str, &str)]) -> bool {
-    let priority = priority as u8;
+    send(datagram(priority, text, fields).as_bytes())
+}
+
+/// systemd's native protocol: a field a line, so no value may hold a newline.
+fn datagram(priority: Priority, text: &str, fields: &[(&str, &str)]) -> String {
     let mut datagram = format!(
-        "PRIORITY={priority}\nSYSLOG_IDENTIFIER={IDENTIFIER}\nMESSAGE={}\n",
-        one_line(text)
+        "PRIORITY={}\nSYSLOG_IDENTIFIER={IDENTIFIER}\n",
+        priority as u8
     );
-    for (name, value) in fields {
-        datagram.push_str(&format!("{name}={value}\n"));
+    for (name, value) in [("MESSAGE", text)].iter().chain(fields) {
+        datagram.push_str(&format!("{name}={}\n", one_line(value)));
     }
-    send(datagram.as_bytes())
+    datagram
 }
 
 fn one_line(text: &str) -> String {
@@ -56,4 +60,21 @@ fn send(datagram: &[u8]) -> bool {
         return false;
     };
     socket.set_nonblocking(true).is_ok() && socket.send_to(datagram, SOCKET).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_becomes_a_field_of_its_own() {
+        assert_eq!(
+            datagram(
+                Priority::Warning,
+                "a\nPRIORITY=0\r\u{85}b",
+                &[("MESSAGE_ID", "1\n2")]
+            ),
+            "PRIORITY=4\nSYSLOG_IDENTIFIER=split-ssh\nMESSAGE=a PRIORITY=0  b\nMESSAGE_ID=1 2\n"
+        );
+    }
 }

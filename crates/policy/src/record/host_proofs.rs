@@ -1,0 +1,95 @@
+//! What the logins in a log showed about their hosts.
+
+use crate::facts::{Kind, Proof};
+
+use super::Record;
+
+/// The hosts of a log's logins, and the best proof that each ever gave.
+#[derive(Default)]
+pub struct HostProofs {
+    hosts: Vec<HostProof>,
+}
+
+/// A host key, with the names that the latest record knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostProof {
+    pub fingerprint: String,
+    /// As escaped in the log; empty = unnamed.
+    pub names: Vec<String>,
+    pub best: Proof,
+    pub logins: u64,
+}
+
+impl HostProofs {
+    pub fn add(&mut self, record: &Record) {
+        let (Some(Kind::Login), Some(fingerprint), Some(proof)) =
+            (record.kind, &record.host_key, record.proof)
+        else {
+            return;
+        };
+        let names = record
+            .host
+            .iter()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        match self
+            .hosts
+            .iter_mut()
+            .find(|host| host.fingerprint == *fingerprint)
+        {
+            Some(host) => {
+                host.names = names;
+                host.best = host.best.max(proof);
+                host.logins += record.times();
+            }
+            None => self.hosts.push(HostProof {
+                fingerprint: fingerprint.clone(),
+                names,
+                best: proof,
+                logins: record.times(),
+            }),
+        }
+    }
+
+    /// Hosts that were only ever bound, never proven: a rule covers them only where their `[host.NAME]`
+    /// says `proof = "bound"`.
+    pub fn only_bound(&self) -> impl Iterator<Item = &HostProof> {
+        self.hosts.iter().filter(|host| host.best < Proof::Proven)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Escaped, Event, Outcome, Timestamp};
+
+    #[test]
+    fn one_proven_login_is_enough() {
+        let mut proofs = HostProofs::default();
+        for (key, proof) in [
+            ("SHA256:a", Proof::Bound),
+            ("SHA256:b", Proof::Bound),
+            ("SHA256:b", Proof::Proven),
+            ("SHA256:a", Proof::Bound),
+            ("SHA256:b", Proof::Bound),
+        ] {
+            let mut record = Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(0));
+            record.kind = Some(Kind::Login);
+            record.host_key = Some(key.to_owned());
+            record.host = vec![Escaped::from_bytes(key.to_lowercase().as_bytes())];
+            record.proof = Some(proof);
+            proofs.add(&record);
+        }
+        proofs.add(&Record::new(
+            Event::List,
+            Outcome::Ok,
+            Timestamp::from_unix_ms(0),
+        ));
+        let bound: Vec<_> = proofs.only_bound().collect();
+        let [only] = bound.as_slice() else {
+            panic!("{bound:?}")
+        };
+        assert_eq!((only.fingerprint.as_str(), only.logins), ("SHA256:a", 2));
+        assert_eq!(only.names, ["sha256:a"]);
+    }
+}
