@@ -24,6 +24,9 @@ use filter::Filter;
 /// Records that `--follow` begins with, unless `--since` says otherwise.
 const BEFORE_FOLLOW: usize = 10;
 
+/// Characters of the longest [`Sentence::head`].
+const HEAD_WIDTH: usize = 12;
+
 /// Show what was signed, refused and asked, and why
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -200,19 +203,19 @@ impl Show {
         };
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
-        let (time, head) = (local(record), sentence.head);
+        let time = local(record);
         write!(
             self.out,
-            "{dim}{time}{end}  {qube:<12} {strong}{head:<12}{end} {}",
-            sentence.what
+            "{dim}{time}{end}  {qube:<12} {strong}{}{end}",
+            sentence.head
         )?;
+        if !(sentence.what.is_empty() && sentence.why.is_empty()) {
+            let pad = HEAD_WIDTH.saturating_sub(sentence.head.len());
+            write!(self.out, "{:pad$} {}", "", sentence.what)?;
+        }
         if !sentence.why.is_empty() {
-            write!(
-                self.out,
-                "{}{dim}{}{end}",
-                if sentence.what.is_empty() { "" } else { "  " },
-                sentence.why
-            )?;
+            let gap = if sentence.what.is_empty() { "" } else { "  " };
+            write!(self.out, "{gap}{dim}{}{end}", sentence.why)?;
         }
         writeln!(self.out)
     }

@@ -40,7 +40,10 @@ impl LogArg {
 /// A log that cannot be read.
 pub(super) fn each(log: &Path, mut take: impl FnMut(&Record, &str)) -> Result<bool, Error> {
     let failed = |error: io::Error| Error::io("read the log", log, &error);
-    let opened = open(log).map_err(failed)?;
+    let opened = match open(log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened.map_err(failed)?,
+    };
     let is_there = !opened.is_empty();
     for mut lines in opened {
         let file = lines.path.display().to_string();

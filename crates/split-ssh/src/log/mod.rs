@@ -23,6 +23,7 @@ use files::Held;
 pub use files::{KEEP, MAX_FILE};
 use heads::Head;
 use journal::Priority;
+use sentence::Sentence;
 use tail::Tail;
 
 /// The log of one vault, open for writing. There is one writer per folder.
@@ -118,7 +119,7 @@ impl Log {
         state.note_head()
     }
 
-    /// Writes all counts and the last head. To be called after the `stop` record.
+    /// Writes what counts are left, and the last head. To be called after the `stop` record.
     ///
     /// # Errors
     /// Counts that could not be written are lost.
@@ -141,7 +142,9 @@ impl Log {
 
 impl State {
     fn write(&mut self, record: Record) -> Result<(), LogError> {
-        self.flush(Some(record.time))?;
+        // The stop record is the last: what was counted comes before it.
+        let is_last = record.event == Event::Stop;
+        self.flush((!is_last).then_some(record.time))?;
         let Some(record) = self.alike.count(record) else {
             return Ok(());
         };
@@ -205,8 +208,8 @@ impl State {
             self.tail = Some(tail);
         }
         written?;
-        let tone = sentence::Sentence::of(&record).tone;
-        journal::note(tone.priority(), &sentence::line(&record), &[]);
+        let sentence = Sentence::of(&record);
+        journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
         Ok(())
     }
 

@@ -47,6 +47,16 @@ impl Sentence {
             tone,
         }
     }
+
+    /// All of it on one line, with the caller of `record` before it.
+    pub fn line(&self, record: &Record) -> String {
+        let qube = record.qube.as_deref().map(value).unwrap_or_default();
+        [qube.as_str(), self.head, &self.what, &self.why]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
 }
 
 impl Tone {
@@ -58,23 +68,6 @@ impl Tone {
             Self::Alarm => Priority::Warning,
         }
     }
-}
-
-/// The whole record on one line, without its time.
-pub fn line(record: &Record) -> String {
-    let sentence = Sentence::of(record);
-    let qube = record.qube.as_deref().map(value);
-    let parts = [
-        qube.as_deref().unwrap_or_default(),
-        sentence.head,
-        &sentence.what,
-        &sentence.why,
-    ];
-    parts
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 fn head(record: &Record) -> (&'static str, Tone) {
@@ -268,7 +261,8 @@ mod tests {
                 "work refused extension a\\x0ab",
             ),
         ] {
-            assert_eq!(line(&record(json)), expected);
+            let record = record(json);
+            assert_eq!(Sentence::of(&record).line(&record), expected);
         }
     }
 
@@ -303,7 +297,7 @@ mod tests {
         record.user = Some(Escaped::from_bytes(evil.as_bytes()));
         record.host = vec![record.user.clone().unwrap()];
         record.comment = record.user.clone();
-        let line = line(&record);
+        let line = Sentence::of(&record).line(&record);
         assert!(
             line.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
             "{line}"

@@ -409,6 +409,21 @@ fn a_qube_that_varies_its_requests_fills_no_disk() {
 }
 
 #[test]
+fn the_stop_record_comes_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    for seconds in 0..3 {
+        log.write(refused("work", "why", seconds)).unwrap();
+    }
+    log.write(Record::new(Event::Stop, Outcome::Ok, at(4)))
+        .unwrap();
+    log.close().unwrap();
+    let records = records(folder.path());
+    assert_eq!(records.iter().map(Record::times).sum::<u64>(), 4);
+    assert_eq!(records.last().map(|record| record.event), Some(Event::Stop));
+}
+
+#[test]
 fn a_clock_that_is_set_back_ends_the_minute() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
