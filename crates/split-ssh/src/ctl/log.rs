@@ -5,7 +5,7 @@ mod follow;
 mod since;
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
@@ -67,7 +67,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
     let mut show = Show {
         json: args.json,
-        colour: colour(),
+        colour: super::colour(),
         out: io::stdout(),
     };
     let filter = Filter {
@@ -231,14 +231,6 @@ fn local(record: &Record) -> String {
             .to_string(),
         Err(_) => record.time.to_string(),
     }
-}
-
-/// Colour is for terminals whose owner did not say no (<https://no-color.org>).
-fn colour() -> bool {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    io::stdout().is_terminal()
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The last `most` lines of all that there is, each with its file.

@@ -1,1 +1,469 @@
+//! Fake prompters, as shell scripts, for each way in which a prompter can answer or misbehave.
 
+use std::cell::Cell;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use policy::question::{Class, Decision, Offer, Row};
+use tempfile::TempDir;
+
+use super::*;
+
+const SHOWN: &str = r#"read -r question; echo '{"shown":true}'"#;
+
+fn question() -> Question {
+    let row = |label: &str, text: &str| Row {
+        label: label.to_owned(),
+        text: text.to_owned(),
+        note: None,
+        class: Class::Ascii,
+        mark: None,
+        stands_out: false,
+    };
+    Question {
+        id: 17,
+        kind: "login".to_owned(),
+        heading: "work-dev asks to log in to github.com".to_owned(),
+        warning: None,
+        rows: vec![
+            row("Qube", "work-dev"),
+            row("Server", r"a\nServer: evil"),
+            row("", "SHA256:x"),
+        ],
+        why: "the default asks".to_owned(),
+        scope: None,
+        offers: vec![Offer::Deny, Offer::Mute, Offer::Once, Offer::For(900)],
+        seconds: 60,
+        waiting: 0,
+        same: 1,
+    }
+}
+
+/// A folder of fake programs and a prompter that knows only those.
+struct Stage {
+    dir: TempDir,
+    prompter: Prompter,
+    seen: Cell<usize>,
+    unseen: Cell<usize>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let environment = [("DISPLAY", ":0".into())].into();
+        let prompter = Prompter {
+            socket: Some(dir.path().join("prompt.sock")),
+            program: None,
+            zenity: None,
+            session: Session::of(environment),
+        };
+        Self {
+            dir,
+            prompter,
+            seen: Cell::new(0),
+            unseen: Cell::new(0),
+        }
+    }
+
+    /// Written by another process: a file that this one has open for writing, if only in a child that
+    /// another test forks, can't be run.
+    fn script(&self, name: &str, body: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        let mut writer = Command::new("sh")
+            .args(["-c", "cat > \"$0\" && chmod 700 \"$0\""])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let text = format!("#!/bin/sh\n{body}\n");
+        writer
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        assert!(writer.wait().unwrap().success());
+        path
+    }
+
+    fn with_dialog(body: &str) -> Self {
+        let mut stage = Self::new();
+        stage.prompter.program = Some(stage.script("dialog", body));
+        stage
+    }
+
+    /// Asks once: down the list, but not again from its top.
+    fn ask(&self, dialog: &Dialog) -> Outcome {
+        self.ask_about(question(), dialog)
+    }
+
+    fn ask_about(&self, question: Question, dialog: &Dialog) -> Outcome {
+        let shown = || self.seen.set(self.seen.get() + 1);
+        let unseen = |_: &str| {
+            self.unseen.set(self.unseen.get() + 1);
+            dialog.withdraw();
+        };
+        self.prompter
+            .ask(&|| Some(question.clone()), dialog, &shown, &unseen)
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.ask(&Dialog::new().unwrap())
+    }
+}
+
+fn failed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(_))
+}
+
+#[test]
+fn answers_come_back_as_they_were_given() {
+    for (line, decision, same) in [
+        (
+            r#"{"id":"17","decision":"deny","same":1}"#,
+            Decision::Deny,
+            1,
+        ),
+        (
+            r#"{"id":"17","decision":"mute","seconds":300,"same":1}"#,
+            Decision::Mute,
+            1,
+        ),
+        (
+            r#"{"id":"17","decision":"once","same":3}"#,
+            Decision::Once,
+            3,
+        ),
+        (r#"{"id":"17","decision":"once"}"#, Decision::Once, 1),
+        (
+            r#"{"id":"17","decision":"for","seconds":900,"same":1}"#,
+            Decision::For(900),
+            1,
+        ),
+    ] {
+        let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{line}'"));
+        let answer = Answer {
+            decision,
+            name: None,
+            same,
+        };
+        assert_eq!(stage.outcome(), Outcome::Answered(answer), "{line}");
+        assert_eq!(stage.seen.get(), 1);
+    }
+    let named = r#"{"id":"17","decision":"once","name":"staging","same":1}"#;
+    let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{named}'"));
+    let Outcome::Answered(answer) = stage.outcome() else {
+        panic!("no answer")
+    };
+    assert_eq!(answer.name.as_deref(), Some("staging"));
+    let unanswered = r#"{"id":"17","decision":"deny","unanswered":true,"same":1}"#;
+    let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{unanswered}'"));
+    assert_eq!(stage.outcome(), Outcome::Nobody);
+}
+
+#[test]
+fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
+    for body in [
+        "exit 0",
+        "kill -9 $$",
+        "echo yes",
+        "echo '{}'",
+        r#"echo '{"id":"18","decision":"once"}'"#,
+        r#"echo '{"id":17,"decision":"once"}'"#,
+        r#"echo '{"id":"17","decision":"always"}'"#,
+        r#"echo '{"id":"17","decision":"once","seconds":900}'"#,
+        r#"echo '{"id":"17","decision":"once","unanswered":true}'"#,
+        r#"echo '{"id":"17","decision":"for"}'"#,
+        r#"echo '{"id":"17","decision":"once","extra":1}'"#,
+        r#"echo '{"id":"17","decision":"once","decision":"deny"}'"#,
+        r#"printf '{"id":"17","decision":"once"}'"#,
+        "head -c 100000 /dev/zero",
+    ] {
+        let mut stage = Stage::with_dialog(&format!("{SHOWN}; {body}"));
+        stage.prompter.zenity = Some(stage.script("zenity", "sleep 2; exit 0"));
+        assert!(failed(&stage.outcome()), "{body}");
+        assert_eq!((stage.seen.get(), stage.unseen.get()), (1, 0), "{body}");
+    }
+}
+
+#[test]
+fn an_answer_before_the_question_was_seen_is_a_no() {
+    let stage = Stage::with_dialog(r#"read -r question; echo '{"id":"17","decision":"once","same":1}'"#);
+    assert!(failed(&stage.outcome()));
+    assert_eq!(stage.seen.get(), 0);
+}
+
+#[test]
+fn one_that_was_not_seen_makes_room_for_the_next() {
+    for body in ["exit 3", "read -r question; exit 2", "kill -9 $$"] {
+        let mut stage = Stage::with_dialog(body);
+        // Answers after its first moments: a yes.
+        stage.prompter.zenity = Some(stage.script("zenity", "sleep 1.6; exit 0"));
+        let once = Answer {
+            decision: Decision::Once,
+            name: None,
+            same: 1,
+        };
+        assert_eq!(stage.outcome(), Outcome::Answered(once), "{body}");
+        assert_eq!(stage.seen.get(), 1);
+    }
+    let stage = Stage::with_dialog("exit 3");
+    assert_eq!(stage.outcome(), Outcome::Withdrawn);
+    assert_eq!(
+        (stage.seen.get(), stage.unseen.get()),
+        (0, 1),
+        "it waits, and says why"
+    );
+}
+
+#[test]
+fn withdrawing_ends_the_prompter() {
+    let stage = Stage::with_dialog(&format!("echo $$ > pid; {SHOWN}; exec sleep 600"));
+    let body = format!(
+        "echo $$ > {}/pid; {SHOWN}; exec sleep 600",
+        stage.dir.path().display()
+    );
+    stage.script("dialog", &body);
+    let dialog = Arc::new(Dialog::new().unwrap());
+    let shown = {
+        let dialog = Arc::clone(&dialog);
+        move || dialog.withdraw()
+    };
+    let outcome = stage
+        .prompter
+        .ask(&|| Some(question()), &dialog, &shown, &|_| {});
+    assert_eq!(outcome, Outcome::Withdrawn);
+    let pid = fs::read_to_string(stage.dir.path().join("pid")).unwrap();
+    assert!(
+        !Path::new(&format!("/proc/{}", pid.trim())).exists(),
+        "it still runs"
+    );
+}
+
+#[test]
+fn new_counts_reach_the_prompter() {
+    let body = format!(
+        r#"{SHOWN}; read -r counts; case $counts in *'"waiting":2,"same":5'*) same=5;; esac
+        echo "{{\"id\":\"17\",\"decision\":\"once\",\"same\":${{same:-0}}}}""#
+    );
+    let stage = Stage::with_dialog(&body);
+    let dialog = Arc::new(Dialog::new().unwrap());
+    let shown = {
+        let dialog = Arc::clone(&dialog);
+        move || {
+            dialog.recount(Counts {
+                waiting: 2,
+                same: 5,
+            })
+        }
+    };
+    let outcome = stage
+        .prompter
+        .ask(&|| Some(question()), &dialog, &shown, &|_| {});
+    assert_eq!(
+        outcome,
+        Outcome::Answered(Answer {
+            decision: Decision::Once,
+            name: None,
+            same: 5
+        })
+    );
+}
+
+#[test]
+fn the_prompter_gets_the_question_and_nothing_else_of_ours() {
+    let stage = Stage::new();
+    let out = stage.dir.path().join("out");
+    let body = format!(
+        r#"read -r question; echo "$question" > {out}; env | sort > {out}.env
+        echo '{{"shown":true}}'; echo '{{"id":"17","decision":"deny"}}'"#,
+        out = out.display()
+    );
+    let stage = Stage {
+        prompter: Prompter {
+            program: Some(stage.script("dialog", &body)),
+            ..stage.prompter.clone()
+        },
+        ..stage
+    };
+    assert!(matches!(stage.outcome(), Outcome::Answered(_)));
+    let asked: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    assert_eq!(asked["v"], 1);
+    assert_eq!(asked["id"], "17");
+    assert_eq!(
+        asked["offers"],
+        serde_json::json!(["deny", "mute", "once", {"for": 900}])
+    );
+    assert_eq!(
+        asked["rows"][0],
+        serde_json::json!({"label": "Qube", "text": "work-dev", "class": "ascii", "mark": null})
+    );
+    let environment = fs::read_to_string(out.with_extension("env")).unwrap();
+    let of_the_shell = ["PWD=", "OLDPWD=", "SHLVL=", "_="];
+    let passed: Vec<&str> = environment
+        .lines()
+        .filter(|line| !of_the_shell.iter().any(|own| line.starts_with(own)))
+        .collect();
+    assert_eq!(passed, ["DISPLAY=:0"]);
+}
+
+#[test]
+fn the_sessions_socket_comes_first_and_closing_it_withdraws() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::net::UnixListener;
+
+    let stage = Stage::with_dialog("exit 3");
+    let listener = UnixListener::bind(stage.prompter.socket.as_ref().unwrap()).unwrap();
+    let session = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&stream);
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        (&stream).write_all(b"{\"shown\":true}\n").unwrap();
+        line.clear();
+        lines.read_line(&mut line).unwrap()
+    });
+    let dialog = Arc::new(Dialog::new().unwrap());
+    let withdraw = {
+        let dialog = Arc::clone(&dialog);
+        move || dialog.withdraw()
+    };
+    let outcome = stage
+        .prompter
+        .ask(&|| Some(question()), &dialog, &withdraw, &|_| {});
+    assert_eq!(outcome, Outcome::Withdrawn);
+    assert_eq!(
+        session.join().unwrap(),
+        0,
+        "the session's prompter sees the end"
+    );
+}
+
+mod by_zenity {
+    use super::*;
+
+    fn stage(body: &str) -> Stage {
+        let mut stage = Stage::new();
+        stage.prompter.zenity = Some(stage.script("zenity", body));
+        stage
+    }
+
+    #[test]
+    fn its_answers_are_read() {
+        let answered = |decision| {
+            Outcome::Answered(Answer {
+                decision,
+                name: None,
+                same: 1,
+            })
+        };
+        for (body, outcome) in [
+            ("exit 0", answered(Decision::Once)),
+            ("exit 1", answered(Decision::Deny)),
+            (
+                "echo Allow for 15 minutes; exit 1",
+                answered(Decision::For(900)),
+            ),
+            ("exit 5", Outcome::Nobody),
+        ] {
+            assert_eq!(
+                stage(&format!("sleep 1.6; {body}")).outcome(),
+                outcome,
+                "{body}"
+            );
+        }
+        for body in [
+            "echo Allow for 8 hours; exit 1",
+            "exit 255",
+            "kill -9 $$",
+            "echo x; exit 0",
+        ] {
+            assert!(
+                failed(&stage(&format!("sleep 1.6; {body}")).outcome()),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_in_its_first_moments_does_not_count() {
+        let stage = stage("exit 0");
+        let began = Instant::now();
+        assert!(failed(&stage.outcome()));
+        assert!(began.elapsed() < std::time::Duration::from_secs(60));
+        assert_eq!(stage.seen.get(), 0);
+    }
+
+    #[test]
+    fn without_a_display_the_question_waits() {
+        let stage = stage("echo 'Gtk-WARNING **: cannot open display: :0' >&2; exit 1");
+        assert_eq!(stage.outcome(), Outcome::Withdrawn);
+        assert_eq!(stage.unseen.get(), 1);
+    }
+
+    #[test]
+    fn it_is_told_nothing_that_it_could_take_for_markup_or_a_new_line() {
+        let stage = Stage::new();
+        let out = stage.dir.path().join("arguments");
+        let body = format!(
+            "printf '%s\\n' \"$@\" > {}; sleep 1.6; exit 1",
+            out.display()
+        );
+        let stage = Stage {
+            prompter: Prompter {
+                zenity: Some(stage.script("zenity", &body)),
+                ..stage.prompter.clone()
+            },
+            ..stage
+        };
+        assert!(matches!(stage.outcome(), Outcome::Answered(_)));
+        let arguments = fs::read_to_string(out).unwrap();
+        for flag in ["--question", "--no-markup", "--default-cancel"] {
+            assert!(arguments.lines().any(|line| line == flag), "{flag}");
+        }
+        assert!(
+            arguments.contains(r"Server: a\\nServer: evil"),
+            "{arguments}"
+        );
+    }
+
+    #[test]
+    fn it_is_kept_from_questions_that_need_a_closer_look() {
+        let stage = stage("sleep 1.6; exit 0");
+        let unnamed = Question {
+            offers: vec![Offer::Deny, Offer::Once, Offer::Name],
+            ..question()
+        };
+        let Outcome::Failed(why) = stage.ask_about(unnamed, &Dialog::new().unwrap()) else {
+            panic!("an unnamed server was asked about")
+        };
+        assert!(why.contains("SHA256:x"), "{why}");
+        for other in [
+            Question {
+                kind: "certificate".to_owned(),
+                ..question()
+            },
+            Question {
+                kind: "raw".to_owned(),
+                ..question()
+            },
+            Question {
+                warning: Some("forwarded".to_owned()),
+                ..question()
+            },
+        ] {
+            let dialog = Dialog::new().unwrap();
+            assert_eq!(stage.ask_about(other, &dialog), Outcome::Withdrawn);
+        }
+        assert_eq!(
+            (stage.seen.get(), stage.unseen.get()),
+            (0, 3),
+            "they wait for a terminal"
+        );
+    }
+}
