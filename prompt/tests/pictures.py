@@ -1,0 +1,34 @@
+"""Takes a picture of each example question, as a person sees it who may answer: scripts/pictures runs this."""
+
+import pathlib
+import subprocess
+import sys
+
+from desk import PROMPT, Prompt, example, key, until
+
+COLOURS = 64  # a window has few; the files become small
+
+
+def take(name, theme, place):
+    flags = ["--passphrase"] if name == "passphrase" else []
+    with Prompt(example(name, seconds=60), *flags, env={"GTK_THEME": theme}) as prompt:
+        prompt.focused()
+        until(lambda: any("in 57 s" in one.name for one in prompt.all()), "the moment that all pictures show")
+        shot = subprocess.run(["import", "-window", str(prompt.window.id), "png:-"], stdout=subprocess.PIPE, check=True)
+        small = subprocess.run(["pngquant", "--strip", "--nofs", str(COLOURS), "-"], input=shot.stdout,
+                               stdout=subprocess.PIPE, check=True)
+        place.write_bytes(small.stdout)
+        print(place, len(small.stdout), flush=True)
+        key("Escape")
+        prompt.answer()
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    for question in sorted((PROMPT / "examples").glob("*.json")):
+        for theme, word in [("Adwaita", "light"), ("Adwaita:dark", "dark")]:
+            take(question.stem, theme, folder / f"{question.stem}-{word}.png")
+
+
+if __name__ == "__main__":
+    main()
