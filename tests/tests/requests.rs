@@ -102,7 +102,7 @@ fn every_number_in_every_shape() {
         for length in 0..body.len() {
             shapes.push(("cut short", &body[..length]));
         }
-        if number != message::LIST && number != message::SIGN {
+        if ![message::LIST, message::SIGN, message::EXTENSION].contains(&number) {
             shapes.push(("whole", &body));
         }
         // A connection may make many requests, but not without end.
@@ -117,14 +117,40 @@ fn every_number_in_every_shape() {
                 );
             }
             let listed = identities(&connection.ask(&Message::of(message::LIST)));
+            // A bind that cannot be read counts as one that failed: what hosts could use is hidden.
+            let expected = if number == message::EXTENSION {
+                vec![]
+            } else {
+                vec![bench.key.blob()]
+            };
             assert_eq!(
                 listed,
-                Some(vec![bench.key.blob()]),
+                Some(expected),
                 "the connection did not survive {number}"
             );
         }
     }
     bench.assert_nothing_passed("after all numbers");
+}
+
+/// A bind that does not hold spoils its connection for logins, and nothing else.
+#[test]
+fn a_bind_that_fails() {
+    let bench = Bench::new();
+    let mut connection = bench.call();
+    let bind = Message::of(message::EXTENSION).raw(bench.body(message::EXTENSION));
+    assert_eq!(
+        connection.ask(&bind),
+        Answer::Reply(vec![message::EXTENSION_FAILURE])
+    );
+    assert!(identities(&connection.ask(&Message::of(message::LIST))).is_some());
+    let (key, session) = (bench.key.blob(), [0; 32]);
+    let data = message::login(&session, "root", "ssh-ed25519", &key, Some(&key));
+    assert_eq!(
+        connection.ask(&message::sign(&key, &data)),
+        Answer::Reply(vec![message::FAILURE])
+    );
+    bench.assert_nothing_passed("after a failed bind");
 }
 
 #[test]
