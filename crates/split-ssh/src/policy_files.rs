@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use policy::crypto::Crypto as _;
-use policy::rules::{Policy, Source};
+use policy::rules::{Policy, Problem, Source};
 
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -36,17 +36,26 @@ pub struct Loaded {
 pub struct Broken {
     message: String,
     files: Vec<PathBuf>,
+    problems: Vec<Problem>,
 }
 
 impl Broken {
+    fn unread(error: &Error, files: Vec<PathBuf>) -> Self {
+        Self {
+            message: error.plain(),
+            files,
+            problems: Vec::new(),
+        }
+    }
+
     /// The files that were found, so that a change of one is noticed.
     pub fn files(&self) -> Vec<PathBuf> {
         self.files.clone()
     }
 
-    /// Puts it into the words of a command that fails.
-    pub fn into_error(self) -> Error {
-        Error::new(self.message)
+    /// The mistakes inside the files; none if a file could not even be read.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
     }
 }
 
@@ -73,24 +82,40 @@ pub fn watched(config: &Path, system: &Path) -> Vec<PathBuf> {
 /// Files that others could write, that cannot be read, or that have mistakes: all of it in one message.
 pub fn load(config: &Path, system: &Path) -> Result<Loaded, Broken> {
     let mut files = Vec::new();
-    let read = find(config, system, &mut files)
-        .and_then(|()| files.iter().map(|file| text_of(file)).collect());
-    let broken = |message, files: &[PathBuf]| Broken {
-        message,
-        files: files.to_vec(),
-    };
-    let texts: Vec<String> = read.map_err(|error: Error| broken(error.plain(), &files))?;
-    if files.is_empty() {
-        return Ok(Loaded {
+    match find(config, system, &mut files) {
+        Ok(()) if files.is_empty() => Ok(Loaded {
             policy: Policy::shipped(),
             files,
             digest: digest(&[]),
-        });
+        }),
+        Ok(()) => parse(files),
+        Err(error) => Err(Broken::unread(&error, files)),
     }
+}
+
+/// Reads one file as a whole policy, from wherever it is.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_file(file: &Path) -> Result<Loaded, Broken> {
+    parse(vec![file.to_owned()])
+}
+
+/// A file is main unless it stands in a folder of drop-ins.
+fn parse(files: Vec<PathBuf>) -> Result<Loaded, Broken> {
+    let texts: Result<Vec<String>, Error> = files.iter().map(|file| text_of(file)).collect();
+    let texts = match texts {
+        Ok(texts) => texts,
+        Err(error) => return Err(Broken::unread(&error, files)),
+    };
     let names: Vec<String> = files
         .iter()
         .map(|file| file.display().to_string())
         .collect();
+    let is_drop_in = |file: &Path| {
+        file.parent()
+            .is_some_and(|folder| folder.ends_with(DROP_INS))
+    };
     let sources: Vec<Source<'_>> = names
         .iter()
         .zip(&texts)
@@ -98,15 +123,21 @@ pub fn load(config: &Path, system: &Path) -> Result<Loaded, Broken> {
         .map(|((name, text), file)| Source {
             name,
             text,
-            main: file.ends_with(MAIN),
+            main: !is_drop_in(file),
         })
         .collect();
-    let policy = Policy::parse(&sources).map_err(|error| broken(error.to_string(), &files))?;
-    Ok(Loaded {
-        policy,
-        digest: digest(&texts),
-        files,
-    })
+    match Policy::parse(&sources) {
+        Ok(policy) => Ok(Loaded {
+            policy,
+            digest: digest(&texts),
+            files,
+        }),
+        Err(error) => Err(Broken {
+            message: error.to_string(),
+            files,
+            problems: error.problems,
+        }),
+    }
 }
 
 /// Lists the files, main first. What was found before an error stays in `files`.
@@ -349,7 +380,10 @@ mod tests {
         let main = dirs.config.join("policy.toml");
         dirs.write(&main, "default = \"allow\"");
         dirs.refused("policy.toml:1:11: the default cannot be allow");
-        assert_eq!(dirs.load().unwrap_err().files(), [main.clone()]);
+        assert_eq!(
+            dirs.load().unwrap_err().files(),
+            std::slice::from_ref(&main)
+        );
 
         fs::write(&main, b"default = \"ask\"\n# \xff").unwrap();
         dirs.refused("policy.toml:2: not UTF-8 text");

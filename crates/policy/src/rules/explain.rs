@@ -178,13 +178,18 @@ impl Policy {
         match result {
             Match::Maybe if request.host.enough => {
                 return format!(
-                    "known hosts do not tell the host's full name: it may be {}",
+                    "known hosts do not tell the host's full name: it may or may not be {}",
                     or(&wanted)
                 );
             }
             Match::Maybe => {
+                let only = if facts.proof == Proof::Bound {
+                    "only "
+                } else {
+                    ""
+                };
                 return format!(
-                    "the host is {proof}: only when it is {required} is it sure whether it is {}",
+                    "the host is {only}{proof}, so it may or may not be {}",
                     or(&wanted)
                 );
             }
@@ -253,7 +258,7 @@ fn is(value: &str, result: Match, wanted: &[String]) -> String {
     match (result, wanted) {
         (Match::No, [one]) => format!("{value} is not {one}"),
         (Match::No, _) => format!("{value} is none of {}", wanted.join(", ")),
-        (_, [one]) if one == value => format!("{value} is it"),
+        (_, [one]) if one == value => value.to_owned(),
         (_, [one]) => format!("{value} is {one}"),
         _ => format!("{value} is one of {}", wanted.join(", ")),
     }

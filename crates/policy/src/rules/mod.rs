@@ -73,6 +73,12 @@ impl Policy {
         Some(&label.name)
     }
 
+    /// A key that has this label.
+    pub fn labelled(&self, name: &str) -> Option<&Fingerprint> {
+        let label = self.labels.iter().find(|label| label.name == name)?;
+        label.fingerprints.first()
+    }
+
     /// Every host name that the policy spells out, in lower case, without patterns: to be tried
     /// against hashed known hosts, which tell a name only to those who know it.
     pub fn identify_names(&self) -> Vec<&str> {

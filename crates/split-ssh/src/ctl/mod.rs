@@ -8,6 +8,8 @@ mod live;
 pub mod log;
 pub mod pending;
 pub mod policy;
+mod policy_check;
+mod policy_explain;
 mod policy_learn;
 mod policy_replay;
 mod recorded;

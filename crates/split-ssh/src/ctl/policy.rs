@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::error::Error;
 use crate::paths::Paths;
 
-use super::{policy_learn, policy_replay};
+use super::{policy_check, policy_explain, policy_learn, policy_replay};
 
 /// Check, try and learn rules
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Check(policy_check::Args),
+    Explain(Box<policy_explain::Args>),
     Replay(policy_replay::Args),
     Learn(policy_learn::Args),
 }
@@ -24,6 +26,8 @@ enum Command {
 /// What the subcommand says.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     match &args.command {
+        Command::Check(args) => policy_check::run(args, paths),
+        Command::Explain(args) => policy_explain::run(args, paths),
         Command::Replay(args) => policy_replay::run(args, paths),
         Command::Learn(args) => policy_learn::run(args, paths),
     }

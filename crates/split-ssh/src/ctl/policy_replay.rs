@@ -1,7 +1,6 @@
 //! `split-ssh policy replay`: judges a log again by another policy and shows what would change.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +9,7 @@ use policy::display;
 use policy::judgement::{Judgement, Verdict};
 use policy::rate::Ledger;
 use policy::record::Record;
-use policy::rules::{Policy, Source};
+use policy::rules::Policy;
 
 use super::recorded::LogArg;
 use crate::error::Error;
@@ -49,19 +48,13 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 
 /// A policy to be tried: the file alone, or what is in force.
 pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> {
-    let Some(file) = file else {
-        let loaded = policy_files::load(&paths.config, &paths.system_config);
-        return loaded
-            .map(|loaded| loaded.policy)
-            .map_err(|error| Error::new(error.to_string()));
+    let loaded = match file {
+        Some(file) => policy_files::load_file(file),
+        None => policy_files::load(&paths.config, &paths.system_config),
     };
-    let text = fs::read_to_string(file).map_err(|error| Error::io("read", file, &error))?;
-    let source = Source {
-        name: &file.display().to_string(),
-        text: &text,
-        main: true,
-    };
-    Policy::parse(&[source]).map_err(|error| Error::new(format!("the policy is broken\n{error}")))
+    loaded
+        .map(|loaded| loaded.policy)
+        .map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))
 }
 
 /// A policy on its way through a log.

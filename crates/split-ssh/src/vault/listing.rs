@@ -88,13 +88,13 @@ impl Connection<'_> {
 }
 
 /// A key that we can't read is still a key: opaque, with a fingerprint.
-fn key_facts(key: &ListedKey, crypto: &dyn Crypto) -> KeyFacts {
-    let algorithm = PublicKey::parse(&key.blob)
-        .map_or("unknown", |key| key.algorithm())
-        .to_owned();
+/// The fingerprint is the plain key's, as `ssh-add -l` prints it for a certificate too.
+pub(crate) fn key_facts(key: &ListedKey, crypto: &dyn Crypto) -> KeyFacts {
+    let parsed = PublicKey::parse(&key.blob);
+    let plain = parsed.as_ref().map(PublicKey::plain_blob);
     KeyFacts {
-        fingerprint: crypto.fingerprint(&key.blob),
-        algorithm,
+        fingerprint: crypto.fingerprint(plain.as_deref().unwrap_or(&key.blob)),
+        algorithm: parsed.map_or("unknown", |key| key.algorithm()).to_owned(),
         comment: key.comment.clone(),
     }
 }

@@ -10,7 +10,7 @@ mod control;
 mod header;
 mod keyrings;
 mod limits;
-mod listing;
+pub(crate) mod listing;
 mod policy_in_force;
 mod prompt;
 mod questions;
@@ -19,7 +19,7 @@ mod signing;
 mod stdio;
 mod stream;
 mod turns;
-mod upstream;
+pub(crate) mod upstream;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -192,7 +192,8 @@ fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
 
 #[test]
 fn an_answer_before_the_question_was_seen_is_a_no() {
-    let stage = Stage::with_dialog(r#"read -r question; echo '{"id":"17","decision":"once","same":1}'"#);
+    let stage =
+        Stage::with_dialog(r#"read -r question; echo '{"id":"17","decision":"once","same":1}'"#);
     assert!(failed(&stage.outcome()));
     assert_eq!(stage.seen.get(), 0);
 }

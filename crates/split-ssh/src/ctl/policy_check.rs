@@ -1,0 +1,246 @@
+//! `split-ssh policy check`: mistakes in the policy, and what was surely not meant.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use policy::facts::KeyFacts;
+use policy::judgement::Verdict;
+use policy::rules::{Problem, Severity, Surroundings};
+use serde::Serialize;
+
+use crate::config::vault::VaultConfig;
+use crate::crypto::Ring;
+use crate::error::Error;
+use crate::identities;
+use crate::known_hosts_files;
+use crate::paths::Paths;
+use crate::policy_files::{self, Broken, Loaded};
+use crate::vault::listing::key_facts;
+use crate::vault::upstream::Upstream;
+
+/// Find mistakes: bad lines, rules that never decide, hosts and keys that do not exist
+///
+/// Ends with 0 if the policy can be used, with or without warnings, and with 1 if it cannot.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Check this file alone instead of the policy in force
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// Standard output cannot be written. A broken policy is exit code 1.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let report = match &args.file {
+        Some(file) => policy_files::load_file(file),
+        None => policy_files::load(&paths.config, &paths.system_config),
+    };
+    let report = match report {
+        Ok(loaded) => Report::good(&loaded, paths),
+        Err(broken) => Report::broken(&broken),
+    };
+    let text = if args.json {
+        serde_json::to_string_pretty(&report).map_err(|error| Error::new(error.to_string()))? + "\n"
+    } else {
+        report.to_text()
+    };
+    // `split-ssh policy check | head` is no failure.
+    drop(io::stdout().write_all(text.as_bytes()));
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    files: Vec<PathBuf>,
+    /// SHA-256 over the files, as in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<&'static str>,
+    rules: usize,
+    hosts: usize,
+    problems: Vec<Told>,
+    /// What could not be looked at.
+    unchecked: Vec<String>,
+    #[serde(skip)]
+    text: String,
+}
+
+/// A problem, for programs.
+#[derive(Serialize)]
+struct Told {
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Told {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: Some(problem.place.file.clone()),
+            line: Some(problem.place.line),
+            column: Some(problem.column),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+impl Report {
+    fn broken(broken: &Broken) -> Self {
+        let mut problems: Vec<Told> = broken.problems().iter().map(Told::of).collect();
+        if problems.is_empty() {
+            let message = broken.to_string();
+            problems.push(Told {
+                severity: "error",
+                file: None,
+                line: None,
+                column: None,
+                message,
+                hint: None,
+            });
+        }
+        let count = counted(problems.len(), "mistake", "mistakes");
+        Self {
+            ok: false,
+            files: broken.files(),
+            digest: None,
+            default: None,
+            rules: 0,
+            hosts: 0,
+            problems,
+            unchecked: Vec::new(),
+            text: format!("{broken}\n\n{count}: with this policy a vault refuses everything\n"),
+        }
+    }
+
+    fn good(loaded: &Loaded, paths: &Paths) -> Self {
+        let mut unchecked = Vec::new();
+        let hosts = known_hosts_files::Files::of(paths).read();
+        let knows = hosts
+            .as_ref()
+            .ok()
+            .map(|hosts| |name: &str| hosts.known.knows(name, &Ring));
+        if let Err(error) = &hosts {
+            unchecked.push(format!("hosts: {}", error.plain()));
+        }
+        let keys = keys(paths)
+            .map_err(|why| unchecked.push(format!("keys: {why}")))
+            .ok();
+        let policy = &loaded.policy;
+        let warnings = policy.lint(&Surroundings {
+            knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
+            keys: keys.as_deref(),
+        });
+        let mut text: String = warnings
+            .iter()
+            .map(|warning| format!("{warning}\n\n"))
+            .collect();
+        for what in &unchecked {
+            text += &format!("not checked: {what}\n");
+        }
+        text += &summary(loaded, warnings.len());
+        Self {
+            ok: true,
+            files: loaded.files.clone(),
+            digest: Some(loaded.digest.clone()),
+            default: Some(policy.default_verdict().word()),
+            rules: policy.rules().len(),
+            hosts: policy.hosts().len(),
+            problems: warnings.iter().map(Told::of).collect(),
+            unchecked,
+            text,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.text.clone()
+    }
+}
+
+fn summary(loaded: &Loaded, warnings: usize) -> String {
+    let policy = &loaded.policy;
+    let default = match policy.default_verdict() {
+        Verdict::Deny => "what no rule covers is denied",
+        _ => "what no rule covers is asked",
+    };
+    let Some(first) = loaded.files.first() else {
+        return format!("no policy file: the shipped policy holds, {default}\n");
+    };
+    let rules = counted(policy.rules().len(), "rule", "rules");
+    let warnings = match warnings {
+        0 => "no warning".to_owned(),
+        number => counted(number, "warning", "warnings"),
+    };
+    let more = match loaded.files.len() - 1 {
+        0 => String::new(),
+        number => format!(" and {}", counted(number, "drop-in", "drop-ins")),
+    };
+    format!(
+        "{}{more}: good, {rules}, {default}, {warnings}\n",
+        first.display()
+    )
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The keys of all keyrings, if each has an agent that answers.
+fn keys(paths: &Paths) -> Result<Vec<KeyFacts>, String> {
+    let config =
+        VaultConfig::load(&paths.config, &paths.system_config).map_err(|error| error.plain())?;
+    let own = |name: &str| paths.agent_runtime().join(format!("{name}.sock"));
+    let mut sockets: BTreeSet<PathBuf> = running(&paths.agent_runtime());
+    sockets.extend(
+        identities::keyrings(&paths.home)
+            .iter()
+            .map(|name| own(name)),
+    );
+    for (name, keyring) in &config.keyring {
+        // Found by its name above, a configured one of our own need not have a folder.
+        sockets.insert(keyring.agent.clone().unwrap_or_else(|| own(name)));
+    }
+    if sockets.is_empty() {
+        return Err("no keyring's agent runs here".to_owned());
+    }
+    let mut keys = Vec::new();
+    for socket in sockets {
+        let listed = Upstream::new(socket.clone()).list();
+        let listed = listed.map_err(|error| format!("{}: {error}", socket.display()))?;
+        keys.extend(listed.iter().map(|key| key_facts(key, &Ring)));
+    }
+    Ok(keys)
+}
+
+/// The sockets of keyring agents that run, a login session's among them.
+fn running(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
+        .collect()
+}
