@@ -40,23 +40,40 @@ struct End {
     untrusted_said: String,
 }
 
+/// The FAILURE that a client still has to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Nothing,
+    ToUnreadRequest,
+    /// What carried the stream took the request with it.
+    ToTakenRequest,
+}
+
 /// Serves one connection, and leaves nothing of it behind.
 pub fn serve(client: &UnixStream, vault: &Vault, seat: &Seat) {
     let Ok(Some(first)) = first_byte::wait_for(client, seat) else {
         return;
     };
     let end = stream(client, &first, vault, seat);
-    let answered = answer(client, &first, &end);
-    // Whoever else may have a copy of the socket: the client sees its end now.
-    let _ = client.shutdown(Shutdown::Both);
+    let owed = owed(client, &first, &end);
+    // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
     vault
         .status
-        .note(&end.outcome, answered, &end.untrusted_said);
+        .note(&end.outcome, owed != Owed::Nothing, &end.untrusted_said);
+    // A client that does not take its answer has chosen the close.
+    let _ = match owed {
+        Owed::Nothing => Ok(()),
+        Owed::ToUnreadRequest => refusal::refuse_one_request(client),
+        Owed::ToTakenRequest => refusal::refuse_taken_request(client),
+    };
+    // Whoever else may have a copy of the socket: the client sees its end now.
+    let _ = client.shutdown(Shutdown::Both);
 }
 
 /// Opens a stream and lets it run.
 fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End {
-    let mut end = End::of(Outcome::SetUpTimedOut);
+    let timed_out = Outcome::SetUpTimedOut(vault.set_up_time.as_secs());
+    let mut end = End::of(timed_out.clone());
     for _ in 0..ATTEMPTS {
         let slot = match vault
             .slots
@@ -76,7 +93,7 @@ fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End 
                 return run(stream, client, first.len(), seat);
             }
             SetUp::Ended(status) => return End::with(Outcome::of_exit(status), stream.carrier()),
-            SetUp::TimedOut => end = End::with(Outcome::SetUpTimedOut, stream.carrier()),
+            SetUp::TimedOut => end = End::with(timed_out.clone(), stream.carrier()),
             SetUp::ClientLeft => return End::of(Outcome::ClientLeft),
             SetUp::MustLeave => return End::of(Outcome::Stopped),
         }
@@ -151,16 +168,14 @@ fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
     }
 }
 
-/// Gives the client the one FAILURE that it is owed, if it is. True if it has got one.
-fn answer(client: &UnixStream, first: &[u8], end: &End) -> bool {
-    if matches!(end.outcome, Outcome::ClientLeft) {
-        return false;
+/// Whether the client is owed a FAILURE. The carrier is dead: the socket is ours again.
+fn owed(client: &UnixStream, first: &[u8], end: &End) -> Owed {
+    match () {
+        () if end.outcome == Outcome::ClientLeft => Owed::Nothing,
+        () if is_unread(client, first) => Owed::ToUnreadRequest,
+        () if end.owes_answer || end.outcome.is_refusal() => Owed::ToTakenRequest,
+        () => Owed::Nothing,
     }
-    if is_unread(client, first) {
-        return refusal::refuse_one_request(client).is_ok();
-    }
-    let taken_and_lost = end.owes_answer || end.outcome.is_refusal();
-    taken_and_lost && refusal::refuse_taken_request(client).is_ok()
 }
 
 impl End {

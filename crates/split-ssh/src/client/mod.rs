@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::paths::Paths;
 use connection::Vault;
 use listen::Listener;
+use serve::Signals;
 use slots::Slots;
 use status_file::StatusFile;
 use transport::{Qrexec, Transport};
@@ -85,6 +86,8 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     })?;
     let only = args.vault.clone();
     let vaults = config::read(paths, only.as_deref(), args.into())?;
+    // Before there is a socket: whoever ends us finds it removed.
+    let signals = Signals::catch().map_err(cannot_go_on)?;
     let mut served = Vec::new();
     for vault in &vaults {
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
@@ -96,9 +99,12 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
                 .hint("set FileDescriptorName= in the socket unit to the vault's name"),
         );
     }
-    serve::until_told_to_stop(&served)
-        .map_err(|error| Error::new(format!("cannot go on: {error}")))?;
+    serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn cannot_go_on(error: io::Error) -> Error {
+    Error::new(format!("cannot go on: {error}")).hint("is there a limit on open files (ulimit -n)?")
 }
 
 fn open_vault(vault: &VaultConfig, paths: &Paths) -> Vault {
@@ -148,7 +154,11 @@ impl From<Args> for VaultEntry {
         Self {
             qube: flag(args.qube),
             keyring: flag(args.keyring),
-            socket: flag(args.socket),
+            // As people type paths in a shell: from where they stand.
+            socket: flag(
+                args.socket
+                    .map(|path| std::path::absolute(&path).unwrap_or(path)),
+            ),
             transport: flag(args.transport),
             command: flag(args.command),
             setup_seconds: flag(args.setup_seconds),

@@ -21,8 +21,8 @@ pub enum Outcome {
     Killed(i32),
     /// The vault closed in the middle of an answer, or before any.
     Cut,
-    /// Nobody took the request in time, twice.
-    SetUpTimedOut,
+    /// Nobody took the request in this many seconds, twice.
+    SetUpTimedOut(u64),
     /// Other streams were in set-up for all the time that this one had.
     Crowded,
     /// The carrying program, or the socket, could not be reached at all; with the system's words.
@@ -57,14 +57,17 @@ impl Outcome {
         match (self, kind) {
             (Self::Served, _) => "served".to_owned(),
             (Self::ClientLeft, _) => "the client left before the vault was reached".to_owned(),
-            (Self::Exited(126), Kind::Qrexec) => "refused by dom0".to_owned(),
-            (Self::Exited(127), Kind::Qrexec) => "the vault has no such service".to_owned(),
-            (Self::Exited(125), Kind::Qrexec) => "qrexec failed in the vault".to_owned(),
+            (Self::Exited(126), Kind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
+            (Self::Exited(127), Kind::Qrexec) => {
+                "the vault has no such service (exit 127)".to_owned()
+            }
+            (Self::Exited(125), Kind::Qrexec) => "qrexec failed in the vault (exit 125)".to_owned(),
             (Self::Exited(1), Kind::Qrexec) => {
-                "qrexec failed in this qube, or the vault's service did".to_owned()
+                "qrexec failed in this qube, or the vault's service did (exit 1)".to_owned()
             }
             (Self::Exited(255), Kind::Qrexec) => {
-                "the stream was cut: the vault, or its end of the stream, died".to_owned()
+                "the stream was cut: the vault, or its end of the stream, died (exit 255)"
+                    .to_owned()
             }
             (Self::Exited(code), Kind::Qrexec) => {
                 format!("the vault's service ended with status {code}")
@@ -74,7 +77,9 @@ impl Outcome {
                 format!("{} was killed by signal {signal}", kind.program())
             }
             (Self::Cut, _) => "the vault closed the stream".to_owned(),
-            (Self::SetUpTimedOut, _) => "nobody took the request in time".to_owned(),
+            (Self::SetUpTimedOut(seconds), _) => {
+                format!("nobody took the request in {seconds} s, twice")
+            }
             (Self::Crowded, _) => "other streams were being set up for too long".to_owned(),
             (Self::CannotStart(why), Kind::Unix) => format!("cannot connect: {why}"),
             (Self::CannotStart(why), _) => format!("cannot start {}: {why}", kind.program()),
@@ -103,7 +108,7 @@ impl Outcome {
             (Self::CannotStart(_), Kind::Qrexec) => {
                 "is this a qube? elsewhere use --command or --transport unix:PATH"
             }
-            (Self::SetUpTimedOut | Self::Crowded, Kind::Qrexec) => {
+            (Self::SetUpTimedOut(_) | Self::Crowded, Kind::Qrexec) => {
                 "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
             }
             _ => return None,

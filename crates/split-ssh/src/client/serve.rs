@@ -24,37 +24,50 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// After the system had no descriptor or no thread for a connection.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// Signals as a descriptor that becomes readable.
-struct Signals(UnixStream);
+/// The signals that we live by, as descriptors that become readable.
+#[derive(Debug)]
+pub struct Signals {
+    stop: UnixStream,
+    children: UnixStream,
+}
 
 impl Signals {
-    fn of(signals: &[i32]) -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
-        set_nonblocking(&ours)?;
-        for signal in signals {
-            pipe::register(*signal, OwnedFd::from(theirs.try_clone()?))?;
-        }
-        Ok(Self(ours))
+    /// From here on SIGTERM and SIGINT no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            stop: readable_on(&[SIGTERM, SIGINT])?,
+            children: readable_on(&[SIGCHLD])?,
+        })
     }
 
-    fn clear(&self) {
+    fn clear_children(&self) {
         // One byte a signal; what is left wakes us again.
-        let _ = io::Read::read(&mut &self.0, &mut [0; 256]);
+        let _ = io::Read::read(&mut &self.children, &mut [0; 256]);
     }
+}
+
+fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    set_nonblocking(&ours)?;
+    for signal in signals {
+        pipe::register(*signal, OwnedFd::from(theirs.try_clone()?))?;
+    }
+    Ok(ours)
 }
 
 /// # Errors
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
-pub fn until_told_to_stop(served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
-    let stop = Signals::of(&[SIGTERM, SIGINT])?;
-    let children = Signals::of(&[SIGCHLD])?;
+pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
     let crowd = Crowd::new()?;
     let mut rest_until = None;
     loop {
         let is_resting = rest_until.is_some_and(|end| Instant::now() < end);
         let mut fds = vec![
-            PollFd::new(stop.0.as_fd(), PollFlags::POLLIN),
-            PollFd::new(children.0.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
             PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
         ];
         if !is_resting && !crowd.is_full() {
@@ -68,10 +81,10 @@ pub fn until_told_to_stop(served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::said(fd).is_empty()).collect();
         drop(fds);
         if ready.first() == Some(&true) {
-            return stop_all(&crowd, &children);
+            return stop_all(&crowd, signals);
         }
         if ready.get(1) == Some(&true) {
-            children.clear();
+            signals.clear_children();
             crowd.wake_all();
         }
         crowd.left.silence();
@@ -103,16 +116,16 @@ fn accept(listener: &Listener, vault: &Arc<Vault>, crowd: &Arc<Crowd>) -> io::Re
 }
 
 /// Asks every connection to end, and waits until all have.
-fn stop_all(crowd: &Crowd, children: &Signals) -> io::Result<()> {
+fn stop_all(crowd: &Crowd, signals: &Signals) -> io::Result<()> {
     let end = Instant::now() + LAST_WORDS;
     crowd.ask_all_to_leave();
     while !crowd.is_empty() && Instant::now() < end {
         let mut fds = [
             PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
-            PollFd::new(children.0.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
         ];
         wait::until(&mut fds, Some(end))?;
-        children.clear();
+        signals.clear_children();
         crowd.left.silence();
         crowd.wake_all();
     }

@@ -40,7 +40,7 @@ pub struct Status {
 pub struct Trouble {
     pub at: u64,
     pub outcome: Outcome,
-    /// The client got a FAILURE; otherwise its connection was closed.
+    /// The client was owed a FAILURE and is sent it; otherwise its connection is closed.
     pub answered: bool,
     /// The last line of the carrying program's stderr, perhaps from the other side.
     pub untrusted_said: String,
