@@ -36,7 +36,7 @@ const POLICY: &str = "default = \"deny\"
 
 [[rule]]
 kind = \"sshsig\"
-signatures = 1000000
+signatures = 1000
 action = \"allow\"
 ";
 
