@@ -60,6 +60,7 @@ impl Stage {
         window.set_position(gtk::WindowPosition::Center);
         window.set_resizable(false);
         window.set_keep_above(true);
+        window.add_events(gdk::EventMask::PROPERTY_CHANGE_MASK); // else asking for the time would hang
         Rc::new(Self {
             window,
             gate: Cell::new(Gate::new()),
