@@ -12,6 +12,7 @@ mod tail;
 pub mod verify;
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -114,9 +115,8 @@ impl Log {
     /// # Errors
     /// The counts are kept for the next time.
     pub fn tick(&self, now: Timestamp) -> Result<(), LogError> {
-        let mut state = self.lock();
-        state.flush(Some(now))?;
-        state.note_head()
+        self.lock().flush(Some(now))?;
+        self.note_head()
     }
 
     /// Writes what counts are left, and the last head. To be called after the `stop` record.
@@ -124,14 +124,30 @@ impl Log {
     /// # Errors
     /// Counts that could not be written are lost.
     pub fn close(&self) -> Result<(), LogError> {
-        let mut state = self.lock();
-        state.flush(None)?;
-        state.note_head()
+        self.lock().flush(None)?;
+        self.note_head()
     }
 
     /// Where the log is.
     pub fn path(&self) -> PathBuf {
         self.lock().held.newest()
+    }
+
+    /// First the disk, then the journal: the journal never knows more than the disk. Records that come
+    /// meanwhile do not wait for the disk.
+    fn note_head(&self) -> Result<(), LogError> {
+        let Some((file, head)) = self.lock().unnoted()? else {
+            return Ok(());
+        };
+        let path = self.path();
+        file.sync_data().map_err(|source| LogError::Io {
+            doing: "syncing",
+            path: path.clone(),
+            source,
+        })?;
+        heads::note(&head, &path);
+        self.lock().noted = head.seq;
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -184,6 +200,18 @@ impl State {
         self.append_line(record.clone())
     }
 
+    /// The head of the chain and the file that it is in, unless the journal has that head.
+    fn unnoted(&self) -> Result<Option<(File, Head)>, LogError> {
+        let Some(tail) = self.tail.as_ref().filter(|tail| tail.seq() != self.noted) else {
+            return Ok(None);
+        };
+        let head = Head {
+            seq: tail.seq(),
+            hash: tail.hash().to_owned(),
+        };
+        Ok(Some((tail.file()?, head)))
+    }
+
     fn append_line(&mut self, mut record: Record) -> Result<(), LogError> {
         let Some(mut tail) = self.tail.take() else {
             return Err(LogError::Io {
@@ -210,26 +238,6 @@ impl State {
         written?;
         let sentence = Sentence::of(&record);
         journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
-        Ok(())
-    }
-
-    fn note_head(&mut self) -> Result<(), LogError> {
-        let Some(tail) = &self.tail else {
-            return Ok(());
-        };
-        if tail.seq() == self.noted {
-            return Ok(());
-        }
-        // First the disk, then the journal: the journal never knows more than the disk.
-        tail.sync()?;
-        heads::note(
-            &Head {
-                seq: tail.seq(),
-                hash: tail.hash().to_owned(),
-            },
-            &self.held.newest(),
-        );
-        self.noted = tail.seq();
         Ok(())
     }
 }

@@ -85,6 +85,15 @@ impl Tail {
         &self.last.hash
     }
 
+    /// The file, to be synced.
+    pub(super) fn file(&self) -> Result<File, LogError> {
+        self.file.try_clone().map_err(|source| LogError::Io {
+            doing: "syncing",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// The line that `record` makes behind the last one.
     pub(super) fn next_line(&mut self, mut record: Record) -> Result<String, LogError> {
         record.seq = self.last.seq + 1;
@@ -137,7 +146,7 @@ impl Tail {
         )
     }
 
-    pub(super) fn sync(&self) -> Result<(), LogError> {
+    fn sync(&self) -> Result<(), LogError> {
         self.file.sync_data().map_err(|source| LogError::Io {
             doing: "syncing",
             path: self.path.clone(),
