@@ -146,7 +146,16 @@ impl Host {
 
 impl ShownHost {
     fn of(policy: &Policy, facts: &Facts) -> Self {
-        let host = facts.host.as_ref();
+        let shown = Self::owing(policy, facts.host.as_ref());
+        let is_login = facts.kind == Kind::Login && facts.host.is_some();
+        Self {
+            enough: is_login && facts.proof >= shown.required,
+            ..shown
+        }
+    }
+
+    /// What a host owes, before it is seen what it shows.
+    fn owing(policy: &Policy, host: Option<&HostIdentity>) -> Self {
         let names: Vec<Vec<u8>> = host
             .iter()
             .flat_map(|host| &host.names)
@@ -169,10 +178,9 @@ impl ShownHost {
                 Match::No => None,
             });
         let required = said.max().unwrap_or(Proof::Proven);
-        let enough = facts.kind == Kind::Login && host.is_some() && facts.proof >= required;
         Self {
             required,
-            enough,
+            enough: false,
             in_table,
             names,
         }
@@ -210,6 +218,13 @@ fn is_named(glob: &Glob, name: &[u8]) -> Match {
         true if glob.is_any() || glob.as_str().as_bytes() == name => Match::Yes,
         true if glob.literal().is_some() => Match::No,
         true => Match::Maybe,
+    }
+}
+
+impl Policy {
+    /// What a login to this host must show before rules believe its host.
+    pub fn required_proof(&self, host: &HostIdentity) -> Proof {
+        ShownHost::owing(self, Some(host)).required
     }
 }
 

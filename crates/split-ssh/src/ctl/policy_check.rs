@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use policy::facts::KeyFacts;
+use policy::crypto::Fingerprint;
+use policy::display;
+use policy::facts::{HostIdentity, KeyFacts, Proof};
 use policy::judgement::Verdict;
-use policy::rules::{Problem, Severity, Surroundings};
+use policy::record::{HostProof, HostProofs};
+use policy::rules::{Policy, Problem, Severity, Surroundings};
 use serde::Serialize;
 
+use super::recorded;
 use crate::config::vault::VaultConfig;
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -20,6 +24,9 @@ use crate::paths::Paths;
 use crate::policy_files::{self, Broken, Loaded};
 use crate::vault::listing::key_facts;
 use crate::vault::upstream::Upstream;
+
+/// Characters of a host's name.
+const SHOWN_NAME: usize = 80;
 
 /// Find mistakes: bad lines, rules that never decide, hosts and keys that do not exist
 ///
@@ -72,10 +79,20 @@ struct Report {
     rules: usize,
     hosts: usize,
     problems: Vec<Told>,
+    /// Hosts that need proof, and that the log has only seen bound.
+    only_bound: Vec<OnlyBound>,
     /// What could not be looked at.
     unchecked: Vec<String>,
     #[serde(skip)]
     text: String,
+}
+
+/// A host to which logins never gave proof; no allow rule covers these.
+#[derive(Serialize)]
+struct OnlyBound {
+    fingerprint: String,
+    names: Vec<String>,
+    logins: u64,
 }
 
 /// A problem, for programs.
@@ -132,6 +149,7 @@ impl Report {
             rules: 0,
             hosts: 0,
             problems,
+            only_bound: Vec::new(),
             unchecked: Vec::new(),
             text: format!("{broken}\n\n{count}: with this policy a vault refuses everything\n"),
         }
@@ -159,6 +177,13 @@ impl Report {
             .iter()
             .map(|warning| format!("{warning}\n\n"))
             .collect();
+        let only_bound = only_bound(policy, paths).unwrap_or_else(|error| {
+            unchecked.push(format!("the log: {}", error.plain()));
+            Vec::new()
+        });
+        for host in &only_bound {
+            text += &host.to_text();
+        }
         for what in &unchecked {
             text += &format!("not checked: {what}\n");
         }
@@ -171,6 +196,7 @@ impl Report {
             rules: policy.rules().len(),
             hosts: policy.hosts().len(),
             problems: warnings.iter().map(Told::of).collect(),
+            only_bound,
             unchecked,
             text,
         }
@@ -179,6 +205,49 @@ impl Report {
     fn to_text(&self) -> String {
         self.text.clone()
     }
+}
+
+impl OnlyBound {
+    fn to_text(&self) -> String {
+        let name = match self.names.as_slice() {
+            [] => &self.fingerprint,
+            [first, ..] => first,
+        };
+        format!(
+            "{}: {} in the log, never with proof of the host, so no allow rule covers them\n hint: if its server cannot do better, add proof = \"bound\" to its [host.NAME]\n\n",
+            display::ascii(name.as_bytes(), SHOWN_NAME),
+            counted(
+                usize::try_from(self.logins).unwrap_or(usize::MAX),
+                "login",
+                "logins"
+            ),
+        )
+    }
+}
+
+/// Hosts of the log that were never proven, and are not excused from it.
+fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
+    let mut proofs = HostProofs::default();
+    recorded::each(&paths.state, |record, _| proofs.add(record))?;
+    let owes_proof = |host: &&HostProof| {
+        let identity = HostIdentity {
+            fingerprint: Fingerprint(host.fingerprint.clone()),
+            algorithm: String::new(),
+            ca: None,
+            names: host.names.clone(),
+            label: None,
+            revoked: false,
+        };
+        policy.required_proof(&identity) == Proof::Proven
+    };
+    let hosts = proofs.only_bound().filter(owes_proof);
+    Ok(hosts
+        .map(|host| OnlyBound {
+            fingerprint: host.fingerprint.clone(),
+            names: host.names.clone(),
+            logins: host.logins,
+        })
+        .collect())
 }
 
 fn summary(loaded: &Loaded, warnings: usize) -> String {
