@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::agent::Agent;
 use crate::children::Running;
 use crate::programs;
-use crate::wait::wait_for;
+use crate::wait::wait_for_listener;
 use crate::world::World;
 
 /// The guide's service, word for word.
@@ -67,16 +67,9 @@ impl PlainPipe {
     }
 
     fn start(world: &World, command: std::process::Command, socket: PathBuf, log: &str) -> Self {
-        let mut listener = Running::start(command, &world.path(log));
-        // To connect would be a call already, so the socket's file has to do.
-        wait_for("the pipe's socket", || {
-            assert!(
-                listener.exit_status().is_none(),
-                "the pipe ended: {}",
-                listener.log()
-            );
-            socket.exists().then_some(())
-        });
+        let listener = Running::start(command, &world.path(log));
+        // To connect would be a call already.
+        wait_for_listener(&socket);
         Self { socket, listener }
     }
 

@@ -7,7 +7,7 @@ use crate::agent::Agent;
 use crate::children::{Running, children, finish, run, text};
 use crate::plain_pipe::{serve_socket, stand_in};
 use crate::programs;
-use crate::wait::{wait_for, wait_for_socket};
+use crate::wait::{wait_for, wait_for_listener, wait_for_socket};
 use crate::world::World;
 
 /// `split-ssh vault`, guarding one agent.
@@ -130,7 +130,7 @@ impl ClientQube {
         let mut command = split_ssh(world, name);
         command.arg("client").env("QREXEC_STAND_IN", &qrexec);
         let process = Running::start(command, &world.path(format!("{name}/output")));
-        wait_for("the client's socket", || socket.exists().then_some(()));
+        wait_for_listener(&socket);
         Self {
             process,
             socket,

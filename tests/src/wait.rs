@@ -29,3 +29,17 @@ pub fn wait_for_socket(path: &Path) {
         std::os::unix::net::UnixStream::connect(path).ok()
     });
 }
+
+/// Waits until somebody listens at a unix socket, without connecting to it.
+pub fn wait_for_listener(path: &Path) {
+    /// `__SO_ACCEPTCON`, as /proc/net/unix prints it.
+    const LISTENS: &str = " 00010000 ";
+    let path = path.to_str().expect("a test's path is text");
+    wait_for(&format!("a listener at {path}"), || {
+        let sockets = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+        sockets
+            .lines()
+            .any(|line| line.ends_with(path) && line.contains(LISTENS))
+            .then_some(())
+    });
+}
