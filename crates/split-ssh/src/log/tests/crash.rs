@@ -38,7 +38,7 @@ fn a_log_that_was_killed_at_any_moment_keeps_all_that_it_acknowledged() {
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("log");
     let mut acknowledged = 0;
-    for round in 0..60_u64 {
+    for round in 0..40_u64 {
         let [program, arguments @ ..] = &this_test("writes_until_it_is_killed")[..] else {
             unreachable!()
         };
@@ -106,7 +106,7 @@ fn writes_until_it_is_killed() {
 
 #[test]
 fn a_full_disk_is_an_error_and_the_log_goes_on_when_there_is_room() {
-    for bytes in (9_000..9_600).step_by(43) {
+    for bytes in (9_000..9_600).step_by(97) {
         let base = tempfile::tempdir().unwrap();
         let [program, arguments @ ..] = &this_test("writes_under_a_limit")[..] else {
             unreachable!()
