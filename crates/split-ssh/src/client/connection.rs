@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::first_byte::{self, is_unread};
 use super::outcome::Outcome;
 use super::pump::{self, Ending};
 use super::refusal;
-use super::set_up::{self, SetUp};
+use super::set_up::{self, SetUp, Signposts};
 use super::slots::Slots;
 use super::status_file::StatusFile;
 use super::transport::{Stream, Transport};
@@ -108,13 +109,22 @@ fn watch_set_up(
     seat: &Seat,
     until: Instant,
 ) -> SetUp {
-    match stream {
-        Stream::HandedOver(carrier) => set_up::watch(carrier, client, first, client, seat, until),
+    let (carrier, reader, reply) = match stream {
+        Stream::HandedOver(carrier) => (carrier, client, None),
         Stream::Piped {
-            carrier, its_stdin, ..
-        } => set_up::watch(carrier, its_stdin, first, client, seat, until),
-        Stream::Connected(_) => SetUp::Done,
-    }
+            carrier,
+            its_stdin,
+            from_stdout,
+            ..
+        } => (carrier, &*its_stdin, Some(AsFd::as_fd(&*from_stdout))),
+        Stream::Connected(_) => return SetUp::Done,
+    };
+    let signposts = Signposts {
+        reader,
+        first,
+        reply,
+    };
+    set_up::watch(carrier, signposts, client, seat, until)
 }
 
 /// Lets an open stream run to its end.

@@ -99,8 +99,17 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
                 .hint("set FileDescriptorName= in the socket unit to the vault's name"),
         );
     }
+    for vault in &vaults {
+        say_ready(vault);
+    }
     serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line for whoever starts us by hand, and for the journal.
+fn say_ready(vault: &VaultConfig) {
+    // A closed standard output is nobody's problem.
+    let _ = writeln!(io::stdout(), "listening at {}", vault.socket.display());
 }
 
 fn cannot_go_on(error: io::Error) -> Error {

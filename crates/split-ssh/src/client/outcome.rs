@@ -78,7 +78,7 @@ impl Outcome {
             }
             (Self::Cut, _) => "the vault closed the stream".to_owned(),
             (Self::SetUpTimedOut(seconds), _) => {
-                format!("nobody took the request in {seconds} s, twice")
+                format!("nobody took the request in time (twice {seconds} s)")
             }
             (Self::Crowded, _) => "other streams were being set up for too long".to_owned(),
             (Self::CannotStart(why), Kind::Unix) => format!("cannot connect: {why}"),

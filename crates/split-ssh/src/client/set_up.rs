@@ -2,7 +2,7 @@
 //! bound of its own: a person may be thinking in dom0, a vault may be starting, qrexec may have
 //! lost the call. Nothing says that it is over, but the request's bytes do: they are gone.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -27,11 +27,20 @@ pub enum SetUp {
     MustLeave,
 }
 
-/// Watches until `reader`, in which `first` waits, is read from, or until it never will be.
+/// Where the end of a set-up shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Signposts<'a> {
+    /// The socket in which the request's first bytes wait to be read.
+    pub reader: &'a UnixStream,
+    pub first: &'a [u8],
+    /// Where a reply would come, if it comes by us.
+    pub reply: Option<BorrowedFd<'a>>,
+}
+
+/// Watches until somebody takes the request, or until nobody ever will.
 pub fn watch(
     carrier: &mut Carrier,
-    reader: &UnixStream,
-    first: &[u8],
+    mut signposts: Signposts<'_>,
     client: &UnixStream,
     seat: &Seat,
     end: Instant,
@@ -41,7 +50,7 @@ pub fn watch(
         if let Some(status) = carrier.ended() {
             return SetUp::Ended(status);
         }
-        if !is_unread(reader, first) {
+        if !is_unread(signposts.reader, signposts.first) {
             return SetUp::Done;
         }
         if seat.must_leave() {
@@ -51,9 +60,16 @@ pub fn watch(
         if now >= end {
             return SetUp::TimedOut;
         }
-        let happened = watch_once(carrier, client, seat, Some(end.min(now + pause)));
+        let next_look = Some(end.min(now + pause));
+        let happened = watch_once(carrier, client, signposts.reply, seat, next_look);
         if happened.client_left {
             return SetUp::ClientLeft;
+        }
+        if happened.reply.contains(PollFlags::POLLIN) {
+            return SetUp::Done;
+        }
+        if !happened.reply.is_empty() {
+            signposts.reply = None; // closed without a word: the carrier's exit will say why
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
@@ -76,7 +92,7 @@ pub fn watch_stream(
         }
         match end {
             None => {
-                if watch_once(carrier, client, seat, None).client_left {
+                if watch_once(carrier, client, None, seat, None).client_left {
                     end = Some(Instant::now() + grace);
                 }
             }
@@ -99,11 +115,13 @@ pub fn wait_for_end(carrier: &mut Carrier, seat: &Seat, end: Instant) {
 
 struct Happened {
     client_left: bool,
+    reply: PollFlags,
 }
 
 fn watch_once(
     carrier: &mut Carrier,
     client: &UnixStream,
+    reply: Option<BorrowedFd<'_>>,
     seat: &Seat,
     end: Option<Instant>,
 ) -> Happened {
@@ -111,13 +129,17 @@ fn watch_once(
         PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
         PollFd::new(client.as_fd(), PollFlags::empty()),
     ];
+    fds.extend(reply.map(|reply| PollFd::new(reply, PollFlags::POLLIN)));
     if let Some(stderr) = &carrier.stderr {
         fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
     }
     let polled = wait::until(&mut fds, end);
-    let client_left = polled.is_err() || wait::said(&fds[1]).contains(PollFlags::POLLHUP);
+    let happened = Happened {
+        client_left: polled.is_err() || wait::said(&fds[1]).contains(PollFlags::POLLHUP),
+        reply: reply.map_or(PollFlags::empty(), |_| wait::said(&fds[2])),
+    };
     drop(fds);
     seat.bell().silence();
     carrier.listen();
-    Happened { client_left }
+    happened
 }
