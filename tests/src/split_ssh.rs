@@ -31,8 +31,25 @@ impl Vault {
         Self::start_configured(world, &config, policy, known_hosts)
     }
 
-    /// The same with a vault.toml of the test's own.
+    /// The same with a vault.toml of the test's own. Questions wait for a terminal: whoever runs the tests
+    /// is not to be asked.
     pub fn start_configured(world: &World, config: &str, policy: &str, known_hosts: &str) -> Self {
+        let config = format!("{config}\n[prompt]\nby = \"terminal\"\n");
+        Self::start_with(world, &config, policy, known_hosts, &[])
+    }
+
+    /// The same as if in a session with a display, for prompters that need none.
+    pub fn start_in_session(world: &World, config: &str, policy: &str, known_hosts: &str) -> Self {
+        Self::start_with(world, config, policy, known_hosts, &[("DISPLAY", ":none")])
+    }
+
+    fn start_with(
+        world: &World,
+        config: &str,
+        policy: &str,
+        known_hosts: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         world.file("vault/config/vault.toml", config);
         world.file("vault/config/policy.toml", policy);
         world.file("vault/.ssh/known_hosts", known_hosts);
@@ -46,7 +63,7 @@ impl Vault {
             world.directory(directory);
         }
         let mut command = split_ssh(world, "vault");
-        command.arg("vault");
+        command.arg("vault").envs(environment.iter().copied());
         let process = Running::start(command, &world.path("vault/output"));
         let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
         wait_for_socket(&qrexec_socket);

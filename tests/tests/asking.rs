@@ -1,0 +1,423 @@
+//! A person is asked, by a fake prompter or in a terminal, and the answer goes where it belongs.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread;
+
+use testbed::agent::Agent;
+use testbed::children::{finish, run, text};
+use testbed::keys::Key;
+use testbed::message;
+use testbed::raw::{Answer, Connection};
+use testbed::split_ssh::Vault;
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+const ASK: &str = "default = \"ask\"\n";
+/// Reads the question, keeps it, and says that it is on the screen.
+const SHOW: &str = r#"#!/bin/sh
+read -r question
+echo "$question" >> "$0.asked"
+echo $$ >> "$0.pids"
+echo '{"shown":true}'
+id=${question#*'"id":"'}
+id=${id%%'"'*}
+"#;
+
+struct Desk {
+    world: World,
+    _agent: Agent,
+    vault: Vault,
+    key: Key,
+    host: Key,
+    prompter: PathBuf,
+}
+
+impl Desk {
+    /// A vault whose windows are shown by a script that goes on with `body`.
+    fn with_prompter(policy: &str, body: &str) -> Self {
+        Self::new(policy, &format!("{SHOW}{body}\n"), true)
+    }
+
+    fn without_window(policy: &str) -> Self {
+        Self::new(policy, "#!/bin/sh\nexit 3\n", false)
+    }
+
+    fn new(policy: &str, script: &str, windows: bool) -> Self {
+        let world = World::new();
+        let agent = Agent::start(&world);
+        let key = Key::ed25519(&world, "key");
+        agent.add(&world, &key);
+        let host = Key::ed25519(&world, "host");
+        let prompter = world.script("prompter", script);
+        let prompt = if windows {
+            format!("program = \"{}\"", prompter.display())
+        } else {
+            "by = \"terminal\"".to_owned()
+        };
+        let config = format!(
+            "[keyring.default]\nagent = \"{}\"\n[prompt]\n{prompt}\n",
+            agent.socket.display()
+        );
+        let known_hosts = format!("box.example {}\n", host.line());
+        let vault = Vault::start_in_session(&world, &config, policy, &known_hosts);
+        Self {
+            world,
+            _agent: agent,
+            vault,
+            key,
+            host,
+            prompter,
+        }
+    }
+
+    /// A login of its own to `box.example`, whose name the signature itself proves.
+    fn login(&self, session: u8, user: &str) -> Vec<u8> {
+        let (key, host) = (self.key.blob(), self.host.blob());
+        message::login(&[session; 32], user, "ssh-ed25519", &key, Some(&host))
+    }
+
+    fn ask(&self, qube: &str, data: &[u8]) -> Answer {
+        let mut connection = Connection::call(&self.vault.qrexec_socket, qube);
+        connection.ask(&message::sign(&self.key.blob(), data))
+    }
+
+    fn begin(&self, qube: &str, data: &[u8]) -> Connection {
+        let mut connection = Connection::call(&self.vault.qrexec_socket, qube);
+        connection.send(&message::sign(&self.key.blob(), data));
+        connection
+    }
+
+    /// The questions that the prompter was started for.
+    fn asked(&self) -> Vec<serde_json::Value> {
+        let lines = fs::read_to_string(self.prompter.with_extension("asked")).unwrap_or_default();
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    fn wait_until_asked(&self, count: usize) {
+        wait_for("the question", || {
+            (self.asked().len() >= count).then_some(())
+        });
+    }
+
+    fn split_ssh(&self, words: &[&str]) -> String {
+        run(&mut self.vault.control(words))
+    }
+
+    /// The number of the one question that waits.
+    fn waiting(&self) -> String {
+        wait_for("a waiting question", || {
+            let printed = text(&finish(&mut self.vault.control(&["pending", "--json"])));
+            let waiting: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+            waiting[0]["question"]["id"]
+                .as_u64()
+                .map(|id| id.to_string())
+        })
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let records = self.vault.records();
+        records
+            .iter()
+            .filter_map(|record| record["reason"].as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+fn say(decision: &str) -> String {
+    format!(r#"echo "{{\"id\":\"$id\",\"decision\":{decision}}}""#)
+}
+
+fn is_signed(answer: &Answer) -> bool {
+    answer.signature().is_some()
+}
+
+#[test]
+fn a_window_says_what_is_proven_and_its_yes_signs_once() {
+    let desk = Desk::with_prompter(ASK, &say(r#"\"once\",\"same\":1"#));
+    assert!(is_signed(&desk.ask("work", &desk.login(1, "git"))));
+    assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
+    let asked = desk.asked();
+    assert_eq!(asked.len(), 2, "once is once");
+    assert_eq!(asked[0]["heading"], "work asks to log in to box.example");
+    let rows = asked[0]["rows"].as_array().unwrap();
+    let server = rows.iter().find(|row| row["label"] == "Server").unwrap();
+    assert_eq!(
+        (&server["text"], &server["mark"]),
+        (&"box.example".into(), &"proven".into())
+    );
+}
+
+#[test]
+fn fifty_logins_at_once_are_one_question() {
+    // Answers when all fifty share it.
+    let body = r#"while read -r counts; do
+        case $counts in *'"same":50}'*) break;; esac
+    done
+    echo "{\"id\":\"$id\",\"decision\":\"once\",\"same\":50}""#;
+    let desk = Desk::with_prompter(ASK, body);
+    let first = desk.begin("work", &desk.login(0, "git"));
+    desk.wait_until_asked(1);
+    let others = (1..50).map(|session| desk.begin("work", &desk.login(session, "git")));
+    let connections: Vec<Connection> = [first].into_iter().chain(others).collect();
+    let signed = connections
+        .into_iter()
+        .map(|mut connection| connection.answer());
+    assert_eq!(signed.filter(is_signed).count(), 50);
+    assert_eq!(desk.asked().len(), 1);
+    let given = desk.vault.records();
+    let given = given
+        .iter()
+        .filter(|record| record["event"] == "sign" && record["outcome"] == "ok");
+    assert_eq!(given.count(), 50, "n shown, n recorded");
+}
+
+#[test]
+fn a_yes_for_longer_is_listed_used_and_taken_back() {
+    let policy = "default = \"deny\"\n[[rule]]\nkind = \"login\"\nhost = \"box.example\"\n\
+                  action = \"ask\"\nremember = \"15m\"\n";
+    let desk = Desk::with_prompter(policy, &say(r#"\"for\",\"seconds\":900,\"same\":1"#));
+    assert!(is_signed(&desk.ask("work", &desk.login(1, "git"))));
+    assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
+    assert_eq!(desk.asked().len(), 1, "remembered");
+    let listed = desk.split_ssh(&["approvals"]);
+    assert!(
+        listed.contains("work") && listed.contains("used once"),
+        "{listed}"
+    );
+    assert!(is_signed(&desk.ask("work", &desk.login(3, "root"))));
+    assert!(is_signed(&desk.ask("other", &desk.login(4, "git"))));
+    assert_eq!(
+        desk.asked().len(),
+        3,
+        "another user and another qube are asked about"
+    );
+    assert!(
+        desk.split_ssh(&["approvals", "revoke", "1"])
+            .contains("took back 1")
+    );
+    assert!(is_signed(&desk.ask("work", &desk.login(5, "git"))));
+    assert_eq!(desk.asked().len(), 4);
+    desk.split_ssh(&["approvals", "revoke", "all"]);
+    assert!(
+        desk.split_ssh(&["approvals"])
+            .contains("no answer is remembered")
+    );
+}
+
+#[test]
+fn a_no_covers_the_logins_next_key_and_a_mute_the_qube() {
+    let desk = Desk::with_prompter(ASK, &say(r#"\"deny\",\"same\":1"#));
+    let login = desk.login(1, "git");
+    let mut connection = Connection::call(&desk.vault.qrexec_socket, "work");
+    for _ in 0..2 {
+        let answer = connection.ask(&message::sign(&desk.key.blob(), &login));
+        assert_eq!(
+            answer.number(),
+            Some(message::FAILURE),
+            "never a closed connection"
+        );
+    }
+    assert_eq!(desk.asked().len(), 1);
+
+    let desk = Desk::with_prompter(ASK, &say(r#"\"mute\",\"seconds\":300,\"same\":1"#));
+    for session in 1..4 {
+        assert!(!is_signed(&desk.ask("work", &desk.login(session, "git"))));
+    }
+    assert_eq!(desk.asked().len(), 1);
+    assert!(
+        desk.reasons().iter().any(|reason| reason.contains("muted")),
+        "{:?}",
+        desk.reasons()
+    );
+}
+
+#[test]
+fn a_prompter_that_dies_or_lies_is_a_no() {
+    for body in [
+        "kill -9 $$".to_owned(),
+        say(r#"\"for\",\"seconds\":31536000"#),
+        "echo yes".into(),
+    ] {
+        let desk = Desk::with_prompter(ASK, &body);
+        assert_eq!(
+            desk.ask("work", &desk.login(1, "git")).number(),
+            Some(message::FAILURE)
+        );
+        assert_eq!(desk.asked().len(), 1, "{body}");
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_takes_the_window_along() {
+    let desk = Desk::with_prompter(ASK, "exec sleep 600");
+    let connection = desk.begin("work", &desk.login(1, "git"));
+    desk.wait_until_asked(1);
+    let pid = fs::read_to_string(desk.prompter.with_extension("pids")).unwrap();
+    drop(connection);
+    wait_for("the window to close", || {
+        (!Path::new("/proc").join(pid.trim()).exists()).then_some(())
+    });
+}
+
+#[test]
+fn a_waiting_question_delays_nobody_else() {
+    let policy =
+        "default = \"ask\"\n[[rule]]\nqube = \"trusted\"\nkind = \"sshsig\"\naction = \"allow\"\n";
+    let desk = Desk::with_prompter(policy, "exec sleep 600");
+    let _waiting = desk.begin("work", &desk.login(1, "git"));
+    desk.wait_until_asked(1);
+    assert!(is_signed(
+        &desk.ask("trusted", &message::sshsig("git", &[7; 64]))
+    ));
+}
+
+#[test]
+fn two_qubes_are_asked_about_one_after_the_other() {
+    // A window that another one overlaps leaves a mark.
+    let body = format!(
+        r#"mkdir "$0.open" || touch "$0.two"
+        while [ ! -e "$0.go" ]; do read -r counts || exit; done
+        rmdir "$0.open"
+        {}"#,
+        say(r#"\"once\",\"same\":1"#)
+    );
+    let desk = Desk::with_prompter(ASK, &body);
+    let one = desk.begin("one", &desk.login(1, "git"));
+    desk.wait_until_asked(1);
+    let two = desk.begin("two", &desk.login(2, "git"));
+    fs::write(desk.prompter.with_extension("go"), "").unwrap();
+    // A third one makes the first window count, and so look.
+    let three = desk.begin("three", &desk.login(3, "git"));
+    for mut connection in [one, two, three] {
+        assert!(is_signed(&connection.answer()));
+    }
+    assert_eq!(desk.asked().len(), 3);
+    assert!(
+        !desk.prompter.with_extension("two").exists(),
+        "two windows at once"
+    );
+}
+
+#[test]
+fn without_a_window_a_terminal_answers() {
+    let desk = Desk::without_window(ASK);
+    assert!(
+        !finish(&mut desk.vault.control(&["pending"]))
+            .status
+            .success()
+    );
+    let mut connection = desk.begin("work", &desk.login(1, "git"));
+    let id = desk.waiting();
+    let shown = desk.split_ssh(&["pending"]);
+    assert!(
+        shown.contains("work asks to log in to box.example"),
+        "{shown}"
+    );
+    let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "9d"]));
+    assert!(
+        text(&refused).contains("does not offer"),
+        "{}",
+        text(&refused)
+    );
+    assert!(desk.split_ssh(&["allow", &id]).starts_with("allowed once"));
+    assert!(is_signed(&connection.answer()));
+    let late = finish(&mut desk.vault.control(&["deny", &id]));
+    assert!(!late.status.success(), "numbers are never used again");
+
+    let mut connection = desk.begin("work", &desk.login(2, "git"));
+    desk.split_ssh(&["deny", &desk.waiting(), "--mute"]);
+    assert_eq!(connection.answer().number(), Some(message::FAILURE));
+    assert!(desk.split_ssh(&["approvals"]).contains("deny"));
+}
+
+/// `split-ssh pending --live`, typed into.
+struct Live {
+    child: Child,
+    printed: PathBuf,
+}
+
+impl Live {
+    fn start(desk: &Desk) -> Self {
+        let printed = desk.world.path("live");
+        let out = fs::File::create(&printed).unwrap();
+        let mut command = desk.vault.control(&["pending", "--live"]);
+        command.stdin(Stdio::piped()).stdout(out);
+        let live = Self {
+            child: command.spawn().unwrap(),
+            printed,
+        };
+        live.wait_for("waiting for questions");
+        live
+    }
+
+    fn wait_for(&self, words: &str) {
+        wait_for(words, || {
+            fs::read_to_string(&self.printed)
+                .unwrap()
+                .contains(words)
+                .then_some(())
+        });
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let ended = self.child.wait();
+        if !thread::panicking() {
+            assert!(ended.unwrap().success(), "it ends with its input");
+        }
+    }
+}
+
+#[test]
+fn a_live_view_takes_whole_words_typed_after_the_question() {
+    let desk = Desk::without_window(ASK);
+    let mut live = Live::start(&desk);
+    // Typed before there is a question: no answer to any.
+    live.type_line("yes");
+    let mut connection = desk.begin("work", &desk.login(1, "git"));
+    live.wait_for("Allow? Type yes");
+    live.type_line("");
+    live.type_line("y");
+    live.type_line("yes");
+    assert!(is_signed(&connection.answer()));
+    live.wait_for("allowed once: work asks to log in to box.example");
+
+    let mut connection = desk.begin("work", &desk.login(2, "root"));
+    wait_for("the second question", || {
+        let printed = fs::read_to_string(&live.printed).unwrap();
+        (printed.matches("question 2").count() == 1 && printed.ends_with("or mute: ")).then_some(())
+    });
+    live.type_line("no");
+    assert_eq!(connection.answer().number(), Some(message::FAILURE));
+}
+
+#[test]
+fn a_session_that_comes_up_later_shows_the_question() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::net::UnixListener;
+
+    let desk = Desk::new(ASK, "#!/bin/sh\nexit 3\n", true);
+    let mut connection = desk.begin("work", &desk.login(1, "git"));
+    let id = desk.waiting();
+    let listener = UnixListener::bind(desk.world.path("vault/run/split-ssh-prompt.sock")).unwrap();
+    let (session, _) = listener.accept().unwrap();
+    let mut question = String::new();
+    BufReader::new(&session).read_line(&mut question).unwrap();
+    assert!(question.contains("work asks to log in to box.example"));
+    let answer =
+        format!("{{\"shown\":true}}\n{{\"id\":\"{id}\",\"decision\":\"once\",\"same\":1}}\n");
+    (&session).write_all(answer.as_bytes()).unwrap();
+    assert!(is_signed(&connection.answer()));
+}
