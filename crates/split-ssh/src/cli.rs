@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client;
 use crate::ctl;
+use crate::demo;
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::vault;
@@ -55,6 +56,7 @@ enum Command {
     Hosts(ctl::hosts::Args),
     Policy(ctl::policy::Args),
     Log(ctl::log::Args),
+    Demo(demo::Args),
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -85,5 +87,6 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Hosts(args) => ctl::hosts::run(args, &paths),
         Command::Policy(args) => ctl::policy::run(&args, &paths),
         Command::Log(args) => ctl::log::run(args, &paths),
+        Command::Demo(args) => demo::run(&args),
     }
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod control;
 pub mod crypto;
 pub mod ctl;
+pub mod demo;
 pub mod error;
 pub mod identities;
 pub mod known_hosts_files;
