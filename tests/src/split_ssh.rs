@@ -93,15 +93,9 @@ impl Vault {
     /// Waits for a question and answers it by `split-ssh allow` or `deny`.
     pub fn answer(&self, verdict: &str) {
         let id = wait_for("a question", || {
-            let pending = run(&mut self.control(&["pending"]));
-            let number = |word: &str| {
-                word.trim_matches(|sign: char| !sign.is_ascii_digit())
-                    .parse::<u64>()
-                    .ok()
-            };
-            pending
-                .lines()
-                .find_map(|line| line.split_whitespace().next().and_then(number))
+            let pending = finish(&mut self.control(&["pending", "--json"])).stdout;
+            let pending: serde_json::Value = serde_json::from_slice(&pending).expect("JSON");
+            pending[0]["question"]["id"].as_u64()
         });
         run(&mut self.control(&[verdict, &id.to_string()]));
     }
