@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod answer;
-mod attention;
 mod gate;
 mod lines;
 mod look;
@@ -15,9 +14,11 @@ mod notify;
 mod passphrase_window;
 mod question;
 mod question_window;
+mod server;
 mod stage;
 mod wording;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Stdin};
 use std::process::{ExitCode, exit};
@@ -30,6 +31,9 @@ use question::{Notification, PassphraseQuestion, Question};
 const EXIT_BAD_QUESTION: i32 = 2;
 const EXIT_NO_SCREEN: i32 = 3;
 const EXIT_ABANDONED: i32 = 4;
+
+/// A window that is open, or the reason why there is none.
+type Opened = Result<(), Box<dyn Error>>;
 
 const USAGE: &str = "\
 Usage: split-ssh-prompt [--passphrase | --notify]
@@ -64,10 +68,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn ask<Q, B: Display>(
-    parse: fn(&[u8]) -> Result<Q, B>,
-    open: fn(Q, Lines<Stdin>) -> Result<(), glib::Error>,
-) {
+fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, Lines<Stdin>) -> Opened) {
     let mut asker = Lines::new(io::stdin());
     let question = first(&mut asker, parse);
     gdk::set_allowed_backends("x11"); // the gate lives on the X server's time

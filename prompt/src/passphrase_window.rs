@@ -11,8 +11,9 @@ use crate::answer::{self, Decision, MAX_PASSPHRASE};
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::question::PassphraseQuestion;
+use crate::server::Server;
 use crate::stage::{Play, Readiness, Stage};
-use crate::{end, look};
+use crate::{Opened, end, look};
 
 const TITLE: &str = "Split SSH: unlock a key";
 
@@ -29,9 +30,9 @@ struct PassphraseWindow {
 /// Builds the window and shows it. The process ends with the answer.
 ///
 /// # Errors
-/// The style sheet does not parse.
-pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Result<(), gtk::glib::Error> {
-    let stage = Stage::new(TITLE, question.seconds);
+/// No X server to show it on.
+pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Opened {
+    let stage = Stage::new(TITLE, question.seconds, Server::connect()?);
     look::dress(stage.window())?;
     let window = PassphraseWindow::build(question, Rc::clone(&stage));
     stage.open(window, asker);

@@ -12,8 +12,9 @@ use crate::answer::{self, Decision};
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::question::{Counts, Offer, Question};
+use crate::server::Server;
 use crate::stage::{Play, Readiness, Stage};
-use crate::{end, look, wording};
+use crate::{Opened, end, look, wording};
 
 /// From here on the bar is red.
 const SOON: Duration = Duration::from_secs(10);
@@ -33,9 +34,13 @@ struct QuestionWindow {
 /// Builds the window and shows it. The process ends with the answer.
 ///
 /// # Errors
-/// The style sheet does not parse.
-pub fn open(question: Question, asker: Lines<Stdin>) -> Result<(), gtk::glib::Error> {
-    let stage = Stage::new(wording::title(question.kind), question.seconds);
+/// No X server to show it on.
+pub fn open(question: Question, asker: Lines<Stdin>) -> Opened {
+    let stage = Stage::new(
+        wording::title(question.kind),
+        question.seconds,
+        Server::connect()?,
+    );
     look::dress(stage.window())?;
     let window = QuestionWindow::build(question, Rc::clone(&stage));
     stage.open(window, asker);

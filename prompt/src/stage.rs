@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use gtk::prelude::*;
 use gtk::{gdk, glib};
 
-use crate::attention;
 use crate::gate::{Gate, Input, ServerTime};
 use crate::lines::Lines;
+use crate::server::Server;
 
 /// How often the gate and the count-down are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -44,6 +44,7 @@ pub trait Play {
 
 pub struct Stage {
     window: gtk::Window,
+    server: Server,
     gate: Cell<Gate>,
     told: Cell<Option<Readiness>>,
     mapped: Cell<bool>,
@@ -53,16 +54,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(title: &str, seconds: u64) -> Rc<Self> {
+    pub fn new(title: &str, seconds: u64, server: Server) -> Rc<Self> {
         let window = gtk::Window::new(gtk::WindowType::Toplevel);
         window.set_title(title);
         window.set_type_hint(gdk::WindowTypeHint::Dialog);
         window.set_position(gtk::WindowPosition::Center);
         window.set_resizable(false);
         window.set_keep_above(true);
-        window.add_events(gdk::EventMask::PROPERTY_CHANGE_MASK); // else asking for the time would hang
         Rc::new(Self {
             window,
+            server,
             gate: Cell::new(Gate::new()),
             told: Cell::new(None),
             mapped: Cell::new(false),
@@ -157,7 +158,7 @@ impl Stage {
         let stage = Rc::clone(self);
         self.window
             .connect_has_toplevel_focus_notify(move |window| {
-                match (window.has_toplevel_focus(), stage.server_time()) {
+                match (window.has_toplevel_focus(), stage.server.time()) {
                     (true, Some(now)) => stage.change(|gate| gate.focus_gained(now)),
                     _ => stage.change(Gate::focus_lost),
                 }
@@ -187,12 +188,12 @@ impl Stage {
             return;
         }
         // Asking for the time also waits until the server has carried out what was painted.
-        if self.shown_at.get().is_none() && self.server_time().is_some() {
+        if self.shown_at.get().is_none() && self.server.time().is_some() {
             self.shown_at.set(Some(Instant::now()));
             self.with_play(|play| play.shown());
-            attention::ask_for(&self.window);
+            self.server.ask_for_attention(&self.window);
         }
-        if let (Gate::Painting(_), Some(now)) = (self.gate.get(), self.server_time()) {
+        if let (Gate::Painting(_), Some(now)) = (self.gate.get(), self.server.time()) {
             self.change(|gate| gate.painted(now));
         }
     }
@@ -236,7 +237,7 @@ impl Stage {
                 if self.with_play(|play| play.update(&untrusted_line)) != Some(true) {
                     return;
                 }
-                match self.server_time() {
+                match self.server.time() {
                     Some(now) => self.change(|gate| gate.restart(now)),
                     None => self.change(Gate::focus_lost),
                 }
@@ -265,18 +266,13 @@ impl Stage {
         if !matches!(self.gate.get(), Gate::Quiet(_)) || self.shown_at.get().is_none() {
             return;
         }
-        let Some(now) = self.server_time() else {
+        let Some(now) = self.server.time() else {
             return;
         };
         if self.change(|gate| gate.is_due(now)) {
             self.tell();
             self.window.queue_draw(); // also when no button changes its looks
         }
-    }
-
-    fn server_time(&self) -> Option<ServerTime> {
-        let window = self.window.window()?.downcast::<gdkx11::X11Window>().ok()?;
-        Some(ServerTime(gdkx11::x11_get_server_time(&window)))
     }
 }
 
