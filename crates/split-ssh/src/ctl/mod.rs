@@ -13,7 +13,7 @@ mod policy_explain;
 mod policy_learn;
 mod policy_replay;
 mod recorded;
-mod shown_question;
+pub(crate) mod shown_question;
 pub mod status;
 
 use std::io::{self, IsTerminal};

@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 96;
 const MAX_SENTENCE: usize = 400;
 
 /// The whole question, its last line ended.
-pub(super) fn text(pending: &Pending, colour: bool) -> String {
+pub(crate) fn text(pending: &Pending, colour: bool) -> String {
     let question = &pending.question;
     let style = Style::new(colour);
     let mut text = String::new();

@@ -91,17 +91,15 @@ impl<'w> Demo<'w> {
         let authorities = [&keys.ca, &plain_keys.ca];
         let build = Server::start(world, "build", &keys.work, &authorities)?;
         let prod = Server::start(world, "prod", &keys.work, &authorities)?;
-        let vault = Vault::start(
-            world,
-            Agent::start(world, "vault", &keys)?,
-            &[&build, &prod],
-        )?;
+        let qrexec = args.qrexec.clone().or_else(programs::qrexec_stand_in);
+        let caller = qube::caller(qrexec.as_deref());
+        let agent = Agent::start(world, "vault", &keys)?;
+        let vault = Vault::start(world, agent, &caller, &[&build, &prod])?;
         screen.say("Its policy, the first rule that matches wins:");
         screen.line("");
-        screen.quote_toml(vault::POLICY);
+        screen.quote_toml(&vault.policy);
 
         screen.step("The client: qube \"work\", which has no key, and two servers to log in to");
-        let qrexec = args.qrexec.clone().or_else(programs::qrexec_stand_in);
         qube::configure(world, &keys, &[&build, &prod])?;
         let qube = Qube::start(world, &vault, qrexec.as_deref())?;
         screen.say(match qrexec {

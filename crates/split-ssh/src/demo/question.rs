@@ -3,17 +3,22 @@
 
 use std::io::{self, BufRead};
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, tcflush};
-use policy::question::Question;
 
 use super::screen::{Ink, Screen};
 use super::vault::Vault;
 use super::world::{PATIENCE, Running, wait_for};
-use crate::control::{self, DecisionWord, Request, VERSION};
+use crate::control::{self, DecisionWord, Pending, Request, VERSION};
+use crate::ctl::shown_question;
 use crate::error::Error;
+
+/// A question must be on the screen for so long before anything that is typed counts.
+const QUIET: Duration = Duration::from_secs(1);
+const PROMPT: &str = "Allow? Type yes or no:";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
@@ -30,7 +35,8 @@ pub fn answer(
     asker: &mut Running,
     by_itself: bool,
 ) -> Result<Given, Error> {
-    let question = wait(vault, asker)?;
+    let pending = wait(vault, asker)?;
+    let question = &pending.question;
     tell(
         vault,
         &Request::Shown {
@@ -38,9 +44,10 @@ pub fn answer(
             id: question.id,
         },
     )?;
-    show(screen, &question);
+    screen.line("");
+    screen.block(&shown_question::text(&pending, screen.has_colour()));
     let given = if by_itself {
-        screen.ask("Allow it once? [y/N]");
+        screen.ask(PROMPT);
         screen.line(&format!(
             "y   {}",
             screen.paint(Ink::Dim, "(the demo answers itself)")
@@ -66,14 +73,14 @@ pub fn answer(
     Ok(given)
 }
 
-fn wait(vault: &Vault, asker: &mut Running) -> Result<Question, Error> {
+fn wait(vault: &Vault, asker: &mut Running) -> Result<Pending, Error> {
     let found = wait_for("the vault's question", PATIENCE, || {
         let pending = control::ask(&vault.paths, &Request::Pending { v: VERSION });
         let first = pending
             .ok()
             .and_then(|reply| reply.pending?.into_iter().next());
         match first {
-            Some(pending) => Some(Some(pending.question)),
+            Some(pending) => Some(Some(pending)),
             None => (!asker.runs()).then_some(None),
         }
     })?;
@@ -89,55 +96,29 @@ fn tell(vault: &Vault, request: &Request) -> Result<(), Error> {
     }
 }
 
-/// The rows as they come: all text in them has passed the display door.
-fn show(screen: &Screen, question: &Question) {
-    let mut lines = vec![screen.paint(Ink::Strong, &question.heading)];
-    lines.extend(
-        question
-            .warning
-            .as_ref()
-            .map(|warning| screen.paint(Ink::Question, warning)),
-    );
-    lines.push(String::new());
-    for row in &question.rows {
-        let ink = if row.stands_out {
-            Ink::Question
-        } else {
-            Ink::Plain
-        };
-        let label = screen.paint(Ink::Dim, &format!("{:<10}", row.label));
-        let mark = row.mark.map(|mark| mark.word().to_owned());
-        let notes: Vec<_> = row.note.iter().cloned().chain(mark).collect();
-        let notes = if notes.is_empty() {
-            String::new()
-        } else {
-            screen.paint(Ink::Dim, &format!("  ({})", notes.join(", ")))
-        };
-        lines.push(format!("{label} {}{notes}", screen.paint(ink, &row.text)));
-    }
-    lines.push(String::new());
-    lines.push(screen.paint(Ink::Dim, &question.why));
-    screen.line("");
-    screen.quote(&lines.join("\n"));
-    screen.line("");
-}
-
-/// Only what is typed after the question was shown counts.
+/// Only a whole word counts, and only one that is typed after the question could be read.
 fn ask_person(screen: &Screen, time: Duration) -> Given {
     let end = Instant::now() + time;
     let input = io::stdin();
-    let _ = tcflush(&input, FlushArg::TCIFLUSH);
-    screen.ask(&format!("Allow it once? [y/N, {} s]", time.as_secs()));
-    let left = end.saturating_duration_since(Instant::now());
-    let mut wanted = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-    if !poll(&mut wanted, timeout).is_ok_and(|ready| ready > 0) {
-        screen.line("");
-        return Given::Nothing;
-    }
-    let mut line = String::new();
-    match input.lock().read_line(&mut line) {
-        Ok(_) if matches!(line.trim(), "y" | "Y" | "yes") => Given::Yes,
-        _ => Given::No,
+    thread::sleep(QUIET);
+    loop {
+        let _ = tcflush(&input, FlushArg::TCIFLUSH);
+        screen.ask(PROMPT);
+        let left = end.saturating_duration_since(Instant::now());
+        let mut wanted = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        if !poll(&mut wanted, timeout).is_ok_and(|ready| ready > 0) {
+            screen.line("");
+            return Given::Nothing;
+        }
+        let mut line = String::new();
+        match input.lock().read_line(&mut line) {
+            Ok(1..) => match line.trim() {
+                "yes" => return Given::Yes,
+                "no" => return Given::No,
+                _ => {}
+            },
+            _ => return Given::Nothing,
+        }
     }
 }

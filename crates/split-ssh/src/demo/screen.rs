@@ -82,6 +82,17 @@ impl Screen {
         self.line(&format!("{:INDENT$}{prompt} {command}", ""));
     }
 
+    pub fn has_colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Lines that have their own layout.
+    pub fn block(&self, text: &str) {
+        for line in text.trim_end().lines() {
+            self.line(&format!("{:INDENT$}{line}", ""));
+        }
+    }
+
     /// Text of another program or a file, line by line as it is.
     pub fn quote(&self, text: &str) {
         let edge = self.paint(Ink::Dim, "|");

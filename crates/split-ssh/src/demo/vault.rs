@@ -11,15 +11,15 @@ use super::world::{Running, World};
 use crate::error::Error;
 use crate::paths::Paths;
 
-/// What the demo shows as the vault's policy, and runs with.
-pub const POLICY: &str = r#"default = "deny"             # what no rule covers
+/// What the demo shows as the vault's policy, and runs with. CALLER is how the vault knows the client.
+const POLICY: &str = r#"default = "deny"             # what no rule covers
 
 [host.build]
 names = ["build"]            # its key is in the vault's known_hosts
 
 [[rule]]
 name   = "log in to build"
-qube   = "work"
+qube   = "CALLER"
 key    = "work"
 kind   = "login"
 host   = "build"
@@ -27,7 +27,7 @@ action = "allow"
 
 [[rule]]
 name      = "sign commits"
-qube      = "work"
+qube      = "CALLER"
 key       = "work"
 kind      = "sshsig"
 namespace = "git"
@@ -35,7 +35,7 @@ action    = "allow"
 
 [[rule]]
 name   = "any other login"
-qube   = "work"
+qube   = "CALLER"
 key    = "work"
 kind   = "login"
 action = "ask"
@@ -46,18 +46,26 @@ pub struct Vault {
     world: World,
     process: Running,
     pub agent: Agent,
+    /// The text of policy.toml.
+    pub policy: String,
     pub paths: Paths,
 }
 
 impl Vault {
     /// A vault whose known_hosts names `servers`.
-    pub fn start(world: &World, agent: Agent, servers: &[&Server]) -> Result<Self, Error> {
+    pub fn start(
+        world: &World,
+        agent: Agent,
+        caller: &str,
+        servers: &[&Server],
+    ) -> Result<Self, Error> {
         for folder in ["vault/run", "vault/state", "vault/.ssh"] {
             world.folder(folder)?;
         }
         let known_hosts: String = servers.iter().map(|server| server.known_host()).collect();
         world.file("vault/.ssh/known_hosts", &known_hosts)?;
-        world.file("vault/policy.toml", POLICY)?;
+        let policy = POLICY.replace("CALLER", caller);
+        world.file("vault/policy.toml", &policy)?;
         let config = format!(
             "[keyring.default]\nagent = \"{}\"\n\n[prompt]\nby = \"terminal\"\n",
             agent.socket.display()
@@ -80,6 +88,7 @@ impl Vault {
             world: world.clone(),
             process,
             agent,
+            policy,
             paths,
         })
     }

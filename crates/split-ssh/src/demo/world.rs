@@ -196,6 +196,14 @@ impl World {
         )))
     }
 
+    /// How many processes work in this world's directory.
+    pub fn processes(&self) -> usize {
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        all.filter_map(|process| fs::read_link(process.path().join("cwd")).ok())
+            .filter(|folder| folder.starts_with(&self.0.directory))
+            .count()
+    }
+
     fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let over = lock(&self.0.over);
         if *over {

@@ -1,7 +1,7 @@
 //! Attack h: use the vault up.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wire::request::{Request, SignRequest};
 
@@ -11,9 +11,11 @@ use crate::error::Error;
 
 /// More than the demo's agents may have open.
 const CONNECTIONS: usize = 32;
-/// How often the vault's own user looks while the attack builds up.
-const LOOKS: usize = 40;
+/// The attack has built up when no process comes or goes for so many looks.
+const QUIET_LOOKS: usize = 30;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// A slow machine starts three processes a connection in less.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Many connections, each with half a message: the vault's own user is no longer served.
 pub(super) fn use_up_connections(target: &mut Target<'_>) -> Result<Outcome, Error> {
@@ -33,10 +35,15 @@ pub(super) fn use_up_connections(target: &mut Target<'_>) -> Result<Outcome, Err
         let _ = connection.send(half);
         held.push(connection);
     }
-    for _ in 0..LOOKS {
+    let end = Instant::now() + LONGEST;
+    let (mut processes, mut quiet) = (0, 0);
+    while quiet < QUIET_LOOKS && Instant::now() < end {
         if target.agent.keys().is_none() {
             return Ok(Outcome::Reached("owner gets no answer".to_owned()));
         }
+        let now = target.world.processes();
+        quiet = if now == processes { quiet + 1 } else { 0 };
+        processes = now;
         thread::sleep(BETWEEN_LOOKS);
     }
     Ok(Outcome::Missed("owner served as before".to_owned()))

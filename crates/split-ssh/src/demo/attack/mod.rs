@@ -55,7 +55,7 @@ pub const ALL: [Attack; 12] = [
     attack("d", "add a key", tamper::add_a_key),
     attack("", "spoil a key", tamper::poison_a_key),
     attack("e", "load a library", load::load_a_library),
-    attack("f", "100 logins at once", sign::log_in_many_times),
+    attack("f", "100 logins, one call", sign::log_in_many_times),
     attack("g", "sign a release", sign::sign_a_release),
     attack("", "certify its own key", sign::issue_a_certificate),
     attack("", "sign unknown bytes", sign::sign_raw_bytes),
