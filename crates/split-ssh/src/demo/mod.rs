@@ -46,7 +46,7 @@ pub struct Args {
 /// # Errors
 /// A program is missing, or something could not be set up.
 pub fn run(args: &Args) -> Result<ExitCode, Error> {
-    programs::check()?;
+    programs::check(args.qrexec.as_deref())?;
     let world = World::new()?;
     let mut demo = Demo::set_the_scene(&world, args)?;
     demo.log_in_where_the_vault_asks()?;

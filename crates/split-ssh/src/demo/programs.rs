@@ -17,8 +17,14 @@ const NEEDED: [(&str, &str); 6] = [
 ];
 
 /// # Errors
-/// Some are missing: all are named.
-pub fn check() -> Result<(), Error> {
+/// Some are missing: all are named. Or `qrexec` is no program.
+pub fn check(qrexec: Option<&Path>) -> Result<(), Error> {
+    if let Some(program) = qrexec.filter(|program| !program.is_file()) {
+        return Err(
+            Error::new(format!("there is no program {}", program.display()))
+                .hint("leave --qrexec out to go without qrexec"),
+        );
+    }
     let missing: Vec<_> = NEEDED
         .iter()
         .filter(|(program, _)| find(program).is_none())

@@ -46,10 +46,11 @@ pub fn answer(
     )?;
     screen.line("");
     screen.block(&shown_question::text(&pending, screen.has_colour()));
+    screen.line("");
     let given = if by_itself {
         screen.ask(PROMPT);
         screen.line(&format!(
-            "y   {}",
+            "yes   {}",
             screen.paint(Ink::Dim, "(the demo answers itself)")
         ));
         Given::Yes

@@ -1,0 +1,141 @@
+//! `split-ssh demo` does what it says, shows what it saw, and leaves nothing behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use testbed::children::{Running, finish, text};
+use testbed::programs;
+use testbed::world::World;
+
+/// The attack, what it does to the plain pipe, and what to us.
+const TABLE: [(&str, &str, &str); 12] = [
+    ("see every key", "all 3 keys listed", "1 of 3, as allowed"),
+    (
+        "delete all keys",
+        "3 of 3 keys deleted",
+        "refused, 3 keys left",
+    ),
+    (
+        "lock the agent",
+        "locked for its owner",
+        "refused, 3 keys left",
+    ),
+    (
+        "kill the agent",
+        "dead, all keys gone",
+        "refused, 3 keys left",
+    ),
+    ("add a key", "added, 4 keys now", "refused, 3 keys left"),
+    (
+        "spoil a key",
+        "signs wrongly now",
+        "refused, signs as before",
+    ),
+    (
+        "load a library",
+        "code ran in the vault",
+        "refused, did not run",
+    ),
+    ("100 logins, one call", "100 signed", "1 signed, 99 refused"),
+    ("sign a release", "signed, and verifies", "refused"),
+    ("certify its own key", "made, and logged in", "refused"),
+    ("sign unknown bytes", "signed", "refused"),
+    (
+        "exhaust the agent",
+        "owner gets no answer",
+        "owner served as before",
+    ),
+];
+
+#[test]
+fn all_goes_as_said() {
+    let world = World::new();
+    let mut demo = world.command(programs::split_ssh());
+    let output = finish(demo.args(["demo", "--yes"]));
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    for (attack, plain, guarded) in TABLE {
+        let cells = said.lines().find_map(|line| {
+            let cells = line.get(7..)?.strip_prefix(attack)?;
+            Some(
+                cells
+                    .split("  ")
+                    .map(str::trim)
+                    .filter(|cell| !cell.is_empty()),
+            )
+        });
+        let cells: Vec<_> = cells
+            .unwrap_or_else(|| panic!("no {attack:?} in\n{said}"))
+            .collect();
+        assert_eq!(cells, [plain, guarded], "{attack}:\n{said}");
+    }
+    for words in [
+        "work asks to log in to prod",
+        "[work]$ ssh prod",
+        "| inside prod",
+        "| inside build",
+        "Good \"git\" signature",
+        "login",
+        "all as written",
+        "All went as said",
+    ] {
+        assert!(said.contains(words), "no {words:?} in\n{said}");
+    }
+    assert!(!said.contains('\x1b'), "colour where there is no terminal");
+    assert_eq!(left_behind(&directory(&said)), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing() {
+    let world = World::new();
+    let mut demo = world.command(programs::split_ssh());
+    demo.args(["demo", "--yes"]);
+    let mut demo = Running::start(demo, &world.path("demo.log"));
+    // Agents, servers, vault, client and pipe run now, and an attack.
+    demo.wait_for_log("delete all keys");
+    demo.signal(Signal::SIGINT);
+    const INTERRUPTED: i32 = 130;
+    assert_eq!(demo.wait().code(), Some(INTERRUPTED), "{}", demo.log());
+    assert!(demo.log().contains("Nothing is left running or on disk"));
+    assert_eq!(left_behind(&directory(&demo.log())), Vec::<String>::new());
+}
+
+#[test]
+fn a_qrexec_that_is_not_there_is_named() {
+    let world = World::new();
+    let mut demo = world.command(programs::split_ssh());
+    let missing = world.path("no-such-program");
+    let output = finish(demo.args(["demo", "--yes", "--qrexec"]).arg(&missing));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output).contains("no-such-program"),
+        "{}",
+        text(&output)
+    );
+}
+
+/// The demo's directory, as it tells in its first lines.
+fn directory(said: &str) -> PathBuf {
+    let start = said
+        .find("/tmp/split-ssh.")
+        .expect("the demo names its directory");
+    let end = said[start..].find(';').expect("and goes on after it");
+    PathBuf::from(&said[start..start + end])
+}
+
+/// The directory, and the command lines of processes that know it.
+fn left_behind(directory: &Path) -> Vec<String> {
+    let name = directory.to_str().expect("a name of letters");
+    let mut left: Vec<_> = processes().filter(|line| line.contains(name)).collect();
+    if directory.exists() {
+        left.push(name.to_owned());
+    }
+    left
+}
+
+fn processes() -> impl Iterator<Item = String> {
+    let all = fs::read_dir("/proc").expect("/proc").flatten();
+    all.filter_map(|process| fs::read(process.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+}
