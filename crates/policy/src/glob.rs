@@ -11,15 +11,30 @@ pub const MAX_PATTERN: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Glob {
     written: String,
-    /// The parts between `*`; one part means that there is no `*`.
-    parts: Vec<Vec<Unit>>,
-    literal: Option<Vec<u8>>,
+    shape: Shape,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Byte(u8),
-    Any,
+#[derive(Clone, Debug)]
+enum Shape {
+    /// No wildcard.
+    Literal(Vec<u8>),
+    /// No `*`.
+    One(Part),
+    /// The parts around and between `*`; those in the middle are not empty.
+    Parts {
+        first: Part,
+        middle: Vec<Part>,
+        last: Part,
+    },
+}
+
+/// Bytes between two `*`.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    /// Zero where a `?` stands.
+    bytes: Vec<u8>,
+    /// Where `?` stands, in order.
+    any: Vec<usize>,
 }
 
 /// Why a pattern was refused.
@@ -55,62 +70,58 @@ impl Glob {
             return Err(BadGlob::TooLong);
         }
         let mut parts = Vec::new();
-        let mut part = Vec::new();
+        let mut part = Part::default();
         let mut bytes = written.bytes();
         while let Some(byte) = bytes.next() {
             match byte {
                 b'*' => parts.push(std::mem::take(&mut part)),
-                b'?' => part.push(Unit::Any),
-                b'\\' => part.push(Unit::Byte(bytes.next().ok_or(BadGlob::LoneEscape)?)),
-                _ => part.push(Unit::Byte(byte)),
+                b'?' => {
+                    part.any.push(part.bytes.len());
+                    part.bytes.push(0);
+                }
+                b'\\' => part.bytes.push(bytes.next().ok_or(BadGlob::LoneEscape)?),
+                _ => part.bytes.push(byte),
             }
         }
-        parts.push(part);
-        let literal = match parts.as_slice() {
-            [only] => only.iter().map(|unit| unit.byte()).collect(),
-            _ => None,
+        let mut parts = parts.into_iter();
+        let shape = match parts.next() {
+            None if part.any.is_empty() => Shape::Literal(part.bytes),
+            None => Shape::One(part),
+            Some(first) => {
+                let middle = parts.filter(|part| !part.bytes.is_empty()).collect();
+                Shape::Parts {
+                    first,
+                    middle,
+                    last: part,
+                }
+            }
         };
         Ok(Self {
             written: written.to_owned(),
-            parts,
-            literal,
+            shape,
         })
     }
 
     /// Whether the pattern covers the whole of `text`.
+    #[inline]
     pub fn matches(&self, text: &[u8]) -> bool {
-        if let Some(literal) = &self.literal {
-            return literal == text;
+        match &self.shape {
+            Shape::Literal(literal) => literal == text,
+            Shape::One(part) => part.is(text),
+            Shape::Parts {
+                first,
+                middle,
+                last,
+            } => around_stars(first, middle, last, text),
         }
-        let [first, middle @ .., last] = self.parts.as_slice() else {
-            return self.parts.first().is_some_and(|only| same(only, text));
-        };
-        let Some((head, rest)) = text.split_at_checked(first.len()) else {
-            return false;
-        };
-        let Some(tail_at) = rest.len().checked_sub(last.len()) else {
-            return false;
-        };
-        let (mut rest, tail) = rest.split_at(tail_at);
-        if !same(first, head) || !same(last, tail) {
-            return false;
-        }
-        // The leftmost place for each part leaves the most for those after it.
-        for part in middle.iter().filter(|part| !part.is_empty()) {
-            let Some(at) = rest
-                .windows(part.len())
-                .position(|window| same(part, window))
-            else {
-                return false;
-            };
-            rest = rest.get(at + part.len()..).unwrap_or_default();
-        }
-        true
     }
 
     /// The text that this pattern alone matches, if it has no wildcard.
     pub fn literal(&self) -> Option<&[u8]> {
-        self.literal.as_deref()
+        match &self.shape {
+            Shape::Literal(literal) => Some(literal),
+            _ => None,
+        }
     }
 
     /// The pattern as it was written.
@@ -143,21 +154,43 @@ impl fmt::Display for Glob {
     }
 }
 
-impl Unit {
-    fn byte(self) -> Option<u8> {
-        match self {
-            Self::Byte(byte) => Some(byte),
-            Self::Any => None,
+impl Part {
+    fn is(&self, text: &[u8]) -> bool {
+        self.bytes.len() == text.len() && self.starts(text)
+    }
+
+    /// Parts are short: most texts differ in the first byte.
+    fn starts(&self, text: &[u8]) -> bool {
+        let mut pairs = self.bytes.iter().zip(text);
+        match self.any.as_slice() {
+            [] => pairs.all(|(a, b)| a == b),
+            any => pairs
+                .enumerate()
+                .all(|(at, (a, b))| a == b || any.contains(&at)),
         }
     }
 }
 
-fn same(part: &[Unit], text: &[u8]) -> bool {
-    part.len() == text.len()
-        && part
-            .iter()
-            .zip(text)
-            .all(|(unit, byte)| unit.byte().is_none_or(|b| b == *byte))
+fn around_stars(first: &Part, middle: &[Part], last: &Part, text: &[u8]) -> bool {
+    let Some((head, rest)) = text.split_at_checked(first.bytes.len()) else {
+        return false;
+    };
+    let Some(tail_at) = rest.len().checked_sub(last.bytes.len()) else {
+        return false;
+    };
+    let (mut rest, tail) = rest.split_at(tail_at);
+    if !first.is(head) || !last.is(tail) {
+        return false;
+    }
+    // The leftmost place for each part leaves the most for those after it.
+    for part in middle {
+        let length = part.bytes.len();
+        let Some(at) = rest.windows(length).position(|window| part.starts(window)) else {
+            return false;
+        };
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+    true
 }
 
 /// `text` as a pattern that matches it alone.

@@ -125,12 +125,38 @@ pub(super) struct ShownHost {
     pub enough: bool,
     /// Of each table, whether the host is one of its.
     in_table: Vec<Match>,
+    names: Vec<HostName>,
+}
+
+/// A name in known hosts.
+struct HostName {
     /// In lower case.
-    names: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    /// A hashed name or a pattern, which leaves open which name it is. Names without wildcards were
+    /// tried on it, see [`Policy::identify_names`]: they stand beside it if they fit.
+    open: bool,
+}
+
+impl HostName {
+    fn new(name: &str) -> Self {
+        Self {
+            bytes: name.to_ascii_lowercase().into_bytes(),
+            open: name == HASHED || name.contains(['*', '?']),
+        }
+    }
+
+    fn is(&self, glob: &Glob) -> Match {
+        match self.open {
+            false => glob.matches(&self.bytes).into(),
+            true if glob.is_any() || glob.as_str().as_bytes() == self.bytes => Match::Yes,
+            true if glob.literal().is_some() => Match::No,
+            true => Match::Maybe,
+        }
+    }
 }
 
 impl Host {
-    fn has(&self, host: &HostIdentity, names: &[Vec<u8>]) -> Match {
+    fn has(&self, host: &HostIdentity, names: &[HostName]) -> Match {
         if self.keys.contains(&host.fingerprint)
             || host.ca.as_ref().is_some_and(|ca| self.ca.contains(ca))
         {
@@ -156,10 +182,10 @@ impl ShownHost {
 
     /// What a host owes, before it is seen what it shows.
     fn owing(policy: &Policy, host: Option<&HostIdentity>) -> Self {
-        let names: Vec<Vec<u8>> = host
+        let names: Vec<HostName> = host
             .iter()
             .flat_map(|host| &host.names)
-            .map(|name| name.to_ascii_lowercase().into_bytes())
+            .map(|name| HostName::new(name))
             .collect();
         let in_table: Vec<Match> = policy
             .hosts
@@ -200,25 +226,12 @@ impl ShownHost {
     }
 }
 
-fn any_named(glob: &Glob, names: &[Vec<u8>]) -> Match {
+fn any_named(glob: &Glob, names: &[HostName]) -> Match {
     names
         .iter()
-        .map(|name| is_named(glob, name))
+        .map(|name| name.is(glob))
         .max()
         .unwrap_or(Match::No)
-}
-
-/// Whether `glob` covers a name of known hosts. A hashed name or a pattern there leaves open which
-/// name it is. Names without wildcards were tried on it, see [`Policy::identify_names`]: they stand
-/// beside it if they fit.
-fn is_named(glob: &Glob, name: &[u8]) -> Match {
-    let open = name == HASHED.as_bytes() || name.iter().any(|byte| matches!(byte, b'*' | b'?'));
-    match open {
-        false => glob.matches(name).into(),
-        true if glob.is_any() || glob.as_str().as_bytes() == name => Match::Yes,
-        true if glob.literal().is_some() => Match::No,
-        true => Match::Maybe,
-    }
 }
 
 impl Policy {
