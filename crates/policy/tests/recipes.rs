@@ -135,6 +135,25 @@ fn every_recipe_is_quoted_whole_and_has_no_warning() {
 }
 
 #[test]
+fn every_policy_in_the_guide_is_good() {
+    let guide = fs::read_to_string(docs().join("policy.md")).unwrap();
+    let blocks: Vec<&str> = guide
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() > 7);
+    for text in blocks {
+        let source = Source {
+            name: "policy.md",
+            text,
+            main: true,
+        };
+        Policy::parse(&[source]).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
 fn github_only() {
     let recipe = Recipe::new("github-only.toml");
     let push = login("work", "git-work", "git", "github.com", Bound);

@@ -5,6 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use policy::facts::{Kind, Proof};
+use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
+use split_ssh::log::Log;
+
 const POLICY: &str = r#"default = "ask"
 
 [host.forge]
@@ -60,6 +64,7 @@ impl Vault {
         Command::new(env!("CARGO_BIN_EXE_split-ssh"))
             .args(["--config-dir".into(), self.path().join(".config/split-ssh")])
             .args(["--runtime-dir".into(), self.path().join("run")])
+            .args(["--state-dir".into(), self.path().join("state")])
             .arg("policy")
             .args(arguments.split_whitespace())
             .env("HOME", self.path())
@@ -162,6 +167,31 @@ fn check_knows_the_keys_of_agents_that_run() {
     assert!(
         said.contains("warning: no keyring has a key `git-*`"),
         "{said}"
+    );
+}
+
+#[test]
+fn check_names_hosts_that_the_log_has_only_seen_bound() {
+    let vault = Vault::new(POLICY);
+    let log = Log::open(&vault.path().join("state")).unwrap();
+    for (host, key) in [("forge.example", "f"), ("old.example", "o")] {
+        let mut record = Record::new(
+            Event::Sign,
+            Outcome::Ok,
+            Timestamp::from_unix_ms(1_795_289_000_000),
+        );
+        record.kind = Some(Kind::Login);
+        record.host = vec![Escaped::from_bytes(host.as_bytes())];
+        record.host_key = Some(format!("SHA256:{}", key.repeat(43)));
+        record.proof = Some(Proof::Bound);
+        log.write(record).unwrap();
+    }
+    let said = vault.says("check");
+    let told = "old.example: 1 login in the log, never with proof of the host, so no allow rule covers them\n hint: ";
+    assert!(said.contains(told), "{said}");
+    assert!(
+        !said.contains("forge.example:"),
+        "its [host] accepts that: {said}"
     );
 }
 
