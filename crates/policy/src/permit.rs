@@ -25,7 +25,7 @@ impl Permit {
 
     fn for_request(request: &SignRequest<'_>) -> Self {
         Self {
-            payload: Request::Sign(request.clone()).rebuild(),
+            payload: Request::Sign(*request).rebuild(),
         }
     }
 

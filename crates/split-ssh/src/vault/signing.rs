@@ -29,7 +29,7 @@ impl Connection<'_> {
     /// Answers a sign request, with a record before the reply.
     pub(super) fn sign(&mut self, untrusted: &SignRequest<'_>) -> Vec<u8> {
         let mut record = self.record(Event::Sign, Outcome::Refused);
-        record.request_sha256 = Some(sha256_hex(&Request::Sign(untrusted.clone()).rebuild()));
+        record.request_sha256 = Some(sha256_hex(&Request::Sign(*untrusted).rebuild()));
         let signed = self.judge_and_sign(untrusted, &mut record);
         match &signed {
             Ok(_) => record.outcome = Outcome::Ok,
