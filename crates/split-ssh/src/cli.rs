@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::askpass;
 use crate::client;
 use crate::ctl;
 use crate::demo;
@@ -61,6 +62,9 @@ enum Command {
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
 pub fn main() -> ExitCode {
+    if askpass::is_asked() {
+        return askpass::answer();
+    }
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -2,6 +2,7 @@
 //! `bin/split-ssh.rs` only calls [`cli::main`].
 
 pub mod activation;
+pub mod askpass;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -1,15 +1,22 @@
 //! `split-ssh list|add|reload KEYRING`, as in the official package: the keys in a keyring's own agent.
 //! The owner is at the keyboard here, so ssh-add may ask for passphrases.
 
+use std::io::{self, IsTerminal};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use policy::caller::Keyring;
+use policy::crypto::Crypto as _;
 
 use crate::config::vault::VaultConfig;
+use crate::crypto::Ring;
 use crate::error::Error;
-use crate::identities;
+use crate::identities::{self, NotLoaded};
 use crate::paths::Paths;
+use crate::vault::locked::Unlock;
+use crate::vault::prompt::Prompter;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
@@ -48,7 +55,7 @@ pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         args.files.clone()
     };
-    agent.add_all(&files)
+    agent.add_all(&files, paths)
 }
 
 /// # Errors
@@ -57,10 +64,11 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
     let files = agent.folder_keys()?;
     agent.ssh_add(&["-q", "-D"])?;
-    agent.add_all(&files)
+    agent.add_all(&files, paths)
 }
 
 struct Agent {
+    keyring: Keyring,
     socket: PathBuf,
     folder: PathBuf,
 }
@@ -78,6 +86,7 @@ impl Agent {
         Ok(Self {
             socket: configured.unwrap_or_else(own),
             folder: identities::folder(&paths.home, keyring.as_str()),
+            keyring,
         })
     }
 
@@ -94,9 +103,13 @@ impl Agent {
         Ok(keys)
     }
 
-    fn add_all(&self, files: &[PathBuf]) -> Result<ExitCode, Error> {
+    fn add_all(&self, files: &[PathBuf], paths: &Paths) -> Result<ExitCode, Error> {
         let mut worst = ExitCode::SUCCESS;
         for file in files {
+            if !io::stdin().is_terminal() {
+                self.add_in_window(file, paths)?;
+                continue;
+            }
             let options = identities::options(file).map_err(Error::new)?;
             let mut words: Vec<&str> = options.iter().map(String::as_str).collect();
             words.push("--");
@@ -106,6 +119,38 @@ impl Agent {
             }
         }
         Ok(worst)
+    }
+
+    /// From an autostart entry there is no terminal to type a passphrase into.
+    fn add_in_window(&self, file: &Path, paths: &Paths) -> Result<(), Error> {
+        let failed = |why: String| Error::new(format!("{} was not loaded: {why}", file.display()));
+        match identities::load_key(file, &self.socket, None) {
+            Ok(()) => return Ok(()),
+            Err(NotLoaded::Failed(why)) => return Err(failed(why)),
+            Err(NotLoaded::Locked) => {}
+        }
+        let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+        // The owner is here: nobody can hang up.
+        let (_here, client) = UnixStream::pair().map_err(|error| failed(error.to_string()))?;
+        let unlock = Unlock {
+            prompter: &Prompter::new(&config.prompt, paths),
+            private: file,
+            fingerprint: &self.fingerprint(file),
+            why: format!("split-ssh add {}", self.keyring),
+            by_hand: format!("split-ssh add {}", self.keyring),
+        };
+        unlock
+            .into_agent(&self.socket, &client, Instant::now() + Unlock::time())
+            .map_err(failed)
+    }
+
+    fn fingerprint(&self, file: &Path) -> String {
+        let locked = identities::locked_keys(&self.folder);
+        let key = locked.iter().find(|key| key.private == file);
+        key.map_or_else(
+            || "no .pub file beside it".to_owned(),
+            |key| Ring.fingerprint(&key.blob).0,
+        )
     }
 
     fn ssh_add(&self, words: &[&str]) -> Result<ExitCode, Error> {

@@ -29,6 +29,8 @@ pub struct Keyrings {
 #[derive(Clone, Debug)]
 pub struct Source {
     pub socket: PathBuf,
+    /// Key files that may be loaded into it.
+    pub folder: Option<PathBuf>,
     pub filter: KeyringConfig,
 }
 
@@ -84,6 +86,7 @@ impl Keyrings {
         if let Some(socket) = filter.as_ref().and_then(|filter| filter.agent.clone()) {
             return Ok(Some(Source {
                 socket,
+                folder: None,
                 filter: filter.unwrap_or_default(),
             }));
         }
@@ -103,6 +106,7 @@ impl Keyrings {
         }
         Ok(Some(Source {
             socket,
+            folder: Some(folder),
             filter: filter.unwrap_or_default(),
         }))
     }

@@ -5,23 +5,34 @@ use policy::crypto::Crypto;
 use policy::facts::KeyFacts;
 use policy::record::{Event, Outcome};
 use wire::key::PublicKey;
+use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
 
 use super::connection::{Connection, failure};
 use super::upstream::{ListedKey, UpstreamError};
+use crate::identities::{self, KeyFile};
 
-/// The upstream's keys that belong to the keyring, with their facts.
+/// The keys of a keyring: those that the upstream holds, then those of its folder that it does not.
 #[derive(Debug)]
 pub struct Listing {
-    keys: Vec<(ListedKey, KeyFacts)>,
+    keys: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub key: ListedKey,
+    pub facts: KeyFacts,
+    /// Where it must be loaded from before it can sign.
+    pub locked: Option<KeyFile>,
 }
 
 impl Listing {
-    pub fn find(&self, blob: &[u8]) -> Option<&KeyFacts> {
-        self.keys
-            .iter()
-            .find(|(key, _)| key.blob == blob)
-            .map(|(_, facts)| facts)
+    pub fn find(&self, blob: &[u8]) -> Option<&Entry> {
+        self.keys.iter().find(|entry| entry.key.blob == blob)
+    }
+
+    pub fn is_locked(&self, blob: &[u8]) -> bool {
+        self.find(blob).is_some_and(|entry| entry.locked.is_some())
     }
 }
 
@@ -32,18 +43,16 @@ impl Connection<'_> {
             self.upstream_failed(&error);
             return failure();
         }
-        let shown: Vec<(&ListedKey, Option<&str>)> = self
-            .listing
-            .iter()
-            .flat_map(|listing| &listing.keys)
-            .filter(|(_, facts)| self.may_see(facts))
-            .map(|(key, facts)| (key, self.policy.label_of(&facts.fingerprint)))
-            .collect();
+        let entries = self.listing.iter().flat_map(|listing| &listing.keys);
+        let shown: Vec<&Entry> = entries.filter(|entry| self.may_see(&entry.facts)).collect();
         let identities = shown
             .iter()
-            .map(|(key, label)| Identity {
-                key: &key.blob,
-                comment: label.map_or(key.comment.as_slice(), str::as_bytes),
+            .map(|entry| Identity {
+                key: &entry.key.blob,
+                comment: match self.policy.label_of(&entry.facts.fingerprint) {
+                    Some(label) => label.as_bytes(),
+                    None => &entry.key.comment,
+                },
             })
             .collect();
         let mut record = self.record(Event::List, Outcome::Ok);
@@ -61,22 +70,43 @@ impl Connection<'_> {
             .may_see(&self.caller, &self.keyring, key, &self.session)
     }
 
-    /// Asks the upstream for its keys and keeps those of this keyring.
+    /// Asks the upstream for its keys and keeps those of this keyring, with the folder's.
     pub(super) fn ask_for_keys(&mut self) -> Result<(), UpstreamError> {
         let (Some(upstream), Some(source)) = (&mut self.upstream, &self.source) else {
             return Err(UpstreamError::NoKeyring);
         };
         let _turn = self.vault.turns.wait(&self.caller);
-        let listed = upstream.list()?;
-        let keys = listed
+        let mut keys: Vec<(ListedKey, Option<KeyFile>)> = upstream
+            .list()?
             .into_iter()
-            .map(|key| {
-                let facts = key_facts(&key, &self.vault.crypto);
-                (key, facts)
-            })
-            .filter(|(key, facts)| source.filter.holds(&facts.fingerprint.0, &key.comment))
+            .map(|key| (key, None))
             .collect();
-        self.listing = Some(Listing { keys });
+        for file in source
+            .folder
+            .iter()
+            .flat_map(|folder| identities::locked_keys(folder))
+        {
+            if keys.len() < MAX_IDENTITIES && !keys.iter().any(|(key, _)| key.blob == file.blob) {
+                let key = ListedKey {
+                    blob: file.blob.clone(),
+                    comment: file.comment.clone(),
+                };
+                keys.push((key, Some(file)));
+            }
+        }
+        let entries = keys.into_iter().map(|(key, locked)| Entry {
+            facts: key_facts(&key, &self.vault.crypto),
+            key,
+            locked,
+        });
+        let ours = |entry: &Entry| {
+            source
+                .filter
+                .holds(&entry.facts.fingerprint.0, &entry.key.comment)
+        };
+        self.listing = Some(Listing {
+            keys: entries.filter(ours).collect(),
+        });
         Ok(())
     }
 

@@ -11,8 +11,9 @@ mod header;
 mod keyrings;
 mod limits;
 pub(crate) mod listing;
+pub(crate) mod locked;
 mod policy_in_force;
-mod prompt;
+pub(crate) mod prompt;
 mod questions;
 mod run;
 mod signing;
@@ -64,6 +65,8 @@ pub struct Vault {
     notifier: Notifier,
     streams: Arc<Streams>,
     turns: Turns,
+    /// Held while a key file's passphrase is asked for.
+    unlocking: Mutex<()>,
     log: Log,
     crypto: Ring,
     connections: AtomicU64,

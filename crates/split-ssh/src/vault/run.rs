@@ -134,6 +134,7 @@ fn open(paths: &Paths) -> Result<Vault, Error> {
         prompter,
         streams: Streams::new(config.limits.streams, config.limits.streams_per_qube),
         turns: Default::default(),
+        unlocking: Default::default(),
         log,
         crypto: crate::crypto::Ring,
         connections: Default::default(),

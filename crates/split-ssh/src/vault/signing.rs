@@ -17,6 +17,7 @@ use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
 use super::connection::{Connection, failure};
+use super::listing::Entry;
 use super::prompt::Notice;
 use super::questions::Settled;
 use super::timestamp;
@@ -55,7 +56,9 @@ impl Connection<'_> {
         untrusted: &SignRequest<'_>,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refused> {
-        let key = self.listed_key(untrusted)?;
+        let Entry {
+            facts: key, locked, ..
+        } = self.listed_key(untrusted)?;
         let intent = Intent::classify(untrusted.data, untrusted.key);
         let gathered = self.gather(untrusted, &intent, &key)?;
         let now = clock::now();
@@ -75,6 +78,9 @@ impl Connection<'_> {
         let Some(permit) = permit else {
             return Err(Refused::by_policy(&judgement));
         };
+        if let Some(file) = locked {
+            self.unlock(&file, &key)?;
+        }
         self.tell_of_touch(&gathered.facts);
         let reply = self.spend(permit, untrusted, record)?;
         self.session.count(login);
@@ -111,7 +117,7 @@ impl Connection<'_> {
     }
 
     /// The key, if it is one that this caller is shown.
-    fn listed_key(&mut self, untrusted: &SignRequest<'_>) -> Result<KeyFacts, Refused> {
+    fn listed_key(&mut self, untrusted: &SignRequest<'_>) -> Result<Entry, Refused> {
         if self.listing.is_none() {
             self.ask_for_keys()?;
         }
@@ -121,7 +127,7 @@ impl Connection<'_> {
             .and_then(|listing| listing.find(untrusted.key))
             .cloned();
         listed
-            .filter(|key| self.may_see(key))
+            .filter(|entry| self.may_see(&entry.facts))
             .ok_or_else(|| Refusal::KeyNotListed.into())
     }
 

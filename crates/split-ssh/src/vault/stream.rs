@@ -1,7 +1,7 @@
 //! A byte stream whose every wait has an end.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,10 @@ impl ByteStream {
         stream.set_nonblocking(false)?;
         stream.set_write_timeout(Some(WRITE_TIME))?;
         Ok(Self(stream))
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Reads what is there, waiting until `until` for something; `None` = nothing came, 0 = the end.

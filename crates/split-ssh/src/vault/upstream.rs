@@ -31,6 +31,8 @@ pub enum UpstreamError {
     Wrong(&'static str),
     /// It said no.
     Refused,
+    /// The key is in a file that could not be loaded into it.
+    Locked(String),
 }
 
 impl fmt::Display for UpstreamError {
@@ -41,6 +43,7 @@ impl fmt::Display for UpstreamError {
             Self::Slow => f.write_str("the keyring's agent did not answer in time"),
             Self::Wrong(what) => write!(f, "the keyring's agent answered with {what}"),
             Self::Refused => f.write_str("the keyring's agent refused"),
+            Self::Locked(why) => write!(f, "the key is not in the keyring's agent: {why}"),
         }
     }
 }

@@ -10,6 +10,7 @@ mod child;
 mod conversation;
 mod dialog;
 mod notify;
+mod passphrase;
 mod protocol;
 mod session;
 mod showing;
@@ -25,6 +26,7 @@ use crate::paths::Paths;
 
 pub use dialog::{Counts, Dialog};
 pub use notify::{Notice, Notifier};
+pub use passphrase::Wanted;
 use session::Session;
 pub(super) use showing::follow;
 
