@@ -169,7 +169,7 @@ impl Connection {
         let mut length = [0; 4];
         self.0.read_exact(&mut length).ok()?;
         let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
-        if length > usize::try_from(MAX_MESSAGE).unwrap_or(usize::MAX) {
+        if length > MAX_MESSAGE {
             return None;
         }
         let mut reply = vec![0; length];

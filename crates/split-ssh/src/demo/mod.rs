@@ -29,7 +29,7 @@ use world::{PATIENCE, World};
 use crate::error::Error;
 
 /// Lines of the log that are shown.
-const LOG_LINES: usize = 12;
+const LOG_LINES: usize = 14;
 
 /// Show vault, client, a real sshd and the attacks at work, on this machine, with throw-away keys
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,8 @@ impl<'w> Demo<'w> {
         screen.title(
             "split-ssh demo",
             &format!(
-                "Everything is real, throw-away, and in {}; nothing stays.",
+                "Everything is real, throw-away, and in {}; nothing stays. Commands are shown without the options \
+                 that point there.",
                 world.directory().display()
             ),
         );
@@ -95,8 +96,12 @@ impl<'w> Demo<'w> {
         let caller = qube::caller(qrexec.as_deref());
         let agent = Agent::start(world, "vault", &keys)?;
         let vault = Vault::start(world, agent, &caller, &[&build, &prod])?;
-        screen.say("Its policy, the first rule that matches wins:");
+        screen.command("vault", "ssh-add -l");
+        let mut list = agent::ssh_add(world, &vault.agent.socket);
+        list.arg("-l");
+        screen.quote(&world.run(list)?);
         screen.line("");
+        screen.command("vault", &format!("cat {}", vault.policy_file().display()));
         screen.quote_toml(&vault.policy);
 
         screen.step("The client: qube \"work\", which has no key, and two servers to log in to");
@@ -110,6 +115,13 @@ impl<'w> Demo<'w> {
             "Both servers are real sshds on 127.0.0.1: build on port {}, prod on port {}.",
             build.port, prod.port
         ));
+
+        screen.line("");
+        screen.say("Of the three keys it sees the one that some rule could let it use:");
+        screen.command("work", "ssh-add -l");
+        let mut list = agent::ssh_add(world, &qube.socket);
+        list.arg("-l");
+        screen.quote(&world.run(list)?);
 
         let plain = match plain_pipe::program() {
             None => None,
@@ -221,6 +233,10 @@ impl<'w> Demo<'w> {
              the demo's, and hold {} files open instead of the usual 1024.",
             agent::OPEN_FILES
         ));
+        if self.plain.is_none() {
+            self.screen
+                .say("Neither ncat nor socat is here, so that column stays empty.");
+        }
         self.screen.line("");
         let strong = |text| -> Cell<'_> { (text, Ink::Strong) };
         self.screen
@@ -248,7 +264,7 @@ impl<'w> Demo<'w> {
 
     fn attack_plain_pipe(&mut self, attack: &attack::Attack) -> Result<Outcome, Error> {
         let Some((pipe, agent, keys)) = &mut self.plain else {
-            return Ok(Outcome::NotTried("not tried: no ncat, no socat".to_owned()));
+            return Ok(Outcome::NotTried("not tried".to_owned()));
         };
         let mut target = Target {
             world: self.world,
@@ -289,6 +305,8 @@ impl<'w> Demo<'w> {
 
     fn show_the_log(&mut self) -> Result<(), Error> {
         self.screen.step("What the vault wrote down");
+        // With its counts of what came again and again.
+        self.vault.stop()?;
         self.screen
             .command("vault", &format!("split-ssh log | tail -{LOG_LINES}"));
         let mut log = self.vault.split_ssh()?;
@@ -312,8 +330,7 @@ impl<'w> Demo<'w> {
         Ok(())
     }
 
-    fn clean_up(mut self) -> Result<ExitCode, Error> {
-        self.vault.stop()?;
+    fn clean_up(self) -> Result<ExitCode, Error> {
         self.world.end();
         let screen = &self.screen;
         screen.line("");

@@ -228,7 +228,10 @@ impl Screen {
 /// The width of the terminal that standard input is, as `stty` knows it.
 fn columns() -> Option<usize> {
     let mut stty = Command::new("stty");
-    let output = stty.arg("size").stderr(Stdio::null()).output().ok()?;
+    stty.arg("size")
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::null());
+    let output = stty.output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let columns = text.split_whitespace().nth(1)?.parse().ok()?;
     (columns > 0).then_some(columns)

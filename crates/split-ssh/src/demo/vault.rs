@@ -34,7 +34,7 @@ namespace = "git"
 action    = "allow"
 
 [[rule]]
-name   = "any other login"
+name   = "other logins"
 qube   = "CALLER"
 key    = "work"
 kind   = "login"
@@ -96,6 +96,10 @@ impl Vault {
     /// A subcommand in the vault.
     pub fn split_ssh(&self) -> Result<Command, Error> {
         split_ssh(&self.world, "vault")
+    }
+
+    pub fn policy_file(&self) -> PathBuf {
+        self.paths.config.join("policy.toml")
     }
 
     pub fn qrexec_socket(&self) -> PathBuf {
