@@ -9,18 +9,20 @@ use std::thread;
 use testbed::agent::Agent;
 use testbed::children::{finish, run, text};
 use testbed::keys::Key;
+use testbed::lab::Lab;
 use testbed::message;
 use testbed::raw::{Answer, Connection};
-use testbed::split_ssh::Vault;
+use testbed::split_ssh::{ClientQube, Vault};
 use testbed::wait::wait_for;
 use testbed::world::World;
 
 const ASK: &str = "default = \"ask\"\n";
-/// Reads the question, keeps it, and says that it is on the screen.
+/// Reads the question, keeps it, and says that it is on the screen. Notifications are kept apart.
 const SHOW: &str = r#"#!/bin/sh
+[ "$1" = --notify ] && exec cat >> "$0.told"
 read -r question
-echo "$question" >> "$0.asked"
 echo $$ >> "$0.pids"
+echo "$question" >> "$0.asked"
 echo '{"shown":true}'
 id=${question#*'"id":"'}
 id=${id%%'"'*}
@@ -250,6 +252,11 @@ fn a_prompter_that_dies_or_lies_is_a_no() {
             Some(message::FAILURE)
         );
         assert_eq!(desk.asked().len(), 1, "{body}");
+        let told = desk.prompter.with_extension("told");
+        wait_for("the notification that says so", || {
+            let told = fs::read_to_string(&told).unwrap_or_default();
+            told.contains("A request was denied").then_some(())
+        });
     }
 }
 
@@ -420,4 +427,59 @@ fn a_session_that_comes_up_later_shows_the_question() {
         format!("{{\"shown\":true}}\n{{\"id\":\"{id}\",\"decision\":\"once\",\"same\":1}}\n");
     (&session).write_all(answer.as_bytes()).unwrap();
     assert!(is_signed(&connection.answer()));
+}
+
+/// A vault with a real client and server, whose windows are shown by a script that goes on with `body`.
+fn with_real_ssh(lab: &Lab, body: &str) -> (Vault, ClientQube, PathBuf) {
+    let prompter = lab.world.script("prompter", format!("{SHOW}{body}\n"));
+    let config = format!(
+        "[keyring.default]\nagent = \"{}\"\n[prompt]\nprogram = \"{}\"\n",
+        lab.agent.socket.display(),
+        prompter.display()
+    );
+    let vault = Vault::start_in_session(&lab.world, &config, ASK, &lab.known_hosts());
+    let qube = ClientQube::start(&lab.world, &vault, "work");
+    (vault, qube, prompter)
+}
+
+fn questions(prompter: &Path) -> Vec<String> {
+    let asked = fs::read_to_string(prompter.with_extension("asked")).unwrap_or_default();
+    asked.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn after_a_no_real_ssh_goes_on_to_a_key_of_its_own() {
+    let lab = Lab::new();
+    let second = Key::ed25519(&lab.world, "second-key");
+    lab.agent.add(&lab.world, &second);
+    let own = Key::ed25519(&lab.world, "own");
+    for key in [&second, &own] {
+        lab.server.authorize(key);
+    }
+    let (_vault, qube, prompter) = with_real_ssh(&lab, &say(r#"\"deny\",\"same\":1"#));
+    let own = own.private.display().to_string();
+    let mut ssh = lab
+        .client(&qube.socket)
+        .ssh(&["-i", &own, "server", "echo inside"]);
+    assert_eq!(run(&mut ssh), "inside\n");
+    assert_eq!(
+        questions(&prompter).len(),
+        1,
+        "one no is one no, for both keys of the agent"
+    );
+}
+
+#[test]
+fn real_ssh_waits_for_a_yes() {
+    let lab = Lab::new();
+    let (_vault, qube, prompter) = with_real_ssh(&lab, &say(r#"\"once\",\"same\":1"#));
+    let mut ssh = lab.client(&qube.socket).ssh(&["server", "echo inside"]);
+    assert_eq!(run(&mut ssh), "inside\n");
+    let asked = questions(&prompter);
+    assert_eq!(asked.len(), 1);
+    assert!(
+        asked[0].contains("work asks to log in to server"),
+        "{}",
+        asked[0]
+    );
 }

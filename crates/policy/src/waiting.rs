@@ -82,8 +82,8 @@ impl Waiting {
     pub fn gone(&mut self, ticket: Ticket, now: Moment, grants: &mut Grants) -> Vec<Action> {
         let mut actions = Vec::new();
         if let Some(emptied) = self.line.remove_request(ticket) {
-            if emptied.was_shown() {
-                // A qube that flashes windows and takes them back is as tiresome as one that asks on.
+            if self.dialog == Some(emptied.id) {
+                // A qube that opens windows and takes them back is as tiresome as one that asks on.
                 let cooled = grants.count_no(emptied.caller(), No::TakenBack, now);
                 actions.extend(cooled.map(Action::Notice));
             }

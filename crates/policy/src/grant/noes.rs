@@ -5,6 +5,9 @@ use crate::facts::Moment;
 
 /// This many noes, and a qube's questions are denied unseen for a while.
 pub const NOES_UNTIL_COOL_DOWN: usize = 3;
+/// A request that the client takes back weighs less: people press ctrl-c, and nine times in a minute
+/// they do not.
+const TAKEN_BACK_FOR_ONE_NO: usize = 3;
 /// Denials count together within this many seconds.
 pub const NO_WINDOW_SECONDS: u64 = 60;
 /// Unanswered questions take a minute each, so they count together for longer.
@@ -18,11 +21,18 @@ const MAX_CALLERS: usize = 256;
 pub enum No {
     Denied,
     Unanswered,
-    /// The client hung up while the question was seen.
+    /// The client hung up while it was its question's turn.
     TakenBack,
 }
 
 impl No {
+    fn weight(self) -> usize {
+        match self {
+            Self::Denied | Self::Unanswered => TAKEN_BACK_FOR_ONE_NO,
+            Self::TakenBack => 1,
+        }
+    }
+
     fn window(self) -> u64 {
         match self {
             Self::Denied | Self::TakenBack => NO_WINDOW_SECONDS,
@@ -42,7 +52,8 @@ impl Noes {
         let mut recent = at.map(|index| self.0.remove(index).1).unwrap_or_default();
         recent.retain(|(no, at)| now.boot.saturating_sub(*at) < no.window());
         recent.push((no, now.boot));
-        if recent.len() >= NOES_UNTIL_COOL_DOWN {
+        let weight: usize = recent.iter().map(|(no, _)| no.weight()).sum();
+        if weight >= NOES_UNTIL_COOL_DOWN * TAKEN_BACK_FOR_ONE_NO {
             return true;
         }
         if self.0.len() >= MAX_CALLERS {

@@ -369,6 +369,18 @@ fn a_client_that_hangs_up_takes_its_question_along() {
 }
 
 #[test]
+fn a_qube_that_keeps_taking_its_questions_back_is_cooled_down() {
+    let mut desk = Desk::default();
+    for session in 0..9 {
+        let (ticket, actions) = desk.arrive(login_on(session, "flashy", "github.com"), 0);
+        assert!(asks(&actions));
+        desk.gone(ticket, 0);
+    }
+    let (ticket, actions) = desk.arrive(login_on(9, "flashy", "github.com"), 1);
+    assert_eq!(refused(&actions), [(ticket, DeniedBy::CooledDown)]);
+}
+
+#[test]
 fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_terminal() {
     let mut desk = Desk::default();
     let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);

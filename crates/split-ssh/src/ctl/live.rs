@@ -24,9 +24,10 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// Where a live view takes its input from.
 enum Input {
-    /// A line typed, and when.
+    /// A line that was typed, and when.
     Line(String, Instant),
-    EndOfInput,
+    /// Nothing more will be typed.
+    Done,
     Event(Event),
     VaultGone,
 }
@@ -36,7 +37,7 @@ struct Open {
     question: Question,
     /// Lines from before do not count.
     counts_from: Instant,
-    prompted: bool,
+    listens: bool,
 }
 
 /// What a typed line means.
@@ -60,12 +61,12 @@ pub fn run(paths: &Paths) -> Result<ExitCode, Error> {
     say("waiting for questions; end with ctrl-d")?;
     loop {
         view.show_next()?;
-        let input = match view.open.as_ref().filter(|open| !open.prompted) {
+        let input = match view.open.as_ref().filter(|open| !open.listens) {
             Some(open) => {
                 let pause = open.counts_from.saturating_duration_since(Instant::now());
                 match inputs.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) => {
-                        view.prompt()?;
+                        view.begin_to_listen()?;
                         continue;
                     }
                     input => input.ok(),
@@ -76,7 +77,7 @@ pub fn run(paths: &Paths) -> Result<ExitCode, Error> {
         match input {
             Some(Input::Line(line, at)) => view.typed(line.trim(), at)?,
             Some(Input::Event(event)) => view.happened(event)?,
-            Some(Input::EndOfInput) => return Ok(ExitCode::SUCCESS),
+            Some(Input::Done) => return Ok(ExitCode::SUCCESS),
             Some(Input::VaultGone) | None => return Err(Error::new("the vault has ended")),
         }
     }
@@ -124,7 +125,7 @@ fn read_lines(sender: &Sender<Input>) {
             return;
         }
     }
-    let _ = sender.send(Input::EndOfInput);
+    let _ = sender.send(Input::Done);
 }
 
 struct View<'p> {
@@ -154,26 +155,32 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Asks, once the question has been on the screen for long enough.
-    fn prompt(&mut self) -> Result<(), Error> {
+    /// From now on what is typed counts: the question has been on the screen for long enough.
+    fn begin_to_listen(&mut self) -> Result<(), Error> {
         // Fails where input is no terminal; there the lines' times tell them apart.
         let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
         if let Some(open) = &mut self.open {
-            open.prompted = true;
+            open.listens = true;
             open.counts_from = Instant::now();
-            let mut words = vec!["yes".to_owned()];
-            words.extend(lengths(&open.question).into_iter().map(short_length));
-            words.push("no".to_owned());
-            write(&format!("Allow? Type {} or mute: ", words.join(", ")))?;
         }
-        Ok(())
+        self.prompt()
+    }
+
+    fn prompt(&self) -> Result<(), Error> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
+        let mut words = vec!["yes".to_owned()];
+        words.extend(lengths(&open.question).into_iter().map(short_length));
+        words.push("no".to_owned());
+        write(&format!("Allow? Type {} or mute: ", words.join(", ")))
     }
 
     fn typed(&mut self, line: &str, at: Instant) -> Result<(), Error> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
-        if !open.prompted || at < open.counts_from {
+        if !open.listens || at < open.counts_from {
             self.open = Some(open);
             return Ok(());
         }
@@ -236,7 +243,7 @@ impl Open {
         Self {
             question,
             counts_from: Instant::now() + QUIET,
-            prompted: false,
+            listens: false,
         }
     }
 }

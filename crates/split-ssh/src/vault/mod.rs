@@ -164,6 +164,8 @@ impl Vault {
     /// The same from a prompter; an answer that does not count is a no.
     fn prompter_answered(&self, id: QuestionId, answer: &Answer) {
         if let Err(NotTaken::Bad(why)) = self.answer_question(id, answer, DecidedBy::Prompt) {
+            let said = format!("A request was denied: {why}");
+            self.notifier.tell(Notice::Said(said));
             self.questions.change(DecidedBy::Prompt, |waiting, grants| {
                 waiting.prompter_answered_badly(id, why, clock::now(), grants)
             });

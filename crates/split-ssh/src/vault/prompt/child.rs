@@ -1,17 +1,14 @@
 //! Our dialog as a child process, where no socket unit of the session starts it.
 
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
-
-use nix::poll::{PollFd, PollFlags};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::session::Environment;
 use super::{Asking, Try, conversation};
-use crate::vault::stream::poll_until;
 
 const NAME: &str = "split-ssh-prompt";
 /// Where packages put it.
@@ -19,6 +16,16 @@ const PLACES: [&str; 3] = ["/usr/bin", "/usr/libexec/split-ssh", "/usr/lib/split
 
 /// A process that ends with this value, whatever it shows.
 pub(super) struct Running(pub(super) Child);
+
+impl Running {
+    /// Waits for its end, but no longer than until then.
+    pub(super) fn wait_until(&mut self, until: Instant) {
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
+            // The system tells of a child's end by a signal only, and signals are others' here.
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -57,18 +64,4 @@ fn start(program: &Path, environment: &Environment) -> std::io::Result<(Running,
         .stderr(Stdio::null())
         .spawn()?;
     Ok((Running(child), ours))
-}
-
-/// Waits until whoever writes to `output` has closed it, or time is up.
-pub(super) fn wait_for_end(mut output: impl AsFd + Read, until: Instant) {
-    let mut bytes = [0; 1024];
-    loop {
-        let mut fds = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
-        if !matches!(poll_until(&mut fds, until), Ok(1..)) {
-            return;
-        }
-        if !matches!(output.read(&mut bytes), Ok(1..)) {
-            return;
-        }
-    }
 }

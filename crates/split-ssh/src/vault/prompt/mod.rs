@@ -17,7 +17,7 @@ mod showing;
 mod zenity;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use policy::question::{Answer, Question};
 
@@ -156,10 +156,22 @@ impl Prompter {
                 unseen(&why);
                 said = Some(why);
             }
-            if dialog.wait_for_withdrawal(pause) {
+            if self.wait_for_session(dialog, pause) {
                 return Outcome::Withdrawn;
             }
         }
+    }
+
+    /// Waits for so long, or until the session's socket appears; true if the question was withdrawn.
+    fn wait_for_session(&self, dialog: &Dialog, pause: Duration) -> bool {
+        let had_socket = self.live_socket().is_some();
+        let until = Instant::now() + pause;
+        while Instant::now() < until && (had_socket || self.live_socket().is_none()) {
+            if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
+                return true;
+            }
+        }
+        dialog.is_withdrawn()
     }
 
     fn live_socket(&self) -> Option<&Path> {
