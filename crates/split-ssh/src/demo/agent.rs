@@ -15,7 +15,8 @@ use wire::limits::MAX_MESSAGE;
 use wire::reply::Reply;
 use wire::request::{Request, SignRequest};
 
-use super::world::{Running, World};
+use super::running::Running;
+use super::world::World;
 use crate::error::Error;
 
 /// An agent takes as many connections as it may have files open: 1024 as a rule. Fewer keep the demo short.

@@ -3,12 +3,16 @@
 
 mod agent;
 mod attack;
+mod contest;
+mod ending;
 mod plain_pipe;
 mod programs;
 mod qube;
 mod question;
+mod running;
 mod screen;
 mod server;
+mod steps;
 mod vault;
 mod world;
 
@@ -17,19 +21,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use agent::{Agent, Keys};
-use attack::{Outcome, Target};
 use plain_pipe::PlainPipe;
 use qube::Qube;
-use question::Given;
-use screen::{Cell, Ink, Screen};
+use screen::{Ink, Screen};
 use server::Server;
 use vault::Vault;
-use world::{PATIENCE, World};
+use world::World;
 
 use crate::error::Error;
-
-/// Lines of the log that are shown.
-const LOG_LINES: usize = 14;
 
 /// Show vault, client, a real sshd and the attacks at work, on this machine, with throw-away keys
 #[derive(Debug, clap::Args)]
@@ -145,191 +144,6 @@ impl<'w> Demo<'w> {
         })
     }
 
-    fn log_in_where_the_vault_asks(&mut self) -> Result<(), Error> {
-        self.screen
-            .step("A login to prod, which no rule allows: the vault asks");
-        self.screen.command("work", "ssh prod 'echo inside prod'");
-        let mut ssh = self.qube.ssh();
-        ssh.args(["prod", "echo inside prod"]);
-        let mut login = self.world.start(ssh, "work/login")?;
-        let given = question::answer(&self.screen, &self.vault, &mut login, self.answers_itself)?;
-        let patience = match given {
-            // Until the vault gives up waiting.
-            Given::Nothing => 2 * PATIENCE,
-            Given::Yes | Given::No => PATIENCE,
-        };
-        let inside = login.wait(patience)?.success();
-        self.screen.line("");
-        self.screen.quote(&login.said());
-        let told = match (given, inside) {
-            (Given::Yes, true) => "Logged in, once. The next login to prod is asked about again.",
-            (Given::Yes, false) => "You said yes, and the login failed.",
-            (Given::No, false) => "You said no, so there is no signature and no login.",
-            (Given::Nothing, false) => "Nobody answered, so there is no signature and no login.",
-            (Given::No | Given::Nothing, true) => "There was no yes, and the login worked.",
-        };
-        self.expect((given == Given::Yes) == inside, told);
-        Ok(())
-    }
-
-    fn log_in_where_a_rule_allows(&mut self) -> Result<(), Error> {
-        self.screen
-            .step("A login to build, which a rule allows: no question");
-        self.screen.command("work", "ssh build 'echo inside build'");
-        let mut ssh = self.qube.ssh();
-        ssh.args(["build", "echo inside build"]);
-        let login = self.world.finish(ssh)?;
-        let said = [login.stdout, login.stderr].concat();
-        self.screen.quote(&String::from_utf8_lossy(&said));
-        let told = "Logged in. The signed data names build's host key, which the vault knows; \
-                    the signature is of no use elsewhere.";
-        self.expect(login.status.success(), told);
-        Ok(())
-    }
-
-    fn sign_a_commit(&mut self) -> Result<(), Error> {
-        self.screen.step("A signed commit");
-        let public = self.world.path("client/work.pub").display().to_string();
-        self.world.folder("work/repository")?;
-        let signers = format!("you@work {}\n", self.keys.work.line);
-        let signers = self.world.file("work/signers", &signers)?;
-        self.world.run(self.qube.git(&["init", "-q"]))?;
-        for (name, value) in [
-            ("user.name", "you"),
-            ("user.email", "you@work"),
-            ("gpg.format", "ssh"),
-            ("user.signingkey", &public),
-            ("gpg.ssh.allowedSignersFile", &signers.display().to_string()),
-        ] {
-            self.world.run(self.qube.git(&["config", name, value]))?;
-        }
-        let commit = ["commit", "-q", "-S", "--allow-empty", "-m", "A good commit"];
-        self.screen
-            .command("work", "git commit -S -m 'A good commit'");
-        let committed = self.world.finish(self.qube.git(&commit))?;
-        self.screen
-            .quote(&String::from_utf8_lossy(&committed.stderr));
-        self.screen.command("work", "git verify-commit HEAD");
-        let verified = self
-            .world
-            .finish(self.qube.git(&["verify-commit", "HEAD"]))?;
-        self.screen
-            .quote_wrapped(&String::from_utf8_lossy(&verified.stderr));
-        let good = committed.status.success() && verified.status.success();
-        self.expect(good, "Signed with the key in the vault; git agrees.");
-        Ok(())
-    }
-
-    fn play_the_attacks(&mut self) -> Result<(), Error> {
-        self.screen
-            .step("The attacks of a compromised client, here and on a plain pipe");
-        let pipe = match plain_pipe::program() {
-            Some(program) => format!("{program} pipe"),
-            None => "plain pipe".to_owned(),
-        };
-        self.screen.say(&format!(
-            "Beside split-ssh, the {pipe} of the community guide, with an agent and keys of its own. Each cell \
-             tells what was found in the vault afterwards. Both agents may load libraries from a folder of \
-             the demo's, and hold {} files open instead of the usual 1024.",
-            agent::OPEN_FILES
-        ));
-        if self.plain.is_none() {
-            self.screen
-                .say("Neither ncat nor socat is here, so that column stays empty.");
-        }
-        self.screen.line("");
-        let strong = |text| -> Cell<'_> { (text, Ink::Strong) };
-        self.screen
-            .row("", [strong("attack"), strong(&pipe), strong("split-ssh")]);
-        self.screen.rule();
-        for attack in attack::ALL {
-            let plain = self.attack_plain_pipe(&attack)?;
-            let guarded = self.attack_us(&attack)?;
-            let (plain, guarded) = (cell(&plain), cell(&guarded));
-            self.screen
-                .row(attack.letter, [(attack.what, Ink::Plain), plain, guarded]);
-        }
-        self.screen.rule();
-        let intact = self.guarded().is_intact();
-        self.expect(
-            intact,
-            "After all of this, our vault's agent runs with the same keys.",
-        );
-        let mut ssh = self.qube.ssh();
-        ssh.args(["build", "true"]);
-        let served = self.world.finish(ssh)?.status.success();
-        self.expect(served, "And the client still logs in where it may.");
-        Ok(())
-    }
-
-    fn attack_plain_pipe(&mut self, attack: &attack::Attack) -> Result<Outcome, Error> {
-        let Some((pipe, agent, keys)) = &mut self.plain else {
-            return Ok(Outcome::NotTried("not tried".to_owned()));
-        };
-        let mut target = Target {
-            world: self.world,
-            name: "plain",
-            socket: pipe.socket.clone(),
-            agent,
-            keys: keys.clone(),
-            allowed: &self.build,
-            other: &self.prod,
-        };
-        let outcome = (attack.play)(&mut target)?;
-        if matches!(outcome, Outcome::Reached(_)) || !target.is_intact() {
-            target.restore()?;
-        }
-        Ok(outcome)
-    }
-
-    fn attack_us(&mut self, attack: &attack::Attack) -> Result<Outcome, Error> {
-        let outcome = (attack.play)(&mut self.guarded())?;
-        if let Outcome::Reached(what) = &outcome {
-            self.wrong.push(format!("{}: {what}", attack.what));
-        }
-        Ok(outcome)
-    }
-
-    /// Our vault, as a target. Never restored.
-    fn guarded(&mut self) -> Target<'_> {
-        Target {
-            world: self.world,
-            name: "vault",
-            socket: self.qube.socket.clone(),
-            agent: &mut self.vault.agent,
-            keys: self.keys.clone(),
-            allowed: &self.build,
-            other: &self.prod,
-        }
-    }
-
-    fn show_the_log(&mut self) -> Result<(), Error> {
-        self.screen.step("What the vault wrote down");
-        // With its counts of what came again and again.
-        self.vault.stop()?;
-        self.screen
-            .command("vault", &format!("split-ssh log | tail -{LOG_LINES}"));
-        let mut log = self.vault.split_ssh()?;
-        log.arg("log");
-        let text = self.world.run(log)?;
-        let lines: Vec<_> = text.lines().collect();
-        let last = lines.len().saturating_sub(LOG_LINES);
-        let last = lines.get(last..).unwrap_or_default().join("\n");
-        self.screen.quote_wrapped(&last);
-        self.screen.line("");
-        self.screen.command("vault", "split-ssh log --verify");
-        let mut verify = self.vault.split_ssh()?;
-        verify.args(["log", "--verify"]);
-        let verified = self.world.finish(verify)?;
-        let said = [verified.stdout, verified.stderr].concat();
-        self.screen.quote_wrapped(&String::from_utf8_lossy(&said));
-        self.expect(
-            verified.status.success(),
-            "The log is whole: each line holds the hash of the one before.",
-        );
-        Ok(())
-    }
-
     fn clean_up(self) -> Result<ExitCode, Error> {
         self.world.end();
         let screen = &self.screen;
@@ -359,13 +173,5 @@ impl<'w> Demo<'w> {
         if !good {
             self.wrong.push(told.to_owned());
         }
-    }
-}
-
-fn cell(outcome: &Outcome) -> Cell<'_> {
-    match outcome {
-        Outcome::Reached(text) => (text, Ink::Bad),
-        Outcome::Missed(text) => (text, Ink::Good),
-        Outcome::NotTried(text) => (text, Ink::Dim),
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::agent::Agent;
 use super::programs;
-use super::world::{Running, World};
+use super::running::Running;
+use super::world::World;
 use crate::error::Error;
 
 #[derive(Debug)]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::agent::Keys;
+use super::running::Running;
 use super::server::Server;
 use super::vault::{Vault, split_ssh};
-use super::world::{Running, World, user_name};
+use super::world::{World, user_name};
 use crate::error::Error;
 
 const NAME: &str = "work";

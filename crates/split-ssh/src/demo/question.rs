@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, tcflush};
 
+use super::running::{PATIENCE, Running, wait_for};
 use super::screen::{Ink, Screen};
 use super::vault::Vault;
-use super::world::{PATIENCE, Running, wait_for};
 use crate::control::{self, DecisionWord, Pending, Request, VERSION};
 use crate::ctl::shown_question;
 use crate::error::Error;

@@ -8,7 +8,8 @@ use nix::unistd::Uid;
 
 use super::agent::Key;
 use super::programs;
-use super::world::{Running, World, user_name};
+use super::running::Running;
+use super::world::{World, user_name};
 use crate::error::Error;
 
 /// Another program may take the free port that we found before sshd does.

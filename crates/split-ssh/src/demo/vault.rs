@@ -6,8 +6,9 @@ use std::process::Command;
 
 use super::agent::Agent;
 use super::programs;
+use super::running::Running;
 use super::server::Server;
-use super::world::{Running, World};
+use super::world::World;
 use crate::error::Error;
 use crate::paths::Paths;
 

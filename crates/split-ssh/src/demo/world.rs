@@ -10,26 +10,19 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::{Uid, User};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::ending;
 use super::programs::SEARCH_PATH;
+use super::running::{PATIENCE, Running};
 use crate::error::Error;
 use crate::sync::lock;
 
 /// A unix socket's path has 107 bytes, so the directory's has to be short.
 const TEMPLATE: &str = "/tmp/split-ssh.XXXXXX";
-/// Far more than any step takes on a slow machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(5);
-/// Between asking a program to end and making it.
-const GRACE: Duration = Duration::from_secs(2);
 /// What a shell reports of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
@@ -50,9 +43,7 @@ impl World {
     /// # Errors
     /// No directory can be made, or signals can't be waited for.
     pub fn new() -> Result<Self, Error> {
-        // What our programs leave behind becomes our child, so that we find it.
-        nix::sys::prctl::set_child_subreaper(true)
-            .map_err(|error| Error::new(format!("cannot adopt orphaned processes: {error}")))?;
+        ending::adopt_orphans()?;
         let directory = nix::unistd::mkdtemp(TEMPLATE)
             .map_err(|error| Error::io("make", Path::new(TEMPLATE), &error.into()))?;
         let world = Self(Arc::new(Inner {
@@ -240,7 +231,7 @@ impl Inner {
         if std::mem::replace(&mut *over, true) {
             return;
         }
-        end_all_children();
+        ending::end_all_children();
         let _ = fs::remove_dir_all(&self.directory);
         for folder in lock(&self.elsewhere).drain(..) {
             let _ = fs::remove_dir(folder);
@@ -254,118 +245,9 @@ impl Drop for Inner {
     }
 }
 
-/// Ends our children, and theirs, which become ours.
-fn end_all_children() {
-    let began = Instant::now();
-    loop {
-        let signal = if began.elapsed() < GRACE {
-            Signal::SIGTERM
-        } else {
-            Signal::SIGKILL
-        };
-        for child in children() {
-            let _ = kill(child, signal);
-        }
-        loop {
-            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => break,
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return,
-            }
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-fn children() -> Vec<Pid> {
-    let threads = fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let lists = threads.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            list.split_whitespace()
-                .filter_map(|pid| pid.parse().ok())
-                .map(Pid::from_raw)
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
 fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(|error| Error::io("protect", path, &error))
-}
-
-/// A program that runs beside us.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-    log: PathBuf,
-    name: String,
-}
-
-impl Running {
-    /// What it has written so far.
-    pub fn said(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
-    }
-
-    pub fn runs(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Waits for its end.
-    pub fn wait(&mut self, patience: Duration) -> Result<std::process::ExitStatus, Error> {
-        wait_for(&format!("the end of {}", self.name), patience, || {
-            self.child.try_wait().ok().flatten()
-        })
-    }
-
-    /// Waits until `ready`, or says why the program ended before.
-    pub fn wait_until(&mut self, what: &str, ready: impl Fn(&Self) -> bool) -> Result<(), Error> {
-        let ended = wait_for(what, PATIENCE, || {
-            if ready(self) {
-                Some(false)
-            } else {
-                (!self.runs()).then_some(true)
-            }
-        })?;
-        if ended {
-            let said = self.said().trim().to_owned();
-            return Err(Error::new(format!("{} ended: {said}", self.name)));
-        }
-        Ok(())
-    }
-
-    /// Asks it to end, and waits for that.
-    pub fn stop(&mut self) -> Result<(), Error> {
-        if self.runs() {
-            let pid = i32::try_from(self.child.id()).map_err(|_| Error::new("no such process"))?;
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-            self.wait(PATIENCE)?;
-        }
-        Ok(())
-    }
-}
-
-/// Asks `ready` until it has an answer.
-pub fn wait_for<T>(
-    what: &str,
-    patience: Duration,
-    mut ready: impl FnMut() -> Option<T>,
-) -> Result<T, Error> {
-    let end = Instant::now() + patience;
-    loop {
-        if let Some(answer) = ready() {
-            return Ok(answer);
-        }
-        if Instant::now() >= end {
-            return Err(Error::new(format!("waited too long for {what}")));
-        }
-        thread::sleep(PAUSE);
-    }
 }
 
 /// The name of whoever runs the demo, as which it logs in.

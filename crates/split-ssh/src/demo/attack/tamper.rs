@@ -4,7 +4,7 @@ use wire::writer::Writer;
 
 use super::{Outcome, Target, refused};
 use crate::demo::agent::{Key, SOON, keys_at, ssh_add};
-use crate::demo::world::wait_for;
+use crate::demo::running::wait_for;
 use crate::error::Error;
 
 pub(super) fn list_every_key(target: &mut Target<'_>) -> Result<Outcome, Error> {
