@@ -114,6 +114,17 @@ impl Key {
         self.certify(world, authority, &["-h", "-n", principals])
     }
 
+    /// The same for some time only, as `ssh-keygen -V` takes it.
+    pub fn certify_host_for(
+        &self,
+        world: &World,
+        authority: &Self,
+        principals: &str,
+        validity: &str,
+    ) -> PathBuf {
+        self.certify(world, authority, &["-h", "-n", principals, "-V", validity])
+    }
+
     fn certify(&self, world: &World, authority: &Self, options: &[&str]) -> PathBuf {
         let mut command = world.command("ssh-keygen");
         command

@@ -56,6 +56,10 @@ impl Connection<'_> {
         untrusted: &SignRequest<'_>,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refused> {
+        // No key is listed after a failed bind; the log is to say why.
+        if self.session.bind_failed() {
+            return Err(Refusal::BindFailed.into());
+        }
         let Entry {
             facts: key, locked, ..
         } = self.listed_key(untrusted)?;
