@@ -37,6 +37,7 @@ fn main() {
         ca: None,
         names: vec!["last.example".to_owned(), "192.0.2.7".to_owned()],
         label: None,
+        could_be: Vec::new(),
         revoked: false,
     };
     let facts = Facts {

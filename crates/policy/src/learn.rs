@@ -12,6 +12,7 @@ use crate::display;
 use crate::facts::{Facts, HostIdentity, Kind, Proof};
 use crate::glob::{self, Glob};
 use crate::judgement::Verdict;
+use crate::known_hosts::HASHED;
 use crate::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use crate::rules::Policy;
 
@@ -253,7 +254,9 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
 /// `host`, or a table's, is escaped so far that it is neither.
 fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     let name = name.to_lowercase();
-    if name.starts_with("sha256:") || name.contains([' ', '/', '@', ',', '!']) {
+    // A pattern of known hosts, or a hashed name, leaves open which name the host has.
+    let is_open = name == HASHED || name.contains(['*', '?']);
+    if is_open || name.starts_with("sha256:") || name.contains([' ', '/', '@', ',', '!']) {
         return None;
     }
     let escaped = pattern(Some(name.as_bytes())).ok()?;

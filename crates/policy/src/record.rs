@@ -153,6 +153,9 @@ pub struct Record {
     /// A name that a person typed into a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_label: Option<Escaped>,
+    /// Names that an unnamed host could have, see `docs/log.md`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_could_be: Vec<Escaped>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub host_revoked: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,6 +234,7 @@ impl Record {
             host_algorithm: None,
             host_ca: None,
             host_label: None,
+            host_could_be: Vec::new(),
             host_revoked: false,
             proof: None,
             forwarded: None,
@@ -300,6 +304,11 @@ impl Record {
             .label
             .as_deref()
             .map(|label| Escaped::from_bytes(label.as_bytes()));
+        self.host_could_be = host
+            .could_be
+            .iter()
+            .map(|name| Escaped::from_bytes(name.as_bytes()))
+            .collect();
         self.host_revoked = host.revoked;
         self
     }
@@ -364,6 +373,11 @@ impl Record {
                 None => None,
                 Some(label) => Some(label.to_utf8()?),
             },
+            could_be: self
+                .host_could_be
+                .iter()
+                .map(Escaped::to_utf8)
+                .collect::<Option<_>>()?,
             revoked: self.host_revoked,
         })
     }

@@ -150,6 +150,7 @@ impl Hosts {
                 ca: None,
                 names: Vec::new(),
                 label: None,
+                could_be: Vec::new(),
                 revoked: false,
             };
         };

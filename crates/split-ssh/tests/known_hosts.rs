@@ -284,3 +284,26 @@ fn no_bytes_make_the_parser_panic() {
         }
     }
 }
+
+#[test]
+fn an_unnamed_key_could_be_a_host_known_by_its_authority_alone() {
+    let folder = Folder::new();
+    let keys = keys(&folder);
+    let [a, ca, other] = [0, 3, 1].map(|n| keys.all[n].line.clone());
+    let file = format!(
+        "@cert-authority prod.example,both.example,*.corp {ca}\nboth.example {a}\nplain.example {other}\n"
+    );
+    let (known, _) = KnownHosts::parse(&[("test", file.as_bytes())]);
+    let identify = |n: usize, tries: &[&str]| {
+        let blob = keys.all[n].blob.clone();
+        let tries: Vec<String> = tries.iter().map(|name| (*name).to_owned()).collect();
+        known.identify(&HostKey::parse(&blob).unwrap(), &tries, &Ring, 0)
+    };
+    let unnamed = identify(2, &["db.corp", "plain.example"]);
+    assert!(unnamed.names.is_empty());
+    assert_eq!(unnamed.could_be, ["*.corp", "db.corp", "prod.example"]);
+    assert!(
+        identify(0, &["db.corp"]).could_be.is_empty(),
+        "a host with a name is that host"
+    );
+}

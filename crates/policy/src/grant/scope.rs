@@ -81,6 +81,7 @@ impl Scope {
                     ca: ca.clone(),
                     names: host_names.clone(),
                     label: None,
+                    could_be: Vec::new(),
                     revoked: false,
                 });
             }

@@ -116,6 +116,26 @@ impl KnownHosts {
         self.entries.push(entry);
     }
 
+    /// The patterns of `@cert-authority` lines, and those of their names that have no key of their own.
+    fn known_by_authority_alone(&self, tries: &[String], crypto: &dyn Crypto) -> Vec<String> {
+        let authorities = || {
+            self.entries
+                .iter()
+                .filter(|entry| entry.line.marker == Marker::Authority)
+        };
+        let wildcards = authorities().flat_map(|entry| entry.line.names.wildcards());
+        let spelled_out = authorities().flat_map(|entry| entry.line.names.literals());
+        let names = spelled_out.chain(tries.iter().map(String::as_str));
+        let alone = names.filter(|name| {
+            let keys = self.keys_for(name, crypto);
+            !keys.is_empty() && keys.iter().all(|key| key.marker == Marker::Authority)
+        });
+        let mut names: Vec<String> = wildcards.chain(alone).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -153,10 +173,15 @@ impl KnownHosts {
                 names.extend(self.names_by_authority(authority, &principals, &tries, crypto));
             }
         }
+        let could_be = match names.is_empty() {
+            true => self.known_by_authority_alone(&tries, crypto),
+            false => Vec::new(),
+        };
         HostIdentity {
             fingerprint: crypto.fingerprint(host_key.plain_blob()),
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
+            could_be,
             names: names.into_iter().collect(),
             label: None,
             revoked,

@@ -36,6 +36,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
                 vec![name.into()]
             },
             label: None,
+            could_be: Vec::new(),
             revoked: false,
         }),
         namespace: None,
@@ -236,8 +237,7 @@ fn a_host_that_is_called_like_a_word_or_a_table_is_meant_by_name() {
         "unnamed",
         "forge",
         "learned-forge",
-        "a*",
-        "[h.example]:22",
+        "[h.example]:2222",
         "UPPER.example",
     ] {
         let yes = login(b"git", name, Proof::Proven);
@@ -264,7 +264,7 @@ fn a_host_that_is_called_like_a_word_or_a_table_is_meant_by_name() {
 
 #[test]
 fn a_name_that_no_rule_can_write_is_meant_by_its_key() {
-    for name in ["a b", "x/y", "", "root@host", "SHA256:zz"] {
+    for name in ["a b", "x/y", "", "root@host", "SHA256:zz", "a*", "(hashed)"] {
         let yes = login(b"git", name, Proof::Proven);
         let (policy, proposal) = learned(MAIN, std::slice::from_ref(&yes));
         assert!(allows(&policy, &yes), "{proposal}");

@@ -29,6 +29,7 @@ impl Policy {
         }
         let mut floor: Option<&Rule> = None;
         let mut missed: Option<&Rule> = None;
+        let mut unnamed: Option<&Rule> = None;
         let mut decided = Decided::Default;
         for rule in &self.rules {
             match request.try_rule(rule, |_, result| result != Match::No) {
@@ -40,12 +41,21 @@ impl Policy {
                 Match::Maybe if floor.is_none_or(|floor| rule.action > floor.action) => {
                     floor = Some(rule)
                 }
+                Match::No
+                    if rule.action != Verdict::Allow && request.could_be_the_host_of(rule) =>
+                {
+                    unnamed = unnamed.or(Some(rule));
+                }
                 Match::Maybe | Match::No => {}
             }
         }
         let judgement = match decided {
             Decided::Rule(rule) => by_rule(rule, &request, moment, ledger),
             Decided::Default => self.by_default(&request, missed),
+        };
+        let judgement = match unnamed {
+            Some(rule) if judgement.verdict != Verdict::Deny => by_unnamed(rule, judgement),
+            _ => judgement,
         };
         match floor {
             Some(rule) if rule.action > judgement.verdict => {
@@ -162,6 +172,20 @@ fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger)
         remember: remember(verdict, Some(rule), request),
         notify: rule.notify,
         signatures: rule.signatures,
+    }
+}
+
+/// A host that shows its plain key instead of its certificate has no name here. It could be the host
+/// of a rule that denies or asks, so that nothing is allowed past that rule without a person's look.
+fn by_unnamed(rule: &Rule, judgement: Judgement) -> Judgement {
+    Judgement {
+        verdict: Verdict::Ask,
+        reason: format!(
+            "the host is unnamed and could be the one of {}, which is known by its authority alone",
+            rule.called()
+        ),
+        remember: Remember::Never,
+        ..judgement
     }
 }
 

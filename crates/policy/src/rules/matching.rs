@@ -126,6 +126,8 @@ pub(super) struct ShownHost {
     /// Of each table, whether the host is one of its.
     in_table: Vec<Match>,
     names: Vec<HostName>,
+    /// Names of others that it could have, see [`HostIdentity::could_be`].
+    could_be: Vec<HostName>,
 }
 
 /// A name in known hosts.
@@ -209,6 +211,24 @@ impl ShownHost {
             enough: false,
             in_table,
             names,
+            could_be: host
+                .iter()
+                .flat_map(|host| &host.could_be)
+                .map(|name| HostName::new(name))
+                .collect(),
+        }
+    }
+
+    /// Whether the rule's host is known by its authority alone, so that this unnamed host could be it.
+    fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
+        let fits = |glob: &Glob| any_named(glob, &self.could_be) != Match::No;
+        match pattern {
+            HostPattern::Name(glob) => fits(glob),
+            HostPattern::Host(index) => policy
+                .hosts
+                .get(*index)
+                .is_some_and(|table| table.names.iter().any(fits)),
+            HostPattern::Unproven | HostPattern::Unnamed => false,
         }
     }
 
@@ -267,6 +287,18 @@ impl<'a> Request<'a> {
             }
         }
         least
+    }
+
+    /// Whether only the host keeps a rule from covering this request, and the host could be the rule's.
+    pub(super) fn could_be_the_host_of(&self, rule: &Rule) -> bool {
+        let hosts = rule.host.iter().flatten();
+        !self.host.could_be.is_empty()
+            && hosts
+                .into_iter()
+                .any(|pattern| self.host.could_be(self.policy, pattern))
+            && Matcher::ALL.into_iter().all(|matcher| {
+                matcher == Matcher::Host || self.try_matcher(rule, matcher) != Match::No
+            })
     }
 
     pub(super) fn try_matcher(&self, rule: &Rule, matcher: Matcher) -> Match {

@@ -236,6 +236,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
             ca: None,
             names: host.names.clone(),
             label: None,
+            could_be: Vec::new(),
             revoked: false,
         };
         policy.required_proof(&identity) == Proof::Proven

@@ -272,6 +272,7 @@ fn stranger(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
         ca: None,
         names,
         label: None,
+        could_be: Vec::new(),
         revoked: false,
     }
 }

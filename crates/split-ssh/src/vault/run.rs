@@ -15,11 +15,13 @@ use super::policy_in_force::PolicyFiles;
 use super::prompt::{self, Notifier, Prompter};
 use super::{Vault, accept, control, stdio, timestamp};
 use crate::activation;
+use crate::clock;
 use crate::config::vault::VaultConfig;
 use crate::error::Error;
 use crate::log::Log;
 use crate::log::journal::{self, Priority};
 use crate::paths::Paths;
+use crate::sync::lock;
 
 /// How often the log's counts are written and its head is noted.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -200,6 +202,7 @@ fn wait_for_the_end(vault: &Vault, mut signals: Signals, until_idle: bool) {
         if ticked.elapsed() >= MINUTE {
             ticked = Instant::now();
             let _ = vault.log.tick(timestamp());
+            lock(&vault.ledger).forget_old(clock::now().boot);
         }
         if vault.streams.count() > 0 || !vault.questions.is_idle() {
             busy = Instant::now();

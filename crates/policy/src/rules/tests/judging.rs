@@ -178,6 +178,32 @@ fn hosts_are_told_by_name_key_or_ca() {
 }
 
 #[test]
+fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
+    let policy = policy(PROD);
+    let unnamed = |could_be: &[&str]| HostIdentity {
+        could_be: could_be.iter().map(|name| (*name).to_owned()).collect(),
+        ..host('u', &[])
+    };
+    let at = |host| judge(&policy, &login("me", host, Proof::Proven));
+    assert_eq!(
+        at(unnamed(&[])).verdict,
+        Verdict::Allow,
+        "the control: nothing points to prod"
+    );
+    assert_eq!(at(unnamed(&["other.example"])).verdict, Verdict::Allow);
+    for names in [
+        &["prod.example"][..],
+        &["*.prod.example"],
+        &["*"],
+        &["other.example", "x.prod.example"],
+    ] {
+        let judgement = at(unnamed(names));
+        assert_eq!(judgement.verdict, Verdict::Ask, "{names:?}");
+        assert_eq!(judgement.remember, Remember::Never);
+    }
+}
+
+#[test]
 fn a_revoked_host_key_is_denied_whatever_rules_say() {
     let policy = policy("default = \"ask\"\n[[rule]]\nhost = \"h\"\naction = \"allow\"\n");
     let revoked = HostIdentity {

@@ -48,6 +48,7 @@ pub(super) fn host(letter: char, names: &[&str]) -> HostIdentity {
         ca: None,
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         label: None,
+        could_be: Vec::new(),
         revoked: false,
     }
 }
