@@ -124,7 +124,7 @@ fn directory(said: &str) -> PathBuf {
     PathBuf::from(&said[start..start + end])
 }
 
-/// The directory, and the command lines of processes that know it.
+/// The directory, and the processes that were started with it or work in it.
 fn left_behind(directory: &Path) -> Vec<String> {
     let name = directory.to_str().expect("a name of letters");
     let mut left: Vec<_> = processes().filter(|line| line.contains(name)).collect();
@@ -134,8 +134,13 @@ fn left_behind(directory: &Path) -> Vec<String> {
     left
 }
 
+/// Each process by its command line and its folder.
 fn processes() -> impl Iterator<Item = String> {
     let all = fs::read_dir("/proc").expect("/proc").flatten();
-    all.filter_map(|process| fs::read(process.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+    all.map(|process| {
+        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let folder = fs::read_link(process.path().join("cwd")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        format!("{command} in {}", folder.display())
+    })
 }
