@@ -1,0 +1,130 @@
+//! What the documents say is so: links lead somewhere, shown configuration is accepted, named commands are there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use testbed::children::{finish, run, text};
+use testbed::programs;
+use testbed::world::World;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// All documents of the project, in the root and in `docs`.
+fn documents() -> Vec<PathBuf> {
+    let folders = [root(), root().join("docs")];
+    let entries = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).expect("a folder of ours"));
+    let files = entries.map(|entry| entry.expect("a file of ours").path());
+    files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}
+
+fn read(document: &str) -> String {
+    fs::read_to_string(root().join(document)).expect("a document of ours")
+}
+
+/// The contents of the fenced blocks that are marked with `language`.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push(block.join("\n") + "\n");
+        } else if line.starts_with("```") {
+            lines.by_ref().find(|line| *line == "```");
+        }
+    }
+    found
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut links = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("a document of ours");
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let file = link.split('#').next().unwrap_or_default();
+            if link.contains("://") || file.is_empty() {
+                continue;
+            }
+            links += 1;
+            let target = document.parent().expect("a folder").join(file);
+            assert!(target.exists(), "{}: {link}", document.display());
+        }
+    }
+    assert!(links > 20, "only {links} links were found");
+}
+
+/// README's examples, one after the other, are one policy.
+#[test]
+fn the_policy_of_the_readme_is_good() {
+    let world = World::new();
+    let policy = blocks(&read("README.md"), "toml").concat();
+    assert!(policy.contains("[[rule]]"), "no example was found");
+    let file = world.file("policy.toml", policy);
+    let mut check = world.command(programs::split_ssh());
+    check.args(["policy", "check"]).arg(file);
+    let output = finish(&mut check);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+/// Each line of README's list begins with a command, or several between bars.
+#[test]
+fn the_commands_of_the_readme_are_there() {
+    let world = World::new();
+    let readme = read("README.md");
+    let list = readme
+        .split("## Commands")
+        .nth(1)
+        .expect("a list of commands");
+    let list = blocks(list, "").concat();
+    let mut commands = 0;
+    for line in list.lines() {
+        let words = line.strip_prefix("split-ssh ").expect("a command");
+        let words = words.split("  ").next().unwrap_or_default();
+        for command in words.split('|') {
+            let command = command.split('[').next().unwrap_or_default().trim();
+            run(world
+                .command(programs::split_ssh())
+                .args([command, "--help"]));
+            commands += 1;
+        }
+    }
+    assert!(commands > 10, "only {commands} commands were found");
+}
+
+/// The guide's client.toml and vault.toml are accepted, and name the socket that it says.
+#[test]
+fn the_configuration_of_the_guide_is_accepted() {
+    let world = World::new();
+    let blocks = blocks(&read("docs/guide.md"), "toml");
+    let find = |word: &str| {
+        let block = blocks.iter().find(|block| block.contains(word));
+        block.expect("the guide shows it").clone()
+    };
+    let vault = find("[prompt]") + &find("[keyring.gpg]");
+    world.file(".config/split-ssh/vault.toml", vault);
+    world.file(".config/split-ssh/client.toml", find("[[vault]]"));
+    world.directory("run");
+    for (command, socket) in [
+        ("vault", "run/split-ssh-vault/qrexec.sock"),
+        ("client", ".split-ssh/work.sock"),
+    ] {
+        let mut program = world.command(programs::split_ssh());
+        program
+            .arg(command)
+            .env("XDG_RUNTIME_DIR", world.path("run"));
+        let started = testbed::children::Running::start(program, &world.path("output"));
+        testbed::wait::wait_for_socket(&world.path(socket));
+        drop(started);
+    }
+}
