@@ -57,6 +57,7 @@ enum Command {
     Hosts(ctl::hosts::Args),
     Policy(ctl::policy::Args),
     Log(ctl::log::Args),
+    Dom0Policy(ctl::dom0_policy::Args),
     Demo(demo::Args),
 }
 
@@ -91,6 +92,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Hosts(args) => ctl::hosts::run(args, &paths),
         Command::Policy(args) => ctl::policy::run(&args, &paths),
         Command::Log(args) => ctl::log::run(args, &paths),
+        Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
     }
 }

@@ -1,0 +1,85 @@
+//! Lines of Qubes 4.0, `SOURCE TARGET ACTION[,KEY=VALUE…]`, as the old guides have them, and what they
+//! are today.
+
+use super::rule::Rule;
+
+/// A line of Qubes 4.0 and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Translated {
+    /// Today's lines that do what the old one did.
+    pub lines: Vec<String>,
+    /// What is to know about them.
+    pub explanation: String,
+}
+
+const WIDE_SOURCE: &str =
+    "every qube may call, also ones made later: better name them or say @tag:TAG";
+const WIDE_TARGET: &str = "no vault is named, so a yes may go to any qube: better name yours in place of the second @anyvm";
+
+/// `None` if the line is not of that kind.
+pub fn translate(line: &str) -> Option<Translated> {
+    let line = line.replace('$', "@").replace(',', " ");
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [source, target, action, parameters @ ..] = fields.as_slice() else {
+        return None;
+    };
+    if !["ask", "allow", "deny"].contains(action) {
+        return None;
+    }
+    let given = |key: &str| {
+        let mut values = parameters.iter().filter_map(|word| word.split_once('='));
+        values
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    };
+    let is_one_qube = !target.starts_with('@') && *target != "*";
+    let redirect = given("target").or(is_one_qube.then_some(*target));
+    let mut targets = vec![*target];
+    if is_one_qube && *action != "deny" {
+        targets.insert(0, "@default");
+    }
+    let lines: Vec<String> = targets
+        .iter()
+        .map(|to| {
+            let mut line = format!("qubes.SshAgent + {source} {to} {action}");
+            if *action == "deny" {
+                return line + " notify=no";
+            }
+            if let Some(redirect) = redirect {
+                line += &format!(" target={redirect}");
+            }
+            if let Some(target) = given("default_target").or(redirect)
+                && *action == "ask"
+            {
+                line += &format!(" default_target={target}");
+            }
+            for key in ["user", "notify"] {
+                if let Some(value) = given(key) {
+                    line += &format!(" {key}={value}");
+                }
+            }
+            line
+        })
+        .collect();
+    if lines.iter().any(|line| Rule::parse(line).is_err()) {
+        return None;
+    }
+    let mut explanation = vec![
+        "the service and its argument stand first now, and + means a call without an argument, \
+         as the old clients make it",
+    ];
+    if targets.len() > 1 {
+        explanation
+            .push("the line with @default is for clients that leave the vault's name to dom0");
+    }
+    if *source == "@anyvm" && *action != "deny" {
+        explanation.push(WIDE_SOURCE);
+    }
+    if *target == "@anyvm" && *action != "deny" {
+        explanation.push(WIDE_TARGET);
+    }
+    Some(Translated {
+        lines,
+        explanation: explanation.join("; "),
+    })
+}

@@ -1,0 +1,216 @@
+//! One line of policy.d: `SERVICE ARGUMENT SOURCE TARGET ACTION [KEY=VALUE …]`, as Qubes 4.1 and later
+//! read it (qubes-core-qrexec, policy/parser.py).
+
+use std::fmt;
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub service: String,
+    /// `*`, `+` for none, or `+ARGUMENT`.
+    pub argument: String,
+    pub source: String,
+    pub target: String,
+    pub action: String,
+    pub parameters: Vec<(String, String)>,
+}
+
+/// Why dom0 would not take a line, and with it any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub what: String,
+    pub hint: Option<String>,
+}
+
+/// Where a word for qubes stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Source,
+    Target,
+    Redirect,
+}
+
+impl Rule {
+    /// # Errors
+    /// The first thing that dom0 would stumble over, or that could never match.
+    pub fn parse(line: &str) -> Result<Self, Mistake> {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [service, argument, source, target, action, parameters @ ..] = fields.as_slice() else {
+            let hint = "a line is: SERVICE ARGUMENT SOURCE TARGET ACTION [KEY=VALUE …]";
+            return Err(
+                mistake(format!("{} fields, at least 5 are needed", fields.len())).hint(hint),
+            );
+        };
+        check_service(service, argument)?;
+        check_qubes(source, Place::Source)?;
+        check_qubes(target, Place::Target)?;
+        if !["allow", "ask", "deny"].contains(action) {
+            return Err(bad_action(action));
+        }
+        let parameters = check_parameters(action, parameters)?;
+        let rule = Self {
+            service: (*service).to_owned(),
+            argument: (*argument).to_owned(),
+            source: (*source).to_owned(),
+            target: (*target).to_owned(),
+            action: (*action).to_owned(),
+            parameters,
+        };
+        if rule.target == "@default" && rule.action == "allow" && rule.get("target").is_none() {
+            return Err(
+                mistake("`@default … allow` names no qube".to_owned()).hint("add target=VAULT")
+            );
+        }
+        Ok(rule)
+    }
+
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {} {} {}",
+            self.service, self.argument, self.source, self.target, self.action
+        )?;
+        for (key, value) in &self.parameters {
+            write!(f, " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Mistake {
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+fn mistake(what: String) -> Mistake {
+    Mistake { what, hint: None }
+}
+
+fn check_service(service: &str, argument: &str) -> Result<(), Mistake> {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if service != "*" && !service.chars().all(is_taken) {
+        return Err(mistake(format!("`{service}` is no service's name"))
+            .hint("the argument is a field of its own: qubes.SshAgent +work …"));
+    }
+    if argument == "*" {
+        return Ok(());
+    }
+    if !argument.starts_with('+') {
+        return Err(
+            mistake(format!("the argument `{argument}` does not start with +")).hint(format!(
+                "write +{argument}, or + for calls without an argument, or * for all of them"
+            )),
+        );
+    }
+    if !argument.chars().all(|c| is_taken(c) || c == '+') {
+        return Err(mistake(format!("no argument can be `{argument}`"))
+            .hint("only letters, digits, `_`, `.`, `-` and `+` may stand there"));
+    }
+    if service == "*" {
+        return Err(mistake(
+            "the service * goes with the argument * only".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Names must be names: a word that no qube can be called never matches.
+fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
+    let exact = match place {
+        Place::Source => ["*", "@anyvm", "@adminvm"].as_slice(),
+        Place::Target => &["*", "@anyvm", "@adminvm", "@default", "@dispvm"],
+        Place::Redirect => &["@adminvm", "@dispvm"],
+    };
+    if exact.contains(&word) {
+        return Ok(());
+    }
+    let name = match word.split_once(':') {
+        Some(("@dispvm", "")) | Some(("@type" | "@tag" | "uuid", "")) => "",
+        Some(("@dispvm", tag)) if place != Place::Redirect && tag.starts_with("@tag:") => {
+            tag.trim_start_matches("@tag:")
+        }
+        Some(("@dispvm" | "uuid", name)) => name,
+        Some(("@type" | "@tag", name)) if place != Place::Redirect => name,
+        Some(_) => "",
+        None => word,
+    };
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if !name.is_empty() && name.chars().all(is_taken) {
+        return Ok(());
+    }
+    let what = match place {
+        Place::Source => format!("no caller can be `{word}`"),
+        Place::Target => format!("no qube that is called can be `{word}`"),
+        Place::Redirect => format!("`{word}` is not one qube: a call goes to exactly one"),
+    };
+    let hint = if let Some(rest) = word.strip_prefix('$') {
+        format!("Qubes 4.0's $ is @ now: @{rest}")
+    } else if word.contains(',') {
+        "one qube a line: write a line for each, or give them a tag and say @tag:TAG".to_owned()
+    } else if place == Place::Redirect {
+        "name the vault: target=vault".to_owned()
+    } else if word.contains('*') {
+        "there are no patterns here: give the qubes a tag and say @tag:TAG".to_owned()
+    } else {
+        "it is a qube's name, @tag:TAG, @type:TYPE, @dispvm:NAME or @anyvm".to_owned()
+    };
+    Err(mistake(what).hint(hint))
+}
+
+fn bad_action(action: &str) -> Mistake {
+    let wrong = mistake(format!("there is no action `{action}`"));
+    match action.split_once(',') {
+        Some((action, parameters)) => wrong.hint(format!(
+            "no commas any more: {action} {}",
+            parameters.replace(',', " ")
+        )),
+        None => wrong.hint("it is allow, ask or deny"),
+    }
+}
+
+fn check_parameters(action: &str, words: &[&str]) -> Result<Vec<(String, String)>, Mistake> {
+    let known: &[&str] = match action {
+        "deny" => &["notify"],
+        "allow" => &["target", "user", "notify", "autostart"],
+        _ => &["target", "default_target", "user", "notify", "autostart"],
+    };
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for word in words {
+        let Some((key, value)) = word.split_once('=') else {
+            let hint = if word.starts_with('#') {
+                "a comment has a line of its own"
+            } else {
+                "after the action only KEY=VALUE may stand, without spaces around ="
+            };
+            return Err(mistake(format!("`{word}` is no KEY=VALUE")).hint(hint));
+        };
+        if !known.contains(&key) {
+            return Err(mistake(format!("`{action}` takes no `{key}=`"))
+                .hint(format!("it takes {}", known.join(", "))));
+        }
+        if value.contains(',') {
+            return Err(mistake(format!("there is a comma in `{word}`"))
+                .hint(format!("no commas any more: {}", word.replace(',', " "))));
+        }
+        if parameters.iter().any(|(name, _)| name == key) {
+            return Err(mistake(format!("`{key}=` stands twice")));
+        }
+        if ["notify", "autostart"].contains(&key) && !["yes", "no"].contains(&value) {
+            return Err(mistake(format!("`{word}`: it is yes or no")));
+        }
+        if key.ends_with("target") {
+            check_qubes(value, Place::Redirect)?;
+        }
+        parameters.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(parameters)
+}
