@@ -13,6 +13,8 @@ use crate::error::Error;
 pub const SYSTEM_CONFIG: &str = "/etc/split-ssh";
 /// Where the packaged vault's sockets live.
 const SYSTEM_VAULT_RUNTIME: &str = "/run/split-ssh-vault";
+/// Where the packaged client's socket and status files live.
+const SYSTEM_CLIENT_RUNTIME: &str = "/run/split-ssh-client";
 /// Where the packaged keyring agents' sockets live, as in the official package.
 const SYSTEM_AGENT_RUNTIME: &str = "/run/split-ssh";
 
@@ -80,10 +82,17 @@ impl Paths {
 
     /// The client's `status.json`.
     pub fn client_runtime(&self) -> PathBuf {
-        self.runtime
-            .clone()
-            .unwrap_or_else(|| self.xdg_runtime.clone())
-            .join("split-ssh-client")
+        self.runtime_for(SYSTEM_CLIENT_RUNTIME, "split-ssh-client")
+    }
+
+    /// Answers a keyring's name once systemd runs the unit of its agent; not there without systemd.
+    pub fn keyring_socket(&self) -> PathBuf {
+        self.vault_runtime().join("keyring.sock")
+    }
+
+    /// Whether the system's configuration counts: not if `--config-dir` named another one.
+    pub fn is_installed(&self) -> bool {
+        self.system_config == Path::new(SYSTEM_CONFIG)
     }
 
     pub fn control_socket(&self) -> PathBuf {

@@ -14,6 +14,10 @@ use crate::activation::Activated;
 use crate::config::client::VaultConfig;
 use crate::error::Error;
 
+/// The `FileDescriptorName=` of a socket whose place does not depend on the vaults' names, for
+/// `SSH_AUTH_SOCK`.
+const FOR_ALL: &str = "default";
+
 /// A socket that programs of this user connect to.
 #[derive(Debug)]
 pub struct Listener {
@@ -30,6 +34,19 @@ struct OwnFile {
 }
 
 impl Listener {
+    /// Takes the socket that the first vault serves besides its own, if systemd listens on one.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn for_all(activated: &mut Vec<Activated>) -> Result<Option<Self>, Error> {
+        let Some(index) = activated.iter().position(|socket| socket.name == FOR_ALL) else {
+            return Ok(None);
+        };
+        let socket = activated.swap_remove(index).listener;
+        prepare(&socket, Path::new(FOR_ALL))?;
+        Ok(Some(Self { socket, own: None }))
+    }
+
     /// Takes the socket that systemd listens on for this vault, or makes one.
     /// Call it before threads are started: making one sets the umask for a moment.
     ///

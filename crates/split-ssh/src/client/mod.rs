@@ -19,7 +19,7 @@ mod set_up;
 mod slots;
 pub mod status_file;
 pub mod transport;
-mod wait;
+pub(crate) mod wait;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -88,6 +88,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     let vaults = config::read(paths, only.as_deref(), args.into())?;
     // Before there is a socket: whoever ends us finds it removed.
     let signals = Signals::catch().map_err(cannot_go_on)?;
+    let for_all = Listener::for_all(activated)?;
     let mut served = Vec::new();
     for vault in &vaults {
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
@@ -98,6 +99,10 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
             Error::new("we were started with a socket that fits no vault of client.toml")
                 .hint("set FileDescriptorName= in the socket unit to the vault's name"),
         );
+    }
+    if let (Some(listener), Some((_, first))) = (for_all, served.first()) {
+        let first = Arc::clone(first);
+        served.push((listener, first));
     }
     for vault in &vaults {
         say_ready(vault);

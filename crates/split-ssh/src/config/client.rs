@@ -25,6 +25,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::line_and_column;
+use super::qubes::Qubes;
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::trusted_files;
@@ -111,7 +112,7 @@ struct Wrong {
 }
 
 /// The vaults of `client.toml` (`~/.config/split-ssh/`, or else `/etc/split-ssh/`), or the one
-/// vault that needs no configuration. `flags` change the vault called `only`, or the only one.
+/// vault that [Qubes' settings](super::qubes) name. `flags` change the vault called `only`, or the only one.
 ///
 /// # Errors
 /// A file that cannot be read or does not say what it should, or flags that fit no vault.
@@ -121,6 +122,7 @@ pub fn read(
     flags: VaultEntry,
 ) -> Result<Vec<VaultConfig>, Error> {
     let (source, mut entries) = match find(paths)? {
+        None if paths.is_installed() => (None, vec![Qubes::default().vault()?]),
         None => (None, vec![VaultEntry::default()]),
         Some(source) => {
             let entries = parse(&source)?;
@@ -337,9 +339,7 @@ impl VaultEntry {
 
     fn target(&self) -> Result<String, Wrong> {
         let target = self.qube.as_ref().map_or("@default", |qube| qube.get_ref());
-        let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-@:".contains(&byte);
-        let starts = target.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@');
-        if starts && target.len() <= MAX_TARGET && target.bytes().all(is_one) {
+        if is_target(target) {
             return Ok(target.to_owned());
         }
         let what = format!("`{}` is no qube's name", target.escape_debug());
@@ -349,6 +349,13 @@ impl VaultEntry {
             "leave it out, and dom0's policy names the vault for `@default`",
         ))
     }
+}
+
+/// A qube's name, or one of dom0's words for a target (`@default`, `@dispvm:NAME`).
+pub(super) fn is_target(text: &str) -> bool {
+    let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-@:".contains(&byte);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@');
+    starts && text.len() <= MAX_TARGET && text.bytes().all(is_one)
 }
 
 impl Wrong {

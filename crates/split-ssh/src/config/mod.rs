@@ -1,6 +1,7 @@
 //! The configuration files of people: strict, with the place of every mistake.
 
 pub mod client;
+pub mod qubes;
 pub mod vault;
 
 use std::path::Path;

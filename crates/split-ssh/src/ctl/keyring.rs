@@ -15,6 +15,7 @@ use crate::crypto::Ring;
 use crate::error::Error;
 use crate::identities::{self, NotLoaded};
 use crate::paths::Paths;
+use crate::vault::agent_unit;
 use crate::vault::locked::Unlock;
 use crate::vault::prompt::Prompter;
 
@@ -67,6 +68,16 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     agent.add_all(&files, paths)
 }
 
+/// The socket of the agent that is the keyring's own; systemd starts one that nobody has called yet.
+fn own_agent(keyring: &Keyring, paths: &Paths) -> Result<PathBuf, Error> {
+    let socket = paths.agent_runtime().join(format!("{keyring}.sock"));
+    let units = paths.keyring_socket();
+    if UnixStream::connect(&socket).is_err() && agent_unit::is_offered(&units) {
+        agent_unit::start(keyring, &units)?;
+    }
+    Ok(socket)
+}
+
 struct Agent {
     keyring: Keyring,
     socket: PathBuf,
@@ -82,9 +93,12 @@ impl Agent {
             .keyring
             .get(keyring.as_str())
             .and_then(|keyring| keyring.agent.clone());
-        let own = || paths.agent_runtime().join(format!("{keyring}.sock"));
+        let socket = match configured {
+            Some(socket) => socket,
+            None => own_agent(&keyring, paths)?,
+        };
         Ok(Self {
-            socket: configured.unwrap_or_else(own),
+            socket,
             folder: identities::folder(&paths.home, keyring.as_str()),
             keyring,
         })

@@ -9,6 +9,7 @@ use std::thread;
 use policy::caller::{DEFAULT_KEYRING, Keyring};
 
 use super::agent::{self, OwnAgent};
+use super::agent_unit;
 use crate::config::vault::{KeyringConfig, VaultConfig};
 use crate::error::Error;
 use crate::identities;
@@ -100,9 +101,14 @@ impl Keyrings {
         // A systemd unit may run this keyring's agent; then it is not ours to start.
         if !running && !agent::is_alive(&socket) {
             own.remove(name);
-            let started = self.start(socket.clone())?;
-            said.extend(started.load(&folder));
-            own.insert(name.to_owned(), started);
+            let units = self.paths.keyring_socket();
+            if agent_unit::is_offered(&units) {
+                agent_unit::start(keyring, &units)?;
+            } else {
+                let started = self.start(socket.clone())?;
+                said.extend(started.load(&folder));
+                own.insert(name.to_owned(), started);
+            }
         }
         Ok(Some(Source {
             socket,

@@ -4,6 +4,7 @@
 
 mod accept;
 mod agent;
+pub(crate) mod agent_unit;
 mod binding;
 mod connection;
 mod control;
