@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lab;
 pub mod lone_key;
 pub mod message;
+pub mod partners;
 pub mod plain_pipe;
 pub mod programs;
 pub mod raw;
