@@ -7,11 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::socket::{getsockopt, sockopt};
-use nix::unistd::Uid;
 
 use super::protocol::{self, MAX_LINE};
-use super::{Asking, Outcome, Try};
+use super::{Asking, Outcome, Try, unit};
 use crate::vault::stream::poll_until;
 
 /// From the start until the window is on the screen: a vault that has just booted is slow.
@@ -23,13 +21,9 @@ const WRITE_TIME: Duration = Duration::from_secs(2);
 
 /// Asks through the session's socket unit: systemd starts a prompter for each connection.
 pub(super) fn by_socket(asking: &Asking<'_>, path: &Path) -> Try {
-    let stream = match UnixStream::connect(path) {
-        Ok(stream) => stream,
-        Err(error) => return Try::Unseen(format!("{}: {error}", path.display())),
-    };
-    match getsockopt(&stream, sockopt::PeerCredentials) {
-        Ok(peer) if peer.uid() == Uid::current().as_raw() => converse(asking, &stream),
-        _ => Try::Unseen(format!("{} belongs to somebody else", path.display())),
+    match unit::connect(path) {
+        Ok(stream) => converse(asking, &stream),
+        Err(why) => Try::Unseen(why),
     }
 }
 

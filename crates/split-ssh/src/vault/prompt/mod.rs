@@ -14,9 +14,10 @@ mod passphrase;
 mod protocol;
 mod session;
 mod showing;
+mod unit;
 mod zenity;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use policy::question::{Answer, Question};
@@ -66,8 +67,8 @@ struct Asking<'a> {
 /// Who shows questions.
 #[derive(Clone, Debug)]
 pub struct Prompter {
-    /// The session's socket unit; each connection is one prompter.
-    socket: Option<PathBuf>,
+    /// Where the session's socket units listen; each connection is one prompter.
+    sockets: Option<PathBuf>,
     /// Our dialog, as the configuration names it; else the package's places are looked through.
     program: Option<PathBuf>,
     zenity: Option<PathBuf>,
@@ -101,7 +102,7 @@ impl Prompter {
         let windows = config.by == PromptBy::Window;
         let dialog = || config.program.clone().or_else(child::find_dialog);
         Self {
-            socket: windows.then(|| paths.xdg_runtime().join("split-ssh-prompt.sock")),
+            sockets: windows.then(|| paths.xdg_runtime().to_owned()),
             program: windows.then(dialog).flatten(),
             zenity: windows.then(zenity::find).flatten(),
             session: Session::new(&paths.home, paths.xdg_runtime()),
@@ -110,7 +111,7 @@ impl Prompter {
 
     /// What would show a question now.
     pub fn way(&self) -> Way {
-        if self.live_socket().is_some() {
+        if self.live_socket(unit::QUESTION).is_some() {
             return Way::SessionSocket;
         }
         match (
@@ -164,9 +165,9 @@ impl Prompter {
 
     /// Waits for so long, or until the session's socket appears; true if the question was withdrawn.
     fn wait_for_session(&self, dialog: &Dialog, pause: Duration) -> bool {
-        let had_socket = self.live_socket().is_some();
+        let had_socket = self.live_socket(unit::QUESTION).is_some();
         let until = Instant::now() + pause;
-        while Instant::now() < until && (had_socket || self.live_socket().is_none()) {
+        while Instant::now() < until && (had_socket || self.live_socket(unit::QUESTION).is_none()) {
             if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
                 return true;
             }
@@ -174,14 +175,15 @@ impl Prompter {
         dialog.is_withdrawn()
     }
 
-    fn live_socket(&self) -> Option<&Path> {
-        self.socket.as_deref().filter(|socket| socket.exists())
+    fn live_socket(&self, name: &str) -> Option<PathBuf> {
+        let socket = self.sockets.as_ref()?.join(name);
+        socket.exists().then_some(socket)
     }
 
     fn try_all(&self, asking: &Asking<'_>) -> Try {
         let mut reasons = Vec::new();
-        if let Some(socket) = self.live_socket() {
-            match conversation::by_socket(asking, socket) {
+        if let Some(socket) = self.live_socket(unit::QUESTION) {
+            match conversation::by_socket(asking, &socket) {
                 Try::Over(outcome) => return Try::Over(outcome),
                 Try::Unseen(why) => reasons.push(format!("the session's prompt: {why}")),
             }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::Prompter;
 use super::child::Running;
 use super::session::{Environment, Session};
+use super::unit;
 use crate::sync::lock;
 use book::{Book, Message};
 
@@ -48,7 +49,9 @@ impl Notifier {
         let notifier = Self {
             shared: Arc::new(shared),
         };
+        let sockets = prompter.sockets.as_ref();
         let sender = Sender {
+            socket: sockets.map(|folder| folder.join(unit::NOTIFICATION)),
             program: prompter.program.clone(),
             notify_send: Some(PathBuf::from(NOTIFY_SEND)).filter(|path| path.is_file()),
             session: prompter.session.clone(),
@@ -91,8 +94,10 @@ impl Shared {
     }
 }
 
-/// How notifications reach the desktop: our prompt program, or `notify-send`.
+/// How notifications reach the desktop: our prompt program, by the session's socket unit or as our
+/// child, or `notify-send`.
 struct Sender {
+    socket: Option<PathBuf>,
     program: Option<PathBuf>,
     notify_send: Option<PathBuf>,
     session: Session,
@@ -106,9 +111,24 @@ struct Line<'a> {
     urgency: &'static str,
 }
 
+fn line(message: &Message) -> Option<Vec<u8>> {
+    let line = Line {
+        v: 1,
+        summary: &message.summary,
+        body: &message.body,
+        urgency: message.urgency,
+    };
+    let mut line = serde_json::to_vec(&line).ok()?;
+    line.push(b'\n');
+    Some(line)
+}
+
 impl Sender {
     /// Where there is no session, no daemon or no program, nothing happens.
     fn send(&self, message: &Message) {
+        if self.by_socket(message).is_some() {
+            return;
+        }
         let Some(environment) = self.session.environment() else {
             return;
         };
@@ -118,16 +138,15 @@ impl Sender {
         }
     }
 
+    fn by_socket(&self, message: &Message) -> Option<()> {
+        let mut stream = unit::connect(self.socket.as_ref()?).ok()?;
+        stream.set_write_timeout(Some(SEND_TIME)).ok()?;
+        stream.write_all(&line(message)?).ok()
+    }
+
     fn by_prompt(&self, message: &Message, environment: &Environment) -> Option<()> {
         let program = self.program.as_ref()?;
-        let line = Line {
-            v: 1,
-            summary: &message.summary,
-            body: &message.body,
-            urgency: message.urgency,
-        };
-        let mut line = serde_json::to_vec(&line).ok()?;
-        line.push(b'\n');
+        let line = line(message)?;
         let mut command = Command::new(program);
         command.arg("--notify");
         run(command, environment, &line)

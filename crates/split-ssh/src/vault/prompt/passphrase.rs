@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Prompter;
 use super::child::Running;
+use super::unit;
 use crate::askpass::{MAX_PASSPHRASE, wipe};
 use crate::vault::stream::{ByteStream, poll_until};
 
@@ -94,6 +95,10 @@ impl Prompter {
         wanted: &Wanted,
         client: &UnixStream,
     ) -> Result<Option<Passphrase>, String> {
+        if let Some(socket) = self.live_socket(unit::PASSPHRASE) {
+            let stream = unit::connect(&socket)?;
+            return Ok(converse(wanted, &stream, client));
+        }
         let program = self
             .program
             .as_deref()

@@ -56,7 +56,7 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         let environment = [("DISPLAY", ":0".into())].into();
         let prompter = Prompter {
-            socket: Some(dir.path().join("prompt.sock")),
+            sockets: Some(dir.path().to_owned()),
             program: None,
             zenity: None,
             session: Session::of(environment),
@@ -319,7 +319,15 @@ fn the_sessions_socket_comes_first_and_closing_it_withdraws() {
     use std::os::unix::net::UnixListener;
 
     let stage = Stage::with_dialog("exit 3");
-    let listener = UnixListener::bind(stage.prompter.socket.as_ref().unwrap()).unwrap();
+    let listener = UnixListener::bind(
+        stage
+            .prompter
+            .sockets
+            .as_ref()
+            .unwrap()
+            .join(unit::QUESTION),
+    )
+    .unwrap();
     let session = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let mut lines = BufReader::new(&stream);
