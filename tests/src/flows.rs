@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::children::{Running, finish, run, text};
 use crate::lab::Lab;
+use crate::other_clients;
 use crate::wait::wait_for;
-use crate::world::user_name;
 
 /// A flow: the lab, and the socket of the agent to use.
 pub type Flow = fn(&Lab, &Path);
@@ -163,39 +163,12 @@ fn sign_files(lab: &Lab, socket: &Path, names: &[&str]) {
     }
 }
 
-/// Paramiko signs with each listed key in turn until one is taken.
 pub fn login_by_paramiko(lab: &Lab, socket: &Path) {
-    let host = format!(
-        "[127.0.0.1]:{} {}\n",
-        lab.server.port,
-        lab.server.host_key.line()
-    );
-    let known = lab.world.file("paramiko_hosts", host);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/paramiko_login.py");
-    let mut python = lab.client(socket).with_agent("python3");
-    python
-        .arg(script)
-        .arg(lab.server.port.to_string())
-        .arg(known)
-        .arg(user_name());
-    assert_eq!(run(&mut python), "inside\n");
+    assert_eq!(run(&mut other_clients::paramiko(lab, socket)), "inside\n");
 }
 
-/// PuTTY opens a new connection for each message.
 pub fn login_by_plink(lab: &Lab, socket: &Path) {
-    let fingerprint = lab.server.host_key.fingerprint(&lab.world);
-    let mut plink = lab.client(socket).with_agent("plink");
-    plink.args([
-        "-ssh",
-        "-batch",
-        "-agent",
-        "-hostkey",
-        &fingerprint,
-        "-P",
-        &lab.server.port.to_string(),
-    ]);
-    plink.args(["-l", &user_name(), "127.0.0.1", "echo inside"]);
-    assert_eq!(run(&mut plink), "inside\n");
+    assert_eq!(run(&mut other_clients::plink(lab, socket)), "inside\n");
 }
 
 /// An older client's login: plain `publickey`, which does not name the host.

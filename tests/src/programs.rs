@@ -16,6 +16,14 @@ pub fn qrexec_client_vm() -> PathBuf {
     }
 }
 
+/// A test that lacks something fails; it is never passed over.
+pub fn insist_on(path: &str) {
+    assert!(
+        std::path::Path::new(path).exists(),
+        "{path} is missing: run scripts/install-deps first"
+    );
+}
+
 fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a program knows its own path");
     let own_folder = own.parent().expect("a program lies in a folder");

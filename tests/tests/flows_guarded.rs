@@ -1,10 +1,10 @@
 //! What people do with their agent works through client, qrexec and vault, as far as the policy lets it.
 
 use testbed::children::{finish, run, text};
-use testbed::flows::{self, Flow};
+use testbed::flows;
+use testbed::guarded::Guarded;
 use testbed::keys::{self, Key, Kind};
 use testbed::lab::Lab;
-use testbed::split_ssh::{ClientQube, Vault};
 use testbed::sshd::{Options, Sshd};
 
 /// Two named servers.
@@ -38,43 +38,19 @@ host = \"unproven\"
 action = \"allow\"
 ";
 
-/// A lab behind split-ssh.
-struct Guarded {
-    client: ClientQube,
-    vault: Vault,
-    lab: Lab,
+fn guarded(rules: &[&str]) -> Guarded {
+    guarded_over(Lab::new(), rules)
 }
 
-impl Guarded {
-    fn new(rules: &[&str]) -> Self {
-        Self::over(Lab::new(), rules)
-    }
-
-    fn over(lab: Lab, rules: &[&str]) -> Self {
-        let policy = [&[HOSTS], rules].concat().concat();
-        let vault = Vault::start(&lab.world, &lab.agent, &policy, &lab.known_hosts());
-        let client = ClientQube::start(&lab.world, &vault, "work");
-        Self { client, vault, lab }
-    }
-
-    fn run(&self, flow: Flow) {
-        flow(&self.lab, &self.client.socket);
-    }
-
-    /// `ssh` to a server, and whether it got in.
-    fn gets_in(&self, words: &[&str]) -> bool {
-        let client = self.lab.client(&self.client.socket);
-        let mut words = words.to_vec();
-        words.push("echo inside");
-        finish(&mut client.ssh(&words)).stdout == b"inside\n"
-    }
+fn guarded_over(lab: Lab, rules: &[&str]) -> Guarded {
+    Guarded::over(lab, &[&[HOSTS], rules].concat().concat())
 }
 
 macro_rules! works {
     ($($flow:ident: $rules:expr;)*) => {$(
         #[test]
         fn $flow() {
-            Guarded::new(&$rules).run(flows::$flow);
+            guarded(&$rules).run(flows::$flow);
         }
     )*};
 }
@@ -100,7 +76,7 @@ works! {
 /// The rows of the written list of differences: without their line these are refused.
 #[test]
 fn what_needs_a_line_of_its_own() {
-    let guarded = Guarded::new(&[LOGINS, SSHSIGS]);
+    let guarded = guarded(&[LOGINS, SSHSIGS]);
     let client = guarded.lab.client(&guarded.client.socket);
     let test = finish(
         client
@@ -131,18 +107,18 @@ fn what_needs_a_line_of_its_own() {
 fn a_login_that_does_not_name_its_host_needs_a_word_for_it() {
     let plain = ["-o", "PubkeyAuthentication=unbound", "server"];
     assert!(
-        !Guarded::new(&[LOGINS]).gets_in(&plain),
+        !guarded(&[LOGINS]).gets_in(&plain),
         "a bind alone was taken for proof"
     );
     let bound = LOGINS.replace("second\"]", "forge\"]");
     let forge = "\n[host.forge]\nnames = [\"server\"]\nproof = \"bound\"\n";
-    assert!(Guarded::new(&[forge, &bound]).gets_in(&plain));
+    assert!(guarded(&[forge, &bound]).gets_in(&plain));
 }
 
 #[test]
 fn every_kind_of_key() {
     for kind in keys::ALL {
-        let guarded = Guarded::over(Lab::with_key(kind), &[LOGINS, SSHSIGS]);
+        let guarded = guarded_over(Lab::with_key(kind), &[LOGINS, SSHSIGS]);
         guarded.run(flows::list_keys);
         guarded.run(flows::login);
         guarded.run(flows::sign_a_file);
@@ -156,7 +132,7 @@ fn every_kind_of_host_key() {
             host_key,
             ..Options::default()
         };
-        Guarded::over(Lab::with(Kind::Ed25519, &options), &[LOGINS]).run(flows::login);
+        guarded_over(Lab::with(Kind::Ed25519, &options), &[LOGINS]).run(flows::login);
     }
 }
 
@@ -169,7 +145,7 @@ fn a_host_certificate() {
         host_certificate: Some(&authority),
         ..Options::default()
     };
-    let guarded = Guarded::over(Lab::with(Kind::Ed25519, &options), &[LOGINS]);
+    let guarded = guarded_over(Lab::with(Kind::Ed25519, &options), &[LOGINS]);
     guarded.run(flows::login);
     guarded.run(flows::login_from_the_server);
 }
@@ -189,7 +165,7 @@ fn user_certificates() {
         let certificate =
             lab.key
                 .certify_user(&lab.world, &authority, &testbed::world::user_name());
-        let guarded = Guarded::over(lab, &[LOGINS]);
+        let guarded = guarded_over(lab, &[LOGINS]);
         let file = format!("CertificateFile={}", certificate.display());
         let identity = format!("IdentityFile={}", guarded.lab.key.public.display());
         assert!(!guarded.gets_in(&["server"]), "the key alone was enough");
@@ -215,7 +191,7 @@ fn paramiko_with_the_right_key_second() {
     let agent = testbed::agent::Agent::start_named(&lab.world, "two");
     agent.add(&lab.world, &wrong);
     agent.add(&lab.world, &lab.key);
-    let guarded = Guarded::over(Lab { agent, ..lab }, &[UNPROVEN]);
+    let guarded = guarded_over(Lab { agent, ..lab }, &[UNPROVEN]);
     guarded.run(flows::login_by_paramiko);
 }
 
@@ -229,7 +205,7 @@ fn a_server_that_wants_two_keys() {
     let further = Key::generate(&lab.world, "further", Kind::Ecdsa(256));
     lab.agent.add(&lab.world, &further);
     lab.server.authorize(&further);
-    Guarded::over(lab, &[LOGINS]).run(flows::login);
+    guarded_over(lab, &[LOGINS]).run(flows::login);
 }
 
 /// Binds reach the agent on the connection that signs, so its own destination constraints still hold.
@@ -246,7 +222,7 @@ fn destination_constraints_of_the_agent() {
         &lab.key,
         &["-H", &hosts, "-h", "server", "-h", "server>second"],
     );
-    let guarded = Guarded::over(Lab { agent, ..lab }, &[LOGINS]);
+    let guarded = guarded_over(Lab { agent, ..lab }, &[LOGINS]);
     assert!(
         guarded.gets_in(&["server"]),
         "the constrained key does not reach its server"
@@ -261,7 +237,7 @@ fn destination_constraints_of_the_agent() {
 #[test]
 fn a_question_is_answered_in_the_vaults_terminal() {
     let ask = LOGINS.replace("allow", "ask");
-    let guarded = Guarded::new(&[&ask]);
+    let guarded = guarded(&[&ask]);
     for (verdict, expected) in [("allow", true), ("deny", false)] {
         std::thread::scope(|scope| {
             let login = scope.spawn(|| guarded.gets_in(&["server"]));
@@ -274,7 +250,7 @@ fn a_question_is_answered_in_the_vaults_terminal() {
 /// Every signature is one record, every refusal has its reason.
 #[test]
 fn the_log_tells_what_happened() {
-    let guarded = Guarded::new(&[LOGINS]);
+    let guarded = guarded(&[LOGINS]);
     guarded.run(flows::login);
     let signed = |record: &serde_json::Value| record.to_string().contains("\"allow\"");
     assert_eq!(
@@ -292,7 +268,7 @@ fn the_log_tells_what_happened() {
 /// Nobody is asked by dom0 for a connection on which nothing is said.
 #[test]
 fn a_silent_connection_makes_no_call() {
-    let guarded = Guarded::new(&[LOGINS]);
+    let guarded = guarded(&[LOGINS]);
     guarded.run(flows::login_with_unused_forwarding);
     assert_eq!(guarded.client.calls(), 1);
     assert_eq!(guarded.lab.server.logins(), 1);
@@ -300,7 +276,7 @@ fn a_silent_connection_makes_no_call() {
 
 #[test]
 fn another_server_is_refused() {
-    let guarded = Guarded::new(&[LOGINS]);
+    let guarded = guarded(&[LOGINS]);
     let stranger = Sshd::named(&guarded.lab.world, "stranger");
     stranger.authorize(&guarded.lab.key);
     let client =
