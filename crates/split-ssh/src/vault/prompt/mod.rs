@@ -140,6 +140,7 @@ impl Prompter {
             let Some(question) = question() else {
                 return Outcome::Withdrawn;
             };
+            let had_socket = self.live_socket(unit::QUESTION).is_some();
             let why = match self.try_all(&Asking {
                 question: &question,
                 dialog,
@@ -157,15 +158,15 @@ impl Prompter {
                 unseen(&why);
                 said = Some(why);
             }
-            if self.wait_for_session(dialog, pause) {
+            if self.wait_for_session(dialog, pause, had_socket) {
                 return Outcome::Withdrawn;
             }
         }
     }
 
-    /// Waits for so long, or until the session's socket appears; true if the question was withdrawn.
-    fn wait_for_session(&self, dialog: &Dialog, pause: Duration) -> bool {
-        let had_socket = self.live_socket(unit::QUESTION).is_some();
+    /// Waits for so long, or until the session's socket is there that was not before; true if the
+    /// question was withdrawn.
+    fn wait_for_session(&self, dialog: &Dialog, pause: Duration, had_socket: bool) -> bool {
         let until = Instant::now() + pause;
         while Instant::now() < until && (had_socket || self.live_socket(unit::QUESTION).is_none()) {
             if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
