@@ -70,10 +70,10 @@ fn a_connection_without_a_word_makes_no_call() {
     assert_eq!(qube.calls(), 1);
 }
 
-/// Asks once, expects FAILURE and the end, and returns the words of `split-ssh status`'s file.
+/// Asks for a signature, expects FAILURE and the end, and the reason in `split-ssh status`'s file.
 fn refused(qube: &Qube, how: &str) {
     let mut connection = qube.connect();
-    connection.send(&list());
+    connection.send(&message::sign(b"key", b"data"));
     assert_eq!(rest(&mut connection), FAILURE, "{how}");
     let status = qube.status_with(1);
     assert_eq!(status["recent"][0]["answered"], true, "{status}");

@@ -41,10 +41,12 @@ struct End {
     untrusted_said: String,
 }
 
-/// The FAILURE that a client still has to get.
+/// What a client still has to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owed {
     Nothing,
+    /// No more than the close, once its request is out of the way.
+    CloseOnly,
     ToUnreadRequest,
     /// What carried the stream took the request with it.
     ToTakenRequest,
@@ -60,10 +62,11 @@ pub fn serve(client: &UnixStream, vault: &Vault, seat: &Seat) {
     // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
     vault
         .status
-        .note(&end.outcome, owed != Owed::Nothing, &end.untrusted_said);
+        .note(&end.outcome, owed.is_answer(), &end.untrusted_said);
     // A client that does not take its answer has chosen the close.
     let _ = match owed {
         Owed::Nothing => Ok(()),
+        Owed::CloseOnly => refusal::take_one_request(client),
         Owed::ToUnreadRequest => refusal::refuse_one_request(client),
         Owed::ToTakenRequest => refusal::refuse_taken_request(client),
     };
@@ -178,13 +181,21 @@ fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
     }
 }
 
-/// Whether the client is owed a FAILURE. The carrier is dead: the socket is ours again.
+/// What the client is owed. The carrier is dead: the socket is ours again.
 fn owed(client: &UnixStream, first: &[u8], end: &End) -> Owed {
     match () {
         () if end.outcome == Outcome::ClientLeft => Owed::Nothing,
+        () if refusal::is_list(first) && is_unread(client, first) => Owed::CloseOnly,
+        () if refusal::is_list(first) => Owed::Nothing,
         () if is_unread(client, first) => Owed::ToUnreadRequest,
         () if end.owes_answer || end.outcome.is_refusal() => Owed::ToTakenRequest,
         () => Owed::Nothing,
+    }
+}
+
+impl Owed {
+    fn is_answer(self) -> bool {
+        matches!(self, Self::ToUnreadRequest | Self::ToTakenRequest)
     }
 }
 

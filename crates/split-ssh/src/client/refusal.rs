@@ -1,5 +1,7 @@
-//! The one FAILURE with which a client learns that there will be no stream. It goes on with its
-//! other keys then; after a bare close, ssh would give up on the agent.
+//! The one answer with which a client learns that there will be no stream: FAILURE. It goes on with its
+//! other keys then; after a bare close, ssh would give up on the agent. A client that only asks for the keys
+//! has nothing to go on with, and is told by a close: ssh-add says "communication with agent failed" then,
+//! as it does with every other Split SSH, and "agent refused operation" only when the vault has refused.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,16 +9,32 @@ use std::time::{Duration, Instant};
 
 /// SSH_AGENT_FAILURE in its frame (RFC 9987).
 const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
+/// SSH_AGENTC_REQUEST_IDENTITIES in its frame.
+const LIST: [u8; 5] = [0, 0, 0, 1, 11];
 /// OpenSSH's bound of a message, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
 /// The client has sent its request already, or most of it: no time for the slow.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the request that begins with these bytes asks for the keys.
+pub fn is_list(first: &[u8]) -> bool {
+    first.starts_with(&LIST)
+}
 
 /// Reads one whole request and answers it with FAILURE.
 ///
 /// # Errors
 /// The client sent no whole request in time, or does not read.
 pub fn refuse_one_request(mut client: &UnixStream) -> io::Result<()> {
+    take_one_request(client)?;
+    client.write_all(&FAILURE)
+}
+
+/// Reads one whole request: closed with the request unread, the client would see a reset.
+///
+/// # Errors
+/// The client sent no whole request in time.
+pub fn take_one_request(client: &UnixStream) -> io::Result<()> {
     let end = Instant::now() + PATIENCE;
     be_blocking(client)?;
     let mut length = [0; 4];
@@ -25,8 +43,7 @@ pub fn refuse_one_request(mut client: &UnixStream) -> io::Result<()> {
     if length == 0 || length > MAX_MESSAGE {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    read_exactly(client, &mut vec![0; length], end)?;
-    client.write_all(&FAILURE)
+    read_exactly(client, &mut vec![0; length], end)
 }
 
 /// Answers a request that a dead program has taken with it.
