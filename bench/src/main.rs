@@ -2,6 +2,7 @@
 //!
 //!     make bench            or: split-ssh-bench [ROUNDS]
 
+mod adopt;
 mod operations;
 mod process;
 mod table;
@@ -9,6 +10,7 @@ mod ways;
 
 use std::time::Duration;
 
+use adopt::ADOPT;
 use operations::OPERATIONS;
 use table::Row;
 use ways::Ways;
@@ -19,13 +21,12 @@ const ROUNDS: usize = 200;
 const WARM_UP: usize = 3;
 
 fn main() {
-    let rounds = match std::env::args().nth(1).map(|word| word.parse()) {
-        None => ROUNDS,
-        Some(Ok(rounds)) if rounds > 0 => rounds,
-        Some(_) => {
-            eprintln!("usage: split-ssh-bench [ROUNDS]");
-            std::process::exit(2);
-        }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let rounds = match words.as_slice() {
+        [] => ROUNDS,
+        [word, command @ ..] if word == ADOPT => adopt::run(command),
+        [word] => word.parse().unwrap_or_else(|_| usage()),
+        _ => usage(),
     };
     let mut ways = Ways::start();
     let mut tables = Vec::new();
@@ -54,4 +55,9 @@ fn main() {
         .map(|way| (way.name, way.memory()))
         .collect::<Vec<_>>();
     print!("{}", table::report(rounds, &tables, &memory));
+}
+
+fn usage() -> ! {
+    eprintln!("usage: split-ssh-bench [ROUNDS]");
+    std::process::exit(2);
 }

@@ -81,11 +81,7 @@ pub fn report(rounds: usize, tables: &[Table], memory: &[(&str, u64)]) -> String
             );
         }
     }
-    let _ = writeln!(
-        text,
-        "\n{:<36} {:>8}",
-        "memory at rest, agent not counted", "MiB"
-    );
+    let _ = writeln!(text, "\n{:<36} {:>8}", "memory, one connection open", "MiB");
     for (name, kibibytes) in memory {
         let mebibytes = kibibytes / 1024;
         let _ = writeln!(text, "  {name:<34} {mebibytes:>8}");

@@ -1,5 +1,6 @@
 //! The ways from a client's program to its agent, each with an agent of its own and the same key.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::world::World;
 
+use crate::adopt::ADOPT;
 use crate::process;
 
 pub struct Ways {
@@ -51,8 +53,10 @@ impl Ways {
             agent.add(&world, &key);
             agent
         });
-        let guide = PlainPipe::guide(&world, &agents[1]);
-        let socat = PlainPipe::socat(&world, &agents[2]);
+        let own = std::env::current_exe().expect("a program knows its own path");
+        let launcher = [own.as_os_str(), OsStr::new(ADOPT)];
+        let guide = PlainPipe::guide_by(&world, &agents[1], &launcher);
+        let socat = PlainPipe::socat_by(&world, &agents[2], &launcher);
         let config = format!(
             "{LIMITS}[keyring.default]\nagent = \"{}\"\n",
             agents[3].socket.display()
@@ -110,7 +114,7 @@ impl Way {
             + process::cpu(self.agent.pid().as_raw())
     }
 
-    /// Memory of what stands between at rest, in KiB.
+    /// Memory of what stands between while one connection is open, in KiB.
     pub fn memory(&self) -> u64 {
         self.daemons.iter().map(|&pid| process::memory(pid)).sum()
     }

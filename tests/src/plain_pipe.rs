@@ -1,9 +1,11 @@
 //! The Split SSHs that pass bytes through unread: the community guide's, and one of socat at both ends.
 //! They are the controls: what an attack does where nobody guards.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::agent::Agent;
 use crate::children::Running;
@@ -35,13 +37,18 @@ pub struct PlainPipe {
 impl PlainPipe {
     /// The community guide's pipe: `ncat -k -l -U … -c 'qrexec-client-vm …'` to `ncat -U $SSH_AUTH_SOCK`.
     pub fn guide(world: &World, agent: &Agent) -> Self {
+        Self::guide_by(world, agent, &[])
+    }
+
+    /// The same, its listener started by a `launcher`: a program with its first arguments.
+    pub fn guide_by(world: &World, agent: &Agent, launcher: &[&OsStr]) -> Self {
         let qrexec = vault(world, "guide", GUIDES_SERVICE, agent);
         let socket = world.path("guide.sock");
         let call = format!(
             "{} vault qubes.SshAgent",
             programs::qrexec_client_vm().display()
         );
-        let mut command = world.command("/bin/sh");
+        let mut command = launched(world, launcher, "/bin/sh");
         let line = format!(
             "umask 177 && exec ncat -k -l -U '{}' -c '{call}'",
             socket.display()
@@ -52,13 +59,17 @@ impl PlainPipe {
 
     /// socat at both ends, as the lean ones do it.
     pub fn socat(world: &World, agent: &Agent) -> Self {
+        Self::socat_by(world, agent, &[])
+    }
+
+    pub fn socat_by(world: &World, agent: &Agent, launcher: &[&OsStr]) -> Self {
         let qrexec = vault(world, "socat", SOCAT_SERVICE, agent);
         let socket = world.path("socat.sock");
         let call = format!(
             "EXEC:{} vault qubes.SshAgent",
             programs::qrexec_client_vm().display()
         );
-        let mut command = world.command("socat");
+        let mut command = launched(world, launcher, "socat");
         command
             .arg(format!("UNIX-LISTEN:{},fork,mode=600", socket.display()))
             .arg(call);
@@ -66,7 +77,7 @@ impl PlainPipe {
         Self::start(world, command, socket, "socat.log")
     }
 
-    fn start(world: &World, command: std::process::Command, socket: PathBuf, log: &str) -> Self {
+    fn start(world: &World, command: Command, socket: PathBuf, log: &str) -> Self {
         let listener = Running::start(command, &world.path(log));
         // To connect would be a call already.
         wait_for_listener(&socket);
@@ -76,6 +87,13 @@ impl PlainPipe {
     pub fn pid(&self) -> nix::unistd::Pid {
         self.listener.pid()
     }
+}
+
+fn launched(world: &World, launcher: &[&OsStr], program: &str) -> Command {
+    let mut words = launcher.iter().copied().chain([OsStr::new(program)]);
+    let mut command = world.command(words.next().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 /// A stand-in's world with one qube `vault` whose session knows the agent. Returns its directory.
