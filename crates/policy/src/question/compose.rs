@@ -118,7 +118,8 @@ fn why(asked: &Asked) -> String {
             Some(name) => format!("rule \"{name}\", {}", rule.place),
             None => format!("rule at {}", rule.place),
         },
-        None => asked.reason.clone(),
+        // Only the default asks without a rule. The prompt writes "Asked by" before it.
+        None => "the default, because no rule covers this".to_owned(),
     };
     display::prose(text.as_bytes(), MAX_WHY)
 }

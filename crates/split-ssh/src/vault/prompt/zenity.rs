@@ -120,8 +120,8 @@ fn extra(seconds: u64) -> String {
     format!("Allow for {}", length_in_words(seconds))
 }
 
-/// The rows as lines. zenity turns `\n` and the like in its text into what they stand for, so that
-/// every backslash of a value is doubled.
+/// The rows as lines. With markup zenity turns `\n` and the like in its text into what they stand for;
+/// without, 3.44 does not. Every backslash of a value is doubled, which is safe with either.
 fn text(question: &Question) -> String {
     let line = |row: &Row| {
         let value = display::ascii(row.text.as_bytes(), MAX_VALUE);
