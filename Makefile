@@ -1,8 +1,10 @@
 # What there is to do here. Everything else is cargo's.
 
 CARGO ?= cargo
+UNITDIR ?= /usr/lib/systemd/system
+PROFILE ?= release
 
-.PHONY: demo test bench fuzz lint build install-vm install-prompt install-dom0
+.PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 deb rpm
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
 	scripts/install-deps demo
@@ -30,8 +32,10 @@ lint: ## Formatting and clippy, as CI wants them
 build: ## The two programs as packages have them
 	scripts/build-release
 
-install-vm: ## What a template has, but for the dialog (DESTDIR=…; after `make build`)
-	install -D -m 755 target/release/split-ssh $(DESTDIR)/usr/bin/split-ssh
+install-vm: install-vm-files ## What a template has, but for the dialog (DESTDIR=…; after `make build`)
+	install -D -m 755 target/$(PROFILE)/split-ssh $(DESTDIR)/usr/bin/split-ssh
+
+install-vm-files:
 	install -d $(DESTDIR)/usr/lib/split-ssh $(DESTDIR)/etc/qubes-rpc $(DESTDIR)/etc/split-ssh
 	install -m 755 -t $(DESTDIR)/usr/lib/split-ssh qubes/vm/lib/*
 	ln -sfn /run/split-ssh-vault/qrexec.sock $(DESTDIR)/etc/qubes-rpc/qubes.SshAgent
@@ -40,14 +44,22 @@ install-vm: ## What a template has, but for the dialog (DESTDIR=…; after `make
 	install -D -m 644 -t $(DESTDIR)/etc/profile.d qubes/vm/profile.d/qubes-ssh.sh
 	install -D -m 755 qubes/vm/user-environment-generator \
 		$(DESTDIR)/usr/lib/systemd/user-environment-generators/60-split-ssh
-	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/system qubes/vm/system/*
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) qubes/vm/system/*
 	install -D -m 644 qubes/vm/system.preset $(DESTDIR)/usr/lib/systemd/system-preset/75-split-ssh.preset
 	install -D -m 644 -t $(DESTDIR)/usr/lib/tmpfiles.d qubes/vm/tmpfiles.d/split-ssh.conf
 
 install-prompt: ## The dialog (DESTDIR=…; after `make build`)
-	install -D -m 755 prompt/target/release/split-ssh-prompt $(DESTDIR)/usr/bin/split-ssh-prompt
+	install -D -m 755 prompt/target/$(PROFILE)/split-ssh-prompt $(DESTDIR)/usr/bin/split-ssh-prompt
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/user qubes/vm/user/*
 	install -D -m 644 qubes/vm/user.preset $(DESTDIR)/usr/lib/systemd/user-preset/75-split-ssh-prompt.preset
 
 install-dom0: ## What dom0 has: policy, and what helps to set qubes up (DESTDIR=…)
 	install -D -m 664 -t $(DESTDIR)/etc/qubes/policy.d qubes/dom0/policy.d/90-split-ssh.policy
+
+deb: ## Packages for Debian templates, in target/packages
+	scripts/install-deps package
+	scripts/package-deb
+
+rpm: ## Packages for Fedora templates and dom0, in target/packages
+	scripts/install-deps package
+	scripts/package-rpm
