@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::os::unix::net::UnixDatagram;
+use std::sync::OnceLock;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
 const IDENTIFIER: &str = "split-ssh";
@@ -55,11 +56,16 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
+/// One socket for all: each record is a datagram. Not connected, so that it outlives a journal's restart.
 fn send(datagram: &[u8]) -> bool {
-    let Ok(socket) = UnixDatagram::unbound() else {
-        return false;
-    };
-    socket.set_nonblocking(true).is_ok() && socket.send_to(datagram, SOCKET).is_ok()
+    static OURS: OnceLock<Option<UnixDatagram>> = OnceLock::new();
+    let ours = OURS.get_or_init(|| {
+        let socket = UnixDatagram::unbound().ok()?;
+        socket.set_nonblocking(true).ok()?;
+        Some(socket)
+    });
+    ours.as_ref()
+        .is_some_and(|socket| socket.send_to(datagram, SOCKET).is_ok())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
@@ -19,6 +20,9 @@ use crate::known_hosts_files::{self, Hosts};
 use crate::paths::Paths;
 use crate::policy_files;
 use crate::sync::lock;
+
+/// Requests that follow each other faster than a hand saves a file share one look at the files.
+const STILL_FRESH: Duration = Duration::from_millis(10);
 
 /// The policy and the known hosts as they were read at one moment.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct PolicyFiles {
 
 #[derive(Debug)]
 struct Current {
+    /// When the files were last looked at.
+    looked: Instant,
     stamps: Vec<Stamp>,
     in_force: Arc<InForce>,
 }
@@ -73,13 +79,11 @@ impl PolicyFiles {
             paths: paths.clone(),
             hosts,
             current: Mutex::new(Current {
+                looked: Instant::now(),
                 stamps: Vec::new(),
                 in_force: Arc::new(in_force),
             }),
         };
-        let mut current = lock(&files.current);
-        current.stamps = files.stamps(&current.in_force);
-        drop(current);
         files
     }
 
@@ -90,10 +94,15 @@ impl PolicyFiles {
     /// Reads the files again if one has changed, or anyway if `force`.
     pub fn refresh(&self, force: bool) -> Reloaded {
         let mut current = lock(&self.current);
+        if !force && current.looked.elapsed() < STILL_FRESH {
+            return Reloaded::Same;
+        }
+        current.looked = Instant::now();
         let stamps = self.stamps(&current.in_force);
         if !force && stamps == current.stamps {
             return Reloaded::Same;
         }
+        let files = current.in_force.files.clone();
         let reloaded = match InForce::read(&self.paths, &self.hosts) {
             Ok(fresh) => {
                 let same =
@@ -106,11 +115,21 @@ impl PolicyFiles {
                 }
             }
             Err((why, files)) => {
+                let known =
+                    [current.in_force.stale(), current.in_force.broken()].contains(&Some(&why));
                 current.in_force = Arc::new(current.in_force.kept_because(&why, files));
-                Reloaded::Failed(why)
+                match known && !force {
+                    true => Reloaded::Same,
+                    false => Reloaded::Failed(why),
+                }
             }
         };
-        current.stamps = self.stamps(&current.in_force);
+        // Stamps from before the reading: what changed meanwhile is read again. Files that are new have
+        // none from before, so that all are read once more.
+        current.stamps = match current.in_force.files == files {
+            true => stamps,
+            false => Vec::new(),
+        };
         reloaded
     }
 
