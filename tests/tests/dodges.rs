@@ -84,6 +84,15 @@ impl Servers {
             ("by a hashed name", hashed.blob()),
             ("by a hashed name that a pattern means", pattern.blob()),
             ("by its certificate", certificate),
+            // It has these keys too, and a client may choose which one it meets.
+            (
+                "by its certificate, met by the key inside",
+                certified.blob(),
+            ),
+            (
+                "by another type of key",
+                key("plain-too", Kind::Ecdsa(256)).blob(),
+            ),
         ];
         for key in &many {
             known_hosts += &line("many.prod", key);

@@ -66,8 +66,8 @@ pub struct HostIdentity {
     pub names: Vec<String>,
     /// Typed by a person into a prompt; shown and logged, but rules do not see it.
     pub label: Option<String>,
-    /// Of an unnamed host: names and patterns that known hosts know by their authority alone. Their
-    /// server may be met by its plain key instead of its certificate, and that key has no name here.
+    /// Of an unnamed host: names and patterns for which known hosts have no key of this type. Their server
+    /// may be met by another of its keys, or by its plain key instead of its certificate.
     pub could_be: Vec<String>,
     /// `@revoked` in known hosts: no rule can allow it.
     pub revoked: bool,

@@ -307,3 +307,42 @@ fn an_unnamed_key_could_be_a_host_known_by_its_authority_alone() {
         "a host with a name is that host"
     );
 }
+
+#[test]
+fn an_unnamed_key_could_be_a_host_known_by_another_type_of_key() {
+    let folder = Folder::new();
+    let keys = keys(&folder);
+    let (shown, known_one) = (&keys.all[2], keys.all[0].line.clone());
+    let ecdsa = folder.key("ecdsa", "ecdsa", "256").line.clone();
+    let could_be = |file: &str, tries: &[&str]| {
+        let (known, _) = KnownHosts::parse(&[("test", file.as_bytes())]);
+        let tries: Vec<String> = tries.iter().map(|name| (*name).to_owned()).collect();
+        let identity = known.identify(&HostKey::parse(&shown.blob).unwrap(), &tries, &Ring, 0);
+        assert!(identity.names.is_empty());
+        identity.could_be
+    };
+    let file = format!(
+        "both,one {ecdsa}\nboth,other {known_one}\n*.example {ecdsa}\n@revoked old {ecdsa}\n"
+    );
+    assert_eq!(could_be(&file, &["other", "one"]), ["*.example", "one"]);
+    assert_eq!(
+        could_be(&file, &["nobody", "x.example"]),
+        ["*.example", "nobody", "one", "x.example"],
+        "a name that known hosts do not have could have any key"
+    );
+    let hashed = |key: &str| {
+        folder.write("hashed", format!("secret.example {key}\n"));
+        folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
+        std::fs::read_to_string(folder.path().join("hashed")).unwrap()
+    };
+    assert!(could_be(&hashed(&known_one), &[]).is_empty());
+    assert_eq!(could_be(&hashed(&ecdsa), &[]), ["(hashed)"]);
+    assert_eq!(
+        could_be(&hashed(&ecdsa), &["secret.example"]),
+        ["secret.example"]
+    );
+    assert!(could_be(&hashed(&known_one), &["secret.example"]).is_empty());
+
+    let many: String = (0..40).map(|n| format!("host{n} {ecdsa}\n")).collect();
+    assert_eq!(could_be(&many, &[]), ["*"], "a record stays short");
+}

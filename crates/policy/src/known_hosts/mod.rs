@@ -27,6 +27,9 @@ pub const MAX_FILE: usize = 16 << 20;
 /// Bytes of one line: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
 pub const MAX_LINE: usize = 16 << 10;
 
+/// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
+const MAX_COULD_BE: usize = 32;
+
 /// Stands for a hashed name that none of the names tried is.
 pub const HASHED: &str = "(hashed)";
 
@@ -67,6 +70,8 @@ pub struct KnownKey {
 pub struct KnownHosts {
     entries: Vec<Entry>,
     by_key: HashMap<Vec<u8>, Vec<usize>>,
+    /// Types of the keys that plain lines give to the names that they spell out.
+    types_by_name: HashMap<String, Vec<String>>,
 }
 
 impl KnownHosts {
@@ -113,27 +118,50 @@ impl KnownHosts {
             .entry(entry.line.key.clone())
             .or_default()
             .push(self.entries.len());
+        if entry.line.marker == Marker::Plain {
+            for name in entry.line.names.literals() {
+                let types = self.types_by_name.entry(name.to_owned()).or_default();
+                types.push(entry.line.algorithm.clone());
+            }
+        }
         self.entries.push(entry);
     }
 
-    /// The patterns of `@cert-authority` lines, and those of their names that have no key of their own.
-    fn known_by_authority_alone(&self, tries: &[String], crypto: &dyn Crypto) -> Vec<String> {
-        let authorities = || {
-            self.entries
-                .iter()
-                .filter(|entry| entry.line.marker == Marker::Authority)
-        };
-        let wildcards = authorities().flat_map(|entry| entry.line.names.wildcards());
-        let spelled_out = authorities().flat_map(|entry| entry.line.names.literals());
-        let names = spelled_out.chain(tries.iter().map(String::as_str));
-        let alone = names.filter(|name| {
-            let keys = self.keys_for(name, crypto);
-            !keys.is_empty() && keys.iter().all(|key| key.marker == Marker::Authority)
-        });
-        let mut names: Vec<String> = wildcards.chain(alone).map(str::to_owned).collect();
-        names.sort();
-        names.dedup();
-        names
+    /// Whose key of this type an unnamed one could be: the names and patterns for which known hosts have no
+    /// key of the type, and the tries that they do not have at all. More than [`MAX_COULD_BE`] are `*`.
+    ///
+    /// A client chooses which of a server's keys it meets, or the plain key in place of a certificate, and
+    /// sshd has one key of a type. Where a name is hashed, or given by a pattern, it is listed rather than
+    /// worked out.
+    fn without_key_of(
+        &self,
+        algorithm: &str,
+        tries: &[String],
+        crypto: &dyn Crypto,
+    ) -> Vec<String> {
+        let has_type = |line: &Line| line.marker == Marker::Plain && line.algorithm == algorithm;
+        let mut found = BTreeSet::new();
+        let others = self.entries.iter().map(|entry| &entry.line);
+        for line in others.filter(|line| line.marker != Marker::Revoked && !has_type(line)) {
+            let names = &line.names;
+            found.extend(names.wildcards());
+            found.extend(names.literals().filter(|name| {
+                let types = self.types_by_name.get(*name);
+                !types.is_some_and(|types| types.iter().any(|has| has == algorithm))
+            }));
+            let tried = |name: &String| names.match_name(name, crypto);
+            if names.is_hashed() && !found.contains(HASHED) && !tries.iter().any(tried) {
+                found.insert(HASHED);
+            }
+        }
+        found.extend(tries.iter().map(String::as_str).filter(|name| {
+            let mut lines = self.entries.iter().map(|entry| &entry.line);
+            !lines.any(|line| has_type(line) && line.names.match_name(name, crypto))
+        }));
+        if found.len() > MAX_COULD_BE {
+            return vec!["*".to_owned()];
+        }
+        found.into_iter().map(str::to_owned).collect()
     }
 
     pub fn entries(&self) -> &[Entry] {
@@ -174,7 +202,7 @@ impl KnownHosts {
             }
         }
         let could_be = match names.is_empty() {
-            true => self.known_by_authority_alone(&tries, crypto),
+            true => self.without_key_of(host_key.plain().algorithm(), &tries, crypto),
             false => Vec::new(),
         };
         HostIdentity {

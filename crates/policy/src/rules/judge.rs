@@ -175,13 +175,14 @@ fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger)
     }
 }
 
-/// A host that shows its plain key instead of its certificate has no name here. It could be the host
-/// of a rule that denies or asks, so that nothing is allowed past that rule without a person's look.
+/// A host that shows a key of another type than is known of it, or its plain key instead of its
+/// certificate, has no name here. It could be the host of a rule that denies or asks, so that nothing is
+/// allowed past that rule without a person's look.
 fn by_unnamed(rule: &Rule, judgement: Judgement) -> Judgement {
     Judgement {
         verdict: Verdict::Ask,
         reason: format!(
-            "the host is unnamed and could be the one of {}, which is known by its authority alone",
+            "the host is unnamed and could be the one of {}, met by a key that known hosts do not have",
             rule.called()
         ),
         remember: Remember::Never,

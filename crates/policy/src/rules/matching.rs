@@ -219,15 +219,20 @@ impl ShownHost {
         }
     }
 
-    /// Whether the rule's host is known by its authority alone, so that this unnamed host could be it.
+    /// Neither known hosts nor a table of the policy know its key.
+    fn is_unnamed(&self) -> bool {
+        self.names.is_empty() && self.in_table.iter().all(|is| *is == Match::No)
+    }
+
+    /// Whether this unnamed host could be the rule's, met by a key that known hosts do not have.
     fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
         let fits = |glob: &Glob| any_named(glob, &self.could_be) != Match::No;
         match pattern {
             HostPattern::Name(glob) => fits(glob),
-            HostPattern::Host(index) => policy
-                .hosts
-                .get(*index)
-                .is_some_and(|table| table.names.iter().any(fits)),
+            // A fingerprint does not tell the other keys of its host.
+            HostPattern::Host(index) => policy.hosts.get(*index).is_some_and(|table| {
+                table.names.iter().any(fits) || !table.keys.is_empty() || !table.ca.is_empty()
+            }),
             HostPattern::Unproven | HostPattern::Unnamed => false,
         }
     }
@@ -238,10 +243,7 @@ impl ShownHost {
             _ if !self.enough => Match::Maybe,
             HostPattern::Host(index) => self.in_table.get(*index).copied().unwrap_or(Match::No),
             HostPattern::Name(glob) => any_named(glob, &self.names),
-            HostPattern::Unnamed => {
-                let in_no_table = self.in_table.iter().all(|is| *is == Match::No);
-                (self.names.is_empty() && in_no_table).into()
-            }
+            HostPattern::Unnamed => self.is_unnamed().into(),
         }
     }
 }
@@ -292,7 +294,9 @@ impl<'a> Request<'a> {
     /// Whether only the host keeps a rule from covering this request, and the host could be the rule's.
     pub(super) fn could_be_the_host_of(&self, rule: &Rule) -> bool {
         let hosts = rule.host.iter().flatten();
-        !self.host.could_be.is_empty()
+        self.facts.kind == Kind::Login
+            && self.facts.host.is_some()
+            && self.host.is_unnamed()
             && hosts
                 .into_iter()
                 .any(|pattern| self.host.could_be(self.policy, pattern))

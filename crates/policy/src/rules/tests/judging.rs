@@ -201,6 +201,15 @@ fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
         assert_eq!(judgement.verdict, Verdict::Ask, "{names:?}");
         assert_eq!(judgement.remember, Remember::Never);
     }
+    for table in ["keys", "ca"] {
+        let policy = super::policy(&format!(
+            "default = \"deny\"\n[host.prod]\n{table} = \"{}\"\n[[rule]]\nhost = \"prod\"\naction = \"deny\"\n[[rule]]\naction = \"allow\"\n",
+            fingerprint('p')
+        ));
+        let at = |host| verdict(&policy, &login("me", host, Proof::Proven));
+        assert_eq!(at(unnamed(&[])), Verdict::Ask, "by another key: {table}");
+        assert_eq!(at(host('o', &["other.example"])), Verdict::Allow);
+    }
 }
 
 #[test]
