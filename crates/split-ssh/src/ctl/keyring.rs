@@ -32,6 +32,9 @@ pub struct AddArgs {
     keyring: String,
     /// Key files; without one, all of ~/.ssh/identities.d/KEYRING
     files: Vec<PathBuf>,
+    /// Leave keys that have a passphrase for later: until one is allowed to sign
+    #[arg(long)]
+    without_passphrases: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +59,8 @@ pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         args.files.clone()
     };
-    agent.add_all(&files, paths)
+    let ask = !args.without_passphrases;
+    agent.add_all(&files, paths, ask)
 }
 
 /// # Errors
@@ -65,7 +69,7 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
     let files = agent.folder_keys()?;
     agent.ssh_add(&["-q", "-D"])?;
-    agent.add_all(&files, paths)
+    agent.add_all(&files, paths, true)
 }
 
 /// The socket of the agent that is the keyring's own; systemd starts one that nobody has called yet.
@@ -117,11 +121,15 @@ impl Agent {
         Ok(keys)
     }
 
-    fn add_all(&self, files: &[PathBuf], paths: &Paths) -> Result<ExitCode, Error> {
+    /// Adds each file; one that fails keeps none of the others out.
+    fn add_all(&self, files: &[PathBuf], paths: &Paths, ask: bool) -> Result<ExitCode, Error> {
         let mut worst = ExitCode::SUCCESS;
         for file in files {
-            if !io::stdin().is_terminal() {
-                self.add_in_window(file, paths)?;
+            if !ask || !io::stdin().is_terminal() {
+                if let Err(error) = self.add_without_terminal(file, paths, ask) {
+                    error.print();
+                    worst = ExitCode::FAILURE;
+                }
                 continue;
             }
             let options = identities::options(file).map_err(Error::new)?;
@@ -135,12 +143,13 @@ impl Agent {
         Ok(worst)
     }
 
-    /// From an autostart entry there is no terminal to type a passphrase into.
-    fn add_in_window(&self, file: &Path, paths: &Paths) -> Result<(), Error> {
+    /// From an autostart entry there is no terminal to type a passphrase into: a window asks.
+    fn add_without_terminal(&self, file: &Path, paths: &Paths, ask: bool) -> Result<(), Error> {
         let failed = |why: String| Error::new(format!("{} was not loaded: {why}", file.display()));
         match identities::load_key(file, &self.socket, None) {
             Ok(()) => return Ok(()),
             Err(NotLoaded::Failed(why)) => return Err(failed(why)),
+            Err(NotLoaded::Locked) if !ask => return Ok(()),
             Err(NotLoaded::Locked) => {}
         }
         let config = VaultConfig::load(&paths.config, &paths.system_config)?;
