@@ -17,7 +17,7 @@ use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
 use super::connection::{Connection, failure};
-use super::listing::Entry;
+use super::listing::{Entry, Listing};
 use super::prompt::Notice;
 use super::questions::Settled;
 use super::timestamp;
@@ -122,14 +122,13 @@ impl Connection<'_> {
 
     /// The key, if it is one that this caller is shown.
     fn listed_key(&mut self, untrusted: &SignRequest<'_>) -> Result<Entry, Refused> {
-        if self.listing.is_none() {
+        let find = |listing: &Option<Listing>| listing.as_ref()?.find(untrusted.key).cloned();
+        let mut listed = find(&self.listing);
+        if listed.is_none() {
+            // Never listed on this connection, or a key that has come since.
             self.ask_for_keys()?;
+            listed = find(&self.listing);
         }
-        let listed = self
-            .listing
-            .as_ref()
-            .and_then(|listing| listing.find(untrusted.key))
-            .cloned();
         listed
             .filter(|entry| self.may_see(&entry.facts))
             .ok_or_else(|| Refusal::KeyNotListed.into())
