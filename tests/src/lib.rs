@@ -9,6 +9,7 @@ pub mod children;
 pub mod flows;
 pub mod guarded;
 pub mod host_keys;
+pub mod keepassxc;
 pub mod keys;
 pub mod lab;
 pub mod lone_key;
