@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 
 /// SSH_AGENT_FAILURE in its frame (RFC 9987).
 const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
-/// SSH_AGENTC_REQUEST_IDENTITIES in its frame.
-const LIST: [u8; 5] = [0, 0, 0, 1, 11];
+/// The length of SSH_AGENTC_REQUEST_IDENTITIES, which has no body.
+const LIST_LENGTH: [u8; 4] = [0, 0, 0, 1];
 /// OpenSSH's bound of a message, in bytes.
 const MAX_MESSAGE: usize = 256 * 1024;
 /// The client has sent its request already, or most of it: no time for the slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether the request that begins with these bytes asks for the keys.
+/// Whether the request that begins with these bytes asks for the keys. OpenSSH sends the length by itself, so that
+/// it may be all that we have; other requests without a body are such that no vault grants.
 pub fn is_list(first: &[u8]) -> bool {
-    first.starts_with(&LIST)
+    first.starts_with(&LIST_LENGTH)
 }
 
 /// Reads one whole request and answers it with FAILURE.
