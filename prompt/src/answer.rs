@@ -50,6 +50,11 @@ struct Notified {
     notified: u32,
 }
 
+#[derive(Serialize)]
+struct Locked {
+    locked: bool,
+}
+
 /// Says that the window is on the screen.
 ///
 /// # Errors
@@ -110,6 +115,14 @@ pub fn send_passphrase(out: &mut impl Write, id: &str, passphrase: &str) -> io::
 /// The asker is gone.
 pub fn send_notified(out: &mut impl Write, number: u32) -> io::Result<()> {
     send(out, &Notified { notified: number })
+}
+
+/// Says that the screen was locked.
+///
+/// # Errors
+/// The asker is gone.
+pub fn send_locked(out: &mut impl Write) -> io::Result<()> {
+    send(out, &Locked { locked: true })
 }
 
 fn send(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {

@@ -9,6 +9,7 @@
 mod answer;
 mod gate;
 mod lines;
+mod lock_watch;
 mod look;
 mod notify;
 mod passphrase_window;
@@ -36,7 +37,7 @@ const EXIT_ABANDONED: i32 = 4;
 type Opened = Result<(), Box<dyn Error>>;
 
 const USAGE: &str = "\
-Usage: split-ssh-prompt [--passphrase | --notify]
+Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock]
 
 Shows one question of split-ssh's vault and ends. The vault starts it; there is no need to run it
 by hand. It reads one line of JSON from stdin and answers on stdout.
@@ -44,6 +45,7 @@ by hand. It reads one line of JSON from stdin and answers on stdout.
   (nothing)      ask for a yes or a no
   --passphrase   ask for the passphrase of a key file
   --notify       show a notification
+  --watch-lock   ask nothing; tell when the screen is locked, until stdin ends
   --help         show this text
   --version      show the version
 ";
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         [] => ask(Question::parse, question_window::open),
         ["--passphrase"] => ask(PassphraseQuestion::parse, passphrase_window::open),
         ["--notify"] => notify(),
+        ["--watch-lock"] => lock_watch::run(),
         ["--help"] => print!("{USAGE}"),
         ["--version"] => println!("split-ssh-prompt {}", env!("CARGO_PKG_VERSION")),
         _ => fail(

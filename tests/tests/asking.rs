@@ -17,9 +17,11 @@ use testbed::wait::wait_for;
 use testbed::world::World;
 
 const ASK: &str = "default = \"ask\"\n";
-/// Reads the question, keeps it, and says that it is on the screen. Notifications are kept apart.
+/// Reads the question, keeps it, and says that it is on the screen. Notifications are kept apart; the
+/// screen is locked when the test says so.
 const SHOW: &str = r#"#!/bin/sh
 [ "$1" = --notify ] && exec cat >> "$0.told"
+[ "$1" = --watch-lock ] && echo $$ >> "$0.watches" && exec tail -n +1 -f --pid=$PPID "$0.lock"
 read -r question
 echo $$ >> "$0.pids"
 echo "$question" >> "$0.asked"
@@ -210,6 +212,74 @@ fn a_yes_for_longer_is_listed_used_and_taken_back() {
         desk.split_ssh(&["approvals"])
             .contains("no answer is remembered")
     );
+}
+
+fn watches(desk: &Desk) -> Vec<String> {
+    let pids = fs::read_to_string(desk.prompter.with_extension("watches")).unwrap_or_default();
+    pids.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_locked_screen_ends_the_yeses_and_not_the_noes() {
+    let policy = "default = \"deny\"\n[[rule]]\nkind = \"login\"\nhost = \"box.example\"\n\
+                  action = \"ask\"\nremember = \"15m\"\n";
+    let body = format!(
+        "case $question in *noisy*) {} ;; *) {} ;; esac",
+        say(r#"\"mute\",\"seconds\":300,\"same\":1"#),
+        say(r#"\"for\",\"seconds\":900,\"same\":1"#)
+    );
+    let desk = Desk::with_prompter(policy, &body);
+    let desktop = desk.prompter.with_extension("lock");
+    fs::write(&desktop, "").expect("a file");
+    assert!(!is_signed(&desk.ask("noisy", &desk.login(1, "git"))));
+    assert_eq!(watches(&desk).len(), 0, "a no needs no watch");
+    assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
+    assert!(is_signed(&desk.ask("work", &desk.login(3, "root"))));
+    wait_for("the watch", || (watches(&desk).len() == 1).then_some(()));
+
+    fs::write(&desktop, "{\"locked\":true}\n").expect("a file");
+    let ended = wait_for("the records", || {
+        let mut records = desk.vault.records();
+        records.retain(|record| record["event"] == "grant");
+        (records.len() == 2).then_some(records)
+    });
+    for (record, user) in ended.iter().zip(["git", "root"]) {
+        assert_eq!(record["reason"], "the screen was locked");
+        assert_eq!(
+            (&record["qube"], &record["user"]),
+            (&"work".into(), &user.into())
+        );
+    }
+    wait_for("a notice", || {
+        let told = fs::read_to_string(desk.prompter.with_extension("told")).unwrap_or_default();
+        told.contains("2 remembered yeses").then_some(())
+    });
+    let left = desk.split_ssh(&["approvals"]);
+    assert!(left.contains("noisy") && !left.contains("work"), "{left}");
+    assert!(is_signed(&desk.ask("work", &desk.login(4, "git"))));
+    assert_eq!(desk.asked().len(), 4, "asked again");
+}
+
+#[test]
+fn the_lock_is_watched_for_as_long_as_a_yes_is_remembered() {
+    let policy = "default = \"deny\"\n[[rule]]\nkind = \"login\"\nhost = \"box.example\"\n\
+                  action = \"ask\"\nremember = \"15m\"\n";
+    let desk = Desk::with_prompter(policy, &say(r#"\"for\",\"seconds\":900,\"same\":1"#));
+    fs::write(desk.prompter.with_extension("lock"), "").expect("a file");
+    let began = |count: usize| wait_for("the watch", || watches(&desk).into_iter().nth(count));
+    let ended = |pid: &str| {
+        wait_for("its end", || {
+            (!Path::new("/proc").join(pid).exists()).then_some(())
+        });
+    };
+    assert!(is_signed(&desk.ask("work", &desk.login(1, "git"))));
+    let first = began(0);
+    desk.split_ssh(&["approvals", "revoke", "all"]);
+    ended(&first);
+    assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
+    let second = began(1);
+    drop(desk.vault);
+    ended(&second);
 }
 
 #[test]

@@ -204,33 +204,40 @@ impl Grants {
         &self.grants
     }
 
-    /// Forgets one remembered answer, yes or no. False if there is none of this number.
-    pub fn revoke(&mut self, number: u64) -> bool {
-        let before = self.grants.len();
-        self.grants.retain(|grant| grant.number != number);
-        self.grants.len() < before
+    /// Whether a yes is remembered.
+    pub fn has_allowed(&mut self, now: Moment) -> bool {
+        self.list(now).iter().any(|grant| grant.covers.allows())
     }
 
-    /// Forgets all of them and says how many there were.
-    pub fn revoke_all(&mut self) -> usize {
+    /// Forgets one remembered answer, yes or no. `None` if there is none of this number.
+    pub fn revoke(&mut self, number: u64) -> Option<Grant> {
+        self.take_out(|grant| grant.number == number).pop()
+    }
+
+    /// Forgets all of them and says which there were.
+    pub fn revoke_all(&mut self) -> Vec<Grant> {
         self.refused_sessions.clear();
-        std::mem::take(&mut self.grants).len()
+        std::mem::take(&mut self.grants)
     }
 
-    /// Forgets every yes, keeps the noes: for a locked screen.
-    pub fn revoke_allowed(&mut self) -> usize {
+    /// Forgets every yes, keeps the noes: for a locked screen. Says which were forgotten.
+    pub fn revoke_allowed(&mut self) -> Vec<Grant> {
         self.keep(|_| false)
     }
 
     /// After a change of policy: keeps the yeses whose requests the new policy would still ask about.
-    /// Says how many were forgotten.
-    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> usize {
-        let before = self.grants.len();
-        self.grants.retain(|grant| match &grant.covers {
-            Covers::Requests(scope) => would_still_ask(scope),
-            Covers::Muted(_) | Covers::CooledDown(_) => true,
-        });
-        before - self.grants.len()
+    /// Says which were forgotten.
+    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<Grant> {
+        self.take_out(|grant| match &grant.covers {
+            Covers::Requests(scope) => !would_still_ask(scope),
+            Covers::Muted(_) | Covers::CooledDown(_) => false,
+        })
+    }
+
+    fn take_out(&mut self, ends: impl Fn(&Grant) -> bool) -> Vec<Grant> {
+        let (ended, kept) = std::mem::take(&mut self.grants).into_iter().partition(ends);
+        self.grants = kept;
+        ended
     }
 
     fn push(&mut self, covers: Covers, seconds: u64, now: Moment) -> u64 {

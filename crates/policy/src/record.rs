@@ -334,6 +334,9 @@ impl Record {
     /// What a rule looked at. `None` where the record is not of a sign request, or holds a text that
     /// was too long to be kept whole: such a record cannot be judged again.
     pub fn facts(&self) -> Option<Facts> {
+        if self.event == Event::Grant {
+            return None; // it tells of an answer, not of a request
+        }
         let whole = |text: &Option<Escaped>| match text {
             None => Some(None),
             Some(text) => text.to_bytes().map(Some),

@@ -218,9 +218,11 @@ fn a_change_of_policy_drops_yeses_only() {
     let dropped = grants.keep(|scope| {
         !matches!(&scope.purpose, super::scope::Purpose::Login { user, .. } if user == b"root")
     });
-    assert_eq!((dropped, grants.list(at(1)).len()), (1, 2));
-    assert_eq!(grants.revoke_allowed(), 1);
-    assert_eq!(grants.revoke_all(), 1);
+    assert_eq!((dropped.len(), grants.list(at(1)).len()), (1, 2));
+    assert!(grants.has_allowed(at(1)));
+    assert_eq!(grants.revoke_allowed().len(), 1);
+    assert!(!grants.has_allowed(at(1)), "a mute is no yes");
+    assert_eq!(grants.revoke_all().len(), 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::Uid;
+use policy::grant::Grant;
 use policy::question::{Answer, Decision, QuestionId};
 use policy::record::DecidedBy;
 use policy::waiting::{InLine, NotTaken};
@@ -94,11 +95,14 @@ fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
             ..Reply::ok()
         },
         Request::Revoke { number, all, .. } => match (number, all) {
-            (None, true) => revoked(vault.questions.with(|state| state.grants.revoke_all())),
+            (None, true) => revoked(
+                vault,
+                &vault.questions.with(|state| state.grants.revoke_all()),
+            ),
             (Some(number), false) => {
                 match vault.questions.with(|state| state.grants.revoke(*number)) {
-                    true => revoked(1),
-                    false => Reply::error(format!("no approval has the number {number}")),
+                    Some(grant) => revoked(vault, &[grant]),
+                    None => Reply::error(format!("no approval has the number {number}")),
                 }
             }
             _ => Reply::error("say a number, or all"),
@@ -136,9 +140,10 @@ fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
     }
 }
 
-fn revoked(count: usize) -> Reply {
+fn revoked(vault: &Vault, grants: &[Grant]) -> Reply {
+    vault.record_ended(grants, "taken back by the owner");
     Reply {
-        revoked: u64::try_from(count).ok(),
+        revoked: u64::try_from(grants.len()).ok(),
         ..Reply::ok()
     }
 }

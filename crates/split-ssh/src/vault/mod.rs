@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex};
 use policy::caller::Keyring;
 use policy::display;
 use policy::facts::Facts;
+use policy::grant::{Covers, Grant};
 use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
 use policy::question::{Answer, QuestionId};
@@ -119,10 +120,26 @@ impl Vault {
         let now = clock::now();
         let ledger = lock(&self.ledger);
         let asks = |facts: &Facts| policy.judge(facts, &now, &ledger).verdict == Verdict::Ask;
+        let mut ended = Vec::new();
         self.questions.change(DecidedBy::Policy, |waiting, grants| {
-            grants.keep(|scope| asks(&scope.facts()));
+            ended = grants.keep(|scope| asks(&scope.facts()));
             waiting.reconsider(|asked| asks(&asked.facts), now, grants)
         });
+        self.record_ended(&ended, "the policy was changed");
+    }
+
+    /// A record for each remembered answer that ended before its time.
+    fn record_ended(&self, grants: &[Grant], why: &str) {
+        for grant in grants {
+            let record = self.record(Event::Grant, Outcome::Refused).because(why);
+            self.write(match &grant.covers {
+                Covers::Requests(scope) => record.of(&scope.facts(), &clock::now()),
+                Covers::Muted(caller) | Covers::CooledDown(caller) => Record {
+                    qube: Some(caller.to_string()),
+                    ..record
+                },
+            });
+        }
     }
 
     fn source(&self, keyring: &Keyring) -> Option<Source> {
@@ -206,7 +223,8 @@ impl Vault {
 
     /// `false` if the record is not on disk: then nothing may be given that it tells of.
     fn write(&self, record: Record) -> bool {
-        if record.outcome == Outcome::Refused || record.outcome == Outcome::Failed {
+        let refuses = matches!(record.outcome, Outcome::Refused | Outcome::Failed);
+        if refuses && record.event != Event::Grant {
             self.remember_refusal(&record);
         }
         self.log.write(record).is_ok()

@@ -183,6 +183,11 @@ impl Questions {
         });
     }
 
+    /// A yes is remembered.
+    pub fn remembers_a_yes(&self) -> bool {
+        self.with(|state| state.grants.has_allowed(clock::now()))
+    }
+
     /// Neither a question nor a remembered answer is left.
     pub fn is_idle(&self) -> bool {
         self.with(|state| {

@@ -66,6 +66,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let vault = Arc::new(open(paths)?);
     vault.begin();
     prompt::follow(&vault);
+    prompt::watch_lock(&vault);
     for (listener, serve) in sockets.listeners {
         let vault = Arc::clone(&vault);
         thread::spawn(move || accept::accept(&vault, &listener, serve));

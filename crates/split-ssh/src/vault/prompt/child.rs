@@ -46,16 +46,22 @@ pub(super) fn find_dialog() -> Option<PathBuf> {
 
 /// Starts the dialog and asks.
 pub(super) fn by_child(asking: &Asking<'_>, program: &Path, environment: &Environment) -> Try {
-    match start(program, environment) {
+    match start(program, None, environment) {
         Ok((_running, stream)) => conversation::converse(asking, &stream),
         Err(error) => Try::Unseen(error.to_string()),
     }
 }
 
-fn start(program: &Path, environment: &Environment) -> std::io::Result<(Running, UnixStream)> {
+/// Starts the dialog, or what `flag` makes of it, with a stream to it.
+pub(super) fn start(
+    program: &Path,
+    flag: Option<&str>,
+    environment: &Environment,
+) -> std::io::Result<(Running, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let theirs = OwnedFd::from(theirs);
     let child = Command::new(program)
+        .args(flag)
         .env_clear()
         .envs(environment)
         .current_dir("/")

@@ -9,6 +9,7 @@
 mod child;
 mod conversation;
 mod dialog;
+mod lock_watch;
 mod notify;
 mod passphrase;
 mod protocol;
@@ -26,6 +27,7 @@ use crate::config::vault::{PromptBy, PromptConfig};
 use crate::paths::Paths;
 
 pub use dialog::{Counts, Dialog};
+pub(super) use lock_watch::watch_lock;
 pub use notify::{Notice, Notifier};
 pub use passphrase::Wanted;
 use session::Session;
