@@ -153,7 +153,14 @@ impl ClientQube {
 
     /// What `split-ssh status` says in this qube.
     pub fn status(&self) -> String {
-        text(&finish(split_ssh(&self.world, &self.name).arg("status")))
+        text(&finish(&mut self.control(&["status"])))
+    }
+
+    /// A subcommand in this qube.
+    pub fn control(&self, words: &[&str]) -> Command {
+        let mut command = split_ssh(&self.world, &self.name);
+        command.args(words);
+        command
     }
 
     /// Waits until nothing that it started runs any more.

@@ -42,6 +42,7 @@ pub struct Cli {
 enum Command {
     /// Show what runs here, and the last refusals with their reasons
     Status(ctl::status::Args),
+    Doctor(ctl::doctor::Args),
     Vault(vault::Args),
     Client(client::Args),
     /// List the keys in a keyring's agent
@@ -80,6 +81,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
     match cli.command {
         Command::Status(args) => ctl::status::run(&args, &paths),
+        Command::Doctor(args) => ctl::doctor::run(&args, &paths),
         Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => ctl::keyring::list(&args, &paths),

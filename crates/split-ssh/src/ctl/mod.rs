@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod client_status;
+pub mod doctor;
 pub mod dom0_policy;
 pub mod hosts;
 pub mod keyring;

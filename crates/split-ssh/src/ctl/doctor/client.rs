@@ -1,0 +1,244 @@
+//! The client's checks, in the order in which a request meets what they look at.
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::finding::Findings;
+use super::place::{Place, is_same, text_of};
+use super::{qube, units};
+use crate::client::outcome::Outcome;
+use crate::client::status_file::{self, Status};
+use crate::client::transport::Kind;
+use crate::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
+
+const QREXEC: [&str; 2] = [
+    "/usr/bin/qrexec-client-vm",
+    "/usr/lib/qubes/qrexec-client-vm",
+];
+const PACKAGED_SOCKET: &str = "/run/split-ssh-client/agent.sock";
+
+pub fn is_meant(place: &Place) -> bool {
+    let paths = &place.paths;
+    units::CLIENT.is_on(place)
+        || paths.config.join("client.toml").exists()
+        || place.has("/rw/config/split-ssh-vault")
+        || status_file::read_all(&paths.client_runtime()).is_ok_and(|all| !all.is_empty())
+}
+
+pub fn check(place: &Place, findings: &mut Findings) {
+    qube::check_qubesdb(place, findings);
+    units::CLIENT.check(place, findings);
+    let vaults = match config::read(&place.paths, None, VaultEntry::default()) {
+        Ok(vaults) => vaults,
+        Err(error) => {
+            findings.bad(
+                "client.toml",
+                error.plain(),
+                "mend the file, then start the client again",
+            );
+            Vec::new()
+        }
+    };
+    check_qrexec(place, &vaults, findings);
+    let statuses = status_file::read_all(&place.paths.client_runtime()).unwrap_or_default();
+    let sockets = check_sockets(place, &vaults, &statuses, findings);
+    check_environment(place, &sockets, findings);
+    for status in &statuses {
+        check_calls(status, findings);
+    }
+    check_habits(place, &sockets, findings);
+}
+
+fn check_qrexec(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+    let mut named = vaults.iter().filter_map(|vault| match &vault.transport {
+        TransportConfig::Qrexec { program, .. } => Some(program.clone()),
+        _ => None,
+    });
+    let Some(named) = named.next() else {
+        return;
+    };
+    let usual = || {
+        QREXEC
+            .map(|path| place.at(path))
+            .into_iter()
+            .find(|path| path.is_file())
+    };
+    let Some(program) = named.or_else(usual).filter(|path| path.is_file()) else {
+        return findings.bad(
+            "qrexec",
+            "there is no qrexec-client-vm: this seems to be no qube",
+            "in a qube, install qubes-core-agent-qrexec in its template; elsewhere use another transport",
+        );
+    };
+    let help = Command::new(&program)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .output()
+        .map(|output| [output.stdout, output.stderr].concat())
+        .unwrap_or_default();
+    let shown = program.display();
+    if String::from_utf8_lossy(&help).contains("--use-stdin-socket") {
+        findings.ok("qrexec", format!("{shown}, which takes sockets"));
+    } else {
+        findings.ok(
+            "qrexec",
+            format!("{shown}; it takes no sockets, so bytes are copied"),
+        );
+    }
+}
+
+/// The sockets at which this qube's programs may look for their agent.
+fn check_sockets(
+    place: &Place,
+    vaults: &[VaultConfig],
+    statuses: &[Status],
+    findings: &mut Findings,
+) -> Vec<PathBuf> {
+    let mut sockets: Vec<PathBuf> = statuses
+        .iter()
+        .map(|status| status.socket.clone())
+        .collect();
+    if units::CLIENT.is_on(place) && place.has(PACKAGED_SOCKET) {
+        sockets.push(place.at(PACKAGED_SOCKET));
+    }
+    if sockets.is_empty() {
+        sockets.extend(vaults.iter().map(|vault| vault.socket.clone()));
+    }
+    sockets.sort();
+    sockets.dedup();
+    for socket in &sockets {
+        match UnixStream::connect(socket) {
+            Ok(_) => findings.ok(
+                "socket",
+                format!("the client listens at {}", socket.display()),
+            ),
+            Err(error) => findings.bad(
+                "socket",
+                format!("no client listens at {}: {error}", socket.display()),
+                if units::CLIENT.is_on(place) {
+                    "sudo systemctl restart split-ssh-client.socket split-ssh-client"
+                } else {
+                    "start `split-ssh client`, and have the session start it"
+                },
+            ),
+        }
+    }
+    sockets
+}
+
+fn check_environment(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+    let ours = sockets
+        .first()
+        .map_or_else(|| PathBuf::from(PACKAGED_SOCKET), Clone::clone);
+    let remedy = format!(
+        "log in anew; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
+        ours.display()
+    );
+    match &place.ssh_auth_sock {
+        None => findings.bad(
+            "SSH_AUTH_SOCK",
+            "it is not set: ssh looks for no agent",
+            remedy,
+        ),
+        Some(socket) if sockets.iter().any(|ours| is_same(ours, socket)) => {
+            findings.ok(
+                "SSH_AUTH_SOCK",
+                format!("programs here use {}", socket.display()),
+            );
+        }
+        Some(socket) => findings.bad(
+            "SSH_AUTH_SOCK",
+            format!(
+                "programs here use {}, which is not the way to the vault",
+                socket.display()
+            ),
+            remedy,
+        ),
+    }
+}
+
+/// The last call's end, if it is the last thing that happened.
+fn check_calls(status: &Status, findings: &mut Findings) {
+    let check = format!("calls {}", status.vault);
+    let served = format!("{} served, {} failed", status.served, status.troubles);
+    let last = status
+        .recent
+        .back()
+        .filter(|trouble| status.last_served.is_none_or(|at| at <= trouble.at));
+    let Some(trouble) = last else {
+        return findings.ok(&check, served);
+    };
+    let mut what = format!(
+        "the last one failed: {}; {served}",
+        trouble.outcome.words(status.kind)
+    );
+    if !trouble.untrusted_said.is_empty() {
+        what += &format!(
+            "; {} said: {}",
+            status.kind.program(),
+            trouble.untrusted_said
+        );
+    }
+    findings.bad(&check, what, remedy(&trouble.outcome, status.kind));
+}
+
+fn remedy(outcome: &Outcome, kind: Kind) -> &'static str {
+    outcome.hint(kind).unwrap_or(match outcome {
+        Outcome::Exited(255) | Outcome::Cut => {
+            "did the vault stop, or run out of memory? start it and try again; split-ssh doctor there tells more"
+        }
+        _ => "try again; split-ssh status and split-ssh log in the vault tell more",
+    })
+}
+
+/// Files of the user's that lead ssh elsewhere, and what an earlier split SSH left.
+fn check_habits(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+    let home = &place.paths.home;
+    let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
+    for line in config.lines() {
+        let mut words = line
+            .split(|c: char| c.is_whitespace() || c == '=')
+            .filter(|word| !word.is_empty());
+        let is_one = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("IdentityAgent"));
+        let Some(agent) = words.next().filter(|_| is_one) else {
+            continue;
+        };
+        let agent = agent.trim_matches('"');
+        let path = agent
+            .strip_prefix("~/")
+            .map_or_else(|| PathBuf::from(agent), |rest| home.join(rest));
+        if agent == "SSH_AUTH_SOCK" || sockets.iter().any(|ours| is_same(ours, &path)) {
+            continue;
+        }
+        findings.warn(
+            "ssh config",
+            format!("`{}` leads some hosts past the vault", line.trim()),
+            "remove the line from ~/.ssh/config, if that is not what you want",
+        );
+    }
+    let rc_local = place.text("/rw/config/rc.local").unwrap_or_default();
+    if rc_local.contains("qubes.SshAgent") && rc_local.contains("ncat") {
+        findings.warn(
+            "old client",
+            "/rw/config/rc.local still starts the old client",
+            "split-ssh migrate",
+        );
+    }
+    let is_old = |path: &Path| text_of(path).is_some_and(|text| text.contains(".SSH_AGENT_"));
+    if is_old(&home.join(".bashrc")) && !rc_local.contains("qubes.SshAgent") {
+        let is_served = place
+            .ssh_auth_sock
+            .as_ref()
+            .is_some_and(|socket| UnixStream::connect(socket).is_ok());
+        if !is_served {
+            findings.warn(
+                "old client",
+                "~/.bashrc still names the old client's socket",
+                "split-ssh migrate",
+            );
+        }
+    }
+}

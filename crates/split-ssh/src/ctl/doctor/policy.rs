@@ -1,0 +1,84 @@
+//! The policy and the way to ask a person.
+
+use policy::rules::Surroundings;
+
+use super::finding::Findings;
+use super::place::Place;
+use crate::config::vault::{PromptBy, VaultConfig};
+use crate::control::VaultStatus;
+use crate::policy_files;
+use crate::vault::prompt::{Prompter, Way};
+
+pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findings) {
+    let paths = &place.paths;
+    let loaded = match policy_files::load(&paths.config, &paths.system_config) {
+        Ok(loaded) => loaded,
+        Err(broken) => {
+            return findings.bad(
+                "policy",
+                format!("everything is refused: {broken}"),
+                "mend the file; split-ssh policy check shows every mistake",
+            );
+        }
+    };
+    if let Some(stale) = running.and_then(|status| status.stale.as_ref().or(status.broken.as_ref()))
+    {
+        findings.bad(
+            "policy",
+            format!("the running vault could not read it: {stale}"),
+            "split-ssh policy check, then restart the vault",
+        );
+    }
+    let nothing_known = Surroundings {
+        knows_host: None,
+        keys: None,
+    };
+    let warnings = loaded.policy.lint(&nothing_known);
+    let what = match loaded.files.as_slice() {
+        [] => "no file: every login and sshsig is asked about".to_owned(),
+        files => format!(
+            "{} rules in {} files",
+            loaded.policy.rules().len(),
+            files.len()
+        ),
+    };
+    match warnings.len() {
+        0 => findings.ok("policy", what),
+        number => findings.warn(
+            "policy",
+            format!("{what}, {number} of them perhaps not as meant"),
+            "split-ssh policy check",
+        ),
+    }
+}
+
+pub fn check_prompt(
+    place: &Place,
+    config: &VaultConfig,
+    running: Option<&VaultStatus>,
+    findings: &mut Findings,
+) {
+    let way = Prompter::new(&config.prompt, &place.paths).way();
+    // The running vault may know a session that we are not in.
+    let sentence = running.map_or_else(
+        || way.sentence().to_owned(),
+        |status| status.asks_by.clone(),
+    );
+    let is = |way: Way| sentence == way.sentence();
+    if is(Way::Zenity) {
+        return findings.warn(
+            "prompt",
+            "questions are shown by zenity, which cannot ask everything",
+            "install split-ssh-prompt in the template",
+        );
+    }
+    if is(Way::Terminal) && config.prompt.by == PromptBy::Window {
+        return findings.warn(
+            "prompt",
+            "no window can be shown: questions wait for split-ssh pending",
+            "install split-ssh-prompt in the template, and run this in the vault's session; \
+             or say [prompt] by = \"terminal\" in vault.toml",
+        );
+    }
+    findings.ok("prompt", format!("questions are shown by {sentence}"));
+}
