@@ -226,7 +226,10 @@ fn sudo(guarded: &Guarded, keys: &Path) -> Command {
         .client(&guarded.client.socket)
         .with_agent("pamtester");
     pamtester
-        .env("LD_PRELOAD", "libpam_wrapper.so")
+        .env("LD_PRELOAD", "libuid_wrapper.so:libpam_wrapper.so")
+        // The module believes that it is root's, as sudo's is, whoever runs the test.
+        .env("UID_WRAPPER", "1")
+        .env("UID_WRAPPER_ROOT", "1")
         .env("PAM_WRAPPER", "1")
         .env("PAM_WRAPPER_SERVICE_DIR", guarded.lab.world.path("pam.d"))
         .args(["guarded", &user_name(), "authenticate"]);
@@ -256,7 +259,7 @@ fn sudo_by_agent_is_told_from_logins() {
         assert_eq!(
             passed,
             outcome == "ok",
-            "{}\nhint: scripts/install-deps brings pam_wrapper and pam_ssh_agent_auth",
+            "{}\nhint: scripts/install-deps brings pam_wrapper, uid_wrapper and pam_ssh_agent_auth",
             text(&output)
         );
         let record = guarded.last_signature();
