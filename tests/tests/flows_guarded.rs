@@ -127,7 +127,12 @@ fn every_kind_of_key() {
 
 #[test]
 fn every_kind_of_host_key() {
-    for host_key in [Kind::Ecdsa(256), Kind::Ecdsa(384), Kind::Rsa(3072)] {
+    for host_key in [
+        Kind::Ecdsa(256),
+        Kind::Ecdsa(384),
+        Kind::Ecdsa(521),
+        Kind::Rsa(3072),
+    ] {
         let options = Options {
             host_key,
             ..Options::default()
