@@ -330,3 +330,30 @@ fn a_log_or_policy_that_is_not_there_is_said_so() {
         );
     }
 }
+
+#[test]
+fn explain_takes_a_request_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    fs::create_dir(&config).unwrap();
+    let policy = "default = \"deny\"\n[[rule]]\nname = \"one host\"\nuser = \"git\"\nhost = \"a.example\"\naction = \"allow\"\n";
+    fs::write(config.join("policy.toml"), policy).unwrap();
+    let parsed = parse(policy);
+    let mut vault = Vault::new(folder.path(), &parsed);
+    vault.decide(&login("work", b"git", "a.example", Proof::Proven), false);
+    vault.decide(&login("work", b"root", "a.example", Proof::Proven), false);
+    drop(vault);
+    let first = text(&split_ssh(folder.path(), &["explain", "--record", "1"]));
+    assert!(
+        first.contains("allow") && first.contains("rule `one host` allows it"),
+        "{first}"
+    );
+    let second = text(&split_ssh(folder.path(), &["explain", "--record", "2"]));
+    assert!(
+        second.contains("the default denies") && second.contains("user"),
+        "{second}"
+    );
+    let none = split_ssh(folder.path(), &["explain", "--record", "3"]);
+    assert!(!none.status.success());
+    assert!(String::from_utf8_lossy(&none.stderr).contains("seq 3"));
+}

@@ -1,20 +1,22 @@
 //! `split-ssh policy explain`: what the policy would say of a request, and each rule's why and why not.
 
+mod page;
+
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Proof};
-use policy::judgement::{Judgement, Remember, Verdict};
+use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
 use policy::known_hosts::{HostKey, normalise};
-use policy::rules::{Explanation, LoginTo, Policy, Prospect, RuleTrace};
+use policy::rules::Policy;
 
-use super::colour;
-use super::policy_replay;
+use page::Page;
+
+use super::{colour, policy_replay, recorded};
 use crate::clock;
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -30,11 +32,20 @@ const SENTENCE: usize = 400;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   split-ssh policy explain --qube work --key git-work --user git --host github.com --proof bound
-  split-ssh policy explain --qube work --key git-work --namespace git")]
+  split-ssh policy explain --qube work --key git-work --namespace git
+  split-ssh policy explain --record 1042")]
 pub struct Args {
+    /// Explain a request of the log instead: the `seq` of its record (split-ssh log --json)
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["qube", "key", "user", "host", "host_key", "namespace"])]
+    record: Option<u64>,
+
+    /// The log of --record, a file or a folder; without it, this vault's own
+    #[arg(long, value_name = "LOG", requires = "record")]
+    log: Option<PathBuf>,
+
     /// Who asks: a qube's name, ssh:NAME or local:UID
-    #[arg(long, value_name = "QUBE", value_parser = caller)]
-    qube: Caller,
+    #[arg(long, value_name = "QUBE", value_parser = caller, required_unless_present = "record")]
+    qube: Option<Caller>,
 
     /// The keyring, as in qubes.SshAgent+KEYRING
     #[arg(long, value_name = "KEYRING", default_value = "default", value_parser = keyring)]
@@ -112,10 +123,15 @@ enum ProofArg {
 /// The policy or known hosts cannot be read, or the options contradict each other.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = policy_replay::load(args.policy.as_deref(), paths)?;
-    let hosts = known_hosts_files::Files::of(paths).read()?;
     let mut notes = Vec::new();
-    let facts = args.facts(&policy, &hosts, &mut notes)?;
-    let mut moment = clock::now();
+    let (facts, mut moment) = match (args.record, &args.qube) {
+        (Some(seq), _) => recorded(seq, args.log.as_deref(), paths)?,
+        (None, Some(qube)) => {
+            let hosts = known_hosts_files::Files::of(paths).read()?;
+            (args.facts(qube, &policy, &hosts, &mut notes)?, clock::now())
+        }
+        (None, None) => return Err(Error::new("who asks?").hint("say --qube NAME or --record SEQ")),
+    };
     moment.local_minute = args.at.unwrap_or(moment.local_minute);
     let explained = policy.explain(&facts, &moment);
     let page = Page {
@@ -131,9 +147,36 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The facts of a record of the log, and its moment.
+fn recorded(seq: u64, log: Option<&Path>, paths: &Paths) -> Result<(Facts, Moment), Error> {
+    let log = log.unwrap_or(&paths.state);
+    let mut found = None;
+    let there = recorded::each(log, |record, _| {
+        if record.seq == seq {
+            found = Some(record.clone());
+        }
+    })?;
+    let record = match (there, found) {
+        (true, Some(record)) => record,
+        (true, None) => {
+            return Err(
+                Error::new(format!("no record of {} has seq {seq}", log.display()))
+                    .hint("`split-ssh log --json` shows every record's seq"),
+            );
+        }
+        (false, _) => return Err(Error::new(format!("there is no log in {}", log.display()))),
+    };
+    let facts = record.facts().ok_or_else(|| {
+        Error::new(format!("record {seq} does not hold what rules look at"))
+            .hint("only a sign request that reached the policy does")
+    })?;
+    Ok((facts, record.moment()))
+}
+
 impl Args {
     fn facts(
         &self,
+        qube: &Caller,
         policy: &Policy,
         hosts: &Hosts,
         notes: &mut Vec<String>,
@@ -170,7 +213,7 @@ impl Args {
             Some(text.as_deref().unwrap_or(unsaid).as_bytes().to_vec())
         };
         Ok(Facts {
-            caller: self.qube.clone(),
+            caller: qube.clone(),
             keyring: self.keyring.clone(),
             key: self.key_facts(policy),
             kind,
@@ -274,222 +317,6 @@ fn stranger(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
         label: None,
         could_be: Vec::new(),
         revoked: false,
-    }
-}
-
-/// The answer on the screen.
-struct Page<'a> {
-    policy: &'a Policy,
-    facts: &'a Facts,
-    colour: bool,
-}
-
-impl Page<'_> {
-    fn text(&self, explained: &Explanation) -> String {
-        let judgement = &explained.judgement;
-        let mut text = format!("{}\n\n", self.request());
-        let verdict = self.painted(
-            judgement.verdict,
-            &format!("{:<5}", judgement.verdict.word()),
-        );
-        text += &format!("  {verdict}  {}\n", clean(&judgement.reason));
-        for line in self.details(judgement) {
-            text += &format!("         {line}\n");
-        }
-        text.push('\n');
-        let width = explained
-            .rules
-            .iter()
-            .map(|trace| place(trace).len())
-            .max()
-            .unwrap_or(0)
-            .max("default".len());
-        for trace in &explained.rules {
-            let decides = judgement
-                .rule
-                .as_ref()
-                .is_some_and(|rule| rule.index == trace.rule.index);
-            text += &self.rule(trace, width, decides);
-        }
-        let end = if judgement.rule.is_none() {
-            "<- decides"
-        } else {
-            ""
-        };
-        text + &self.row(width, "default", self.policy.default_verdict(), "", end)
-    }
-
-    fn request(&self) -> String {
-        let facts = self.facts;
-        let key = match (
-            self.policy.label(&facts.key.fingerprint),
-            facts.key.comment.as_slice(),
-        ) {
-            (Some(label), _) => label.to_owned(),
-            (None, []) => facts.key.fingerprint.to_string(),
-            (None, comment) => display::ascii(comment, SHOWN),
-        };
-        let user = display::ascii(facts.user.as_deref().unwrap_or_default(), SHOWN);
-        let what = match facts.kind {
-            Kind::Login => format!("log in as {user} at {}", self.host()),
-            Kind::Sshsig => {
-                let namespace = facts.namespace.as_deref().unwrap_or_default();
-                format!(
-                    "sign data in namespace {}",
-                    display::ascii(namespace, SHOWN)
-                )
-            }
-            Kind::Certificate => "issue a certificate".to_owned(),
-            Kind::Sudo => format!("use sudo as {user}"),
-            Kind::Raw => "sign raw data".to_owned(),
-        };
-        let forwarded = if facts.forwarded { ", forwarded" } else { "" };
-        let sha1 = if facts.sha1 { ", with SHA-1" } else { "" };
-        format!(
-            "{} asks keyring {} to {what} with key {key}{forwarded}{sha1}",
-            facts.caller, facts.keyring
-        )
-    }
-
-    fn host(&self) -> String {
-        let Some(host) = &self.facts.host else {
-            return "an unproven host".to_owned();
-        };
-        let name = match host.names.as_slice() {
-            [] => format!("an unnamed host {}", host.fingerprint),
-            names => display::ascii(names.join(", ").as_bytes(), SHOWN),
-        };
-        format!("{name} ({})", self.facts.proof.word())
-    }
-
-    fn details(&self, judgement: &Judgement) -> Vec<String> {
-        let mut lines = Vec::new();
-        if let Some(rule) = &judgement.rule {
-            lines.push(display::ascii(rule.place.to_string().as_bytes(), SENTENCE));
-        }
-        if judgement.verdict == Verdict::Ask {
-            lines.push(match judgement.remember {
-                Remember::Never => "the answer is not remembered".to_owned(),
-                Remember::UpTo(seconds) => {
-                    format!("the answer may be remembered for {}", span(seconds))
-                }
-            });
-        }
-        if judgement.signatures > 1 {
-            lines.push(format!(
-                "up to {} signatures on a connection",
-                judgement.signatures
-            ));
-        }
-        let rate = judgement
-            .rule
-            .as_ref()
-            .and_then(|rule| self.policy.rules().get(rule.index)?.rate);
-        lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
-        if judgement.notify {
-            lines.push("with a notification".to_owned());
-        }
-        let listed = |login_to| {
-            let Facts {
-                caller,
-                keyring,
-                key,
-                forwarded,
-                ..
-            } = self.facts;
-            self.policy.visible(&Prospect {
-                caller,
-                keyring,
-                key,
-                forwarded: *forwarded,
-                login_to,
-            })
-        };
-        let bound = self.facts.host.as_ref().map(|host| {
-            listed(Some(LoginTo {
-                host,
-                verified: true,
-            }))
-        });
-        lines.push(match (listed(None), bound) {
-            (false, _) => format!("the key is not listed for {}", self.facts.caller),
-            (true, Some(false)) => {
-                "the key is listed, but not on a connection bound to this host".to_owned()
-            }
-            (true, _) => format!("the key is listed for {}", self.facts.caller),
-        });
-        lines
-    }
-
-    fn rule(&self, trace: &RuleTrace, width: usize, decides: bool) -> String {
-        let name = display::ascii(
-            trace.rule.name.as_deref().unwrap_or_default().as_bytes(),
-            SHOWN,
-        );
-        let end = match (decides, trace.reached) {
-            (true, _) => "<- decides",
-            (false, true) => "",
-            (false, false) => "(not reached)",
-        };
-        let mut text = self.row(
-            width,
-            &place(trace),
-            trace.action,
-            trace.result.word(),
-            &format!("{name}  {end}"),
-        );
-        for matcher in trace.matchers.iter().filter(|_| trace.reached) {
-            let word = matcher.matcher.word();
-            let why = clean(&matcher.why);
-            text += &format!(
-                "{:width$}  {word:<9}  {:<5}  {why}\n",
-                "",
-                matcher.result.word()
-            );
-        }
-        text
-    }
-
-    fn row(&self, width: usize, place: &str, action: Verdict, result: &str, end: &str) -> String {
-        let action = self.painted(action, &format!("{:<9}", action.word()));
-        let row = format!("{place:<width$}  {action}  {result:<5}  {}", end.trim());
-        format!("{}\n", row.trim_end())
-    }
-
-    fn painted(&self, verdict: Verdict, text: &str) -> String {
-        let code = match verdict {
-            Verdict::Allow => "\x1b[32m",
-            Verdict::Ask => "\x1b[33m",
-            Verdict::Deny => "\x1b[31m",
-        };
-        if self.colour {
-            format!("{code}{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
-}
-
-fn clean(sentence: &str) -> String {
-    display::prose(sentence.as_bytes(), SENTENCE)
-}
-
-/// The file's own name is enough to find the line by.
-fn place(trace: &RuleTrace) -> String {
-    let file = trace.rule.place.file.rsplit('/').next().unwrap_or_default();
-    format!(
-        "{}:{}",
-        display::ascii(file.as_bytes(), SHOWN),
-        trace.rule.place.line
-    )
-}
-
-fn span(seconds: u64) -> String {
-    match seconds {
-        s if s % 86_400 == 0 => format!("{} d", s / 86_400),
-        s if s % 3_600 == 0 => format!("{} h", s / 3_600),
-        s if s % 60 == 0 => format!("{} min", s / 60),
-        s => format!("{s} s"),
     }
 }
 

@@ -1,0 +1,224 @@
+//! The answer on the screen: the request, the verdict, and each rule's why and why not.
+
+use policy::display;
+use policy::facts::{Facts, Kind};
+use policy::judgement::{Judgement, Remember, Verdict};
+use policy::rules::{Explanation, LoginTo, Policy, Prospect, RuleTrace};
+
+use super::{SENTENCE, SHOWN};
+
+/// What is explained, and to whom.
+pub(super) struct Page<'a> {
+    pub policy: &'a Policy,
+    pub facts: &'a Facts,
+    pub colour: bool,
+}
+
+impl Page<'_> {
+    pub fn text(&self, explained: &Explanation) -> String {
+        let judgement = &explained.judgement;
+        let mut text = format!("{}\n\n", self.request());
+        let verdict = self.painted(
+            judgement.verdict,
+            &format!("{:<5}", judgement.verdict.word()),
+        );
+        text += &format!("  {verdict}  {}\n", clean(&judgement.reason));
+        for line in self.details(judgement) {
+            text += &format!("         {line}\n");
+        }
+        text.push('\n');
+        let width = explained
+            .rules
+            .iter()
+            .map(|trace| place(trace).len())
+            .max()
+            .unwrap_or(0)
+            .max("default".len());
+        for trace in &explained.rules {
+            let decides = judgement
+                .rule
+                .as_ref()
+                .is_some_and(|rule| rule.index == trace.rule.index);
+            text += &self.rule(trace, width, decides);
+        }
+        let end = if judgement.rule.is_none() {
+            "<- decides"
+        } else {
+            ""
+        };
+        text + &self.row(width, "default", self.policy.default_verdict(), "", end)
+    }
+
+    fn request(&self) -> String {
+        let facts = self.facts;
+        let key = match (
+            self.policy.label(&facts.key.fingerprint),
+            facts.key.comment.as_slice(),
+        ) {
+            (Some(label), _) => label.to_owned(),
+            (None, []) => facts.key.fingerprint.to_string(),
+            (None, comment) => display::ascii(comment, SHOWN),
+        };
+        let user = display::ascii(facts.user.as_deref().unwrap_or_default(), SHOWN);
+        let what = match facts.kind {
+            Kind::Login => format!("log in as {user} at {}", self.host()),
+            Kind::Sshsig => {
+                let namespace = facts.namespace.as_deref().unwrap_or_default();
+                format!(
+                    "sign data in namespace {}",
+                    display::ascii(namespace, SHOWN)
+                )
+            }
+            Kind::Certificate => "issue a certificate".to_owned(),
+            Kind::Sudo => format!("use sudo as {user}"),
+            Kind::Raw => "sign raw data".to_owned(),
+        };
+        let forwarded = if facts.forwarded { ", forwarded" } else { "" };
+        let sha1 = if facts.sha1 { ", with SHA-1" } else { "" };
+        format!(
+            "{} asks keyring {} to {what} with key {key}{forwarded}{sha1}",
+            facts.caller, facts.keyring
+        )
+    }
+
+    fn host(&self) -> String {
+        let Some(host) = &self.facts.host else {
+            return "an unproven host".to_owned();
+        };
+        let name = match host.names.as_slice() {
+            [] => format!("an unnamed host {}", host.fingerprint),
+            names => display::ascii(names.join(", ").as_bytes(), SHOWN),
+        };
+        format!("{name} ({})", self.facts.proof.word())
+    }
+
+    fn details(&self, judgement: &Judgement) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(rule) = &judgement.rule {
+            lines.push(display::ascii(rule.place.to_string().as_bytes(), SENTENCE));
+        }
+        if judgement.verdict == Verdict::Ask {
+            lines.push(match judgement.remember {
+                Remember::Never => "the answer is not remembered".to_owned(),
+                Remember::UpTo(seconds) => {
+                    format!("the answer may be remembered for {}", span(seconds))
+                }
+            });
+        }
+        if judgement.signatures > 1 {
+            lines.push(format!(
+                "up to {} signatures on a connection",
+                judgement.signatures
+            ));
+        }
+        let rate = judgement
+            .rule
+            .as_ref()
+            .and_then(|rule| self.policy.rules().get(rule.index)?.rate);
+        lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
+        if judgement.notify {
+            lines.push("with a notification".to_owned());
+        }
+        let listed = |login_to| {
+            let Facts {
+                caller,
+                keyring,
+                key,
+                forwarded,
+                ..
+            } = self.facts;
+            self.policy.visible(&Prospect {
+                caller,
+                keyring,
+                key,
+                forwarded: *forwarded,
+                login_to,
+            })
+        };
+        let bound = self.facts.host.as_ref().map(|host| {
+            listed(Some(LoginTo {
+                host,
+                verified: true,
+            }))
+        });
+        lines.push(match (listed(None), bound) {
+            (false, _) => format!("the key is not listed for {}", self.facts.caller),
+            (true, Some(false)) => {
+                "the key is listed, but not on a connection bound to this host".to_owned()
+            }
+            (true, _) => format!("the key is listed for {}", self.facts.caller),
+        });
+        lines
+    }
+
+    fn rule(&self, trace: &RuleTrace, width: usize, decides: bool) -> String {
+        let name = display::ascii(
+            trace.rule.name.as_deref().unwrap_or_default().as_bytes(),
+            SHOWN,
+        );
+        let end = match (decides, trace.reached) {
+            (true, _) => "<- decides",
+            (false, true) => "",
+            (false, false) => "(not reached)",
+        };
+        let mut text = self.row(
+            width,
+            &place(trace),
+            trace.action,
+            trace.result.word(),
+            &format!("{name}  {end}"),
+        );
+        for matcher in trace.matchers.iter().filter(|_| trace.reached) {
+            let word = matcher.matcher.word();
+            let why = clean(&matcher.why);
+            text += &format!(
+                "{:width$}  {word:<9}  {:<5}  {why}\n",
+                "",
+                matcher.result.word()
+            );
+        }
+        text
+    }
+
+    fn row(&self, width: usize, place: &str, action: Verdict, result: &str, end: &str) -> String {
+        let action = self.painted(action, &format!("{:<9}", action.word()));
+        let row = format!("{place:<width$}  {action}  {result:<5}  {}", end.trim());
+        format!("{}\n", row.trim_end())
+    }
+
+    fn painted(&self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Allow => "\x1b[32m",
+            Verdict::Ask => "\x1b[33m",
+            Verdict::Deny => "\x1b[31m",
+        };
+        if self.colour {
+            format!("{code}{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+fn clean(sentence: &str) -> String {
+    display::prose(sentence.as_bytes(), SENTENCE)
+}
+
+/// The file's own name is enough to find the line by.
+fn place(trace: &RuleTrace) -> String {
+    let file = trace.rule.place.file.rsplit('/').next().unwrap_or_default();
+    format!(
+        "{}:{}",
+        display::ascii(file.as_bytes(), SHOWN),
+        trace.rule.place.line
+    )
+}
+
+fn span(seconds: u64) -> String {
+    match seconds {
+        s if s % 86_400 == 0 => format!("{} d", s / 86_400),
+        s if s % 3_600 == 0 => format!("{} h", s / 3_600),
+        s if s % 60 == 0 => format!("{} min", s / 60),
+        s => format!("{s} s"),
+    }
+}
