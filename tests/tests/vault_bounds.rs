@@ -1,6 +1,7 @@
 //! What greedy, slow and garbled streams cost a vault: a bounded amount, and nobody else.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
 use testbed::agent::Agent;
 use testbed::keys::Key;
@@ -240,4 +241,20 @@ fn an_agent_that_leaves_costs_a_failure_and_the_next_one_serves() {
         connection.ask(&Message::of(message::LIST)).number(),
         Some(message::FAILURE)
     );
+}
+
+#[test]
+fn what_is_in_memory_stays_there() {
+    let bench = Bench::new("");
+    let process = format!("/proc/{}", bench.vault.process.pid());
+    let limits = std::fs::read_to_string(format!("{process}/limits")).expect("the vault runs");
+    let core = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max core file size"))
+        .expect("a limit");
+    let core: Vec<_> = core.split_whitespace().take(2).collect();
+    assert_eq!(core, ["0", "0"], "soft and hard: {limits}");
+    // The system gives these files of a process that can't be dumped to root; to root's own it makes no difference.
+    let owner = std::fs::metadata(format!("{process}/environ")).map(|file| file.uid());
+    assert_eq!(owner.expect("the vault runs"), 0);
 }

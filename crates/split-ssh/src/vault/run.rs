@@ -5,6 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
 use policy::record::{Event, Outcome};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -60,6 +63,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             paths,
         ));
     }
+    close_memory()?;
     let sockets = Sockets::bind(paths)?;
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
@@ -77,6 +81,14 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
     vault.end();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Passphrases pass through our memory: no crash leaves it on a disk, and no other program of the same
+/// user reads it (`proc(5)`, `ptrace(2)`).
+fn close_memory() -> Result<(), Error> {
+    let cannot = |what: &str, errno: Errno| Error::new(format!("cannot {what}: {errno}"));
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(|errno| cannot("forbid core dumps", errno))?;
+    prctl::set_dumpable(false).map_err(|errno| cannot("keep debuggers out", errno))
 }
 
 type Serve = fn(&Arc<Vault>, std::os::unix::net::UnixStream, nix::unistd::Uid);
