@@ -411,6 +411,7 @@ fn play(
 ) {
     let (number, named, shows) = login;
     let what = format!("{binds:?}\nthen a login for session {number} naming {named:?}");
+    let upstream_calls = guard.upstream.conversations().len();
     let mut connection = guard.call();
     let mut taken = Vec::new();
     for bind in binds {
@@ -436,6 +437,10 @@ fn play(
             let record = guard.last_record();
             assert_eq!(record["reason"], *reason, "{what}");
             assert_eq!(answer, Answer::Reply(vec![message::FAILURE]), "{what}");
+            if binds.iter().any(|bind| bind.told == Told::Failure) {
+                let calls = guard.upstream.conversations().len();
+                assert_eq!(calls, upstream_calls, "the upstream heard of {what}");
+            }
             return;
         }
     };

@@ -72,6 +72,9 @@ pub struct KnownHosts {
     by_key: HashMap<Vec<u8>, Vec<usize>>,
     /// Types of the keys that plain lines give to the names that they spell out.
     types_by_name: HashMap<String, Vec<String>>,
+    /// The same by every line that ssh would find, for the names tried first: a hashed line costs an HMAC for
+    /// each name, and whoever asks always tries the same ones.
+    types_by_try: OnceLock<HashMap<String, Vec<String>>>,
 }
 
 impl KnownHosts {
@@ -154,14 +157,28 @@ impl KnownHosts {
                 found.insert(HASHED);
             }
         }
+        let types = |name: &String| (name.clone(), self.types_of_keys_for(name, crypto));
+        let tried = self
+            .types_by_try
+            .get_or_init(|| tries.iter().map(types).collect());
         found.extend(tries.iter().map(String::as_str).filter(|name| {
-            let mut lines = self.entries.iter().map(|entry| &entry.line);
-            !lines.any(|line| has_type(line) && line.names.match_name(name, crypto))
+            let has = |types: &[String]| types.iter().any(|has| has == algorithm);
+            !match tried.get(*name) {
+                Some(types) => has(types),
+                None => has(&self.types_of_keys_for(name, crypto)),
+            }
         }));
         if found.len() > MAX_COULD_BE {
             return vec!["*".to_owned()];
         }
         found.into_iter().map(str::to_owned).collect()
+    }
+
+    fn types_of_keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<String> {
+        let keys = self.keys_for(name, crypto).into_iter();
+        keys.filter(|key| key.marker == Marker::Plain)
+            .map(|key| key.algorithm)
+            .collect()
     }
 
     pub fn entries(&self) -> &[Entry] {
