@@ -40,24 +40,24 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Vault(vault::Args),
+    Client(Box<client::Args>),
     /// Show what runs here, and the last refusals with their reasons
     Status(ctl::status::Args),
     Doctor(ctl::doctor::Args),
-    Vault(vault::Args),
-    Client(client::Args),
+    Pending(ctl::pending::Args),
+    Allow(ctl::pending::AllowArgs),
+    Deny(ctl::pending::DenyArgs),
+    Approvals(ctl::approvals::Args),
+    Log(ctl::log::Args),
+    Policy(ctl::policy::Args),
+    Hosts(ctl::hosts::Args),
     /// List the keys in a keyring's agent
     List(ctl::keyring::ListArgs),
     /// Add key files to a keyring's agent
     Add(ctl::keyring::AddArgs),
     /// Load a keyring's keys anew
     Reload(ctl::keyring::ReloadArgs),
-    Pending(ctl::pending::Args),
-    Allow(ctl::pending::AllowArgs),
-    Deny(ctl::pending::DenyArgs),
-    Approvals(ctl::approvals::Args),
-    Hosts(ctl::hosts::Args),
-    Policy(ctl::policy::Args),
-    Log(ctl::log::Args),
     Dom0Policy(ctl::dom0_policy::Args),
     Demo(demo::Args),
 }
@@ -82,7 +82,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Status(args) => ctl::status::run(&args, &paths),
         Command::Doctor(args) => ctl::doctor::run(&args, &paths),
-        Command::Client(args) => client::run(args, &paths),
+        Command::Client(args) => client::run(*args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => ctl::keyring::list(&args, &paths),
         Command::Add(args) => ctl::keyring::add(&args, &paths),

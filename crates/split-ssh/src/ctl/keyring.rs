@@ -163,7 +163,7 @@ impl Agent {
             by_hand: format!("split-ssh add {}", self.keyring),
         };
         unlock
-            .into_agent(&self.socket, &client, Instant::now() + Unlock::time())
+            .unlock(&self.socket, &client, Instant::now() + Unlock::time())
             .map_err(failed)
     }
 

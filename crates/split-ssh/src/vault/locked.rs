@@ -46,7 +46,7 @@ impl Connection<'_> {
             by_hand: format!("split-ssh add {}", self.keyring),
         };
         asking
-            .into_agent(&source.socket, self.stream.socket(), until)
+            .unlock(&source.socket, self.stream.socket(), until)
             .map_err(UpstreamError::Locked)?;
         self.ask_for_keys()
     }
@@ -68,12 +68,7 @@ impl Unlock<'_> {
     ///
     /// # Errors
     /// Why the key is not in the agent, for people.
-    pub fn into_agent(
-        &self,
-        socket: &Path,
-        client: &UnixStream,
-        until: Instant,
-    ) -> Result<(), String> {
+    pub fn unlock(&self, socket: &Path, client: &UnixStream, until: Instant) -> Result<(), String> {
         for attempt in 1..=ATTEMPTS {
             let left = until.saturating_duration_since(Instant::now()).as_secs();
             let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);

@@ -75,7 +75,7 @@ impl PolicyFiles {
             Ok(in_force) => in_force,
             Err((broken, files)) => InForce::broken_from_the_start(broken, files),
         };
-        let files = Self {
+        Self {
             paths: paths.clone(),
             hosts,
             current: Mutex::new(Current {
@@ -83,8 +83,7 @@ impl PolicyFiles {
                 stamps: Vec::new(),
                 in_force: Arc::new(in_force),
             }),
-        };
-        files
+        }
     }
 
     pub fn now(&self) -> Arc<InForce> {
