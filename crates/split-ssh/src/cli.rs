@@ -41,7 +41,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Vault(vault::Args),
-    Client(Box<client::Args>),
+    Client(client::Args),
     /// Show what runs here, and the last refusals with their reasons
     Status(ctl::status::Args),
     Doctor(ctl::doctor::Args),
@@ -49,7 +49,7 @@ enum Command {
     Allow(ctl::pending::AllowArgs),
     Deny(ctl::pending::DenyArgs),
     Approvals(ctl::approvals::Args),
-    Log(ctl::log::Args),
+    Log(Box<ctl::log::Args>),
     Policy(ctl::policy::Args),
     Hosts(ctl::hosts::Args),
     /// List the keys in a keyring's agent
@@ -82,7 +82,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Status(args) => ctl::status::run(&args, &paths),
         Command::Doctor(args) => ctl::doctor::run(&args, &paths),
-        Command::Client(args) => client::run(*args, &paths),
+        Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => ctl::keyring::list(&args, &paths),
         Command::Add(args) => ctl::keyring::add(&args, &paths),
@@ -93,7 +93,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Approvals(args) => ctl::approvals::run(&args, &paths),
         Command::Hosts(args) => ctl::hosts::run(args, &paths),
         Command::Policy(args) => ctl::policy::run(&args, &paths),
-        Command::Log(args) => ctl::log::run(args, &paths),
+        Command::Log(args) => ctl::log::run(*args, &paths),
         Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
     }
