@@ -166,8 +166,12 @@ pub struct Approval {
     pub number: u64,
     /// A yes; else a mute or a cool-down.
     pub allows: bool,
-    /// What it covers, in one line for people.
+    pub qube: String,
+    /// What it covers, in words for people.
     pub covers: String,
+    /// The key that may sign; a no has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     pub seconds_left: u64,
     pub uses: u64,
 }

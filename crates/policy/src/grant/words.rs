@@ -1,38 +1,42 @@
-//! What a remembered answer covers, in one line for people.
-
-use std::fmt;
+//! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
+//! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
 use super::{Covers, Purpose, Scope};
+use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
 
-/// Names and users on this line, in characters; the fingerprint stays whole.
-const MAX_SHOWN: usize = 64;
+const MAX_USER: usize = 24;
+/// A host's name, a namespace, a key's comment.
+const MAX_NAME: usize = 34;
 
-impl fmt::Display for Covers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Covers {
+    pub fn caller(&self) -> &Caller {
         match self {
-            Self::Requests(scope) => scope.fmt(f),
-            Self::Muted(caller) => write!(
-                f,
-                "{caller}: every question is denied, because you muted it"
-            ),
-            Self::CooledDown(caller) => {
-                write!(f, "{caller}: every question is denied, after too many noes")
-            }
+            Self::Requests(scope) => &scope.caller,
+            Self::Muted(caller) | Self::CooledDown(caller) => caller,
+        }
+    }
+
+    /// What is allowed or denied, and to whom: `login git@github.com (proven)`.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Requests(scope) => scope.what(),
+            Self::Muted(_) => "every question, because you muted this qube".to_owned(),
+            Self::CooledDown(_) => "every question, after too many noes".to_owned(),
+        }
+    }
+
+    /// The key that may sign, and its keyring if it has a name: `work laptop of keyring work`.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Requests(scope) => Some(scope.key_in_words()),
+            Self::Muted(_) | Self::CooledDown(_) => None,
         }
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |bytes: &[u8]| display::ascii(bytes, MAX_SHOWN);
-        write!(
-            f,
-            "{} with key {} ({}): ",
-            self.caller,
-            shown(&self.key_comment),
-            self.keyring
-        )?;
+impl Scope {
+    fn what(&self) -> String {
         match &self.purpose {
             Purpose::Login {
                 user,
@@ -41,16 +45,34 @@ impl fmt::Display for Scope {
                 proof,
                 ..
             } => {
-                let names = host_names.join(", ");
-                write!(
-                    f,
-                    "login {}@{} ({host}, {})",
-                    shown(user),
-                    shown(names.as_bytes()),
-                    proof.word()
-                )
+                let host = host_names
+                    .first()
+                    .map_or_else(|| host.to_string(), |name| shown(name.as_bytes(), MAX_NAME));
+                let user = shown(user, MAX_USER);
+                format!("login {user}@{host} ({})", proof.word())
             }
-            Purpose::Sshsig { namespace } => write!(f, "sign in namespace {}", shown(namespace)),
+            Purpose::Sshsig { namespace } => {
+                format!("sign in namespace {}", shown(namespace, MAX_NAME))
+            }
         }
     }
+
+    fn key_in_words(&self) -> String {
+        let sha1 = if self.sha1 { " by SHA-1" } else { "" };
+        let key = match self.key_comment.as_slice() {
+            [] => self.key.to_string(),
+            comment => shown(comment, MAX_NAME),
+        };
+        match self.keyring.to_string() {
+            default if default == DEFAULT_KEYRING => format!("{key}{sha1}"),
+            keyring => format!(
+                "{key} of keyring {}{sha1}",
+                shown(keyring.as_bytes(), MAX_USER)
+            ),
+        }
+    }
+}
+
+fn shown(untrusted: &[u8], max: usize) -> String {
+    display::ascii(untrusted, max)
 }

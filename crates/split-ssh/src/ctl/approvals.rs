@@ -1,5 +1,6 @@
 //! `split-ssh approvals`: the answers that the vault remembers, and how to take them back.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -10,6 +11,9 @@ use super::shown_question::ascii;
 use crate::control::{Approval, Request, VERSION};
 use crate::error::Error;
 use crate::paths::Paths;
+
+/// Under the verdict.
+const INDENT: &str = "     ";
 
 /// List remembered answers, or take them back
 #[derive(Debug, clap::Args)]
@@ -91,18 +95,103 @@ fn print(approvals: &[Approval], json: bool) -> io::Result<()> {
         return writeln!(out, "no answer is remembered");
     }
     for approval in approvals {
-        let uses = match approval.uses {
-            1 => "used once".to_owned(),
-            uses => format!("used {uses} times"),
-        };
-        writeln!(
-            out,
-            "{:>4}  {}  {}, {} left, {uses}",
-            approval.number,
-            if approval.allows { "allow" } else { "deny " },
-            ascii(&approval.covers),
-            length_in_words(approval.seconds_left),
-        )?;
+        write!(out, "{}", text(approval))?;
     }
     Ok(())
+}
+
+/// Two or three lines, none longer than 80 columns.
+fn text(approval: &Approval) -> String {
+    let verdict = if approval.allows { "allow" } else { "deny " };
+    let uses = match approval.uses {
+        0 => "not used yet".to_owned(),
+        1 => "used once".to_owned(),
+        uses => format!("used {uses} times"),
+    };
+    let mut text = format!(
+        "{:>3}  {verdict}  {}, {} left, {uses}\n{INDENT}{}\n",
+        approval.number,
+        ascii(&approval.qube),
+        length_in_words(approval.seconds_left),
+        ascii(&approval.covers),
+    );
+    if let Some(key) = &approval.key {
+        let _ = writeln!(text, "{INDENT}with {}", ascii(key));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::caller::{Caller, Keyring};
+    use policy::crypto::Fingerprint;
+    use policy::facts::Proof;
+    use policy::grant::{Covers, Purpose, Scope};
+
+    use super::*;
+
+    fn shown(covers: &Covers) -> String {
+        text(&Approval {
+            number: 12,
+            allows: covers.allows(),
+            qube: covers.caller().to_string(),
+            covers: covers.what(),
+            key: covers.key(),
+            seconds_left: 7 * 86400,
+            uses: 12345,
+        })
+    }
+
+    fn login(qube: &str, user: &str, host: &str, comment: &str, keyring: &str) -> Covers {
+        Covers::Requests(Box::new(Scope {
+            caller: Caller::Qube(qube.to_owned()),
+            keyring: Keyring::from_argument(keyring).unwrap(),
+            key: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
+            key_comment: comment.into(),
+            purpose: Purpose::Login {
+                user: user.into(),
+                host: Fingerprint(format!("SHA256:{}", "h".repeat(43))),
+                ca: None,
+                host_names: vec![host.to_owned()],
+                proof: Proof::Proven,
+            },
+            sha1: false,
+        }))
+    }
+
+    #[test]
+    fn everyday_names_stand_whole() {
+        let covers = login(
+            "work-dev",
+            "root",
+            "build7.eu-central.internal.example",
+            "work laptop",
+            "deploy",
+        );
+        assert_eq!(
+            shown(&covers),
+            " 12  allow  work-dev, 7 days left, used 12345 times\n     \
+             login root@build7.eu-central.internal.example (proven)\n     \
+             with work laptop of keyring deploy\n"
+        );
+        let muted = Covers::Muted(Caller::Qube("noisy".to_owned()));
+        assert_eq!(
+            shown(&muted),
+            " 12  deny   noisy, 7 days left, used 12345 times\n     \
+             every question, because you muted this qube\n"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_leave_room_for_each_other() {
+        let long = "x".repeat(200);
+        let covers = login(&"q".repeat(31), &long, &long, &long, &"r".repeat(32));
+        let text = shown(&covers);
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        for part in ["q".repeat(31).as_str(), "7 days left", "@xxx", "(proven)"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let nameless = login("q", "git", "host", "", "default");
+        assert!(shown(&nameless).contains(&format!("with SHA256:{}\n", "k".repeat(43))));
+    }
 }

@@ -167,7 +167,9 @@ impl Vault {
                 .map(|grant| Approval {
                     number: grant.number,
                     allows: grant.covers.allows(),
-                    covers: grant.covers.to_string(),
+                    qube: grant.covers.caller().to_string(),
+                    covers: grant.covers.what(),
+                    key: grant.covers.key(),
                     seconds_left: grant.ends.left(now),
                     uses: grant.uses,
                 })
