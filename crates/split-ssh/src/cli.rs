@@ -59,6 +59,7 @@ enum Command {
     /// Load a keyring's keys anew
     Reload(ctl::keyring::ReloadArgs),
     Dom0Policy(ctl::dom0_policy::Args),
+    Migrate(ctl::migrate::Args),
     Demo(demo::Args),
 }
 
@@ -94,6 +95,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Hosts(args) => ctl::hosts::run(args, &paths),
         Command::Policy(args) => ctl::policy::run(&args, &paths),
         Command::Log(args) => ctl::log::run(*args, &paths),
+        Command::Migrate(args) => ctl::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
     }

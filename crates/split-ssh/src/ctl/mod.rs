@@ -8,6 +8,7 @@ pub mod hosts;
 pub mod keyring;
 mod live;
 pub mod log;
+pub mod migrate;
 pub mod pending;
 pub mod policy;
 mod policy_check;

@@ -22,7 +22,8 @@ use std::process::ExitCode;
 
 use finding::Findings;
 pub use finding::State;
-use place::Place;
+pub(super) use place::{Place, text_of};
+pub(super) use qube::read as read_qubesdb;
 
 use crate::error::Error;
 use crate::paths::Paths;

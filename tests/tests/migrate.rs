@@ -1,0 +1,530 @@
+//! `split-ssh migrate`: what the earlier ones left is found as their documents have people write it, is
+//! changed only when told to, with the old files kept, and a second run finds nothing more to do.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+use testbed::children::{finish, run, text};
+use testbed::keys::Key;
+use testbed::programs;
+use testbed::split_ssh::Vault;
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+/// The community guide's lines for /rw/config/rc.local, word for word.
+const GUIDES_RC_LOCAL: &str = r#"# SPLIT SSH CONFIGURATION >>>
+# replace "vault" with your AppVM name which stores the ssh private key(s)
+SSH_VAULT_VM="vault"
+
+if [ "$SSH_VAULT_VM" != "" ]; then
+  export SSH_SOCK="/home/user/.SSH_AGENT_$SSH_VAULT_VM"
+  rm -f "$SSH_SOCK"
+  sudo -u user /bin/sh -c "umask 177 && ncat -k -l -U '$SSH_SOCK' -c 'qrexec-client-vm $SSH_VAULT_VM qubes.SshAgent' &"
+fi
+# <<< SPLIT SSH CONFIGURATION
+"#;
+
+/// And for ~/.bashrc.
+const GUIDES_BASHRC: &str = r#"# SPLIT SSH CONFIGURATION >>>
+# replace "vault" with your AppVM name which stores the ssh private key(s)
+SSH_VAULT_VM="vault"
+
+if [ "$SSH_VAULT_VM" != "" ]; then
+    export SSH_AUTH_SOCK="/home/user/.SSH_AGENT_$SSH_VAULT_VM"
+fi
+# <<< SPLIT SSH CONFIGURATION
+"#;
+
+const GUIDES_SERVICE: &str = r#"#!/bin/sh
+# Qubes App Split SSH Script
+
+# safeguard - Qubes notification bubble for each ssh request
+notify-send "[`qubesdb-read /name`] SSH agent access from: $QREXEC_REMOTE_DOMAIN"
+
+# SSH connection
+ncat -U $SSH_AUTH_SOCK
+"#;
+
+const GUIDES_DESKTOP: &str = "[Desktop Entry]\nName=ssh-add\nExec=ssh-add\nType=Application\n";
+
+/// henn's lines have no marks around them.
+const HENNS_RC_LOCAL: &str = "# Uncomment next line to enable ssh agent forwarding to the named VM
+SSH_VAULT_VM=\"ssh-vault\"
+
+if [ \"$SSH_VAULT_VM\" != \"\" ]; then
+\texport SSH_SOCK=~user/.SSH_AGENT_$SSH_VAULT_VM
+\trm -f \"$SSH_SOCK\"
+\tsudo -u user /bin/sh -c \"umask 177 && ncat -k -l -U '$SSH_SOCK' -c 'qrexec-client-vm $SSH_VAULT_VM qubes.SshAgent' &\"
+fi
+";
+
+const HENNS_BASHRC: &str = "# Append this to ~/.bashrc for ssh-vault functionality
+
+# Set next line to the ssh key vault you want to use
+SSH_VAULT_VM=\"ssh-vault\"
+
+if [ \"$SSH_VAULT_VM\" != \"\" ]; then
+\texport SSH_AUTH_SOCK=~user/.SSH_AGENT_$SSH_VAULT_VM
+fi
+";
+
+const SOMEBODYS: &str = "#!/bin/sh\n\n# my own line\necho hello > /tmp/hello\n";
+
+struct Qube {
+    world: World,
+    root: PathBuf,
+    home: PathBuf,
+}
+
+impl Qube {
+    /// A qube with our package in its template.
+    fn new(name: &str) -> Self {
+        let world = World::new();
+        let qube = Self {
+            root: world.directory("root"),
+            home: world.directory("vault"),
+            world,
+        };
+        let script = format!(
+            "#!/bin/sh\ncase $1 in /name) echo {name};; /qubes-vm-type) echo AppVM;; *) exit 1;; esac\n"
+        );
+        qube.write("usr/bin/qubesdb-read", &script, 0o755);
+        for file in [
+            "usr/bin/split-ssh",
+            "usr/lib/systemd/system/split-ssh-client.socket",
+            "usr/lib/systemd/system/split-ssh-vault.service",
+            "etc/profile.d/qubes-ssh.sh",
+        ] {
+            qube.write(file, "", 0o644);
+        }
+        qube
+    }
+
+    fn write(&self, file: &str, text: &str, mode: u32) -> PathBuf {
+        let path = match file.strip_prefix("~/") {
+            Some(file) => self.home.join(file),
+            None => self.root.join(file),
+        };
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("our own file");
+        path
+    }
+
+    fn remove(&self, file: &str) {
+        fs::remove_file(self.root.join(file)).expect("a file");
+    }
+
+    fn read(&self, file: &str) -> String {
+        let path = match file.strip_prefix("~/") {
+            Some(file) => self.home.join(file),
+            None => self.root.join(file),
+        };
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn link(&self, file: &str) -> PathBuf {
+        let path = match file.strip_prefix("~/") {
+            Some(file) => self.home.join(file),
+            None => self.root.join(file),
+        };
+        fs::read_link(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn migrate(&self, words: &[&str]) -> (String, bool) {
+        let mut command = self.world.command(programs::split_ssh());
+        command.env("HOME", &self.home).arg("migrate").args(words);
+        let output = finish(command.arg("--root").arg(&self.root));
+        assert!(output.stderr.is_empty(), "{output:?}");
+        (text(&output), output.status.success())
+    }
+
+    /// All files with their contents, links with their targets.
+    fn state(&self) -> String {
+        run(self.world.command("sh").arg("-c").arg(
+            "find root vault -type f -exec sha256sum {} + | sort; find root vault -type l -printf '%p %l\\n' | sort",
+        ))
+    }
+
+    /// Says what it would do, does it, and is then content.
+    fn migrate_for_good(&self) -> (String, String) {
+        let before = self.state();
+        let (plan, is_done) = self.migrate(&[]);
+        assert!(
+            !is_done && plan.contains("nothing is changed yet"),
+            "{plan}"
+        );
+        assert_eq!(self.state(), before, "only looking changes nothing");
+        let (done, is_done) = self.migrate(&["--apply"]);
+        assert!(is_done, "{done}");
+        let after = self.state();
+        let (again, is_done) = self.migrate(&["--apply"]);
+        assert!(is_done && !again.contains("done  "), "{again}");
+        assert_eq!(self.state(), after, "a second run changes nothing");
+        (plan, done)
+    }
+
+    fn assert_shell(&self, file: &str) {
+        let path = match file.strip_prefix("~/") {
+            Some(file) => self.home.join(file),
+            None => self.root.join(file),
+        };
+        run(self.world.command("bash").arg("-n").arg(path));
+    }
+}
+
+#[test]
+fn the_guides_client_is_changed_over() {
+    let qube = Qube::new("work");
+    let rc_local = format!("{SOMEBODYS}\n{GUIDES_RC_LOCAL}");
+    let bashrc = format!("alias ll='ls -l'\n{GUIDES_BASHRC}");
+    qube.write("rw/config/rc.local", &rc_local, 0o755);
+    qube.write("~/.bashrc", &bashrc, 0o644);
+    let (plan, _) = qube.migrate_for_good();
+    for words in [
+        "with the vault `vault`",
+        "take out lines 6 to 15, which start the old client",
+        "qubes.SshAgent + work @default ask target=vault default_target=vault",
+        "/etc/qubes/policy.d/30-user-split-ssh.policy",
+        "sudo HOME=\"$HOME\" split-ssh migrate --apply",
+    ] {
+        assert!(plan.contains(words), "{words}: {plan}");
+    }
+    assert_eq!(qube.read("rw/config/rc.local"), SOMEBODYS);
+    assert_eq!(qube.read("rw/config/rc.local.before-split-ssh"), rc_local);
+    let mode = fs::metadata(qube.root.join("rw/config/rc.local"))
+        .expect("a file")
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o755, "rc.local runs only if it may");
+    assert_eq!(qube.read("~/.bashrc"), "alias ll='ls -l'\n");
+    assert_eq!(qube.read("~/.bashrc.before-split-ssh"), bashrc);
+    assert_eq!(qube.read("rw/config/split-ssh-vault"), "vault\n");
+    let socket = qube.link("~/.SSH_AGENT_vault");
+    assert_eq!(socket, PathBuf::from("/run/split-ssh-client/agent.sock"));
+    qube.assert_shell("rw/config/rc.local");
+    qube.assert_shell("~/.bashrc");
+}
+
+#[test]
+fn henns_client_is_changed_over() {
+    let qube = Qube::new("work");
+    qube.write(
+        "rw/config/rc.local",
+        &format!("{SOMEBODYS}\n{HENNS_RC_LOCAL}\nexit 0\n"),
+        0o755,
+    );
+    qube.write(
+        "~/.bashrc",
+        &format!("{HENNS_BASHRC}\nexport EDITOR=vi\n"),
+        0o644,
+    );
+    qube.migrate_for_good();
+    let rc_local = qube.read("rw/config/rc.local");
+    assert!(
+        rc_local.starts_with(SOMEBODYS) && rc_local.ends_with("\nexit 0\n"),
+        "{rc_local}"
+    );
+    assert!(!rc_local.contains("SSH"), "{rc_local}");
+    assert_eq!(qube.read("~/.bashrc").trim(), "export EDITOR=vi");
+    assert_eq!(qube.read("rw/config/split-ssh-vault"), "ssh-vault\n");
+    assert!(qube.link("~/.SSH_AGENT_ssh-vault").ends_with("agent.sock"));
+}
+
+#[test]
+fn without_our_profile_the_bashrc_keeps_setting_the_socket() {
+    let qube = Qube::new("work");
+    qube.remove("etc/profile.d/qubes-ssh.sh");
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    qube.write("~/.bashrc", GUIDES_BASHRC, 0o644);
+    let (_, is_done) = qube.migrate(&["--apply"]);
+    assert!(is_done);
+    assert_eq!(qube.read("~/.bashrc"), GUIDES_BASHRC);
+    assert!(qube.link("~/.SSH_AGENT_vault").ends_with("agent.sock"));
+}
+
+#[test]
+fn without_our_package_nothing_is_taken_away() {
+    let qube = Qube::new("work");
+    for file in [
+        "usr/lib/systemd/system/split-ssh-client.socket",
+        "usr/lib/systemd/system/split-ssh-vault.service",
+        "usr/bin/split-ssh",
+    ] {
+        qube.remove(file);
+    }
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    qube.write("etc/qubes-rpc/qubes.SshAgent", GUIDES_SERVICE, 0o755);
+    qube.write("~/.config/autostart/ssh-add.desktop", GUIDES_DESKTOP, 0o644);
+    let before = qube.state();
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert_eq!(said.matches("first install split-ssh").count(), 3, "{said}");
+    assert_eq!(qube.state(), before);
+}
+
+#[test]
+fn lines_that_do_more_are_left_to_their_owner() {
+    let qube = Qube::new("work");
+    let mixed = GUIDES_RC_LOCAL.replace("  rm -f", "  mount /dev/xvdi /mnt\n  rm -f");
+    qube.write("rw/config/rc.local", &mixed, 0o755);
+    let before = qube.state();
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(
+        said.contains("lines 1 to 11") && said.contains("others among them do more"),
+        "{said}"
+    );
+    assert_eq!(qube.state(), before);
+}
+
+#[test]
+fn what_cannot_be_written_is_told_and_the_rest_is_done() {
+    let qube = Qube::new("vault");
+    let key = Key::ed25519(&qube.world, "key");
+    let key_file = qube.write(
+        "~/.ssh/id_ed25519",
+        &fs::read_to_string(&key.private).expect("a key"),
+        0o600,
+    );
+    qube.write("~/.config/autostart/ssh-add.desktop", GUIDES_DESKTOP, 0o644);
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    // Root writes everywhere, but nobody makes a file where a folder has its name.
+    fs::create_dir(qube.root.join("rw/config/rc.local.split-ssh-new")).expect("a folder");
+    let (said, is_done) = qube.migrate(&["--apply"]);
+    assert!(
+        !is_done && said.contains("FAILED") && said.contains("to try again as root"),
+        "{said}"
+    );
+    assert_eq!(qube.read("rw/config/rc.local"), GUIDES_RC_LOCAL);
+    assert!(
+        !qube.root.join("rw/config/split-ssh-vault").exists(),
+        "the old client still listens"
+    );
+    let desktop = qube.read("~/.config/autostart/ssh-add.desktop");
+    assert!(
+        desktop.contains(&format!(
+            "Exec=split-ssh add default {}\n",
+            key_file.display()
+        )),
+        "{desktop}"
+    );
+}
+
+#[test]
+fn the_guides_vault_is_changed_over_and_its_key_is_in_the_keyring() {
+    let qube = Qube::new("vault");
+    let key = Key::ed25519(&qube.world, "key");
+    qube.write(
+        "~/.ssh/id_ed25519",
+        &fs::read_to_string(&key.private).expect("a key"),
+        0o600,
+    );
+    qube.write("~/.config/autostart/ssh-add.desktop", GUIDES_DESKTOP, 0o644);
+    qube.write("etc/qubes-rpc/qubes.SshAgent", GUIDES_SERVICE, 0o755);
+    let (plan, _) = qube.migrate_for_good();
+    assert!(plan.contains("the guide's service"), "{plan}");
+    assert!(
+        plan.contains("qvm-service vault split-ssh-vault on"),
+        "{plan}"
+    );
+    // The template's file is not this qube's to change, but its own comes first.
+    assert_eq!(qube.read("etc/qubes-rpc/qubes.SshAgent"), GUIDES_SERVICE);
+    assert!(
+        plan.contains("in this vault's template: sudo ln -sfn"),
+        "{plan}"
+    );
+    let link = qube.link("usr/local/etc/qubes-rpc/qubes.SshAgent");
+    assert_eq!(link, PathBuf::from("/run/split-ssh-vault/qrexec.sock"));
+
+    let desktop = qube.read("~/.config/autostart/ssh-add.desktop");
+    let exec = desktop
+        .lines()
+        .find_map(|line| line.strip_prefix("Exec=split-ssh "));
+    let words: Vec<&str> = exec.expect("our program").split(' ').collect();
+    let vault = Vault::start_configured(&qube.world, "", "default = \"ask\"\n", "");
+    wait_for("the keyring's agent", || {
+        finish(&mut vault.control(&words))
+            .status
+            .success()
+            .then_some(())
+    });
+    let listed = text(&finish(&mut vault.control(&["list", "default"])));
+    assert!(listed.contains(&key.fingerprint(&qube.world)), "{listed}");
+}
+
+#[test]
+fn a_service_of_this_qubes_own_gives_way_and_can_be_called_no_more() {
+    let qube = Qube::new("vault");
+    let service = "usr/local/etc/qubes-rpc/qubes.SshAgent";
+    qube.write(service, GUIDES_SERVICE, 0o755);
+    qube.migrate_for_good();
+    assert_eq!(
+        qube.link(service),
+        PathBuf::from("/run/split-ssh-vault/qrexec.sock")
+    );
+    let kept = qube.root.join(format!("{service}.before-split-ssh"));
+    assert_eq!(fs::read_to_string(&kept).expect("a copy"), GUIDES_SERVICE);
+    let mode = fs::metadata(&kept).expect("a copy").permissions().mode();
+    assert_eq!(
+        mode & 0o111,
+        0,
+        "qrexec runs every executable of that folder"
+    );
+}
+
+#[test]
+fn an_ssh_add_with_options_is_left_to_its_owner() {
+    let qube = Qube::new("vault");
+    let desktop =
+        GUIDES_DESKTOP.replace("ssh-add\nType", "ssh-add -t 3600 /home/user/.ssh/key\nType");
+    qube.write("~/.config/autostart/ssh-add.desktop", &desktop, 0o644);
+    let before = qube.state();
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(said.contains("does more than name keys"), "{said}");
+    assert_eq!(qube.state(), before);
+}
+
+#[test]
+fn mtdcrs_client_is_changed_over() {
+    let qube = Qube::new("work");
+    qube.write("rw/config/ssh-vault", "keys\n", 0o644);
+    let unit = "[Socket]\nListenStream=%t/%p/agent\nAccept=yes\n";
+    qube.write("etc/systemd/user/qubes-ssh-agent.socket", unit, 0o644);
+    let (plan, _) = qube.migrate_for_good();
+    assert!(
+        plan.contains("mtdcr's split SSH, with the vault `keys`"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("qubes.SshAgent +work work keys ask target=keys"),
+        "{plan}"
+    );
+    assert_eq!(qube.read("rw/config/split-ssh-vault"), "keys\n");
+    assert_eq!(qube.read("rw/config/split-ssh-default-agent"), "work\n");
+    assert_eq!(
+        qube.link("~/.config/systemd/user/qubes-ssh-agent.socket"),
+        PathBuf::from("/dev/null")
+    );
+}
+
+#[test]
+fn mtdcrs_keys_stay_where_they_are_and_are_in_keyrings() {
+    let qube = Qube::new("ssh-vault");
+    let key = Key::ed25519(&qube.world, "key");
+    let folder = qube.world.directory("vault/.qubes_ssh/work");
+    for (from, to) in [
+        (key.private.clone(), "id_work"),
+        (key.private.with_extension("pub"), "id_work.pub"),
+    ] {
+        fs::copy(from, folder.join(to)).expect("a copy");
+    }
+    qube.write("~/.qubes_ssh/work/.default", "id_work\n", 0o600);
+    let (plan, _) = qube.migrate_for_good();
+    assert!(plan.contains("mtdcr's keys for the qube `work`"), "{plan}");
+    assert!(
+        plan.contains("qubes.SshAgent +work work @default ask target=ssh-vault"),
+        "{plan}"
+    );
+    assert!(folder.join("id_work").is_file());
+    let vault = Vault::start_configured(&qube.world, "", "default = \"ask\"\n", "");
+    wait_for("the key in its keyring", || {
+        let listed = text(&finish(&mut vault.control(&["list", "work"])));
+        listed.contains(&key.fingerprint(&qube.world)).then_some(())
+    });
+}
+
+#[test]
+fn qusals_client_is_changed_over() {
+    let qube = Qube::new("work");
+    let rc_local = "#!/bin/sh\nsudo systemctl --no-block restart qusal-ssh-agent-forwarder@personal.service\n\
+                    # systemctl start qusal-ssh-agent-forwarder@old.service\n";
+    qube.write("rw/config/rc.local", rc_local, 0o755);
+    let config =
+        "Host personal\n        IdentityAgent /tmp/qusal-ssh-agent-forwarder/personal.sock\n";
+    qube.write("~/.ssh/config", config, 0o600);
+    qube.write(
+        "~/.profile",
+        "export SSH_AUTH_SOCK=/tmp/qusal-ssh-agent-forwarder/work.sock;\n",
+        0o644,
+    );
+    let (plan, _) = qube.migrate_for_good();
+    assert!(
+        plan.contains("qubes.SshAgent +personal work @default ask target=sys-ssh-agent"),
+        "{plan}"
+    );
+    assert_eq!(
+        qube.read("rw/config/rc.local"),
+        "#!/bin/sh\nsystemctl --no-block start split-ssh-forwarder@personal.service\n\
+         # systemctl start qusal-ssh-agent-forwarder@old.service\n"
+    );
+    let sockets = qube.home.join(".split-ssh");
+    let agent = format!("IdentityAgent {}/personal.sock", sockets.display());
+    assert!(qube.read("~/.ssh/config").contains(&agent));
+    assert!(
+        qube.read("~/.profile")
+            .contains(&format!("{}/work.sock", sockets.display()))
+    );
+    let mode = fs::metadata(qube.home.join(".ssh/config"))
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn dotfiles_that_are_links_stay_links() {
+    let qube = Qube::new("work");
+    let real = qube.write("~/dotfiles/bashrc", GUIDES_BASHRC, 0o644);
+    symlink(&real, qube.home.join(".bashrc")).expect("a link");
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    qube.migrate_for_good();
+    assert_eq!(qube.link("~/.bashrc"), real);
+    assert_eq!(fs::read_to_string(real).expect("a file"), "");
+}
+
+#[test]
+fn qusals_and_the_official_service_are_told_of() {
+    let qube = Qube::new("vault");
+    qube.write("etc/qubes-rpc/qusal.SshAgent", "#!/bin/sh\n", 0o755);
+    qube.write("usr/lib/split-ssh/start-agent", "#!/bin/sh\n", 0o755);
+    let (said, is_done) = qube.migrate(&[]);
+    assert!(is_done, "nothing to do here: {said}");
+    assert!(
+        said.contains("remove /etc/qubes-rpc/qusal.SshAgent"),
+        "{said}"
+    );
+    assert!(
+        said.contains("it takes the package's place and keeps its keyrings"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_new_qube_has_nothing_to_change() {
+    let qube = Qube::new("work");
+    qube.write("rw/config/rc.local", SOMEBODYS, 0o755);
+    let (said, is_done) = qube.migrate(&["--apply"]);
+    assert_eq!(
+        said,
+        "nothing of an earlier split SSH is left to change here\n"
+    );
+    assert!(is_done);
+}
+
+/// The lines that were taken out are the ones that ran: what stays is a script that still runs.
+#[test]
+fn what_stays_of_rc_local_still_runs() {
+    let qube = Qube::new("work");
+    let marker = qube.world.path("ran");
+    let own = format!("#!/bin/sh\ntouch {}\n", marker.display());
+    let file = qube.write(
+        "rw/config/rc.local",
+        &format!("{GUIDES_RC_LOCAL}{}", &own["#!/bin/sh\n".len()..]),
+        0o755,
+    );
+    let script = fs::read_to_string(&file).expect("a file");
+    fs::write(&file, format!("#!/bin/sh\n{script}")).expect("a file");
+    qube.migrate_for_good();
+    run(&mut Command::new(&file));
+    assert!(marker.exists());
+}
