@@ -1,6 +1,7 @@
 //! The other Split SSHs, by stand-ins of our own, written from what theirs do: whom they call and how, and what
 //! their vaults do with a call. No more than that: no units, no start-up, no words for people.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::children::Running;
@@ -33,13 +34,15 @@ impl Argument {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Ours,
+    /// The same with a qrexec before 4.2.19, which cannot take its socket: it passes the bytes itself.
+    OursPumping,
     /// socat, one program for each connection.
     Official,
     /// The community guide's ncat; its lines name no argument, but people add one.
     Guide,
 }
 
-pub const KINDS: [Kind; 3] = [Kind::Ours, Kind::Official, Kind::Guide];
+pub const KINDS: [Kind; 4] = [Kind::Ours, Kind::OursPumping, Kind::Official, Kind::Guide];
 
 /// A client at work.
 #[derive(Debug)]
@@ -62,12 +65,16 @@ impl Client {
         let socket = world.path(&name).join("agent.sock");
         let path = socket.display();
         let mut command = match kind {
-            Kind::Ours => {
+            Kind::Ours | Kind::OursPumping => {
+                let qrexec = match kind {
+                    Kind::Ours => qrexec.to_owned(),
+                    _ => older_release(world, &name, qrexec),
+                };
                 let keyring = match argument {
                     Argument::Work => "keyring = \"work\"\n",
                     Argument::None => "",
                 };
-                let qube = ClientQube::start_configured(world, &name, qrexec.to_owned(), keyring);
+                let qube = ClientQube::start_configured(world, &name, qrexec, keyring);
                 return Self {
                     socket: qube.socket.clone(),
                     _process: qube.process,
@@ -95,6 +102,16 @@ impl Client {
             _process: process,
         }
     }
+}
+
+/// The stand-in `qrexec` as an older release.
+fn older_release(world: &World, name: &str, qrexec: &Path) -> PathBuf {
+    let older = world.directory(format!("{name}/qrexec"));
+    for file in ["source", "policy", "qubes"] {
+        symlink(qrexec.join(file), older.join(file)).expect("a link");
+    }
+    world.file(format!("{name}/qrexec/release-4.1"), "");
+    older
 }
 
 /// Makes a program the service of the stand-in's qube `vault`.

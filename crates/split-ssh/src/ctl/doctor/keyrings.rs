@@ -114,7 +114,7 @@ fn check_one(place: &Place, name: &str, configured: &KeyringConfig, findings: &m
             if configured.agent.is_some() {
                 "unlock the database, or add keys to that agent".to_owned()
             } else {
-                format!("put keys into ~/.ssh/identities.d/{name}, or unlock KeePassXC; then split-ssh reload {name}")
+                format!("put keys into ~/.ssh/identities.d/{name} and run split-ssh reload {name}; or unlock KeePassXC")
             },
         ),
         (0, others) if others > 0 && locked == 0 => findings.warn(
