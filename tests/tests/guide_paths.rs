@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use testbed::agent::{Agent, ssh_add};
 use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
-use testbed::partners::serve_by_stdio;
+use testbed::partners::{serve_as_the_guide_does, serve_by_stdio};
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::programs;
 use testbed::split_ssh::{ClientQube, Vault};
@@ -384,8 +384,8 @@ fn keyrings_with_agents_of_every_kind() {
         ("left", left.line()),
         ("right", right.line()),
     ];
-    let names = lines.iter().map(|(name, _)| *name);
-    let client = client_of(&world, qrexec, names);
+    let calls = lines.iter().map(|(name, _)| (*name, "vault"));
+    let client = client_of(&world, qrexec, calls);
     for (name, line) in lines {
         let socket = client.socket.with_file_name(format!("{name}.sock"));
         assert_eq!(listed(&world, &socket), line, "{name}");
@@ -404,16 +404,45 @@ fn keyrings_with_agents_of_every_kind() {
     ));
 }
 
-/// A client with a `[[vault]]` for each keyring.
+/// One qube that uses our vault and, as before, one that has not been changed yet.
+#[test]
+fn a_qube_of_two_vaults() {
+    let world = World::new();
+    vault_folders(&world);
+    let new = key_in_folder(&world, "new");
+    let agent = Agent::start_named(&world, "agent");
+    let old = Key::ed25519(&world, "old");
+    agent.add(&world, &old);
+    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let qrexec = stand_in(&world, "work/qrexec", "work");
+    serve_socket(&qrexec, &vault.qrexec_socket);
+    stand_in(&world, "older", "work");
+    serve_as_the_guide_does(&world, "older", &agent.socket);
+    symlink(
+        world.path("older/qubes/vault"),
+        qrexec.join("qubes/ssh-vault"),
+    )
+    .expect("a link");
+
+    let calls = [("new", "vault"), ("old", "ssh-vault")];
+    let client = client_of(&world, qrexec, calls.into_iter());
+    for (name, key) in [("new", new), ("old", old)] {
+        let socket = client.socket.with_file_name(format!("{name}.sock"));
+        assert_eq!(listed(&world, &socket), key.line(), "{name}");
+        assert!(signs(&world, &socket, &key), "{name}");
+    }
+}
+
+/// A client with a `[[vault]]` for each keyring and the qube that has it.
 fn client_of<'a>(
     world: &World,
     qrexec: PathBuf,
-    keyrings: impl Iterator<Item = &'a str>,
+    calls: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> ClientQube {
     let folder = world.path("work");
-    let entries = keyrings.map(|name| {
+    let entries = calls.map(|(name, qube)| {
         format!(
-            "[[vault]]\nname = \"{name}\"\nqube = \"vault\"\nkeyring = \"{name}\"\nsocket = \"{}\"\nqrexec = \"{}\"\n",
+            "[[vault]]\nname = \"{name}\"\nqube = \"{qube}\"\nkeyring = \"{name}\"\nsocket = \"{}\"\nqrexec = \"{}\"\n",
             folder.join(format!("{name}.sock")).display(),
             programs::qrexec_client_vm().display(),
         )
