@@ -187,8 +187,8 @@ fn bash_completes_a_subcommand_and_a_flag() {
     assert_eq!(complete("split-ssh doc", 1), "doctor");
     assert_eq!(complete("split-ssh doctor --js", 2), "--json");
     assert_eq!(
-        complete("split-ssh dom0-policy --all", 2),
-        "--allow --all-keyrings"
+        complete("split-ssh dom0-policy --all-", 2),
+        "--all-keyrings"
     );
     assert_eq!(complete("split-ssh hosts imp", 2), "import");
 }
