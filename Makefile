@@ -4,7 +4,8 @@ CARGO ?= cargo
 UNITDIR ?= /usr/lib/systemd/system
 PROFILE ?= release
 
-.PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 deb rpm
+.PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 \
+	deb rpm source test-packages test-packages-trixie reproducible
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
 	scripts/install-deps demo
@@ -63,3 +64,21 @@ deb: ## Packages for Debian templates, in target/packages
 rpm: ## Packages for Fedora templates and dom0, in target/packages
 	scripts/install-deps package
 	scripts/package-rpm
+
+source: ## The sources with all crates, for builds without network
+	scripts/package-source
+
+test-packages: deb rpm ## Contents; install, upgrade and purge in a fresh Debian 12; its systemd booted (some minutes)
+	scripts/install-deps packages
+	tests/packages/contents
+	tests/packages/install bookworm
+	tests/packages/boot bookworm
+
+test-packages-trixie: deb ## The same in a fresh Debian 13
+	scripts/install-deps packages
+	tests/packages/install trixie
+	tests/packages/boot trixie
+
+reproducible: ## Build the packages in two folders and compare them (two release builds)
+	scripts/install-deps package
+	tests/packages/reproducible

@@ -54,3 +54,57 @@ fn ask(keyring: &Keyring, socket: &Path) -> io::Result<String> {
     stream.take(MAX_SAID).read_to_end(&mut said)?;
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufRead;
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    /// What comes of a start behind whose socket somebody says `answer`, and what they were told.
+    fn start_and_hear(answer: &'static str) -> (Result<(), Error>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("keyring.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        assert!(is_offered(&socket));
+        let root = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut told = String::new();
+            io::BufReader::new(&stream).read_line(&mut told).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            told
+        });
+        let keyring = Keyring::from_argument("work").unwrap();
+        let result = start(&keyring, &socket);
+        (result, root.join().unwrap())
+    }
+
+    #[test]
+    fn silence_is_success() {
+        let (result, told) = start_and_hear("");
+        result.unwrap();
+        assert_eq!(told, "work\n");
+    }
+
+    #[test]
+    fn what_systemd_says_is_the_error() {
+        let (result, _) = start_and_hear("Unit is masked.\nand more\n");
+        let said = result.unwrap_err().to_string();
+        assert!(
+            said.contains("does not start: Unit is masked.")
+                && said.contains("split-ssh-agent@work"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn nobody_there_is_an_error_and_no_offer() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("keyring.sock");
+        assert!(!is_offered(&socket));
+        let keyring = Keyring::from_argument("work").unwrap();
+        assert!(start(&keyring, &socket).is_err());
+    }
+}

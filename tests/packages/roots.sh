@@ -1,0 +1,102 @@
+# Fresh Debian systems in folders, and how to boot them (POSIX shell, sourced after lib.sh).
+
+# Besides what every Debian has: a session's systemd, OpenSSH, and what the dialog links.
+root_packages=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,openssh-client,init-system-helpers
+
+need_root() {
+    [ "$(id -u)" -eq 0 ] || {
+        echo "$test_name: needs root, for a Debian in a folder" >&2
+        exit 1
+    }
+}
+
+# The folder of a Debian of this suite that is never changed; fetched once.
+base_root() {
+    base=$PWD/target/roots/$1
+    if [ ! -e "$base/.complete" ]; then
+        rm -rf "$base"
+        mkdir -p "$base"
+        echo "$test_name: fetching Debian $1" >&2
+        gtk=libgtk-3-0
+        [ "$1" = bookworm ] || gtk=libgtk-3-0t64
+        nice debootstrap --variant=minbase --include="$root_packages,$gtk" "$1" "$base" \
+            "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$base.log" 2>&1 || {
+            tail -3 "$base.log" >&2
+            exit 1
+        }
+        : >"$base/.complete"
+    fi
+}
+
+# A copy of the suite's system as $root, with a user as qubes have one.
+fresh_root() {
+    base_root "$1"
+    root=$PWD/target/roots/$test_name.work
+    rm -rf "$root"
+    cp -a --reflink=auto "$base" "$root"
+    at_end="rm -rf '$root'; $at_end"
+    chroot "$root" useradd --create-home --uid 1000 --shell /bin/bash user
+    mkdir -p "$root/packages"
+    cp target/packages/*.deb "$root/packages"
+}
+
+in_root() {
+    chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# apt answers no question: a package that asks one fails.
+install_packages() {
+    in_root apt-get install -y -qq --no-install-recommends --no-download "$@" </dev/null
+}
+
+# Boots $root with its own systemd, until it has started everything.
+boot() {
+    flags=
+    # Where the machine itself runs no systemd, there is nobody to register with.
+    [ -d /run/systemd/system ] || flags='--keep-unit --register=no'
+    # nspawn wants a /run that is in memory.
+    # shellcheck disable=SC2016,SC2086 # a list of flags
+    unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 tmpfs /run; exec "$@"' boot \
+        systemd-nspawn --quiet --directory="$root" --private-network --boot --console=pipe --link-journal=no $flags \
+        </dev/null >"$root.console" 2>&1 &
+    nspawn=$!
+    at_end="kill -KILL $nspawn 2>/dev/null; $at_end"
+    within 60 has_started || {
+        echo "$test_name: the system does not boot" >&2
+        tail -5 "$root.console" >&2
+        exit 1
+    }
+}
+
+has_started() {
+    leader=$(pgrep -P "$nspawn" | head -1)
+    [ -n "$leader" ] || return 1
+    case $(inside systemctl is-system-running 2>/dev/null) in
+    running | degraded) ;;
+    *) return 1 ;;
+    esac
+}
+
+# Runs a command in the booted system as its root.
+inside() {
+    nsenter --target "$leader" --all /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+        LC_ALL=C.UTF-8 "$@"
+}
+
+# Runs a line of shell in the booted system as this user, in a login shell without a session.
+as() {
+    name=$1
+    shift
+    inside runuser -u "$name" -- env "HOME=/home/$name" sh -lc "cd; $*"
+}
+
+shut_down() {
+    inside systemctl --no-block poweroff >/dev/null 2>&1 || :
+    within 30 is_gone || kill -KILL "$nspawn" 2>/dev/null || :
+    wait "$nspawn" 2>/dev/null || :
+}
+
+is_gone() {
+    ! kill -0 "$nspawn" 2>/dev/null
+}
