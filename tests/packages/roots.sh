@@ -47,7 +47,7 @@ in_root() {
 
 # apt answers no question: a package that asks one fails.
 install_packages() {
-    in_root apt-get install -y -qq --no-install-recommends --no-download "$@" </dev/null
+    in_root apt-get install -y -qq --no-install-recommends "$@" </dev/null
 }
 
 # Boots $root with its own systemd, until it has started everything.
