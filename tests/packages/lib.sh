@@ -41,13 +41,16 @@ same() {
     }
 }
 
-# within SECONDS COMMAND…: until it succeeds.
+# within SECONDS COMMAND…: until it succeeds; the output of the last try is shown if none does.
 within() {
     tries=$(($1 * 5))
     shift
-    until "$@"; do
+    until "$@" >"$work/try" 2>&1; do
         tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || return 1
+        [ "$tries" -gt 0 ] || {
+            cat "$work/try"
+            return 1
+        }
         sleep 0.2
     done
 }
