@@ -22,15 +22,15 @@ use crate::vault;
     max_term_width = 100
 )]
 pub struct Cli {
-    /// Read configuration from DIR instead of ~/.config/split-ssh
+    /// Configuration in DIR instead of ~/.config/split-ssh
     #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
     config_dir: Option<PathBuf>,
 
-    /// Put sockets in DIR instead of the runtime directory
+    /// Sockets in DIR instead of the runtime directory
     #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
     runtime_dir: Option<PathBuf>,
 
-    /// Keep the log in DIR instead of ~/.local/state/split-ssh
+    /// Log in DIR instead of ~/.local/state/split-ssh
     #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
     state_dir: Option<PathBuf>,
 
@@ -98,5 +98,41 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Migrate(args) => ctl::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Both helps of a command and of all below it.
+    fn helps(command: &mut clap::Command, helps: &mut Vec<String>) {
+        helps.push(command.render_help().to_string());
+        helps.push(command.render_long_help().to_string());
+        command
+            .get_subcommands_mut()
+            .for_each(|below| self::helps(below, helps));
+    }
+
+    #[test]
+    fn help_fits_a_terminal_and_describes_everything() {
+        let mut cli = Cli::command();
+        cli.build();
+        let mut all = Vec::new();
+        helps(&mut cli, &mut all);
+        assert!(all.len() > 40, "{} helps", all.len());
+        let mut long = Vec::new();
+        for help in all {
+            let first = help.lines().next().unwrap_or_default();
+            assert!(
+                !first.is_empty() && !first.starts_with("Usage"),
+                "no description: {help}"
+            );
+            let wide = help.lines().filter(|line| line.chars().count() > 80);
+            long.extend(wide.map(str::to_owned));
+        }
+        assert!(long.is_empty(), "wider than 80 columns: {long:#?}");
     }
 }

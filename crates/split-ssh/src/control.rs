@@ -145,8 +145,19 @@ pub struct VaultStatus {
     /// How a person would be asked now.
     pub asks_by: String,
     pub log: String,
-    /// The last refusals, newest first, in words.
-    pub refusals: Vec<String>,
+    /// The last ones, newest first.
+    pub refusals: Vec<Refusal>,
+}
+
+/// A request that got nothing, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// RFC 3339, UTC.
+    pub time: String,
+    pub qube: Option<String>,
+    pub what: String,
+    pub why: String,
 }
 
 /// A question that waits.

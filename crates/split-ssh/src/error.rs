@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Error {
     what: String,
     hint: Option<String>,
+    /// Nobody reads any more what we print: `split-ssh log | head` is no failure to tell of.
+    silent: bool,
 }
 
 impl Error {
@@ -16,6 +18,15 @@ impl Error {
         Self {
             what: what.into(),
             hint: None,
+            silent: false,
+        }
+    }
+
+    /// Standard output did not take what was written.
+    pub fn printing(error: &io::Error) -> Self {
+        Self {
+            silent: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(format!("cannot print: {}", reason(error)))
         }
     }
 
@@ -35,13 +46,24 @@ impl Error {
 
     /// "cannot VERB PATH: REASON"
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
-        Self::new(format!("cannot {verb} {}: {reason}", path.display()))
+        let why = self::reason(reason);
+        Self::new(format!("cannot {verb} {}: {why}", path.display()))
     }
 
     /// Writes to standard error; a closed standard error is nobody's problem.
     pub fn print(&self) {
+        if self.silent {
+            return;
+        }
         let _ = writeln!(io::stderr(), "{self}");
     }
+}
+
+/// The system's sentence without its number: `No such file or directory`.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = text.rfind(" (os error ");
+    number.map_or(text.clone(), |end| text.chars().take(end).collect())
 }
 
 impl fmt::Display for Error {

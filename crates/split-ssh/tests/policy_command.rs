@@ -93,7 +93,9 @@ impl Vault {
 fn check_says_that_a_policy_is_good() {
     let said = Vault::new(POLICY).says("check");
     assert!(
-        said.contains("policy.toml: good, 2 rules, what no rule covers is asked, no warning\n"),
+        said.contains(
+            "policy.toml: good, 2 rules, what no rule covers is asked about, no warning\n"
+        ),
         "{said}"
     );
 }

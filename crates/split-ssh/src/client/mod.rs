@@ -21,7 +21,7 @@ pub mod status_file;
 pub mod transport;
 pub(crate) mod wait;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,11 +39,13 @@ use slots::Slots;
 use status_file::StatusFile;
 use transport::{Qrexec, Transport};
 
-/// Offer this qube's programs an agent socket, and carry each connection to a vault
+/// Give this qube's programs an agent socket that leads to a vault
 ///
-/// Without flags and without a client.toml it serves ~/.split-ssh/agent.sock and calls the vault
-/// that dom0 names for @default. Then: export SSH_AUTH_SOCK=~/.split-ssh/agent.sock
+/// Without flags and without a client.toml it serves ~/.split-ssh/agent.sock and
+/// calls the vault that dom0 names for @default. Then:
+/// export SSH_AUTH_SOCK=~/.split-ssh/agent.sock
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, next_line_help = true)]
 pub struct Args {
     /// Serve only this [[vault]] of client.toml
     #[arg(long, value_name = "NAME")]
@@ -57,11 +59,11 @@ pub struct Args {
     #[arg(long, value_name = "KEYRING")]
     keyring: Option<String>,
 
-    /// Listen here [default: ~/.split-ssh/KEYRING.sock or ~/.split-ssh/agent.sock]
+    /// Listen here [default: agent.sock or KEYRING.sock in ~/.split-ssh]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Reach the vault by `qrexec`, `command` or `unix:/path/of/qrexec.sock` [default: qrexec]
+    /// `qrexec`, `command` or `unix:/path/of/qrexec.sock` [default: qrexec]
     #[arg(long, value_name = "TRANSPORT")]
     transport: Option<String>,
 
@@ -69,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     setup_seconds: Option<u64>,
 
-    /// Reach the vault by a command that speaks on stdin and stdout (last on the line)
+    /// Use a command that speaks on stdin and stdout (last on the line)
     #[arg(long, value_name = "PROGRAM ARG…", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
 }
@@ -104,17 +106,25 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         let first = Arc::clone(first);
         served.push((listener, first));
     }
-    for vault in &vaults {
-        say_ready(vault);
+    for (vault, (_, open)) in vaults.iter().zip(&served) {
+        say_ready(vault, &open.transport);
     }
     serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line for whoever starts us by hand, and for the journal.
-fn say_ready(vault: &VaultConfig) {
+/// One line for whoever starts us by hand, and for the journal; a person is told what to do with it.
+fn say_ready(vault: &VaultConfig, transport: &Transport) {
+    let socket = vault.socket.display();
     // A closed standard output is nobody's problem.
-    let _ = writeln!(io::stdout(), "listening at {}", vault.socket.display());
+    let _ = writeln!(io::stdout(), "listening at {socket}");
+    let mut err = io::stderr();
+    if err.is_terminal() {
+        let _ = writeln!(
+            err,
+            "split-ssh: reaches the vault by {transport}; to use it: export SSH_AUTH_SOCK={socket}"
+        );
+    }
 }
 
 fn cannot_go_on(error: io::Error) -> Error {

@@ -60,7 +60,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         }
         Some(Command::Revoke { which }) => revoke(*which, paths)?,
     };
-    done.map_err(|error| Error::new(format!("cannot print: {error}")))?;
+    done.map_err(|error| Error::printing(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 

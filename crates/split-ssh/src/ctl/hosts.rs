@@ -29,10 +29,11 @@ const LINE_WIDTH: usize = 240;
 
 /// Show and change the names that this vault gives to host keys
 ///
-/// Rules speak of hosts by name. Names come from this vault's own files only, never from a client:
-/// ~/.ssh/known_hosts, ~/.config/split-ssh/known_hosts (what these commands change) and
-/// /etc/ssh/ssh_known_hosts.
+/// Rules speak of hosts by name. Names come from this vault's own files only, never
+/// from a client: ~/.ssh/known_hosts, ~/.config/split-ssh/known_hosts (what these
+/// commands change) and /etc/ssh/ssh_known_hosts.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
@@ -44,18 +45,18 @@ enum Action {
     List,
     /// Give a host key a name
     Add {
-        /// The host's name, or [host]:port; a pattern such as *.example.com with --authority
+        /// The host's name, or [host]:port; with --authority also *.example.com
         name: String,
         /// A public key file, or the key itself: TYPE BASE64
         #[arg(required = true, num_args = 1..=3, value_name = "KEY")]
         key: Vec<String>,
-        /// The key is a CA's, which certifies the host keys that NAME matches
+        /// The key is a CA's, which certifies keys of hosts called NAME
         #[arg(long)]
         authority: bool,
     },
-    /// Take over names from a known_hosts file that was brought from a client, after showing them
+    /// Take over names from a client's known_hosts file, after showing them
     ///
-    /// A name that this vault knows already keeps its keys: nothing is added or replaced for it.
+    /// A name that this vault knows keeps its keys: none is added or replaced.
     Import {
         /// A known_hosts file; hashed names cannot be shown and are refused
         file: PathBuf,

@@ -21,7 +21,7 @@ use crate::vault::prompt::Prompter;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// The keyring, `default` if none is named
+    /// The keyring
     #[arg(default_value = "default")]
     keyring: String,
 }
@@ -32,7 +32,7 @@ pub struct AddArgs {
     keyring: String,
     /// Key files; without one, all of ~/.ssh/identities.d/KEYRING
     files: Vec<PathBuf>,
-    /// Leave keys that have a passphrase for later: until one is allowed to sign
+    /// Leave keys with a passphrase for when they may sign
     #[arg(long)]
     without_passphrases: bool,
 }
@@ -176,11 +176,21 @@ impl Agent {
         )
     }
 
+    fn nobody_answers(&self) -> Error {
+        Error::new(format!("no agent answers on {}", self.socket.display())).hint(
+            "start the vault: `split-ssh vault`, or `qvm-service VAULT split-ssh-vault on` in dom0",
+        )
+    }
+
     fn ssh_add(&self, words: &[&str]) -> Result<ExitCode, Error> {
         self.run(words, None)
     }
 
     fn run(&self, words: &[&str], file: Option<&Path>) -> Result<ExitCode, Error> {
+        // ssh-add's own words for it tell nobody what to do.
+        if UnixStream::connect(&self.socket).is_err() {
+            return Err(self.nobody_answers());
+        }
         let mut command = Command::new("ssh-add");
         command
             .args(words)
@@ -194,8 +204,7 @@ impl Agent {
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(1);
         if code == 2 {
-            return Err(Error::new(format!("no agent answers on {}", self.socket.display()))
-                .hint("start the vault: `split-ssh vault`, or `qvm-service VAULT split-ssh-vault on` in dom0"));
+            return Err(self.nobody_answers());
         }
         Ok(ExitCode::from(code))
     }

@@ -270,5 +270,5 @@ fn say(text: &str) -> Result<(), Error> {
 fn write(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::new(format!("cannot print: {error}")))
+    written.map_err(|error| Error::printing(&error))
 }

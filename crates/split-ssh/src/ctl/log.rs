@@ -5,7 +5,7 @@ mod follow;
 mod since;
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
@@ -27,6 +27,9 @@ const BEFORE_FOLLOW: usize = 10;
 /// Characters of the longest [`Sentence::head`].
 const HEAD_WIDTH: usize = 12;
 
+/// As far as the time is wide.
+const WHY_INDENT: usize = 21;
+
 /// Show what was signed, refused and asked, and why
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,7 +37,7 @@ pub struct Args {
     #[arg(long, short)]
     follow: bool,
 
-    /// Print the records as they are stored, one JSON object a line
+    /// Print the records as stored, one JSON object a line
     #[arg(long)]
     json: bool,
 
@@ -54,7 +57,7 @@ pub struct Args {
     #[arg(long, value_name = "HOST", value_parser = filter::glob)]
     host: Option<policy::glob::Glob>,
 
-    /// Only records since then: 15m, 2h, 3d, 19:30, 2026-11-21, "2026-11-21 19:30"
+    /// Only records since then: 15m, 2h, 3d, 19:30, 2026-11-21
     #[arg(long, value_name = "TIME", value_parser = since::parse)]
     since: Option<policy::record::Timestamp>,
 }
@@ -68,6 +71,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut show = Show {
         json: args.json,
         colour: super::colour(),
+        to_people: io::stdout().is_terminal(),
         out: io::stdout(),
     };
     let filter = Filter {
@@ -160,6 +164,8 @@ fn meaning(broken: &Broken) -> &'static str {
 struct Show {
     json: bool,
     colour: bool,
+    /// Standard output is a terminal.
+    to_people: bool,
     out: io::Stdout,
 }
 
@@ -213,7 +219,10 @@ impl Show {
             let pad = HEAD_WIDTH.saturating_sub(sentence.head.len());
             write!(self.out, "{:pad$} {}", "", sentence.what)?;
         }
-        if !sentence.why.is_empty() {
+        if !sentence.why.is_empty() && self.to_people {
+            // Under what it explains, where a narrow terminal would break the line anywhere.
+            write!(self.out, "\n{:WHY_INDENT$}{dim}{}{end}", "", sentence.why)?;
+        } else if !sentence.why.is_empty() {
             let gap = if sentence.what.is_empty() { "" } else { "  " };
             write!(self.out, "{gap}{dim}{}{end}", sentence.why)?;
         }

@@ -9,7 +9,7 @@ use policy::question::{Question, QuestionId};
 use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
 use super::{colour, live};
 use crate::control::{self, DecisionWord, Pending, Reply, Request, VERSION};
-use crate::error::Error;
+use crate::error::{Error, reason};
 use crate::paths::Paths;
 
 /// Show the questions that wait for an answer
@@ -29,13 +29,14 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct AllowArgs {
     /// The question's number, as `split-ssh pending` shows it
+    #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Allow what equals it in every shown fact, for so long: 15m, 1h
+    /// Allow all that is shown alike, for so long: 15m, 1h
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
-    /// Give an unnamed server a name, for later questions and the log
+    /// Name an unnamed server, for later questions and the log
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
@@ -44,11 +45,17 @@ pub struct AllowArgs {
 #[derive(Debug, clap::Args)]
 pub struct DenyArgs {
     /// The question's number, as `split-ssh pending` shows it
+    #[arg(value_parser = number)]
     id: QuestionId,
 
     /// Deny every other question of this qube too, for 5 minutes
     #[arg(long)]
     mute: bool,
+}
+
+fn number(text: &str) -> Result<QuestionId, String> {
+    text.parse()
+        .map_err(|_| "a question's number is expected, see `split-ssh pending`".to_owned())
 }
 
 /// Exit code 0 if a question waits, else 1.
@@ -60,7 +67,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         return live::run(paths);
     }
     let waiting = waiting(paths)?;
-    print(&waiting, args.json).map_err(|error| Error::new(format!("cannot print: {error}")))?;
+    print(&waiting, args.json).map_err(|error| Error::printing(&error))?;
     Ok(if waiting.is_empty() {
         ExitCode::FAILURE
     } else {
@@ -130,8 +137,7 @@ pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn say(sentence: &str) -> Result<ExitCode, Error> {
-    writeln!(io::stdout(), "{sentence}")
-        .map_err(|error| Error::new(format!("cannot print: {error}")))?;
+    writeln!(io::stdout(), "{sentence}").map_err(|error| Error::printing(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -194,6 +200,16 @@ pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
 
 pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
     let socket = paths.control_socket();
-    Error::new(format!("no vault answers on {}: {error}", socket.display()))
+    let what = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            format!("no vault runs here: nobody listens on {}", socket.display())
+        }
+        _ => format!(
+            "no vault answers on {}: {}",
+            socket.display(),
+            reason(error)
+        ),
+    };
+    Error::new(what)
         .hint("this command is for the vault qube; start its vault with `split-ssh vault`")
 }

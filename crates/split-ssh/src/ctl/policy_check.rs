@@ -28,9 +28,9 @@ use crate::vault::upstream::Upstream;
 /// Characters of a host's name.
 const SHOWN_NAME: usize = 80;
 
-/// Find mistakes: bad lines, rules that never decide, hosts and keys that do not exist
+/// Find mistakes: bad lines, useless rules, unknown hosts and keys
 ///
-/// Ends with 0 if the policy can be used, with or without warnings, and with 1 if it cannot.
+/// Ends with 0 if the policy can be used, even with warnings, else with 1.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Check this file alone instead of the policy in force
@@ -255,7 +255,7 @@ fn summary(loaded: &Loaded, warnings: usize) -> String {
     let policy = &loaded.policy;
     let default = match policy.default_verdict() {
         Verdict::Deny => "what no rule covers is denied",
-        _ => "what no rule covers is asked",
+        _ => "what no rule covers is asked about",
     };
     let Some(first) = loaded.files.first() else {
         return format!("no policy file: the shipped policy holds, {default}\n");

@@ -30,16 +30,19 @@ const SENTENCE: usize = 400;
 
 /// Try a request: which rule decides, and why not the others
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  split-ssh policy explain --qube work --key git-work --user git --host github.com --proof bound
+#[command(
+    next_line_help = true,
+    after_help = "Examples:
+  split-ssh policy explain --qube work --user git --host github.com
   split-ssh policy explain --qube work --key git-work --namespace git
-  split-ssh policy explain --record 1042")]
+  split-ssh policy explain --record 1042"
+)]
 pub struct Args {
-    /// Explain a request of the log instead: the `seq` of its record (split-ssh log --json)
+    /// Explain a request of the log: the `seq` in split-ssh log --json
     #[arg(long, value_name = "SEQ", conflicts_with_all = ["qube", "key", "user", "host", "host_key", "namespace"])]
     record: Option<u64>,
 
-    /// The log of --record, a file or a folder; without it, this vault's own
+    /// The log of --record, a file or a folder [default: this vault's own]
     #[arg(long, value_name = "LOG", requires = "record")]
     log: Option<PathBuf>,
 
@@ -51,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "KEYRING", default_value = "default", value_parser = keyring)]
     keyring: Keyring,
 
-    /// The key: a label of the policy, a fingerprint, or a comment
+    /// A label of the policy, a fingerprint, or a comment
     #[arg(long, value_name = "KEY", default_value = "key")]
     key: String,
 
@@ -59,15 +62,15 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
 
-    /// What is to be signed; without it sshsig if there is a namespace, else login
-    #[arg(long)]
+    /// login, sshsig, certificate, sudo or raw [default: by --namespace]
+    #[arg(long, hide_possible_values = true)]
     kind: Option<KindArg>,
 
     /// The user of a login or of sudo
     #[arg(long, value_name = "USER")]
     user: Option<String>,
 
-    /// The host of a login, by a name in known hosts
+    /// The host of a login, by a name in known hosts; proven unless said
     #[arg(long, value_name = "NAME", conflicts_with = "host_key")]
     host: Option<String>,
 
@@ -75,7 +78,7 @@ pub struct Args {
     #[arg(long, value_name = "SHA256:...", value_parser = fingerprint)]
     host_key: Option<Fingerprint>,
 
-    /// How sure the host is; without it proven if a host is given
+    /// How sure the host is
     #[arg(long)]
     proof: Option<ProofArg>,
 
@@ -91,7 +94,7 @@ pub struct Args {
     #[arg(long)]
     sha1: bool,
 
-    /// The time of the day, HH:MM; without it now
+    /// The time of the day [default: now]
     #[arg(long, value_name = "HH:MM", value_parser = minute)]
     at: Option<u16>,
 

@@ -14,14 +14,16 @@ use crate::paths::Paths;
 
 /// Propose rules from the answers in a log, to paste into policy.toml
 ///
-/// Each rule allows what was answered with yes and nothing else; the narrowest come first. What was
-/// answered with no, or cannot be put into a narrow rule, is listed in comments.
+/// Each rule allows what was answered with yes and nothing else; the narrowest come
+/// first. What was answered with no, or cannot be put into a narrow rule, is listed
+/// in comments.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     log: LogArg,
 
-    /// The policy that the rules are for, one file; without it, the one in force
+    /// The policy that they are for [default: the one in force]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }

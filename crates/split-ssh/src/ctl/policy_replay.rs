@@ -20,13 +20,13 @@ use crate::policy_files;
 /// Characters of a judgement's reason.
 const MAX_REASON: usize = 240;
 
-/// Judge a log again: which requests would another policy decide otherwise?
+/// Judge a log again: what would another policy decide otherwise?
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     log: LogArg,
 
-    /// The policy to try, one file; without it, the one in force
+    /// The policy file to try [default: the policy in force]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use crate::paths::Paths;
 /// Which log a command is to read.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogArg {
-    /// A log file, or a folder with its files; without it, this vault's own log
+    /// A log file, or the folder of one [default: this vault's own]
     #[arg(value_name = "LOG")]
     log: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use policy::display;
 
 use super::client_status;
-use crate::control::{self, VaultStatus};
+use crate::control::{self, Refusal, VaultStatus};
 use crate::error::Error;
 use crate::paths::Paths;
 
@@ -22,8 +22,7 @@ pub struct Args {}
 /// Standard output is closed, or the client's status can't be read.
 pub fn run(_args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut out = io::stdout().lock();
-    let found = print(paths, &mut out)
-        .map_err(|error| Error::new(format!("cannot tell the status: {error}")))?;
+    let found = print(paths, &mut out).map_err(|error| Error::printing(&error))?;
     Ok(if found {
         ExitCode::SUCCESS
     } else {
@@ -56,42 +55,79 @@ fn print(paths: &Paths, out: &mut impl Write) -> io::Result<bool> {
 }
 
 fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
-    let clean = |text: &str| display::ascii(text.as_bytes(), MAX_LINE);
-    writeln!(
-        out,
-        "vault: running since {}, {} open streams",
-        clean(&status.started),
-        status.streams
-    )?;
+    let streams = match status.streams {
+        0 => "no open stream".to_owned(),
+        1 => "1 open stream".to_owned(),
+        many => format!("{many} open streams"),
+    };
+    let since = local_time(&status.started);
+    writeln!(out, "vault: running since {since}, {streams}")?;
     match (&status.broken, &status.stale) {
-        (Some(broken), _) => writeln!(
-            out,
-            "  policy: BROKEN, everything is refused: {}",
-            clean(broken)
-        )?,
+        (Some(broken), _) => {
+            writeln!(out, "  policy   BROKEN, everything is refused:")?;
+            print_lines(broken, out)?;
+        }
         (None, Some(stale)) => {
             writeln!(
                 out,
-                "  policy: the last good one holds, what is on disk is broken: {}",
-                clean(stale)
+                "  policy   the last good one holds; what is on disk is broken:"
             )?;
+            print_lines(stale, out)?;
         }
         (None, None) if status.policy_files.is_empty() => {
             writeln!(
                 out,
-                "  policy: the shipped one (ask for every login and sshsig)"
+                "  policy   the shipped one: every login and sshsig is asked about"
             )?;
         }
-        (None, None) => writeln!(out, "  policy: {}", clean(&status.policy_files.join(", ")))?,
+        (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
     }
-    writeln!(out, "  asks by: {}", clean(&status.asks_by))?;
-    writeln!(out, "  log: {}", clean(&status.log))?;
+    writeln!(out, "  asks by  {}", clean(&status.asks_by))?;
+    writeln!(out, "  log      {}", clean(&status.log))?;
     if status.refusals.is_empty() {
-        return writeln!(out, "  no refusals since it started");
+        return writeln!(out, "  nothing was refused since it started");
     }
-    writeln!(out, "  last refusals:")?;
+    writeln!(out, "  last refusals, newest first:")?;
     for refusal in &status.refusals {
-        writeln!(out, "    {}", clean(refusal))?;
+        print_refusal(refusal, out)?;
     }
     Ok(())
+}
+
+fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
+    let qube = refusal
+        .qube
+        .as_ref()
+        .map_or_else(String::new, |qube| format!("  {}", clean(qube)));
+    let time = local_time(&refusal.time);
+    writeln!(out, "    {time}{qube}  {}", prose(&refusal.what))?;
+    writeln!(out, "      {}", prose(&refusal.why))
+}
+
+/// What is wrong with a policy, as `split-ssh policy check` prints it.
+fn print_lines(text: &str, out: &mut impl Write) -> io::Result<()> {
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        writeln!(out, "    {:indent$}{}", "", clean(line.trim_start()))?;
+    }
+    Ok(())
+}
+
+fn clean(text: &str) -> String {
+    display::ascii(text.as_bytes(), MAX_LINE)
+}
+
+fn prose(text: &str) -> String {
+    display::prose(text.as_bytes(), MAX_LINE)
+}
+
+/// The vault's time on this wall.
+fn local_time(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(time) => time
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%F %T")
+            .to_string(),
+        Err(_) => clean(rfc3339),
+    }
 }

@@ -30,14 +30,14 @@ use world::World;
 
 use crate::error::Error;
 
-/// Show vault, client, a real sshd and the attacks at work, on this machine, with throw-away keys
+/// Show all of it and attacks on this machine, with throw-away keys
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Answer the vault's question itself; so too where there is no terminal
+    /// Answer the question itself, as where there is no terminal
     #[arg(long, short)]
     yes: bool,
 
-    /// Call the vault by this qrexec-client-vm (the stand-in for machines without Qubes)
+    /// Call the vault by this qrexec-client-vm, or its stand-in
     #[arg(long, value_name = "PATH")]
     qrexec: Option<PathBuf>,
 }

@@ -115,7 +115,8 @@ fn what(record: &Record) -> String {
         ));
     }
     if let Some(bytes) = record.bytes {
-        words.push(format!("{bytes} bytes"));
+        let unit = if bytes == 1 { "byte" } else { "bytes" };
+        words.push(format!("{bytes} {unit}"));
     }
     if let Some(key) = key(record) {
         words.push(format!("with {key}"));
@@ -125,7 +126,8 @@ fn what(record: &Record) -> String {
         .as_deref()
         .filter(|name| *name != policy::caller::DEFAULT_KEYRING)
     {
-        words.push(format!("of keyring {}", value(keyring)));
+        let of = if words.is_empty() { "" } else { "of " };
+        words.push(format!("{of}keyring {}", value(keyring)));
     }
     if let Some(count) = record.count {
         words.push(format!("({count} times)"));
@@ -193,7 +195,9 @@ fn why(record: &Record) -> String {
         ));
     }
     if let Some(reason) = &record.reason {
-        words.push(display::prose(reason.as_bytes(), MAX_REASON));
+        // What is wrong with a policy takes several lines; the first says it.
+        let first = reason.lines().next().unwrap_or_default();
+        words.push(display::prose(first.as_bytes(), MAX_REASON));
     }
     match record.decided_by {
         Some(DecidedBy::Prompt) => words.push(format!("answered in the prompt{}", waited(record))),

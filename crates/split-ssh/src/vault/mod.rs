@@ -28,7 +28,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use policy::caller::Keyring;
-use policy::display;
 use policy::facts::Facts;
 use policy::grant::{Covers, Grant};
 use policy::judgement::Verdict;
@@ -40,9 +39,11 @@ use policy::waiting::NotTaken;
 
 use crate::clock;
 use crate::config::vault::VaultConfig;
+use crate::control::Refusal;
 use crate::crypto::Ring;
 use crate::log::Log;
 use crate::log::journal::{self, Priority};
+use crate::log::sentence::Sentence;
 use crate::sync::lock;
 use keyrings::{Keyrings, Source};
 use limits::Streams;
@@ -72,7 +73,7 @@ pub struct Vault {
     log: Log,
     crypto: Ring,
     connections: AtomicU64,
-    refusals: Mutex<VecDeque<String>>,
+    refusals: Mutex<VecDeque<Refusal>>,
     /// When this daemon started, RFC 3339.
     started: String,
 }
@@ -242,18 +243,18 @@ impl Vault {
                 sentence: format!("{}: {why}", record.event.word()),
             });
         }
-        let line = format!(
-            "{} {who}: {} {}: {why}",
-            record.time,
-            record.event.word(),
-            record.outcome.word()
-        );
+        let sentence = Sentence::of(record);
         let mut refusals = lock(&self.refusals);
         refusals.truncate(REFUSALS_KEPT - 1);
-        refusals.push_front(display::ascii(line.as_bytes(), 300));
+        refusals.push_front(Refusal {
+            time: record.time.to_string(),
+            qube: record.qube.clone(),
+            what: format!("{} {}", sentence.head, sentence.what),
+            why: sentence.why,
+        });
     }
 
-    fn last_refusals(&self) -> Vec<String> {
+    fn last_refusals(&self) -> Vec<Refusal> {
         lock(&self.refusals).iter().cloned().collect()
     }
 }

@@ -1,5 +1,7 @@
 //! From the command line to a serving daemon, and its end.
 
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -34,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Guard the keys of this vault
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Serve one call on standard input and output, handing it to the daemon
+    /// Hand one call on stdin and stdout to the daemon
     #[arg(long)]
     stdio: bool,
 
@@ -46,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "KEYRING", requires = "stdio")]
     keyring: Option<String>,
 
-    /// End after a minute without calls, questions and remembered answers
+    /// End after a minute with nothing to do or remember
     #[arg(long, conflicts_with = "stdio")]
     until_idle: bool,
 }
@@ -75,6 +77,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         let vault = Arc::clone(&vault);
         thread::spawn(move || accept::accept(&vault, &listener, serve));
     }
+    say_ready(&vault, &sockets.ours);
     wait_for_the_end(&vault, signals, args.until_idle);
     for path in sockets.ours {
         let _ = std::fs::remove_file(path);
@@ -91,13 +94,26 @@ fn close_memory() -> Result<(), Error> {
     prctl::set_dumpable(false).map_err(|errno| cannot("keep debuggers out", errno))
 }
 
+/// One line for whoever starts us by hand.
+fn say_ready(vault: &Vault, sockets: &[PathBuf]) {
+    let mut err = io::stderr();
+    if let Some(socket) = sockets.first().filter(|_| err.is_terminal()) {
+        let way = vault.prompter.way().sentence();
+        let _ = writeln!(
+            err,
+            "split-ssh: listening at {}, asks by {way}",
+            socket.display()
+        );
+    }
+}
+
 type Serve = fn(&Arc<Vault>, std::os::unix::net::UnixStream, nix::unistd::Uid);
 
 /// The two sockets, made by systemd or by us.
 struct Sockets {
     listeners: Vec<(std::os::unix::net::UnixListener, Serve)>,
     /// To be removed at the end.
-    ours: Vec<std::path::PathBuf>,
+    ours: Vec<PathBuf>,
 }
 
 impl Sockets {

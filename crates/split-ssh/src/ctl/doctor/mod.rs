@@ -28,7 +28,7 @@ pub(super) use qube::read as read_qubesdb;
 use crate::error::Error;
 use crate::paths::Paths;
 
-/// Find what is wrong in this vault or client, and say how to mend it
+/// Find what is wrong in this vault or client, and how to mend it
 ///
 /// Ends with 0 if nothing is bad, with or without warnings.
 #[derive(Debug, clap::Args)]

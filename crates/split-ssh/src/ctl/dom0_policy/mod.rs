@@ -28,13 +28,14 @@ pub const POLICY_FOLDER: &str = "/etc/qubes/policy.d";
 /// A policy for people is far smaller, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Print lines for dom0's /etc/qubes/policy.d, or check a file of them
+/// Print lines for dom0's /etc/qubes/policy.d, or check such a file
 ///
-/// Run it anywhere and read the lines before you copy them to dom0. Without --keyring the clients get
-/// the keyring `default`.
+/// Run it anywhere and read the lines before you copy them to dom0.
+/// Without --keyring the clients get the keyring `default`.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, next_line_help = true)]
 pub struct Args {
-    /// A qube that may ask: NAME, @tag:TAG, @type:TYPE, @dispvm:NAME or @dispvm:@tag:TAG
+    /// A qube that may ask: NAME, @tag:TAG, @type:TYPE, @dispvm:NAME, …
     #[arg(
         long,
         value_name = "QUBE",
@@ -60,7 +61,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["check", "keyring"])]
     all_keyrings: bool,
 
-    /// Let dom0 ask for each connection, the vault preselected (the default)
+    /// Let dom0 ask for each connection, the vault preselected: the default
     #[arg(long, conflicts_with_all = ["check", "allow"])]
     ask: bool,
 
@@ -80,7 +81,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = USUAL_FILE, conflicts_with = "check")]
     file: String,
 
-    /// Check these files instead, `-` for standard input; lines of Qubes 4.0 are translated
+    /// Check these files instead, `-` for stdin; translates Qubes 4.0's
     #[arg(long, value_name = "FILE", num_args = 1..)]
     check: Vec<PathBuf>,
 }

@@ -59,7 +59,7 @@ fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
     let given = key.join(" ");
     let (text, source) = match fs::read(&given) {
         Ok(contents) => (contents, shown(&given)),
-        Err(_) => (given.into_bytes(), "the key".to_owned()),
+        Err(_) => (given.into_bytes(), "KEY".to_owned()),
     };
     let hint = "give a file such as ssh_host_ed25519_key.pub, or: ssh-ed25519 AAAA...";
     if text.len() > MAX_LINE {

@@ -22,11 +22,13 @@ use super::doctor::Place;
 use crate::error::Error;
 use crate::paths::Paths;
 
-/// Change over from the community guide's, henn's, mtdcr's, qusal's or the official split SSH
+/// Change over from another split SSH
 ///
-/// Without --apply it only says what it would do. With it, each file that is changed is kept beside the
-/// new one as FILE.before-split-ssh.
+/// From the community guide's, henn's, mtdcr's, qusal's or the official one.
+/// Without --apply it only says what it would do. With it, each file that is
+/// changed is kept beside the new one as FILE.before-split-ssh.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// Do it
     #[arg(long)]
