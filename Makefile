@@ -72,6 +72,7 @@ test-packages: deb rpm ## Contents; install, upgrade and purge in a fresh Debian
 	scripts/install-deps packages
 	tests/packages/contents
 	tests/packages/install bookworm
+	tests/packages/install-rpm
 	tests/packages/boot bookworm
 
 test-packages-trixie: deb ## The same in a fresh Debian 13
