@@ -54,8 +54,13 @@ install-prompt: ## The dialog (DESTDIR=…; after `make build`)
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/user qubes/vm/user/*
 	install -D -m 644 qubes/vm/user.preset $(DESTDIR)/usr/lib/systemd/user-preset/75-split-ssh-prompt.preset
 
-install-dom0: ## What dom0 has: policy, and what helps to set qubes up (DESTDIR=…)
+install-dom0: ## What dom0 has: policy, a salt formula, tests (DESTDIR=…)
 	install -D -m 664 -t $(DESTDIR)/etc/qubes/policy.d qubes/dom0/policy.d/90-split-ssh.policy
+	install -D -m 644 -t $(DESTDIR)/srv/salt/split-ssh \
+		$(addprefix qubes/dom0/salt/split-ssh/,init.sls policy.jinja template.sls)
+	install -D -m 644 -t $(DESTDIR)/usr/share/split-ssh-dom0 qubes/dom0/salt/split-ssh/pillar.example.sls
+	install -D -m 644 -t $(DESTDIR)/usr/share/split-ssh-dom0/tests tests/dom0/README.md tests/dom0/setup.py
+	install -D -m 644 -t $(DESTDIR)/usr/share/split-ssh-dom0/tests/split_ssh_tests tests/dom0/split_ssh_tests/*.py
 
 deb: ## Packages for Debian templates, in target/packages
 	scripts/install-deps package
