@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 use policy::record::Record;
 
+use super::fold::fold;
 use crate::error::Error;
 use crate::log::heads;
 use crate::log::line::BadLine;
@@ -27,8 +28,9 @@ const BEFORE_FOLLOW: usize = 10;
 /// Characters of the longest [`Sentence::head`].
 const HEAD_WIDTH: usize = 12;
 
-/// As far as the time is wide.
-const WHY_INDENT: usize = 21;
+/// Where the qube stands, after the time; on a terminal, what does not fit goes on here.
+const INDENT: usize = 21;
+const QUBE_WIDTH: usize = 12;
 
 /// Show what was signed, refused and asked, and why
 #[derive(Debug, clap::Args)]
@@ -210,23 +212,34 @@ impl Show {
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
         let time = local(record);
+        let head = sentence.head;
         write!(
             self.out,
-            "{dim}{time}{end}  {qube:<12} {strong}{}{end}",
-            sentence.head
+            "{dim}{time}{end}  {qube:<QUBE_WIDTH$} {strong}{head}{end}"
         )?;
-        if !(sentence.what.is_empty() && sentence.why.is_empty()) {
-            let pad = HEAD_WIDTH.saturating_sub(sentence.head.len());
-            write!(self.out, "{:pad$} {}", "", sentence.what)?;
+        let (what, why) = (&sentence.what, &sentence.why);
+        if !what.is_empty() || !(why.is_empty() || self.to_people) {
+            let pad = HEAD_WIDTH.saturating_sub(head.len());
+            let column = INDENT + qube.len().max(QUBE_WIDTH) + HEAD_WIDTH + 2;
+            write!(self.out, "{:pad$} {}", "", self.fold(what, column))?;
         }
-        if !sentence.why.is_empty() && self.to_people {
-            // Under what it explains, where a narrow terminal would break the line anywhere.
-            write!(self.out, "\n{:WHY_INDENT$}{dim}{}{end}", "", sentence.why)?;
-        } else if !sentence.why.is_empty() {
-            let gap = if sentence.what.is_empty() { "" } else { "  " };
-            write!(self.out, "{gap}{dim}{}{end}", sentence.why)?;
+        if !why.is_empty() {
+            match (self.to_people, what.is_empty()) {
+                (true, _) => write!(self.out, "\n{:INDENT$}", "")?,
+                (false, true) => {}
+                (false, false) => write!(self.out, "  ")?,
+            }
+            write!(self.out, "{dim}{}{end}", self.fold(why, INDENT))?;
         }
         writeln!(self.out)
+    }
+
+    /// A person reads lines that end between words; a program reads one line a record.
+    fn fold(&self, text: &str, column: usize) -> String {
+        match self.to_people {
+            true => fold(text, column, INDENT),
+            false => text.to_owned(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod client_status;
 pub mod doctor;
 pub mod dom0_policy;
+mod fold;
 pub mod hosts;
 pub mod keyring;
 mod live;

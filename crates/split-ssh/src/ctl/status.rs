@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use policy::display;
 
 use super::client_status;
+use super::fold::fold;
 use crate::control::{self, Refusal, VaultStatus};
 use crate::error::Error;
 use crate::paths::Paths;
@@ -65,14 +66,14 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
     match (&status.broken, &status.stale) {
         (Some(broken), _) => {
             writeln!(out, "  policy   BROKEN, everything is refused:")?;
-            print_lines(broken, out)?;
+            print_problem(broken, out)?;
         }
         (None, Some(stale)) => {
             writeln!(
                 out,
                 "  policy   the last good one holds; what is on disk is broken:"
             )?;
-            print_lines(stale, out)?;
+            print_problem(stale, out)?;
         }
         (None, None) if status.policy_files.is_empty() => {
             writeln!(
@@ -100,17 +101,16 @@ fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
         .as_ref()
         .map_or_else(String::new, |qube| format!("  {}", clean(qube)));
     let time = local_time(&refusal.time);
-    writeln!(out, "    {time}{qube}  {}", prose(&refusal.what))?;
-    writeln!(out, "      {}", prose(&refusal.why))
+    let what = format!("{time}{qube}  {}", prose(&refusal.what));
+    writeln!(out, "    {}", fold(&what, 4, 6))?;
+    writeln!(out, "      {}", fold(&prose(&refusal.why), 6, 6))
 }
 
-/// What is wrong with a policy, as `split-ssh policy check` prints it.
-fn print_lines(text: &str, out: &mut impl Write) -> io::Result<()> {
-    for line in text.lines() {
-        let indent = line.len() - line.trim_start().len();
-        writeln!(out, "    {:indent$}{}", "", clean(line.trim_start()))?;
-    }
-    Ok(())
+/// What is wrong with a policy, without the lines that point at it.
+fn print_problem(text: &str, out: &mut impl Write) -> io::Result<()> {
+    let first = text.lines().next().unwrap_or_default();
+    writeln!(out, "    {}", fold(&prose(first), 4, 4))?;
+    writeln!(out, "    hint: see `split-ssh policy check`")
 }
 
 fn clean(text: &str) -> String {
@@ -122,7 +122,7 @@ fn prose(text: &str) -> String {
 }
 
 /// The vault's time on this wall.
-fn local_time(rfc3339: &str) -> String {
+pub(super) fn local_time(rfc3339: &str) -> String {
     match rfc3339.parse::<jiff::Timestamp>() {
         Ok(time) => time
             .to_zoned(jiff::tz::TimeZone::system())

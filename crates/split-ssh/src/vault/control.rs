@@ -226,7 +226,7 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
 }
 
 fn status(vault: &Arc<Vault>) -> VaultStatus {
-    let policy = vault.policy.now();
+    let policy = vault.policy();
     VaultStatus {
         started: vault.started.clone(),
         streams: vault.streams.count(),

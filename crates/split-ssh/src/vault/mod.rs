@@ -107,6 +107,7 @@ impl Vault {
             }
             Reloaded::Failed(why) => {
                 self.write(self.record(Event::Reload, Outcome::Failed).because(why));
+                let why = first_line(why);
                 let said = format!("the policy is broken, the last good one still holds: {why}");
                 journal::say(Priority::Error, &said);
                 self.questions.notice(&said);
@@ -132,13 +133,12 @@ impl Vault {
     /// A record for each remembered answer that ended before its time.
     fn record_ended(&self, grants: &[Grant], why: &str) {
         for grant in grants {
-            let record = self.record(Event::Grant, Outcome::Refused).because(why);
+            let mut record = self.record(Event::Grant, Outcome::Refused);
+            record.qube = Some(grant.covers.caller().to_string());
             self.write(match &grant.covers {
-                Covers::Requests(scope) => record.of(&scope.facts(), &clock::now()),
-                Covers::Muted(caller) | Covers::CooledDown(caller) => Record {
-                    qube: Some(caller.to_string()),
-                    ..record
-                },
+                Covers::Requests(scope) => record.of(&scope.facts(), &clock::now()).because(why),
+                Covers::Muted(_) => record.because(format!("the mute was {why}")),
+                Covers::CooledDown(_) => record.because(format!("the cool-down was {why}")),
             });
         }
     }
@@ -257,6 +257,11 @@ impl Vault {
     fn last_refusals(&self) -> Vec<Refusal> {
         lock(&self.refusals).iter().cloned().collect()
     }
+}
+
+/// Of what is wrong with a policy; the rest points at the place, as `split-ssh policy check` does.
+fn first_line(why: &str) -> &str {
+    why.lines().next().unwrap_or_default()
 }
 
 fn timestamp() -> Timestamp {

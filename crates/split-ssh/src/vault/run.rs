@@ -18,7 +18,7 @@ use super::keyrings::Keyrings;
 use super::limits::Streams;
 use super::policy_in_force::PolicyFiles;
 use super::prompt::{self, Notifier, Prompter};
-use super::{Vault, accept, control, stdio, timestamp};
+use super::{Vault, accept, control, first_line, stdio, timestamp};
 use crate::activation;
 use crate::clock;
 use crate::config::vault::VaultConfig;
@@ -181,7 +181,8 @@ impl Vault {
         if let Some(broken) = self.policy.now().broken() {
             start.outcome = Outcome::Failed;
             start.reason = Some(broken.to_owned());
-            let said = format!("everything is refused, because the policy is broken: {broken}");
+            let why = first_line(broken);
+            let said = format!("everything is refused, because the policy is broken: {why}");
             journal::say(Priority::Error, &said);
         }
         self.write(start);

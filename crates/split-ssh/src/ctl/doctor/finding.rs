@@ -3,6 +3,8 @@
 use policy::display;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use crate::ctl::fold::fold;
+
 /// Characters of a finding: room for a path and a reason of the system.
 const SHOWN: usize = 500;
 /// The longest name of a usual check, `keyring default`.
@@ -85,7 +87,13 @@ impl Findings {
         });
     }
 
-    pub fn to_text(&self, colour: bool) -> String {
+    /// `to_people`: in lines that end between words.
+    pub fn to_text(&self, colour: bool, to_people: bool) -> String {
+        let column = NAME_WIDTH + 10;
+        let fit = |text: &str, column| match to_people {
+            true => fold(text, column, column),
+            false => text.to_owned(),
+        };
         let mut text = String::new();
         let mut side = "";
         for finding in &self.all {
@@ -101,10 +109,12 @@ impl Findings {
             };
             text += &format!(
                 "  {word}  {:<NAME_WIDTH$}  {}\n",
-                finding.check, finding.what
+                finding.check,
+                fit(&finding.what, column)
             );
             if let Some(remedy) = &finding.remedy {
-                text += &format!("{:>width$}-> {remedy}\n", "", width = NAME_WIDTH + 10);
+                let remedy = fit(remedy, column + 3);
+                text += &format!("{:column$}-> {remedy}\n", "");
             }
         }
         let count = |state| {

@@ -16,7 +16,7 @@ mod service;
 mod units;
 mod vault;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,7 +89,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
             + "\n"
     } else {
-        findings.to_text(super::colour())
+        findings.to_text(super::colour(), io::stdout().is_terminal())
     };
     // `split-ssh doctor | head` is no failure.
     drop(io::stdout().write_all(text.as_bytes()));

@@ -14,9 +14,10 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
     let loaded = match policy_files::load(&paths.config, &paths.system_config) {
         Ok(loaded) => loaded,
         Err(broken) => {
+            let broken = broken.to_string();
             return findings.bad(
                 "policy",
-                format!("everything is refused: {broken}"),
+                format!("everything is refused: {}", first_line(&broken)),
                 "mend the file; split-ssh policy check shows every mistake",
             );
         }
@@ -25,7 +26,7 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
     {
         findings.bad(
             "policy",
-            format!("the running vault could not read it: {stale}"),
+            format!("the running vault could not read it: {}", first_line(stale)),
             "split-ssh policy check, then restart the vault",
         );
     }
@@ -37,9 +38,9 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
     let what = match loaded.files.as_slice() {
         [] => "no file: every login and sshsig is asked about".to_owned(),
         files => format!(
-            "{} rules in {} files",
-            loaded.policy.rules().len(),
-            files.len()
+            "{} in {}",
+            counted(loaded.policy.rules().len(), "rule"),
+            counted(files.len(), "file")
         ),
     };
     match warnings.len() {
@@ -50,6 +51,16 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
             "split-ssh policy check",
         ),
     }
+}
+
+/// The rest points at the place, as `split-ssh policy check` does.
+fn first_line(problem: &str) -> &str {
+    problem.lines().next().unwrap_or_default()
+}
+
+fn counted(number: usize, one: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{s}")
 }
 
 pub fn check_prompt(

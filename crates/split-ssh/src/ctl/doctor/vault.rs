@@ -11,6 +11,7 @@ use super::place::Place;
 use super::{desktop, hosts, keyrings, log, policy, qube, rpc_config, service, units};
 use crate::config::vault::VaultConfig;
 use crate::control::{self, Request, VERSION, VaultStatus};
+use crate::ctl::status::local_time;
 
 pub fn is_meant(place: &Place) -> bool {
     let paths = &place.paths;
@@ -23,7 +24,6 @@ pub fn is_meant(place: &Place) -> bool {
 
 pub fn check(place: &Place, findings: &mut Findings) {
     let paths = &place.paths;
-    units::VAULT.check_user(place, findings);
     qube::check_qubesdb(place, findings);
     qube::check_offline(place, findings);
     units::VAULT.check(place, findings);
@@ -72,7 +72,10 @@ fn check_sockets(place: &Place, findings: &mut Findings) -> Option<VaultStatus> 
     let reply = control::ask(paths, &Request::Status { v: VERSION });
     match reply.map(|reply| (reply.status, reply.error)) {
         Ok((Some(status), _)) => {
-            findings.ok("socket", format!("the vault runs since {}", status.started));
+            findings.ok(
+                "socket",
+                format!("the vault runs since {}", local_time(&status.started)),
+            );
             Some(status)
         }
         Ok((None, error)) => {

@@ -92,7 +92,7 @@ impl Way {
             Self::SessionSocket => "split-ssh-prompt, started by the session",
             Self::Dialog => "split-ssh-prompt",
             Self::Zenity => "zenity; install split-ssh-prompt for more choices and safer windows",
-            Self::Terminal => "no window; answer with split-ssh pending",
+            Self::Terminal => "the terminal: split-ssh pending",
         }
     }
 }

@@ -70,7 +70,7 @@ fn show(vault: &Vault, id: QuestionId, dialog: &Dialog) {
         },
         &|why| {
             let why = display::prose(why.as_bytes(), 300);
-            let said = format!("question {id} waits for split-ssh allow {id}: {why}");
+            let said = format!("question {id} waits, see `split-ssh pending`: {why}");
             journal::say(Priority::Notice, &said);
         },
     );
