@@ -1,8 +1,11 @@
 //! The system's journal, in its native protocol; standard error where there is none.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
 const IDENTIFIER: &str = "split-ssh";
@@ -20,7 +23,7 @@ pub enum Priority {
 /// it, for a service's log); on a terminal too. Never waits, never fails.
 pub fn say(priority: Priority, text: &str) {
     let sent = note(priority, text, &[]);
-    let mut stderr = std::io::stderr().lock();
+    let mut stderr = io::stderr().lock();
     let written = if stderr.is_terminal() {
         writeln!(stderr, "split-ssh: {}", one_line(text))
     } else if sent {
@@ -37,6 +40,15 @@ pub fn say(priority: Priority, text: &str) {
 pub fn note(priority: Priority, text: &str, fields: &[(&str, &str)]) -> bool {
     send(datagram(priority, text, fields).as_bytes())
 }
+
+/// Whether it is worth making a sentence: a machine without a journal is asked again each minute.
+pub fn is_heard() -> bool {
+    let absent = ABSENT.load(Ordering::Relaxed);
+    absent == 0 || clock::since_1970().as_secs().saturating_sub(absent) >= 60
+}
+
+/// When the journal was last found missing, in seconds since 1970; 0 = it was there.
+static ABSENT: AtomicU64 = AtomicU64::new(0);
 
 /// systemd's native protocol: a field a line, so no value may hold a newline.
 fn datagram(priority: Priority, text: &str, fields: &[(&str, &str)]) -> String {
@@ -64,8 +76,15 @@ fn send(datagram: &[u8]) -> bool {
         socket.set_nonblocking(true).ok()?;
         Some(socket)
     });
-    ours.as_ref()
-        .is_some_and(|socket| socket.send_to(datagram, SOCKET).is_ok())
+    let sent = ours.as_ref().map(|socket| socket.send_to(datagram, SOCKET));
+    let is_absent = matches!(&sent, Some(Err(error)) if error.kind() == io::ErrorKind::NotFound);
+    let absent = if is_absent {
+        clock::since_1970().as_secs()
+    } else {
+        0
+    };
+    ABSENT.store(absent, Ordering::Relaxed);
+    matches!(sent, Some(Ok(_)))
 }
 
 #[cfg(test)]

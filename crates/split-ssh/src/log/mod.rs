@@ -236,8 +236,10 @@ impl State {
             self.tail = Some(tail);
         }
         written?;
-        let sentence = Sentence::of(&record);
-        journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
+        if journal::is_heard() {
+            let sentence = Sentence::of(&record);
+            journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
+        }
         Ok(())
     }
 }

@@ -66,14 +66,14 @@ impl Connection<'_> {
         let intent = Intent::classify(untrusted.data, untrusted.key);
         let gathered = self.gather(untrusted, &intent, &key)?;
         let now = clock::now();
-        *record = record.clone().of(&gathered.facts, &now);
+        amend(record, |record| record.of(&gathered.facts, &now));
         record.label = self
             .policy
             .label_of(&key.fingerprint)
             .map(|label| Escaped::from_bytes(label.as_bytes()));
         let login = login_of(&intent, &key.fingerprint);
         let judgement = self.judge(&gathered.facts, &now, login)?;
-        *record = record.clone().judged(&judgement);
+        amend(record, |record| record.judged(&judgement));
         let permit = match judgement.verdict {
             Verdict::Deny => None,
             Verdict::Allow => Permit::by_judgement(&judgement, untrusted),
@@ -243,6 +243,11 @@ impl Connection<'_> {
         record.sign_ms = u64::try_from(began.elapsed().as_millis()).ok();
         Ok(reply?)
     }
+}
+
+fn amend(record: &mut Record, with: impl FnOnce(Record) -> Record) {
+    let blank = Record::new(record.event, record.outcome, record.time);
+    *record = with(std::mem::replace(record, blank));
 }
 
 /// Why a sign request got no signature.

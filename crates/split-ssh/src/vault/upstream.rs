@@ -62,6 +62,8 @@ pub struct Upstream {
     /// Every bind that we took, to be told again after a reconnection.
     binds: Vec<Vec<u8>>,
     told: usize,
+    /// Answers to binds that were not read yet.
+    owed: usize,
 }
 
 impl Upstream {
@@ -72,6 +74,7 @@ impl Upstream {
             connection: None,
             binds: Vec::new(),
             told: 0,
+            owed: 0,
         }
     }
 
@@ -79,6 +82,10 @@ impl Upstream {
     /// Its answer is not looked at: what holds is our own check.
     pub fn pass_bind(&mut self, payload: Vec<u8>) {
         self.binds.push(payload);
+        // It checks the bind while the client goes on; what fails now is tried again with the question.
+        if self.connect().and_then(|()| self.tell_binds()).is_err() {
+            self.disconnect();
+        }
     }
 
     /// # Errors
@@ -129,13 +136,26 @@ impl Upstream {
 
     fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
         self.connect()?;
-        while let Some(bind) = self.binds.get(self.told) {
-            let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
-            exchange(connection, bind, until)?;
-            self.told += 1;
-        }
+        self.tell_binds()?;
         let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
+        while self.owed > 0 {
+            receive(connection, until)?;
+            self.owed -= 1;
+        }
         exchange(connection, payload, until)
+    }
+
+    /// Sends the binds that this connection has not seen; their answers are read before the next one.
+    fn tell_binds(&mut self) -> Result<(), UpstreamError> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        for bind in self.binds.iter().skip(self.told) {
+            connection.send(bind).map_err(UpstreamError::Gone)?;
+            self.told += 1;
+            self.owed += 1;
+        }
+        Ok(())
     }
 
     fn connect(&mut self) -> Result<(), UpstreamError> {
@@ -150,6 +170,7 @@ impl Upstream {
     fn disconnect(&mut self) {
         self.connection = None;
         self.told = 0;
+        self.owed = 0;
     }
 
     fn wrong(&mut self, what: &'static str) -> UpstreamError {
@@ -173,10 +194,15 @@ fn exchange(
     until: Instant,
 ) -> Result<Vec<u8>, UpstreamError> {
     connection.send(payload).map_err(UpstreamError::Gone)?;
+    let answer = receive(connection, until)?;
+    if connection.has_leftover() {
+        return Err(UpstreamError::Wrong("more than was asked for"));
+    }
+    Ok(answer)
+}
+
+fn receive(connection: &mut MessageStream, until: Instant) -> Result<Vec<u8>, UpstreamError> {
     match connection.receive(until, until.saturating_duration_since(Instant::now())) {
-        Received::Message(_) if connection.has_leftover() => {
-            Err(UpstreamError::Wrong("more than was asked for"))
-        }
         Received::Message(answer) => Ok(answer),
         Received::End(_) => Err(UpstreamError::Gone(io::ErrorKind::UnexpectedEof.into())),
         Received::Idle | Received::TooSlow => Err(UpstreamError::Slow),
