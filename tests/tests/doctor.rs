@@ -783,6 +783,44 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
     assert_each_is_found_and_mended(&qube, Qube::doctor, faults);
 }
 
+/// What the package installs is what doctor looks for.
+#[test]
+fn a_qube_with_the_packages_files_is_healthy() {
+    let qube = VaultQube::new();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let packaged = Root(qube.world.directory("packaged"));
+    let mut make = qube.world.command("make");
+    make.arg("-sC").arg(&project).arg("install-vm-files");
+    run(make.arg(format!("DESTDIR={}", packaged.0.display())));
+    // As systemd does by the presets.
+    let presets = fs::read_to_string(project.join("qubes/vm/system.preset")).expect("presets");
+    for unit in presets
+        .lines()
+        .filter_map(|line| line.strip_prefix("enable "))
+    {
+        if unit.ends_with(".socket") {
+            packaged.file(
+                &format!("etc/systemd/system/sockets.target.wants/{unit}"),
+                "",
+            );
+        }
+    }
+    packaged.program("usr/bin/qubesdb-read", "#!/bin/sh\necho vault\n");
+    for switch in ["split-ssh-vault", "split-ssh-client"] {
+        packaged.file(&format!("run/qubes-service/{switch}"), "");
+    }
+    let mut doctor = qube.vault.control(&["doctor", "--vault", "--root"]);
+    assert_healthy(doctor.arg(&packaged.0), "the package's installation");
+    let mut doctor = qube.vault.control(&["doctor", "--client", "--root"]);
+    let (found, _) = findings(doctor.arg(&packaged.0));
+    let units = found.iter().find(|finding| finding.check == "units");
+    assert_eq!(
+        units.map(|units| units.state.as_str()),
+        Some("ok"),
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn a_qube_that_is_neither_is_told_so() {
     let world = World::new();
