@@ -15,6 +15,7 @@ demo: ## Show a guarded login, a signed commit and the attacks, on this machine
 test: ## Install what the tests use and run them all
 	scripts/install-deps test
 	$(CARGO) build --workspace --bins
+	$(CARGO) build --manifest-path prompt/Cargo.toml
 	scripts/run-tests
 
 bench: ## Measure us beside the direct agent and the plain pipes

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod attack;
 pub mod children;
+pub mod desk;
 pub mod flows;
 pub mod guarded;
 pub mod host_keys;

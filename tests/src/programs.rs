@@ -16,6 +16,23 @@ pub fn qrexec_client_vm() -> PathBuf {
     }
 }
 
+/// The dialog, which is a workspace of its own. `SPLIT_SSH_PROMPT` names another one.
+pub fn split_ssh_prompt() -> PathBuf {
+    let program = std::env::var_os("SPLIT_SSH_PROMPT").map_or_else(
+        || {
+            let prompt = concat!(env!("CARGO_MANIFEST_DIR"), "/../prompt");
+            PathBuf::from(prompt).join("target/debug/split-ssh-prompt")
+        },
+        PathBuf::from,
+    );
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo build --manifest-path prompt/Cargo.toml` first",
+        program.display()
+    );
+    program
+}
+
 /// A test that lacks something fails; it is never passed over.
 pub fn insist_on(path: &str) {
     assert!(

@@ -43,7 +43,8 @@ impl Vault {
         Self::start_with(world, config, policy, known_hosts, &[("DISPLAY", ":none")])
     }
 
-    fn start_with(
+    /// The same with its own questions' way and an environment of the test's choice.
+    pub fn start_with(
         world: &World,
         config: &str,
         policy: &str,
