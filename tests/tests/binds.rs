@@ -413,7 +413,7 @@ fn play(
     let what = format!("{binds:?}\nthen a login for session {number} naming {named:?}");
     let upstream_calls = guard.upstream.conversations().len();
     let mut connection = guard.call();
-    let mut taken = Vec::new();
+    let (mut taken, mut failed) = (Vec::new(), false);
     for bind in binds {
         let message = hosts.bind(bind);
         let answer = connection.ask(&message);
@@ -422,7 +422,8 @@ fn play(
             Told::Failure => message::EXTENSION_FAILURE,
         };
         assert_eq!(answer, Answer::Reply(vec![expected]), "{bind:?} of {what}");
-        if bind.told == Told::Success {
+        failed |= bind.told == Told::Failure;
+        if bind.told == Told::Success && !failed {
             taken.push(message.0);
         }
     }
@@ -437,9 +438,16 @@ fn play(
             let record = guard.last_record();
             assert_eq!(record["reason"], *reason, "{what}");
             assert_eq!(answer, Answer::Reply(vec![message::FAILURE]), "{what}");
-            if binds.iter().any(|bind| bind.told == Told::Failure) {
-                let calls = guard.upstream.conversations().len();
-                assert_eq!(calls, upstream_calls, "the upstream heard of {what}");
+            if failed {
+                // Of nothing but the binds that were taken before the one that failed.
+                for heard in guard.upstream.conversations().iter().skip(upstream_calls) {
+                    for request in heard.request_payloads() {
+                        assert!(
+                            taken.contains(&request),
+                            "the upstream heard {request:?} of {what}"
+                        );
+                    }
+                }
             }
             return;
         }

@@ -11,7 +11,9 @@ use super::connection::Connection;
 impl Connection<'_> {
     pub(super) fn bind(&mut self, untrusted: &SessionBind<'_>, payload: &[u8]) -> Vec<u8> {
         let outcome = self.session.bind(untrusted, &self.vault.crypto);
-        if let BindOutcome::Good | BindOutcome::Unverifiable = outcome {
+        // After a failed one nothing is signed on this connection, so the upstream need not know.
+        let is_taken = matches!(outcome, BindOutcome::Good | BindOutcome::Unverifiable);
+        if is_taken && !self.session.bind_failed() {
             if let Some(upstream) = &mut self.upstream {
                 upstream.pass_bind(payload.to_vec());
             }
