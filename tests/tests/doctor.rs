@@ -166,6 +166,7 @@ impl VaultQube {
         let units = [
             "split-ssh-vault-qrexec.socket",
             "split-ssh-vault-control.socket",
+            "split-ssh-keyring.socket",
         ];
         let root = Root::new(&world, "vault", "split-ssh-vault", &units);
         root.link(SERVICE, GUARD);
@@ -774,6 +775,44 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
             mend: |q| {
                 let good = fs::read_to_string(q.world.path("work/good")).expect("a file");
                 q.world.file("work/config/client.toml", good);
+            },
+        },
+        Fault {
+            plant: |q| {
+                let file = q.world.path("work/config/client.toml");
+                let good = fs::read_to_string(file).expect("a file");
+                let bad = good.replace("qube = \"vault\"", "qube = \"work\"");
+                q.world.file("work/config/client.toml", bad);
+            },
+            check: "vault",
+            state: "bad",
+            what: "lets no qube call itself",
+            remedy: "leave it to dom0: @default",
+            mend: |q| {
+                let file = q.world.path("work/config/client.toml");
+                let bad = fs::read_to_string(file).expect("a file");
+                let good = bad.replace("qube = \"work\"", "qube = \"vault\"");
+                q.world.file("work/config/client.toml", good);
+            },
+        },
+        Fault {
+            plant: |q| {
+                // /etc is root's; root gives a folder away.
+                if nix::unistd::geteuid().is_root() {
+                    let folder = q.root.path("run/split-ssh-client");
+                    fs::create_dir(&folder).expect("a folder");
+                    std::os::unix::fs::chown(&folder, Some(65534), None).expect("root may");
+                } else {
+                    q.root.link("run/split-ssh-client", "/etc");
+                }
+            },
+            check: "user",
+            state: "bad",
+            what: "you are somebody else",
+            remedy: "without sudo",
+            mend: |q| {
+                let folder = q.root.path("run/split-ssh-client");
+                let _ = fs::remove_dir(&folder).or_else(|_| fs::remove_file(&folder));
             },
         },
     ];

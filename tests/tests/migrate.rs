@@ -494,7 +494,28 @@ fn qusals_and_the_official_service_are_told_of() {
         "{said}"
     );
     assert!(
-        said.contains("it takes the package's place and keeps its keyrings"),
+        said.contains("it takes the place of qubes-split-ssh and keeps its keyrings"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_vault_of_the_official_playbook_is_told_to_be_switched_on() {
+    let qube = Qube::new("keys");
+    qube.write(
+        "rw/config/rc.local.d/30-split-ssh-vault.rc",
+        "#!/bin/sh\n",
+        0o755,
+    );
+    let (said, _) = qube.migrate(&[]);
+    assert!(
+        said.contains("in dom0: qvm-service keys split-ssh-vault on"),
+        "{said}"
+    );
+    qube.write("run/qubes-service/split-ssh-vault", "", 0o644);
+    let (said, is_done) = qube.migrate(&[]);
+    assert!(
+        is_done && said.starts_with("nothing of an earlier"),
         "{said}"
     );
 }

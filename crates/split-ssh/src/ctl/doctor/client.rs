@@ -27,6 +27,7 @@ pub fn is_meant(place: &Place) -> bool {
 }
 
 pub fn check(place: &Place, findings: &mut Findings) {
+    units::CLIENT.check_user(place, findings);
     qube::check_qubesdb(place, findings);
     units::CLIENT.check(place, findings);
     let vaults = match config::read(&place.paths, None, VaultEntry::default()) {
@@ -40,6 +41,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
             Vec::new()
         }
     };
+    check_targets(place, &vaults, findings);
     check_qrexec(place, &vaults, findings);
     let statuses = status_file::read_all(&place.paths.client_runtime()).unwrap_or_default();
     let sockets = check_sockets(place, &vaults, &statuses, findings);
@@ -48,6 +50,26 @@ pub fn check(place: &Place, findings: &mut Findings) {
         check_calls(status, findings);
     }
     check_habits(place, &sockets, findings);
+}
+
+fn check_targets(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+    let Some(own) = qube::read(place, "/name") else {
+        return;
+    };
+    for vault in vaults {
+        let TransportConfig::Qrexec { target, .. } = &vault.transport else {
+            continue;
+        };
+        if *target == own {
+            findings.bad(
+                "vault",
+                format!("`{own}` is this qube, and qrexec lets no qube call itself"),
+                "name the vault's qube in client.toml or /rw/config/split-ssh-vault, or leave it to dom0: @default",
+            );
+        } else {
+            findings.ok("vault", format!("calls go to {target}"));
+        }
+    }
 }
 
 fn check_qrexec(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {

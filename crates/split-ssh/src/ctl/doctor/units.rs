@@ -1,7 +1,10 @@
 //! systemd's units and the switch that dom0 has for them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use nix::unistd::{Uid, User};
 
 use super::finding::Findings;
 use super::place::Place;
@@ -17,6 +20,8 @@ pub struct Units {
     pub enabled: &'static [(&'static str, &'static str)],
     /// How to start without a package.
     pub by_hand: &'static str,
+    /// The package's folder of sockets, which is its user's.
+    pub runtime: &'static str,
 }
 
 pub const VAULT: Units = Units {
@@ -24,20 +29,43 @@ pub const VAULT: Units = Units {
     enabled: &[
         ("split-ssh-vault-qrexec.socket", "sockets.target.wants"),
         ("split-ssh-vault-control.socket", "sockets.target.wants"),
+        ("split-ssh-keyring.socket", "sockets.target.wants"),
     ],
     by_hand: "split-ssh vault",
+    runtime: "/run/split-ssh-vault",
 };
 
 pub const CLIENT: Units = Units {
     switch: "split-ssh-client",
     enabled: &[("split-ssh-client.socket", "sockets.target.wants")],
     by_hand: "split-ssh client",
+    runtime: "/run/split-ssh-client",
 };
 
 impl Units {
     /// Whether dom0, or the package on its behalf, has switched this side on.
     pub fn is_on(&self, place: &Place) -> bool {
         place.has(&format!("/run/qubes-service/{}", self.switch))
+    }
+
+    /// Only its own user finds the sockets, settings and log of a side.
+    pub fn check_user(&self, place: &Place, findings: &mut Findings) {
+        let Ok(folder) = fs::metadata(place.at(self.runtime)) else {
+            return;
+        };
+        let (here, owner) = (Uid::effective(), Uid::from_raw(folder.uid()));
+        if here != owner {
+            let name = User::from_uid(owner).ok().flatten().map(|user| user.name);
+            let name = name.unwrap_or_else(|| owner.to_string());
+            findings.bad(
+                "user",
+                format!(
+                    "`{}` runs as {name} here, and you are somebody else",
+                    self.by_hand
+                ),
+                format!("run this as {name}, without sudo; what follows is of another user"),
+            );
+        }
     }
 
     pub fn check(&self, place: &Place, findings: &mut Findings) {

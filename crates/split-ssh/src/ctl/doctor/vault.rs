@@ -24,6 +24,7 @@ pub fn is_meant(place: &Place) -> bool {
 
 pub fn check(place: &Place, findings: &mut Findings) {
     let paths = &place.paths;
+    units::VAULT.check_user(place, findings);
     qube::check_qubesdb(place, findings);
     qube::check_offline(place, findings);
     units::VAULT.check(place, findings);

@@ -1,24 +1,28 @@
 //! The official package's set-up: its files and names are ours, so there is little to do.
 
-use super::super::doctor::Place;
+use super::super::doctor::{Place, read_qubesdb};
 use super::plan::{Part, Plan};
 
 /// Its program that a vault ran for each keyring; our package replaces it.
 const START_AGENT: &str = "/usr/lib/split-ssh/start-agent";
+/// What its Ansible playbook writes into a vault.
+const VAULT_RC: &str = "/rw/config/rc.local.d/30-split-ssh-vault.rc";
 
 pub fn find(place: &Place, plan: &mut Plan) {
-    if !place.has(START_AGENT) {
-        return;
+    let mut part = Part::new("the official package's set-up");
+    if place.has(START_AGENT) {
+        part.by_hand.push(
+            "install split-ssh in the template: it takes the place of qubes-split-ssh and keeps its keyrings, \
+             /rw/config/split-ssh-vault and the sockets in ~/.split-ssh"
+                .to_owned(),
+        );
     }
-    let mut part = Part::new("the official package qubes-split-ssh");
-    part.by_hand.push(
-        "install split-ssh in the template: it takes the package's place and keeps its keyrings, \
-         /rw/config/split-ssh-vault and ~/.split-ssh sockets"
-            .to_owned(),
-    );
-    part.by_hand.push(
-        "dom0's lines stay good; a vault is switched on by `qvm-service VAULT split-ssh-vault on`"
-            .to_owned(),
-    );
+    let is_vault = place.has(START_AGENT) || place.has(VAULT_RC);
+    if is_vault && !place.has("/run/qubes-service/split-ssh-vault") {
+        let name = read_qubesdb(place, "/name").unwrap_or_else(|| "VAULT".to_owned());
+        part.by_hand.push(format!(
+            "if this is the vault, in dom0: qvm-service {name} split-ssh-vault on; its policy stays good"
+        ));
+    }
     plan.add(part);
 }
