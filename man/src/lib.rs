@@ -64,13 +64,12 @@ pub fn write_all(folder: &Path) -> io::Result<()> {
             about,
             text,
         } = page;
-        let head = format!(
-            ".TH {} {section} \"\" \"{}\" \"{MANUAL}\"\n.SH NAME\n{} \\- {}\n",
-            markdown::escaped(&name.to_uppercase()),
-            version(),
-            markdown::escaped(name),
-            markdown::escaped(about),
-        );
+        let head = title(name, section)
+            + &format!(
+                ".SH NAME\n{} \\- {}\n",
+                markdown::escaped(name),
+                markdown::escaped(about)
+            );
         let file = folder.join(format!("man{section}/{name}.{section}"));
         fs::write(file, markdown::ascii(&(head + &markdown::to_roff(text))))?;
     }
@@ -115,25 +114,36 @@ fn write_commands(command: &Command, folder: &Path) -> io::Result<()> {
         write_commands(below, folder)?;
     }
     let (name, section) = page_of(command);
-    let page = Man::new(command.clone())
-        .title(name.to_uppercase())
-        .section(section)
-        .date("")
-        .source(version())
-        .manual(MANUAL);
-    let mut roff = Vec::new();
-    page.render(&mut roff)?;
+    let mut generated = Vec::new();
+    Man::new(command.clone()).render(&mut generated)?;
+    let generated = String::from_utf8_lossy(&generated);
+    // clap_mangen leaves an empty date out, so that what follows it slips, and takes all pages for section 1.
+    let mut roff: String = generated
+        .lines()
+        .filter(|line| !line.starts_with(".TH "))
+        .map(|line| line.replace("split\\-ssh\\-vault(1)", "split\\-ssh\\-vault(8)") + "\n")
+        .collect();
+    roff.insert_str(0, &title(&name, section));
     let more = match name.as_str() {
         "split-ssh" => SPLIT_SSH_MORE,
         "split-ssh-vault" => VAULT_MORE,
         _ => "",
     };
-    roff.extend(markdown::to_roff(more).into_bytes());
+    roff += &markdown::to_roff(more);
     if !more.contains("## See also") {
-        roff.extend(b".SH SEE ALSO\n.BR split\\-ssh (1)\n");
+        roff += ".SH SEE ALSO\n.BR split\\-ssh (1)\n";
     }
-    let roff = markdown::ascii(&String::from_utf8_lossy(&roff));
-    fs::write(folder.join(format!("man{section}/{name}.{section}")), roff)
+    let file = folder.join(format!("man{section}/{name}.{section}"));
+    fs::write(file, markdown::ascii(&roff))
+}
+
+/// Without a date, so that two builds write the same page.
+fn title(name: &str, section: &str) -> String {
+    format!(
+        ".TH {} {section} \"\" \"{}\" \"{MANUAL}\"\n",
+        markdown::escaped(&name.to_uppercase()),
+        version()
+    )
 }
 
 fn version() -> String {

@@ -74,6 +74,52 @@ fn every_command_and_flag_is_in_its_page_and_in_each_shells_completions() {
     }
 }
 
+/// Every `name(section)` of a page of ours leads to a page.
+#[test]
+fn references_lead_to_pages() {
+    let folder = written();
+    let mut followed = 0;
+    for part in ["man1", "man5", "man8"] {
+        for entry in fs::read_dir(folder.path().join(part)).expect("a folder") {
+            let text = printed(&entry.expect("an entry").path());
+            // The title stands above and below as well, in capitals.
+            for word in text
+                .split_whitespace()
+                .filter(|word| word.starts_with("split-ssh"))
+            {
+                let Some((name, rest)) = word.split_once('(') else {
+                    continue;
+                };
+                let section = rest.chars().next().expect("a section");
+                let page = folder.path().join(format!("man{section}/{name}.{section}"));
+                assert!(page.exists(), "{word} leads nowhere");
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 50, "{followed}");
+}
+
+#[test]
+fn every_page_names_its_section_and_version() {
+    let folder = written();
+    for (file, title) in [
+        ("man1/split-ssh.1", "SPLIT-SSH(1)"),
+        ("man8/split-ssh-vault.8", "SPLIT-SSH-VAULT(8)"),
+        ("man5/split-ssh-policy.5", "SPLIT-SSH-POLICY(5)"),
+    ] {
+        let text = printed(&folder.path().join(file));
+        let (head, foot) = (text.lines().next(), text.trim_end().lines().last());
+        let head = head.unwrap_or_default();
+        assert!(head.contains(title) && head.contains("Split SSH"), "{head}");
+        let foot = foot.unwrap_or_default();
+        assert!(
+            foot.starts_with("split-ssh ") && foot.ends_with(title),
+            "{foot}"
+        );
+    }
+}
+
 #[test]
 fn hidden_flags_stay_hidden() {
     let folder = written();
