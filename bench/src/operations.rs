@@ -8,30 +8,51 @@ use crate::ways::Way;
 
 pub struct Operation {
     pub name: &'static str,
+    /// Not measured.
+    pub prepare: fn(&mut Way),
     pub run: fn(&mut Way),
+    /// By a program that knows nothing of qrexec's header: not for the guard alone.
+    pub by_program: bool,
 }
 
 pub const CONNECT_AND_LIST: &str = "raw connect and list";
 pub const SIGN_ON_OPEN: &str = "one signature on an open connection";
+pub const BIND_AND_SIGN: &str = "a bind and its login's signature";
 
-pub const OPERATIONS: [Operation; 4] = [
+pub const OPERATIONS: [Operation; 5] = [
     Operation {
         name: "ssh-add -L",
+        prepare: nothing,
         run: ssh_add,
+        by_program: true,
     },
     Operation {
         name: "ssh-keygen -Y sign",
+        prepare: nothing,
         run: ssh_keygen,
+        by_program: true,
     },
     Operation {
         name: CONNECT_AND_LIST,
+        prepare: nothing,
         run: connect_and_list,
+        by_program: false,
     },
     Operation {
         name: SIGN_ON_OPEN,
+        prepare: nothing,
         run: sign_on_open,
+        by_program: false,
+    },
+    Operation {
+        name: BIND_AND_SIGN,
+        prepare: connect_and_list_first,
+        run: bind_and_sign,
+        by_program: false,
     },
 ];
+
+fn nothing(_way: &mut Way) {}
 
 fn ssh_add(way: &mut Way) {
     run(way
@@ -54,11 +75,34 @@ fn ssh_keygen(way: &mut Way) {
 }
 
 fn connect_and_list(way: &mut Way) {
-    let listed = identities(&Connection::open(&way.socket).ask(&Message::of(message::LIST)));
-    assert_eq!(listed.map(|keys| keys.len()), Some(1), "{}", way.name);
+    listed(way);
 }
 
 fn sign_on_open(way: &mut Way) {
     let request = sign(&way.key.blob(), &sshsig("file", &[1; 64]));
     assert!(way.open.ask(&request).signature().is_some(), "{}", way.name);
+}
+
+fn listed(way: &Way) -> Connection {
+    let mut connection = way.connect();
+    let listed = identities(&connection.ask(&Message::of(message::LIST)));
+    assert_eq!(listed.map(|keys| keys.len()), Some(1), "{}", way.name);
+    connection
+}
+
+/// ssh has connected and listed by the time that it binds.
+fn connect_and_list_first(way: &mut Way) {
+    way.fresh = Some(listed(way));
+}
+
+fn bind_and_sign(way: &mut Way) {
+    let request = sign(&way.key.blob(), &way.login);
+    let connection = way.fresh.as_mut().expect("prepared");
+    let bound = connection.ask(&way.bind);
+    assert_eq!(bound.number(), Some(message::SUCCESS), "{}", way.name);
+    assert!(
+        connection.ask(&request).signature().is_some(),
+        "{}",
+        way.name
+    );
 }

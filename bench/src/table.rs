@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::operations::{CONNECT_AND_LIST, SIGN_ON_OPEN};
+use crate::operations::{BIND_AND_SIGN, CONNECT_AND_LIST, SIGN_ON_OPEN};
 use crate::process::Sample;
+use crate::ways::GUARD_ALONE;
 
 /// One way's measurements of one operation.
 pub struct Row {
@@ -27,6 +28,11 @@ impl Row {
     pub fn add(&mut self, sample: Sample) {
         self.walls.push(sample.wall);
         self.children += sample.children;
+    }
+
+    /// This way cannot do it.
+    pub fn is_empty(&self) -> bool {
+        self.walls.is_empty()
     }
 
     /// CPU time per run of all that was not started for the run.
@@ -105,12 +111,32 @@ fn bounds(tables: &[Table]) -> String {
             continue;
         };
         let ratio = us.median() / them.median();
-        let word = if ratio <= bound { "kept" } else { "missed" };
+        let word = kept(ratio <= bound);
         let _ = writeln!(
             text,
             "{word}: {operation}: {ratio:.2}x of the {}, at most {bound}x",
             them.name
         );
     }
+    for (operation, bound) in [(SIGN_ON_OPEN, 0.10), (BIND_AND_SIGN, 0.25)] {
+        let rows = tables
+            .iter()
+            .find(|(name, _)| *name == operation)
+            .map(|(_, rows)| rows);
+        let alone = rows.and_then(|rows| rows.iter().find(|row| row.name == GUARD_ALONE));
+        let (Some(alone), Some(direct)) = (alone, rows.and_then(|rows| rows.first())) else {
+            continue;
+        };
+        let added = alone.median() - direct.median();
+        let word = kept(added <= bound);
+        let _ = writeln!(
+            text,
+            "{word}: the guard adds {added:.2} ms to {operation}, at most {bound:.2}"
+        );
+    }
     text
+}
+
+fn kept(is_kept: bool) -> &'static str {
+    if is_kept { "kept" } else { "missed" }
 }

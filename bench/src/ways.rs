@@ -1,11 +1,13 @@
 //! The ways from a client's program to its agent, each with an agent of its own and the same key.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use testbed::agent::Agent;
+use testbed::host_keys::{self, HostKeys};
 use testbed::keys::Key;
+use testbed::message::{self, Message};
 use testbed::plain_pipe::PlainPipe;
 use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
@@ -14,11 +16,14 @@ use testbed::world::World;
 use crate::adopt::ADOPT;
 use crate::process;
 
+/// What the guard itself costs, without a client and qrexec in between.
+pub const GUARD_ALONE: &str = "split-ssh, the guard alone";
+
 pub struct Ways {
     pub all: Vec<Way>,
     /// What the ways run on.
     _pipes: [PlainPipe; 2],
-    _guarded: (ClientQube, Vault),
+    _guarded: (ClientQube, Vault, Vault),
 }
 
 pub struct Way {
@@ -28,6 +33,13 @@ pub struct Way {
     pub key: Key,
     /// A connection that stays open.
     pub open: Connection,
+    /// One that was prepared for the next run.
+    pub fresh: Option<Connection>,
+    /// A server's bind, and the data of a login to it.
+    pub bind: Message,
+    pub login: Vec<u8>,
+    /// The vault's own socket, which wants to be told who calls.
+    pub is_guard_alone: bool,
     agent: Agent,
     /// All that stands between.
     daemons: Vec<i32>,
@@ -37,7 +49,7 @@ pub struct Way {
 const POLICY: &str = "default = \"deny\"
 
 [[rule]]
-kind = \"sshsig\"
+kind = [\"sshsig\", \"login\"]
 signatures = 1000
 action = \"allow\"
 ";
@@ -63,6 +75,13 @@ impl Ways {
         );
         let vault = Vault::start_configured(&world, &config, POLICY, "");
         let client = ClientQube::start(&world, &vault, "work");
+        let (alone_world, alones) = (World::new(), Agent::start_named(&world, "alones"));
+        alones.add(&world, &key);
+        let config = format!(
+            "{LIMITS}[keyring.default]\nagent = \"{}\"\n",
+            alones.socket.display()
+        );
+        let alone = Vault::start_configured(&alone_world, &config, POLICY, "");
         let ends = [
             ("direct agent", agents[0].socket.clone(), vec![]),
             (
@@ -76,17 +95,38 @@ impl Ways {
                 vec![socat.pid().as_raw()],
             ),
             (
+                GUARD_ALONE,
+                alone.qrexec_socket.clone(),
+                vec![alone.process.pid().as_raw()],
+            ),
+            (
                 "split-ssh",
                 client.socket.clone(),
                 vec![client.process.pid().as_raw(), vault.process.pid().as_raw()],
             ),
         ];
+        let host = Key::ed25519(&world, "host");
+        let session = host_keys::session(1);
+        let bind = HostKeys::of(&world, [&host]).bind(&host, &host.blob(), &session, false);
+        let login = message::login(
+            &session,
+            "git",
+            "ssh-ed25519",
+            &key.blob(),
+            Some(&host.blob()),
+        );
+        let [direct, guides, socats, vaults] = agents;
         let all = ends
             .into_iter()
-            .zip(agents)
+            .zip([direct, guides, socats, alones, vaults])
             .map(|((name, socket, daemons), agent)| {
-                let open = Connection::open(&socket);
+                let is_guard_alone = name == GUARD_ALONE;
+                let open = connect(&socket, is_guard_alone);
                 Way {
+                    fresh: None,
+                    bind: bind.clone(),
+                    login: login.clone(),
+                    is_guard_alone,
                     name,
                     socket,
                     world: world.clone(),
@@ -99,12 +139,23 @@ impl Ways {
         Self {
             all: all.collect(),
             _pipes: [guide, socat],
-            _guarded: (client, vault),
+            _guarded: (client, vault, alone),
         }
     }
 }
 
+fn connect(socket: &Path, is_guard_alone: bool) -> Connection {
+    match is_guard_alone {
+        true => Connection::call(socket, "work"),
+        false => Connection::open(socket),
+    }
+}
+
 impl Way {
+    pub fn connect(&self) -> Connection {
+        connect(&self.socket, self.is_guard_alone)
+    }
+
     /// CPU time so far of what stands between and of the agent.
     pub fn cpu(&self) -> Duration {
         self.daemons
