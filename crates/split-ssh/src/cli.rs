@@ -1,8 +1,10 @@
 //! The command line: one definition, from which the parser, `--help`, man pages and completions come.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::askpass;
@@ -68,7 +70,10 @@ pub fn main() -> ExitCode {
     if askpass::is_asked() {
         return askpass::answer();
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return explain(&usage),
+    };
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -77,6 +82,24 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+/// Help goes to standard output as it is, what is wrong with a command line looks like every other error.
+fn explain(usage: &clap::Error) -> ExitCode {
+    let is_help = usage.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if is_help || !usage.use_stderr() {
+        // `split-ssh --help | head` is no failure.
+        let _ = usage.print();
+        return ExitCode::from(if is_help { 2 } else { 0 });
+    }
+    let text = usage.render().to_string();
+    let what = text.strip_prefix("error: ").unwrap_or(&text);
+    let what = what.replace(MORE, "split-ssh: hint: --help says more");
+    let _ = writeln!(io::stderr(), "split-ssh: error: {}", what.trim_end());
+    ExitCode::from(2)
+}
+
+/// clap's last line.
+const MORE: &str = "For more information, try '--help'.";
 
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;

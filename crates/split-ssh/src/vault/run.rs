@@ -77,11 +77,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         let vault = Arc::clone(&vault);
         thread::spawn(move || accept::accept(&vault, &listener, serve));
     }
-    say_ready(&vault, &sockets.ours);
+    say_ready(&vault, &sockets.ours.0);
     wait_for_the_end(&vault, signals, args.until_idle);
-    for path in sockets.ours {
-        let _ = std::fs::remove_file(path);
-    }
+    drop(sockets.ours);
     vault.end();
     Ok(ExitCode::SUCCESS)
 }
@@ -112,8 +110,18 @@ type Serve = fn(&Arc<Vault>, std::os::unix::net::UnixStream, nix::unistd::Uid);
 /// The two sockets, made by systemd or by us.
 struct Sockets {
     listeners: Vec<(std::os::unix::net::UnixListener, Serve)>,
-    /// To be removed at the end.
-    ours: Vec<PathBuf>,
+    ours: Ours,
+}
+
+/// Sockets that we made; removed when this is dropped, so that a vault that does not start leaves none.
+struct Ours(Vec<PathBuf>);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 impl Sockets {
@@ -122,13 +130,17 @@ impl Sockets {
             .map_err(|error| Error::new(format!("cannot take systemd's sockets: {error}")))?;
         if activated.is_empty() {
             let (qrexec, control) = (paths.qrexec_socket(), paths.control_socket());
-            return Ok(Self {
-                listeners: vec![
-                    (accept::bind(&qrexec)?, accept::serve_call as Serve),
-                    (accept::bind(&control)?, control::serve as Serve),
-                ],
-                ours: vec![qrexec, control],
-            });
+            let mut ours = Ours(Vec::new());
+            let mut bind = |path: PathBuf| {
+                let listener = accept::bind(&path)?;
+                ours.0.push(path);
+                Ok::<_, Error>(listener)
+            };
+            let listeners = vec![
+                (bind(qrexec)?, accept::serve_call as Serve),
+                (bind(control)?, control::serve as Serve),
+            ];
+            return Ok(Self { listeners, ours });
         }
         let mut listeners = Vec::new();
         for socket in activated {
@@ -147,7 +159,7 @@ impl Sockets {
         }
         Ok(Self {
             listeners,
-            ours: Vec::new(),
+            ours: Ours(Vec::new()),
         })
     }
 }
@@ -206,9 +218,11 @@ enum Woken {
 
 fn wait_for_the_end(vault: &Vault, mut signals: Signals, until_idle: bool) {
     let (sender, receiver) = mpsc::channel();
+    // A terminal that closes takes along what was started in it; else the signal is systemd's.
+    let by_hand = io::stderr().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
-            let woken = if signal == SIGHUP {
+            let woken = if signal == SIGHUP && !by_hand {
                 Woken::Reload
             } else {
                 Woken::End
