@@ -218,11 +218,11 @@ enum Woken {
 
 fn wait_for_the_end(vault: &Vault, mut signals: Signals, until_idle: bool) {
     let (sender, receiver) = mpsc::channel();
-    // A terminal that closes takes along what was started in it; else the signal is systemd's.
+    // A terminal that closes takes along what was started in it, and is none from then on.
     let by_hand = io::stderr().is_terminal();
     thread::spawn(move || {
         for signal in &mut signals {
-            let woken = if signal == SIGHUP && !by_hand {
+            let woken = if signal == SIGHUP && by_hand == io::stderr().is_terminal() {
                 Woken::Reload
             } else {
                 Woken::End
