@@ -2,6 +2,7 @@
 
 CARGO ?= cargo
 UNITDIR ?= /usr/lib/systemd/system
+ZSHDIR ?= /usr/share/zsh/site-functions
 PROFILE ?= release
 
 .PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 \
@@ -31,11 +32,17 @@ lint: ## Formatting and clippy, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-build: ## The two programs as packages have them
+build: ## The two programs as packages have them, man pages and completions
 	scripts/build-release
 
 install-vm: install-vm-files ## What a template has, but for the dialog (DESTDIR=…; after `make build`)
 	install -D -m 755 target/$(PROFILE)/split-ssh $(DESTDIR)/usr/bin/split-ssh
+	for section in 1 5 8; do \
+		install -D -m 644 -t $(DESTDIR)/usr/share/man/man$$section target/pages/man$$section/* || exit 1; \
+	done
+	install -D -m 644 -t $(DESTDIR)/usr/share/bash-completion/completions target/pages/bash/split-ssh
+	install -D -m 644 -t $(DESTDIR)/usr/share/fish/vendor_completions.d target/pages/fish/split-ssh.fish
+	install -D -m 644 -t $(DESTDIR)$(ZSHDIR) target/pages/zsh/_split-ssh
 
 install-vm-files:
 	install -d $(DESTDIR)/usr/lib/split-ssh $(DESTDIR)/etc/qubes-rpc $(DESTDIR)/etc/split-ssh
