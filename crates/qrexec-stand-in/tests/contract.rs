@@ -227,6 +227,8 @@ fn a_cut_stream_is_255_and_an_ask_is_answered() {
         "svc +cut work vault allow cut=1\nsvc +yes work vault ask answer=yes\nsvc * work vault ask\n",
     );
     world.script("svc", "#!/bin/sh\ncat\n");
+    // A service that ends by itself could be quicker than the cut.
+    world.script("svc+cut", "#!/bin/sh\nexec sleep 1000\n");
     let mut child = world.start(&["vault", "svc+cut"]);
     assert_eq!(child.wait().unwrap().code(), Some(255));
     assert_eq!(world.call(&["vault", "svc+yes"], b"x").stdout, b"x");
