@@ -6,7 +6,8 @@ failures=0
 # A folder that goes away at the end.
 work=$(mktemp -d)
 at_end="rm -rf '$work'"
-trap 'eval "$at_end"' EXIT
+# Whatever of it fails, the rest is done, and the exit status stays.
+trap 'status=$?; set +e; eval "$at_end"; exit "$status"' EXIT
 trap 'exit 1' INT TERM
 
 # check WHAT COMMAND…: says whether the command succeeds; its output is shown if it does not.

@@ -34,7 +34,7 @@ fresh_root() {
     root=$PWD/target/roots/$test_name.work
     rm -rf "$root"
     cp -a --reflink=auto "$base" "$root"
-    at_end="rm -rf '$root'; $at_end"
+    at_end="rm -rf '$root' '$root.console'; $at_end"
     chroot "$root" useradd --create-home --uid 1000 --shell /bin/bash user
     mkdir -p "$root/packages"
     cp target/packages/*.deb "$root/packages"
