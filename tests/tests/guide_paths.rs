@@ -254,7 +254,7 @@ fn a_refusal_is_told_where_it_was_made() {
     let client = ClientQube::start(&world, &vault, "work");
     assert!(!signs(&world, &client.socket, &key));
     let status = text(&finish(&mut vault.control(&["status"])));
-    assert!(status.contains(" work: sign refused: "), "{status}");
+    assert!(status.contains(" work  denied sshsig "), "{status}");
     assert!(client.status().contains(" 0 failed"), "{}", client.status());
 
     let unknown = ClientQube::start_configured(

@@ -1,6 +1,7 @@
 //! Real programs at real servers, one after the other: what passes in silence, what is asked about, in which
 //! words, and what the log keeps of it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -203,9 +204,20 @@ fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
 }
 
 /// pam_ssh_agent_auth takes its list of keys only from folders that nobody else can write, up to the root or a
-/// home: the world's, in /tmp, is not one.
+/// home: the world's, in /tmp, is not one, nor is a checkout's in /tmp.
 fn folder_of_ours() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    let home = nix::unistd::User::from_uid(nix::unistd::Uid::current())
+        .ok()
+        .flatten()
+        .map(|user| user.dir);
+    let places = [Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))), home];
+    let ours = places.into_iter().flatten().find(|place| {
+        let writable = |folder: &Path| {
+            std::fs::metadata(folder).map_or(true, |found| found.permissions().mode() & 0o022 != 0)
+        };
+        !place.ancestors().any(writable)
+    });
+    tempfile::tempdir_in(ours.expect("a folder that only its owner can write")).unwrap()
 }
 
 /// `sudo`'s PAM stack without sudo: pamtester over pam_wrapper, which reads the service from a folder of ours.
