@@ -497,3 +497,13 @@ fn the_session_loads_a_key_by_autostart() {
     assert_eq!(listed(&world, &client.socket), key.line());
     assert!(signs(&world, &client.socket, &key));
 }
+
+#[test]
+fn a_keyring_made_while_the_vault_runs_is_there_at_once() {
+    let world = World::new();
+    vault_folders(&world);
+    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let key = key_in_folder(&world, "later");
+    let listed = run(&mut vault.control(&["list", "later"]));
+    assert!(listed.contains(&key.fingerprint(&world)), "{listed}");
+}

@@ -11,6 +11,7 @@ use policy::caller::Keyring;
 use policy::crypto::Crypto as _;
 
 use crate::config::vault::VaultConfig;
+use crate::control;
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::identities::{self, NotLoaded};
@@ -75,9 +76,20 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
 /// The socket of the agent that is the keyring's own; systemd starts one that nobody has called yet.
 fn own_agent(keyring: &Keyring, paths: &Paths) -> Result<PathBuf, Error> {
     let socket = paths.agent_runtime().join(format!("{keyring}.sock"));
+    if UnixStream::connect(&socket).is_ok() {
+        return Ok(socket);
+    }
     let units = paths.keyring_socket();
-    if UnixStream::connect(&socket).is_err() && agent_unit::is_offered(&units) {
+    if agent_unit::is_offered(&units) {
         agent_unit::start(keyring, &units)?;
+    } else {
+        // A vault that runs starts the agent of a folder that has come since. Whether it did is seen next.
+        let _ = control::ask(
+            paths,
+            &control::Request::Reload {
+                v: control::VERSION,
+            },
+        );
     }
     Ok(socket)
 }

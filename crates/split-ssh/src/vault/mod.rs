@@ -85,11 +85,12 @@ impl Vault {
         self.policy.now()
     }
 
-    /// Reads policy and known hosts again.
+    /// Reads policy and known hosts again, and starts the agents of keyrings that have come since.
     ///
     /// # Errors
     /// What is broken; the last good policy still holds.
     fn reload(&self) -> Result<(), String> {
+        self.start_agents();
         match self.take_changes(true) {
             Reloaded::Failed(why) => Err(why),
             _ => Ok(()),
@@ -140,6 +141,12 @@ impl Vault {
                 Covers::Muted(_) => record.because(format!("the mute was {why}")),
                 Covers::CooledDown(_) => record.because(format!("the cool-down was {why}")),
             });
+        }
+    }
+
+    fn start_agents(&self) {
+        for said in self.keyrings.start_all() {
+            journal::say(Priority::Warning, &said);
         }
     }
 

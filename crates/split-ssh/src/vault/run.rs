@@ -198,9 +198,7 @@ impl Vault {
             journal::say(Priority::Error, &said);
         }
         self.write(start);
-        for said in self.keyrings.start_all() {
-            journal::say(Priority::Warning, &said);
-        }
+        self.start_agents();
     }
 
     fn end(&self) {
