@@ -23,6 +23,7 @@ bench: ## Measure us beside the direct agent and the plain pipes
 	scripts/install-deps demo
 	$(CARGO) build --release --quiet --workspace --bins
 	target/release/split-ssh-bench $(ROUNDS)
+	prompt/tests/measure
 
 fuzz: ## Feed the parsers for a minute each
 	scripts/install-deps fuzz
