@@ -7,12 +7,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use wire::limits::MAX_MESSAGE;
+
 /// SSH_AGENT_FAILURE in its frame (RFC 9987).
 const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
 /// The length of SSH_AGENTC_REQUEST_IDENTITIES, which has no body.
 const LIST_LENGTH: [u8; 4] = [0, 0, 0, 1];
-/// OpenSSH's bound of a message, in bytes.
-const MAX_MESSAGE: usize = 256 * 1024;
 /// The client has sent its request already, or most of it: no time for the slow.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -15,7 +15,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use policy::record::{Event, Outcome, Record, Timestamp};
 
@@ -26,6 +26,8 @@ use heads::Head;
 use journal::Priority;
 use sentence::Sentence;
 use tail::Tail;
+
+use crate::sync::lock;
 
 /// The log of one vault, open for writing. There is one writer per folder.
 pub struct Log {
@@ -152,7 +154,7 @@ impl Log {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A thread that panicked while it wrote left `tail` empty: the file is read again.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

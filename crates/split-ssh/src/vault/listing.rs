@@ -9,6 +9,7 @@ use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
 
 use super::connection::{Connection, failure};
+use super::policy_in_force::BoundHost;
 use super::upstream::{ListedKey, UpstreamError};
 use crate::identities::{self, KeyFile};
 
@@ -44,7 +45,10 @@ impl Connection<'_> {
             return failure();
         }
         let entries = self.listing.iter().flat_map(|listing| &listing.keys);
-        let shown: Vec<&Entry> = entries.filter(|entry| self.may_see(&entry.facts)).collect();
+        let host = self.policy.bound_host(&self.session);
+        let shown: Vec<&Entry> = entries
+            .filter(|entry| self.may_see(&entry.facts, host.as_ref()))
+            .collect();
         let identities = shown
             .iter()
             .map(|entry| Identity {
@@ -65,9 +69,9 @@ impl Connection<'_> {
     }
 
     /// Whether some rule or the default could let this caller use the key now.
-    pub(super) fn may_see(&self, key: &KeyFacts) -> bool {
+    pub(super) fn may_see(&self, key: &KeyFacts, login_to: Option<&BoundHost>) -> bool {
         self.policy
-            .may_see(&self.caller, &self.keyring, key, &self.session)
+            .may_see(&self.caller, &self.keyring, key, &self.session, login_to)
     }
 
     /// Asks the upstream for its keys and keeps those of this keyring, with the folder's.

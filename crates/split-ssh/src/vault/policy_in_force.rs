@@ -39,6 +39,13 @@ pub struct InForce {
     digest: String,
 }
 
+/// The host of a connection's own login, as its bind shows it.
+#[derive(Debug)]
+pub struct BoundHost {
+    host: HostIdentity,
+    verified: bool,
+}
+
 /// What a new look at the files found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
@@ -265,6 +272,7 @@ impl InForce {
         keyring: &Keyring,
         key: &KeyFacts,
         session: &Session,
+        login_to: Option<&BoundHost>,
     ) -> bool {
         let Some(policy) = &self.policy else {
             return false;
@@ -273,18 +281,24 @@ impl InForce {
         if session.bind_failed() {
             return false;
         }
-        let bound = session
-            .login_bind()
-            .map(|bind| (self.identify(&bind.host_key), bind.standing));
         policy.visible(&Prospect {
             caller,
             keyring,
             key,
             forwarded: session.forwarded(),
-            login_to: bound.as_ref().map(|(host, standing)| LoginTo {
-                host,
-                verified: *standing == Standing::Verified,
+            login_to: login_to.map(|bound| LoginTo {
+                host: &bound.host,
+                verified: bound.verified,
             }),
+        })
+    }
+
+    /// The host that this connection's own login is bound to. The same for all keys, and the look at
+    /// known hosts is what it costs.
+    pub fn bound_host(&self, session: &Session) -> Option<BoundHost> {
+        session.login_bind().map(|bind| BoundHost {
+            host: self.identify(&bind.host_key),
+            verified: bind.standing == Standing::Verified,
         })
     }
 

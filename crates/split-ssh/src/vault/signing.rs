@@ -129,8 +129,9 @@ impl Connection<'_> {
             self.ask_for_keys()?;
             listed = find(&self.listing);
         }
+        let host = self.policy.bound_host(&self.session);
         listed
-            .filter(|entry| self.may_see(&entry.facts))
+            .filter(|entry| self.may_see(&entry.facts, host.as_ref()))
             .ok_or_else(|| Refusal::KeyNotListed.into())
     }
 
