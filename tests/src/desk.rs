@@ -33,7 +33,7 @@ impl Desk {
     pub fn new(world: &World) -> Self {
         programs::insist_on("/usr/bin/Xvfb");
         let mut command = world.command("Xvfb");
-        command.args(["-displayfd", "1", "-screen", "0", "1280x900x24"]);
+        command.args(["-displayfd", "1", "-noreset", "-screen", "0", "1280x900x24"]);
         let screen = Running::start(command, &world.path("desk-screen"));
         let display = wait_for("an X server", || {
             let said = screen.log();

@@ -159,6 +159,7 @@ impl KeePassXc {
         screen.args([
             "-displayfd",
             "1",
+            "-noreset",
             "-screen",
             "0",
             "1280x900x24",
