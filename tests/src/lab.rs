@@ -8,6 +8,23 @@ use crate::ssh::Client;
 use crate::sshd::{Options, Sshd};
 use crate::world::World;
 
+/// A policy that allows logins to `server` and signatures of files, and nothing else.
+pub const LOGINS_AND_FILES: &str = "default = \"deny\"
+
+[host.server]
+names = [\"server\"]
+
+[[rule]]
+kind = \"login\"
+host = \"server\"
+action = \"allow\"
+
+[[rule]]
+kind = \"sshsig\"
+namespace = \"file\"
+action = \"allow\"
+";
+
 #[derive(Debug)]
 pub struct Lab {
     pub agent: Agent,

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use testbed::agent::{Agent, ssh_add};
 use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
+use testbed::lab::LOGINS_AND_FILES;
 use testbed::partners::{serve_as_the_guide_does, serve_by_stdio};
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::programs;
@@ -20,23 +21,6 @@ use testbed::ssh::Client;
 use testbed::sshd::Sshd;
 use testbed::wait::wait_for;
 use testbed::world::World;
-
-/// Everything that is asked for here.
-const POLICY: &str = "default = \"deny\"
-
-[host.server]
-names = [\"server\"]
-
-[[rule]]
-kind = \"login\"
-host = \"server\"
-action = \"allow\"
-
-[[rule]]
-kind = \"sshsig\"
-namespace = \"file\"
-action = \"allow\"
-";
 
 /// ssh-add's words for no answer at all, which the community guide promises for a vault that is off.
 const NO_ANSWER: &str = "error fetching identities: communication with agent failed";
@@ -77,7 +61,7 @@ fn vault_folders(world: &World) {
     ] {
         world.directory(folder);
     }
-    world.file("vault/config/policy.toml", POLICY);
+    world.file("vault/config/policy.toml", LOGINS_AND_FILES);
 }
 
 /// A key in a keyring's folder, as the guide has it made.
@@ -249,7 +233,7 @@ fn a_refusal_is_told_where_it_was_made() {
     let world = World::new();
     vault_folders(&world);
     let key = key_in_folder(&world, "default");
-    let policy = POLICY.replace("namespace = \"file\"", "namespace = \"git\"");
+    let policy = LOGINS_AND_FILES.replace("namespace = \"file\"", "namespace = \"git\"");
     let vault = Vault::start_configured(&world, "", &policy, "");
     let client = ClientQube::start(&world, &vault, "work");
     assert!(!signs(&world, &client.socket, &key));
@@ -279,7 +263,7 @@ fn options_beside_a_key_are_honoured() {
     let folder = world.path("vault/.ssh/identities.d/work");
     std::fs::copy(&bound.private, folder.join("bound")).expect("a copy");
     world.file("vault/.ssh/identities.d/work/bound.ssh-add-option", "-c\n");
-    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let vault = Vault::start_configured(&world, "", LOGINS_AND_FILES, "");
     let qrexec = stand_in(&world, "work/qrexec", "work");
     serve_socket(&qrexec, &vault.qrexec_socket);
     let client = ClientQube::start_configured(&world, "work", qrexec, "keyring = \"work\"\n");
@@ -373,7 +357,12 @@ fn keyrings_with_agents_of_every_kind() {
         at(&shared.socket),
         only(&right),
     ];
-    let vault = Vault::start_configured(&world, &config.concat(), POLICY, &server.known_host());
+    let vault = Vault::start_configured(
+        &world,
+        &config.concat(),
+        LOGINS_AND_FILES,
+        &server.known_host(),
+    );
     let qrexec = stand_in(&world, "work/qrexec", "work");
     serve_socket(&qrexec, &vault.qrexec_socket);
 
@@ -413,7 +402,7 @@ fn a_qube_of_two_vaults() {
     let agent = Agent::start_named(&world, "agent");
     let old = Key::ed25519(&world, "old");
     agent.add(&world, &old);
-    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let vault = Vault::start_configured(&world, "", LOGINS_AND_FILES, "");
     let qrexec = stand_in(&world, "work/qrexec", "work");
     serve_socket(&qrexec, &vault.qrexec_socket);
     stand_in(&world, "older", "work");
@@ -466,7 +455,7 @@ fn the_session_loads_a_key_by_autostart() {
         comment: "user@vault".to_owned(),
         private,
     };
-    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let vault = Vault::start_configured(&world, "", LOGINS_AND_FILES, "");
     let client = ClientQube::start(&world, &vault, "ssh-client");
     assert_eq!(
         listed(&world, &client.socket),
@@ -502,7 +491,7 @@ fn the_session_loads_a_key_by_autostart() {
 fn a_keyring_made_while_the_vault_runs_is_there_at_once() {
     let world = World::new();
     vault_folders(&world);
-    let vault = Vault::start_configured(&world, "", POLICY, "");
+    let vault = Vault::start_configured(&world, "", LOGINS_AND_FILES, "");
     let key = key_in_folder(&world, "later");
     let listed = run(&mut vault.control(&["list", "later"]));
     assert!(listed.contains(&key.fingerprint(&world)), "{listed}");

@@ -4,30 +4,13 @@
 use testbed::agent::Agent;
 use testbed::children::{finish, run, text};
 use testbed::keys::Key;
-use testbed::lab::Lab;
+use testbed::lab::{LOGINS_AND_FILES, Lab};
 use testbed::partners::{
     ARGUMENTS, Argument, Client, KINDS, Kind, serve_as_the_guide_does, serve_by_stdio,
     serve_officially,
 };
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::split_ssh::Vault;
-
-/// Logins to `server` and signatures of files.
-const POLICY: &str = "default = \"deny\"
-
-[host.server]
-names = [\"server\"]
-
-[[rule]]
-kind = \"login\"
-host = \"server\"
-action = \"allow\"
-
-[[rule]]
-kind = \"sshsig\"
-namespace = \"file\"
-action = \"allow\"
-";
 
 /// The stand-in's folder.
 const DOM0: &str = "dom0";
@@ -62,7 +45,12 @@ impl Desk {
             self.work_agent.socket.display(),
             self.lab.agent.socket.display()
         );
-        Vault::start_configured(&self.lab.world, &config, POLICY, &self.lab.known_hosts())
+        Vault::start_configured(
+            &self.lab.world,
+            &config,
+            LOGINS_AND_FILES,
+            &self.lab.known_hosts(),
+        )
     }
 
     /// The key of the keyring that `argument` names.

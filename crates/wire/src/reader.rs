@@ -1,7 +1,7 @@
 //! Reads the base types of RFC 4251 §5 in their one canonical spelling.
 
-use crate::Malformed;
 use crate::limits::MAX_NAME;
+use crate::{Malformed, Problem};
 
 /// The expectation at the end of everything.
 pub(crate) const THE_END: &str = "the end of the data";
@@ -32,6 +32,22 @@ impl<'a> Reader<'a> {
         let mut reader = Self::new(bytes);
         let value = parse(&mut reader)?;
         reader.end()?;
+        Ok(value)
+    }
+
+    /// Runs `read_body` over all of a message's body. The error names the message's number, 0 for none.
+    pub(crate) fn message<T>(
+        payload: &'a [u8],
+        read_body: impl FnOnce(u8, &mut Self) -> Result<T, Problem>,
+    ) -> Result<T, (u8, Problem)> {
+        let mut reader = Self::new(payload);
+        let number = reader
+            .u8("a message number")
+            .map_err(|malformed| (0, malformed.into()))?;
+        let value = read_body(number, &mut reader).map_err(|problem| (number, problem))?;
+        reader
+            .end()
+            .map_err(|malformed| (number, malformed.into()))?;
         Ok(value)
     }
 

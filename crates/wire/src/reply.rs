@@ -69,18 +69,8 @@ impl<'a> Reply<'a> {
     /// # Errors
     /// A number that no reply has, or a body that is not exactly what the number asks for.
     pub fn parse(payload: &'a [u8]) -> Result<Self, BadReply> {
-        let mut reader = Reader::new(payload);
-        let number = reader.u8("a message number");
-        let bad = |problem| BadReply {
-            number: number.unwrap_or(0),
-            problem,
-        };
-        let parsed = number
-            .map_err(Problem::Malformed)
-            .and_then(|number| Self::read_body(number, &mut reader))
-            .map_err(bad)?;
-        reader.end().map_err(|malformed| bad(malformed.into()))?;
-        Ok(parsed)
+        Reader::message(payload, Self::read_body)
+            .map_err(|(number, problem)| BadReply { number, problem })
     }
 
     fn read_body(number: u8, reader: &mut Reader<'a>) -> Result<Self, Problem> {

@@ -9,6 +9,7 @@ use super::read::{Reading, entries, place};
 use super::rule::{Host, Label};
 use super::tree::{Table, Value};
 use super::value::{self, quoted};
+use crate::judgement::Place;
 
 const HOST_KEYS: [&str; 4] = ["names", "keys", "ca", "proof"];
 const LABEL_KEYS: [&str; 1] = ["fingerprints"];
@@ -54,14 +55,10 @@ impl Reading {
     ) {
         let place = place(source, span.clone());
         if let Some(other) = self.policy.hosts.iter().find(|host| host.name == name) {
-            let message = format!(
-                "host {} is defined twice, first at {}",
-                quoted(name),
-                other.place
-            );
-            return self.problems.push(
-                Problem::at(source, span, message).hint("put all that it has into one table"),
-            );
+            let problem = twice(source, span, "host", name, &other.place);
+            return self
+                .problems
+                .push(problem.hint("put all that it has into one table"));
         }
         if HOST_WORDS.contains(&name) {
             let hint = "choose another name; in a rule this word means what it says";
@@ -120,14 +117,10 @@ impl Reading {
     ) {
         let place = place(source, span.clone());
         if let Some(other) = self.policy.labels.iter().find(|label| label.name == name) {
-            let message = format!(
-                "key {} is defined twice, first at {}",
-                quoted(name),
-                other.place
-            );
-            return self.problems.push(
-                Problem::at(source, span, message).hint("one table may hold all fingerprints"),
-            );
+            let problem = twice(source, span, "key", name, &other.place);
+            return self
+                .problems
+                .push(problem.hint("one table may hold all fingerprints"));
         }
         let mut label = Label {
             name: name.to_owned(),
@@ -167,4 +160,10 @@ impl Reading {
         }
         self.policy.labels.push(label);
     }
+}
+
+/// An earlier table has the name.
+fn twice(source: Source<'_>, span: Range<usize>, what: &str, name: &str, first: &Place) -> Problem {
+    let message = format!("{what} {} is defined twice, first at {first}", quoted(name));
+    Problem::at(source, span, message)
 }

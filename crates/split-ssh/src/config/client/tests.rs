@@ -1,3 +1,7 @@
+use std::path::Path;
+
+use toml::Spanned;
+
 use super::*;
 
 fn places(folder: &Path) -> Paths {
