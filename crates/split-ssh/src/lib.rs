@@ -15,6 +15,7 @@ pub mod error;
 pub mod identities;
 pub mod known_hosts_files;
 pub mod log;
+pub mod own_socket;
 pub mod paths;
 pub mod policy_files;
 pub mod sync;

@@ -1,10 +1,6 @@
 //! The two sockets: who may connect, and a thread for each who does.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -15,42 +11,14 @@ use policy::caller::Caller;
 use policy::record::{Event, Outcome};
 
 use super::Vault;
-use super::agent::remove_dead_socket;
 use super::connection::Connection;
 use super::header::{self, BadHeader};
 use super::limits::Place;
 use super::stream::{ByteStream, MessageStream};
-use crate::error::Error;
 use crate::log::journal;
 
 /// When the system has no descriptors left, waiting for a connection to end is all that helps.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// Binds a socket that only its owner may connect to.
-///
-/// # Errors
-/// Somebody listens there already, or something that is no socket is in the way.
-pub fn bind(path: &Path) -> Result<UnixListener, Error> {
-    if let Some(dir) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(|error| Error::io("create", dir, &error))?;
-    }
-    remove_dead_socket(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Error::new(format!("somebody already listens on {}", path.display()))
-                .hint("a vault runs already: see `split-ssh status`")
-        }
-        _ => Error::io("replace", path, &error),
-    })?;
-    let listener =
-        UnixListener::bind(path).map_err(|error| Error::io("listen on", path, &error))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-        .map_err(|error| Error::io("protect", path, &error))?;
-    Ok(listener)
-}
 
 /// Accepts for ever, handing each connection of a peer that may be here to `serve` in its own thread.
 pub fn accept(

@@ -2,8 +2,6 @@
 //! `~/.ssh/identities.d/KEYRING/` (as in the official package).
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,9 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::identities;
+use crate::own_socket::{self, Hints};
 
 /// An ssh-agent binds its socket within milliseconds; a loaded machine gets more.
 const START_TIME: Duration = Duration::from_secs(10);
+const HINTS: Hints = Hints {
+    in_use: "if it is the agent of this keyring, name it in vault.toml",
+    elsewhere: "start the vault with another --runtime-dir",
+};
 
 /// A running agent; dropping it ends it.
 #[derive(Debug)]
@@ -29,14 +32,7 @@ impl OwnAgent {
     /// # Errors
     /// ssh-agent is missing, does not start, or something that is no dead socket is in the way.
     pub fn start(socket: &Path) -> Result<Self, Error> {
-        if let Some(dir) = socket.parent() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(|error| Error::io("create", dir, &error))?;
-        }
-        remove_dead_socket(socket).map_err(|error| Error::io("replace", socket, &error))?;
+        own_socket::make_room(socket, HINTS)?;
         let child = command(socket).spawn().map_err(|error| {
             Error::new(format!("cannot start ssh-agent: {error}"))
                 .hint("install OpenSSH's client programs (openssh-client)")
@@ -104,18 +100,4 @@ fn command(socket: &Path) -> Command {
 /// Whether somebody listens on `socket`.
 pub fn is_alive(socket: &Path) -> bool {
     UnixStream::connect(socket).is_ok()
-}
-
-/// Removes a socket that nobody listens on, and nothing else.
-///
-/// # Errors
-/// `AddrInUse` if somebody listens, `AlreadyExists` if it is no socket.
-pub fn remove_dead_socket(socket: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(socket) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => Err(io::ErrorKind::AlreadyExists.into()),
-        Ok(_) if is_alive(socket) => Err(io::ErrorKind::AddrInUse.into()),
-        Ok(_) => fs::remove_file(socket),
-    }
 }

@@ -1,7 +1,8 @@
 //! From the command line to a serving daemon, and its end.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::Uid;
 use policy::record::{Event, Outcome};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -25,6 +27,7 @@ use crate::config::vault::VaultConfig;
 use crate::error::Error;
 use crate::log::Log;
 use crate::log::journal::{self, Priority};
+use crate::own_socket::{self, Hints, SocketFile};
 use crate::paths::Paths;
 use crate::sync::lock;
 
@@ -32,6 +35,10 @@ use crate::sync::lock;
 const MINUTE: Duration = Duration::from_secs(60);
 /// With --until-idle: long enough for the next of a series of calls.
 const IDLE: Duration = Duration::from_secs(60);
+const HINTS: Hints = Hints {
+    in_use: "a vault runs already: see `split-ssh status`",
+    elsewhere: "choose another place with --runtime-dir",
+};
 
 /// Guard the keys of this vault
 #[derive(Debug, clap::Args)]
@@ -77,7 +84,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         let vault = Arc::clone(&vault);
         thread::spawn(move || accept::accept(&vault, &listener, serve));
     }
-    say_ready(&vault, &sockets.ours.0);
+    if !sockets.ours.is_empty() {
+        say_ready(&vault, &paths.qrexec_socket());
+    }
     wait_for_the_end(&vault, signals, args.until_idle);
     drop(sockets.ours);
     vault.end();
@@ -93,9 +102,9 @@ fn close_memory() -> Result<(), Error> {
 }
 
 /// One line for whoever starts us by hand.
-fn say_ready(vault: &Vault, sockets: &[PathBuf]) {
+fn say_ready(vault: &Vault, socket: &Path) {
     let mut err = io::stderr();
-    if let Some(socket) = sockets.first().filter(|_| err.is_terminal()) {
+    if err.is_terminal() {
         let way = vault.prompter.way().sentence();
         let _ = writeln!(
             err,
@@ -105,23 +114,14 @@ fn say_ready(vault: &Vault, sockets: &[PathBuf]) {
     }
 }
 
-type Serve = fn(&Arc<Vault>, std::os::unix::net::UnixStream, nix::unistd::Uid);
+type Serve = fn(&Arc<Vault>, UnixStream, Uid);
 
 /// The two sockets, made by systemd or by us.
 struct Sockets {
-    listeners: Vec<(std::os::unix::net::UnixListener, Serve)>,
-    ours: Ours,
-}
-
-/// Sockets that we made; removed when this is dropped, so that a vault that does not start leaves none.
-struct Ours(Vec<PathBuf>);
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            let _ = std::fs::remove_file(path);
-        }
-    }
+    listeners: Vec<(UnixListener, Serve)>,
+    /// Removed when this is dropped, so that a vault that does not start leaves none; empty if systemd
+    /// made them.
+    ours: Vec<SocketFile>,
 }
 
 impl Sockets {
@@ -129,18 +129,12 @@ impl Sockets {
         let activated = activation::listeners()
             .map_err(|error| Error::new(format!("cannot take systemd's sockets: {error}")))?;
         if activated.is_empty() {
-            let (qrexec, control) = (paths.qrexec_socket(), paths.control_socket());
-            let mut ours = Ours(Vec::new());
-            let mut bind = |path: PathBuf| {
-                let listener = accept::bind(&path)?;
-                ours.0.push(path);
-                Ok::<_, Error>(listener)
-            };
-            let listeners = vec![
-                (bind(qrexec)?, accept::serve_call as Serve),
-                (bind(control)?, control::serve as Serve),
-            ];
-            return Ok(Self { listeners, ours });
+            let (qrexec, qrexec_file) = own_socket::listen_at(&paths.qrexec_socket(), HINTS)?;
+            let (control, control_file) = own_socket::listen_at(&paths.control_socket(), HINTS)?;
+            return Ok(Self {
+                listeners: vec![(qrexec, accept::serve_call), (control, control::serve)],
+                ours: vec![qrexec_file, control_file],
+            });
         }
         let mut listeners = Vec::new();
         for socket in activated {
@@ -159,7 +153,7 @@ impl Sockets {
         }
         Ok(Self {
             listeners,
-            ours: Ours(Vec::new()),
+            ours: Vec::new(),
         })
     }
 }

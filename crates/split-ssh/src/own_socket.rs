@@ -1,0 +1,132 @@
+//! A socket of ours in the file system: 0600 from its first moment, in a folder that nobody else can
+//! change, never at the cost of a file that is not ours.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::getuid;
+
+use crate::error::Error;
+
+/// What a person can do where a place is not to be had.
+#[derive(Clone, Copy, Debug)]
+pub struct Hints {
+    /// Somebody listens there.
+    pub in_use: &'static str,
+    /// Something else is in the way, or the place is not safe.
+    pub elsewhere: &'static str,
+}
+
+/// The file of a socket that we made; dropping it removes the file, if it still is that one.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+/// Listens at `path`. Call it before threads are started: it sets the umask for a moment.
+///
+/// # Errors
+/// The place is taken or not safe, or the system refuses.
+pub fn listen_at(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error> {
+    make_room(path, hints)?;
+    let listener = bind(path).map_err(|error| {
+        // sun_path holds 108 bytes with its NUL.
+        let hint = if path.as_os_str().len() >= 108 {
+            "a socket's path is at most 107 bytes long"
+        } else {
+            hints.elsewhere
+        };
+        Error::io("listen at", path, &error).hint(hint)
+    })?;
+    let made = fs::symlink_metadata(path).map_err(|error| Error::io("look at", path, &error))?;
+    let file = SocketFile {
+        path: path.to_owned(),
+        device: made.dev(),
+        inode: made.ino(),
+    };
+    Ok((listener, file))
+}
+
+/// Sees to a folder that is safe and has nothing at `path`, for us or a program of ours to bind.
+///
+/// # Errors
+/// As [`listen_at`].
+pub fn make_room(path: &Path, hints: Hints) -> Result<(), Error> {
+    make_folder(path, hints)?;
+    remove_dead_socket(path, hints)
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let is_ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
+        if is_ours {
+            // A socket that cannot be removed is found dead by the next start.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn make_folder(socket: &Path, hints: Hints) -> Result<(), Error> {
+    let Some(folder) = socket.parent() else {
+        let what = format!("{} is no place for a socket", socket.display());
+        return Err(Error::new(what).hint(hints.elsewhere));
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| Error::io("create", folder, &error).hint(hints.elsewhere))?;
+    let found = fs::metadata(folder).map_err(|error| Error::io("look at", folder, &error))?;
+    let owner_is_safe = found.uid() == getuid().as_raw() || found.uid() == 0;
+    let others_can_write = found.mode() & 0o022 != 0;
+    let is_sticky = found.mode() & 0o1000 != 0;
+    if owner_is_safe && (!others_can_write || is_sticky) {
+        return Ok(());
+    }
+    let folder = folder.display();
+    Err(Error::new(format!(
+        "others can write in {folder}: they could put their own agent there"
+    ))
+    .hint(format!("chmod 700 {folder}, or {}", hints.elsewhere)))
+}
+
+/// Removes what is at `path` if it is a socket of ours that nobody listens on, and nothing else.
+fn remove_dead_socket(path: &Path, hints: Hints) -> Result<(), Error> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("look at", path, &error)),
+        Ok(found) => found,
+    };
+    let in_the_way = |what: &str| Error::new(format!("{} {what}", path.display()));
+    if !found.file_type().is_socket() {
+        return Err(in_the_way("is in the way, and is not a socket")
+            .hint(format!("move it, or {}", hints.elsewhere)));
+    }
+    if found.uid() != getuid().as_raw() {
+        return Err(in_the_way("is another user's socket").hint(hints.elsewhere));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(|error| Error::io("remove the dead socket", path, &error))
+        }
+        Err(error) => Err(Error::io("tell whether anybody listens at", path, &error)),
+        Ok(_) => Err(in_the_way("is in use: somebody listens there").hint(hints.in_use)),
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(Mode::S_IXUSR | Mode::S_IRWXG | Mode::S_IRWXO);
+    let bound = UnixListener::bind(path);
+    umask(before);
+    let bound = bound?;
+    // Where the folder has a default access list, no umask counts.
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(bound)
+}
