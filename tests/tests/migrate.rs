@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 
-use testbed::children::{finish, run, text};
+use nix::sys::signal::Signal;
+use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
 use testbed::programs;
 use testbed::split_ssh::Vault;
@@ -230,6 +232,119 @@ fn henns_client_is_changed_over() {
     assert_eq!(qube.read("~/.bashrc").trim(), "export EDITOR=vi");
     assert_eq!(qube.read("rw/config/split-ssh-vault"), "ssh-vault\n");
     assert!(qube.link("~/.SSH_AGENT_ssh-vault").ends_with("agent.sock"));
+}
+
+/// A comment behind the name, other quotes, an `export`, other files than ~/.bashrc: the vault is the same.
+#[test]
+fn a_client_that_was_edited_keeps_its_vault() {
+    for (line, file) in [
+        ("SSH_VAULT_VM=\"keys\" # was: vault", "~/.bashrc"),
+        ("export SSH_VAULT_VM='keys'", "~/.zshrc"),
+        ("SSH_VAULT_VM=keys\t", "~/.bash_profile"),
+    ] {
+        let qube = Qube::new("work");
+        let edited = |text: &str| text.replace("SSH_VAULT_VM=\"vault\"", line);
+        qube.write("rw/config/rc.local", &edited(GUIDES_RC_LOCAL), 0o755);
+        qube.write(file, &edited(GUIDES_BASHRC), 0o644);
+        qube.migrate_for_good();
+        assert_eq!(qube.read("rw/config/split-ssh-vault"), "keys\n", "{line}");
+        assert_eq!(qube.read(file), "", "{line}");
+        assert!(qube.link("~/.SSH_AGENT_keys").ends_with("agent.sock"));
+    }
+}
+
+#[test]
+fn a_vault_whose_name_cannot_be_told_is_left_to_the_owner() {
+    for line in [
+        "SSH_VAULT_VM=\"$1\"",
+        "SSH_VAULT_VM=\"vault\"; date",
+        "SSH_VAULT_VM=\"my vault\"",
+    ] {
+        let qube = Qube::new("work");
+        let edited = GUIDES_RC_LOCAL.replace("SSH_VAULT_VM=\"vault\"", line);
+        qube.write("rw/config/rc.local", &edited, 0o755);
+        let before = qube.state();
+        let (said, _) = qube.migrate(&["--apply"]);
+        assert!(said.contains("others among them do more"), "{line}: {said}");
+        assert_eq!(qube.state(), before, "{line}");
+    }
+}
+
+/// Two clients, one for each vault: each old socket leads to the vault that it led to before.
+#[test]
+fn two_clients_become_one_with_two_vaults() {
+    let qube = Qube::new("work");
+    let other = GUIDES_RC_LOCAL.replace("\"vault\"\n", "\"other\"\n");
+    let rc_local = format!("{SOMEBODYS}\n{GUIDES_RC_LOCAL}\n{other}");
+    qube.write("rw/config/rc.local", &rc_local, 0o755);
+    let bashrc = GUIDES_BASHRC.replace("\"vault\"\n", "\"other\"\n");
+    qube.write("~/.bashrc", &bashrc, 0o644);
+    let (plan, _) = qube.migrate_for_good();
+    let lines = "qubes.SshAgent + work @default ask target=other default_target=other\n    \
+                 qubes.SshAgent + work other ask";
+    assert!(plan.contains(lines), "{plan}");
+    assert!(!plan.contains("@default ask target=vault"), "{plan}");
+    assert_eq!(qube.read("rw/config/rc.local"), SOMEBODYS);
+    assert_eq!(
+        qube.read("~/.config/split-ssh/client.toml"),
+        "[[vault]]\nname = \"other\"\nqube = \"other\"\n\n[[vault]]\nname = \"vault\"\nqube = \"vault\"\n"
+    );
+    let mut client = qube.world.command(programs::split_ssh());
+    client
+        .env("HOME", &qube.home)
+        .arg("client")
+        .arg("--runtime-dir")
+        .arg(qube.world.directory("run"));
+    let mut client = Running::start(client, &qube.world.path("client-output"));
+    for vault in ["vault", "other"] {
+        let socket = qube.home.join(format!(".SSH_AGENT_{vault}"));
+        wait_for("the old socket's place", || {
+            UnixStream::connect(&socket).ok()
+        });
+        assert!(
+            qube.link(&format!("~/.SSH_AGENT_{vault}"))
+                .ends_with(format!("{vault}.sock"))
+        );
+    }
+    client.signal(Signal::SIGTERM);
+    client.wait();
+}
+
+/// What cannot be read as it is cannot be written as it was.
+#[test]
+fn a_file_that_would_lose_something_is_left_alone() {
+    let qube = Qube::new("work");
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    let bashrc = qube.write("~/.bashrc", "", 0o644);
+    for (text, why) in [
+        (
+            [b"alias gr\xfcn=ls\n", GUIDES_BASHRC.as_bytes()].concat(),
+            "is not UTF-8 text",
+        ),
+        (
+            [GUIDES_BASHRC.as_bytes(), &[b'#'; 1 << 20]].concat(),
+            "is longer than a script is",
+        ),
+    ] {
+        fs::write(&bashrc, text).expect("our own file");
+        let before = qube.state();
+        let (said, _) = qube.migrate(&["--apply"]);
+        assert!(
+            said.contains(why) && said.contains("take out lines "),
+            "{said}"
+        );
+        assert_eq!(qube.state(), before);
+    }
+}
+
+/// Other people's line ends and indents are as they were.
+#[test]
+fn the_rest_of_a_file_stays_byte_for_byte() {
+    let qube = Qube::new("work");
+    let rest = "a=1\r\n\tb=2  \n";
+    qube.write("~/.bashrc", &format!("{rest}{GUIDES_BASHRC}c=3"), 0o644);
+    qube.migrate_for_good();
+    assert_eq!(qube.read("~/.bashrc"), format!("{rest}c=3"));
 }
 
 #[test]
@@ -469,6 +584,34 @@ fn qusals_client_is_changed_over() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Changed by halves, programs would be sent to sockets that nobody makes.
+#[test]
+fn a_line_of_qusals_that_does_more_keeps_all_as_it_is() {
+    let qube = Qube::new("work");
+    let start = "systemctl --no-block restart qusal-ssh-agent-forwarder@";
+    let rc_local = format!("{start}work.service\n{start}home.service || logger no\n");
+    qube.write("rw/config/rc.local", &rc_local, 0o755);
+    qube.write(
+        "~/.profile",
+        "SSH_AUTH_SOCK=/tmp/qusal-ssh-agent-forwarder/work.sock\n",
+        0o644,
+    );
+    let before = qube.state();
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(said.contains("line 2 of"), "{said}");
+    assert_eq!(qube.state(), before);
+    qube.write(
+        "rw/config/rc.local",
+        &format!("if true; then\n    {start}work.service\nfi\n"),
+        0o755,
+    );
+    qube.migrate_for_good();
+    assert_eq!(
+        qube.read("rw/config/rc.local"),
+        "if true; then\n    systemctl --no-block start split-ssh-forwarder@work.service\nfi\n"
+    );
 }
 
 #[test]

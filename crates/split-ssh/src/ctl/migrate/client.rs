@@ -4,17 +4,28 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::doctor::{Place, text_of};
+use super::super::doctor::Place;
 use super::change::Change;
 use super::plan::{Part, Plan};
 use super::shell::{self, Block};
+use super::whole::{Whole, read_whole};
 
 const RC_LOCAL: &str = "/rw/config/rc.local";
+/// Where people put what the guide gives for ~/.bashrc.
+const DOTFILES: [&str; 5] = [
+    ".bashrc",
+    ".bash_profile",
+    ".profile",
+    ".zshrc",
+    ".zprofile",
+];
 pub const VAULT_FILE: &str = "/rw/config/split-ssh-vault";
 pub const KEYRING_FILE: &str = "/rw/config/split-ssh-default-agent";
 const SOCKET: &str = "/run/split-ssh-client/agent.sock";
 const UNIT: &str = "/usr/lib/systemd/system/split-ssh-client.socket";
 const PROFILE: &str = "/etc/profile.d/qubes-ssh.sh";
+/// dom0's file in the guide and in henn's scripts.
+const OLD_POLICY: &str = "/etc/qubes-rpc/policy/qubes.SshAgent";
 
 /// Whether our package is here to take over.
 pub fn is_packaged(place: &Place) -> bool {
@@ -24,76 +35,141 @@ pub fn is_packaged(place: &Place) -> bool {
 pub const INSTALL_FIRST: &str =
     "first install split-ssh in this qube's template and restart the qube; then run this again";
 
+/// A file with an old client's lines.
+struct Old {
+    file: PathBuf,
+    whole: Whole,
+    blocks: Vec<Block>,
+    /// What the lines do.
+    does: &'static str,
+}
+
 pub fn find(place: &Place, plan: &mut Plan) {
-    let home = &place.paths.home;
-    let rc_local = place.text(RC_LOCAL).unwrap_or_default();
-    let bashrc_file = home.join(".bashrc");
-    let bashrc = text_of(&bashrc_file).unwrap_or_default();
-    let starts = shell::find(&rc_local);
-    let points = shell::find(&bashrc);
-    let blocks = [&starts, &points];
-    let Some(found) = blocks.into_iter().flatten().next() else {
+    let starts = old(place.at(RC_LOCAL), "start the old client");
+    let dotfiles = DOTFILES.map(|name| place.paths.home.join(name));
+    let points: Vec<Old> = dotfiles
+        .into_iter()
+        .filter_map(|file| old(file, "set SSH_AUTH_SOCK"))
+        .collect();
+    if starts.is_none() && points.is_empty() {
         return;
-    };
-    let vault = found.vault.clone();
-    let mut part = Part::new(match &vault {
-        Some(vault) => format!("a client of the guide's scripts, with the vault `{vault}`"),
-        None => "a client of the guide's scripts, switched off".to_owned(),
+    }
+    let vaults = vaults(starts.as_ref(), &points);
+    let mut part = Part::new(match vaults.as_slice() {
+        [] => "a client of the guide's scripts, switched off".to_owned(),
+        [vault] => format!("a client of the guide's scripts, with the vault `{vault}`"),
+        vaults => format!(
+            "a client of the guide's scripts, with the vaults `{}`",
+            vaults.join("`, `")
+        ),
     });
     if !is_packaged(place) {
         part.by_hand.push(INSTALL_FIRST.to_owned());
         return plan.add(part);
     }
-    let files = [
-        (
-            place.at(RC_LOCAL),
-            &rc_local,
-            &starts,
-            "start the old client",
-        ),
-        (bashrc_file.clone(), &bashrc, &points, "set SSH_AUTH_SOCK"),
-    ];
-    for (file, _, block, does) in &files {
-        if let Some(Block {
-            first,
-            last,
-            is_changed: true,
-            ..
-        }) = block
-        {
-            part.by_hand.push(format!(
-                "lines {first} to {last} of {} {does}, and others among them do more: \
-                 take out what split-ssh does now, then run this again",
-                file.display()
-            ));
-        }
-    }
+    part.by_hand = starts.iter().chain(&points).flat_map(own_words).collect();
     if !part.by_hand.is_empty() {
         return plan.add(part);
     }
-    for (file, text, block, does) in files {
-        let Some(block) = block else { continue };
-        // Without our profile nothing else would set the variable.
-        if file == bashrc_file && !place.has(PROFILE) {
-            continue;
-        }
-        part.changes.push(Change::Edit {
-            file,
-            text: shell::without(text, block),
-            why: format!(
-                "take out lines {} to {}, which {does}",
-                block.first, block.last
-            ),
-        });
+    part.changes.extend(starts.iter().map(take_out));
+    // Without our profile nothing else would set the variable.
+    if place.has(PROFILE) {
+        part.changes.extend(points.iter().map(take_out));
     }
-    if let Some(vault) = &vault {
-        part.changes.extend(name_vault(place, vault));
-        part.changes.extend(keep_socket(place, vault));
-        if !part.changes.is_empty() {
-            part.say_policy(place, vault, &[]);
+    match vaults.as_slice() {
+        [] => {}
+        [vault] => {
+            part.changes.extend(name_vault(place, vault));
+            part.changes
+                .extend(keep_socket(place, vault, SOCKET.into()));
         }
+        vaults => name_vaults(place, vaults, &mut part),
+    }
+    if !vaults.is_empty() && !part.changes.is_empty() {
+        part.say_policy(place, &vaults, &[]);
+        part.by_hand.push(format!(
+            "in dom0, remove {OLD_POLICY} when no old client is left"
+        ));
     }
     plan.add(part);
+}
+
+fn old(file: PathBuf, does: &'static str) -> Option<Old> {
+    let whole = read_whole(&file)?;
+    let blocks = shell::find(&whole.text);
+    (!blocks.is_empty()).then_some(Old {
+        file,
+        whole,
+        blocks,
+        does,
+    })
+}
+
+/// The vaults of the clients that are started; first the one that programs use.
+fn vaults(starts: Option<&Old>, points: &[Old]) -> Vec<String> {
+    let of = |old: &Old| -> Vec<String> {
+        let named = old.blocks.iter().filter_map(|block| block.vault.clone());
+        named.collect()
+    };
+    let used: Vec<String> = points.iter().flat_map(of).collect();
+    let mut vaults = starts.map(of).unwrap_or_default();
+    if starts.is_none() {
+        vaults.clone_from(&used);
+    }
+    // Of several assignments in a shell the last one counts.
+    if let Some(index) = used
+        .last()
+        .and_then(|used| vaults.iter().position(|vault| vault == used))
+    {
+        vaults.swap(0, index);
+    }
+    let mut seen = Vec::new();
+    vaults.retain(|vault| {
+        let is_new = !seen.contains(vault);
+        seen.push(vault.clone());
+        is_new
+    });
+    vaults
+}
+
+/// What only its owner can take apart.
+fn own_words(old: &Old) -> Vec<String> {
+    let file = old.file.display();
+    let does = old.does;
+    let mut words: Vec<String> = old
+        .blocks
+        .iter()
+        .filter(|block| block.is_changed)
+        .map(|Block { first, last, .. }| {
+            format!(
+                "lines {first} to {last} of {file} {does}, and others among them do more: \
+                 take out what split-ssh does now, then run this again"
+            )
+        })
+        .collect();
+    if let Some(why) = old.whole.unfit {
+        words.push(format!(
+            "{file} {why}, so it is left alone: take out {}, which {does}, then run this again",
+            lines(&old.blocks)
+        ));
+    }
+    words
+}
+
+fn take_out(old: &Old) -> Change {
+    Change::Edit {
+        file: old.file.clone(),
+        text: shell::without(&old.whole.text, &old.blocks),
+        why: format!("take out {}, which {}", lines(&old.blocks), old.does),
+    }
+}
+
+fn lines(blocks: &[Block]) -> String {
+    let all = blocks.iter();
+    let all: Vec<String> = all
+        .map(|Block { first, last, .. }| format!("{first} to {last}"))
+        .collect();
+    format!("lines {}", all.join(" and "))
 }
 
 /// Our client is switched on by naming its vault.
@@ -105,10 +181,40 @@ pub fn name_vault(place: &Place, vault: &str) -> Option<Change> {
     })
 }
 
+/// Several vaults have a socket each; the first one's is what SSH_AUTH_SOCK leads to.
+fn name_vaults(place: &Place, vaults: &[String], part: &mut Part) {
+    let file = place.paths.config.join("client.toml");
+    let entries = vaults.iter();
+    let text: String = entries
+        .map(|vault| format!("[[vault]]\nname = \"{vault}\"\nqube = \"{vault}\"\n\n"))
+        .collect();
+    if file.exists() {
+        part.changes.clear();
+        part.by_hand.push(format!(
+            "see that {} has a [[vault]] for each of {}, take out the lines of the old clients, \
+             then run this again",
+            file.display(),
+            vaults.join(", ")
+        ));
+        return;
+    }
+    part.changes.push(Change::Write {
+        file,
+        text: text.trim_end().to_owned() + "\n",
+        why: "names the vaults, each with a socket of its own".to_owned(),
+    });
+    part.changes
+        .extend(vaults.first().and_then(|vault| name_vault(place, vault)));
+    for vault in vaults {
+        let socket = format!(".split-ssh/{vault}.sock");
+        let socket = place.paths.home.join(socket);
+        part.changes.extend(keep_socket(place, vault, socket));
+    }
+}
+
 /// Programs and scripts that know the old socket find ours there.
-fn keep_socket(place: &Place, vault: &str) -> Option<Change> {
+fn keep_socket(place: &Place, vault: &str, target: PathBuf) -> Option<Change> {
     let link = place.paths.home.join(format!(".SSH_AGENT_{vault}"));
-    let target = PathBuf::from(SOCKET);
     let is_done = fs::read_link(&link).is_ok_and(|found| found == target);
     (!is_done).then(|| Change::Link {
         link,

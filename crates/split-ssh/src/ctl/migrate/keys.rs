@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::{Place, text_of};
+use super::super::doctor::Place;
 use super::change::Change;
 use super::plan::{Part, Plan};
+use super::whole::read_whole;
 
 const DESKTOP: &str = ".config/autostart/ssh-add.desktop";
 /// What ssh-add(1) adds when no file is named.
@@ -21,9 +22,10 @@ const USUAL_KEYS: [&str; 6] = [
 pub fn find(place: &Place, plan: &mut Plan) {
     let home = &place.paths.home;
     let file = home.join(DESKTOP);
-    let Some(text) = text_of(&file) else {
+    let Some(whole) = read_whole(&file) else {
         return;
     };
+    let text = whole.text;
     let Some(exec) = text.lines().find_map(|line| line.strip_prefix("Exec=")) else {
         return;
     };
@@ -38,7 +40,15 @@ pub fn find(place: &Place, plan: &mut Plan) {
         );
         return plan.add(part);
     }
-    let named: Vec<&str> = words.collect();
+    if let Some(unfit) = whole.unfit {
+        part.by_hand.push(format!(
+            "{} {unfit}, so it is left alone: write Exec=split-ssh add default KEY … there",
+            file.display()
+        ));
+        return plan.add(part);
+    }
+    // ssh-add is quiet anyway.
+    let named: Vec<&str> = words.filter(|word| *word != "-q").collect();
     let keys = if named.is_empty() {
         let usual = USUAL_KEYS.map(|name| home.join(".ssh").join(name));
         usual.into_iter().filter(|key| key.is_file()).collect()
@@ -66,11 +76,11 @@ pub fn find(place: &Place, plan: &mut Plan) {
     }
     let keys: Vec<String> = keys.iter().map(|key| key.display().to_string()).collect();
     let today = format!("Exec=split-ssh add default {}", keys.join(" "));
-    let lines = text.lines().map(|line| {
+    let lines = text.split_inclusive('\n').map(|line| {
         if line.starts_with("Exec=") {
             format!("{today}\n")
         } else {
-            format!("{line}\n")
+            line.to_owned()
         }
     });
     part.changes.push(Change::Edit {

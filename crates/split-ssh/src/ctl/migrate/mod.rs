@@ -11,8 +11,9 @@ mod plan;
 mod qusal;
 mod service;
 mod shell;
+mod whole;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,10 +55,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     mtdcr::find_keys(&place, &mut plan);
     qusal::find_service(&place, &mut plan);
     official::find(&place, &mut plan);
+    let to_people = io::stdout().is_terminal();
     let (text, is_done) = if args.apply {
-        plan.apply()
+        plan.apply(to_people)
     } else {
-        (plan.to_text(), plan.changes().next().is_none())
+        (plan.to_text(to_people), plan.changes().next().is_none())
     };
     drop(io::stdout().write_all(text.as_bytes()));
     Ok(if is_done {

@@ -63,7 +63,7 @@ pub fn find_client(place: &Place, plan: &mut Plan) {
     }
     if !part.changes.is_empty() {
         let keyrings: Vec<String> = keyring.into_iter().collect();
-        part.say_policy(place, vault, &keyrings);
+        part.say_policy(place, &[vault.to_owned()], &keyrings);
     }
     plan.add(part);
 }
@@ -111,7 +111,7 @@ pub fn find_keys(place: &Place, plan: &mut Plan) {
         part.by_hand.push(format!(
             "in {client}: split-ssh migrate, which names the keyring there"
         ));
-        part.say_policy_for(&client, &vault, std::slice::from_ref(&client));
+        part.say_policy_for(&client, &[vault], std::slice::from_ref(&client));
         plan.add(part);
     }
 }

@@ -3,7 +3,9 @@
 use super::super::doctor::Place;
 use super::super::doctor::read_qubesdb;
 use super::super::dom0_policy::{Action, Wanted};
+use super::super::fold::fold;
 use super::change::Change;
+use crate::error::reason;
 
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -29,26 +31,32 @@ impl Part {
         }
     }
 
-    /// dom0's lines for this client and a vault.
-    pub fn say_policy(&mut self, place: &Place, vault: &str, keyrings: &[String]) {
+    /// dom0's lines for this client and its vaults, of which the first answers `@default`.
+    pub fn say_policy(&mut self, place: &Place, vaults: &[String], keyrings: &[String]) {
         let client = read_qubesdb(place, "/name").unwrap_or_else(|| "CLIENT".to_owned());
-        self.say_policy_for(&client, vault, keyrings);
+        self.say_policy_for(&client, vaults, keyrings);
     }
 
-    pub fn say_policy_for(&mut self, client: &str, vault: &str, keyrings: &[String]) {
-        let wanted = Wanted {
-            clients: vec![client.to_owned()],
-            vault: vault.to_owned(),
-            keyrings: keyrings.to_vec(),
-            all_keyrings: false,
-            action: Action::Ask,
-            notify: false,
-            autostart: true,
-        };
-        if let Ok(lines) = wanted.lines() {
+    pub fn say_policy_for(&mut self, client: &str, vaults: &[String], keyrings: &[String]) {
+        let mut lines = Vec::new();
+        for vault in vaults {
+            let wanted = Wanted {
+                clients: vec![client.to_owned()],
+                vault: vault.clone(),
+                keyrings: keyrings.to_vec(),
+                all_keyrings: false,
+                action: Action::Ask,
+                notify: false,
+                autostart: true,
+            };
+            let is_first = lines.is_empty();
+            let of_vault = wanted.lines().unwrap_or_default().into_iter();
+            lines.extend(of_vault.filter(|line| is_first || !line.contains(" @default ")));
+        }
+        if !lines.is_empty() {
             self.by_hand.push(format!(
-                "in dom0, in /etc/qubes/policy.d/30-user-split-ssh.policy:\n       {}",
-                lines.join("\n       ")
+                "in dom0, in /etc/qubes/policy.d/30-user-split-ssh.policy:\n{}",
+                lines.join("\n")
             ));
         }
     }
@@ -66,62 +74,110 @@ impl Plan {
         self.parts.iter().flat_map(|part| &part.changes)
     }
 
-    pub fn to_text(&self) -> String {
+    /// `to_people`: in lines that end between words.
+    pub fn to_text(&self, to_people: bool) -> String {
+        let mut page = Page::new(to_people);
         if self.parts.is_empty() {
-            return NOTHING.to_owned();
+            page.say(NOTHING);
         }
-        let mut text = String::new();
         for part in &self.parts {
-            text += &format!("{}\n", part.found);
+            page.say(&part.found);
             for change in &part.changes {
-                text += &format!("  to do    {change}\n");
+                page.item("to do", &change.to_string());
             }
-            text += &by_hand(part);
+            page.by_hand(part);
         }
         if self.changes().next().is_some() {
-            text += &format!("nothing is changed yet; to do it: {HOW}\n");
+            page.say(&format!("nothing is changed yet; to do it: {HOW}"));
         }
-        text
+        page.text
     }
 
     /// Does it, part by part. A part whose change fails is left there, and the next one is tried.
-    pub fn apply(&self) -> (String, bool) {
+    pub fn apply(&self, to_people: bool) -> (String, bool) {
+        let mut page = Page::new(to_people);
         if self.parts.is_empty() {
-            return (NOTHING.to_owned(), true);
+            page.say(NOTHING);
         }
-        let mut text = String::new();
         let mut is_done = true;
         for part in &self.parts {
-            text += &format!("{}\n", part.found);
+            page.say(&part.found);
             for change in &part.changes {
                 match change.apply() {
-                    Ok(None) => text += &format!("  done     {change}\n"),
-                    Ok(Some(kept)) => {
-                        text += &format!("  done     {change}; as it was: {}\n", kept.display());
+                    Ok(kept) => {
+                        page.item("done", &change.to_string());
+                        if let Some(kept) = kept {
+                            page.more(&format!("as it was: {}", kept.display()));
+                        }
                     }
                     Err(error) => {
                         is_done = false;
-                        text += &format!("  FAILED   {change}: {error}\n");
+                        page.item("FAILED", &format!("{change}: {}", reason(&error)));
                         break;
                     }
                 }
             }
-            text += &by_hand(part);
+            page.by_hand(part);
         }
         if !is_done {
-            text += &format!("what failed is as it was; to try again as root: {HOW}\n");
+            page.say(&format!(
+                "what failed is as it was; to try again as root: {HOW}"
+            ));
         } else if self.changes().next().is_some() {
-            text += "restart this qube, then see: split-ssh doctor\n";
+            page.say("restart this qube, then see: split-ssh doctor");
         }
-        (text, is_done)
+        (page.text, is_done)
     }
 }
 
 /// Parts of it are root's, parts the user's.
 const HOW: &str = "sudo HOME=\"$HOME\" split-ssh migrate --apply";
-const NOTHING: &str = "nothing of an earlier split SSH is left to change here\n";
+const NOTHING: &str = "nothing of an earlier split SSH is left to change here";
+/// Where an item's sentence begins.
+const COLUMN: usize = 11;
 
-fn by_hand(part: &Part) -> String {
-    let lines = part.by_hand.iter();
-    lines.map(|line| format!("  by hand  {line}\n")).collect()
+/// What is printed.
+struct Page {
+    text: String,
+    to_people: bool,
+}
+
+impl Page {
+    fn new(to_people: bool) -> Self {
+        Self {
+            text: String::new(),
+            to_people,
+        }
+    }
+
+    fn say(&mut self, sentence: &str) {
+        let sentence = self.fit(sentence, 0, 0);
+        self.text += &format!("{sentence}\n");
+    }
+
+    fn item(&mut self, word: &str, sentence: &str) {
+        let sentence = self.fit(sentence, COLUMN, COLUMN);
+        self.text += &format!("  {word:<7}  {sentence}\n");
+    }
+
+    fn more(&mut self, sentence: &str) {
+        let sentence = self.fit(sentence, COLUMN, COLUMN);
+        self.text += &format!("{:COLUMN$}{sentence}\n", "");
+    }
+
+    /// Lines after the first are to be copied, so they stay whole.
+    fn by_hand(&mut self, part: &Part) {
+        for words in &part.by_hand {
+            let mut lines = words.lines();
+            self.item("by hand", lines.next().unwrap_or_default());
+            self.text.extend(lines.map(|line| format!("    {line}\n")));
+        }
+    }
+
+    fn fit(&self, sentence: &str, column: usize, indent: usize) -> String {
+        match self.to_people {
+            true => fold(sentence, column, indent),
+            false => sentence.to_owned(),
+        }
+    }
 }

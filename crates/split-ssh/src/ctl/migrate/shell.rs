@@ -20,36 +20,62 @@ pub struct Block {
     pub last: usize,
     /// `None` where it was switched off by an empty name.
     pub vault: Option<String>,
-    /// Whether somebody put other lines in.
+    /// Whether somebody put other lines in, or the vault's name cannot be told.
     pub is_changed: bool,
 }
 
-/// The first block of an old client.
-pub fn find(text: &str) -> Option<Block> {
+/// The blocks of old clients, one for each vault.
+pub fn find(text: &str) -> Vec<Block> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let (first, last) = marked(&lines).or_else(|| unmarked(&lines))?;
-    let inside = lines.get(first..=last)?;
-    let vault = inside.iter().find_map(|line| value(line));
-    let vault = vault.filter(|name| matches!(Caller::parse(name), Ok(Caller::Qube(_))));
-    Some(Block {
-        first: first + 1,
-        last: last + 1,
-        vault,
-        is_changed: !inside.iter().all(|line| is_known(line)),
-    })
+    let mut blocks: Vec<Block> = Vec::new();
+    loop {
+        let done = blocks.last().map_or(0, |block| block.last);
+        let rest = lines.get(done..).unwrap_or_default();
+        let Some((first, last)) = earlier(marked(rest), unmarked(rest)) else {
+            return blocks;
+        };
+        let inside = rest.get(first..=last).unwrap_or_default();
+        let name = inside.iter().find_map(|line| word(assigned(line)?));
+        let is_qube = |name: &String| matches!(Caller::parse(name), Ok(Caller::Qube(_)));
+        let is_told = name
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || is_qube(name));
+        blocks.push(Block {
+            first: done + first + 1,
+            last: done + last + 1,
+            vault: name.filter(is_qube),
+            is_changed: !is_told || !inside.iter().all(|line| is_known(line)),
+        });
+    }
 }
 
-/// The text without the block, and without the empty lines that it leaves at the end.
-pub fn without(text: &str, block: &Block) -> String {
-    let kept = text.lines().enumerate().filter(|(index, _)| {
-        let number = index + 1;
-        number < block.first || number > block.last
-    });
-    let mut left: Vec<&str> = kept.map(|(_, line)| line).collect();
+/// The text without the blocks, and without the empty lines that they leave at the end.
+pub fn without(text: &str, blocks: &[Block]) -> String {
+    let is_inside = |index: &usize| {
+        let mut blocks = blocks.iter();
+        blocks.any(|block| (block.first..=block.last).contains(&(index + 1)))
+    };
+    let lines = text.split_inclusive('\n').enumerate();
+    let mut left: Vec<&str> = lines
+        .filter(|(index, _)| !is_inside(index))
+        .map(|(_, line)| line)
+        .collect();
     while left.last().is_some_and(|line| line.trim().is_empty()) {
         left.pop();
     }
-    left.iter().map(|line| format!("{line}\n")).collect()
+    left.concat()
+}
+
+/// The one that begins earlier; the one with marks if one is in the other.
+fn earlier(
+    marked: Option<(usize, usize)>,
+    other: Option<(usize, usize)>,
+) -> Option<(usize, usize)> {
+    match (marked, other) {
+        (Some(marked), Some(other)) if other.1 < marked.0 => Some(other),
+        (Some(marked), _) => Some(marked),
+        (None, other) => other,
+    }
 }
 
 fn marked(lines: &[&str]) -> Option<(usize, usize)> {
@@ -63,7 +89,7 @@ fn marked(lines: &[&str]) -> Option<(usize, usize)> {
 }
 
 fn unmarked(lines: &[&str]) -> Option<(usize, usize)> {
-    let mut first = lines.iter().position(|line| value(line).is_some())?;
+    let mut first = lines.iter().position(|line| assigned(line).is_some())?;
     let after = lines.iter().skip(first).take(MAX_LINES);
     let last = first + after.clone().position(|line| *line == "fi")?;
     let names_socket = lines
@@ -92,9 +118,23 @@ fn is_remark(line: &str) -> bool {
     REMARKS.iter().any(|remark| line.starts_with(remark))
 }
 
-fn value(line: &str) -> Option<String> {
-    let value = line.strip_prefix("SSH_VAULT_VM=")?;
-    Some(value.trim_matches(['"', '\'']).to_owned())
+/// What a line gives to `SSH_VAULT_VM`, as it stands there.
+fn assigned(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    line.strip_prefix("SSH_VAULT_VM=")
+}
+
+/// The one word that the shell makes of it; `None` if that takes a shell.
+fn word(text: &str) -> Option<String> {
+    let quote = text.chars().next().filter(|c| ['"', '\''].contains(c));
+    let (word, rest) = match quote {
+        Some(quote) => text.get(1..)?.split_once(quote)?,
+        None => text.split_at(text.find(char::is_whitespace).unwrap_or(text.len())),
+    };
+    let is_over = rest.is_empty()
+        || (rest.starts_with(char::is_whitespace)
+            && (rest.trim().is_empty() || rest.trim().starts_with('#')));
+    (is_over && !word.contains(['$', '`', '\\', '"', '\'', ';'])).then(|| word.to_owned())
 }
 
 /// Whether a line is one of those that the documents give.
@@ -106,7 +146,7 @@ fn is_known(line: &str) -> bool {
     };
     line.is_empty()
         || line.starts_with('#')
-        || value(line).is_some()
+        || assigned(line).and_then(word).is_some()
         || line == "if [ \"$SSH_VAULT_VM\" != \"\" ]; then"
         || line == "fi"
         || line == "rm -f \"$SSH_SOCK\""
