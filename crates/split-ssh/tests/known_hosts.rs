@@ -345,4 +345,12 @@ fn an_unnamed_key_could_be_a_host_known_by_another_type_of_key() {
 
     let many: String = (0..40).map(|n| format!("host{n} {ecdsa}\n")).collect();
     assert_eq!(could_be(&many, &[]), ["*"], "a record stays short");
+    assert_eq!(
+        could_be(&many, &["host7", "nobody", "*.example"]),
+        ["*", "host7", "nobody"],
+        "but tells what rules for one host need"
+    );
+    let names: Vec<String> = (0..40).map(|n| format!("host{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(could_be(&many, &names), ["(any)"]);
 }

@@ -33,6 +33,9 @@ const MAX_COULD_BE: usize = 32;
 /// Stands for a hashed name that none of the names tried is.
 pub const HASHED: &str = "(hashed)";
 
+/// Stands for names, more than are listed, of which any could be meant.
+pub const ANY: &str = "(any)";
+
 /// A line, or a file, that was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -131,7 +134,8 @@ impl KnownHosts {
     }
 
     /// Whose key of this type an unnamed one could be: the names and patterns for which known hosts have no
-    /// key of the type, and the tries that they do not have at all. More than [`MAX_COULD_BE`] are `*`.
+    /// key of the type, and the tries that they do not have at all. Of more than [`MAX_COULD_BE`] only the
+    /// tries are listed, and [`ANY`] alone where these are too many.
     ///
     /// A client chooses which of a server's keys it meets, or the plain key in place of a certificate, and
     /// sshd has one key of a type. Where a name is hashed, or given by a pattern, it is listed rather than
@@ -169,7 +173,13 @@ impl KnownHosts {
             }
         }));
         if found.len() > MAX_COULD_BE {
-            return vec!["*".to_owned()];
+            // `*` is for the patterns of rules; the names that they spell out are among the tries.
+            let tried: BTreeSet<&str> = tries.iter().map(String::as_str).collect();
+            found.retain(|name| tried.contains(name));
+            found.insert("*");
+        }
+        if found.len() > MAX_COULD_BE {
+            return vec![ANY.to_owned()];
         }
         found.into_iter().map(str::to_owned).collect()
     }

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
-use crate::known_hosts::HASHED;
+use crate::known_hosts::{ANY, HASHED};
 
 use super::Policy;
 use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
@@ -226,7 +226,11 @@ impl ShownHost {
 
     /// Whether this unnamed host could be the rule's, met by a key that known hosts do not have.
     fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
-        let fits = |glob: &Glob| any_named(glob, &self.could_be) != Match::No;
+        let any = self
+            .could_be
+            .iter()
+            .any(|name| name.bytes == ANY.as_bytes());
+        let fits = |glob: &Glob| any || any_named(glob, &self.could_be) != Match::No;
         match pattern {
             HostPattern::Name(glob) => fits(glob),
             // A fingerprint does not tell the other keys of its host.

@@ -195,11 +195,23 @@ fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
         &["prod.example"][..],
         &["*.prod.example"],
         &["*"],
+        &["(any)"],
         &["other.example", "x.prod.example"],
     ] {
         let judgement = at(unnamed(names));
         assert_eq!(judgement.verdict, Verdict::Ask, "{names:?}");
         assert_eq!(judgement.remember, Remember::Never);
+    }
+    let one = super::policy(
+        "default = \"deny\"\n[[rule]]\nhost = \"prod\"\naction = \"deny\"\n[[rule]]\naction = \"allow\"\n",
+    );
+    for (name, expected) in [
+        ("*", Verdict::Allow),
+        ("prod", Verdict::Ask),
+        ("(any)", Verdict::Ask),
+    ] {
+        let facts = login("me", unnamed(&[name]), Proof::Proven);
+        assert_eq!(verdict(&one, &facts), expected, "{name}");
     }
     for table in ["keys", "ca"] {
         let policy = super::policy(&format!(
