@@ -6,6 +6,7 @@ use testbed::guarded::Guarded;
 use testbed::keys::{self, Key, Kind};
 use testbed::lab::Lab;
 use testbed::sshd::{Options, Sshd};
+use testbed::world::user_name;
 
 /// Two named servers.
 const HOSTS: &str = "default = \"deny\"
@@ -292,4 +293,24 @@ fn another_server_is_refused() {
             .success()
     );
     assert_eq!(stranger.logins(), 0);
+}
+
+/// sshd takes what follows a colon for a style, and lets the user before it in.
+#[test]
+fn a_style_behind_the_user_is_no_way_around_a_rule_for_the_user() {
+    let styled = format!("{}:style", user_name());
+    let words = ["-l", &styled, "server"];
+    assert!(guarded(&[LOGINS]).gets_in(&words), "the control: it does");
+    let deny = format!(
+        "\n[[rule]]\nuser = \"{}\"\naction = \"deny\"\n",
+        user_name()
+    );
+    let guarded = guarded(&[&deny, LOGINS]);
+    assert!(!guarded.gets_in(&words));
+    assert_eq!(guarded.lab.server.logins(), 0);
+    let reason = guarded.last_signature()["reason"].to_string();
+    assert!(
+        reason.contains("servers may cut the user's name"),
+        "{reason}"
+    );
 }

@@ -111,6 +111,11 @@ impl Policy {
                 )
             }
             Matcher::User => match &facts.user {
+                Some(user) if result == Match::Maybe => format!(
+                    "{} may or may not be {} to the server, which may cut it at `:` or `/`",
+                    display::ascii(user, SHOWN),
+                    or(&texts(&rule.user, ToString::to_string))
+                ),
                 Some(user) => is(
                     &display::ascii(user, SHOWN),
                     result,

@@ -7,7 +7,7 @@ use crate::judgement::{Judgement, Remember, Verdict};
 use crate::rate::Ledger;
 
 use super::Policy;
-use super::matching::{Match, Matcher, Request};
+use super::matching::{Doubt, Match, Matcher, Request};
 use super::rule::{HostPattern, Rule};
 
 /// The longest that a prompt may offer to remember where the rule, or the default, does not say.
@@ -101,17 +101,17 @@ impl Policy {
             _ => "asks",
         };
         let reason = match missed {
-            Some(rule) if request.host.enough => {
+            Some(rule) => {
+                let what = match request.doubt(rule) {
+                    Doubt::User => "a user's name that no server cuts".to_owned(),
+                    Doubt::HostName => "the host's full name".to_owned(),
+                    Doubt::Proof => format!("a host that is {}", request.host.required.word()),
+                };
                 format!(
-                    "{} would need the host's full name, and the default {does}",
+                    "{} would need {what}, and the default {does}",
                     rule.called()
                 )
             }
-            Some(rule) => format!(
-                "{} would need a host that is {}, and the default {does}",
-                rule.called(),
-                request.host.required.word()
-            ),
             None => format!("no rule covers this, and the default {does}"),
         };
         Judgement {
@@ -198,10 +198,11 @@ fn by_floor(
     milder: &Judgement,
 ) -> Judgement {
     let judgement = by_rule(rule, request, moment, ledger);
-    let shown = match request.facts.proof {
-        _ if request.host.enough => "known hosts do not tell the host's full name; it",
-        Proof::Unproven => "the host is unproven and",
-        _ => "the host is only bound and",
+    let shown = match (request.doubt(rule), request.facts.proof) {
+        (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
+        (Doubt::HostName, _) => "known hosts do not tell the host's full name; it",
+        (Doubt::Proof, Proof::Unproven) => "the host is unproven and",
+        (Doubt::Proof, _) => "the host is only bound and",
     };
     Judgement {
         reason: format!("{shown} could be one for which {}", judgement.reason),

@@ -272,7 +272,10 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
             (KeyPattern::Comment(a), _) => a.is_any(),
             _ => a == b,
         })
-        && list_covers(&earlier.user, &later.user, Glob::covers)
+        && list_covers(&earlier.user, &later.user, |a, b| {
+            // Of a name that servers may cut, a pattern for the whole of it covers too little.
+            a.is_any() || a == b || (a.covers(b) && !b.as_str().contains([':', '/']))
+        })
         && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
         && covers_host(earlier, later)
         && list_covers(&earlier.hours, &later.hours, |a, b| {

@@ -16,7 +16,7 @@ use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     No,
-    /// The host is not shown well enough to say, or the vault does not know its name in full.
+    /// The host is not shown well enough to say, or its name or the user's leaves it open.
     Maybe,
     Yes,
 }
@@ -107,6 +107,17 @@ impl Rule {
             None => !(forwarded && kind == Kind::Sshsig) || self.action == Verdict::Deny,
         }
     }
+}
+
+/// Why a rule may cover a request, but not surely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Servers may cut the user's name.
+    User,
+    /// The host is shown, and its name leaves open whether it is the rule's.
+    HostName,
+    /// The host is not shown well enough.
+    Proof,
 }
 
 /// A request as the rules of one policy meet it: what all rules would work out again is kept.
@@ -295,6 +306,17 @@ impl<'a> Request<'a> {
         least
     }
 
+    /// What keeps a rule that may cover this request from covering it surely.
+    pub(super) fn doubt(&self, rule: &Rule) -> Doubt {
+        if self.try_matcher(rule, Matcher::Host) != Match::Maybe {
+            Doubt::User
+        } else if self.host.enough {
+            Doubt::HostName
+        } else {
+            Doubt::Proof
+        }
+    }
+
     /// Whether only the host keeps a rule from covering this request, and the host could be the rule's.
     pub(super) fn could_be_the_host_of(&self, rule: &Rule) -> bool {
         let hosts = rule.host.iter().flatten();
@@ -318,9 +340,7 @@ impl<'a> Request<'a> {
             }),
             Matcher::Kind => rule.covers_kind(facts.kind).into(),
             Matcher::Key => any(&rule.key, |pattern| self.is_key(pattern)),
-            Matcher::User => any(&rule.user, |glob| {
-                facts.user.as_ref().is_some_and(|user| glob.matches(user))
-            }),
+            Matcher::User => self.try_user(rule),
             Matcher::Namespace => any(&rule.namespace, |glob| {
                 facts
                     .namespace
@@ -332,6 +352,20 @@ impl<'a> Request<'a> {
             Matcher::Sha1 => rule.covers_sha1(facts.sha1).into(),
             Matcher::Hours => any(&rule.hours, |hours| hours.contain(self.local_minute)),
         }
+    }
+
+    fn try_user(&self, rule: &Rule) -> Match {
+        let Some(patterns) = &rule.user else {
+            return Match::Yes;
+        };
+        let Some(user) = &self.facts.user else {
+            return Match::No;
+        };
+        let is = |glob: &Glob| match self.facts.kind {
+            Kind::Login => is_account(glob, user),
+            _ => glob.matches(user).into(),
+        };
+        patterns.iter().map(is).max().unwrap_or(Match::No)
     }
 
     fn try_host(&self, rule: &Rule) -> Match {
@@ -373,6 +407,22 @@ impl CallerPattern {
             (Self::Local(glob), Caller::Local(uid)) => glob.matches(uid.to_string().as_bytes()),
             _ => false,
         }
+    }
+}
+
+/// Whether a pattern is for the account that a login opens. OpenSSH's sshd cuts the name at `:` (what follows is
+/// a "style"), with some vendors' patches also at `/` (an SELinux role); other servers cut at neither.
+fn is_account(glob: &Glob, user: &[u8]) -> Match {
+    if glob.literal() == Some(user) {
+        return Match::Yes;
+    }
+    let cuts = [b':', b'/'].map(|mark| user.iter().position(|byte| *byte == mark));
+    let accounts = cuts.into_iter().flatten().filter_map(|at| user.get(..at));
+    let mut accounts = accounts.chain([user]).map(|account| glob.matches(account));
+    match (accounts.clone().all(|is| is), accounts.any(|is| is)) {
+        (true, _) => Match::Yes,
+        (false, true) => Match::Maybe,
+        (false, false) => Match::No,
     }
 }
 

@@ -510,3 +510,53 @@ fn a_name_that_known_hosts_only_hint_at_is_not_taken_for_another() {
             && !allow("*.a", "(hashed)")
     );
 }
+
+/// sshd logs `root:any` in as `root`: what follows the colon is an authentication style. Some vendors' sshd cuts
+/// at `/` as well.
+#[test]
+fn a_user_that_servers_cut_is_every_user_that_it_could_be() {
+    let policy = policy(
+        "default = \"ask\"\n[[rule]]\nname = \"no root\"\nuser = \"root\"\naction = \"deny\"\n[[rule]]\nuser = [\"git*\", \"*er\", \"ci:x\"]\naction = \"allow\"\n",
+    );
+    let at = |user: &str| judge(&policy, &login(user, host('h', &["h"]), Proof::Proven));
+    for user in [
+        "root:",
+        "root:skey",
+        "root/sysadm_r",
+        "root/a:b",
+        "root:a/b",
+    ] {
+        assert_eq!(at(user).verdict, Verdict::Deny, "{user}");
+    }
+    assert_eq!(
+        at("root:er").reason,
+        "servers may cut the user's name at `:` or `/`; it could be one for which rule `no root` denies it"
+    );
+    for (user, expected) in [
+        ("root2:x", Verdict::Ask),
+        (":root", Verdict::Ask),
+        ("git:x/y", Verdict::Allow),
+        ("me:er", Verdict::Ask),
+        ("ver:er", Verdict::Allow),
+        ("ci:x", Verdict::Allow),
+        ("ci:y", Verdict::Ask),
+    ] {
+        assert_eq!(at(user).verdict, expected, "{user}");
+    }
+    assert!(
+        at("me:er")
+            .reason
+            .contains("would need a user's name that no server cuts")
+    );
+    assert_eq!(at("me:er").remember, Remember::UpTo(900));
+
+    // sudo names an account and nothing else.
+    let sudo = super::policy(
+        "default = \"deny\"\n[[rule]]\nkind = \"sudo\"\nuser = \"root\"\naction = \"deny\"\n[[rule]]\nkind = \"sudo\"\naction = \"ask\"\n",
+    );
+    let facts = Facts {
+        user: Some(b"root:x".to_vec()),
+        ..other(Kind::Sudo)
+    };
+    assert_eq!(verdict(&sudo, &facts), Verdict::Ask);
+}
