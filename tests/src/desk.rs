@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -95,6 +97,20 @@ impl Desk {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         Vault::start_with(world, &config, policy, known_hosts, &environment)
+    }
+
+    /// The session's socket unit with `Accept=yes`, for one connection: waits for it and starts the program.
+    pub fn socket_unit(&self, socket: &Path, mut program: Command) -> Child {
+        let listener = UnixListener::bind(socket).expect("a socket");
+        listener.set_nonblocking(true).expect("a setting");
+        let connection = wait_for("the vault", || listener.accept().ok()).0;
+        let connection = OwnedFd::from(connection);
+        program.env_clear().envs(self.environment.iter().cloned());
+        program
+            .stdin(connection.try_clone().expect("a descriptor"))
+            .stdout(connection)
+            .spawn()
+            .expect("it runs")
     }
 
     /// Waits for a window that has not been returned before.

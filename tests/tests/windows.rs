@@ -1,7 +1,6 @@
 //! The whole way: real ssh in a qube, the real vault, its real dialog on a screen, and a person who
 //! looks, clicks and types.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -10,6 +9,7 @@ use testbed::desk::{Desk, Window};
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message;
+use testbed::programs;
 use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::wait::wait_for;
@@ -417,21 +417,6 @@ fn a_signed_commit_shows_its_namespace_and_hash() {
     assert!(run(&mut log).contains("BEGIN SSH SIGNATURE"));
 }
 
-/// The session's socket unit with `Accept=yes`, for one connection.
-fn session_socket(socket: &Path, desk: &Desk) -> Child {
-    let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
-    listener.set_nonblocking(true).expect("a setting");
-    let connection = wait_for("the vault", || listener.accept().ok()).0;
-    let connection = std::os::fd::OwnedFd::from(connection);
-    let mut prompt = Command::new(testbed::programs::split_ssh_prompt());
-    prompt.env_clear().envs(desk.environment.iter().cloned());
-    prompt
-        .stdin(connection.try_clone().expect("a descriptor"))
-        .stdout(connection)
-        .spawn()
-        .expect("the dialog runs")
-}
-
 #[test]
 fn a_session_that_comes_up_later_shows_the_window() {
     let lab = Lab::new();
@@ -456,7 +441,7 @@ fn a_session_that_comes_up_later_shows_the_window() {
     });
     let desk = Desk::new(&lab.world);
     let socket = lab.world.path("vault/run/split-ssh-prompt.sock");
-    let mut prompt = session_socket(&socket, &desk);
+    let mut prompt = desk.socket_unit(&socket, Command::new(programs::split_ssh_prompt()));
     let window = desk.window();
     window.says("work asks to log in to server");
     std::thread::scope(|scope| {

@@ -63,6 +63,8 @@ enum Command {
     Dom0Policy(ctl::dom0_policy::Args),
     Migrate(ctl::migrate::Args),
     Demo(demo::Args),
+    #[command(hide = true)]
+    Zenity(vault::ZenityArgs),
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -121,6 +123,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Migrate(args) => ctl::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
+        Command::Zenity(args) => vault::run_zenity(&args, &paths),
     }
 }
 

@@ -52,6 +52,7 @@ use prompt::{Notice, Notifier, Prompter};
 use questions::Questions;
 use turns::Turns;
 
+pub use prompt::{ZenityArgs, run_zenity};
 pub use run::{Args, run};
 
 /// Refusals that `split-ssh status` shows.

@@ -3,7 +3,7 @@
 //! answer is a no.
 //!
 //! 1. `split-ssh-prompt`, through the session's socket unit if there is one, else as our child;
-//! 2. `zenity`, for what everyday questions are about;
+//! 2. `zenity`, for what everyday questions are about, by the same two ways;
 //! 3. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
 
 mod child;
@@ -17,6 +17,7 @@ mod session;
 mod showing;
 mod unit;
 mod zenity;
+mod zenity_prompter;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ pub use notify::{Notice, Notifier};
 pub use passphrase::Wanted;
 use session::Session;
 pub(super) use showing::follow;
+pub use zenity_prompter::{ZenityArgs, run_zenity};
 
 /// How often a question without a window looks for a session that has come up.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -116,14 +118,14 @@ impl Prompter {
         if self.live_socket(unit::QUESTION).is_some() {
             return Way::SessionSocket;
         }
-        match (
-            &self.program,
-            &self.zenity,
-            self.session.environment().is_some(),
-        ) {
-            (Some(_), _, true) => Way::Dialog,
-            (None, Some(_), true) => Way::Zenity,
-            _ => Way::Terminal,
+        let has_session = self.session.environment().is_some();
+        let has_zenity = has_session && self.zenity.is_some();
+        if has_session && self.program.is_some() {
+            Way::Dialog
+        } else if has_zenity || self.live_socket(unit::ZENITY).is_some() {
+            Way::Zenity
+        } else {
+            Way::Terminal
         }
     }
 
@@ -142,7 +144,7 @@ impl Prompter {
             let Some(question) = question() else {
                 return Outcome::Withdrawn;
             };
-            let had_socket = self.live_socket(unit::QUESTION).is_some();
+            let had_socket = self.has_socket();
             let why = match self.try_all(&Asking {
                 question: &question,
                 dialog,
@@ -170,12 +172,18 @@ impl Prompter {
     /// question was withdrawn.
     fn wait_for_session(&self, dialog: &Dialog, pause: Duration, had_socket: bool) -> bool {
         let until = Instant::now() + pause;
-        while Instant::now() < until && (had_socket || self.live_socket(unit::QUESTION).is_none()) {
+        while Instant::now() < until && (had_socket || !self.has_socket()) {
             if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
                 return true;
             }
         }
         dialog.is_withdrawn()
+    }
+
+    fn has_socket(&self) -> bool {
+        [unit::QUESTION, unit::ZENITY]
+            .iter()
+            .any(|name| self.live_socket(name).is_some())
     }
 
     fn live_socket(&self, name: &str) -> Option<PathBuf> {
@@ -185,27 +193,33 @@ impl Prompter {
 
     fn try_all(&self, asking: &Asking<'_>) -> Try {
         let mut reasons = Vec::new();
+        let mut say = |who: String, why: String| reasons.push(format!("{who}: {why}"));
         if let Some(socket) = self.live_socket(unit::QUESTION) {
             match conversation::by_socket(asking, &socket) {
                 Try::Over(outcome) => return Try::Over(outcome),
-                Try::Unseen(why) => reasons.push(format!("the session's prompt: {why}")),
+                Try::Unseen(why) => say("the session's prompt".to_owned(), why),
             }
         }
-        if self.program.is_none() && self.zenity.is_none() {
-            return Try::Unseen(reasons.pop().unwrap_or_else(|| NO_WINDOW.to_owned()));
-        }
-        if let Some(environment) = self.session.environment() {
-            if let Some(program) = &self.program {
-                match child::by_child(asking, program, &environment) {
-                    Try::Over(outcome) => return Try::Over(outcome),
-                    Try::Unseen(why) => reasons.push(format!("{}: {why}", program.display())),
-                }
+        let is_session_needed = self.program.is_some() || self.zenity.is_some();
+        let environment = is_session_needed
+            .then(|| self.session.environment())
+            .flatten();
+        if let (Some(environment), Some(program)) = (&environment, &self.program) {
+            match child::by_child(asking, program, environment) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say(program.display().to_string(), why),
             }
-            if let Some(program) = &self.zenity {
-                match zenity::by_zenity(asking, program, &environment) {
-                    Try::Over(outcome) => return Try::Over(outcome),
-                    Try::Unseen(why) => reasons.push(format!("zenity: {why}")),
-                }
+        }
+        if let Some(socket) = self.live_socket(unit::ZENITY) {
+            let unfit = zenity::unfit(asking.question);
+            match unfit.unwrap_or_else(|| conversation::by_socket(asking, &socket)) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say("the session's zenity".to_owned(), why),
+            }
+        } else if let (Some(environment), Some(program)) = (&environment, &self.zenity) {
+            match zenity::by_zenity(asking, program, environment) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say("zenity".to_owned(), why),
             }
         }
         match reasons.is_empty() {

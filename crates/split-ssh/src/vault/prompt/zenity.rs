@@ -35,18 +35,24 @@ pub(super) fn find() -> Option<PathBuf> {
     Some(PathBuf::from(PROGRAM)).filter(|path| path.is_file())
 }
 
+/// How a question fares that zenity is not for.
+pub(super) fn unfit(question: &Question) -> Option<Try> {
+    if question.offers.contains(&Offer::Name) {
+        // No room to compare a fingerprint and type a name: a no, which the notification explains.
+        return Some(Try::Over(Outcome::Failed(format!(
+            "zenity can't ask about an unnamed server; its key is {}",
+            fingerprint(question)
+        ))));
+    }
+    let why = "it can't show such a question; answer it in a terminal";
+    (!is_everyday(question)).then(|| Try::Unseen(why.to_owned()))
+}
+
 /// Asks by zenity, if it is a question for it.
 pub(super) fn by_zenity(asking: &Asking<'_>, program: &Path, environment: &Environment) -> Try {
     let question = asking.question;
-    if question.offers.contains(&Offer::Name) {
-        // No room to compare a fingerprint and type a name: a no, which the notification explains.
-        return Try::Over(Outcome::Failed(format!(
-            "zenity can't ask about an unnamed server; its key is {}",
-            fingerprint(question)
-        )));
-    }
-    if !is_everyday(question) {
-        return Try::Unseen("it can't show such a question; answer it in a terminal".to_owned());
+    if let Some(unfit) = unfit(question) {
+        return unfit;
     }
     for _ in 0..TRIES {
         let zenity = match start(question, program, environment) {
