@@ -93,6 +93,13 @@ pub struct Moment {
     pub boot: u64,
 }
 
+/// What else the user of a login may be to a server. OpenSSH's sshd cuts the name at `:` (what follows is a
+/// "style"), with some vendors' patches also at `/` (an SELinux role); other servers cut at neither.
+pub fn cut_user(user: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let cuts = [b':', b'/'].map(|mark| user.iter().position(|byte| *byte == mark));
+    cuts.into_iter().flatten().filter_map(|at| user.get(..at))
+}
+
 /// One sign request, as rules see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

@@ -3,7 +3,7 @@
 
 use super::{Asked, CertificateFields, Class, Details, Mark, Row, date};
 use crate::display;
-use crate::facts::{Facts, HostIdentity, Proof};
+use crate::facts::{Facts, HostIdentity, Proof, cut_user};
 
 /// The longest text of one row, in characters: a user of 256 bytes, all of them escaped, fits.
 const MAX_TEXT: usize = 2048;
@@ -81,7 +81,7 @@ fn login(asked: &Asked) -> Vec<Row> {
         Proof::Bound => Mark::Bound,
         Proof::Unproven => Mark::None,
     };
-    let user = ascii("Log in as", facts.user.as_deref().unwrap_or_default()).mark(mark);
+    let user = user(facts.user.as_deref().unwrap_or_default()).mark(mark);
     let Some(host) = facts
         .host
         .as_ref()
@@ -105,6 +105,18 @@ fn login(asked: &Asked) -> Vec<Row> {
         server(host).mark(mark),
         ours("", host.fingerprint.to_string()).note(host_note(host)),
     ]
+}
+
+fn user(user: &[u8]) -> Row {
+    let row = ascii("Log in as", user);
+    match cut_user(user).min_by_key(|account| account.len()) {
+        Some(account) => {
+            let account = display::ascii(account, MAX_LISTED);
+            row.note(format!("the server may take it for {account}"))
+                .stands_out()
+        }
+        None => row,
+    }
 }
 
 fn server(host: &HostIdentity) -> Row {

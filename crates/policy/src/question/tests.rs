@@ -69,6 +69,24 @@ fn a_login_says_who_what_where_with_which_key() {
 }
 
 #[test]
+fn a_user_that_the_server_may_cut_stands_out() {
+    let note = |user: &str| {
+        let question = ask(&login("work", user, "github.com"));
+        let row = row(&question, "Log in as");
+        assert_eq!(
+            (row.text.as_str(), row.stands_out),
+            (user, row.note.is_some())
+        );
+        row.note.clone()
+    };
+    assert_eq!(note("git"), None);
+    for user in ["root:x", "root/x:y", "root:x/y"] {
+        let said = note(user);
+        assert_eq!(said.as_deref(), Some("the server may take it for root"));
+    }
+}
+
+#[test]
 fn unnamed_and_unproven_are_different_words() {
     let mut unnamed = login("work", "git", "github.com");
     unnamed.facts.host.as_mut().unwrap().names.clear();

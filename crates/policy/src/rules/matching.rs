@@ -4,7 +4,7 @@
 //! and sshsig only, no SHA-1 signature, and no forwarded sshsig; a deny rule covers all of these.
 
 use crate::caller::Caller;
-use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 use crate::known_hosts::{ANY, HASHED};
@@ -410,16 +410,13 @@ impl CallerPattern {
     }
 }
 
-/// Whether a pattern is for the account that a login opens. OpenSSH's sshd cuts the name at `:` (what follows is
-/// a "style"), with some vendors' patches also at `/` (an SELinux role); other servers cut at neither.
+/// Whether a pattern is for the account that a login opens, whatever the server makes of the name.
 fn is_account(glob: &Glob, user: &[u8]) -> Match {
     if glob.literal() == Some(user) {
         return Match::Yes;
     }
-    let cuts = [b':', b'/'].map(|mark| user.iter().position(|byte| *byte == mark));
-    let accounts = cuts.into_iter().flatten().filter_map(|at| user.get(..at));
-    let mut accounts = accounts.chain([user]).map(|account| glob.matches(account));
-    match (accounts.clone().all(|is| is), accounts.any(|is| is)) {
+    let mut fits = cut_user(user).chain([user]).map(|name| glob.matches(name));
+    match (fits.clone().all(|fits| fits), fits.any(|fits| fits)) {
         (true, _) => Match::Yes,
         (false, true) => Match::Maybe,
         (false, false) => Match::No,
