@@ -8,7 +8,7 @@ use wire::request::SignRequest;
 
 use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
-use crate::intent::Intent;
+use crate::intent::{self, Intent};
 use crate::session::{Contradiction, Session, Shown};
 
 /// The RSA hash bits that RFC 9987 §3.6.1 knows: SHA-256 (2) and SHA-512 (4).
@@ -20,6 +20,8 @@ pub enum Refusal {
     UnknownFlags(u32),
     KeyNotListed,
     Contradiction(&'static str),
+    /// Begins like a login, an sshsig, a certificate or a sudo request, and is none of this key's.
+    Unreadable(&'static str),
     /// git and ssh-keygen never bind: such a request on a login's connection is not theirs.
     SshsigOnLoginConnection,
     /// A connection that tried to deceive signs nothing.
@@ -31,7 +33,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
             Self::KeyNotListed => f.write_str("a key that is not listed for this qube"),
-            Self::Contradiction(what) => f.write_str(what),
+            Self::Contradiction(what) | Self::Unreadable(what) => f.write_str(what),
             Self::SshsigOnLoginConnection => {
                 f.write_str("an sshsig on a connection that is bound for a login")
             }
@@ -84,6 +86,9 @@ pub fn gather(
         Intent::Login(login) => asked.session.shown(login)?,
         Intent::Sshsig(_) if asked.session.login_bind().is_some() => {
             return Err(Refusal::SshsigOnLoginConnection);
+        }
+        Intent::Raw { said } if intent::begins_like(asked.sign.data).is_some() => {
+            return Err(Refusal::Unreadable(said));
         }
         _ => Shown {
             proof: Proof::Unproven,

@@ -7,6 +7,7 @@
 use wire::certificate::CertificateToSign;
 use wire::hostkeys_prove::HostkeysProve;
 use wire::key::PublicKey;
+use wire::reader::Reader;
 use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
 use wire::userauth::UserauthRequest;
@@ -67,7 +68,7 @@ impl<'a> Intent<'a> {
             };
         }
         Self::Raw {
-            said: "data of no known kind",
+            said: begins_like(untrusted_data).unwrap_or("data of no known kind"),
         }
     }
 
@@ -80,6 +81,30 @@ impl<'a> Intent<'a> {
             Self::Raw { .. } => Kind::Raw,
         }
     }
+}
+
+/// What raw data begins like. A server may read as that what we do not (a key with needless zeros, for one), and
+/// rules for raw data know no host and no user: no rule can have such data signed.
+pub(crate) fn begins_like(untrusted_raw: &[u8]) -> Option<&'static str> {
+    let begins = |number: u8, third: &[u8]| {
+        let mut reader = Reader::new(untrusted_raw);
+        reader.string("a session").is_ok()
+            && reader.u8("a number") == Ok(number)
+            && reader.string("a user").is_ok()
+            && reader.string("a service") == Ok(third)
+    };
+    if untrusted_raw.starts_with(b"SSHSIG") {
+        return Some("an sshsig in a form that we cannot read");
+    }
+    if begins(50, b"ssh-connection") {
+        return Some("a login in a form that we cannot read");
+    }
+    if begins(54, b"pam_ssh_agent_auth") {
+        return Some("a sudo request in a form that we cannot read");
+    }
+    let name = Reader::new(untrusted_raw).string("a type's name").ok()?;
+    name.ends_with(b"-cert-v01@openssh.com")
+        .then_some("a certificate in a form that we cannot read")
 }
 
 /// A certificate on the client's disk and the plain key in the agent are the same key.

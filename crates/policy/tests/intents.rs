@@ -1,0 +1,365 @@
+//! What is to be signed is one thing only, and what is almost one is nothing that a rule could allow.
+
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::facts::{HostIdentity, KeyFacts, Kind};
+use policy::gather::{Asked, Gathered, Refusal, gather};
+use policy::intent::Intent;
+use policy::session::Session;
+use wire::certificate::CertificateToSign;
+use wire::hostkeys_prove::HostkeysProve;
+use wire::request::SignRequest;
+use wire::sshsig::SshsigRequest;
+use wire::sudo::SudoRequest;
+use wire::userauth::UserauthRequest;
+use wire::writer::Writer;
+
+fn build(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    write(&mut writer);
+    writer.into_bytes()
+}
+
+/// An RSA key whose modulus begins with `zeros` zero bytes: one is proper.
+fn rsa(zeros: usize) -> Vec<u8> {
+    let modulus = [vec![0; zeros], vec![0xC3; 256]].concat();
+    build(|w| {
+        w.string("ssh-rsa").string([1, 0, 1]).string(modulus);
+    })
+}
+
+fn ed25519(byte: u8) -> Vec<u8> {
+    build(|w| {
+        w.string("ssh-ed25519").string([byte; 32]);
+    })
+}
+
+struct Login<'a> {
+    session: &'a [u8],
+    number: u8,
+    user: &'a [u8],
+    service: &'a str,
+    method: &'a str,
+    algorithm: &'a str,
+    key: Vec<u8>,
+    end: &'a [u8],
+}
+
+impl Login<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        build(|w| {
+            w.string(self.session).u8(self.number).string(self.user);
+            w.string(self.service).string(self.method).bool(true);
+            w.string(self.algorithm).string(&self.key).raw(self.end);
+        })
+    }
+}
+
+fn login() -> Login<'static> {
+    Login {
+        session: &[7; 32],
+        number: 50,
+        user: b"root",
+        service: "ssh-connection",
+        method: "publickey",
+        algorithm: "rsa-sha2-512",
+        key: rsa(1),
+        end: b"",
+    }
+}
+
+fn sshsig(namespace: &[u8], hash: &str) -> Vec<u8> {
+    build(|w| {
+        w.raw(b"SSHSIG").string(namespace).string("").string(hash);
+        w.string([9; 64]);
+    })
+}
+
+fn certificate(algorithm: &str, nonce: &[u8], key_id: &[u8], authority: &[u8]) -> Vec<u8> {
+    build(|w| {
+        w.string(algorithm).string(nonce).string([5; 32]);
+        w.u64(1).u32(1).string(key_id).string("");
+        w.u64(0).u64(u64::MAX).string("").string("").string("");
+        w.string(authority);
+    })
+}
+
+fn sudo(user: &[u8], key: &[u8]) -> Vec<u8> {
+    let session = build(|w| {
+        w.u32(101).string("cookie").string(user).string(user);
+        w.string("sudo")
+            .string("/")
+            .string("")
+            .string("host")
+            .u64(1);
+    });
+    build(|w| {
+        w.string(session)
+            .u8(54)
+            .string(user)
+            .string("pam_ssh_agent_auth");
+        w.string("publickey")
+            .bool(true)
+            .string("ssh-ed25519")
+            .string(key);
+    })
+}
+
+fn prove(session: &[u8]) -> Vec<u8> {
+    build(|w| {
+        w.string("hostkeys-prove-00@openssh.com").string(session);
+        w.string(ed25519(3));
+    })
+}
+
+fn gathered(key: &[u8], data: &[u8]) -> Result<Gathered, Refusal> {
+    let facts = KeyFacts {
+        fingerprint: Fingerprint("SHA256:x".to_owned()),
+        algorithm: "ssh-rsa".to_owned(),
+        comment: Vec::new(),
+    };
+    let sign = SignRequest {
+        key,
+        data,
+        flags: 4,
+    };
+    let asked = Asked {
+        caller: &Caller::parse("work").unwrap(),
+        keyring: &Keyring::from_argument("").unwrap(),
+        key: &facts,
+        sign: &sign,
+        intent: &Intent::classify(data, key),
+        session: &Session::default(),
+    };
+    gather(&asked, &|_| HostIdentity {
+        fingerprint: Fingerprint("SHA256:h".to_owned()),
+        algorithm: String::new(),
+        ca: None,
+        names: Vec::new(),
+        label: None,
+        could_be: Vec::new(),
+        revoked: false,
+    })
+}
+
+/// sshd reads most of these, and would let the user in.
+#[test]
+fn what_is_almost_a_login_is_no_raw_data() {
+    let proper = gathered(&rsa(1), &login().bytes()).unwrap();
+    assert_eq!(proper.facts.kind, Kind::Login);
+    let bound = "publickey-hostbound-v00@openssh.com";
+    for (what, data) in [
+        (
+            "a key with a needless zero",
+            Login {
+                key: rsa(2),
+                ..login()
+            },
+        ),
+        (
+            "another key",
+            Login {
+                key: ed25519(1),
+                algorithm: "ssh-ed25519",
+                ..login()
+            },
+        ),
+        (
+            "something after it",
+            Login {
+                end: b"x",
+                ..login()
+            },
+        ),
+        (
+            "a server's key with a needless zero",
+            Login {
+                method: bound,
+                end: &build(|w| {
+                    w.string(rsa(2));
+                }),
+                ..login()
+            },
+        ),
+        (
+            "no server's key",
+            Login {
+                method: bound,
+                ..login()
+            },
+        ),
+        (
+            "a server's key too many",
+            Login {
+                end: &build(|w| {
+                    w.string(rsa(1));
+                }),
+                ..login()
+            },
+        ),
+        (
+            "a long user",
+            Login {
+                user: &[b'a'; 257],
+                ..login()
+            },
+        ),
+        (
+            "a user with a NUL",
+            Login {
+                user: b"root\0",
+                ..login()
+            },
+        ),
+        (
+            "a long session",
+            Login {
+                session: &[1; 129],
+                ..login()
+            },
+        ),
+        (
+            "no session",
+            Login {
+                session: b"",
+                ..login()
+            },
+        ),
+        (
+            "an algorithm of other keys",
+            Login {
+                algorithm: "ssh-ed25519",
+                ..login()
+            },
+        ),
+        (
+            "another method",
+            Login {
+                method: "hostbased",
+                ..login()
+            },
+        ),
+    ] {
+        let refused = gathered(&rsa(1), &data.bytes());
+        assert!(
+            matches!(refused, Err(Refusal::Unreadable(_))),
+            "{what}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_almost_something_else_is_no_raw_data_either() {
+    let key = ed25519(4);
+    let ours = "ssh-ed25519-cert-v01@openssh.com";
+    let with = |bytes: &[u8], more: &[u8]| [bytes, more].concat();
+    for (what, data) in [
+        ("a namespace with a NUL", sshsig(b"git\0", "sha512")),
+        ("no namespace", sshsig(b"", "sha512")),
+        ("another hash", sshsig(b"git", "sha1")),
+        ("more than an sshsig", with(&sshsig(b"git", "sha512"), b"x")),
+        (
+            "a certificate of tomorrow",
+            certificate("ssh-new-cert-v01@openssh.com", b"n", b"", &key),
+        ),
+        (
+            "another authority",
+            certificate(ours, b"n", b"", &ed25519(8)),
+        ),
+        (
+            "more than a certificate",
+            with(&certificate(ours, b"n", b"", &key), b"x"),
+        ),
+        (
+            "a signed certificate",
+            with(
+                &certificate(ours, b"n", b"", &key),
+                &build(|w| {
+                    w.string("signature");
+                }),
+            ),
+        ),
+        ("another's sudo", sudo(b"root", &ed25519(8))),
+        ("a sudo user with a NUL", sudo(b"root\0", &key)),
+    ] {
+        let refused = gathered(&key, &data);
+        assert!(
+            matches!(refused, Err(Refusal::Unreadable(_))),
+            "{what}: {refused:?}"
+        );
+    }
+    // What raw data is for: challenges of random bytes, exchange hashes, proofs of host keys.
+    for data in [
+        vec![50; 1024],
+        vec![0; 32],
+        Vec::new(),
+        prove(&[1; 32]),
+        b"SSHSI".to_vec(),
+    ] {
+        assert_eq!(gathered(&key, &data).unwrap().facts.kind, Kind::Raw);
+    }
+}
+
+/// Whole messages of each kind inside the free fields of each other kind.
+#[test]
+fn nothing_is_two_things() {
+    let key = ed25519(4);
+    let login = |session: &[u8], user: &[u8]| {
+        Login {
+            session,
+            user,
+            algorithm: "ssh-ed25519",
+            key: key.clone(),
+            ..self::login()
+        }
+        .bytes()
+    };
+    let name = "ssh-ed25519-cert-v01@openssh.com";
+    let mut fillings: Vec<Vec<u8>> = vec![
+        b"x".to_vec(),
+        name.as_bytes().to_vec(),
+        b"SSHSIG".to_vec(),
+        vec![50],
+        vec![0, 0, 0, 0],
+        u32::to_be_bytes(0x3200_0000).to_vec(),
+    ];
+    let mut seen = [0; 5];
+    for _ in 0..2 {
+        let mut made = Vec::new();
+        for filling in &fillings {
+            made.extend([
+                login(filling, filling),
+                login(&[1; 32], filling),
+                sshsig(filling, "sha512"),
+                certificate(name, filling, b"", &key),
+                certificate(name, b"", filling, &key),
+                sudo(filling, &key),
+                prove(filling),
+            ]);
+        }
+        for data in &made {
+            // Also what a reader that begins elsewhere, or stops early, would see.
+            let parts = (0..data.len().min(64)).flat_map(|from| {
+                let tail = data.get(from..).unwrap_or_default();
+                [tail, tail.get(..tail.len() / 2).unwrap_or_default()]
+            });
+            for part in parts {
+                let read_as = [
+                    UserauthRequest::parse(part).is_ok(),
+                    SshsigRequest::parse(part).is_ok(),
+                    CertificateToSign::parse(part).is_ok(),
+                    SudoRequest::parse(part).is_ok(),
+                    HostkeysProve::parse(part).is_ok(),
+                ];
+                let number = read_as.iter().filter(|is| **is).count();
+                assert!(number <= 1, "{read_as:?} {part:?}");
+                for (seen, is) in seen.iter_mut().zip(read_as) {
+                    *seen += usize::from(is);
+                }
+            }
+        }
+        made.retain(|data| data.len() < 512);
+        fillings.extend(made);
+    }
+    assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+}
