@@ -145,6 +145,8 @@ pub struct VaultStatus {
     /// How a person would be asked now.
     pub asks_by: String,
     pub log: String,
+    /// Why the log cannot be written, so that everything is refused.
+    pub log_trouble: Option<String>,
     /// The last ones, newest first.
     pub refusals: Vec<Refusal>,
 }
@@ -153,11 +155,13 @@ pub struct VaultStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// RFC 3339, UTC.
+    /// RFC 3339, UTC; the last one's, if there were several.
     pub time: String,
     pub qube: Option<String>,
     pub what: String,
     pub why: String,
+    /// How often in a row.
+    pub times: u64,
 }
 
 /// A question that waits.

@@ -84,7 +84,19 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
         (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
     }
     writeln!(out, "  asks by  {}", clean(&status.asks_by))?;
-    writeln!(out, "  log      {}", clean(&status.log))?;
+    match &status.log_trouble {
+        None => writeln!(out, "  log      {}", clean(&status.log))?,
+        Some(trouble) => {
+            writeln!(
+                out,
+                "  log      CANNOT BE WRITTEN, everything is refused:"
+            )?;
+            writeln!(out, "    {}", fold(&prose(trouble), 4, 4))?;
+        }
+    }
+    if status.refusals.is_empty() && status.log_trouble.is_some() {
+        return Ok(());
+    }
     if status.refusals.is_empty() {
         return writeln!(out, "  nothing was refused since it started");
     }
@@ -101,7 +113,11 @@ fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
         .as_ref()
         .map_or_else(String::new, |qube| format!("  {}", clean(qube)));
     let time = local_time(&refusal.time);
-    let what = format!("{time}{qube}  {}", prose(&refusal.what));
+    let times = match refusal.times {
+        1 => String::new(),
+        times => format!(" ({times} times)"),
+    };
+    let what = format!("{time}{qube}  {}{times}", prose(refusal.what.trim_end()));
     writeln!(out, "    {}", fold(&what, 4, 6))?;
     writeln!(out, "      {}", fold(&prose(&refusal.why), 6, 6))
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::LogError;
@@ -61,7 +62,7 @@ impl Held {
                 folder: folder.to_owned(),
                 _lock: lock,
             }),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(LogError::Busy(folder.to_owned())),
+            Err((_, Errno::EWOULDBLOCK)) => Err(LogError::Busy(folder.to_owned())),
             Err((_, errno)) => Err(LogError::Io {
                 doing: "locking",
                 path,
@@ -126,10 +127,16 @@ fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
         .mode(0o600)
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path)
-        .map_err(|source| LogError::Io {
-            doing: "opening",
-            path: path.to_owned(),
-            source,
+        .map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ELOOP) => LogError::Unsafe {
+                path: path.to_owned(),
+                why: "it is a symbolic link",
+            },
+            _ => LogError::Io {
+                doing: "opening",
+                path: path.to_owned(),
+                source,
+            },
         })?;
     let about = file.metadata().map_err(|source| LogError::Io {
         doing: "opening",
@@ -142,7 +149,13 @@ fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
             why: "it is no plain file",
         });
     }
-    if about.uid() != nix::unistd::geteuid().as_raw() || about.mode() & OTHERS_WRITE != 0 {
+    if about.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(LogError::Unsafe {
+            path: path.to_owned(),
+            why: "it belongs to another user",
+        });
+    }
+    if about.mode() & OTHERS_WRITE != 0 {
         return Err(LogError::Unsafe {
             path: path.to_owned(),
             why: "others can write it",

@@ -25,8 +25,9 @@ pub use files::{KEEP, MAX_FILE};
 use heads::Head;
 use journal::Priority;
 use sentence::Sentence;
-use tail::Tail;
+use tail::{Last, Tail};
 
+use crate::error;
 use crate::sync::lock;
 
 /// The log of one vault, open for writing. There is one writer per folder.
@@ -39,11 +40,14 @@ struct State {
     boot: String,
     /// `None` after a failure from which the file must be read again.
     tail: Option<Tail>,
+    /// The last line that was written.
+    written: Option<Last>,
     alike: Alike,
     /// To be told in a `recovered` record before the next one.
     mended: Option<String>,
-    /// Records that could not be written since the last that could.
+    /// Records that could not be written since the last that could, and why the last one could not.
     lost: u64,
+    trouble: Option<String>,
     /// The last head that was noted in the journal.
     noted: u64,
     max_file: u64,
@@ -77,7 +81,7 @@ impl Log {
 
     fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
         let held = Held::take(folder)?;
-        let (tail, mended) = Tail::find(&held)?;
+        let (tail, mended) = Tail::find(&held, None)?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Ok(Self {
             state: Mutex::new(State {
@@ -85,9 +89,11 @@ impl Log {
                 boot: boot.trim().to_owned(),
                 noted: tail.seq(),
                 tail: Some(tail),
+                written: None,
                 alike: Alike::default(),
                 mended,
                 lost: 0,
+                trouble: None,
                 max_file,
             }),
         })
@@ -107,8 +113,14 @@ impl Log {
                 journal::say(Priority::Error, &text);
             }
             state.lost += 1;
+            state.trouble = Some(error.to_string());
         }
         written
+    }
+
+    /// Why the last record could not be written, until one can.
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
     }
 
     /// To be called about once a minute: writes the counts that are due, brings the log to the disk, and
@@ -181,10 +193,14 @@ impl State {
     }
 
     fn append(&mut self, record: &Record) -> Result<(), LogError> {
+        if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
+            self.tail = None;
+            self.mend(format!("{what}; see `split-ssh log --verify`"));
+        }
         if self.tail.is_none() {
-            let (tail, mended) = Tail::find(&self.held)?;
+            let (tail, mended) = Tail::find(&self.held, self.written.as_ref())?;
             self.tail = Some(tail);
-            self.mended = self.mended.take().or(mended);
+            mended.into_iter().for_each(|what| self.mend(what));
         }
         if let Some(reason) = &self.mended {
             let told =
@@ -199,7 +215,17 @@ impl State {
             self.append_line(told)?;
             self.lost = 0;
         }
-        self.append_line(record.clone())
+        self.append_line(record.clone())?;
+        self.trouble = None;
+        Ok(())
+    }
+
+    /// Something that the next `recovered` record is to tell.
+    fn mend(&mut self, what: String) {
+        self.mended = Some(match self.mended.take() {
+            Some(before) if before != what => format!("{before}; {what}"),
+            _ => what,
+        });
     }
 
     /// The head of the chain and the file that it is in, unless the journal has that head.
@@ -234,6 +260,9 @@ impl State {
             tail.rotate(&self.held)?;
         }
         let (written, still_sound) = tail.append(&line);
+        if written.is_ok() {
+            self.written = Some(tail.last().clone());
+        }
         if still_sound {
             self.tail = Some(tail);
         }
@@ -246,22 +275,27 @@ impl State {
     }
 }
 
+impl LogError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy(_) => Some("`split-ssh status` shows it"),
+            Self::Unsafe { .. } => Some("it must be a plain one, yours, that nobody else can write"),
+            Self::Io { .. } | Self::TooLong(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy(path) => {
                 let path = path.display();
-                write!(
-                    f,
-                    "another vault writes the log in {path}\nhint: `split-ssh status` shows it"
-                )
+                write!(f, "another vault writes the log in {path}")
             }
             Self::Unsafe { path, why } => {
                 let path = path.display();
-                write!(
-                    f,
-                    "the log is not safe in {path}: {why}\nhint: chown it to yourself and chmod go-w it"
-                )
+                write!(f, "the log is not safe in {path}: {why}")
             }
             Self::Io {
                 doing,
@@ -269,7 +303,8 @@ impl fmt::Display for LogError {
                 source,
             } => {
                 let path = path.display();
-                write!(f, "{doing} the log {path} failed: {source}")
+                let why = error::reason(source);
+                write!(f, "{doing} the log {path} failed: {why}")
             }
             Self::TooLong(bytes) => {
                 write!(

@@ -1,7 +1,8 @@
 //! The end of the log, where the next line goes.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use policy::record::Record;
@@ -23,7 +24,8 @@ pub(super) struct Tail {
 }
 
 /// The last whole line of a file.
-struct Last {
+#[derive(Clone)]
+pub(super) struct Last {
     seq: u64,
     hash: String,
 }
@@ -38,8 +40,12 @@ struct End {
 }
 
 impl Tail {
-    /// Finds the end, cuts off a half-written line, and says what was mended.
-    pub(super) fn find(held: &Held) -> Result<(Self, Option<String>), LogError> {
+    /// Finds the end, cuts off a half-written line, and says what was mended. The chain goes on from
+    /// `written`, the last line that this process wrote, whatever became of it since.
+    pub(super) fn find(
+        held: &Held,
+        written: Option<&Last>,
+    ) -> Result<(Self, Option<String>), LogError> {
         let path = held.newest();
         let file = held.open_newest()?;
         let end = end_of(&path)?;
@@ -58,10 +64,11 @@ impl Tail {
         if end.odd {
             mended.push("the line before was changed; see `split-ssh log --verify`".to_owned());
         }
-        let last = match (end.last, held.before_newest()) {
-            (Some(last), _) => Some(last),
-            (None, Some(before)) => end_of(&before)?.last,
-            (None, None) => None,
+        let last = match (written, end.last, held.before_newest()) {
+            (Some(written), _, _) => Some(written.clone()),
+            (None, Some(last), _) => Some(last),
+            (None, None, Some(before)) => end_of(&before)?.last,
+            (None, None, None) => None,
         };
         let last = last.unwrap_or_else(|| Last {
             seq: 0,
@@ -83,6 +90,27 @@ impl Tail {
 
     pub(super) fn hash(&self) -> &str {
         &self.last.hash
+    }
+
+    /// The last line, from which the chain goes on.
+    pub(super) fn last(&self) -> &Last {
+        &self.last
+    }
+
+    /// What somebody else has done to the file since the last line. A line that is appended to a file
+    /// without a name would be lost, and one behind half a line could not be read.
+    pub(super) fn tampering(&self) -> Option<&'static str> {
+        let ours = self.file.metadata().ok()?;
+        let named = fs::symlink_metadata(&self.path);
+        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            Some("log.jsonl was moved away or removed")
+        } else if ours.len() < self.len {
+            Some("lines were cut off from log.jsonl")
+        } else if ours.len() > self.len {
+            Some("another program wrote into log.jsonl")
+        } else {
+            None
+        }
     }
 
     /// The file, to be synced.

@@ -100,7 +100,102 @@ fn files_are_for_their_owner_only_and_others_folders_are_refused() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     fs::remove_file(folder.join("log.jsonl")).unwrap();
     std::os::unix::fs::symlink("/dev/null", folder.join("log.jsonl")).unwrap();
-    assert!(Log::open(&folder).is_err());
+    let link = Log::open(&folder).err().unwrap();
+    assert!(link.to_string().ends_with("it is a symbolic link"), "{link}");
+    assert!(link.hint().is_some());
+}
+
+/// What a log still says after `meddle` with its folder while it is open.
+fn meddled_with(meddle: impl FnOnce(&Path)) -> (tempfile::TempDir, Log, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(signed(1)).unwrap();
+    log.write(signed(2)).unwrap();
+    meddle(folder.path());
+    log.write(signed(3)).unwrap();
+    let records = records_that_can_be_read(folder.path());
+    let [.., told, last] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!(
+        (told.event, last.seq, last.connection),
+        (Event::Recovered, 4, Some(3))
+    );
+    let reason = told.reason.clone().unwrap();
+    (folder, log, reason)
+}
+
+fn records_that_can_be_read(folder: &Path) -> Vec<Record> {
+    let mut records = Vec::new();
+    for mut lines in read::open_all(folder).unwrap() {
+        while let Some(line) = lines.next_line().unwrap() {
+            records.extend(line.record().map(|(record, _)| record));
+        }
+    }
+    records
+}
+
+#[test]
+fn a_log_that_is_taken_away_under_the_vault_goes_on_where_it_was() {
+    let newest = |folder: &Path| folder.join("log.jsonl");
+    for (meddled, expected) in [
+        (
+            meddled_with(|folder| fs::remove_file(newest(folder)).unwrap()),
+            "log.jsonl was moved away or removed",
+        ),
+        (
+            meddled_with(|folder| fs::rename(newest(folder), folder.join("old")).unwrap()),
+            "log.jsonl was moved away or removed",
+        ),
+        (
+            meddled_with(|folder| fs::write(newest(folder), "").unwrap()),
+            "lines were cut off",
+        ),
+    ] {
+        let (folder, _log, reason) = meddled;
+        assert!(reason.starts_with(expected), "{reason}");
+        let broken = verify(folder.path(), &[]).unwrap_err();
+        assert!(
+            matches!(broken, Broken::Missing { from: 1, to: 2, .. }),
+            "{broken}"
+        );
+    }
+}
+
+#[test]
+fn no_record_is_lost_behind_what_another_program_wrote() {
+    use std::io::Write;
+    for garbage in ["half a line", "a line\n"] {
+        let (folder, _log, reason) = meddled_with(|folder| {
+            let file = fs::OpenOptions::new()
+                .append(true)
+                .open(folder.join("log.jsonl"));
+            file.unwrap().write_all(garbage.as_bytes()).unwrap();
+        });
+        assert!(reason.starts_with("another program wrote"), "{reason}");
+        let whole = verify(folder.path(), &[]);
+        assert_eq!(
+            whole.is_ok(),
+            !garbage.ends_with('\n'),
+            "half a line is cut off again"
+        );
+    }
+}
+
+#[test]
+fn trouble_is_told_until_a_record_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(signed(1)).unwrap();
+    assert_eq!(log.trouble(), None);
+    let newest = folder.path().join("log.jsonl");
+    fs::remove_file(&newest).unwrap();
+    fs::create_dir(&newest).unwrap();
+    log.write(signed(2)).unwrap_err();
+    assert!(log.trouble().unwrap().contains("log.jsonl"));
+    fs::remove_dir(&newest).unwrap();
+    log.write(signed(3)).unwrap();
+    assert_eq!(log.trouble(), None);
 }
 
 #[test]

@@ -240,6 +240,7 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
         stale: policy.stale().map(str::to_owned),
         asks_by: vault.prompter.way().sentence().to_owned(),
         log: vault.log.path().display().to_string(),
+        log_trouble: vault.log.trouble(),
         refusals: vault.last_refusals(),
     }
 }

@@ -236,7 +236,12 @@ impl Vault {
         if refuses && record.event != Event::Grant {
             self.remember_refusal(&record);
         }
-        self.log.write(record).is_ok()
+        let Err(error) = self.log.write(record) else {
+            return true;
+        };
+        let said = format!("Everything is refused: {error}");
+        self.notifier.tell(Notice::Said(said));
+        false
     }
 
     fn remember_refusal(&self, record: &Record) {
@@ -252,14 +257,23 @@ impl Vault {
             });
         }
         let sentence = Sentence::of(record);
-        let mut refusals = lock(&self.refusals);
-        refusals.truncate(REFUSALS_KEPT - 1);
-        refusals.push_front(Refusal {
+        let mut refusal = Refusal {
             time: record.time.to_string(),
             qube: record.qube.clone(),
             what: format!("{} {}", sentence.head, sentence.what),
             why: sentence.why,
-        });
+            times: 1,
+        };
+        let mut refusals = lock(&self.refusals);
+        let says = |one: &Refusal| (one.qube.clone(), one.what.clone(), one.why.clone());
+        match refusals.front() {
+            Some(last) if says(last) == says(&refusal) => {
+                refusal.times += last.times;
+                refusals.pop_front();
+            }
+            _ => refusals.truncate(REFUSALS_KEPT - 1),
+        }
+        refusals.push_front(refusal);
     }
 
     fn last_refusals(&self) -> Vec<Refusal> {

@@ -160,7 +160,13 @@ impl Sockets {
 
 fn open(paths: &Paths) -> Result<Vault, Error> {
     let config = VaultConfig::load(&paths.config, &paths.system_config)?;
-    let log = Log::open(&paths.state).map_err(|error| Error::new(error.to_string()))?;
+    let log = Log::open(&paths.state).map_err(|error| {
+        let failed = Error::new(error.to_string());
+        match error.hint() {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
+    })?;
     let prompter = Prompter::new(&config.prompt, paths);
     Ok(Vault {
         keyrings: Keyrings::new(paths.clone(), &config),
