@@ -10,6 +10,7 @@ pub mod desk;
 pub mod flows;
 pub mod guarded;
 pub mod host_keys;
+pub mod impostor;
 pub mod keepassxc;
 pub mod keys;
 pub mod lab;

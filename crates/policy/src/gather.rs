@@ -4,15 +4,15 @@
 use std::fmt;
 
 use wire::key::PublicKey;
-use wire::request::SignRequest;
+use wire::request::{RSA_SHA2_256, RSA_SHA2_512, SignRequest};
 
 use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
 use crate::intent::{self, Intent};
 use crate::session::{Contradiction, Session, Shown};
 
-/// The RSA hash bits that RFC 9987 §3.6.1 knows: SHA-256 (2) and SHA-512 (4).
-const KNOWN_FLAGS: u32 = 2 | 4;
+/// The RSA hash bits that RFC 9987 §3.6.1 knows.
+const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
 
 /// Why a sign request never reaches the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]

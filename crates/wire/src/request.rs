@@ -34,6 +34,11 @@ const ADD_ID_CONSTRAINED: u8 = 25;
 const ADD_SMARTCARD_KEY_CONSTRAINED: u8 = 26;
 const EXTENSION: u8 = 27;
 
+/// The signature flag for an RSA key to hash with SHA-256.
+pub const RSA_SHA2_256: u32 = 2;
+/// The same with SHA-512. With neither, an RSA key signs with SHA-1.
+pub const RSA_SHA2_512: u32 = 4;
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
@@ -73,7 +78,7 @@ pub struct SignRequest<'a> {
     pub key: &'a [u8],
     /// What is to be signed.
     pub data: &'a [u8],
-    /// 2 and 4: RSA with SHA-256, SHA-512. Any other bits are kept, for the gate to refuse.
+    /// [`RSA_SHA2_256`] and [`RSA_SHA2_512`]. Any other bits are kept, for the gate to refuse.
     pub flags: u32,
 }
 

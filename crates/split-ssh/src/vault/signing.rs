@@ -239,8 +239,9 @@ impl Connection<'_> {
         let key = PublicKey::parse(untrusted.key)
             .map_err(|_| Refused::limit("a key that cannot be read"))?;
         let upstream = self.upstream.as_mut().ok_or(UpstreamError::NoKeyring)?;
+        let _turn = self.vault.turns.wait(&self.caller);
         let began = Instant::now();
-        let reply = upstream.sign(permit, &key);
+        let reply = upstream.sign(permit, &key, untrusted.flags);
         record.sign_ms = u64::try_from(began.elapsed().as_millis()).ok();
         Ok(reply?)
     }

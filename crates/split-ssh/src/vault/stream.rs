@@ -136,7 +136,13 @@ impl MessageStream {
         &self.bytes.0
     }
 
-    /// Whether bytes beyond the last message are waiting.
+    /// Whether there is anything that was not received yet, the end of the stream too.
+    pub fn has_more(&self) -> bool {
+        let mut fds = [PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN)];
+        self.has_leftover() || matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
+    }
+
+    /// Whether bytes beyond the last message have been read.
     pub fn has_leftover(&self) -> bool {
         self.decoder.is_mid_message()
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use policy::permit::Permit;
 use wire::key::PublicKey;
 use wire::reply::Reply;
-use wire::request::Request;
+use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
 use wire::signature::Signature;
 
 use super::stream::{ByteStream, MessageStream, Received};
@@ -105,18 +105,23 @@ impl Upstream {
         }
     }
 
-    /// Spends `permit` and returns the SIGN_RESPONSE payload for the client.
+    /// Spends `permit`, which is for `key` and `flags`, and returns the SIGN_RESPONSE payload for the client.
     ///
     /// # Errors
-    /// No usable answer, or a signature that can't be by `key`; the next call connects anew.
-    pub fn sign(&mut self, permit: Permit, key: &PublicKey<'_>) -> Result<Vec<u8>, UpstreamError> {
+    /// No usable answer, or a signature of another type than was judged; the next call connects anew.
+    pub fn sign(
+        &mut self,
+        permit: Permit,
+        key: &PublicKey<'_>,
+        flags: u32,
+    ) -> Result<Vec<u8>, UpstreamError> {
         let answer = self.ask(&permit.into_payload(), SIGN_TIME)?;
         match Reply::parse(&answer) {
             Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
-                Ok(signature) if may_make(key, signature.algorithm) => {
+                Ok(signature) if may_make(key, flags, signature.algorithm) => {
                     Ok(Reply::Signature(bytes).rebuild())
                 }
-                Ok(_) => Err(self.wrong("a signature by another type of key")),
+                Ok(_) => Err(self.wrong("a signature of another type than was asked for")),
                 Err(_) => Err(self.wrong("a signature that cannot be read")),
             },
             Ok(Reply::Failure) => Err(UpstreamError::Refused),
@@ -135,6 +140,7 @@ impl Upstream {
     }
 
     fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
+        self.disconnect_unless_quiet();
         self.connect()?;
         self.tell_binds()?;
         let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
@@ -167,6 +173,15 @@ impl Upstream {
         Ok(())
     }
 
+    /// An agent that speaks unasked has ended, perhaps to be started again, or has an answer that would be
+    /// taken for the next question's.
+    fn disconnect_unless_quiet(&mut self) {
+        let is_quiet = |connection: &MessageStream| !connection.has_more();
+        if self.owed == 0 && !self.connection.as_ref().is_none_or(is_quiet) {
+            self.disconnect();
+        }
+    }
+
     fn disconnect(&mut self) {
         self.connection = None;
         self.told = 0;
@@ -179,12 +194,18 @@ impl Upstream {
     }
 }
 
-/// Whether a signature of this algorithm can be by `key` (RFC 8332 for RSA; the web form of an ecdsa
-/// security key by PROTOCOL.u2f).
-fn may_make(key: &PublicKey<'_>, algorithm: &str) -> bool {
-    let by_web = matches!(key.plain(), PublicKey::SkEcdsa { .. })
-        && algorithm == "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
-    by_web || key.plain().may_sign_as(algorithm)
+/// Whether `key`, asked with `flags`, answers by a signature of this algorithm. RSA keys are told the hash
+/// by the flags (RFC 8332), and the policy has judged that hash: an agent that knows no flags signs with
+/// SHA-1. The web form of an ecdsa security key is by PROTOCOL.u2f.
+fn may_make(key: &PublicKey<'_>, flags: u32, algorithm: &str) -> bool {
+    match (key.plain(), algorithm) {
+        (PublicKey::Rsa { .. }, "rsa-sha2-256") => flags & RSA_SHA2_256 != 0,
+        (PublicKey::Rsa { .. }, "rsa-sha2-512") => flags & RSA_SHA2_512 != 0,
+        (PublicKey::Rsa { .. }, "ssh-rsa") => flags & (RSA_SHA2_256 | RSA_SHA2_512) == 0,
+        (PublicKey::Rsa { .. }, _) => false,
+        (PublicKey::SkEcdsa { .. }, "webauthn-sk-ecdsa-sha2-nistp256@openssh.com") => true,
+        (plain, algorithm) => plain.may_sign_as(algorithm),
+    }
 }
 
 /// One question, one answer, nothing after it.
