@@ -62,7 +62,7 @@ pub struct HostIdentity {
     pub algorithm: String,
     /// Of the CA, where a host certificate's signature, principals and validity were checked.
     pub ca: Option<Fingerprint>,
-    /// From known hosts; empty = unnamed.
+    /// From known hosts, those that leave open which name it is last; empty = unnamed.
     pub names: Vec<String>,
     /// Typed by a person into a prompt; shown and logged, but rules do not see it.
     pub label: Option<String>,

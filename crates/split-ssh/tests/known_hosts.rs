@@ -3,7 +3,7 @@
 mod keygen;
 
 use keygen::{Folder, Key};
-use policy::known_hosts::{HostKey, KnownHosts, Marker, Warning};
+use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
 use split_ssh::crypto::Ring;
 
 const NAMES: [&str; 26] = [
@@ -148,7 +148,7 @@ fn a_key_has_the_names_of_its_lines() {
     );
     assert_eq!(
         names(file, &all[1], &[]),
-        ["*.example.com", "tabs", "web?.test"]
+        ["tabs", "*.example.com", "web?.test"]
     );
     let tries = [
         "web1.test",
@@ -161,10 +161,10 @@ fn a_key_has_the_names_of_its_lines() {
     assert_eq!(
         names(file, &all[1], &tries),
         [
-            "*.example.com",
             "a.example.com",
             "tabs",
             "web1.test",
+            "*.example.com",
             "web?.test"
         ]
     );
@@ -188,7 +188,7 @@ fn hashed_names_are_found_by_tries_and_by_names_of_other_lines() {
     );
     folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
     let mut file = std::fs::read(folder.path().join("hashed")).unwrap();
-    assert_eq!(names(&file, &one, &[]), [policy::known_hosts::HASHED]);
+    assert_eq!(names(&file, &one, &[]), [HASHED]);
     let tries = [
         "SECRET.host",
         "[secret.host]:2222",
@@ -197,10 +197,17 @@ fn hashed_names_are_found_by_tries_and_by_names_of_other_lines() {
     ];
     assert_eq!(
         names(&file, &one, &tries),
-        ["[secret.host]:2222", "secret.host"]
+        ["[secret.host]:2222", "secret.host", HASHED],
+        "one of its names is found under no line"
     );
     file.extend_from_slice(format!("x,learned {}\n", two.line).as_bytes());
-    assert_eq!(names(&file, &one, &[]), ["learned"]);
+    assert_eq!(names(&file, &one, &[]), ["learned", HASHED]);
+    assert_eq!(
+        names(&file, &one, &tries),
+        ["[secret.host]:2222", "learned", "secret.host"]
+    );
+    let negated = format!("!x {}\n", two.line);
+    assert!(names(negated.as_bytes(), &two, &["x", "y"]).is_empty());
     assert_eq!(names(&file, &two, &["secret.host"]), ["learned", "x"]);
 }
 

@@ -232,12 +232,13 @@ impl KnownHosts {
             true => self.without_key_of(host_key.plain().algorithm(), &tries, crypto),
             false => Vec::new(),
         };
+        let (open, full): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_open(name));
         HostIdentity {
             fingerprint: crypto.fingerprint(host_key.plain_blob()),
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
             could_be,
-            names: names.into_iter().collect(),
+            names: [full, open].concat(),
             label: None,
             revoked,
         }
@@ -279,24 +280,20 @@ impl KnownHosts {
         for entry in self.with_key(blob, Marker::Plain) {
             let names = &entry.line.names;
             let asked = names.literals().chain(tries.iter().map(String::as_str));
-            found.extend(
-                asked
-                    .filter(|name| names.match_name(name, crypto))
-                    .map(str::to_owned),
-            );
+            let mut told: BTreeSet<String> = asked
+                .filter(|name| names.match_name(name, crypto))
+                .map(str::to_owned)
+                .collect();
             if names.is_hashed() {
-                found.extend(
-                    entry
-                        .learned
-                        .get_or_init(|| self.learn(names, crypto))
-                        .iter()
-                        .cloned(),
-                );
+                let learned = entry.learned.get_or_init(|| self.learn(names, crypto));
+                told.extend(learned.iter().cloned());
+                // Another line may name the key as well, and not tell what this one hides.
+                if told.is_empty() {
+                    told.insert(HASHED.to_owned());
+                }
             }
+            found.extend(told);
             found.extend(names.wildcards().map(str::to_owned));
-        }
-        if found.is_empty() && self.with_key(blob, Marker::Plain).next().is_some() {
-            found.insert(HASHED.to_owned());
         }
         found
     }
@@ -354,6 +351,11 @@ impl KnownHosts {
         }
         found
     }
+}
+
+/// Whether a name of an identity is a hashed one or a pattern, which leaves open which name it is.
+pub fn is_open(name: &str) -> bool {
+    name == HASHED || name.contains(['*', '?'])
 }
 
 /// A principal that can stand as a name: no wildcard, no port, nothing that a known_hosts line could not

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
-use crate::known_hosts::{ANY, HASHED};
+use crate::known_hosts::{ANY, is_open};
 
 use super::Policy;
 use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
@@ -154,7 +154,7 @@ impl HostName {
     fn new(name: &str) -> Self {
         Self {
             bytes: name.to_ascii_lowercase().into_bytes(),
-            open: name == HASHED || name.contains(['*', '?']),
+            open: is_open(name),
         }
     }
 

@@ -483,6 +483,12 @@ fn a_name_that_known_hosts_only_hint_at_is_not_taken_for_another() {
         Verdict::Deny,
         "could be any"
     );
+    let two_names = host('h', &["a.example", crate::known_hosts::HASHED]);
+    assert_eq!(
+        verdict(&policy, &login("me", two_names, Proof::Proven)),
+        Verdict::Deny,
+        "one of its names could be any"
+    );
     let hashed = judge(
         &policy,
         &login(
