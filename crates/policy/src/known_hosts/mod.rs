@@ -353,6 +353,11 @@ impl KnownHosts {
     }
 }
 
+/// The host of a name with a port, `[host]:port`.
+pub fn host_of_port(name: &str) -> Option<&str> {
+    Some(names::split_port(name)?.0)
+}
+
 /// Whether a name of an identity is a hashed one or a pattern, which leaves open which name it is.
 pub fn is_open(name: &str) -> bool {
     name == HASHED || name.contains(['*', '?'])

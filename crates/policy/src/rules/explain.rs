@@ -183,7 +183,7 @@ impl Policy {
         match result {
             Match::Maybe if request.host.enough => {
                 return format!(
-                    "known hosts do not tell the host's full name: it may or may not be {}",
+                    "the name of the host leaves open whether it is {}",
                     or(&wanted)
                 );
             }

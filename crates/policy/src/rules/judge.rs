@@ -200,7 +200,7 @@ fn by_floor(
     let judgement = by_rule(rule, request, moment, ledger);
     let shown = match (request.doubt(rule), request.facts.proof) {
         (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
-        (Doubt::HostName, _) => "known hosts do not tell the host's full name; it",
+        (Doubt::HostName, _) => "the name of the host leaves open which it is; it",
         (Doubt::Proof, Proof::Unproven) => "the host is unproven and",
         (Doubt::Proof, _) => "the host is only bound and",
     };

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
-use crate::known_hosts::{ANY, is_open};
+use crate::known_hosts::{ANY, host_of_port, is_open};
 
 use super::Policy;
 use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
@@ -144,7 +144,7 @@ pub(super) struct ShownHost {
 /// A name in known hosts.
 struct HostName {
     /// In lower case.
-    bytes: Vec<u8>,
+    text: String,
     /// A hashed name or a pattern, which leaves open which name it is. Names without wildcards were
     /// tried on it, see [`Policy::identify_names`]: they stand beside it if they fit.
     open: bool,
@@ -153,15 +153,21 @@ struct HostName {
 impl HostName {
     fn new(name: &str) -> Self {
         Self {
-            bytes: name.to_ascii_lowercase().into_bytes(),
+            text: name.to_ascii_lowercase(),
             open: is_open(name),
         }
     }
 
+    /// A pattern without a port is surely for port 22 only. Whoever denies a host, or wants to be asked about it,
+    /// will mean it at other ports as well.
     fn is(&self, glob: &Glob) -> Match {
+        let at_a_port =
+            || host_of_port(&self.text).is_some_and(|host| glob.matches(host.as_bytes()));
         match self.open {
-            false => glob.matches(&self.bytes).into(),
-            true if glob.is_any() || glob.as_str().as_bytes() == self.bytes => Match::Yes,
+            false if glob.matches(self.text.as_bytes()) => Match::Yes,
+            false if at_a_port() => Match::Maybe,
+            false => Match::No,
+            true if glob.is_any() || glob.as_str() == self.text => Match::Yes,
             true if glob.literal().is_some() => Match::No,
             true => Match::Maybe,
         }
@@ -237,10 +243,7 @@ impl ShownHost {
 
     /// Whether this unnamed host could be the rule's, met by a key that known hosts do not have.
     fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
-        let any = self
-            .could_be
-            .iter()
-            .any(|name| name.bytes == ANY.as_bytes());
+        let any = self.could_be.iter().any(|name| name.text == ANY);
         let fits = |glob: &Glob| any || any_named(glob, &self.could_be) != Match::No;
         match pattern {
             HostPattern::Name(glob) => fits(glob),

@@ -499,7 +499,7 @@ fn a_name_that_known_hosts_only_hint_at_is_not_taken_for_another() {
     );
     assert_eq!(
         hashed.reason,
-        "known hosts do not tell the host's full name; it could be one for which rule `prod` denies it"
+        "the name of the host leaves open which it is; it could be one for which rule `prod` denies it"
     );
 
     let allow = |pattern: &str, name: &str| {
@@ -565,4 +565,32 @@ fn a_user_that_servers_cut_is_every_user_that_it_could_be() {
         ..other(Kind::Sudo)
     };
     assert_eq!(verdict(&sudo, &facts), Verdict::Ask);
+}
+
+#[test]
+fn a_rule_for_a_host_leaves_no_way_past_it_by_another_port() {
+    let policy = policy(
+        "default = \"ask\"\n[host.h]\nnames = [\"[git.example]:2222\"]\n[[rule]]\nhost = \"h\"\naction = \"allow\"\n[[rule]]\nhost = [\"prod\", \"*.example\"]\naction = \"deny\"\n[[rule]]\nhost = \"*\"\naction = \"allow\"\n",
+    );
+    let at = |name: &str| judge(&policy, &login("me", host('h', &[name]), Proof::Proven));
+    for name in ["prod", "[prod]:2222", "db.example", "[db.example]:22022"] {
+        assert_eq!(at(name).verdict, Verdict::Deny, "{name}");
+    }
+    for name in [
+        "[git.example]:2222",
+        "[prod2]:2222",
+        "prod2",
+        "[a.example.org]:1",
+    ] {
+        assert_eq!(at(name).verdict, Verdict::Allow, "{name}");
+    }
+
+    let allow = super::policy("default = \"ask\"\n[[rule]]\nhost = \"prod\"\naction = \"allow\"\n");
+    let at = |name: &str| judge(&allow, &login("me", host('h', &[name]), Proof::Proven));
+    assert_eq!(at("prod").verdict, Verdict::Allow);
+    assert_eq!(
+        at("[prod]:2222").verdict,
+        Verdict::Ask,
+        "another server, it may be"
+    );
 }
