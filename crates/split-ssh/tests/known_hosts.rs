@@ -3,7 +3,13 @@
 mod keygen;
 
 use keygen::{Folder, Key};
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Crypto as _;
+use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof};
+use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
+use policy::rate::Ledger;
+use policy::rules::{Policy, Source};
 use split_ssh::crypto::Ring;
 
 const NAMES: [&str; 26] = [
@@ -360,4 +366,79 @@ fn an_unnamed_key_could_be_a_host_known_by_another_type_of_key() {
     let names: Vec<String> = (0..40).map(|n| format!("host{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(could_be(&many, &names), ["(any)"]);
+}
+
+/// A server has several keys, and the client chooses. A table that knows one of them, or the authority, means the
+/// server all the same.
+#[test]
+fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
+    let folder = Folder::new();
+    let keys = keys(&folder);
+    let ecdsa = folder.key("ecdsa", "ecdsa", "256");
+    let [one, ca, stranger] = [0, 3, 1].map(|n| &keys.all[n]);
+    let plain = format!(
+        "prod.example {}\nprod.example,192.0.2.1 {}\nother.example {}\n",
+        one.line, ecdsa.line, stranger.line
+    );
+    folder.write("hashed", &plain);
+    folder.ssh_keygen_may_complain(&["-H", "-f", "hashed"]);
+    let hashed = std::fs::read_to_string(folder.path().join("hashed")).unwrap();
+    let certified = format!(
+        "@cert-authority *.example {}\n192.0.2.1 {}\n",
+        ca.line, ecdsa.line
+    ) + &format!(
+        "prod.example {}\nother.test {}\n",
+        ecdsa.line, stranger.line
+    );
+    for (file, table, key, other) in [
+        (&plain, "keys", one, Verdict::Allow),
+        // Without a name that is told it could be prod, too.
+        (&hashed, "keys", one, Verdict::Deny),
+        (&certified, "ca", ca, Verdict::Allow),
+    ] {
+        let fingerprint = Ring.fingerprint(&key.blob);
+        let text = format!(
+            "default = \"ask\"\n[host.prod]\n{table} = \"{fingerprint}\"\n[[rule]]\nhost = \"prod\"\naction = \"deny\"\n[[rule]]\nhost = \"*\"\naction = \"allow\"\n"
+        );
+        let source = Source {
+            name: "policy.toml",
+            text: &text,
+            main: true,
+        };
+        let (known, _) = KnownHosts::parse(&[("test", file.as_bytes())]);
+        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Ring);
+        let tries: Vec<String> = policy
+            .identify_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let at = |shown: &Key| {
+            let shown = HostKey::parse(&shown.blob).unwrap();
+            let identity = known.identify(&shown, &tries, &Ring, 0);
+            let facts = Facts {
+                caller: Caller::parse("work").unwrap(),
+                keyring: Keyring::from_argument("").unwrap(),
+                key: KeyFacts {
+                    fingerprint: Ring.fingerprint(b""),
+                    algorithm: "ssh-ed25519".to_owned(),
+                    comment: b"key".to_vec(),
+                },
+                kind: Kind::Login,
+                sha1: false,
+                user: Some(b"me".to_vec()),
+                proof: Proof::Proven,
+                host: Some(identity),
+                namespace: None,
+                forwarded: false,
+            };
+            let noon = Moment {
+                unix: 0,
+                local_minute: 720,
+                boot: 0,
+            };
+            policy.judge(&facts, &noon, &Ledger::default()).verdict
+        };
+        assert_eq!(at(&ecdsa), Verdict::Deny, "{table}");
+        assert_eq!(at(stranger), other, "{table}");
+    }
 }

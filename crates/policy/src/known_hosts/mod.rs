@@ -8,7 +8,7 @@ mod host_key;
 mod line;
 mod names;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -244,6 +244,28 @@ impl KnownHosts {
         }
     }
 
+    /// The names and patterns that lines give a key, or an authority, of each of these fingerprints; [`HASHED`] for
+    /// names that only their hash tells.
+    pub fn names_by_fingerprint(
+        &self,
+        wanted: &HashSet<Fingerprint>,
+        tries: &[String],
+        crypto: &dyn Crypto,
+    ) -> HashMap<Fingerprint, BTreeSet<String>> {
+        let keys = self.by_key.keys();
+        let keys = keys.map(|blob| (crypto.fingerprint(blob), blob));
+        keys.filter(|(fingerprint, _)| wanted.contains(fingerprint))
+            .map(|(fingerprint, blob)| {
+                let mut names = self.names_of_key(blob, tries, crypto);
+                for entry in self.with_key(blob, Marker::Authority) {
+                    let line = &entry.line.names;
+                    names.extend(line.literals().chain(line.wildcards()).map(str::to_owned));
+                }
+                (fingerprint, names)
+            })
+            .collect()
+    }
+
     /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.
     pub fn keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<KnownKey> {
         let name = normalise(name);
@@ -351,6 +373,11 @@ impl KnownHosts {
         }
         found
     }
+}
+
+/// A name or pattern of known hosts as a pattern; `None` if it is empty or too long to be one.
+pub fn to_glob(name: &str) -> Option<Glob> {
+    names::glob(name)
 }
 
 /// The host of a name with a port, `[host]:port`.

@@ -102,15 +102,14 @@ impl Policy {
         };
         let reason = match missed {
             Some(rule) => {
-                let what = match request.doubt(rule) {
-                    Doubt::User => "a user's name that no server cuts".to_owned(),
-                    Doubt::HostName => "the host's full name".to_owned(),
-                    Doubt::Proof => format!("a host that is {}", request.host.required.word()),
+                let doubt = match request.doubt(rule) {
+                    Doubt::User => "may or may not mean the user".to_owned(),
+                    Doubt::HostName => "may or may not mean the host".to_owned(),
+                    Doubt::Proof => {
+                        format!("would need a host that is {}", request.host.required.word())
+                    }
                 };
-                format!(
-                    "{} would need {what}, and the default {does}",
-                    rule.called()
-                )
+                format!("{} {doubt}, and the default {does}", rule.called())
             }
             None => format!("no rule covers this, and the default {does}"),
         };

@@ -181,11 +181,12 @@ impl Host {
         {
             return Match::Yes;
         }
-        self.names
+        let named = self.names.iter().map(|glob| any_named(glob, names));
+        let also = self
+            .also
             .iter()
-            .map(|glob| any_named(glob, names))
-            .max()
-            .unwrap_or(Match::No)
+            .map(|glob| any_named(glob, names).min(Match::Maybe));
+        named.chain(also).max().unwrap_or(Match::No)
     }
 }
 

@@ -19,8 +19,11 @@ mod tree;
 mod value;
 mod visible;
 
-use crate::crypto::Fingerprint;
+use std::collections::HashSet;
+
+use crate::crypto::{Crypto, Fingerprint};
 use crate::judgement::{Place, Verdict};
+use crate::known_hosts::{self, KnownHosts};
 
 pub use explain::{Explanation, MatcherTrace, RuleTrace};
 pub use judge::DEFAULT_REMEMBER;
@@ -79,8 +82,34 @@ impl Policy {
         label.fingerprints.first()
     }
 
-    /// Every host name that the policy spells out, in lower case, without patterns: to be tried
-    /// against hashed known hosts, which tell a name only to those who know it.
+    /// Gives the tables that name hosts by keys or authorities what known hosts call these. A server has several
+    /// keys, and a client chooses which one it meets, or the plain key instead of the certificate.
+    #[must_use]
+    pub fn meet(mut self, known: &KnownHosts, crypto: &dyn Crypto) -> Self {
+        let tables = self.hosts.iter();
+        let keys = tables.flat_map(|host| host.keys.iter().chain(&host.ca));
+        let keys: HashSet<Fingerprint> = keys.cloned().collect();
+        if keys.is_empty() {
+            return self;
+        }
+        let tries: Vec<String> = self
+            .identify_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let names = known.names_by_fingerprint(&keys, &tries, crypto);
+        for host in &mut self.hosts {
+            let keys = host.keys.iter().chain(&host.ca);
+            let called = keys.filter_map(|key| names.get(key)).flatten();
+            host.also = called
+                .filter_map(|name| known_hosts::to_glob(name))
+                .collect();
+        }
+        self
+    }
+
+    /// Every host name that the policy spells out or was given by [`Policy::meet`], in lower case, without
+    /// patterns: to be tried against hashed known hosts, which tell a name only to those who know it.
     pub fn identify_names(&self) -> Vec<&str> {
         let in_rules = self
             .rules
@@ -90,10 +119,14 @@ impl Policy {
                 rule::HostPattern::Name(glob) => Some(glob),
                 _ => None,
             });
-        let in_hosts = self.hosts.iter().flat_map(|host| &host.names);
+        let in_hosts = self
+            .hosts
+            .iter()
+            .flat_map(|host| host.names.iter().chain(&host.also));
         let literal = in_hosts
             .chain(in_rules)
-            .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok());
+            .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok())
+            .filter(|name| *name != known_hosts::HASHED);
         let mut names: Vec<&str> = literal.collect();
         names.sort_unstable();
         names.dedup();

@@ -15,6 +15,9 @@ pub struct Host {
     pub names: Vec<Glob>,
     pub keys: Vec<Fingerprint>,
     pub ca: Vec<Fingerprint>,
+    /// What known hosts call its keys and authorities, see [`super::Policy::meet`]: a server of such a name that
+    /// shows another key may be the same host.
+    pub also: Vec<Glob>,
     /// What its logins must show; not said means `Proven`.
     pub proof: Option<Proof>,
 }

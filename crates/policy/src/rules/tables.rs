@@ -72,6 +72,7 @@ impl Reading {
             names: vec![],
             keys: vec![],
             ca: vec![],
+            also: vec![],
             proof: None,
         };
         let before = self.problems.len();

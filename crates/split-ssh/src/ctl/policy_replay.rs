@@ -12,7 +12,9 @@ use policy::record::Record;
 use policy::rules::Policy;
 
 use super::recorded::LogArg;
+use crate::crypto::Ring;
 use crate::error::Error;
+use crate::known_hosts_files;
 use crate::log::sentence::Sentence;
 use crate::paths::Paths;
 use crate::policy_files;
@@ -46,15 +48,15 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A policy to be tried: the file alone, or what is in force.
+/// A policy to be tried: the file alone, or what is in force. With what known hosts add to it, as in a vault.
 pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> {
     let loaded = match file {
         Some(file) => policy_files::load_file(file),
         None => policy_files::load(&paths.config, &paths.system_config),
     };
-    loaded
-        .map(|loaded| loaded.policy)
-        .map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))
+    let loaded = loaded.map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))?;
+    let hosts = known_hosts_files::Files::of(paths).read()?;
+    Ok(loaded.policy.meet(&hosts.known, &Ring))
 }
 
 /// A policy on its way through a log.

@@ -16,6 +16,7 @@ use policy::rules::{LoginTo, Policy, Prospect};
 use policy::session::{Session, Standing};
 
 use crate::clock;
+use crate::crypto::Ring;
 use crate::known_hosts_files::{self, Hosts};
 use crate::paths::Paths;
 use crate::policy_files;
@@ -175,14 +176,14 @@ impl InForce {
         let hosts = hosts
             .read()
             .map_err(|error| (error.to_string(), loaded.files.clone()))?;
-        let names = loaded
-            .policy
+        let policy = loaded.policy.meet(&hosts.known, &Ring);
+        let names = policy
             .identify_names()
             .into_iter()
             .map(str::to_owned)
             .collect();
         Ok(Self {
-            policy: Some(loaded.policy),
+            policy: Some(policy),
             hosts: Arc::new(hosts),
             names,
             broken: None,

@@ -552,7 +552,7 @@ fn a_user_that_servers_cut_is_every_user_that_it_could_be() {
     assert!(
         at("me:er")
             .reason
-            .contains("would need a user's name that no server cuts")
+            .contains("may or may not mean the user, and the default asks")
     );
     assert_eq!(at("me:er").remember, Remember::UpTo(900));
 
