@@ -127,7 +127,7 @@ fn extra(seconds: u64) -> String {
 }
 
 /// The rows as lines. With markup zenity turns `\n` and the like in its text into what they stand for;
-/// without, 3.44 does not. Every backslash of a value is doubled, which is safe with either.
+/// without, 3.44 and 4.1 do not. Every backslash of a value is doubled, which is safe with either.
 fn text(question: &Question) -> String {
     let line = |row: &Row| {
         let value = display::ascii(row.text.as_bytes(), MAX_VALUE);
