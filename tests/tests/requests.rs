@@ -2,7 +2,9 @@
 //! vault sees none of what is refused.
 
 use testbed::agent::Agent;
+use testbed::children::finish;
 use testbed::keys::Key;
+use testbed::lone_key::LoneKey;
 use testbed::message::{self, Message};
 use testbed::raw::{Answer, Connection, identities};
 use testbed::recorder::Recorder;
@@ -222,4 +224,99 @@ fn a_bad_header_is_not_served() {
         );
     }
     bench.assert_nothing_passed("after bad headers");
+}
+
+/// Denies so much that the key is not even listed.
+const DENY_ALL: &str = "default = \"deny\"
+
+[[rule]]
+name = \"not as git\"
+kind = \"login\"
+action = \"deny\"
+";
+
+/// A request that is refused because its key is hidden, or its connection spoilt, is in the log with what it
+/// asked for, and the policy is seen to have refused it: another one can be tried on it.
+#[test]
+fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
+    let keys = World::new();
+    let host = Key::ed25519(&keys, "host");
+    let known_hosts = format!("prod.example {}", host.line());
+    let guard = LoneKey::behind(DENY_ALL, &known_hosts);
+    let mut call = guard.call();
+    assert_eq!(
+        identities(&call.ask(&Message::of(message::LIST))),
+        Some(vec![])
+    );
+
+    let refused = guard.log_in(&mut call, &[7; 32], Some(&host.blob()));
+    assert_eq!(refused.number(), Some(message::FAILURE));
+    let record = guard.last_record();
+    for (field, expected) in [
+        ("kind", "login"),
+        ("user", "git"),
+        ("proof", "proven"),
+        ("comment", "key"),
+        ("verdict", "deny"),
+        ("rule", "not as git"),
+        ("reason", "a key that is not listed for this qube"),
+    ] {
+        assert_eq!(record[field], expected, "{field} in {record:#}");
+    }
+    assert_eq!(record["host"][0], "prod.example");
+    assert_eq!(record["key"], guard.key.fingerprint(&guard.world));
+
+    let signed_data = message::sshsig("git", &[0; 64]);
+    call.ask(&message::sign(&guard.key.blob(), &signed_data));
+    let record = guard.last_record();
+    assert_eq!(
+        record["reason"],
+        "a key that is not listed for this qube: no rule covers this, and the default denies"
+    );
+
+    guard.world.file("draft.toml", ALLOW_ALL);
+    let draft = guard.world.path("draft.toml");
+    let mut replay = guard.vault.control(&["policy", "replay", "--policy"]);
+    let replayed = finish(replay.arg(&draft));
+    let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(
+        said.contains("2 sign requests judged again: 2 change (2 from deny to allow)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_log_says_what_was_asked_after_a_failed_bind_and_of_a_key_that_no_keyring_has() {
+    let guard = LoneKey::behind(ALLOW_ALL, "");
+    let other = Key::ed25519(&guard.world, "other");
+    let mut call = guard.call();
+    call.ask(&message::session_bind(
+        &other.blob(),
+        &[7; 32],
+        b"junk",
+        false,
+    ));
+    guard.log_in(&mut call, &[7; 32], None);
+    let spoilt = guard.last_record();
+    assert_eq!(
+        spoilt["reason"],
+        "an earlier bind on this connection failed"
+    );
+    assert_eq!(
+        (&spoilt["kind"], &spoilt["user"]),
+        (&"login".into(), &"git".into())
+    );
+    assert_eq!(spoilt["key"], guard.key.fingerprint(&guard.world));
+
+    let signed_data = message::sshsig("file", &[0; 64]);
+    let mut call = guard.call();
+    call.ask(&message::sign(&other.blob(), &signed_data));
+    let unknown = guard.last_record();
+    assert_eq!(unknown["reason"], "a key that is not listed for this qube");
+    assert_eq!(
+        (&unknown["kind"], &unknown["namespace"]),
+        (&"sshsig".into(), &"file".into())
+    );
+    assert_eq!(unknown["key"], other.fingerprint(&guard.world));
+    assert_eq!(unknown.get("verdict"), None, "no policy was asked");
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::intent::Intent;
 use crate::judgement::{Judgement, Verdict};
 
 /// The version of the fields below.
@@ -208,6 +209,19 @@ impl Record {
     pub fn on(mut self, stream: u64, connection: u64) -> Self {
         self.stream = Some(stream);
         self.connection = Some(connection);
+        self
+    }
+
+    /// What a request is for, as far as it says so itself.
+    #[must_use]
+    pub fn asked(mut self, intent: &Intent<'_>) -> Self {
+        self.kind = Some(intent.kind());
+        match intent {
+            Intent::Login(login) => self.user = Some(Escaped::from_bytes(login.user)),
+            Intent::Sudo(sudo) => self.user = Some(Escaped::from_bytes(sudo.user)),
+            Intent::Sshsig(sshsig) => self.namespace = Some(Escaped::from_bytes(sshsig.namespace)),
+            Intent::Certificate(_) | Intent::Raw { .. } => {}
+        }
         self
     }
 

@@ -87,10 +87,7 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
     match &status.log_trouble {
         None => writeln!(out, "  log      {}", clean(&status.log))?,
         Some(trouble) => {
-            writeln!(
-                out,
-                "  log      CANNOT BE WRITTEN, everything is refused:"
-            )?;
+            writeln!(out, "  log      CANNOT BE WRITTEN, everything is refused:")?;
             writeln!(out, "    {}", fold(&prose(trouble), 4, 4))?;
         }
     }

@@ -280,7 +280,9 @@ impl LogError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Busy(_) => Some("`split-ssh status` shows it"),
-            Self::Unsafe { .. } => Some("it must be a plain one, yours, that nobody else can write"),
+            Self::Unsafe { .. } => {
+                Some("it must be a plain one, yours, that nobody else can write")
+            }
             Self::Io { .. } | Self::TooLong(_) => None,
         }
     }

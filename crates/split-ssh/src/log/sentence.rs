@@ -1,7 +1,7 @@
 //! A record as a person reads it, on a screen and in the journal. All text passes the display door.
 
 use policy::display;
-use policy::facts::{Kind, Proof};
+use policy::facts::Kind;
 use policy::judgement::Verdict;
 use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
 
@@ -129,7 +129,7 @@ fn what(record: &Record) -> String {
         let of = if words.is_empty() { "" } else { "of " };
         words.push(format!("{of}keyring {}", value(keyring)));
     }
-    if let Some(count) = record.count {
+    if let Some(count) = record.count.filter(|count| *count > 1) {
         words.push(format!("({count} times)"));
     }
     words.join(" ")
@@ -140,17 +140,18 @@ fn purpose(record: &Record, kind: Kind) -> String {
     let sha1 = if record.sha1 { " by SHA-1" } else { "" };
     match kind {
         Kind::Login => {
-            let proof = record.proof.map_or("", Proof::word);
-            let via = if record.forwarded == Some(true) {
-                ", forwarded"
-            } else {
-                ""
-            };
-            format!(
-                "login {}@{} ({proof}{via}){sha1}",
-                named(&record.user),
-                host(record)
-            )
+            let user = named(&record.user);
+            let forwarded = record.forwarded == Some(true);
+            let via = if forwarded { ", forwarded" } else { "" };
+            match record.proof {
+                Some(proof) => format!(
+                    "login {user}@{} ({}{via}){sha1}",
+                    host(record),
+                    proof.word()
+                ),
+                // Refused before anybody looked for the host.
+                None => format!("login of {user}{sha1}"),
+            }
         }
         Kind::Sshsig => format!("sshsig in namespace {}{sha1}", named(&record.namespace)),
         Kind::Sudo => format!("sudo of {}{sha1}", named(&record.user)),
@@ -194,7 +195,7 @@ fn why(record: &Record) -> String {
             display::ascii(place.as_bytes(), MAX_REASON)
         ));
     }
-    if let Some(reason) = &record.reason {
+    if let Some(reason) = record.reason.as_ref().filter(|_| !repeats_the_rule(record)) {
         // What is wrong with a policy takes several lines; the first says it.
         let first = reason.lines().next().unwrap_or_default();
         words.push(display::prose(first.as_bytes(), MAX_REASON));
@@ -208,6 +209,21 @@ fn why(record: &Record) -> String {
         Some(DecidedBy::Policy) | None => {}
     }
     words.join("; ")
+}
+
+/// Whether the reason says no more than that the rule decided.
+fn repeats_the_rule(record: &Record) -> bool {
+    let (Some(reason), Some(place)) = (&record.reason, &record.rule_place) else {
+        return false;
+    };
+    let called = match &record.rule {
+        Some(name) => format!("rule `{name}` "),
+        None => format!("the rule at {place} "),
+    };
+    matches!(
+        reason.strip_prefix(&called),
+        Some("allows it" | "asks" | "denies it")
+    )
 }
 
 fn waited(record: &Record) -> String {
@@ -259,6 +275,20 @@ mod tests {
                 r#""event":"sign","outcome":"refused","qube":"ssh:pad","kind":"sshsig","namespace":"file","sha1":true,
                    "key":"SHA256:k","reason":"the default denies","decided_by":"policy","count":7"#,
                 "ssh:pad denied sshsig in namespace file by SHA-1 with SHA256:k (7 times) the default denies",
+            ),
+            (
+                r#""event":"sign","outcome":"ok","qube":"work","kind":"sshsig","namespace":"git","key":"SHA256:k",
+                   "verdict":"allow","rule":"commits","rule_place":"policy.toml:9","reason":"rule `commits` allows it""#,
+                "work signed sshsig in namespace git with SHA256:k rule \"commits\" policy.toml:9: allow",
+            ),
+            (
+                r#""event":"sign","outcome":"refused","qube":"work","kind":"login","user":"git","key":"SHA256:k",
+                   "reason":"an earlier bind on this connection failed""#,
+                "work denied login of git with SHA256:k an earlier bind on this connection failed",
+            ),
+            (
+                r#""event":"recovered","outcome":"failed","reason":"records could not be written","count":1"#,
+                "recovered records could not be written",
             ),
             (
                 r#""event":"refusal","outcome":"refused","qube":"work","request":"extension","extension":"a\\x0ab""#,

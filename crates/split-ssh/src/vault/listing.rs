@@ -1,7 +1,7 @@
 //! The keys that a caller may know of: those of its keyring that some rule, or the default, could let it
 //! use. A key that is not listed cannot sign.
 
-use policy::crypto::Crypto;
+use policy::crypto::{Crypto, Fingerprint};
 use policy::facts::KeyFacts;
 use policy::record::{Event, Outcome};
 use wire::key::PublicKey;
@@ -125,10 +125,14 @@ impl Connection<'_> {
 /// The fingerprint is the plain key's, as `ssh-add -l` prints it for a certificate too.
 pub(crate) fn key_facts(key: &ListedKey, crypto: &dyn Crypto) -> KeyFacts {
     let parsed = PublicKey::parse(&key.blob);
-    let plain = parsed.as_ref().map(PublicKey::plain_blob);
     KeyFacts {
-        fingerprint: crypto.fingerprint(plain.as_deref().unwrap_or(&key.blob)),
+        fingerprint: plain_fingerprint(&key.blob, crypto),
         algorithm: parsed.map_or("unknown", |key| key.algorithm()).to_owned(),
         comment: key.comment.clone(),
     }
+}
+
+pub(super) fn plain_fingerprint(blob: &[u8], crypto: &dyn Crypto) -> Fingerprint {
+    let plain = PublicKey::parse(blob).map(|key| key.plain_blob());
+    crypto.fingerprint(plain.as_deref().unwrap_or(blob))
 }

@@ -17,7 +17,7 @@ use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
 use super::connection::{Connection, failure};
-use super::listing::{Entry, Listing};
+use super::listing::{Entry, Listing, plain_fingerprint};
 use super::prompt::Notice;
 use super::questions::Settled;
 use super::timestamp;
@@ -56,14 +56,18 @@ impl Connection<'_> {
         untrusted: &SignRequest<'_>,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refused> {
+        let intent = Intent::classify(untrusted.data, untrusted.key);
+        // Whatever comes of it, the log is to say what was asked.
+        let fingerprint = plain_fingerprint(untrusted.key, &self.vault.crypto);
+        record.key = Some(fingerprint.to_string());
+        amend(record, |record| record.asked(&intent));
         // No key is listed after a failed bind; the log is to say why.
         if self.session.bind_failed() {
             return Err(Refusal::BindFailed.into());
         }
         let Entry {
             facts: key, locked, ..
-        } = self.listed_key(untrusted)?;
-        let intent = Intent::classify(untrusted.data, untrusted.key);
+        } = self.kept_key(untrusted)?;
         let gathered = self.gather(untrusted, &intent, &key)?;
         let now = clock::now();
         amend(record, |record| record.of(&gathered.facts, &now));
@@ -71,6 +75,11 @@ impl Connection<'_> {
             .policy
             .label_of(&key.fingerprint)
             .map(|label| Escaped::from_bytes(label.as_bytes()));
+        if !self.may_see(&key, self.policy.bound_host(&self.session).as_ref()) {
+            let judgement = self.hidden(&gathered.facts, &now);
+            amend(record, |record| record.judged(&judgement));
+            return Err(Refused::by_policy(&judgement));
+        }
         let login = login_of(&intent, &key.fingerprint);
         let judgement = self.judge(&gathered.facts, &now, login)?;
         amend(record, |record| record.judged(&judgement));
@@ -120,19 +129,30 @@ impl Connection<'_> {
         Ok(judgement)
     }
 
-    /// The key, if it is one that this caller is shown.
-    fn listed_key(&mut self, untrusted: &SignRequest<'_>) -> Result<Entry, Refused> {
+    /// The key, if the keyring has it, shown to this caller or not.
+    fn kept_key(&mut self, untrusted: &SignRequest<'_>) -> Result<Entry, Refused> {
         let find = |listing: &Option<Listing>| listing.as_ref()?.find(untrusted.key).cloned();
-        let mut listed = find(&self.listing);
-        if listed.is_none() {
+        let mut kept = find(&self.listing);
+        if kept.is_none() {
             // Never listed on this connection, or a key that has come since.
             self.ask_for_keys()?;
-            listed = find(&self.listing);
+            kept = find(&self.listing);
         }
-        let host = self.policy.bound_host(&self.session);
-        listed
-            .filter(|entry| self.may_see(&entry.facts, host.as_ref()))
-            .ok_or_else(|| Refusal::KeyNotListed.into())
+        kept.ok_or_else(|| Refusal::KeyNotListed.into())
+    }
+
+    /// What the policy says of a key that this caller is not shown: no, and by which rule.
+    fn hidden(&self, facts: &Facts, now: &Moment) -> Judgement {
+        let judgement = self.policy.judge(facts, now, &lock(&self.vault.ledger));
+        let reason = match judgement.rule {
+            Some(_) => Refusal::KeyNotListed.to_string(),
+            None => format!("{}: {}", Refusal::KeyNotListed, judgement.reason),
+        };
+        Judgement {
+            verdict: Verdict::Deny,
+            reason,
+            ..judgement
+        }
     }
 
     fn gather(
