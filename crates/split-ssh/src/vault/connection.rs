@@ -8,7 +8,6 @@ use policy::caller::{Caller, Keyring};
 use policy::record::{Event, Outcome, Record};
 use policy::session::Session;
 use wire::Problem;
-use wire::frame::FrameError;
 use wire::reader::Reader;
 use wire::reply::Reply;
 use wire::request::{BadRequest, Extension, Request};
@@ -77,9 +76,9 @@ impl<'v> Connection<'v> {
                 Received::Message(untrusted) => self.answer(&untrusted),
                 Received::End(false) | Received::Io(_) => return,
                 Received::End(true) => {
-                    return self.malformed("the stream ended within a message", None);
+                    return self.malformed("the stream ended within a message");
                 }
-                Received::Broken(error) => return self.broken(&error),
+                Received::Broken(error) => return self.malformed(&error.to_string()),
                 Received::TooSlow => {
                     return self.limit("a message that was begun and not ended in 30 s");
                 }
@@ -135,14 +134,9 @@ impl<'v> Connection<'v> {
         failure()
     }
 
-    fn broken(&self, error: &FrameError) {
-        self.malformed(&error.to_string(), None);
-    }
-
-    fn malformed(&self, reason: &str, bytes: Option<u64>) {
+    fn malformed(&self, reason: &str) {
         let mut record = self.record(Event::Malformed, Outcome::Refused);
         record.reason = Some(reason.to_owned());
-        record.bytes = bytes;
         self.write(record);
     }
 
