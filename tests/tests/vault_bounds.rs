@@ -1,20 +1,22 @@
 //! What greedy, slow and garbled streams cost a vault: a bounded amount, and nobody else.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 
 use testbed::agent::Agent;
+use testbed::children::Running;
 use testbed::keys::Key;
 use testbed::message::{self, Message};
 use testbed::raw::{Answer, Connection};
 use testbed::split_ssh::Vault;
-use testbed::wait::wait_for;
+use testbed::wait::{wait_for, wait_for_listener};
 use testbed::world::World;
 
 const ALLOW: &str = "default = \"deny\"\n[[rule]]\nkind = \"sshsig\"\naction = \"allow\"\n";
 
 struct Bench {
-    _world: World,
+    world: World,
     agent: Agent,
     vault: Vault,
     key: Vec<u8>,
@@ -33,7 +35,7 @@ impl Bench {
         let vault = Vault::start_configured(&world, &config, ALLOW, "");
         Self {
             key: key.blob(),
-            _world: world,
+            world,
             agent,
             vault,
         }
@@ -61,12 +63,21 @@ impl Bench {
     }
 
     fn resident_kib(&self) -> u64 {
+        self.process_has("VmRSS:")
+    }
+
+    fn threads(&self) -> u64 {
+        self.process_has("Threads:")
+    }
+
+    /// A number of the vault's process, by its name in `proc(5)`.
+    fn process_has(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.vault.process.pid()));
         let status = status.expect("the vault runs");
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .expect("a size");
+            .find_map(|line| line.strip_prefix(name))
+            .expect("a number");
         line.trim()
             .trim_end_matches(" kB")
             .trim()
@@ -209,6 +220,12 @@ fn a_bad_header_closes_the_stream_and_is_told() {
     }
     assert!(bench.has_record("malformed", "another service"));
     assert!(bench.has_record("malformed", "bad keyring name"));
+    let records = bench.vault.records();
+    let mut of_work = records.iter().filter(|record| record["qube"] == "work");
+    assert!(
+        of_work.any(|record| record["event"] == "malformed"),
+        "it is told who asks for a keyring that cannot be: {records:?}"
+    );
     assert!(bench.is_served("work"));
 }
 
@@ -241,6 +258,62 @@ fn an_agent_that_leaves_costs_a_failure_and_the_next_one_serves() {
         connection.ask(&Message::of(message::LIST)).number(),
         Some(message::FAILURE)
     );
+}
+
+/// Somebody who looks at the questions again and again costs nothing afterwards, though no question comes.
+#[test]
+fn a_view_that_closes_leaves_nothing() {
+    const VIEWS: u64 = 20;
+    let bench = Bench::new("");
+    let control = bench.vault.qrexec_socket.with_file_name("control.sock");
+    let views: Vec<UnixStream> = (0..VIEWS)
+        .map(|_| {
+            let mut view = UnixStream::connect(&control).expect("the vault listens");
+            view.write_all(b"{\"v\":1,\"do\":\"watch\"}\n")
+                .expect("the vault reads");
+            let mut said = String::new();
+            BufReader::new(&view)
+                .read_line(&mut said)
+                .expect("an answer");
+            assert!(said.contains("\"ok\":true"), "{said}");
+            view
+        })
+        .collect();
+    let open = bench.threads();
+    drop(views);
+    wait_for("the views' threads to end", || {
+        (bench.threads() + VIEWS <= open).then_some(())
+    });
+}
+
+/// Each stream that waits for a person takes four descriptors; the usual 1024 would not do for 320.
+#[test]
+fn all_streams_have_their_descriptors() {
+    let mut bench = Bench::new("");
+    bench
+        .vault
+        .process
+        .signal(nix::sys::signal::Signal::SIGTERM);
+    bench.vault.process.wait();
+    let vault = bench.vault.control(&["vault"]);
+    let mut limited = bench.world.command("prlimit");
+    let environment = vault
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    limited
+        .arg("--nofile=256:4096")
+        .arg(vault.get_program())
+        .args(vault.get_args())
+        .envs(environment);
+    bench.vault.process = Running::start(limited, &bench.world.path("vault/again"));
+    wait_for_listener(&bench.vault.qrexec_socket);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", bench.vault.process.pid()));
+    let limits = limits.expect("the vault runs");
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    assert!(files.expect("a number") >= 320 * 4, "{limits}");
 }
 
 #[test]

@@ -160,7 +160,7 @@ pub struct Refusal {
     pub qube: Option<String>,
     pub what: String,
     pub why: String,
-    /// How often in a row.
+    /// How often, all alike.
     pub times: u64,
 }
 

@@ -62,14 +62,14 @@ pub fn serve_call(vault: &Arc<Vault>, stream: UnixStream, peer: Uid) {
     match header::read(&bytes) {
         Ok((header, data)) => {
             if let Err(why) = may_say(&header.caller, peer) {
-                return refuse_header(vault, why.to_owned());
+                return refuse_header(vault, None, why);
             }
             let stream = MessageStream::new(bytes, &data);
             serve_caller(vault, place, header, stream);
         }
         // A peer that only looked whether we are there.
         Err(BadHeader::Ended(false)) => {}
-        Err(bad) => refuse_header(vault, bad.to_string()),
+        Err(bad) => refuse_header(vault, bad.caller(), &bad.to_string()),
     }
 }
 
@@ -96,12 +96,17 @@ fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
     }
 }
 
-fn refuse_header(vault: &Vault, reason: String) {
+fn refuse_header(vault: &Vault, caller: Option<&Caller>, reason: &str) {
     let mut record = vault.record(Event::Malformed, Outcome::Refused);
-    record.reason = Some(reason.clone());
+    record.qube = caller.map(ToString::to_string);
+    record.reason = Some(reason.to_owned());
     vault.write(record);
+    let who = caller.map_or_else(
+        || "a stream".to_owned(),
+        |caller| format!("a stream of {caller}"),
+    );
     journal::say(
         journal::Priority::Warning,
-        &format!("a stream was closed: {reason}"),
+        &format!("{who} was closed: {reason}"),
     );
 }

@@ -2,10 +2,13 @@
 //! One JSON object a line each way; for the vault's own user and root only.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
 use policy::grant::Grant;
 use policy::question::{Answer, Decision, QuestionId};
@@ -21,6 +24,8 @@ use crate::control::{
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
 const WRITE_TIME: Duration = Duration::from_secs(10);
+/// How soon after its peer a view ends, if nothing happens that it would tell.
+const LOOK_AFTER_PEER: Duration = Duration::from_secs(1);
 /// A request is a few words.
 const MAX_REQUEST: u64 = 64 * 1024;
 
@@ -189,7 +194,13 @@ fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
         tell(stream, Event::Asked(waiting.into()))?;
     }
     write(stream, &Reply::ok())?;
-    for told in told {
+    loop {
+        let told = match told.recv_timeout(LOOK_AFTER_PEER) {
+            Ok(told) => told,
+            Err(RecvTimeoutError::Timeout) if has_left(stream) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
         match told {
             Told::Show(id) | Told::Changed(id) => {
                 let waiting = vault
@@ -212,7 +223,12 @@ fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
             Told::Notice(text) => tell(stream, Event::Notice(text))?,
         }
     }
-    Ok(())
+}
+
+fn has_left(peer: &UnixStream) -> bool {
+    // No events asked for: hang-up and error are always told.
+    let mut fds = [PollFd::new(peer.as_fd(), PollFlags::empty())];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
 }
 
 fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {

@@ -32,8 +32,20 @@ pub enum BadHeader {
     NotText,
     NoSource,
     OtherService,
-    Name(BadName),
+    Source(BadName),
+    /// A caller that asks for what can be no keyring.
+    Keyring(Caller, BadName),
     Io(io::Error),
+}
+
+impl BadHeader {
+    /// Who calls, as far as the header tells.
+    pub fn caller(&self) -> Option<&Caller> {
+        match self {
+            Self::Keyring(caller, _) => Some(caller),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for BadHeader {
@@ -45,7 +57,7 @@ impl fmt::Display for BadHeader {
             Self::NotText => f.write_str("a qrexec header with bytes outside printable ASCII"),
             Self::NoSource => f.write_str("a qrexec header that is not `SERVICE+ARGUMENT SOURCE`"),
             Self::OtherService => write!(f, "a call for another service than {SERVICE}"),
-            Self::Name(bad) => bad.fmt(f),
+            Self::Source(bad) | Self::Keyring(_, bad) => bad.fmt(f),
             Self::Io(error) => write!(f, "cannot read the qrexec header: {error}"),
         }
     }
@@ -67,10 +79,11 @@ pub fn parse(untrusted: &[u8]) -> Result<Header, BadHeader> {
     if untrusted_service != SERVICE {
         return Err(BadHeader::OtherService);
     }
-    Ok(Header {
-        keyring: Keyring::from_argument(untrusted_argument).map_err(BadHeader::Name)?,
-        caller: Caller::parse(untrusted_source).map_err(BadHeader::Name)?,
-    })
+    let caller = Caller::parse(untrusted_source).map_err(BadHeader::Source)?;
+    match Keyring::from_argument(untrusted_argument) {
+        Ok(keyring) => Ok(Header { caller, keyring }),
+        Err(bad) => Err(BadHeader::Keyring(caller, bad)),
+    }
 }
 
 /// Reads the header from `stream` and returns it with the bytes that came after it in the same read.

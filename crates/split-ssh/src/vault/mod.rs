@@ -16,6 +16,7 @@ pub(crate) mod locked;
 mod policy_in_force;
 pub(crate) mod prompt;
 mod questions;
+mod refusals;
 mod run;
 mod signing;
 mod stdio;
@@ -23,7 +24,6 @@ mod stream;
 mod turns;
 pub(crate) mod upstream;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -50,13 +50,11 @@ use limits::Streams;
 use policy_in_force::{InForce, PolicyFiles, Reloaded};
 use prompt::{Notice, Notifier, Prompter};
 use questions::Questions;
+use refusals::Refusals;
 use turns::Turns;
 
 pub use prompt::{ZenityArgs, run_zenity};
 pub use run::{Args, run};
-
-/// Refusals that `split-ssh status` shows.
-const REFUSALS_KEPT: usize = 20;
 
 /// What all connections share.
 pub struct Vault {
@@ -74,7 +72,7 @@ pub struct Vault {
     log: Log,
     crypto: Ring,
     connections: AtomicU64,
-    refusals: Mutex<VecDeque<Refusal>>,
+    refusals: Mutex<Refusals>,
     /// When this daemon started, RFC 3339.
     started: String,
 }
@@ -257,27 +255,17 @@ impl Vault {
             });
         }
         let sentence = Sentence::of(record);
-        let mut refusal = Refusal {
+        lock(&self.refusals).add(Refusal {
             time: record.time.to_string(),
             qube: record.qube.clone(),
             what: format!("{} {}", sentence.head, sentence.what),
             why: sentence.why,
             times: 1,
-        };
-        let mut refusals = lock(&self.refusals);
-        let says = |one: &Refusal| (one.qube.clone(), one.what.clone(), one.why.clone());
-        match refusals.front() {
-            Some(last) if says(last) == says(&refusal) => {
-                refusal.times += last.times;
-                refusals.pop_front();
-            }
-            _ => refusals.truncate(REFUSALS_KEPT - 1),
-        }
-        refusals.push_front(refusal);
+        });
     }
 
     fn last_refusals(&self) -> Vec<Refusal> {
-        lock(&self.refusals).iter().cloned().collect()
+        lock(&self.refusals).newest_first()
     }
 }
 

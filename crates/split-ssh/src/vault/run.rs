@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Uid;
 use policy::record::{Event, Outcome};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -101,6 +101,20 @@ fn close_memory() -> Result<(), Error> {
     prctl::set_dumpable(false).map_err(|errno| cannot("keep debuggers out", errno))
 }
 
+/// Room for all streams at once, each with the agent's end and, while a person is asked, the two that wake
+/// it; the usual 1024 are met before. Where the system grants no more, the last streams are refused.
+fn make_room(config: &VaultConfig) {
+    const OF_A_STREAM: u64 = 4;
+    const OTHERS: u64 = 256;
+    let streams = u64::try_from(config.limits.streams).unwrap_or(u64::MAX);
+    let needed = streams.saturating_mul(OF_A_STREAM).saturating_add(OTHERS);
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        if soft < needed {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
+        }
+    }
+}
+
 /// One line for whoever starts us by hand.
 fn say_ready(vault: &Vault, socket: &Path) {
     let mut err = io::stderr();
@@ -160,6 +174,7 @@ impl Sockets {
 
 fn open(paths: &Paths) -> Result<Vault, Error> {
     let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+    make_room(&config);
     let log = Log::open(&paths.state).map_err(|error| {
         let failed = Error::new(error.to_string());
         match error.hint() {
