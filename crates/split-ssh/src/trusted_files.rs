@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -106,7 +108,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         .create(folder)
 }
 
-/// Replaces a file, or makes it, mode 0600; whoever reads it sees the old contents or the new, never a part.
+/// Replaces a file, whose mode stays, or makes it, mode 0600; whoever reads it sees the old contents or the new, never a part.
 ///
 /// # Errors
 /// The folder cannot be made, or the file not be written; the old file then stays.
@@ -119,7 +121,9 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let temporary = folder.join(name);
-    let written = write_new(&temporary, contents).and_then(|()| fs::rename(&temporary, &target));
+    let mode = fs::metadata(&target).map_or(0o600, |old| old.mode() & 0o777);
+    let written =
+        write_new(&temporary, contents, mode).and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -130,21 +134,20 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
         .map_err(failed)
 }
 
-fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(contents)?;
     file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn chmod(path: &Path, mode: u32) {
@@ -209,5 +212,8 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+        chmod(&target, 0o640);
+        replace(&link, b"newer").unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().mode() & 0o777, 0o640);
     }
 }

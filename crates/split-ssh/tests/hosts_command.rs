@@ -3,7 +3,7 @@
 mod keygen;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -253,7 +253,7 @@ fn import_shows_what_is_new_and_takes_it() {
         format!("  new.example  ssh-ed25519  {}\n", fingerprint(&new)),
         format!("  extra        ssh-ed25519  {}\n", fingerprint(&evil)),
         format!(
-            "  named        ssh-ed25519  {}    also known\n",
+            "  named        ssh-ed25519  {}  also known\n",
             fingerprint(&known)
         ),
         "taken: 5\n".to_owned(),
@@ -370,6 +370,90 @@ fn import_asks_on_a_terminal() {
             "{answer:?}: {out}"
         );
     }
+}
+
+/// What is shown may have become known before the yes.
+#[test]
+fn a_name_that_came_while_import_asked_is_not_taken() {
+    let vault = Vault::new();
+    let [proposed, ours, other] = ["proposed", "ours", "other"].map(|name| vault.key(name));
+    let file = format!("a {}\nb {}\n", proposed.line, other.line);
+    vault.0.write("client", file);
+    let mut script = Command::new("script");
+    let program = env!("CARGO_BIN_EXE_split-ssh");
+    let command = format!("'{program}' hosts import client");
+    script.args(["-qec", &command, "/dev/null"]);
+    let mut child = script
+        .current_dir(vault.0.path())
+        .env("HOME", vault.0.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    let mut stdout = child.stdout.take().unwrap();
+    while !said.ends_with(b"[yes/no] ") {
+        stdout.read_exact(&mut byte).unwrap();
+        said.extend(byte);
+    }
+    vault.hosts(&["add", "a", "ours.pub"]).good();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"yes\n").unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    child.wait().unwrap();
+    assert!(
+        rest.contains("taken: 1") && rest.contains("known meanwhile: 1"),
+        "{rest}"
+    );
+    assert_eq!(
+        vault.own_text(),
+        format!("a {}\nb {}\n", ours.line, other.line)
+    );
+}
+
+#[test]
+fn two_new_keys_of_one_type_are_pointed_out() {
+    let vault = Vault::new();
+    let [one, two] = ["one", "two"].map(|name| vault.key(name));
+    vault
+        .0
+        .write("client", format!("a {}\na {}\n", one.line, two.line));
+    let shown = vault.hosts(&["import", "client", "--yes"]).good();
+    assert_eq!(
+        shown.matches("one of 2 keys of this type").count(),
+        2,
+        "{shown}"
+    );
+}
+
+#[test]
+fn keys_and_files_come_by_standard_input_too() {
+    let vault = Vault::new();
+    let [one, two] = ["one", "two"].map(|name| vault.key(name));
+    let fed = |arguments: &[&str], input: &str| {
+        let mut child = vault
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        Done::from(child.wait_with_output().unwrap()).good();
+    };
+    fed(&["add", "a", "-"], &format!("{}\n", one.line));
+    fed(&["import", "-", "--yes"], &format!("b {}\n", two.line));
+    assert_eq!(
+        vault.own_text(),
+        format!("a {}\nb {}\n", one.line, two.line)
+    );
+    vault
+        .hosts(&["add", "c", "no-such-file.pub"])
+        .refused("cannot read no-such-file.pub: No such file");
 }
 
 #[test]

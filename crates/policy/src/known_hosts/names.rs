@@ -178,6 +178,15 @@ pub fn check_name(untrusted: &str) -> Result<String, &'static str> {
             "a letter or digit is expected, then letters, digits, `.`, `-`, `_`, `:` and `%`, or [host]:port",
         );
     }
+    let parts: Vec<&str> = name.split(':').collect();
+    if let [_, port] = parts[..] {
+        if host == name && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("a port is written as in known_hosts: [host]:port");
+        }
+    }
+    if host.ends_with('.') {
+        return Err("it ends in a dot, and would look like the name without it");
+    }
     if name.len() > MAX_GIVEN_NAME {
         return Err("it is longer than 255 bytes");
     }
@@ -244,6 +253,9 @@ mod tests {
             "unnamed",
             "[a",
             "[]:3",
+            "a:2222",
+            "github.com.",
+            "[github.com.]:2222",
         ] {
             assert!(check_name(name).is_err(), "{name}");
         }

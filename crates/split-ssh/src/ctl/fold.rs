@@ -1,6 +1,6 @@
 //! Breaks long sentences where words end. Nobody asks the terminal how wide it is: 80 columns fit all.
 
-const WIDTH: usize = 80;
+pub const WIDTH: usize = 80;
 
 /// `text` as it goes on at `column`; further lines begin with `indent` spaces. A word that is wider than
 /// a line stays whole, so that a path can be copied.

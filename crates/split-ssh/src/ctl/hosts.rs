@@ -5,8 +5,9 @@ mod import;
 mod remove;
 
 use std::fmt;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -15,6 +16,7 @@ use policy::display;
 use policy::judgement::Place;
 use policy::known_hosts::{Entry, Marker};
 
+use super::fold::{WIDTH, fold};
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::known_hosts_files::{Files, Hosts};
@@ -26,6 +28,10 @@ const NAME_WIDTH: usize = 64;
 const PLACE_WIDTH: usize = 120;
 /// Characters of a message about a line.
 const LINE_WIDTH: usize = 240;
+/// Blanks before each column of a table.
+const GAP: usize = 2;
+/// Blanks before what goes on from the line above.
+const MORE: usize = 6;
 
 /// Show and change the names that this vault gives to host keys
 ///
@@ -47,7 +53,7 @@ enum Action {
     Add {
         /// The host's name, or [host]:port; with --authority also *.example.com
         name: String,
-        /// A public key file, or the key itself: TYPE BASE64
+        /// A public key file (- is standard input), or the key itself: TYPE BASE64
         #[arg(required = true, num_args = 1..=3, value_name = "KEY")]
         key: Vec<String>,
         /// The key is a CA's, which certifies keys of hosts called NAME
@@ -58,7 +64,8 @@ enum Action {
     ///
     /// A name that this vault knows keeps its keys: none is added or replaced.
     Import {
-        /// A known_hosts file; hashed names cannot be shown and are refused
+        /// A known_hosts file (- is standard input); hashed names cannot be
+        /// shown and are refused
         file: PathBuf,
         /// Take the new names without asking
         #[arg(long)]
@@ -97,7 +104,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
             name,
             key,
             authority,
-        } => add::run(&files, &hosts, &name, &key, authority)?,
+        } => add::run(&files, &name, &key, authority)?,
         Action::Import {
             file,
             yes,
@@ -180,15 +187,44 @@ fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Prints rows with their columns aligned; the cells have passed the display door.
+/// Prints a line that has passed the display door; a person reads it in lines that end between words.
+fn say_folded(indent: usize, line: &str) {
+    let line = match io::stdout().is_terminal() {
+        true => fold(line, indent, MORE),
+        false => line.to_owned(),
+    };
+    say(format_args!("{:indent$}{line}", ""));
+}
+
+/// Prints rows with their columns aligned; the cells have passed the display door. Where a terminal has
+/// no room for a row, its last cells go on in another line.
 fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
     let widths: [usize; COLUMNS] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    let to_people = io::stdout().is_terminal();
     for row in rows {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("  {cell:width$}"));
-        say(cells.collect::<String>().trim_end());
+        let (mut text, mut at) = (String::new(), 0);
+        for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
+            if to_people && at > 0 && at + GAP + cell.len() > WIDTH {
+                text.truncate(text.trim_end().len());
+                text.push_str(&format!("\n{:MORE$}", ""));
+                at = MORE;
+            } else {
+                text.push_str(&format!("{:GAP$}", ""));
+                at += GAP;
+            }
+            text.push_str(&format!("{cell:width$}"));
+            at += width;
+        }
+        say(text.trim_end());
     }
+}
+
+/// A file that a person names; `-` is standard input.
+fn open(path: &Path) -> io::Result<Box<dyn io::Read>> {
+    Ok(if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path)?)
+    })
 }

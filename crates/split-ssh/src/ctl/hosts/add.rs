@@ -1,24 +1,21 @@
 //! `split-ssh hosts add`: a name for a key that the person brings.
 
-use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use policy::crypto::Crypto as _;
 use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse_key};
 
-use super::{say, say_table, shown, shown_place};
+use super::{open, say, say_table, shown, shown_place};
 use crate::crypto::Ring;
 use crate::error::Error;
-use crate::known_hosts_files::{Files, Hosts, append, bad_name, read_or_empty};
+use crate::known_hosts_files::{Files, append, bad_name, read_or_empty};
 use crate::trusted_files;
 
-pub fn run(
-    files: &Files,
-    hosts: &Hosts,
-    name: &str,
-    key: &[String],
-    authority: bool,
-) -> Result<(), Error> {
+pub fn run(files: &Files, name: &str, key: &[String], authority: bool) -> Result<(), Error> {
     let (algorithm, blob) = read_key(key)?;
+    let _lock = files.lock()?;
+    let hosts = files.read()?;
     let fingerprint = Ring.fingerprint(&blob);
     if hosts.known.is_revoked(&blob) {
         return Err(Error::new(format!(
@@ -33,7 +30,6 @@ pub fn run(
         refuse_other_key(&hosts.known, &name, &algorithm, &blob)?;
         (name, "", "known by")
     };
-    let _lock = files.lock()?;
     let mut file = read_or_empty(&files.own)?;
     append(&mut file, &format!("{marker}{names}"), &algorithm, &blob);
     trusted_files::replace(&files.own, &file)?;
@@ -57,11 +53,13 @@ fn check_pattern(untrusted: &str) -> Result<String, Error> {
 
 fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
     let given = key.join(" ");
-    let (text, source) = match fs::read(&given) {
-        Ok(contents) => (contents, shown(&given)),
-        Err(_) => (given.into_bytes(), "KEY".to_owned()),
-    };
     let hint = "give a file such as ssh_host_ed25519_key.pub, or: ssh-ed25519 AAAA...";
+    let is_words = given.contains(' ');
+    let (text, source) = match read_file(&given) {
+        Ok(contents) => (contents, shown(&given)),
+        Err(_) if is_words => (given.into_bytes(), "KEY".to_owned()),
+        Err(error) => return Err(Error::io("read", Path::new(&shown(&given)), &error).hint(hint)),
+    };
     if text.len() > MAX_LINE {
         return Err(Error::new(format!("{source} is too long for a public key")).hint(hint));
     }
@@ -73,6 +71,15 @@ fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
         words.next().unwrap_or_default(),
     );
     parse_key(algorithm, encoded).map_err(|what| Error::new(format!("{source}: {what}")).hint(hint))
+}
+
+/// Reads no more than shows that it is too long.
+fn read_file(path: &str) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    open(Path::new(path))?
+        .take(MAX_LINE as u64 + 1)
+        .read_to_end(&mut contents)?;
+    Ok(contents)
 }
 
 fn refuse_label(labels: &KnownHosts, name: &str) -> Result<(), Error> {

@@ -1,7 +1,6 @@
 //! `split-ssh hosts import`: a client's known_hosts file is only a proposal. The client may be hostile,
 //! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
 
-use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use policy::display;
 use policy::judgement::Place;
 use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
 
-use super::{LINE_WIDTH, say, say_table, shown};
+use super::{LINE_WIDTH, open, say, say_folded, say_table, shown};
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::known_hosts_files::{Files, Hosts, append, read_or_empty};
@@ -25,6 +24,7 @@ pub struct Also {
 }
 
 /// A name or pattern that would be taken, with its key.
+#[derive(PartialEq, Eq)]
 struct New {
     names: String,
     marker: Marker,
@@ -65,9 +65,12 @@ pub fn run(
         say("nothing was taken");
         return Ok(ExitCode::FAILURE);
     }
+    // Another run may have given a name meanwhile.
     let _lock = files.lock()?;
+    let mut still_new = sort(&files.read()?, &untrusted, also).new;
+    still_new.retain(|new| sorted.new.contains(new));
     let mut file = read_or_empty(&files.own)?;
-    for new in &sorted.new {
+    for new in &still_new {
         let marker = if new.marker == Marker::Authority {
             "@cert-authority "
         } else {
@@ -81,7 +84,11 @@ pub fn run(
         );
     }
     trusted_files::replace(&files.own, &file)?;
-    say(format_args!("taken: {}", sorted.new.len()));
+    say(format_args!("taken: {}", still_new.len()));
+    let late = sorted.new.len() - still_new.len();
+    if late > 0 {
+        say(format_args!("not taken, known meanwhile: {late}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,7 +97,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |error: io::Error| Error::io("read", path, &error);
     let mut contents = Vec::new();
     let limit = MAX_FILE as u64 + 1;
-    File::open(path)
+    open(path)
         .map_err(failed)?
         .take(limit)
         .read_to_end(&mut contents)
@@ -224,10 +231,8 @@ impl Sorted {
             say("not taken:");
         }
         for (place, why) in &self.refused {
-            say(format_args!(
-                "  {}",
-                display::ascii(format!("{place}: {why}").as_bytes(), LINE_WIDTH)
-            ));
+            let line = format!("{place}: {why}");
+            say_folded(2, &display::ascii(line.as_bytes(), LINE_WIDTH));
         }
         if self.known > 0 {
             say(format_args!(
@@ -237,19 +242,25 @@ impl Sorted {
         }
         if !self.new.is_empty() {
             say("new:");
-            say_table(
-                &self
-                    .new
-                    .iter()
-                    .map(|new| new.cells(hosts))
-                    .collect::<Vec<_>>(),
-            );
+            let cells = |new: &New| new.cells(hosts, self.keys_alike(new));
+            say_table(&self.new.iter().map(cells).collect::<Vec<_>>());
         }
     }
 }
 
+impl Sorted {
+    /// How many new keys of one type a name would have: several are a host that changed, or two hosts.
+    fn keys_alike(&self, new: &New) -> usize {
+        let is_alike = |other: &&New| {
+            (&other.names, other.marker, &other.algorithm)
+                == (&new.names, new.marker, &new.algorithm)
+        };
+        self.new.iter().filter(is_alike).count()
+    }
+}
+
 impl New {
-    fn cells(&self, hosts: &Hosts) -> [String; 5] {
+    fn cells(&self, hosts: &Hosts, alike: usize) -> [String; 5] {
         let fingerprint = Ring.fingerprint(&self.key).to_string();
         let role = if self.marker == Marker::Authority {
             "CA"
@@ -261,8 +272,17 @@ impl New {
             shown(&self.algorithm),
             fingerprint,
             role.to_owned(),
-            self.other_names(hosts),
+            self.remarks(hosts, alike),
         ]
+    }
+
+    fn remarks(&self, hosts: &Hosts, alike: usize) -> String {
+        let also = self.other_names(hosts);
+        match (alike, also.is_empty()) {
+            (..=1, _) => also,
+            (_, true) => format!("one of {alike} keys of this type"),
+            (_, false) => format!("one of {alike} keys of this type, {also}"),
+        }
     }
 
     /// A new name for a key that the vault knows deserves a look.
