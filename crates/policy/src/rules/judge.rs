@@ -4,7 +4,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, Kind, Moment, Proof};
 use crate::judgement::{Judgement, Remember, Verdict};
-use crate::rate::Ledger;
+use crate::rate::{Ledger, Rate};
 
 use super::Policy;
 use super::matching::{Doubt, Match, Matcher, Request};
@@ -27,7 +27,7 @@ impl Policy {
         if facts.host.as_ref().is_some_and(|host| host.revoked) {
             return refusal("the host key is marked as revoked in known hosts");
         }
-        let mut floor: Option<&Rule> = None;
+        let mut floor: Option<(&Rule, Verdict)> = None;
         let mut missed: Option<&Rule> = None;
         let mut unnamed: Option<&Rule> = None;
         let mut decided = Decided::Default;
@@ -38,15 +38,21 @@ impl Policy {
                     break;
                 }
                 Match::Maybe if rule.action == Verdict::Allow => missed = missed.or(Some(rule)),
-                Match::Maybe if floor.is_none_or(|floor| rule.action > floor.action) => {
-                    floor = Some(rule)
+                Match::Maybe => {
+                    let verdict = match used_up(rule, &request, moment, ledger) {
+                        Some(_) => Verdict::Deny,
+                        None => rule.action,
+                    };
+                    if floor.is_none_or(|(_, floor)| verdict > floor) {
+                        floor = Some((rule, verdict));
+                    }
                 }
                 Match::No
                     if rule.action != Verdict::Allow && request.could_be_the_host_of(rule) =>
                 {
                     unnamed = unnamed.or(Some(rule));
                 }
-                Match::Maybe | Match::No => {}
+                Match::No => {}
             }
         }
         let judgement = match decided {
@@ -58,7 +64,7 @@ impl Policy {
             _ => judgement,
         };
         match floor {
-            Some(rule) if rule.action > judgement.verdict => {
+            Some((rule, verdict)) if verdict > judgement.verdict => {
                 by_floor(rule, &request, moment, ledger, &judgement)
             }
             // What might be that rule's host is not remembered under another.
@@ -147,11 +153,16 @@ fn refusal(reason: impl Into<String>) -> Judgement {
     }
 }
 
+/// The rule's rate, if the caller has used it up.
+fn used_up(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger) -> Option<Rate> {
+    let caller = &request.facts.caller;
+    rule.rate
+        .filter(|rate| !ledger.has_room(rule.index, caller, *rate, moment.boot))
+}
+
 fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger) -> Judgement {
     let caller = &request.facts.caller;
-    let over = rule
-        .rate
-        .filter(|rate| !ledger.has_room(rule.index, caller, *rate, moment.boot));
+    let over = used_up(rule, request, moment, ledger);
     let (verdict, reason) = match (over, rule.action) {
         (Some(rate), _) => (
             Verdict::Deny,
@@ -207,6 +218,7 @@ fn by_floor(
         reason: format!("{shown} could be one for which {}", judgement.reason),
         remember: Remember::Never,
         notify: rule.notify || milder.notify,
+        signatures: rule.signatures.min(milder.signatures),
         ..judgement
     }
 }

@@ -101,6 +101,8 @@ impl Vault {
         match &reloaded {
             Reloaded::Same => {}
             Reloaded::Changed => {
+                // Rules are counted by their place, and these are others.
+                *lock(&self.ledger) = Ledger::default();
                 self.write(self.record(Event::Reload, Outcome::Ok));
                 journal::say(Priority::Notice, "the policy was read again");
                 self.end_what_no_longer_asks();
@@ -120,8 +122,8 @@ impl Vault {
     fn end_what_no_longer_asks(&self) {
         let policy = self.policy.now();
         let now = clock::now();
-        let ledger = lock(&self.ledger);
-        let asks = |facts: &Facts| policy.judge(facts, &now, &ledger).verdict == Verdict::Ask;
+        let unused = Ledger::default();
+        let asks = |facts: &Facts| policy.judge(facts, &now, &unused).verdict == Verdict::Ask;
         let mut ended = Vec::new();
         self.questions.change(DecidedBy::Policy, |waiting, grants| {
             ended = grants.keep(|scope| asks(&scope.facts()));

@@ -11,6 +11,7 @@ use policy::intent::Intent;
 use policy::judgement::{Judgement, Verdict};
 use policy::permit::Permit;
 use policy::question::{self, Details};
+use policy::rate::Ledger;
 use policy::record::{Escaped, Event, Outcome, Record};
 use wire::key::PublicKey;
 use wire::request::{Request, SignRequest};
@@ -198,7 +199,7 @@ impl Connection<'_> {
         match settled {
             Settled::Yes { yes, by } => {
                 record.decided_by = Some(by);
-                self.still_asks(&gathered.facts)?;
+                self.still_asks(gathered)?;
                 Ok(Permit::by_answer(judgement, yes, untrusted))
             }
             Settled::No { by, reason } => {
@@ -236,13 +237,17 @@ impl Connection<'_> {
             .collect()
     }
 
-    /// The policy may have changed while the question waited.
-    fn still_asks(&self, facts: &Facts) -> Result<(), Refused> {
+    /// The policy and the known hosts may have changed while the question waited. It was counted when it came.
+    fn still_asks(&self, gathered: &Gathered) -> Result<(), Refused> {
         let policy = self.vault.policy();
         if Arc::ptr_eq(&policy, &self.policy) {
             return Ok(());
         }
-        let judgement = policy.judge(facts, &clock::now(), &lock(&self.vault.ledger));
+        let facts = Facts {
+            host: gathered.host_key.as_ref().map(|key| policy.identify(key)),
+            ..gathered.facts.clone()
+        };
+        let judgement = policy.judge(&facts, &clock::now(), &Ledger::default());
         match judgement.verdict {
             Verdict::Deny => Err(Refused::by_policy(&judgement)),
             Verdict::Ask | Verdict::Allow => Ok(()),

@@ -428,6 +428,37 @@ fn a_rate_that_is_used_up_denies() {
 }
 
 #[test]
+fn hiding_the_host_gives_no_more_questions_or_signatures_than_showing_it() {
+    let policy = policy(
+        "default = \"ask\"\n[[rule]]\nname = \"r\"\nhost = \"prod\"\nrate = \"1/min\"\nsignatures = 9\naction = \"ask\"\n[[rule]]\nhost = \"unproven\"\nuser = \"me\"\naction = \"allow\"\n",
+    );
+    let mut ledger = Ledger::default();
+    let shown = login("me", host('p', &["prod"]), Proof::Proven);
+    let at = |facts: &Facts, ledger: &Ledger| policy.judge(facts, &noon(), ledger);
+    let first = at(&shown, &ledger);
+    assert_eq!((first.verdict, first.signatures), (Verdict::Ask, 9));
+    for user in ["me", "other"] {
+        let hidden = at(&login_unproven(user), &ledger);
+        assert_eq!(
+            (hidden.verdict, hidden.signatures),
+            (Verdict::Ask, 1),
+            "{user}"
+        );
+    }
+    policy.count(&first, &shown.caller, &noon(), &mut ledger);
+    assert_eq!(at(&shown, &ledger).verdict, Verdict::Deny);
+    for user in ["me", "other"] {
+        let hidden = at(&login_unproven(user), &ledger);
+        assert_eq!(hidden.verdict, Verdict::Deny, "{user}");
+        assert!(
+            hidden.reason.contains("limit: rule `r` gives 1/min"),
+            "{}",
+            hidden.reason
+        );
+    }
+}
+
+#[test]
 fn an_answer_is_remembered_only_for_what_was_shown() {
     let rules = policy(
         "default = \"ask\"\n[[rule]]\nhost = \"unproven\"\nuser = \"lab\"\naction = \"ask\"\nremember = \"1h\"\n[[rule]]\nuser = \"me\"\naction = \"ask\"\nremember = \"2h\"\n[[rule]]\nuser = \"git\"\naction = \"ask\"\nremember = \"never\"\n",
