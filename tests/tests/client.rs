@@ -115,6 +115,23 @@ fn a_service_that_cannot_be_run_is_a_failure_and_a_close() {
     refused(&qube, "125");
 }
 
+/// Success is what qrexec reports of it.
+#[test]
+fn a_service_that_ends_by_itself_is_told() {
+    for way in WAYS {
+        let qube = Qube::start(way);
+        let ends = "#!/bin/sh\nexit 0\n";
+        qube.world
+            .script("dom0/qubes/vault/services/qubes.SshAgent", ends);
+        let mut connection = qube.connect();
+        connection.send(&list());
+        assert_eq!(connection.answer(), Answer::Closed, "{way:?}");
+        let status = qube.status_with(1);
+        assert_eq!(status["recent"][0]["outcome"]["how"], "cut", "{way:?}");
+        assert_eq!(status["served"], 0, "{way:?}");
+    }
+}
+
 #[test]
 fn a_program_that_is_missing_is_a_failure_and_a_close() {
     let qube = Qube::start(Way::Command);

@@ -155,6 +155,24 @@ fn a_vault_killed_while_it_is_asked() {
     route.client.wait_until_alone();
 }
 
+/// A person reads it in a terminal of 80 columns, and each advice once.
+#[test]
+fn what_status_says_of_failures_fits_a_terminal() {
+    let route = Route::new("");
+    route.policy("qubes.SshAgent * work vault deny\n");
+    for _ in 0..3 {
+        assert!(!route.lists());
+    }
+    let status = wait_for("three failures", || {
+        let status = route.client.status();
+        status.contains("3 failed").then_some(status)
+    });
+    let wide: Vec<_> = status.lines().filter(|line| line.len() > 80).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert_eq!(status.matches("refused by dom0").count(), 3, "{status}");
+    assert_eq!(status.matches("hint:").count(), 1, "{status}");
+}
+
 #[test]
 fn an_agent_that_is_gone() {
     let mut route = Route::new("");

@@ -16,6 +16,7 @@ use super::set_up::{self, SetUp, Signposts};
 use super::slots::Slots;
 use super::status_file::StatusFile;
 use super::transport::{Stream, Transport};
+use super::wait;
 
 /// For a carrier to end by itself once both its sides have.
 const GRACE: Duration = Duration::from_secs(2);
@@ -96,7 +97,7 @@ fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End 
                 drop(slot);
                 return run(stream, client, first.len(), seat);
             }
-            SetUp::Ended(status) => return End::with(Outcome::of_exit(status), stream.carrier()),
+            SetUp::Ended(status) => return End::with(Outcome::of_end(status), stream.carrier()),
             SetUp::TimedOut => end = End::with(timed_out.clone(), stream.carrier()),
             SetUp::ClientLeft => return End::of(Outcome::ClientLeft),
             SetUp::MustLeave => return End::of(Outcome::Stopped),
@@ -135,6 +136,10 @@ fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
     match stream {
         Stream::HandedOver(mut carrier) => {
             let outcome = match set_up::watch_stream(&mut carrier, client, seat, GRACE) {
+                // A client that is done ends first. A program that waits, or asks more, has lost its vault.
+                Some(status) if wait::has_half_closed(client).is_ok_and(|closed| !closed) => {
+                    Outcome::of_end(status)
+                }
                 Some(status) => Outcome::of_exit(status),
                 None => Outcome::Stopped,
             };

@@ -19,7 +19,7 @@ pub enum Outcome {
     Exited(i32),
     /// The carrying program was killed by this signal, not by us.
     Killed(i32),
-    /// The vault closed in the middle of an answer, or before any.
+    /// The vault closed before the client did: in the middle of an answer, before any, or at a bound.
     Cut,
     /// Nobody took the request in this many seconds, twice.
     SetUpTimedOut(u64),
@@ -40,6 +40,14 @@ impl Outcome {
             (Some(0), _) => Self::Served,
             (Some(code), _) => Self::Exited(code),
             (None, signal) => Self::Killed(signal.unwrap_or_default()),
+        }
+    }
+
+    /// The same for a stream that the client did not end: qrexec calls it a success when a vault's daemon dies.
+    pub fn of_end(status: ExitStatus) -> Self {
+        match Self::of_exit(status) {
+            Self::Served => Self::Cut,
+            outcome => outcome,
         }
     }
 
@@ -101,6 +109,9 @@ impl Outcome {
                 "is `split-ssh vault` running in the vault? `split-ssh doctor` there tells more"
             }
             (Self::Exited(1), Kind::Qrexec) => "is this a qube with qrexec running?",
+            (Self::Cut, _) => {
+                "did `split-ssh vault` end, or was a bound met? `split-ssh log` in the vault tells"
+            }
             (Self::Exited(_) | Self::CannotStart(_), Kind::Command) => {
                 "try the command of client.toml by hand"
             }

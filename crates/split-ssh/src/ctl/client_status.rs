@@ -6,6 +6,7 @@ use std::path::Path;
 
 use policy::display;
 
+use super::fold::fold;
 use crate::client::status_file::{self, Status, Trouble};
 
 /// Troubles that are shown, the last ones.
@@ -51,31 +52,31 @@ fn print_one(client: &Status, out: &mut impl Write) -> io::Result<()> {
         client.served,
         client.troubles
     )?;
+    let mut hinted = Vec::new();
     for trouble in client.recent.iter().rev().take(SHOWN) {
         print_trouble(trouble, client, out)?;
+        let hint = trouble.outcome.hint(client.kind);
+        if let Some(hint) = hint.filter(|hint| !hinted.contains(hint)) {
+            print_folded(&format!("hint: {hint}"), out)?;
+            hinted.push(hint);
+        }
     }
     Ok(())
 }
 
 fn print_trouble(trouble: &Trouble, client: &Status, out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "  {}  {}",
-        local_time(trouble.at),
-        trouble.outcome.words(client.kind)
-    )?;
-    if !trouble.untrusted_said.is_empty() {
-        writeln!(
-            out,
-            "    {} said: {}",
-            client.kind.program(),
-            display::ascii(trouble.untrusted_said.as_bytes(), MAX_SAID)
-        )?;
+    let words = trouble.outcome.words(client.kind);
+    let time = local_time(trouble.at);
+    writeln!(out, "  {}", fold(&format!("{time}  {words}"), 2, 4))?;
+    if trouble.untrusted_said.is_empty() {
+        return Ok(());
     }
-    if let Some(hint) = trouble.outcome.hint(client.kind) {
-        writeln!(out, "    hint: {hint}")?;
-    }
-    Ok(())
+    let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_SAID);
+    print_folded(&format!("{} said: {said}", client.kind.program()), out)
+}
+
+fn print_folded(text: &str, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "    {}", fold(text, 4, 6))
 }
 
 fn local_time(unix: u64) -> String {
