@@ -10,6 +10,8 @@ pub struct Scope {
     pub caller: Caller,
     pub keyring: Keyring,
     pub key: Fingerprint,
+    /// Tells a certificate from its plain key, which has the same fingerprint.
+    pub key_algorithm: String,
     pub key_comment: Vec<u8>,
     pub purpose: Purpose,
     /// A SHA-1 signature.
@@ -41,20 +43,21 @@ impl Scope {
             caller: facts.caller.clone(),
             keyring: facts.keyring.clone(),
             key: facts.key.fingerprint.clone(),
+            key_algorithm: facts.key.algorithm.clone(),
             key_comment: facts.key.comment.clone(),
             purpose: Purpose::of(facts)?,
             sha1: facts.sha1,
         })
     }
 
-    /// The facts that rules would see of a request in this scope. The key's algorithm is not among them.
+    /// The facts that rules would see of a request in this scope.
     pub fn facts(&self) -> Facts {
         let mut facts = Facts {
             caller: self.caller.clone(),
             keyring: self.keyring.clone(),
             key: KeyFacts {
                 fingerprint: self.key.clone(),
-                algorithm: String::new(),
+                algorithm: self.key_algorithm.clone(),
                 comment: self.key_comment.clone(),
             },
             kind: Kind::Login,

@@ -59,14 +59,19 @@ impl Scope {
 
     fn key_in_words(&self) -> String {
         let sha1 = if self.sha1 { " by SHA-1" } else { "" };
+        let certificate = if self.key_algorithm.contains("-cert-v") {
+            " (certificate)"
+        } else {
+            ""
+        };
         let key = match self.key_comment.as_slice() {
             [] => self.key.to_string(),
             comment => shown(comment, MAX_NAME),
         };
         match self.keyring.to_string() {
-            default if default == DEFAULT_KEYRING => format!("{key}{sha1}"),
+            default if default == DEFAULT_KEYRING => format!("{key}{certificate}{sha1}"),
             keyring => format!(
-                "{key} of keyring {}{sha1}",
+                "{key}{certificate} of keyring {}{sha1}",
                 shown(keyring.as_bytes(), MAX_USER)
             ),
         }

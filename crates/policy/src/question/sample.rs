@@ -149,6 +149,10 @@ pub(crate) fn logins_that_differ_in_one_fact() -> (Asked, Vec<(&'static str, Ask
         ),
         ("key", changed(|f| f.key.fingerprint = fingerprint('L'))),
         (
+            "a certificate of the key",
+            changed(|f| f.key.algorithm = "ssh-ed25519-cert-v01@openssh.com".into()),
+        ),
+        (
             "key comment",
             changed(|f| f.key.comment = b"home laptop".to_vec()),
         ),

@@ -147,6 +147,7 @@ mod tests {
             caller: Caller::Qube(qube.to_owned()),
             keyring: Keyring::from_argument(keyring).unwrap(),
             key: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
+            key_algorithm: "ssh-ed25519".to_owned(),
             key_comment: comment.into(),
             purpose: Purpose::Login {
                 user: user.into(),
