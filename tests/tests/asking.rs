@@ -352,6 +352,8 @@ fn a_waiting_question_delays_nobody_else() {
     assert!(is_signed(
         &desk.ask("trusted", &message::sshsig("git", &[7; 64]))
     ));
+        say(r#"\"once\",\"same\":0"#),
+        say(r#"\"once\",\"same\":2"#),
 }
 
 #[test]

@@ -140,6 +140,8 @@ pub enum BadAnswer {
     NotOffered,
     /// The label has a character or length that no host name has.
     BadName,
+    /// For no request, or for more than the person can have been shown.
+    BadCount,
     /// Known hosts or the policy use this name already, for another key.
     NameTaken,
 }
@@ -150,6 +152,7 @@ impl std::fmt::Display for BadAnswer {
             Self::NotOffered => "the answer was not among those offered",
             Self::BadName => "the typed name is not a host name",
             Self::NameTaken => "the typed name already stands for another key",
+            Self::BadCount => "the answer is for another number of requests than was shown",
         })
     }
 }
@@ -191,6 +194,9 @@ impl Question {
         }
         match &answer.name {
             None => Ok(()),
+        if answer.decision.allows() && !(1..=self.same).contains(&answer.same) {
+            return Err(BadAnswer::BadCount);
+        }
             Some(_) if !self.offers.contains(&Offer::Name) => Err(BadAnswer::NotOffered),
             Some(name) if !is_host_label(name) => Err(BadAnswer::BadName),
             Some(name) if name_is_taken(name) => Err(BadAnswer::NameTaken),

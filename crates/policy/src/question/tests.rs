@@ -192,6 +192,18 @@ fn only_what_was_offered_counts() {
             Err(BadAnswer::NotOffered)
         );
     }
+    for same in [0, 2, usize::MAX] {
+        let yes = Answer {
+            same,
+            ..answer(Decision::Once)
+        };
+        assert_eq!(question.accepts(&yes, free), Err(BadAnswer::BadCount));
+        let no = Answer {
+            same,
+            ..answer(Decision::Deny)
+        };
+        assert_eq!(question.accepts(&no, free), Ok(()), "a no is a no");
+    }
     let named = Answer {
         name: Some("x".into()),
         ..answer(Decision::Once)
