@@ -16,6 +16,8 @@ const LONGEST: u64 = 7 * 86_400;
 const MAX_WHY: usize = 240;
 
 /// What is known of a question beside its request.
+/// A user or namespace within a sentence.
+const MAX_COVERED: usize = 48;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Seconds until the oldest of its requests must be answered.
@@ -97,15 +99,13 @@ fn warning(asked: &Asked) -> Option<String> {
         ),
         (Kind::Login, Some(host)) if host.names.is_empty() => said
             .push("Compare the fingerprint with one that you got from the server's owner.".into()),
-        (Kind::Certificate, _) => said.push(
-            "Whoever holds the certified key can log in where this authority is trusted.".into(),
-        ),
         (Kind::Raw, _) => {
             said.push("The vault can't tell what this signature would be good for.".into())
         }
         (Kind::Sudo, _) => said.push(
             "Nothing shows which host this is for; what the request says of itself is unchecked."
                 .into(),
+        (Kind::Certificate, _) => said.push(certified(&asked.details).into()),
         ),
         _ => {}
     }
@@ -127,9 +127,19 @@ fn why(asked: &Asked) -> String {
 /// Completes "Longer answers cover …".
 fn covers(asked: &Asked) -> String {
     let facts = &asked.facts;
+/// What a certificate is good for.
+fn certified(details: &Details) -> &'static str {
+    match details {
+        Details::Certificate(fields) if fields.for_hosts => {
+            "Whoever holds the certified key can pass for these hosts where this authority is trusted."
+        }
+        _ => "Whoever holds the certified key can log in where this authority is trusted.",
+    }
+}
+
     match host(asked) {
         Some(host) => {
-            let user = display::ascii(facts.user.as_deref().unwrap_or_default(), 48);
+            let user = rows::value(facts.user.as_deref().unwrap_or_default(), MAX_COVERED);
             format!(
                 "only {}, user {user}, {} and this key",
                 facts.caller,
@@ -137,7 +147,8 @@ fn covers(asked: &Asked) -> String {
             )
         }
         None => {
-            let namespace = display::ascii(facts.namespace.as_deref().unwrap_or_default(), 48);
+            let namespace =
+                rows::value(facts.namespace.as_deref().unwrap_or_default(), MAX_COVERED);
             format!("only {}, namespace {namespace} and this key", facts.caller)
         }
     }

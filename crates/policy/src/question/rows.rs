@@ -41,7 +41,12 @@ pub(super) fn rows(asked: &Asked) -> Vec<Row> {
             service,
         } => {
             let command = command.as_deref().unwrap_or(b"not said");
-            rows.push(ascii("Command", command).mark(Mark::None).stands_out());
+            rows.push(
+                ascii("Command", command)
+                    .in_full()
+                    .mark(Mark::None)
+                    .stands_out(),
+            );
             rows.push(ascii("User", facts.user.as_deref().unwrap_or_default()).mark(Mark::None));
             rows.push(ascii("Host", host).note("its own word").mark(Mark::None));
             rows.push(ascii("Directory", directory).mark(Mark::None));
@@ -54,7 +59,7 @@ pub(super) fn rows(asked: &Asked) -> Vec<Row> {
         } => {
             rows.push(ours("Looks like", (*said).to_owned()).mark(Mark::None));
             rows.push(ours("Length", format!("{length} bytes")));
-            rows.push(ours("SHA-256", hex(sha256)));
+            rows.push(ours("SHA-256", hex(sha256)).in_full());
         }
     }
     rows.extend(key(facts));
@@ -199,12 +204,17 @@ fn certificate(fields: &CertificateFields) -> Vec<Row> {
     let (principals, principals_stand_out) = if fields.principals.is_empty() {
         any
     } else {
-        let root = !fields.for_hosts && fields.principals.iter().any(|name| name == b"root");
-        (listed(fields.principals.iter().map(Vec::as_slice)), root)
+        let mut names: Vec<&[u8]> = fields.principals.iter().map(Vec::as_slice).collect();
+        let is_root = |name: &[u8]| !fields.for_hosts && name == b"root";
+        // First, where no cut can hide it.
+        names.sort_by_key(|name| !is_root(name));
+        let root = names.first().is_some_and(|name| is_root(name));
+        (listed(names.into_iter()), root)
     };
     let for_ever = fields.valid_before == u64::MAX;
     let mut rows = vec![
         ascii("For", principals.as_bytes())
+            .in_full()
             .mark(Mark::Proven)
             .stands_out_if(principals_stand_out),
         ours("Valid", validity(fields))
@@ -224,11 +234,20 @@ fn certificate(fields: &CertificateFields) -> Vec<Row> {
             ]
             .concat()
         });
-        rows.push(ascii("Limits", or_none(options.collect()).as_bytes()).mark(Mark::Proven));
+        let options = or_none(options.collect());
+        rows.push(
+            ascii("Limits", options.as_bytes())
+                .in_full()
+                .mark(Mark::Proven),
+        );
     }
     if !fields.for_hosts || !fields.extensions.is_empty() {
         let extensions = or_none(fields.extensions.clone());
-        rows.push(ascii("Extensions", extensions.as_bytes()).mark(Mark::Proven));
+        rows.push(
+            ascii("Extensions", extensions.as_bytes())
+                .in_full()
+                .mark(Mark::Proven),
+        );
     }
     rows
 }
@@ -286,12 +305,16 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A value from outside: through the door.
 fn ascii(label: &str, untrusted: &[u8]) -> Row {
-    let text = if untrusted.is_empty() {
+    ours(label, value(untrusted, MAX_TEXT))
+}
+
+/// The same without a row; one that is empty is there to be seen too.
+pub(super) fn value(untrusted: &[u8], max: usize) -> String {
+    if untrusted.is_empty() {
         "(empty)".to_owned()
     } else {
-        display::ascii(untrusted, MAX_TEXT)
-    };
-    ours(label, text)
+        display::ascii(untrusted, max)
+    }
 }
 
 /// A value of ours, or one that has passed the door.
@@ -309,6 +332,12 @@ fn ours(label: &str, text: String) -> Row {
 impl Row {
     fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
+        self
+    }
+
+    /// Wraps instead of being shortened in its middle: a list or command must be read to its end.
+    fn in_full(mut self) -> Self {
+        self.class = Class::Prose;
         self
     }
 

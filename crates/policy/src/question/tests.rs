@@ -267,6 +267,27 @@ fn nothing_of_the_client_is_in_the_heading() {
     assert_eq!(ask(&asked).heading, "work asks to sign a git commit or tag");
     asked = sudo("work");
     assert_eq!(
+    let nobody = ask(&login("work", "", "github.com"));
+    assert_eq!(row(&nobody, "Log in as").text, "(empty)");
+    let scope = nobody.scope.unwrap();
+    assert!(scope.contains("user (empty), github.com"), "{scope}");
+}
+
+#[test]
+fn lists_and_commands_are_read_to_their_end() {
+    let read_whole = |asked: &Asked, labels: &[&str]| {
+        let question = ask(asked);
+        for label in labels {
+            assert_eq!(row(&question, label).class, Class::Prose, "{label}");
+        }
+    };
+    read_whole(&certificate("work"), &["For", "Limits", "Extensions"]);
+    read_whole(&sudo("work"), &["Command"]);
+    read_whole(&raw("work"), &["SHA-256"]);
+    assert_eq!(
+        row(&ask(&certificate("work")), "Key ID").class,
+        Class::Ascii
+    );
         ask(&asked).heading,
         "work asks to become another user by sudo"
     );
@@ -283,7 +304,7 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
     type Change = fn(&mut CertificateFields);
     let changes: [(&str, &str, Change); 4] = [
         ("For", "EVERY NAME", |fields| fields.principals.clear()),
-        ("For", "alice, root", |fields| {
+        ("For", "root, alice", |fields| {
             fields.principals.push(b"root".to_vec())
         }),
         ("Valid", "2026-11-21 19:40 UTC to FOREVER", |fields| {
@@ -315,3 +336,12 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
         "one name that looks like two"
     );
 }
+    fields.for_hosts = true;
+    fields.principals.push(b"root".to_vec());
+    let question = ask(&asked);
+    assert!(!row(&question, "For").stands_out, "a host may be called so");
+    assert!(question.warning.unwrap().contains("pass for these hosts"));
+    let mut asked = certificate("work");
+    let Details::Certificate(fields) = &mut asked.details else {
+        unreachable!()
+    };

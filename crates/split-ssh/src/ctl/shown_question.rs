@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use policy::display;
-use policy::question::{Mark, Offer, Question, Row, length_in_words};
+use policy::question::{Class, Mark, Offer, Question, Row, length_in_words};
 
 use crate::control::Pending;
 
@@ -40,7 +40,10 @@ pub(crate) fn text(pending: &Pending, colour: bool) -> String {
 
 fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
     let label = ascii(&row.label);
-    let value = ascii(&row.text);
+    let value = match row.class {
+        Class::Ascii => ascii(&row.text),
+        Class::Prose => display::prose(row.text.as_bytes(), MAX_SENTENCE),
+    };
     let (on, off) = if row.stands_out {
         (style.alarm, style.end)
     } else {
@@ -176,8 +179,6 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
-    use policy::question::Class;
-
     use super::*;
 
     #[test]
