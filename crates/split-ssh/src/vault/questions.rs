@@ -207,7 +207,7 @@ impl State {
                 Action::Recount(id) => self.tell(&Told::Changed(id)),
                 Action::Withdraw(id) => self.tell(&Told::Over(id)),
                 Action::Notice(cool_down) => self.tell(&Told::Notice(format!(
-                    "{} was refused too often: its requests are denied for {} minutes",
+                    "{} asks in vain too often: its requests are denied for {} minutes",
                     cool_down.caller,
                     cool_down.seconds / 60
                 ))),
