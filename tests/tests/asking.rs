@@ -309,10 +309,51 @@ fn a_no_covers_the_logins_next_key_and_a_mute_the_qube() {
     );
 }
 
+/// Names the host as the first window is answered, and otherwise in the second.
+fn name_it(first: &str, second: &str) -> String {
+    let once = |name: &str| say(&format!(r#"\"once\",\"name\":\"{name}\",\"same\":1"#));
+    format!(
+        "[ $(wc -l < \"$0.asked\") = 1 ] && {} && exit\n{}",
+        once(first),
+        once(second)
+    )
+}
+
+#[test]
+fn a_name_that_is_taken_is_asked_for_again() {
+    let taken = "\"box.example\" is the name of another host: type another one, or none. ";
+    let desk = Desk::with_prompter(ASK, &name_it("box.example", "staging"));
+    let unnamed = Key::ed25519(&desk.world, "unnamed");
+    let key = desk.key.blob();
+    let host = unnamed.blob();
+    let login = message::login(&[1; 32], "git", "ssh-ed25519", &key, Some(&host));
+    assert!(is_signed(&desk.ask("work", &login)));
+    let asked = desk.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0]["id"], asked[1]["id"], "the same question");
+    let warning = |asked: &serde_json::Value| asked["warning"].as_str().unwrap().to_owned();
+    assert_eq!(warning(&asked[1]), format!("{taken}{}", warning(&asked[0])));
+    wait_for("the name to be kept", || {
+        desk.split_ssh(&["hosts", "list"])
+            .contains("staging")
+            .then_some(())
+    });
+
+    let desk = Desk::with_prompter(ASK, &name_it("box.example", "BOX.example"));
+    let key = desk.key.blob();
+    let login = message::login(&[1; 32], "git", "ssh-ed25519", &key, Some(&host));
+    assert!(!is_signed(&desk.ask("work", &login)));
+    assert_eq!(desk.asked().len(), 6, "nobody types on and on");
+    let reasons = desk.reasons();
+    assert!(reasons.iter().any(|why| why.contains("another key")));
+}
+
 #[test]
 fn a_prompter_that_dies_or_lies_is_a_no() {
     for body in [
         "kill -9 $$".to_owned(),
+        say(r#"\"once\",\"same\":0"#),
+        say(r#"\"once\",\"same\":2"#),
         say(r#"\"for\",\"seconds\":31536000"#),
         "echo yes".into(),
     ] {
@@ -352,8 +393,6 @@ fn a_waiting_question_delays_nobody_else() {
     assert!(is_signed(
         &desk.ask("trusted", &message::sshsig("git", &[7; 64]))
     ));
-        say(r#"\"once\",\"same\":0"#),
-        say(r#"\"once\",\"same\":2"#),
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(crate) mod sample;
 
 use serde::{Deserialize, Serialize};
 
+use crate::known_hosts::check_name;
+
 pub use asked::{Asked, CertificateFields, Details};
 pub use compose::{Standing, length_in_words};
 
@@ -138,10 +140,10 @@ pub struct Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadAnswer {
     NotOffered,
-    /// The label has a character or length that no host name has.
-    BadName,
     /// For no request, or for more than the person can have been shown.
     BadCount,
+    /// The label has a character or length that no host name has.
+    BadName,
     /// Known hosts or the policy use this name already, for another key.
     NameTaken,
 }
@@ -150,9 +152,9 @@ impl std::fmt::Display for BadAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NotOffered => "the answer was not among those offered",
+            Self::BadCount => "the answer is for another number of requests than was shown",
             Self::BadName => "the typed name is not a host name",
             Self::NameTaken => "the typed name already stands for another key",
-            Self::BadCount => "the answer is for another number of requests than was shown",
         })
     }
 }
@@ -192,11 +194,11 @@ impl Question {
         if !self.offers.contains(&offer) {
             return Err(BadAnswer::NotOffered);
         }
-        match &answer.name {
-            None => Ok(()),
         if answer.decision.allows() && !(1..=self.same).contains(&answer.same) {
             return Err(BadAnswer::BadCount);
         }
+        match &answer.name {
+            None => Ok(()),
             Some(_) if !self.offers.contains(&Offer::Name) => Err(BadAnswer::NotOffered),
             Some(name) if !is_host_label(name) => Err(BadAnswer::BadName),
             Some(name) if name_is_taken(name) => Err(BadAnswer::NameTaken),
@@ -205,13 +207,15 @@ impl Question {
     }
 }
 
-/// Letters, digits, `.`, `-` and `_`, a letter or digit first; so no pattern, flag or path.
+/// Letters, digits, `.`, `-` and `_`, a letter or digit first; so no pattern, flag or path. None of the
+/// words that rules have for hosts without a name.
 pub fn is_host_label(untrusted: &str) -> bool {
     untrusted.len() <= MAX_HOST_LABEL
         && untrusted.starts_with(|c: char| c.is_ascii_alphanumeric())
         && untrusted
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+        && check_name(untrusted).is_ok()
 }
 
 #[cfg(test)]

@@ -30,6 +30,15 @@ pub struct Files {
     pub labels: PathBuf,
 }
 
+/// Who has a name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenBy {
+    KnownHosts,
+    Policy,
+    /// Another host's label.
+    Label,
+}
+
 /// What the files say, at one moment.
 #[derive(Debug, Default)]
 pub struct Hosts {
@@ -96,29 +105,10 @@ impl Files {
         let name = check_name(untrusted_name).map_err(|rule| bad_name(untrusted_name, rule))?;
         let _lock = self.lock()?;
         let hosts = self.read()?;
-        let used = |by: &str| Error::new(format!("{name} is already the name of a host in {by}"));
-        if hosts.known.knows(&name, &Ring) {
-            return Err(used("known hosts").hint("choose another name"));
-        }
-        if policy_names
-            .iter()
-            .any(|taken| taken.eq_ignore_ascii_case(&name))
-        {
-            return Err(used("the policy").hint(format!(
-                "choose another name, or: split-ssh hosts add {name} KEY"
-            )));
+        if let Some(by) = hosts.name_taken_by(&name, host_key, policy_names) {
+            return Err(taken(&name, by));
         }
         let has_this_key = |entry: &&Entry| entry.line.key == host_key.plain_blob();
-        if hosts
-            .labels
-            .keys_for(&name, &Ring)
-            .iter()
-            .any(|key| key.blob != host_key.plain_blob())
-        {
-            return Err(used("the labels").hint(format!(
-                "choose another name, or: split-ssh hosts remove {name}"
-            )));
-        }
         let mut file = read_or_empty(&self.labels)?;
         let old: Vec<usize> = hosts
             .labels
@@ -161,6 +151,39 @@ impl Hosts {
         }
         identity
     }
+
+    /// Whether this name, typed for `host_key`, stands for something else already. `policy_names` are
+    /// all names that the policy mentions.
+    pub fn name_taken_by(
+        &self,
+        name: &str,
+        host_key: &HostKey<'_>,
+        policy_names: &[String],
+    ) -> Option<TakenBy> {
+        if self.known.knows(name, &Ring) {
+            return Some(TakenBy::KnownHosts);
+        }
+        let mut in_policy = policy_names.iter();
+        if in_policy.any(|used| used.eq_ignore_ascii_case(name)) {
+            return Some(TakenBy::Policy);
+        }
+        let labelled = self.labels.keys_for(name, &Ring);
+        let others = labelled.iter().any(|key| key.blob != host_key.plain_blob());
+        others.then_some(TakenBy::Label)
+    }
+}
+
+fn taken(name: &str, by: TakenBy) -> Error {
+    let (place, or) = match by {
+        TakenBy::KnownHosts => ("known hosts", String::new()),
+        TakenBy::Policy => (
+            "the policy",
+            format!(", or: split-ssh hosts add {name} KEY"),
+        ),
+        TakenBy::Label => ("the labels", format!(", or: split-ssh hosts remove {name}")),
+    };
+    Error::new(format!("{name} is already the name of a host in {place}"))
+        .hint(format!("choose another name{or}"))
 }
 
 pub(crate) fn read_or_empty(path: &Path) -> Result<Vec<u8>, Error> {

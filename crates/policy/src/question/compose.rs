@@ -1,6 +1,8 @@
 //! Makes a question of a request: heading, warning, offers and the words around the rows.
 
-use super::{Asked, Details, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, date, rows};
+use super::{
+    Asked, Details, MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, date, rows,
+};
 use crate::display;
 use crate::facts::{HostIdentity, Kind, Proof};
 use crate::grant::Scope;
@@ -14,10 +16,10 @@ const MAX_LENGTHS: usize = 2;
 const LONGEST: u64 = 7 * 86_400;
 /// The prompt protocol's longest for one line about the rule.
 const MAX_WHY: usize = 240;
-
-/// What is known of a question beside its request.
 /// A user or namespace within a sentence.
 const MAX_COVERED: usize = 48;
+
+/// What is known of a question beside its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Seconds until the oldest of its requests must be answered.
@@ -45,6 +47,19 @@ impl Question {
             waiting: standing.waiting,
             same: standing.same,
         }
+    }
+}
+
+impl Question {
+    /// The same question, after the person typed a name that stands for another host.
+    pub fn for_another_name(mut self, taken: &str) -> Self {
+        let taken = display::ascii(taken.as_bytes(), MAX_HOST_LABEL);
+        let choose = format!("\"{taken}\" is the name of another host: type another one, or none.");
+        self.warning = Some(match self.warning {
+            Some(warning) => format!("{choose} {warning}"),
+            None => choose,
+        });
+        self
     }
 }
 
@@ -93,6 +108,7 @@ fn warning(asked: &Asked) -> Option<String> {
         });
     }
     match (facts.kind, host(asked)) {
+        (Kind::Certificate, _) => said.push(certified(&asked.details).into()),
         (Kind::Login, None) => said.push(
             "Nothing shows which server this is for: the signature opens any that takes this key."
                 .into(),
@@ -105,11 +121,20 @@ fn warning(asked: &Asked) -> Option<String> {
         (Kind::Sudo, _) => said.push(
             "Nothing shows which host this is for; what the request says of itself is unchecked."
                 .into(),
-        (Kind::Certificate, _) => said.push(certified(&asked.details).into()),
         ),
         _ => {}
     }
     (!said.is_empty()).then(|| said.join(" "))
+}
+
+/// What a certificate is good for.
+fn certified(details: &Details) -> &'static str {
+    match details {
+        Details::Certificate(fields) if fields.for_hosts => {
+            "Whoever holds the certified key can pass for these hosts where this authority is trusted."
+        }
+        _ => "Whoever holds the certified key can log in where this authority is trusted.",
+    }
 }
 
 fn why(asked: &Asked) -> String {
@@ -127,16 +152,6 @@ fn why(asked: &Asked) -> String {
 /// Completes "Longer answers cover …".
 fn covers(asked: &Asked) -> String {
     let facts = &asked.facts;
-/// What a certificate is good for.
-fn certified(details: &Details) -> &'static str {
-    match details {
-        Details::Certificate(fields) if fields.for_hosts => {
-            "Whoever holds the certified key can pass for these hosts where this authority is trusted."
-        }
-        _ => "Whoever holds the certified key can log in where this authority is trusted.",
-    }
-}
-
     match host(asked) {
         Some(host) => {
             let user = rows::value(facts.user.as_deref().unwrap_or_default(), MAX_COVERED);

@@ -234,10 +234,20 @@ fn a_typed_name_is_a_host_name_that_nothing_else_has() {
         "ä",
         "a,b",
         "[a]",
+        "Unnamed",
+        "unproven",
         &"a".repeat(64),
     ] {
         assert_eq!(accepts(name), Err(BadAnswer::BadName), "{name:?}");
     }
+    let again = question.clone().for_another_name("github.com");
+    assert_eq!(
+        again.warning.unwrap(),
+        format!(
+            "\"github.com\" is the name of another host: type another one, or none. {}",
+            question.warning.unwrap()
+        )
+    );
 }
 
 #[test]
@@ -257,16 +267,6 @@ fn hostile_text_stays_in_its_row() {
     assert!(question.rows.len() <= 24);
     assert_eq!(question.heading, "work asks to log in to github.com");
     assert!(printable(question.scope.as_deref().unwrap()));
-}
-
-#[test]
-fn nothing_of_the_client_is_in_the_heading() {
-    let mut asked = sshsig("work", "github.com", b"hash");
-    assert_eq!(ask(&asked).heading, "work asks to sign data");
-    asked.facts.namespace = Some(b"git".to_vec());
-    assert_eq!(ask(&asked).heading, "work asks to sign a git commit or tag");
-    asked = sudo("work");
-    assert_eq!(
     let nobody = ask(&login("work", "", "github.com"));
     assert_eq!(row(&nobody, "Log in as").text, "(empty)");
     let scope = nobody.scope.unwrap();
@@ -288,6 +288,16 @@ fn lists_and_commands_are_read_to_their_end() {
         row(&ask(&certificate("work")), "Key ID").class,
         Class::Ascii
     );
+}
+
+#[test]
+fn nothing_of_the_client_is_in_the_heading() {
+    let mut asked = sshsig("work", "github.com", b"hash");
+    assert_eq!(ask(&asked).heading, "work asks to sign data");
+    asked.facts.namespace = Some(b"git".to_vec());
+    assert_eq!(ask(&asked).heading, "work asks to sign a git commit or tag");
+    asked = sudo("work");
+    assert_eq!(
         ask(&asked).heading,
         "work asks to become another user by sudo"
     );
@@ -329,13 +339,6 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
     let Details::Certificate(fields) = &mut asked.details else {
         unreachable!()
     };
-    fields.principals = vec![b"alice, root".to_vec()];
-    assert_eq!(
-        row(&ask(&asked), "For").text,
-        "\"alice, root\"",
-        "one name that looks like two"
-    );
-}
     fields.for_hosts = true;
     fields.principals.push(b"root".to_vec());
     let question = ask(&asked);
@@ -345,3 +348,10 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
     let Details::Certificate(fields) = &mut asked.details else {
         unreachable!()
     };
+    fields.principals = vec![b"alice, root".to_vec()];
+    assert_eq!(
+        row(&ask(&asked), "For").text,
+        "\"alice, root\"",
+        "one name that looks like two"
+    );
+}

@@ -32,7 +32,7 @@ use policy::facts::Facts;
 use policy::grant::{Covers, Grant};
 use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
-use policy::question::{Answer, QuestionId};
+use policy::question::{Answer, BadAnswer, QuestionId};
 use policy::rate::Ledger;
 use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use policy::waiting::NotTaken;
@@ -176,47 +176,39 @@ impl Vault {
         answer: &Answer,
         by: DecidedBy,
     ) -> Result<usize, NotTaken> {
+        let policy = self.policy();
         let asked = self
             .questions
             .with(|state| state.waiting.asked(id).cloned());
-        let settled = self
-            .questions
-            .answer(id, answer, |name| self.name_is_taken(name), by)?;
-        if let (Some(name), Some(asked)) = (&answer.name, asked) {
-            self.keep_label(name, asked.host_key.as_deref());
+        let host_key = asked.as_ref().and_then(|asked| asked.host_key.as_deref());
+        let host_key = host_key.and_then(|blob| HostKey::parse(blob).ok());
+        let is_taken = |name: &str| {
+            host_key
+                .as_ref()
+                .is_some_and(|host_key| policy.name_is_taken(name, host_key))
+        };
+        let settled = self.questions.answer(id, answer, is_taken, by)?;
+        if let (Some(name), Some(host_key)) = (&answer.name, &host_key) {
+            self.keep_label(name, host_key, policy.host_names());
         }
         Ok(settled)
     }
 
-    /// The same from a prompter; an answer that does not count is a no.
-    fn prompter_answered(&self, id: QuestionId, answer: &Answer) {
-        if let Err(NotTaken::Bad(why)) = self.answer_question(id, answer, DecidedBy::Prompt) {
-            let said = format!("A request was denied: {why}");
+    /// A prompter's answer that does not count is a no.
+    fn prompter_answered_badly(&self, id: QuestionId, why: BadAnswer) {
+        let said = format!("A request was denied: {why}");
+        self.notifier.tell(Notice::Said(said));
+        self.questions.change(DecidedBy::Prompt, |waiting, grants| {
+            waiting.prompter_answered_badly(id, why, clock::now(), grants)
+        });
+    }
+
+    fn keep_label(&self, name: &str, host_key: &HostKey<'_>, policy_names: &[String]) {
+        let files = self.policy.host_files();
+        if let Err(error) = files.add_label(name, host_key, policy_names) {
+            let said = format!("the label was not kept: {error}");
+            journal::say(Priority::Warning, &said);
             self.notifier.tell(Notice::Said(said));
-            self.questions.change(DecidedBy::Prompt, |waiting, grants| {
-                waiting.prompter_answered_badly(id, why, clock::now(), grants)
-            });
-        }
-    }
-
-    fn name_is_taken(&self, name: &str) -> bool {
-        self.policy
-            .now()
-            .host_names()
-            .iter()
-            .any(|taken| taken.eq_ignore_ascii_case(name))
-    }
-
-    fn keep_label(&self, name: &str, host_key: Option<&[u8]>) {
-        let Some(Ok(host_key)) = host_key.map(HostKey::parse) else {
-            return;
-        };
-        let names = self.policy.now().host_names().to_vec();
-        if let Err(error) = self.policy.host_files().add_label(name, &host_key, &names) {
-            journal::say(
-                Priority::Warning,
-                &format!("the label was not kept: {error}"),
-            );
         }
     }
 

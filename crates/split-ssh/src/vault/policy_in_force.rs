@@ -11,6 +11,7 @@ use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
 use policy::judgement::{Judgement, Remember, Verdict};
+use policy::known_hosts::HostKey;
 use policy::rate::Ledger;
 use policy::rules::{LoginTo, Policy, Prospect};
 use policy::session::{Session, Standing};
@@ -235,6 +236,13 @@ impl InForce {
 
     pub fn host_names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Whether a name that was typed for this host key stands for something else already.
+    pub fn name_is_taken(&self, name: &str, host_key: &HostKey<'_>) -> bool {
+        self.hosts
+            .name_taken_by(name, host_key, &self.names)
+            .is_some()
     }
 
     /// The policy's word on one request; a broken policy says deny.

@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::thread;
 
 use policy::display;
-use policy::question::QuestionId;
+use policy::question::{BadAnswer, QuestionId};
 use policy::record::DecidedBy;
+use policy::waiting::NotTaken;
 
 use super::{Counts, Dialog, Notice, Outcome};
 use crate::clock;
 use crate::log::journal::{self, Priority};
 use crate::vault::Vault;
 use crate::vault::questions::Told;
+
+/// Names that are taken, typed for one question; whoever types more is no person.
+const MAX_TAKEN_NAMES: usize = 5;
 
 /// Shows questions until the vault stops.
 pub fn follow(vault: &Arc<Vault>) {
@@ -55,13 +59,47 @@ fn recount(vault: &Vault, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
     }
 }
 
+/// Shows one question until it is over: anew, and saying why, after a name that cannot be taken.
 fn show(vault: &Vault, id: QuestionId, dialog: &Dialog) {
-    let outcome = vault.prompter.ask(
-        &|| {
-            vault
-                .questions
-                .with(|state| state.waiting.question(id, clock::now()))
-        },
+    let mut taken: Vec<String> = Vec::new();
+    loop {
+        match show_once(vault, id, dialog, taken.last().map(String::as_str)) {
+            Outcome::Answered(answer) => {
+                match vault.answer_question(id, &answer, DecidedBy::Prompt) {
+                    Err(NotTaken::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
+                        taken.extend(answer.name);
+                        continue;
+                    }
+                    Err(NotTaken::Bad(why)) => vault.prompter_answered_badly(id, why),
+                    Ok(_) | Err(NotTaken::Over) => {}
+                }
+            }
+            Outcome::Nobody => {
+                vault
+                    .questions
+                    .change(DecidedBy::Prompt, |waiting, grants| {
+                        waiting.nobody_answered(id, clock::now(), grants)
+                    });
+            }
+            Outcome::Failed(why) => failed(vault, id, &why),
+            Outcome::Withdrawn => {}
+        }
+        return;
+    }
+}
+
+fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>) -> Outcome {
+    let question = || {
+        let question = vault
+            .questions
+            .with(|state| state.waiting.question(id, clock::now()))?;
+        Some(match taken {
+            Some(name) => question.for_another_name(name),
+            None => question,
+        })
+    };
+    vault.prompter.ask(
+        &question,
         dialog,
         &|| {
             vault
@@ -73,31 +111,18 @@ fn show(vault: &Vault, id: QuestionId, dialog: &Dialog) {
             let said = format!("question {id} waits, see `split-ssh pending`: {why}");
             journal::say(Priority::Notice, &said);
         },
-    );
-    match outcome {
-        Outcome::Answered(answer) => vault.prompter_answered(id, &answer),
-        Outcome::Nobody => {
-            vault
-                .questions
-                .change(DecidedBy::Prompt, |waiting, grants| {
-                    waiting.nobody_answered(id, clock::now(), grants)
-                });
-        }
-        Outcome::Failed(why) => {
-            let why = display::prose(why.as_bytes(), 300);
-            journal::say(
-                Priority::Warning,
-                &format!("question {id} was denied: {why}"),
-            );
-            vault
-                .notifier
-                .tell(Notice::Said(format!("A request was denied: {why}")));
-            vault
-                .questions
-                .change(DecidedBy::Prompt, |waiting, grants| {
-                    waiting.prompter_failed(id, &why, clock::now(), grants)
-                });
-        }
-        Outcome::Withdrawn => {}
-    }
+    )
+}
+
+fn failed(vault: &Vault, id: QuestionId, why: &str) {
+    let why = display::prose(why.as_bytes(), 300);
+    let said = format!("question {id} was denied: {why}");
+    journal::say(Priority::Warning, &said);
+    let said = format!("A request was denied: {why}");
+    vault.notifier.tell(Notice::Said(said));
+    vault
+        .questions
+        .change(DecidedBy::Prompt, |waiting, grants| {
+            waiting.prompter_failed(id, &why, clock::now(), grants)
+        });
 }
