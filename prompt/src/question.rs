@@ -2,30 +2,20 @@
 //! has been through here: the vault's own parser stands between, but a wrong question must not
 //! become a wrong window.
 
-use std::fmt;
+mod check;
 
 use policy::display;
 pub use policy::question::{Class, Mark, Offer, Row};
 use serde::Deserialize;
 
-pub const MAX_ID: usize = 64;
-/// A window that fits on a small screen.
-pub const MAX_ROWS: usize = 24;
-pub const MAX_LABEL: usize = 24;
-pub const MAX_TEXT: usize = 4096;
-/// Plain buttons side by side; menus are windows of their own in Qubes.
-pub const MAX_FOR: usize = 3;
-pub const MAX_FOR_SECONDS: u64 = 7 * 24 * 3600;
-pub const MAX_SECONDS: u64 = 600;
-pub const MUTE_SECONDS: u64 = 300;
-pub const MAX_ATTEMPT: u8 = 3;
+pub use check::BadQuestion;
+use check::{
+    MAX_ATTEMPT, MAX_BODY, MAX_HEADING, MAX_SUMMARY, MAX_WARNING, MAX_WHY, checked_id,
+    checked_offers, checked_rows, checked_seconds, demand,
+};
 
-const MAX_HEADING: usize = 120;
-const MAX_NOTE: usize = 120;
-const MAX_WARNING: usize = 400;
-const MAX_WHY: usize = 240;
-const MAX_SUMMARY: usize = 120;
-const MAX_BODY: usize = 1000;
+/// How long a mute lasts: the button says so.
+pub const MUTE_SECONDS: u64 = 300;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,44 +78,6 @@ pub enum Urgency {
     Critical,
 }
 
-/// Why a line was not accepted.
-#[derive(Debug)]
-pub enum BadQuestion {
-    Json(serde_json::Error),
-    Field {
-        name: &'static str,
-        rule: &'static str,
-    },
-}
-
-impl fmt::Display for BadQuestion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => write!(
-                f,
-                "the question is not as docs/prompt-protocol.md says: {error}"
-            ),
-            Self::Field { name, rule } => write!(f, "bad `{name}` in the question: {rule}"),
-        }
-    }
-}
-
-impl std::error::Error for BadQuestion {}
-
-impl From<serde_json::Error> for BadQuestion {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
-    }
-}
-
-fn demand(holds: bool, name: &'static str, rule: &'static str) -> Result<(), BadQuestion> {
-    if holds {
-        Ok(())
-    } else {
-        Err(BadQuestion::Field { name, rule })
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UntrustedQuestion {
@@ -183,7 +135,6 @@ impl Question {
             waiting: untrusted.waiting.unwrap_or(0),
             same: untrusted.same.unwrap_or(1),
         };
-        check_offers(&untrusted.offers)?;
         demand(counts.same >= 1, "same", "at least 1")?;
         demand(
             !untrusted.heading.trim().is_empty(),
@@ -202,7 +153,7 @@ impl Question {
             scope: untrusted
                 .scope
                 .map(|text| display::prose(text.as_bytes(), MAX_WHY)),
-            offers: untrusted.offers,
+            offers: checked_offers(untrusted.offers)?,
             seconds: checked_seconds(untrusted.seconds)?,
             counts,
         })
@@ -232,17 +183,7 @@ impl Question {
 
     /// The offered lengths in seconds, shortest first.
     pub fn lengths(&self) -> Vec<u64> {
-        let mut lengths: Vec<u64> = self
-            .offers
-            .iter()
-            .filter_map(|o| {
-                if let Offer::For(s) = o {
-                    Some(*s)
-                } else {
-                    None
-                }
-            })
-            .collect();
+        let mut lengths: Vec<u64> = check::lengths(&self.offers).collect();
         lengths.sort_unstable();
         lengths
     }
@@ -281,226 +222,5 @@ impl Notification {
     }
 }
 
-fn checked_id(v: u32, untrusted_id: String) -> Result<String, BadQuestion> {
-    demand(v == 1, "v", "1 is expected")?;
-    let plain = untrusted_id.bytes().all(|b| b.is_ascii_graphic());
-    demand(
-        plain && (1..=MAX_ID).contains(&untrusted_id.len()),
-        "id",
-        "1 to 64 of printable ASCII, no space",
-    )?;
-    Ok(untrusted_id)
-}
-
-fn checked_seconds(seconds: u64) -> Result<u64, BadQuestion> {
-    demand((1..=MAX_SECONDS).contains(&seconds), "seconds", "1 to 600")?;
-    Ok(seconds)
-}
-
-fn checked_rows(untrusted_rows: Vec<Row>) -> Result<Vec<Row>, BadQuestion> {
-    demand(
-        (1..=MAX_ROWS).contains(&untrusted_rows.len()),
-        "rows",
-        "1 to 24 of them",
-    )?;
-    untrusted_rows
-        .into_iter()
-        .map(|untrusted| {
-            demand(
-                untrusted.label.len() <= MAX_LABEL,
-                "label",
-                "24 bytes at most",
-            )?;
-            demand(
-                untrusted.text.len() <= MAX_TEXT,
-                "text",
-                "4096 bytes at most",
-            )?;
-            let text = match untrusted.class {
-                Class::Ascii => display::ascii(untrusted.text.as_bytes(), MAX_SHOWN),
-                Class::Prose => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
-            };
-            Ok(Row {
-                label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),
-                text,
-                note: untrusted
-                    .note
-                    .map(|note| display::prose(note.as_bytes(), MAX_NOTE)),
-                ..untrusted
-            })
-        })
-        .collect()
-}
-
-/// Room for every escape of a text of the greatest length, so that the tooltip has the whole.
-const MAX_SHOWN: usize = MAX_TEXT * 10;
-
-fn check_offers(offers: &[Offer]) -> Result<(), BadQuestion> {
-    demand(
-        offers.contains(&Offer::Deny),
-        "offers",
-        "deny must be one of them",
-    )?;
-    let twice = offers
-        .iter()
-        .enumerate()
-        .any(|(i, offer)| offers.iter().take(i).any(|o| o == offer));
-    demand(!twice, "offers", "each at most once")?;
-    let lengths = || {
-        offers.iter().filter_map(|o| {
-            if let Offer::For(s) = o {
-                Some(*s)
-            } else {
-                None
-            }
-        })
-    };
-    demand(
-        lengths().count() <= MAX_FOR,
-        "offers",
-        "three lengths at most",
-    )?;
-    demand(
-        lengths().all(|s| (1..=MAX_FOR_SECONDS).contains(&s)),
-        "offers",
-        "a length is 1 second to 7 days",
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn question() -> Value {
-        json!({"v": 1, "id": "17", "kind": "login", "heading": "work asks to log in to github.com",
-            "rows": [{"label": "Log in as", "text": "git", "class": "ascii", "mark": "bound"}],
-            "why": "the default", "offers": ["deny", "mute", "once", {"for": 900}, "name"], "seconds": 60})
-    }
-
-    fn with(change: impl FnOnce(&mut Value)) -> Result<Question, BadQuestion> {
-        let mut value = question();
-        change(&mut value);
-        Question::parse(value.to_string().as_bytes())
-    }
-
-    #[test]
-    fn the_question_is_read() {
-        let q = with(|_| ()).unwrap();
-        assert_eq!(
-            (q.kind, q.seconds, q.counts),
-            (
-                Kind::Login,
-                60,
-                Counts {
-                    waiting: 0,
-                    same: 1
-                }
-            )
-        );
-        assert_eq!(
-            q.offers,
-            [
-                Offer::Deny,
-                Offer::Mute,
-                Offer::Once,
-                Offer::For(900),
-                Offer::Name
-            ]
-        );
-        assert_eq!(q.rows[0].mark, Some(Mark::Bound));
-    }
-
-    #[test]
-    fn what_the_protocol_does_not_name_is_refused() {
-        assert!(with(|q| q["v"] = json!(2)).is_err());
-        assert!(with(|q| q["extra"] = json!(1)).is_err());
-        assert!(with(|q| q["rows"][0]["markup"] = json!(true)).is_err());
-        assert!(with(|q| q["rows"][0]["mark"] = json!("verified")).is_err());
-        assert!(with(|q| q["rows"][0]["mark"] = json!(null)).is_ok());
-        assert!(with(|q| q["kind"] = json!("other")).is_err());
-        assert!(with(|q| q["id"] = json!("a b")).is_err());
-        assert!(with(|q| q["id"] = json!("")).is_err());
-        assert!(with(|q| q["rows"] = json!([])).is_err());
-        assert!(with(|q| q["seconds"] = json!(0)).is_err());
-        assert!(with(|q| q["seconds"] = json!(601)).is_err());
-        assert!(with(|q| q["same"] = json!(0)).is_err());
-        assert!(Question::parse(b"{}").is_err());
-        assert!(Question::parse(b"\xff").is_err());
-    }
-
-    #[test]
-    fn offers_are_bounded_and_always_hold_a_deny() {
-        for offers in [
-            json!(["once"]),
-            json!(["deny", "once", "once"]),
-            json!(["deny", {"for": 0}]),
-            json!(["deny", {"for": 604_801}]),
-            json!(["deny", {"for": 1}, {"for": 2}, {"for": 3}, {"for": 4}]),
-            json!(["deny", "always"]),
-            json!(["deny", "for"]),
-        ] {
-            assert!(with(|q| q["offers"] = offers.clone()).is_err(), "{offers}");
-        }
-        let q = with(|q| q["offers"] = json!([{"for": 3600}, "deny", {"for": 60}])).unwrap();
-        assert_eq!(q.lengths(), [60, 3600]);
-    }
-
-    #[test]
-    fn every_text_goes_through_the_door() {
-        let q = with(|q| {
-            for field in ["heading", "warning", "why", "scope"] {
-                q[field] = json!("a\u{202e}\u{1b}b");
-            }
-            for field in ["label", "text", "note"] {
-                q["rows"][0][field] = json!("a\u{202e}\u{1b}b");
-            }
-        })
-        .unwrap();
-        let row = &q.rows[0];
-        let texts = [&q.heading, &q.why, &row.text, &row.label];
-        let more = [&q.warning, &q.scope, &row.note];
-        for text in texts.into_iter().chain(more.into_iter().flatten()) {
-            assert!(
-                text.starts_with("a\\u{202e}") && text.is_ascii(),
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn only_this_question_is_updated() {
-        let q = with(|_| ()).unwrap();
-        let counts = q
-            .parse_update(br#"{"v":1,"id":"17","waiting":5,"same":3}"#)
-            .unwrap();
-        assert_eq!(
-            counts,
-            Counts {
-                waiting: 5,
-                same: 3
-            }
-        );
-        assert!(
-            q.parse_update(br#"{"v":1,"id":"18","waiting":5,"same":3}"#)
-                .is_err()
-        );
-        assert!(
-            q.parse_update(br#"{"v":1,"id":"17","waiting":5,"same":3,"seconds":9}"#)
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn passphrases_and_notifications() {
-        let line = br#"{"v":1,"id":"3","rows":[{"label":"Key","text":"k","class":"ascii","mark":null}],"why":"add","seconds":60,"attempt":4}"#;
-        assert!(PassphraseQuestion::parse(line).is_err());
-        let line = br#"{"v":1,"summary":"a\nb","body":"c\u202e","urgency":"low"}"#;
-        let n = Notification::parse(line).unwrap();
-        assert_eq!(
-            (n.summary.as_str(), n.body.as_str()),
-            ("a\\x0ab", "c\\u{202e}")
-        );
-        assert_eq!((n.urgency, n.replaces), (Urgency::Low, 0));
-    }
-}
+mod tests;

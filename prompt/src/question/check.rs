@@ -1,0 +1,144 @@
+//! Bounds and rules for what the vault may ask.
+
+use std::fmt;
+
+use policy::display;
+
+use super::{Class, Offer, Row};
+
+const MAX_ID: usize = 64;
+/// A window that fits on a small screen.
+const MAX_ROWS: usize = 24;
+const MAX_LABEL: usize = 24;
+const MAX_TEXT: usize = 4096;
+/// Room for every escape of a text of the greatest length, so that the tooltip has the whole.
+const MAX_SHOWN: usize = MAX_TEXT * 10;
+const MAX_NOTE: usize = 120;
+/// Plain buttons side by side; menus are windows of their own in Qubes.
+const MAX_FOR: usize = 3;
+const MAX_FOR_SECONDS: u64 = 7 * 24 * 3600;
+const MAX_SECONDS: u64 = 600;
+pub(super) const MAX_ATTEMPT: u8 = 3;
+pub(super) const MAX_HEADING: usize = 120;
+pub(super) const MAX_WARNING: usize = 400;
+pub(super) const MAX_WHY: usize = 240;
+pub(super) const MAX_SUMMARY: usize = 120;
+pub(super) const MAX_BODY: usize = 1000;
+
+/// Why a line was not accepted.
+#[derive(Debug)]
+pub enum BadQuestion {
+    Json(serde_json::Error),
+    Field {
+        name: &'static str,
+        rule: &'static str,
+    },
+}
+
+impl fmt::Display for BadQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => write!(
+                f,
+                "the question is not as docs/prompt-protocol.md says: {error}"
+            ),
+            Self::Field { name, rule } => write!(f, "bad `{name}` in the question: {rule}"),
+        }
+    }
+}
+
+impl std::error::Error for BadQuestion {}
+
+impl From<serde_json::Error> for BadQuestion {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+pub(super) fn demand(
+    holds: bool,
+    name: &'static str,
+    rule: &'static str,
+) -> Result<(), BadQuestion> {
+    if holds {
+        Ok(())
+    } else {
+        Err(BadQuestion::Field { name, rule })
+    }
+}
+
+pub(super) fn checked_id(v: u32, untrusted_id: String) -> Result<String, BadQuestion> {
+    demand(v == 1, "v", "1 is expected")?;
+    let plain = untrusted_id.bytes().all(|b| b.is_ascii_graphic());
+    demand(
+        plain && (1..=MAX_ID).contains(&untrusted_id.len()),
+        "id",
+        "1 to 64 of printable ASCII, no space",
+    )?;
+    Ok(untrusted_id)
+}
+
+pub(super) fn checked_seconds(seconds: u64) -> Result<u64, BadQuestion> {
+    demand((1..=MAX_SECONDS).contains(&seconds), "seconds", "1 to 600")?;
+    Ok(seconds)
+}
+
+pub(super) fn checked_rows(untrusted_rows: Vec<Row>) -> Result<Vec<Row>, BadQuestion> {
+    demand(
+        (1..=MAX_ROWS).contains(&untrusted_rows.len()),
+        "rows",
+        "1 to 24 of them",
+    )?;
+    untrusted_rows
+        .into_iter()
+        .map(|untrusted| {
+            demand(
+                untrusted.label.len() <= MAX_LABEL,
+                "label",
+                "24 bytes at most",
+            )?;
+            demand(
+                untrusted.text.len() <= MAX_TEXT,
+                "text",
+                "4096 bytes at most",
+            )?;
+            let text = match untrusted.class {
+                Class::Ascii => display::ascii(untrusted.text.as_bytes(), MAX_SHOWN),
+                Class::Prose => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
+            };
+            Ok(Row {
+                label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),
+                text,
+                note: untrusted
+                    .note
+                    .map(|note| display::prose(note.as_bytes(), MAX_NOTE)),
+                ..untrusted
+            })
+        })
+        .collect()
+}
+
+pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>, BadQuestion> {
+    let offers = untrusted_offers;
+    let rule = |holds, rule| demand(holds, "offers", rule);
+    rule(offers.contains(&Offer::Deny), "deny must be one of them")?;
+    let mut others = offers.as_slice();
+    while let Some((offer, rest)) = others.split_first() {
+        rule(!rest.contains(offer), "each at most once")?;
+        others = rest;
+    }
+    rule(lengths(&offers).count() <= MAX_FOR, "three lengths at most")?;
+    rule(
+        lengths(&offers).all(|seconds| (1..=MAX_FOR_SECONDS).contains(&seconds)),
+        "a length is 1 second to 7 days",
+    )?;
+    Ok(offers)
+}
+
+/// The offered lengths in seconds.
+pub(super) fn lengths(offers: &[Offer]) -> impl Iterator<Item = u64> {
+    offers.iter().filter_map(|offer| match offer {
+        Offer::For(seconds) => Some(*seconds),
+        _ => None,
+    })
+}
