@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod frame;
 mod gate;
 mod lines;
 mod lock_watch;
@@ -15,6 +16,7 @@ mod notify;
 mod passphrase_window;
 mod question;
 mod question_window;
+mod rows;
 mod server;
 mod stage;
 mod wording;

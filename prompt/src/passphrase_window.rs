@@ -8,9 +8,11 @@ use gtk::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Decision, MAX_PASSPHRASE};
+use crate::frame::Frame;
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::question::PassphraseQuestion;
+use crate::rows::Rows;
 use crate::server::Server;
 use crate::stage::{Play, Readiness, Stage};
 use crate::{Opened, end, look};
@@ -20,11 +22,10 @@ const TITLE: &str = "Split SSH: unlock a key";
 struct PassphraseWindow {
     question: PassphraseQuestion,
     stage: Rc<Stage>,
-    time_bar: gtk::ProgressBar,
+    frame: Frame,
     entry: gtk::Entry,
     unlock: gtk::Button,
     hint: gtk::Label,
-    left: gtk::Label,
 }
 
 /// Builds the window and shows it. The process ends with the answer.
@@ -41,58 +42,37 @@ pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Opened {
 
 impl PassphraseWindow {
     fn build(question: PassphraseQuestion, stage: Rc<Stage>) -> Rc<Self> {
-        let frame = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        let time_bar = look::time_bar();
-        frame.pack_start(&time_bar, false, false, 0);
-        let page = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        add_class(&page, "page");
-        frame.pack_start(&page, true, true, 0);
-        stage.window().add(&frame);
-
-        let append = |widget: &gtk::Widget| page.pack_start(widget, false, false, 0);
-        append(look::sentence("Unlock this key?", "heading").upcast_ref());
+        let frame = Frame::new(stage.window());
+        frame.append_sentence("Unlock this key?", "heading");
         if question.attempt > 1 {
-            append(
-                look::sentence("That passphrase did not fit. Please try again.", "warning")
-                    .upcast_ref(),
-            );
+            let again = "That passphrase did not fit. Please try again.";
+            frame.append_sentence(again, "warning");
         }
-        let grid = look::grid(&question.rows);
-        append(grid.upcast_ref());
-        let entry = passphrase_entry(&grid, question.rows.len());
+        let rows = Rows::new(&question.rows);
+        frame.append(rows.widget());
+        let entry = passphrase_entry(&rows);
         let hint = look::text("", "hint");
-        append(hint.upcast_ref());
+        frame.append(&hint);
 
-        let buttons = gtk::Box::new(gtk::Orientation::Horizontal, 8);
-        add_class(&buttons, "buttons");
-        append(buttons.upcast_ref());
+        let buttons = frame.append_buttons();
         let deny = gtk::Button::with_mnemonic("_Cancel");
         buttons.pack_start(&deny, false, false, 0);
         let unlock = gtk::Button::with_mnemonic("_Unlock");
         add_class(&unlock, "deny");
         unlock.set_can_default(true);
         buttons.pack_end(&unlock, false, false, 0);
-        let foot = gtk::Box::new(gtk::Orientation::Horizontal, 24);
-        foot.pack_start(
-            &look::sentence(&format!("Asked by {}", question.why), "foot"),
-            false,
-            false,
-            0,
-        );
-        let left = look::text("", "foot");
-        foot.pack_end(&left, false, false, 0);
-        append(foot.upcast_ref());
+        frame.append_foot(&question.why);
+        rows.fit(frame.page());
         unlock.grab_default();
         entry.grab_focus();
 
         let window = Rc::new(Self {
             question,
             stage,
-            time_bar,
+            frame,
             entry,
             unlock,
             hint,
-            left,
         });
         window.connect(&deny);
         window
@@ -156,12 +136,8 @@ impl Play for PassphraseWindow {
     }
 
     fn time_left(&self, left: Duration, whole: Duration) {
-        self.time_bar
-            .set_fraction(left.as_secs_f64() / whole.as_secs_f64());
         let words = format!("closes in {} s", left.as_secs_f64().ceil());
-        if self.left.text() != words {
-            self.left.set_text(&words);
-        }
+        self.frame.count_down(left, whole, &words);
     }
 
     fn unanswered(&self) {
@@ -191,20 +167,12 @@ impl Play for PassphraseWindow {
     }
 }
 
-fn passphrase_entry(grid: &gtk::Grid, rows: usize) -> gtk::Entry {
-    let line = i32::try_from(rows).unwrap_or(i32::MAX);
-    let label = gtk::Label::with_mnemonic("_Passphrase");
-    label.set_xalign(1.0);
-    add_class(&label, "label");
-    add_class(&label, "first");
+fn passphrase_entry(rows: &Rows) -> gtk::Entry {
     let entry = gtk::Entry::new();
-    add_class(&entry, "first");
     entry.set_visibility(false);
     entry.set_input_purpose(gtk::InputPurpose::Password);
     entry.set_width_chars(40);
     set_spoken(&entry, "Passphrase");
-    label.set_mnemonic_widget(Some(&entry));
-    grid.attach(&label, 0, line, 1, 1);
-    grid.attach(&entry, 1, line, 2, 1);
+    rows.add_field("_Passphrase", &entry);
     entry
 }

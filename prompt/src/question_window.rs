@@ -9,26 +9,29 @@ use gtk::prelude::*;
 use policy::question::{MAX_HOST_LABEL, is_host_label};
 
 use crate::answer::{self, Decision};
+use crate::frame::Frame;
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::question::{Counts, Offer, Question};
+use crate::rows::Rows;
 use crate::server::Server;
 use crate::stage::{Play, Readiness, Stage};
 use crate::{Opened, end, look, wording};
 
-/// From here on the bar is red.
-const SOON: Duration = Duration::from_secs(10);
+/// What a longer answer covers is one line as a rule; a longer one is no wider than the widest row.
+const SCOPE_WIDTH: i32 = 84;
 
 struct QuestionWindow {
     question: Question,
     stage: Rc<Stage>,
+    frame: Frame,
+    rows: Rc<Rows>,
+    readiness: Cell<Readiness>,
     counts: Cell<Counts>,
-    time_bar: gtk::ProgressBar,
     same: gtk::Label,
     name: Option<gtk::Entry>,
     allows: Vec<(gtk::Button, Decision)>,
     advice: Advice,
-    left: gtk::Label,
 }
 
 /// Builds the window and shows it. The process ends with the answer.
@@ -49,38 +52,24 @@ pub fn open(question: Question, asker: Lines<Stdin>) -> Opened {
 
 impl QuestionWindow {
     fn build(question: Question, stage: Rc<Stage>) -> Rc<Self> {
-        let frame = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        let time_bar = look::time_bar();
-        frame.pack_start(&time_bar, false, false, 0);
-        let page = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        add_class(&page, "page");
-        frame.pack_start(&page, true, true, 0);
-        stage.window().add(&frame);
-
-        let append = |widget: &gtk::Widget| page.pack_start(widget, false, false, 0);
-        append(look::sentence(&question.heading, "heading").upcast_ref());
-        let same = look::sentence("", "same");
+        let frame = Frame::new(stage.window());
+        frame.append_sentence(&question.heading, "heading");
+        let same = frame.append_sentence("", "same");
         same.set_no_show_all(true);
-        append(same.upcast_ref());
         if let Some(warning) = &question.warning {
-            append(look::sentence(warning, "warning").upcast_ref());
+            frame.append_sentence(warning, "warning");
         }
-        let grid = look::grid(&question.rows);
-        append(grid.upcast_ref());
-        let name = question
-            .offers(Offer::Name)
-            .then(|| name_entry(&grid, question.rows.len()));
-
+        let rows = Rows::new(&question.rows);
+        frame.append(rows.widget());
+        let name = question.offers(Offer::Name).then(|| name_entry(&rows));
         let scope = question
             .scope
             .as_ref()
             .filter(|_| !question.lengths().is_empty());
         let advice = Advice::new(scope.map(|scope| format!("Longer answers cover {scope}.")));
-        append(advice.stack.upcast_ref());
+        frame.append(&advice.stack);
 
-        let buttons = gtk::Box::new(gtk::Orientation::Horizontal, 8);
-        add_class(&buttons, "buttons");
-        append(buttons.upcast_ref());
+        let buttons = frame.append_buttons();
         let deny = gtk::Button::with_mnemonic("_Deny");
         add_class(&deny, "deny");
         deny.set_can_default(true);
@@ -97,38 +86,27 @@ impl QuestionWindow {
             button.set_sensitive(false);
             buttons.pack_start(button, false, false, 0);
         }
-
-        let foot = gtk::Box::new(gtk::Orientation::Horizontal, 24);
-        foot.pack_start(
-            &look::sentence(&format!("Asked by {}", question.why), "foot"),
-            false,
-            false,
-            0,
-        );
-        let left = look::text("", "foot");
-        foot.pack_end(&left, false, false, 0);
-        append(foot.upcast_ref());
+        frame.append_foot(&question.why);
 
         deny.grab_default();
         deny.grab_focus();
-        let counts = Cell::new(question.counts);
         let window = Rc::new(Self {
+            counts: Cell::new(question.counts),
+            readiness: Cell::new(Readiness::Away),
             question,
             stage,
-            counts,
-            time_bar,
+            frame,
+            rows,
             same,
             name,
             allows,
             advice,
-            left,
         });
         window.connect(&deny, mute.as_ref());
         window.show_counts();
-        window.time_left(
-            Duration::from_secs(window.question.seconds),
-            Duration::from_secs(window.question.seconds),
-        );
+        let whole = Duration::from_secs(window.question.seconds);
+        window.time_left(whole, whole);
+        window.rows.fit(window.frame.page());
         window
     }
 
@@ -142,15 +120,17 @@ impl QuestionWindow {
         for (button, decision) in &self.allows {
             let (window, decision) = (Rc::clone(self), decision.clone());
             button.connect_clicked(move |_| {
-                if window.stage.is_armed() && window.typed_name().is_ok() {
+                if window.stage.is_armed() && window.obstacle().is_none() {
                     window.decide(&decision);
                 }
             });
         }
         if let Some(entry) = &self.name {
             let window = Rc::clone(self);
-            entry.connect_changed(move |_| window.follow_name());
+            entry.connect_changed(move |_| window.follow());
         }
+        let window = Rc::clone(self);
+        self.rows.connect_read(move || window.follow());
     }
 
     fn decide(&self, decision: &Decision) {
@@ -180,20 +160,27 @@ impl QuestionWindow {
         }
     }
 
-    fn follow_name(&self) {
-        let is_good = self.typed_name().is_ok();
-        self.set_allowing(is_good && self.stage.is_armed());
-        self.advice.say(if is_good {
-            ""
-        } else {
-            "A name has letters, digits, dots, dashes and underscores."
-        });
+    /// What must be done before an allow can be chosen.
+    fn obstacle(&self) -> Option<&'static str> {
+        match self.readiness.get() {
+            Readiness::Away => Some("Answers need this window in focus."),
+            Readiness::Quiet => Some("Answers open after a second without keys and clicks."),
+            Readiness::Ready if !self.rows.is_read() => {
+                Some("There is more to read: allowing opens at the last line.")
+            }
+            Readiness::Ready if self.typed_name().is_err() => {
+                Some("No host is called so. A name has letters, digits, dots, dashes, underscores.")
+            }
+            Readiness::Ready => None,
+        }
     }
 
-    fn set_allowing(&self, allowing: bool) {
+    fn follow(&self) {
+        let obstacle = self.obstacle();
         for (button, _) in &self.allows {
-            button.set_sensitive(allowing);
+            button.set_sensitive(obstacle.is_none());
         }
+        self.advice.say(obstacle.unwrap_or_default());
     }
 
     fn show_counts(&self) {
@@ -205,13 +192,8 @@ impl QuestionWindow {
 
 impl Play for QuestionWindow {
     fn readiness(&self, readiness: Readiness) {
-        let is_ready = readiness == Readiness::Ready;
-        self.set_allowing(is_ready && self.typed_name().is_ok());
-        self.advice.say(match readiness {
-            Readiness::Away => "Answers need this window in focus.",
-            Readiness::Quiet => "Answers open after a second without keys and clicks.",
-            Readiness::Ready => "",
-        });
+        self.readiness.set(readiness);
+        self.follow();
     }
 
     fn shown(&self) {
@@ -221,11 +203,6 @@ impl Play for QuestionWindow {
     }
 
     fn time_left(&self, left: Duration, whole: Duration) {
-        self.time_bar
-            .set_fraction(left.as_secs_f64() / whole.as_secs_f64());
-        if left < SOON {
-            add_class(&self.time_bar, "soon");
-        }
         let waiting = wording::waiting(self.counts.get());
         let seconds = format!("denied in {} s", left.as_secs_f64().ceil());
         let words = if waiting.is_empty() {
@@ -233,9 +210,7 @@ impl Play for QuestionWindow {
         } else {
             format!("{waiting}   |   {seconds}")
         };
-        if self.left.text() != words {
-            self.left.set_text(&words);
-        }
+        self.frame.count_down(left, whole, &words);
     }
 
     fn unanswered(&self) {
@@ -285,7 +260,7 @@ struct Advice {
 impl Advice {
     fn new(scope: Option<String>) -> Self {
         let scope = look::sentence(&scope.unwrap_or_default(), "scope");
-        scope.set_max_width_chars(-1);
+        scope.set_max_width_chars(SCOPE_WIDTH);
         let hint = look::text("", "hint");
         let stack = gtk::Stack::new();
         stack.add(&scope);
@@ -304,23 +279,15 @@ impl Advice {
     }
 }
 
-fn name_entry(grid: &gtk::Grid, rows: usize) -> gtk::Entry {
-    let line = i32::try_from(rows).unwrap_or(i32::MAX);
-    let label = gtk::Label::with_mnemonic("_Name it");
-    label.set_xalign(1.0);
-    add_class(&label, "label");
-    add_class(&label, "first");
+fn name_entry(rows: &Rows) -> gtk::Entry {
     let entry = gtk::Entry::new();
-    add_class(&entry, "first");
     entry.set_max_length(MAX_HOST_LABEL as i32);
     entry.set_placeholder_text(Some("if you like: your own name for this host"));
     entry.set_tooltip_text(Some(
         "Later questions and the log show it. Rules see it after: split-ssh hosts trust NAME",
     ));
     set_spoken(&entry, "Your own name for this host, optional");
-    label.set_mnemonic_widget(Some(&entry));
-    grid.attach(&label, 0, line, 1, 1);
-    grid.attach(&entry, 1, line, 2, 1);
+    rows.add_field("_Name it", &entry);
     entry
 }
 

@@ -335,9 +335,34 @@ class Shown(unittest.TestCase):
         rows = [{"label": "L" * 24, "text": "\u202e" * 800, "note": "n" * 120, "class": "prose" if i % 2 else "ascii",
                  "mark": "none", "stands_out": True} for i in range(12)]
         with Prompt(example("login", rows=rows)) as prompt:
-            prompt.ready()
+            prompt.focused()
+            until(lambda: not any("Answers" in one.name for one in prompt.all()), "the quiet second to end")
             key("Escape")
             self.assertEqual(prompt.answer(), DENY)
+
+    def high(self):
+        """A question that is higher than the screen."""
+        sentence = "There is a lot to be said here. " * 7
+        rows = [{"label": f"Row {i}", "text": sentence, "class": "prose", "mark": "none"} for i in range(24)]
+        return Prompt(example("login", rows=rows))
+
+    def test_what_is_too_high_for_the_screen_scrolls_and_is_allowed_at_its_last_line(self):
+        ways = {"wheel": lambda: xdotool("click", 5), "keys": lambda: key("Page_Down")}
+        for way, on in ways.items():
+            with self.subTest(way), self.high() as prompt:
+                prompt.focused()
+                box = prompt.window.get_geometry()
+                self.assertLess(box.height, x.screen().height_in_pixels)
+                prompt.find("Deny", "push button")
+                until(lambda: any("There is more to read" in one.name for one in prompt.all()), "the words that say so")
+                self.assertFalse(prompt.is_open())
+                prompt.button("Allow once").queryAction().doAction(0)
+                xdotool("mousemove", *prompt.middle(prompt.find("Row 2")))
+                if way == "keys":
+                    key("shift+Tab")
+                until(lambda: on() or prompt.is_open(), "the last line")
+                key("alt+o")
+                self.assertEqual(prompt.answer(), ONCE)
 
     @unittest.skipUnless(DESK == "gui-agent", "only gui-agent tells")
     def test_attention_is_asked_for_as_gui_agent_passes_it_on(self):
