@@ -1,0 +1,297 @@
+//! The judge against one that is written from docs/policy.md alone, on random policies and requests, and what must
+//! hold of any policy. `SPLIT_SSH_CASES=200000` tries that many policies instead of some.
+
+mod evaluator;
+mod model;
+
+use std::collections::BTreeMap;
+
+use model::{Dice, Model, Rule, random_facts, random_identity, random_moment};
+use policy::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use policy::judgement::{Remember, Verdict};
+use policy::rate::{Ledger, Rate};
+use policy::rules::{LoginTo, Policy, Prospect};
+
+/// Requests for each policy.
+const REQUESTS: usize = 40;
+
+fn cases(some: usize) -> usize {
+    std::env::var("SPLIT_SSH_CASES").map_or(some, |number| number.parse().expect("a number"))
+}
+
+/// Random policies with their models, and dice for more.
+fn policies(seed: u64, count: usize, mut each: impl FnMut(&Model, &Policy, &mut Dice)) {
+    for number in 0..cases(count) {
+        // Each from a seed of its own, so that one that fails can be had alone.
+        let mut dice = Dice(
+            seed.wrapping_add(number as u64)
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                | 1,
+        );
+        let model = Model::random(&mut dice);
+        let policy = model.parse(&mut dice);
+        each(&model, &policy, &mut dice);
+    }
+}
+
+fn verdict(policy: &Policy, facts: &Facts, moment: &Moment) -> Verdict {
+    policy.judge(facts, moment, &Ledger::default()).verdict
+}
+
+#[test]
+fn the_judge_does_what_the_document_says() {
+    let mut seen: BTreeMap<(Verdict, bool), usize> = BTreeMap::new();
+    policies(1, 1_000, |model, policy, dice| {
+        for _ in 0..REQUESTS {
+            let (facts, moment) = (random_facts(dice), random_moment(dice));
+            let mut ledger = Ledger::default();
+            let used_up: Vec<usize> = (0..model.rules.len()).filter(|_| dice.one_in(3)).collect();
+            for (rule, rate) in used_up
+                .iter()
+                .filter_map(|index| Some((*index, model.rules[*index].rate?)))
+            {
+                let rate = Rate {
+                    count: rate,
+                    seconds: 60,
+                };
+                for _ in 0..rate.count {
+                    ledger.count(rule, &facts.caller, rate, moment.boot);
+                }
+            }
+            let judgement = policy.judge(&facts, &moment, &ledger);
+            let (expected, by) = evaluator::judge(model, &facts, &moment, &used_up);
+            assert_eq!(
+                judgement.verdict, expected,
+                "{policy:#?}\n{facts:#?}\n{moment:?}"
+            );
+            if let Some(by) = by {
+                assert_eq!(
+                    judgement.rule.map(|rule| rule.index),
+                    Some(by),
+                    "{policy:#?}\n{facts:#?}"
+                );
+            }
+            *seen.entry((expected, by.is_some())).or_default() += 1;
+        }
+    });
+    assert!(
+        seen.len() == 5 && seen.values().all(|count| *count > 500),
+        "{seen:?}"
+    );
+}
+
+/// Put anywhere, at the top above all.
+#[test]
+fn a_further_rule_that_denies_makes_nothing_milder() {
+    let mut stricter = 0;
+    policies(2, 600, |model, policy, dice| {
+        let at = match dice.one_in(2) {
+            true => 0,
+            false => dice.below(model.rules.len() + 1),
+        };
+        let denial = Rule::random_denial(dice, model);
+        let mut more = model.clone();
+        more.rules.insert(at, denial);
+        let more = more.parse(dice);
+        for _ in 0..REQUESTS {
+            let (facts, moment) = (random_facts(dice), random_moment(dice));
+            let (before, after) = (
+                verdict(policy, &facts, &moment),
+                verdict(&more, &facts, &moment),
+            );
+            assert!(after >= before, "{policy:#?}\n{more:#?}\n{facts:#?}");
+            stricter += usize::from(after > before);
+        }
+    });
+    assert!(stricter > 500, "the property is exercised: {stricter}");
+}
+
+/// What a rule names and the request does not show is never what allows it.
+#[test]
+fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
+    let mut allowed = 0;
+    policies(3, 600, |model, policy, dice| {
+        for _ in 0..REQUESTS {
+            let (facts, moment) = (random_facts(dice), random_moment(dice));
+            let judgement = policy.judge(&facts, &moment, &Ledger::default());
+            if judgement.verdict != Verdict::Ask {
+                assert_eq!(judgement.remember, Remember::Never);
+            }
+            if judgement.verdict != Verdict::Allow {
+                continue;
+            }
+            allowed += 1;
+            let rule = &model.rules[judgement.rule.expect("no default allows").index];
+            assert_eq!(rule.action, Verdict::Allow);
+            assert!(rule.user.is_none() || facts.user.is_some());
+            assert!(rule.namespace.is_none() || facts.namespace.is_some());
+            let says = |word: &str| rule.host.iter().flatten().any(|host| *host == word);
+            if facts.kind == Kind::Login {
+                assert!(facts.host.is_some() || says("unproven"), "{rule:?}");
+                assert!(facts.host.iter().all(|host| !host.revoked));
+            } else {
+                assert!(rule.host.is_none());
+            }
+            let kinds = rule.kind.iter().flatten();
+            assert!(
+                matches!(facts.kind, Kind::Login | Kind::Sshsig)
+                    || kinds.into_iter().any(|kind| *kind == facts.kind)
+            );
+        }
+    });
+    assert!(allowed > 500, "{allowed}");
+}
+
+/// A caller can hide the host of a login; unless a rule speaks of hosts that are hidden, it gains nothing by it.
+#[test]
+fn a_host_that_is_hidden_is_judged_no_milder_than_any_that_it_could_be() {
+    let mut hidden = 0;
+    policies(4, 1_200, |model, policy, dice| {
+        let speaks = |rule: &Rule| rule.host.iter().flatten().any(|host| *host == "unproven");
+        if model.rules.iter().any(speaks) {
+            return;
+        }
+        for _ in 0..REQUESTS {
+            let (facts, moment) = (random_facts(dice), random_moment(dice));
+            if facts.kind != Kind::Login {
+                continue;
+            }
+            let shown = Facts {
+                proof: Proof::Proven,
+                host: Some(random_identity(dice)),
+                ..facts.clone()
+            };
+            let unproven = Facts {
+                proof: Proof::Unproven,
+                host: None,
+                ..facts.clone()
+            };
+            if shown.host.iter().any(|host| host.revoked) {
+                continue;
+            }
+            let strict = verdict(policy, &shown, &moment);
+            assert!(
+                verdict(policy, &unproven, &moment) >= strict,
+                "{policy:#?}\n{shown:#?}"
+            );
+            hidden += usize::from(strict == Verdict::Deny);
+        }
+    });
+    assert!(hidden > 500, "{hidden}");
+}
+
+/// A name that its hash hides, or a pattern that stands for it, could be any that fits and that no rule spells out.
+#[test]
+fn a_name_that_is_not_told_is_judged_no_milder_than_any_that_it_could_be() {
+    let mut told = 0;
+    policies(5, 1_200, |_, policy, dice| {
+        let tries = policy.identify_names();
+        let names = [
+            (
+                "(hashed)",
+                [
+                    "eb",
+                    "a.example",
+                    "x.prod.example",
+                    "zeb",
+                    "prod2",
+                    "prod.org",
+                ],
+            ),
+            (
+                "*.example",
+                [
+                    "a.example",
+                    "x.prod.example",
+                    "b.example",
+                    "prod.x.example",
+                    ".example",
+                    "z.example",
+                ],
+            ),
+        ];
+        for _ in 0..REQUESTS {
+            let (open, could_be) = dice.pick(&names);
+            let name = dice.pick(&could_be);
+            if tries.contains(&name) {
+                continue;
+            }
+            let (facts, moment) = (random_facts(dice), random_moment(dice));
+            let with = |name: &str| Facts {
+                host: facts.host.clone().map(|host| HostIdentity {
+                    names: vec![name.to_owned()],
+                    could_be: Vec::new(),
+                    ..host
+                }),
+                ..facts.clone()
+            };
+            let strict = verdict(policy, &with(name), &moment);
+            assert!(
+                verdict(policy, &with(open), &moment) >= strict,
+                "{open} {name}\n{policy:#?}\n{facts:#?}"
+            );
+            told += usize::from(strict == Verdict::Deny && facts.host.is_some());
+        }
+    });
+    assert!(told > 500, "{told}");
+}
+
+/// A key that is not listed has nothing to be used for: whatever may be asked on the connection is denied.
+#[test]
+fn a_key_that_is_hidden_could_not_be_used() {
+    let (mut hidden, mut listed) = (0, 0);
+    policies(6, 1_200, |_, policy, dice| {
+        let host = random_identity(dice);
+        let base = random_facts(dice);
+        let login_to = match dice.below(3) {
+            0 => None,
+            known => Some(LoginTo {
+                host: &host,
+                verified: known == 1,
+            }),
+        };
+        let forwarded = dice.one_in(3);
+        let visible = policy.visible(&Prospect {
+            caller: &base.caller,
+            keyring: &base.keyring,
+            key: &base.key,
+            forwarded,
+            login_to,
+        });
+        if visible {
+            listed += 1;
+            return;
+        }
+        hidden += 1;
+        for _ in 0..REQUESTS {
+            let mut facts = Facts {
+                caller: base.caller.clone(),
+                keyring: base.keyring.clone(),
+                key: base.key.clone(),
+                ..random_facts(dice)
+            };
+            facts.forwarded |= forwarded;
+            if let Some(login) = &login_to {
+                facts.kind = Kind::Login;
+                facts.forwarded = forwarded;
+                facts.user = facts.user.or(Some(b"git".to_vec()));
+                facts.namespace = None;
+                facts.host = Some(host.clone());
+                facts.proof = match (login.verified, dice.one_in(2)) {
+                    (_, true) => Proof::Proven,
+                    (true, false) => Proof::Bound,
+                    (false, false) => Proof::Unproven,
+                };
+                if facts.proof == Proof::Unproven {
+                    facts.host = None;
+                }
+            }
+            let judgement = policy.judge(&facts, &random_moment(dice), &Ledger::default());
+            assert_eq!(judgement.verdict, Verdict::Deny, "{policy:#?}\n{facts:#?}");
+        }
+    });
+    assert!(
+        hidden > 200 && listed > 200,
+        "{hidden} hidden, {listed} listed"
+    );
+}

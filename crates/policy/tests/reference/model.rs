@@ -1,0 +1,433 @@
+//! Random policies as plain data, written out as TOML in random styles, and random requests over the same words.
+
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::judgement::Verdict;
+use policy::rules::{Policy, Source};
+
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end
+    }
+
+    pub fn one_in(&mut self, odds: usize) -> bool {
+        self.below(odds) == 0
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    /// One to three of `from`, in one of `odds` cases.
+    fn maybe<T: Copy>(&mut self, odds: usize, from: &[T]) -> Option<Vec<T>> {
+        if !self.one_in(odds) {
+            return None;
+        }
+        let count = 1 + self.below(3);
+        Some((0..count).map(|_| self.pick(from)).collect())
+    }
+}
+
+pub const KINDS: [Kind; 5] = [
+    Kind::Login,
+    Kind::Sshsig,
+    Kind::Certificate,
+    Kind::Sudo,
+    Kind::Raw,
+];
+const CALLERS: [&str; 5] = ["work", "work-dev", "disp12", "ssh:work", "local:1000"];
+const QUBES: [&str; 9] = [
+    "work",
+    "work-*",
+    "disp*",
+    "*",
+    "w?rk",
+    "ssh:*",
+    "ssh:work",
+    "local:*",
+    "local:1000",
+];
+const KEYRINGS: [&str; 2] = ["default", "git"];
+const KEYRING_PATTERNS: [&str; 3] = ["default", "g*", "*"];
+/// Letter of the fingerprint, and comment.
+const KEYS: [(char, &str); 3] = [
+    ('a', "git-work"),
+    ('b', "pr*d key"),
+    ('c', "caf\u{e9}\u{1b}[2J"),
+];
+/// `deploy` is a label, if the policy has it; else no key's comment.
+const KEY_PATTERNS: [&str; 6] = ["git-*", "deploy", "*", "pr\\*d*", "SHA256:a", "caf*"];
+const USERS: [&str; 8] = [
+    "git",
+    "root",
+    "root:x",
+    "root/x",
+    "gitte",
+    "",
+    "a/b:c",
+    "caf\u{e9}",
+];
+const USER_PATTERNS: [&str; 9] = ["git", "root", "*", "g*", "*x", "root:x", "?oot", "a", "a?b"];
+const NAMESPACES: [&str; 3] = ["git", "file", "x*"];
+const NAMESPACE_PATTERNS: [&str; 4] = ["git", "g*", "*", "x\\*"];
+const HOST_PATTERNS: [&str; 10] = [
+    "prod.example",
+    "*.example",
+    "[prod.example]:2222",
+    "[*]:*",
+    "*",
+    "web",
+    "?eb",
+    "Prod.*",
+    "unnamed",
+    "unproven",
+];
+const HOST_NAMES: [&str; 9] = [
+    "prod.example",
+    "db.prod.example",
+    "web",
+    "forge.example",
+    "[prod.example]:2222",
+    "[web]:1",
+    "*.example",
+    "*.prod.example",
+    "(hashed)",
+];
+const TABLE_NAMES: [&str; 6] = [
+    "prod.example",
+    "*.prod.example",
+    "forge.example",
+    "web",
+    "*.example",
+    "[web]:1",
+];
+const HOURS: [&str; 4] = ["08:00-20:00", "22:00-06:00", "00:00-24:00", "12:00-12:01"];
+const MINUTES: [u16; 10] = [0, 359, 360, 479, 480, 720, 721, 1199, 1320, 1439];
+
+pub const ACTIONS: [Verdict; 3] = [Verdict::Allow, Verdict::Ask, Verdict::Deny];
+
+#[derive(Clone)]
+pub struct Table {
+    pub name: &'static str,
+    pub names: Vec<&'static str>,
+    pub keys: Vec<char>,
+    pub ca: Vec<char>,
+    pub proof: Option<Proof>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub action: Verdict,
+    pub qube: Option<Vec<&'static str>>,
+    pub keyring: Option<Vec<&'static str>>,
+    pub key: Option<Vec<&'static str>>,
+    pub kind: Option<Vec<Kind>>,
+    pub user: Option<Vec<&'static str>>,
+    /// Names of tables among them.
+    pub host: Option<Vec<&'static str>>,
+    pub namespace: Option<Vec<&'static str>>,
+    pub forwarded: Option<Vec<bool>>,
+    pub sha1: Option<Vec<bool>>,
+    pub hours: Option<Vec<&'static str>>,
+    /// So many a minute.
+    pub rate: Option<u32>,
+}
+
+#[derive(Clone)]
+pub struct Model {
+    pub default: Verdict,
+    pub tables: Vec<Table>,
+    /// Of the label `deploy`.
+    pub deploy: Option<char>,
+    pub rules: Vec<Rule>,
+}
+
+impl Model {
+    pub fn random(dice: &mut Dice) -> Self {
+        let mut tables = Vec::new();
+        for name in ["t-one", "t-two", "t-three"] {
+            if dice.one_in(3) {
+                continue;
+            }
+            let mut table = Table {
+                name,
+                names: dice.maybe(2, &TABLE_NAMES).unwrap_or_default(),
+                keys: dice.maybe(4, &['p', 'q']).unwrap_or_default(),
+                ca: dice.maybe(5, &['C', 'D']).unwrap_or_default(),
+                proof: dice.pick(&[None, Some(Proof::Bound), Some(Proof::Proven)]),
+            };
+            if table.names.is_empty() && table.keys.is_empty() && table.ca.is_empty() {
+                table.names.push("prod.example");
+            }
+            tables.push(table);
+        }
+        let hosts: Vec<&str> = HOST_PATTERNS
+            .into_iter()
+            .chain(tables.iter().map(|table| table.name))
+            .collect();
+        let rules = (0..dice.below(6))
+            .map(|_| Rule::random(dice, &hosts))
+            .collect();
+        Self {
+            default: dice.pick(&[Verdict::Ask, Verdict::Deny]),
+            tables,
+            deploy: dice.pick(&[None, Some('b')]),
+            rules,
+        }
+    }
+
+    /// The policy, read back from TOML: in one file, or with rules in drop-ins.
+    pub fn parse(&self, dice: &mut Dice) -> Policy {
+        let files = self.write(dice);
+        let sources: Vec<Source<'_>> = files
+            .iter()
+            .enumerate()
+            .map(|(index, text)| Source {
+                name: ["policy.toml", "1.toml", "2.toml"][index],
+                text,
+                main: index == 0,
+            })
+            .collect();
+        Policy::parse(&sources).unwrap_or_else(|error| panic!("{error}\n{}", files.join("----\n")))
+    }
+
+    fn write(&self, dice: &mut Dice) -> Vec<String> {
+        let mut head = format!("default = \"{}\"\n", self.default.word());
+        let mut tables: Vec<String> = self.tables.iter().map(|table| table.write(dice)).collect();
+        if let Some(letter) = self.deploy {
+            let print = quoted(dice, &fingerprint(letter).0);
+            tables.push(format!("[key.deploy]\nfingerprints = {print}\n"));
+        }
+        let mut files = vec![String::new(); 3];
+        for table in tables {
+            let file = dice.below(3);
+            files[file] += &table;
+        }
+        // In the order in which they count.
+        let mut file = 0;
+        for rule in &self.rules {
+            if file < 2 && dice.one_in(4) {
+                file += 1;
+            }
+            files[file] += &rule.write(dice);
+        }
+        head += &files[0];
+        files[0] = head;
+        for text in &mut files {
+            if dice.one_in(4) {
+                *text = text.replace('\n', "\r\n");
+            }
+        }
+        files
+    }
+}
+
+impl Rule {
+    pub fn random(dice: &mut Dice, hosts: &[&'static str]) -> Self {
+        Self {
+            action: dice.pick(&ACTIONS),
+            qube: dice.maybe(5, &QUBES),
+            keyring: dice.maybe(9, &KEYRING_PATTERNS),
+            key: dice.maybe(5, &KEY_PATTERNS),
+            kind: dice.maybe(3, &KINDS),
+            user: dice.maybe(4, &USER_PATTERNS),
+            host: dice.maybe(2, hosts),
+            namespace: dice.maybe(8, &NAMESPACE_PATTERNS),
+            forwarded: dice.maybe(6, &[true, false]),
+            sha1: dice.maybe(6, &[true, false]),
+            hours: dice.maybe(8, &HOURS),
+            rate: dice.one_in(8).then_some(2),
+        }
+    }
+
+    /// A rule that denies all of something.
+    pub fn random_denial(dice: &mut Dice, model: &Model) -> Self {
+        let hosts: Vec<&str> = HOST_PATTERNS
+            .into_iter()
+            .chain(model.tables.iter().map(|table| table.name))
+            .collect();
+        Self {
+            action: Verdict::Deny,
+            rate: None,
+            ..Self::random(dice, &hosts)
+        }
+    }
+
+    fn write(&self, dice: &mut Dice) -> String {
+        let texts = |list: &Option<Vec<&'static str>>| list.clone();
+        let bools = |list: &Option<Vec<bool>>| -> Option<Vec<String>> {
+            Some(list.as_ref()?.iter().map(bool::to_string).collect())
+        };
+        let mut lines = vec![format!("action = \"{}\"\n", self.action.word())];
+        for (word, list) in [
+            ("qube", texts(&self.qube)),
+            ("keyring", texts(&self.keyring)),
+            ("key", texts(&self.key)),
+            (
+                "kind",
+                self.kind
+                    .as_ref()
+                    .map(|list| list.iter().map(|kind| kind.word()).collect()),
+            ),
+            ("user", texts(&self.user)),
+            ("host", texts(&self.host)),
+            ("namespace", texts(&self.namespace)),
+            ("hours", texts(&self.hours)),
+        ] {
+            if let Some(list) = list {
+                let items = list.iter().map(|text| {
+                    let whole = text
+                        .strip_prefix("SHA256:")
+                        .and_then(|rest| rest.chars().next());
+                    let whole = whole.map(|letter| fingerprint(letter).0);
+                    quoted(dice, whole.as_deref().unwrap_or(text))
+                });
+                let items = items.collect();
+                lines.push(line(dice, word, items));
+            }
+        }
+        for (word, list) in [
+            ("forwarded", bools(&self.forwarded)),
+            ("sha1", bools(&self.sha1)),
+        ] {
+            if let Some(items) = list {
+                lines.push(line(dice, word, items));
+            }
+        }
+        if let (Some(rate), true) = (self.rate, self.action != Verdict::Deny) {
+            lines.push(format!("rate = \"{rate}/min\"\n"));
+        }
+        let mut text = "[[rule]]\n".to_owned();
+        while !lines.is_empty() {
+            let next = dice.below(lines.len());
+            text += &lines.swap_remove(next);
+            if dice.one_in(9) {
+                text += "# a remark, in \"quotes\"\n\n";
+            }
+        }
+        text
+    }
+}
+
+impl Table {
+    fn write(&self, dice: &mut Dice) -> String {
+        let mut text = format!("[host.{}]\n", self.name);
+        let names: Vec<String> = self.names.iter().map(|name| quoted(dice, name)).collect();
+        let prints = |dice: &mut Dice, letters: &[char]| -> Vec<String> {
+            letters
+                .iter()
+                .map(|letter| quoted(dice, &fingerprint(*letter).0))
+                .collect()
+        };
+        let (keys, ca) = (prints(dice, &self.keys), prints(dice, &self.ca));
+        for (word, list) in [("names", names), ("keys", keys), ("ca", ca)] {
+            if !list.is_empty() {
+                text += &line(dice, word, list);
+            }
+        }
+        if let Some(proof) = self.proof {
+            text += &format!("proof = \"{}\"\n", proof.word());
+        }
+        text
+    }
+}
+
+fn quoted(dice: &mut Dice, text: &str) -> String {
+    if dice.one_in(2) {
+        format!("'{text}'")
+    } else {
+        format!("\"{}\"", text.replace('\\', "\\\\"))
+    }
+}
+
+fn line(dice: &mut Dice, word: &str, items: Vec<String>) -> String {
+    match (items.as_slice(), dice.below(3)) {
+        ([one], 0 | 1) => format!("{word} = {one}\n"),
+        (_, 0) => format!("{word}=[\n\t{},\n]\n", items.join(",\n\t")),
+        _ => format!("{word} = [{}]\n", items.join(", ")),
+    }
+}
+
+/// `SHA256:` and 43 times the same letter.
+pub fn fingerprint(letter: char) -> Fingerprint {
+    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+}
+
+pub fn random_moment(dice: &mut Dice) -> Moment {
+    Moment {
+        unix: 1_700_000_000,
+        local_minute: dice.pick(&MINUTES),
+        boot: 1_000,
+    }
+}
+
+pub fn random_identity(dice: &mut Dice) -> HostIdentity {
+    let names = dice.maybe(2, &HOST_NAMES).unwrap_or_default();
+    let strange = [
+        "prod.example",
+        "web",
+        "*.prod.example",
+        "*",
+        "(any)",
+        "(hashed)",
+        "other",
+    ];
+    let could_be = match names.is_empty() {
+        true => dice.maybe(2, &strange).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    HostIdentity {
+        fingerprint: fingerprint(dice.pick(&['p', 'q', 'r', 's'])),
+        algorithm: "ssh-ed25519".to_owned(),
+        ca: dice
+            .pick(&[None, None, Some('C'), Some('D'), Some('E')])
+            .map(fingerprint),
+        names: owned(names),
+        label: dice.one_in(4).then(|| "prod.example".to_owned()),
+        could_be: owned(could_be),
+        revoked: dice.one_in(20),
+    }
+}
+
+/// A request as `gather` could make it.
+pub fn random_facts(dice: &mut Dice) -> Facts {
+    let kind = match dice.one_in(2) {
+        true => Kind::Login,
+        false => dice.pick(&KINDS),
+    };
+    let (letter, comment) = dice.pick(&KEYS);
+    let proof = match kind {
+        Kind::Login => dice.pick(&[Proof::Unproven, Proof::Bound, Proof::Proven, Proof::Proven]),
+        _ => Proof::Unproven,
+    };
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    Facts {
+        caller: Caller::parse(dice.pick(&CALLERS)).unwrap(),
+        keyring: Keyring::from_argument(dice.pick(&KEYRINGS)).unwrap(),
+        key: KeyFacts {
+            fingerprint: fingerprint(letter),
+            algorithm: "ssh-rsa".to_owned(),
+            comment: comment.as_bytes().to_vec(),
+        },
+        kind,
+        sha1: dice.one_in(5),
+        user: match kind {
+            Kind::Login | Kind::Sudo => text(dice.pick(&USERS)),
+            _ => None,
+        },
+        proof,
+        host: (proof != Proof::Unproven).then(|| random_identity(dice)),
+        namespace: match kind {
+            Kind::Sshsig => text(dice.pick(&NAMESPACES)),
+            _ => None,
+        },
+        forwarded: dice.one_in(3),
+    }
+}
