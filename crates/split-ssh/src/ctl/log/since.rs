@@ -1,60 +1,68 @@
 //! `--since`: a point in time as people write it.
 
-use jiff::civil::{DateTime, Time};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Zoned};
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{Span, ToSpan, Zoned};
 use policy::record::Timestamp;
 
-/// Reads `90s`, `15m`, `2h`, `3d`, `1w` (so long ago), `19:30` (today), `2026-11-21`,
-/// `2026-11-21 19:30`, all in local time, or RFC 3339.
+/// Reads `15m`, `1h30m`, `3d`, `2 hours ago` (so long ago), `today`, `yesterday` (their midnight), `now`,
+/// `19:30` (when it last was), `2026-11-21`, `2026-11-21 19:30`, all in local time, or RFC 3339.
 pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     at(text, &Zoned::now())
 }
 
 fn at(text: &str, now: &Zoned) -> Result<Timestamp, String> {
-    let local = |when: DateTime| {
-        when.to_zoned(now.time_zone().clone())
-            .ok()
-            .map(|zoned| zoned.timestamp())
-    };
+    let text = text.trim();
     let time = ago(text, now)
         .or_else(|| text.parse::<jiff::Timestamp>().ok())
-        .or_else(|| local(text.parse::<DateTime>().ok()?))
-        .or_else(|| local(now.date().to_datetime(time_of_day(text)?)));
+        .or_else(|| {
+            let when = day(text, now.date()).or_else(|| time_of_day(text, now))?;
+            when.to_zoned(now.time_zone().clone())
+                .ok()
+                .map(|zoned| zoned.timestamp())
+        });
     match time.map(|time| u64::try_from(time.as_millisecond())) {
         Some(ms) => Ok(Timestamp::from_unix_ms(ms.unwrap_or(0))),
         None => Err(
-            "expected a time such as 15m, 2h, 3d, 19:30, 2026-11-21 or \"2026-11-21 19:30\""
+            "expected a time such as 15m, 2h, 3d, 19:30, yesterday, 2026-11-21 or \"2026-11-21 19:30\""
                 .to_owned(),
         ),
     }
 }
 
-/// A time alone; jiff would take one out of a date and time too.
-fn time_of_day(text: &str) -> Option<Time> {
-    if text.contains('-') {
-        None
-    } else {
-        text.parse().ok()
+fn ago(text: &str, now: &Zoned) -> Option<jiff::Timestamp> {
+    if text == "now" {
+        return Some(now.timestamp());
+    }
+    let text = text.strip_suffix(" ago").unwrap_or(text);
+    // jiff would read a time of the day as hours, minutes and seconds.
+    let span: Span = text.parse().ok().filter(|_| !text.contains(':'))?;
+    if !span.is_positive() {
+        return None;
+    }
+    now.checked_sub(span).ok().map(|then| then.timestamp())
+}
+
+fn day(text: &str, today: Date) -> Option<DateTime> {
+    match text {
+        "today" => Some(today.into()),
+        "yesterday" => today.yesterday().ok().map(Into::into),
+        // With or without a time; jiff would also read an hour alone.
+        _ if text.contains('-') => text.parse().ok(),
+        _ => None,
     }
 }
 
-fn ago(text: &str, now: &Zoned) -> Option<jiff::Timestamp> {
-    let (number, seconds) = [
-        ("s", 1),
-        ("m", 60),
-        ("h", 3600),
-        ("d", 86_400),
-        ("w", 604_800),
-    ]
-    .into_iter()
-    .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))?;
-    let number: u32 = number.parse().ok()?;
-    let span = SignedDuration::from_secs(i64::from(number) * seconds);
-    now.with_time_zone(TimeZone::UTC)
-        .timestamp()
-        .checked_sub(span)
+/// When it last was this time of the day.
+fn time_of_day(text: &str, now: &Zoned) -> Option<DateTime> {
+    let time: Time = text
+        .parse()
         .ok()
+        .filter(|_| text.contains(':') && !text.contains('-'))?;
+    let today = now.date().to_datetime(time);
+    if today <= now.datetime() {
+        return Some(today);
+    }
+    today.checked_sub(1.day()).ok()
 }
 
 #[cfg(test)]
@@ -70,7 +78,17 @@ mod tests {
             ("2h", "2026-11-21T17:00:00.000Z"),
             ("3d", "2026-11-18T19:00:00.000Z"),
             ("1w", "2026-11-14T19:00:00.000Z"),
+            ("1h30m", "2026-11-21T17:30:00.000Z"),
+            ("1d 12h", "2026-11-20T07:00:00.000Z"),
+            ("90min", "2026-11-21T17:30:00.000Z"),
+            ("2 hours", "2026-11-21T17:00:00.000Z"),
+            ("2 hours ago", "2026-11-21T17:00:00.000Z"),
+            ("now", "2026-11-21T19:00:00.000Z"),
+            ("today", "2026-11-20T23:00:00.000Z"),
+            ("yesterday", "2026-11-19T23:00:00.000Z"),
             ("19:30", "2026-11-21T18:30:00.000Z"),
+            ("19:30:10", "2026-11-21T18:30:10.000Z"),
+            ("20:01", "2026-11-20T19:01:00.000Z"),
             ("2026-11-20", "2026-11-19T23:00:00.000Z"),
             ("2026-11-20 12:00", "2026-11-20T11:00:00.000Z"),
             ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00.000Z"),
@@ -82,7 +100,17 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "m", "-1m", "yesterday", "25:00", "2026-13-01", "1.5h"] {
+        for text in [
+            "",
+            "m",
+            "-1m",
+            "10",
+            "monday",
+            "25:00",
+            "2026-13-01",
+            "2026/11/21",
+            "9999999999w",
+        ] {
             assert!(at(text, &now).is_err(), "{text}");
         }
     }
