@@ -1,7 +1,7 @@
 //! What was surely not meant: rules that can never decide, names that lead nowhere, allowances
 //! without a bound. Warnings, not errors: the policy still judges.
 
-use crate::facts::{KeyFacts, Kind};
+use crate::facts::{KeyFacts, Kind, Proof};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 
@@ -34,6 +34,7 @@ impl Policy {
         let mut warnings = Vec::new();
         for host in &self.hosts {
             warnings.extend(host_without_keys(host, surroundings));
+            warnings.extend(any_host_bound(host));
         }
         for label in &self.labels {
             let missing = surroundings.keys.is_some_and(|keys| {
@@ -71,7 +72,7 @@ impl Policy {
                 let names: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
                 let message = format!(
                     "{} can never match: {} has no {}",
-                    rule.called(),
+                    subject(rule),
                     names.join(" or "),
                     matcher.word()
                 );
@@ -84,7 +85,7 @@ impl Policy {
         if reach(rule).is_empty() {
             let message = format!(
                 "{} can never match: its matchers exclude each other",
-                rule.called()
+                subject(rule)
             );
             let hint = "user and host are of logins, namespace is of sshsig; make two rules";
             return Some(Problem::warning(&rule.place, message).hint(hint));
@@ -93,17 +94,27 @@ impl Policy {
     }
 
     fn unreachable(&self, rule: &Rule) -> Option<Problem> {
-        let earlier = self
-            .rules
-            .iter()
-            .take(rule.index)
-            .find(|earlier| covers(earlier, rule))?;
+        let earlier = || self.rules.iter().take(rule.index);
+        let whole =
+            earlier().find(|earlier| left_by(earlier, rule).is_some_and(|left| left.is_empty()));
+        if let Some(earlier) = whole {
+            let message = format!(
+                "{} never decides: {} covers all of it",
+                subject(rule),
+                earlier.called()
+            );
+            let hint = format!("move it above {}, or remove it", earlier.place);
+            return Some(Problem::warning(&rule.place, message).hint(hint));
+        }
+        let (earlier, left) =
+            earlier().find_map(|earlier| Some((earlier, left_by(earlier, rule)?)))?;
         let message = format!(
-            "{} never decides: {} covers all of it",
-            rule.called(),
+            "{} decides about nothing but {}: {} covers the rest",
+            subject(rule),
+            left.join(" and "),
             earlier.called()
         );
-        let hint = format!("move it above {}, or remove it", earlier.place);
+        let hint = format!("first match wins: move it above {}", earlier.place);
         Some(Problem::warning(&rule.place, message).hint(hint))
     }
 
@@ -125,7 +136,7 @@ impl Policy {
             }) {
                 let message = format!(
                     "{} is for a host {}, which the policy does not define",
-                    rule.called(),
+                    subject(rule),
                     quoted(name)
                 );
                 warnings.push(
@@ -182,6 +193,21 @@ fn host_without_keys(host: &Host, surroundings: &Surroundings<'_>) -> Option<Pro
     )
 }
 
+/// `proof = "bound"` is for hosts whose private key no qube can have, which nobody can say of all.
+fn any_host_bound(host: &Host) -> Option<Problem> {
+    if host.proof != Some(Proof::Bound) || !host.names.iter().any(Glob::is_any) {
+        return None;
+    }
+    let message = format!(
+        "host {} takes bound logins of every host: who holds the private key of any could borrow its rules",
+        quoted(&host.name)
+    );
+    Some(
+        Problem::warning(&host.place, message)
+            .hint("name the hosts that cannot prove more; `proven` is enough for all others"),
+    )
+}
+
 /// An allow rule that holds neither the key nor the use of it to anything.
 fn unbounded(rule: &Rule) -> Option<Problem> {
     if rule.action != Verdict::Allow {
@@ -195,10 +221,20 @@ fn unbounded(rule: &Rule) -> Option<Problem> {
     {
         let message = format!(
             "{} allows logins that show no host: they could be for any server",
-            rule.called()
+            subject(rule)
         );
         let hint = "keep it for keys that open nothing of worth, or let it ask";
         return Some(Problem::warning(&rule.place, message).hint(hint));
+    }
+    let names = |kind| rule.kind.iter().flatten().any(|named| *named == kind);
+    for (kind, what) in [(Kind::Raw, "raw data"), (Kind::Certificate, "certificates")] {
+        if names(kind) {
+            let message = format!(
+                "{} allows {what} in silence: that can be worth all that the key opens",
+                subject(rule)
+            );
+            return Some(Problem::warning(&rule.place, message).hint("let it ask"));
+        }
     }
     let any = |list: Option<&[Glob]>| list.is_none_or(|list| list.iter().any(Glob::is_any));
     let any_host = rule.host.as_ref().is_none_or(|list| {
@@ -220,8 +256,16 @@ fn unbounded(rule: &Rule) -> Option<Problem> {
         (true, false, true) => "every qube to use its keys for everything",
         _ => return None,
     };
-    let message = format!("{} allows {what}, in silence", rule.called());
+    let message = format!("{} allows {what}, in silence", subject(rule));
     Some(Problem::warning(&rule.place, message).hint("name a key, a host, a user or a namespace"))
+}
+
+/// The rule that a warning is about; the warning's own place stands before it.
+fn subject(rule: &Rule) -> String {
+    match rule.name {
+        Some(_) => rule.called(),
+        None => "this rule".to_owned(),
+    }
 }
 
 /// Whether requests of a kind have the fact that a matcher looks at.
@@ -234,8 +278,11 @@ fn has(kind: Kind, matcher: Matcher) -> bool {
     }
 }
 
-/// The (kind, forwarded, SHA-1) of requests that a rule's matchers leave possible.
-fn reach(rule: &Rule) -> Vec<(Kind, bool, bool)> {
+/// Kind, forwarded, SHA-1.
+type Reach = (Kind, bool, bool);
+
+/// The requests that a rule's matchers leave possible.
+fn reach(rule: &Rule) -> Vec<Reach> {
     let mut reach = Vec::new();
     for kind in KINDS {
         let lacks = (rule.user.is_some() && !has(kind, Matcher::User))
@@ -256,26 +303,64 @@ fn reach(rule: &Rule) -> Vec<(Kind, bool, bool)> {
     reach
 }
 
-/// Whether `earlier` surely covers all that `later` covers. Simple: list item by list item.
-fn covers(earlier: &Rule, later: &Rule) -> bool {
-    let wide = reach(earlier);
-    reach(later).iter().all(|case| wide.contains(case))
-        && list_covers(&earlier.qube, &later.qube, |a, b| match (a, b) {
-            (CallerPattern::Qube(a), CallerPattern::Qube(b))
-            | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
-            | (CallerPattern::Local(a), CallerPattern::Local(b)) => a.covers(b),
-            _ => false,
-        })
-        && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
+/// What `later` still decides about, where `earlier` surely covers the plain cases of it; nothing if all of
+/// them. Simple: list item by list item.
+fn left_by(earlier: &Rule, later: &Rule) -> Option<Vec<&'static str>> {
+    if !matchers_cover(earlier, later) {
+        return None;
+    }
+    let (wide, all) = (reach(earlier), reach(later));
+    let (covered, missing): (Vec<Reach>, Vec<Reach>) =
+        all.iter().partition(|case| wide.contains(case));
+    let is_met = |kind: Kind| covered.iter().any(|(covered, ..)| *covered == kind);
+    if !all.iter().all(|(kind, ..)| is_met(*kind)) {
+        return None;
+    }
+    let mut left = Vec::new();
+    // What a rule does not name it may not cover; where it does name it, the other is its counterpart.
+    let (by_sha1, others): (Vec<Reach>, Vec<Reach>) =
+        missing.into_iter().partition(|(.., sha1)| *sha1);
+    if !by_sha1.is_empty() {
+        left.push("SHA-1 signatures");
+    }
+    if !others.is_empty() {
+        left.push("forwarded sshsig");
+    }
+    let names_the_rest = (!by_sha1.is_empty() && earlier.sha1.is_some())
+        || (!others.is_empty() && earlier.forwarded.is_some());
+    if leaves_unproven(earlier, later) {
+        // "Allow it if proven, else deny" is the same host twice.
+        if earlier.host == later.host && later.action == Verdict::Deny {
+            return None;
+        }
+        left.push("logins that do not prove their host");
+    }
+    (!names_the_rest).then_some(left)
+}
+
+/// An allow rule passes over logins that show too little, and a stricter rule for a host may mean them.
+fn leaves_unproven(earlier: &Rule, later: &Rule) -> bool {
+    let names_hosts = later
+        .host
+        .iter()
+        .flatten()
+        .any(|pattern| *pattern != HostPattern::Unproven);
+    earlier.action == Verdict::Allow && later.action != Verdict::Allow && names_hosts
+}
+
+fn matchers_cover(earlier: &Rule, later: &Rule) -> bool {
+    list_covers(&earlier.qube, &later.qube, |a, b| match (a, b) {
+        (CallerPattern::Qube(a), CallerPattern::Qube(b))
+        | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
+        | (CallerPattern::Local(a), CallerPattern::Local(b)) => a.covers(b),
+        _ => false,
+    }) && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
         && list_covers(&earlier.key, &later.key, |a, b| match (a, b) {
             (KeyPattern::Comment(a), KeyPattern::Comment(b)) => a.covers(b),
             (KeyPattern::Comment(a), _) => a.is_any(),
             _ => a == b,
         })
-        && list_covers(&earlier.user, &later.user, |a, b| {
-            // Of a name that servers may cut, a pattern for the whole of it covers too little.
-            a.is_any() || a == b || (a.covers(b) && !b.as_str().contains([':', '/']))
-        })
+        && list_covers(&earlier.user, &later.user, Glob::covers)
         && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
         && covers_host(earlier, later)
         && list_covers(&earlier.hours, &later.hours, |a, b| {

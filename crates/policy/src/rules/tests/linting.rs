@@ -56,10 +56,72 @@ fn rules_that_never_decide() {
         "[[rule]]\nuser = \"*\"\naction = \"ask\"\n[[rule]]\nname = \"late\"\nuser = \"git\"\naction = \"deny\"\nkind = \"login\"\nsha1 = false",
         "rule `late` never decides: the rule at policy.toml:2 covers all of it",
     );
+}
+
+/// The slip of all slips: the exception stands below what it is an exception from. It still decides about
+/// some logins, so it must not be called useless.
+#[test]
+fn exceptions_that_come_too_late() {
+    let broad =
+        "[[rule]]\nname = \"broad\"\nqube = \"w*\"\nkey = \"git-work\"\naction = \"allow\"\n";
+    for (action, left) in [
+        (
+            "ask",
+            "but logins that do not prove their host: rule `broad` covers",
+        ),
+        (
+            "deny",
+            "but SHA-1 signatures and logins that do not prove their host: rule `broad` covers",
+        ),
+    ] {
+        let late = format!(
+            "[[rule]]\nname = \"late\"\nqube = \"work\"\nkey = \"git-work\"\nhost = \"github.com\"\naction = \"{action}\""
+        );
+        warns(&format!("{broad}{late}"), left);
+        assert_eq!(warnings(&format!("{late}\n{broad}")), Vec::<String>::new());
+    }
     warns(
-        "[[rule]]\nkey = \"git-work\"\nuser = \"git\"\naction = \"allow\"\n[[rule]]\nname = \"late\"\nkey = \"git-work\"\nuser = \"git\"\nhost = \"github.com\"\naction = \"ask\"",
-        "`late` never decides",
+        "[[rule]]\nkind = \"sshsig\"\naction = \"ask\"\n[[rule]]\nkind = \"sshsig\"\nnamespace = \"file\"\naction = \"deny\"",
+        "but SHA-1 signatures and forwarded sshsig",
     );
+}
+
+/// What is beyond a rate is denied, not left to the next rule.
+#[test]
+fn no_rule_is_asked_about_what_is_beyond_a_rate() {
+    let rule = "[[rule]]\nkey = \"git-work\"\nhost = \"github.com\"\n";
+    warns(
+        &format!("{rule}rate = \"5/min\"\naction = \"allow\"\n{rule}action = \"ask\""),
+        "this rule decides about nothing but logins that do not prove their host",
+    );
+}
+
+#[test]
+fn counterparts_are_no_slips() {
+    let key = "key = \"git-work\"\n";
+    for (first, second) in [
+        // Everything else that the key could do.
+        ("action = \"ask\"", "action = \"deny\""),
+        (
+            "host = \"github.com\"\naction = \"allow\"",
+            "host = \"github.com\"\naction = \"deny\"",
+        ),
+        (
+            "kind = \"login\"\nsha1 = false\naction = \"ask\"",
+            "kind = \"login\"\naction = \"deny\"",
+        ),
+        (
+            "kind = \"sshsig\"\nforwarded = false\nsha1 = false\naction = \"ask\"",
+            "kind = \"sshsig\"\naction = \"deny\"",
+        ),
+        (
+            "user = \"git\"\naction = \"allow\"",
+            "host = \"unproven\"\nuser = \"git\"\naction = \"ask\"",
+        ),
+    ] {
+        let text = format!("[[rule]]\n{key}{first}\n[[rule]]\n{key}{second}\n");
+        assert_eq!(warnings(&text), Vec::<String>::new(), "{text}");
+    }
 }
 
 #[test]
@@ -104,4 +166,16 @@ fn allowances_without_a_bound() {
         "[[rule]]\nkey = \"git-*\"\nhost = \"unproven\"\nuser = \"lab\"\naction = \"allow\"",
         "they could be for any server",
     );
+    warns(
+        "[host.all]\nnames = [\"*\"]\nproof = \"bound\"",
+        "takes bound logins of every host",
+    );
+    for (kind, what) in [("raw", "raw data"), ("certificate", "certificates")] {
+        warns(
+            &format!(
+                "[[rule]]\nqube = \"ca\"\nkey = \"git-work\"\nkind = \"{kind}\"\naction = \"allow\""
+            ),
+            &format!("allows {what} in silence"),
+        );
+    }
 }
