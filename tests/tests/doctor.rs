@@ -6,8 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+use nix::unistd::geteuid;
 use testbed::agent::ssh_add;
-use testbed::children::{finish, run, text};
+use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::split_ssh::{ClientQube, Vault};
@@ -31,8 +33,13 @@ impl Root {
         root.file("sys/class/net/lo", "");
         for unit in units {
             root.file(&format!("usr/lib/systemd/system/{unit}"), "[Unit]\n");
+            let target = if unit.ends_with("socket") {
+                "sockets"
+            } else {
+                "multi-user"
+            };
             root.file(
-                &format!("etc/systemd/system/sockets.target.wants/{unit}"),
+                &format!("etc/systemd/system/{target}.target.wants/{unit}"),
                 "",
             );
         }
@@ -167,10 +174,12 @@ impl VaultQube {
             "split-ssh-vault-qrexec.socket",
             "split-ssh-vault-control.socket",
             "split-ssh-keyring.socket",
+            "split-ssh-vault.service",
         ];
         let root = Root::new(&world, "vault", "split-ssh-vault", &units);
         root.link(SERVICE, GUARD);
         let qube = Self { world, root, vault };
+        qube.write("sock", &qube.agent().display().to_string());
         wait_for("the key to be loaded", || {
             let listed = text(&finish(&mut qube.vault.control(&["list", "default"])));
             listed.contains("ED25519").then_some(())
@@ -302,7 +311,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "units",
             state: "bad",
             what: "switched off",
-            remedy: "in dom0: qvm-service QUBE split-ssh-vault on",
+            remedy: "in dom0: qvm-service vault split-ssh-vault on",
             mend: |q| {
                 q.root.file("run/qubes-service/split-ssh-vault", "");
             },
@@ -343,6 +352,94 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
         Fault {
             plant: |q| {
                 q.root
+                    .link("run/systemd/system/split-ssh-vault.service", "/dev/null")
+            },
+            check: "units",
+            state: "bad",
+            what: "split-ssh-vault.service is masked",
+            remedy: "sudo systemctl unmask --runtime split-ssh-vault.service",
+            mend: |q| q.root.remove("run/systemd/system/split-ssh-vault.service"),
+        },
+        Fault {
+            plant: |q| {
+                q.root
+                    .remove("etc/systemd/system/multi-user.target.wants/split-ssh-vault.service")
+            },
+            check: "units",
+            state: "bad",
+            what: "split-ssh-vault.service is not enabled",
+            remedy: "systemctl enable split-ssh-vault.service",
+            mend: |q| {
+                q.root.file(
+                    "etc/systemd/system/multi-user.target.wants/split-ssh-vault.service",
+                    "",
+                );
+            },
+        },
+        Fault {
+            plant: |q| {
+                q.root
+                    .link("etc/systemd/system/split-ssh-agent@.service", "/dev/null")
+            },
+            check: "units",
+            state: "bad",
+            what: "split-ssh-agent@.service is masked",
+            remedy: "systemctl unmask split-ssh-agent@.service",
+            mend: |q| q.root.remove("etc/systemd/system/split-ssh-agent@.service"),
+        },
+        Fault {
+            plant: |q| {
+                let folder = q.root.path("run/split-ssh-vault");
+                fs::create_dir(&folder).expect("a folder");
+                mode(&folder, 0o777);
+            },
+            check: "user",
+            state: "bad",
+            what: "others can write in /run/split-ssh-vault",
+            remedy: "sudo systemd-tmpfiles --create split-ssh.conf; sudo systemctl restart",
+            mend: |q| mode(&q.root.path("run/split-ssh-vault"), 0o700),
+        },
+        Fault {
+            plant: |q| q.remove("sock"),
+            check: "SSH_AUTH_SOCK",
+            state: "warn",
+            what: "KeePassXC find no agent",
+            remedy: "export SSH_AUTH_SOCK=",
+            mend: |q| q.write("sock", &q.agent().display().to_string()),
+        },
+        Fault {
+            plant: |q| {
+                q.write(
+                    "config/vault.toml",
+                    "[prompt]\nby = \"terminal\"\n[keyring.other]\n",
+                );
+            },
+            check: "keyring other",
+            state: "bad",
+            what: "No such file or directory",
+            remedy: "split-ssh list other, which starts it or says why not",
+            mend: |q| q.write("config/vault.toml", "[prompt]\nby = \"terminal\"\n"),
+        },
+        Fault {
+            plant: |q| {
+                q.write(
+                    "config/vault.toml",
+                    "[prompt]\nby = \"terminal\"\n[keyring.other]\n",
+                );
+                q.root.link(
+                    "etc/systemd/system/split-ssh-agent@other.service",
+                    "/dev/null",
+                );
+            },
+            check: "units",
+            state: "bad",
+            what: "split-ssh-agent@other.service is masked",
+            remedy: "systemctl unmask split-ssh-agent@other.service",
+            mend: |q| q.write("config/vault.toml", "[prompt]\nby = \"terminal\"\n"),
+        },
+        Fault {
+            plant: |q| {
+                q.root
                     .program("usr/bin/qubesdb-read", "#!/bin/sh\nexit 1\n")
             },
             check: "qubesdb",
@@ -361,7 +458,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "network",
             state: "warn",
             what: "on a network (eth0)",
-            remedy: "qvm-prefs VAULT netvm none",
+            remedy: "qvm-prefs vault netvm none",
             mend: |q| q.root.remove("sys/class/net/eth0"),
         },
         Fault {
@@ -377,7 +474,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "policy",
             state: "bad",
             what: "everything is refused",
-            remedy: "mend the file",
+            remedy: "chmod go-w",
             mend: |q| mode(&q.world.path("vault/config/policy.toml"), 0o600),
         },
         Fault {
@@ -462,7 +559,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             state: "warn",
             what: "reach nobody",
             remedy: "[keyring.default] agent = \"/run/user/1000/keyring/ssh\"",
-            mend: |q| q.remove("sock"),
+            mend: |q| q.write("sock", &q.agent().display().to_string()),
         },
         Fault {
             plant: |q| {
@@ -519,7 +616,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "known hosts",
             state: "bad",
             what: "known_hosts",
-            remedy: "no host has a name",
+            remedy: "chmod go-w",
             mend: |q| mode(&q.world.path("vault/.ssh/known_hosts"), 0o600),
         },
         Fault {
@@ -576,7 +673,7 @@ impl Qube {
             &world,
             "work",
             "split-ssh-client",
-            &["split-ssh-client.socket"],
+            &["split-ssh-client.socket", "split-ssh-client.service"],
         );
         world.file("work/sock", client.socket.display().to_string());
         Self {
@@ -594,6 +691,13 @@ impl Qube {
             command.env("SSH_AUTH_SOCK", socket);
         }
         command
+    }
+
+    fn client_toml(&self, from: &str, to: &str) {
+        let file = self.world.path("work/config/client.toml");
+        let text = fs::read_to_string(&file).expect("a file");
+        assert!(text.contains(from), "{text}");
+        fs::write(file, text.replace(from, to)).expect("our own file");
     }
 
     fn policy(&self, line: &str) {
@@ -755,7 +859,7 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
             check: "units",
             state: "bad",
             what: "switched off",
-            remedy: "qvm-service QUBE split-ssh-client on",
+            remedy: "qvm-service work split-ssh-client on",
             mend: |q| {
                 q.root.file("run/qubes-service/split-ssh-client", "");
             },
@@ -796,9 +900,38 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
             },
         },
         Fault {
+            plant: |q| q.client_toml("qube = \"vault\"", "qube = \"other\""),
+            check: "settings",
+            state: "bad",
+            what: "the client still calls by qrexec to vault, qubes.SshAgent, and its settings say qrexec to other",
+            remedy: "sudo systemctl restart split-ssh-client.socket split-ssh-client",
+            mend: |q| q.client_toml("qube = \"other\"", "qube = \"vault\""),
+        },
+        Fault {
+            plant: |q| {
+                q.root.file("rw/config/split-ssh-vault", "other\n");
+            },
+            check: "settings",
+            state: "warn",
+            what: "/rw/config/split-ssh-vault says `other`, and no [[vault]]",
+            remedy: "sudo rm /rw/config/split-ssh-vault",
+            mend: |q| q.root.remove("rw/config/split-ssh-vault"),
+        },
+        Fault {
+            plant: |q| {
+                q.root
+                    .link("etc/systemd/system/split-ssh-client.service", "/dev/null")
+            },
+            check: "units",
+            state: "bad",
+            what: "split-ssh-client.service is masked",
+            remedy: "systemctl unmask split-ssh-client.service",
+            mend: |q| q.root.remove("etc/systemd/system/split-ssh-client.service"),
+        },
+        Fault {
             plant: |q| {
                 // /etc is root's; root gives a folder away.
-                if nix::unistd::geteuid().is_root() {
+                if geteuid().is_root() {
                     let folder = q.root.path("run/split-ssh-client");
                     fs::create_dir(&folder).expect("a folder");
                     std::os::unix::fs::chown(&folder, Some(65534), None).expect("root may");
@@ -808,8 +941,16 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
             },
             check: "user",
             state: "bad",
-            what: "you are somebody else",
-            remedy: "without sudo",
+            what: if geteuid().is_root() {
+                "you are somebody else"
+            } else {
+                "belongs to root, so its sockets are out of reach"
+            },
+            remedy: if geteuid().is_root() {
+                "without sudo"
+            } else {
+                "sudo systemd-tmpfiles --create split-ssh.conf; sudo systemctl restart"
+            },
             mend: |q| {
                 let folder = q.root.path("run/split-ssh-client");
                 let _ = fs::remove_dir(&folder).or_else(|_| fs::remove_file(&folder));
@@ -837,18 +978,22 @@ fn a_qube_with_the_packages_files_is_healthy() {
         .lines()
         .filter_map(|line| line.strip_prefix("enable "))
     {
-        if unit.ends_with(".socket") {
-            packaged.file(
-                &format!("etc/systemd/system/sockets.target.wants/{unit}"),
-                "",
-            );
-        }
+        let target = if unit.ends_with(".socket") {
+            "sockets"
+        } else {
+            "multi-user"
+        };
+        packaged.file(
+            &format!("etc/systemd/system/{target}.target.wants/{unit}"),
+            "",
+        );
     }
     packaged.program("usr/bin/qubesdb-read", "#!/bin/sh\necho vault\n");
     for switch in ["split-ssh-vault", "split-ssh-client"] {
         packaged.file(&format!("run/qubes-service/{switch}"), "");
     }
     let mut doctor = qube.vault.control(&["doctor", "--vault", "--root"]);
+    doctor.env("SSH_AUTH_SOCK", qube.agent());
     assert_healthy(doctor.arg(&packaged.0), "the package's installation");
     let mut doctor = qube.vault.control(&["doctor", "--client", "--root"]);
     let (found, _) = findings(doctor.arg(&packaged.0));
@@ -878,4 +1023,130 @@ fn a_qube_that_is_neither_is_told_so() {
         "{said}"
     );
     assert!(said.ends_with("1 to mend\n"), "{said}");
+}
+
+/// What a client left that nobody starts any more is no trouble of today's.
+#[test]
+fn a_keyring_that_is_called_no_more_is_no_trouble() {
+    let qube = Qube::new();
+    let folder = qube.world.path("work/run/split-ssh-client");
+    let status = fs::read_to_string(folder.join("vault.json")).expect("a status");
+    let pid = format!("\"pid\":{}", qube.client.process.pid());
+    // No process has the largest number.
+    let old = status
+        .replace(&pid, "\"pid\":2147483647")
+        .replace("\"vault\":\"vault\"", "\"vault\":\"old\"");
+    assert_ne!(old, status);
+    fs::write(folder.join("old.json"), old).expect("a file");
+    assert_healthy(&mut qube.doctor(), "another keyring");
+    let socket = qube.world.path("work/next.sock");
+    let mut next = qube.client.control(&["client", "--socket"]);
+    next.arg(&socket);
+    let mut next = Running::start(next, &qube.world.path("next-output"));
+    next.wait_for_log("listening");
+    assert!(!folder.join("old.json").exists());
+    next.signal(Signal::SIGTERM);
+    next.wait();
+}
+
+#[test]
+fn a_file_of_this_qube_and_dom0_say_different_things() {
+    let qube = Qube::new();
+    let home = qube.world.directory("bare");
+    let doctor = |root: &Root| {
+        let mut command = qube.world.command(testbed::programs::split_ssh());
+        command.env("HOME", &home).arg("--runtime-dir").arg(&home);
+        let command = command.args(["doctor", "--client", "--root"]).arg(&root.0);
+        let (found, _) = findings(command);
+        let said = found.iter().filter(|finding| finding.check == "settings");
+        said.map(|finding| format!("{} -> {}", finding.what, finding.remedy))
+            .collect::<Vec<_>>()
+    };
+    qube.root.program(
+        "usr/bin/qubesdb-read",
+        "#!/bin/sh\ncase $1 in /name) echo work;; /vm-config/split-ssh-vault) echo other;; *) exit 1;; esac\n",
+    );
+    qube.root.file("rw/config/split-ssh-vault", "vault\n");
+    let said = doctor(&qube.root);
+    assert_eq!(
+        said,
+        [
+            "/rw/config/split-ssh-vault says `vault`, dom0's vm-config.split-ssh-vault says `other`: the file holds \
+          -> sudo rm /rw/config/split-ssh-vault; or in dom0: qvm-features --unset work vm-config.split-ssh-vault"
+        ]
+    );
+    qube.root.file("rw/config/split-ssh-vault", "other\n");
+    assert_eq!(doctor(&qube.root), Vec::<String>::new());
+}
+
+/// Whatever was made with sudo is named, and whose it has to be.
+#[test]
+fn files_out_of_the_vaults_reach_are_named() {
+    let world = World::new();
+    mode(&world.path(""), 0o755);
+    let home = world.directory("home");
+    let folder = world.directory("home/.ssh/identities.d/work");
+    fs::create_dir_all(home.join("run")).expect("a folder");
+    let program = world.path("split-ssh");
+    fs::copy(testbed::programs::split_ssh(), &program).expect("a copy");
+    let key = folder.join("key");
+    fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\n").expect("a file");
+    let user = if geteuid().is_root() {
+        65534
+    } else {
+        geteuid().as_raw()
+    };
+    let doctor = || {
+        let mut command = if geteuid().is_root() {
+            let mut command = world.command("setpriv");
+            command
+                .args(["--reuid=65534", "--clear-groups", "--"])
+                .arg(&program);
+            command
+        } else {
+            world.command(&program)
+        };
+        command
+            .env("HOME", &home)
+            .arg("--runtime-dir")
+            .arg(home.join("run"));
+        let (found, _) = findings(command.args(["doctor", "--vault"]));
+        let said = found.iter().filter(|finding| finding.check == "files");
+        said.map(|finding| format!("{} -> {}", finding.what, finding.remedy))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let give = |to: u32| {
+        if geteuid().is_root() {
+            run(world
+                .command("chown")
+                .arg("-R")
+                .arg(to.to_string())
+                .arg(&home));
+        }
+    };
+    give(user);
+    mode(&key, 0o000);
+    let said = doctor();
+    assert!(
+        said.contains("key keeps the vault out -> chmod -R u+rwX"),
+        "{said}"
+    );
+    run(world
+        .command("chmod")
+        .arg("-R")
+        .arg("u+rwX")
+        .arg(home.join(".ssh/identities.d")));
+    assert_eq!(doctor(), "");
+    if geteuid().is_root() {
+        mode(&folder, 0o700);
+        run(world.command("chown").arg("0").arg(&folder));
+        let said = doctor();
+        assert!(
+            said.contains(
+                "identities.d/work belongs to root, and the vault needs it -> sudo chown -R nobody "
+            ),
+            "{said}"
+        );
+    }
 }

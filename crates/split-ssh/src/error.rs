@@ -44,6 +44,16 @@ impl Error {
         }
     }
 
+    /// What happened, without what to do next.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do next, if anybody knows.
+    pub fn next(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// "cannot VERB PATH: REASON"
     pub fn io(verb: &str, path: &Path, reason: &io::Error) -> Self {
         let why = self::reason(reason);

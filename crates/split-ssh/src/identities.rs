@@ -136,7 +136,9 @@ pub fn load_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<
         return Err(NotLoaded::Locked);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().next().unwrap_or("ssh-add failed").trim();
+    // Above what it says of a file that others can read stands a banner.
+    let mut lines = said.lines().filter(|line| !line.starts_with('@'));
+    let line = lines.next().unwrap_or("ssh-add failed").trim();
     Err(NotLoaded::Failed(line.to_owned()))
 }
 

@@ -132,17 +132,7 @@ fn cannot_go_on(error: io::Error) -> Error {
 }
 
 fn open_vault(vault: &VaultConfig, paths: &Paths) -> Vault {
-    let transport = match vault.transport.clone() {
-        TransportConfig::Qrexec {
-            program,
-            target,
-            argument,
-        } => Transport::Qrexec(Qrexec::new(program, target, argument)),
-        TransportConfig::Command { program, arguments } => {
-            Transport::Command { program, arguments }
-        }
-        TransportConfig::Unix { path, argument } => Transport::Unix { path, argument },
-    };
+    let transport = Transport::from(vault.transport.clone());
     let folder = paths.client_runtime();
     let status = StatusFile::new(
         &folder,
@@ -167,6 +157,20 @@ fn open_vault(vault: &VaultConfig, paths: &Paths) -> Vault {
         set_up_time: vault.set_up_time,
         slots: Slots::new(vault.set_ups),
         status,
+    }
+}
+
+impl From<TransportConfig> for Transport {
+    fn from(config: TransportConfig) -> Self {
+        match config {
+            TransportConfig::Qrexec {
+                program,
+                target,
+                argument,
+            } => Self::Qrexec(Qrexec::new(program, target, argument)),
+            TransportConfig::Command { program, arguments } => Self::Command { program, arguments },
+            TransportConfig::Unix { path, argument } => Self::Unix { path, argument },
+        }
     }
 }
 

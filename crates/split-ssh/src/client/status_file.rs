@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
@@ -33,6 +36,9 @@ pub struct Status {
     pub served: u64,
     pub last_served: Option<u64>,
     pub troubles: u64,
+    /// The last stream came to nothing.
+    #[serde(default)]
+    pub is_failing: bool,
     pub recent: VecDeque<Trouble>,
 }
 
@@ -66,15 +72,16 @@ impl StatusFile {
             served: 0,
             last_served: None,
             troubles: 0,
+            is_failing: false,
             recent: VecDeque::new(),
         };
         Self {
-            path: folder.join(format!("{vault}.json")),
+            path: path_of(folder, vault),
             status: Mutex::new(status),
         }
     }
 
-    /// Writes the first version.
+    /// Writes the first version, and removes what clients that have ended left.
     ///
     /// # Errors
     /// The folder cannot be made or written to. Streams are served without the file as well.
@@ -84,6 +91,7 @@ impl StatusFile {
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)?;
+            remove_old(folder);
         }
         self.write(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -94,8 +102,10 @@ impl StatusFile {
         if *outcome == Outcome::Served {
             status.served += 1;
             status.last_served = Some(now());
+            status.is_failing = false;
         } else if outcome.is_trouble() {
             status.troubles += 1;
+            status.is_failing = true;
             let untrusted_said = untrusted_said.chars().take(MAX_SAID).collect();
             status.recent.push_back(Trouble {
                 at: now(),
@@ -128,6 +138,27 @@ impl StatusFile {
 
 /// Bytes of a status file that we would read; ours are far smaller.
 const MAX_FILE: u64 = 256 * 1024;
+
+impl Status {
+    /// Whether the client that wrote this is still there.
+    pub fn is_running(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().filter(|pid| *pid > 0);
+        pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
+    }
+}
+
+/// Nobody would call a client by its old keyring again.
+fn remove_old(folder: &Path) {
+    for status in read_all(folder).unwrap_or_default() {
+        if !status.is_running() {
+            let _ = fs::remove_file(path_of(folder, &status.vault));
+        }
+    }
+}
+
+fn path_of(folder: &Path, vault: &str) -> PathBuf {
+    folder.join(format!("{vault}.json"))
+}
 
 /// The vaults' files in `folder`, by name; what is not one is passed over.
 ///

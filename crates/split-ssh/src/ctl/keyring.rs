@@ -69,7 +69,16 @@ pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
 pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
     let files = agent.folder_keys()?;
-    agent.ssh_add(&["-q", "-D"])?;
+    if agent.ssh_add(&["-q", "-D"])? != ExitCode::SUCCESS {
+        let socket = agent.socket.display();
+        return Err(Error::new(format!(
+            "the agent of keyring {} does not let its keys be taken out",
+            agent.keyring
+        ))
+        .hint(format!(
+            "if it is locked (ssh-add -x): SSH_AUTH_SOCK={socket} ssh-add -X"
+        )));
+    }
     agent.add_all(&files, paths, true)
 }
 
@@ -122,7 +131,11 @@ impl Agent {
 
     fn folder_keys(&self) -> Result<Vec<PathBuf>, Error> {
         let keys = identities::private_keys(&self.folder).map_err(|error| {
-            Error::io("read", &self.folder, &error).hint("put the keyring's private keys there")
+            let hint = match error.kind() {
+                io::ErrorKind::NotFound => "put the keyring's private keys there".to_owned(),
+                _ => format!("whose is it? ls -ld {}", self.folder.display()),
+            };
+            Error::io("read", &self.folder, &error).hint(hint)
         })?;
         if keys.is_empty() {
             return Err(

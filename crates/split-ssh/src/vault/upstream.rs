@@ -14,6 +14,7 @@ use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
 use wire::signature::Signature;
 
 use super::stream::{ByteStream, MessageStream, Received};
+use crate::error::reason;
 
 /// An agent that lists its keys does no work for it.
 const LIST_TIME: Duration = Duration::from_secs(10);
@@ -39,7 +40,10 @@ impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoKeyring => f.write_str("there is no such keyring"),
-            Self::Gone(error) => write!(f, "the keyring's agent cannot be reached: {error}"),
+            Self::Gone(error) => {
+                let why = reason(error);
+                write!(f, "the keyring's agent cannot be reached: {why}")
+            }
             Self::Slow => f.write_str("the keyring's agent did not answer in time"),
             Self::Wrong(what) => write!(f, "the keyring's agent answered with {what}"),
             Self::Refused => f.write_str("the keyring's agent refused"),

@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
-use super::{qube, units};
+use super::{owner, qube, settings, units};
 use crate::client::outcome::Outcome;
 use crate::client::status_file::{self, Status};
-use crate::client::transport::Kind;
+use crate::client::transport::{Kind, Transport};
 use crate::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use crate::error::reason;
 
 const QREXEC: [&str; 2] = [
     "/usr/bin/qrexec-client-vm",
@@ -27,27 +28,32 @@ pub fn is_meant(place: &Place) -> bool {
 }
 
 pub fn check(place: &Place, findings: &mut Findings) {
-    units::CLIENT.check_user(place, findings);
+    owner::check_sockets(&units::CLIENT, place, findings);
     qube::check_qubesdb(place, findings);
     units::CLIENT.check(place, findings);
     let vaults = match config::read(&place.paths, None, VaultEntry::default()) {
         Ok(vaults) => vaults,
         Err(error) => {
-            findings.bad(
-                "client.toml",
-                error.plain(),
-                "mend the file, then start the client again",
-            );
+            let start = units::CLIENT.start(place);
+            if place.paths.config.join("client.toml").exists() {
+                findings.bad_settings("client.toml", &error, &start);
+            } else {
+                let hint = error.next().unwrap_or("correct it");
+                findings.bad("settings", error.what(), format!("{hint}; then: {start}"));
+            }
             Vec::new()
         }
     };
+    settings::check(place, &vaults, findings);
     check_targets(place, &vaults, findings);
     check_qrexec(place, &vaults, findings);
-    let statuses = status_file::read_all(&place.paths.client_runtime()).unwrap_or_default();
+    let mut statuses = status_file::read_all(&place.paths.client_runtime()).unwrap_or_default();
+    statuses.retain(Status::is_running);
     let sockets = check_sockets(place, &vaults, &statuses, findings);
     check_environment(place, &sockets, findings);
     for status in &statuses {
         check_calls(status, findings);
+        check_is_current(place, status, &vaults, findings);
     }
     check_habits(place, &sockets, findings);
 }
@@ -124,7 +130,8 @@ fn check_sockets(
     if units::CLIENT.is_on(place) && place.has(PACKAGED_SOCKET) {
         sockets.push(place.at(PACKAGED_SOCKET));
     }
-    if sockets.is_empty() {
+    // Flags may have given a client that was started by hand another one.
+    if sockets.is_empty() || (units::CLIENT.is_on(place) && units::CLIENT.is_installed(place)) {
         sockets.extend(vaults.iter().map(|vault| vault.socket.clone()));
     }
     sockets.sort();
@@ -137,12 +144,12 @@ fn check_sockets(
             ),
             Err(error) => findings.bad(
                 "socket",
-                format!("no client listens at {}: {error}", socket.display()),
-                if units::CLIENT.is_on(place) {
-                    "sudo systemctl restart split-ssh-client.socket split-ssh-client"
-                } else {
-                    "start `split-ssh client`, and have the session start it"
-                },
+                format!(
+                    "no client listens at {}: {}",
+                    socket.display(),
+                    reason(&error)
+                ),
+                units::CLIENT.start(place),
             ),
         }
     }
@@ -184,11 +191,7 @@ fn check_environment(place: &Place, sockets: &[PathBuf], findings: &mut Findings
 fn check_calls(status: &Status, findings: &mut Findings) {
     let check = format!("calls {}", status.vault);
     let served = format!("{} served, {} failed", status.served, status.troubles);
-    let last = status
-        .recent
-        .back()
-        .filter(|trouble| status.last_served.is_none_or(|at| at <= trouble.at));
-    let Some(trouble) = last else {
+    let Some(trouble) = status.recent.back().filter(|_| status.is_failing) else {
         return findings.ok(&check, served);
     };
     let mut what = format!(
@@ -203,6 +206,30 @@ fn check_calls(status: &Status, findings: &mut Findings) {
         );
     }
     findings.bad(&check, what, remedy(&trouble.outcome, status.kind));
+}
+
+/// What the settings say now is only what a client calls that read them.
+fn check_is_current(
+    place: &Place,
+    status: &Status,
+    vaults: &[VaultConfig],
+    findings: &mut Findings,
+) {
+    let is_it = |vault: &&VaultConfig| vault.name == status.vault && vault.socket == status.socket;
+    let Some(vault) = vaults.iter().find(is_it) else {
+        return;
+    };
+    let today = Transport::from(vault.transport.clone()).to_string();
+    if units::CLIENT.is_on(place) && today != status.transport {
+        findings.bad(
+            "settings",
+            format!(
+                "the client still calls by {}, and its settings say {today}",
+                status.transport
+            ),
+            units::CLIENT.start(place),
+        );
+    }
 }
 
 fn remedy(outcome: &Outcome, kind: Kind) -> &'static str {

@@ -6,18 +6,28 @@ use std::path::{Path, PathBuf};
 use super::finding::Findings;
 use super::keyrings;
 use super::place::{Place, is_same, text_of};
+use super::units;
 use crate::config::vault::VaultConfig;
 
 pub fn check(place: &Place, config: &VaultConfig, findings: &mut Findings) {
-    if let Some(socket) = &place.ssh_auth_sock {
-        check_socket(
+    match &place.ssh_auth_sock {
+        Some(socket) => check_socket(
             "SSH_AUTH_SOCK",
             "programs here use",
             socket,
             place,
             config,
             findings,
-        );
+        ),
+        None if units::VAULT.is_on(place) => findings.warn(
+            "SSH_AUTH_SOCK",
+            "it is not set: ssh-add and KeePassXC find no agent here",
+            format!(
+                "put into ~/.profile: export SSH_AUTH_SOCK={}; then log in anew",
+                place.paths.agent_runtime().join("default.sock").display()
+            ),
+        ),
+        None => {}
     }
     check_keepassxc(place, config, findings);
 }

@@ -4,6 +4,7 @@ use policy::display;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::ctl::fold::fold;
+use crate::error::Error;
 
 /// Characters of a finding: room for a path and a reason of the system.
 const SHOWN: usize = 500;
@@ -71,19 +72,35 @@ impl Findings {
         self.add(check, State::Bad, what.into(), Some(remedy.into()));
     }
 
+    /// What is wrong is an error's to say, and what to do too, if it knows; else `remedy`.
+    pub fn bad_by(&mut self, check: &str, error: &Error, remedy: impl Into<String>) {
+        let remedy = error.next().map_or_else(|| remedy.into(), str::to_owned);
+        self.bad(check, error.what(), remedy);
+    }
+
+    /// A configuration that nobody starts with; `start` is how to try again.
+    pub fn bad_settings(&mut self, check: &str, error: &Error, start: &str) {
+        let hint = error.next().map(|hint| format!(": {hint}"));
+        let remedy = format!("mend the file{}; then: {start}", hint.unwrap_or_default());
+        self.bad(check, error.what(), remedy);
+    }
+
     pub fn worst(&self) -> State {
         let states = self.all.iter().map(|finding| finding.state);
         states.max().unwrap_or(State::Ok)
     }
 
     fn add(&mut self, check: &str, state: State, what: String, remedy: Option<String>) {
-        let clean = |text: &str| display::ascii(text.as_bytes(), SHOWN);
+        let clean = |text: &str| {
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            display::ascii(lines.join("; ").as_bytes(), SHOWN)
+        };
         self.all.push(Finding {
             side: self.side,
             check: check.to_owned(),
             state,
-            what: clean(&what.replace('\n', "; ")),
-            remedy: remedy.map(|remedy| clean(&remedy.replace('\n', "; "))),
+            what: clean(&what),
+            remedy: remedy.map(|remedy| clean(&remedy)),
         });
     }
 

@@ -15,10 +15,10 @@ pub fn check(place: &Place, findings: &mut Findings) {
     let hosts = match Files::of(&place.paths).read() {
         Ok(hosts) => hosts,
         Err(error) => {
-            return findings.bad(
+            return findings.bad_by(
                 "known hosts",
-                error.plain(),
-                "until this is mended no host has a name",
+                &error,
+                "mend or remove the file; until then no host has a name",
             );
         }
     };

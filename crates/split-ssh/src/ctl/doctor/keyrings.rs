@@ -8,6 +8,7 @@ use policy::display;
 use super::finding::Findings;
 use super::keys;
 use super::place::{Place, is_same};
+use super::units;
 use crate::config::vault::{KeyringConfig, VaultConfig};
 use crate::crypto::Ring;
 use crate::identities;
@@ -73,9 +74,16 @@ fn check_one(place: &Place, name: &str, configured: &KeyringConfig, findings: &m
     let listed = match Upstream::new(socket.clone()).list() {
         Ok(listed) => listed,
         Err(error) => {
+            let unit = format!("split-ssh-agent@{name}.service");
+            if configured.agent.is_none() && !units::check_not_masked(&unit, place, findings) {
+                return;
+            }
             let remedy = match &configured.agent {
-                Some(_) => "start that agent; if its socket is elsewhere, name it in vault.toml",
-                None => "start the vault, which starts this agent",
+                Some(_) => {
+                    "start that agent; if its socket is elsewhere, name it in vault.toml".to_owned()
+                }
+                // Whoever asks for a keyring has its agent started.
+                None => format!("split-ssh list {name}, which starts it or says why not"),
             };
             return findings.bad(&check, format!("{}: {error}", socket.display()), remedy);
         }
@@ -92,22 +100,25 @@ fn check_one(place: &Place, name: &str, configured: &KeyringConfig, findings: &m
             )
         })
         .collect();
-    let mut locked = 0;
+    let mut files = keys::Files::default();
     if configured.agent.is_none() {
         let blobs: Vec<&[u8]> = listed.iter().map(|key| key.blob.as_slice()).collect();
-        locked = keys::check(
+        files = keys::check(
             &check,
             &identities::folder(&place.paths.home, name),
             &blobs,
             findings,
         );
     }
+    let locked = files.locked;
     let waiting = match locked {
         0 => String::new(),
         1 => "; 1 key waits for its passphrase".to_owned(),
         number => format!("; {number} keys wait for their passphrases"),
     };
     match (ours.len(), facts.len()) {
+        // Why was told of each file.
+        (0, 0) if locked == 0 && files.troubled > 0 => {}
         (0, 0) if locked == 0 => findings.warn(
             &check,
             "its agent holds no keys",

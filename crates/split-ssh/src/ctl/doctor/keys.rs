@@ -10,11 +10,21 @@ use base64::engine::general_purpose::STANDARD;
 use super::finding::Findings;
 use crate::identities;
 
-/// Looks at the keys of `folder` whose agent holds `loaded`; returns how many wait for a passphrase.
-pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findings) -> usize {
+/// Keys of a folder that its agent does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Files {
+    /// They wait for a passphrase.
+    pub locked: usize,
+    /// Something was found about them.
+    pub troubled: usize,
+}
+
+/// Looks at the keys of `folder` whose agent holds `loaded`.
+pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findings) -> Files {
     let Ok(files) = identities::private_keys(folder) else {
-        return 0;
+        return Files::default();
     };
+    let mut troubled = 0;
     let locked: Vec<PathBuf> = identities::locked_keys(folder)
         .into_iter()
         .filter(|key| !loaded.contains(&key.blob.as_slice()))
@@ -22,6 +32,7 @@ pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findin
         .collect();
     for file in &files {
         let shown = file.display();
+        troubled += 1;
         let mode = fs::metadata(file).map_or(0, |status| status.permissions().mode());
         if mode & 0o077 != 0 {
             findings.bad(
@@ -44,6 +55,7 @@ pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findin
             .as_ref()
             .is_some_and(|blob| loaded.contains(&blob.as_slice()));
         if is_loaded || locked.contains(file) {
+            troubled -= 1;
             continue;
         }
         let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -60,7 +72,10 @@ pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findin
             ),
         }
     }
-    locked.len()
+    Files {
+        locked: locked.len(),
+        troubled,
+    }
 }
 
 fn keyring_of(folder: &Path) -> String {

@@ -4,7 +4,8 @@ use nix::sys::statvfs::statvfs;
 
 use super::finding::Findings;
 use super::place::Place;
-use crate::log::{heads, verify};
+use crate::error::reason;
+use crate::log::{heads, verify, verify::Broken};
 
 /// Below this much free space, in bytes, the log will soon stop all signing.
 const LITTLE: u64 = 64 << 20;
@@ -15,7 +16,16 @@ pub fn check(place: &Place, findings: &mut Findings) {
     let heads = heads::noted(&paths.audit_log());
     match verify::verify(&paths.state, &heads) {
         Ok(whole) if whole.files == 0 => findings.ok("log", "nothing is written yet"),
-        Ok(whole) => findings.ok("log", format!("{} records, all as written", whole.records)),
+        Ok(whole) => {
+            let s = if whole.records == 1 { "" } else { "s" };
+            findings.ok("log", format!("{} record{s}, all as written", whole.records));
+        }
+        // Whose file it is was looked at before.
+        Err(Broken::Unreadable(error)) => findings.bad(
+            "log",
+            format!("it cannot be read: {}", reason(&error)),
+            format!("ls -l {}", paths.state.display()),
+        ),
         Err(broken) => findings.bad(
             "log",
             broken.to_string(),
@@ -42,15 +52,20 @@ pub fn check_space(place: &Place, findings: &mut Findings) {
         .blocks_available()
         .saturating_mul(system.fragment_size());
     let what = format!("{} MiB free for the log", free >> 20);
-    let remedy = "make room, or in dom0: qvm-volume resize VAULT:private SIZE";
+    let remedy = || {
+        format!(
+            "make room, or in dom0: qvm-volume resize {}:private SIZE",
+            place.qube()
+        )
+    };
     if free < TOO_LITTLE {
         findings.bad(
             "space",
             format!("{what}: when it cannot be written, nothing is signed"),
-            remedy,
+            remedy(),
         );
     } else if free < LITTLE {
-        findings.warn("space", what, remedy);
+        findings.warn("space", what, remedy());
     } else {
         findings.ok("space", what);
     }

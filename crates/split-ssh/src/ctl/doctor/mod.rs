@@ -8,11 +8,13 @@ mod hosts;
 mod keyrings;
 mod keys;
 mod log;
+mod owner;
 mod place;
 mod policy;
 mod qube;
 mod rpc_config;
 mod service;
+mod settings;
 mod units;
 mod vault;
 
@@ -73,7 +75,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         findings.warn(
             "both",
             "this qube is a vault and a client: keys that programs here can reach are not split off",
-            "keep keys in a qube of its own; qrexec never lets a qube call itself",
+            format!(
+                "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
+                 keys belong into a qube of their own, and qrexec never lets a qube call itself",
+                place.qube()
+            ),
         );
     }
     if !as_vault && !as_client {
@@ -81,8 +87,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         findings.bad(
             "role",
             "this qube is set up neither as a vault nor as a client",
-            "in dom0: qvm-service QUBE split-ssh-vault on, or qvm-service QUBE split-ssh-client on; \
-             then restart the qube",
+            format!(
+                "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \
+                 then restart the qube",
+                place.qube()
+            ),
         );
     }
     let text = if args.json {

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::qube;
 use crate::paths::Paths;
 
 /// Scripts and settings that we look into are far smaller, in bytes.
@@ -30,10 +31,20 @@ impl Place {
         }
     }
 
+    /// What dom0 calls this qube, for its commands.
+    pub fn qube(&self) -> String {
+        qube::read(self, "/name").unwrap_or_else(|| "QUBE".to_owned())
+    }
+
     /// A path of the system, below the root.
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Whether this is the system that we run in, and not one below a folder.
+    pub fn is_system(&self) -> bool {
+        self.root == Path::new("/")
     }
 
     pub fn has(&self, path: &str) -> bool {

@@ -1,9 +1,13 @@
 //! The policy and the way to ask a person.
 
+use std::fs;
+use std::path::Path;
+
 use policy::rules::Surroundings;
 
 use super::finding::Findings;
 use super::place::Place;
+use super::units;
 use crate::config::vault::{PromptBy, VaultConfig};
 use crate::control::VaultStatus;
 use crate::policy_files;
@@ -15,10 +19,14 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
         Ok(loaded) => loaded,
         Err(broken) => {
             let broken = broken.to_string();
+            let hint = broken
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("hint: "));
             return findings.bad(
                 "policy",
                 format!("everything is refused: {}", first_line(&broken)),
-                "mend the file; split-ssh policy check shows every mistake",
+                hint.filter(|_| broken.lines().count() == 2)
+                    .unwrap_or("mend the file; split-ssh policy check shows every mistake"),
             );
         }
     };
@@ -27,7 +35,10 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
         findings.bad(
             "policy",
             format!("the running vault could not read it: {}", first_line(stale)),
-            "split-ssh policy check, then restart the vault",
+            format!(
+                "split-ssh policy check; then: {}",
+                units::VAULT.start(place)
+            ),
         );
     }
     let nothing_known = Surroundings {
@@ -69,7 +80,8 @@ pub fn check_prompt(
     running: Option<&VaultStatus>,
     findings: &mut Findings,
 ) {
-    let way = Prompter::new(&config.prompt, &place.paths).way();
+    let prompter = Prompter::new(&config.prompt, &place.paths);
+    let way = prompter.way();
     // The running vault may know a session that we are not in.
     let sentence = running.map_or_else(
         || way.sentence().to_owned(),
@@ -87,9 +99,28 @@ pub fn check_prompt(
         return findings.warn(
             "prompt",
             "no window can be shown: questions wait for split-ssh pending",
-            "install split-ssh-prompt in the template, and run this in the vault's session; \
-             or say [prompt] by = \"terminal\" in vault.toml",
+            no_window(place, prompter.has_dialog()),
         );
     }
     findings.ok("prompt", format!("questions are shown by {sentence}"));
+}
+
+/// What a window wants besides.
+fn no_window(place: &Place, has_dialog: bool) -> String {
+    const SOCKET: &str = "split-ssh-prompt.socket";
+    if !has_dialog {
+        return "install split-ssh-prompt in the template; \
+                or say [prompt] by = \"terminal\" in vault.toml"
+            .to_owned();
+    }
+    let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
+    let is_masked = fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null"));
+    if is_masked {
+        return format!("systemctl --user unmask {SOCKET}; systemctl --user start {SOCKET}");
+    }
+    let has_session = place.paths.xdg_runtime().join("systemd/private").exists();
+    if has_session && units::VAULT.is_on(place) && units::VAULT.is_installed(place) {
+        return format!("systemctl --user start {SOCKET}");
+    }
+    "open a window of this vault, and run this in its session".to_owned()
 }

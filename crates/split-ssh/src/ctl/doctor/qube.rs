@@ -40,7 +40,7 @@ pub fn check_offline(place: &Place, findings: &mut Findings) {
         Some(name) => findings.warn(
             "network",
             format!("this vault is on a network ({name})"),
-            "in dom0: qvm-prefs VAULT netvm none",
+            format!("in dom0: qvm-prefs {} netvm none", place.qube()),
         ),
     }
 }

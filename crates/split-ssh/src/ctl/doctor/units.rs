@@ -1,10 +1,7 @@
 //! systemd's units and the switch that dom0 has for them.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-use nix::unistd::{Uid, User};
 
 use super::finding::Findings;
 use super::place::Place;
@@ -16,30 +13,45 @@ const FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];
 pub struct Units {
     /// What `qvm-service` switches, `split-ssh-vault` for one.
     pub switch: &'static str,
-    /// The units that must be enabled, and where that is seen.
-    pub enabled: &'static [(&'static str, &'static str)],
+    /// The units that must be enabled.
+    pub enabled: &'static [&'static str],
+    /// Those that come along.
+    pub wanted: &'static [&'static str],
     /// How to start without a package.
     pub by_hand: &'static str,
-    /// The package's folder of sockets, which is its user's.
-    pub runtime: &'static str,
+    /// The package's folders of sockets, which are its user's; the first is what tells the user.
+    pub runtime: &'static [&'static str],
+    /// Makes the sockets anew, and whoever listens on them.
+    pub restart: &'static str,
 }
 
 pub const VAULT: Units = Units {
     switch: "split-ssh-vault",
     enabled: &[
-        ("split-ssh-vault-qrexec.socket", "sockets.target.wants"),
-        ("split-ssh-vault-control.socket", "sockets.target.wants"),
-        ("split-ssh-keyring.socket", "sockets.target.wants"),
+        "split-ssh-vault-qrexec.socket",
+        "split-ssh-vault-control.socket",
+        "split-ssh-keyring.socket",
+        "split-ssh-vault.service",
+    ],
+    wanted: &[
+        "split-ssh-qube.service",
+        "split-ssh-vault-folders.service",
+        "split-ssh-keyring@.service",
+        "split-ssh-agent@.service",
     ],
     by_hand: "split-ssh vault",
-    runtime: "/run/split-ssh-vault",
+    runtime: &["/run/split-ssh-vault", "/run/split-ssh"],
+    restart: "sudo systemctl restart split-ssh-vault-qrexec.socket split-ssh-vault-control.socket \
+              split-ssh-keyring.socket split-ssh-vault",
 };
 
 pub const CLIENT: Units = Units {
     switch: "split-ssh-client",
-    enabled: &[("split-ssh-client.socket", "sockets.target.wants")],
+    enabled: &["split-ssh-client.socket", "split-ssh-client.service"],
+    wanted: &["split-ssh-qube.service"],
     by_hand: "split-ssh client",
-    runtime: "/run/split-ssh-client",
+    runtime: &["/run/split-ssh-client"],
+    restart: "sudo systemctl restart split-ssh-client.socket split-ssh-client",
 };
 
 impl Units {
@@ -48,23 +60,22 @@ impl Units {
         place.has(&format!("/run/qubes-service/{}", self.switch))
     }
 
-    /// Only its own user finds the sockets, settings and log of a side.
-    pub fn check_user(&self, place: &Place, findings: &mut Findings) {
-        let Ok(folder) = fs::metadata(place.at(self.runtime)) else {
-            return;
+    /// Whether systemd starts this side here.
+    pub fn is_installed(&self, place: &Place) -> bool {
+        let is_there = |unit: &&str| {
+            FOLDERS
+                .iter()
+                .any(|folder| place.has(&format!("{folder}/{unit}")))
         };
-        let (here, owner) = (Uid::effective(), Uid::from_raw(folder.uid()));
-        if here != owner {
-            let name = User::from_uid(owner).ok().flatten().map(|user| user.name);
-            let name = name.unwrap_or_else(|| owner.to_string());
-            findings.bad(
-                "user",
-                format!(
-                    "`{}` runs as {name} here, and you are somebody else",
-                    self.by_hand
-                ),
-                format!("run this as {name}, without sudo; what follows is of another user"),
-            );
+        self.enabled.iter().all(is_there)
+    }
+
+    /// How to start this side, or to start it anew.
+    pub fn start(&self, place: &Place) -> String {
+        if self.is_on(place) && self.is_installed(place) {
+            self.restart.to_owned()
+        } else {
+            format!("start `{}`, and have the session start it", self.by_hand)
         }
     }
 
@@ -72,12 +83,7 @@ impl Units {
         let Units {
             switch, by_hand, ..
         } = self;
-        let installed = |unit: &str| {
-            FOLDERS
-                .iter()
-                .any(|folder| place.has(&format!("{folder}/{unit}")))
-        };
-        if !self.enabled.iter().all(|(unit, _)| installed(unit)) {
+        if !self.is_installed(place) {
             return findings.warn(
                 CHECK,
                 "no units of the package: nothing starts it by itself",
@@ -88,39 +94,54 @@ impl Units {
             return findings.bad(
                 CHECK,
                 format!("{switch} is switched off"),
-                format!("in dom0: qvm-service QUBE {switch} on; then restart this qube"),
+                format!(
+                    "in dom0: qvm-service {} {switch} on; then restart this qube",
+                    place.qube()
+                ),
             );
         }
         let mut is_fine = true;
-        for (unit, wants) in self.enabled {
-            let own = format!("/etc/systemd/system/{unit}");
-            let is_masked =
-                fs::read_link(place.at(&own)).is_ok_and(|target| target == Path::new("/dev/null"));
-            let is_enabled = ["/etc/systemd/system", FOLDERS[0], FOLDERS[1]]
-                .iter()
-                .any(|folder| place.has(&format!("{folder}/{wants}/{unit}")));
-            if is_masked {
-                is_fine = false;
-                findings.bad(
-                    CHECK,
-                    format!("{unit} is masked"),
-                    format!(
-                        "in the template: sudo systemctl unmask {unit}; then restart this qube"
-                    ),
-                );
-            } else if !is_enabled {
-                is_fine = false;
-                findings.bad(
-                    CHECK,
-                    format!("{unit} is not enabled"),
-                    format!(
-                        "in the template: sudo systemctl enable {unit}; then restart this qube"
-                    ),
-                );
-            }
+        for unit in self.enabled.iter().chain(self.wanted) {
+            is_fine &= check_not_masked(unit, place, findings)
+                && (self.wanted.contains(unit) || check_enabled(unit, place, findings));
         }
         if is_fine {
             findings.ok(CHECK, format!("{switch} is on, its units are enabled"));
         }
     }
+}
+
+/// False if the unit is masked, where the template does it or this qube, for good or until it stops.
+pub fn check_not_masked(unit: &str, place: &Place, findings: &mut Findings) -> bool {
+    let is_masked_in = |folder: &str| {
+        fs::read_link(place.at(format!("{folder}/{unit}")))
+            .is_ok_and(|target| target == Path::new("/dev/null"))
+    };
+    let unmask = if is_masked_in("/etc/systemd/system") {
+        format!("in the template: sudo systemctl unmask {unit}; then restart this qube")
+    } else if is_masked_in("/run/systemd/system") {
+        format!("sudo systemctl unmask --runtime {unit}; then restart this qube")
+    } else {
+        return true;
+    };
+    findings.bad(CHECK, format!("{unit} is masked"), unmask);
+    false
+}
+
+fn check_enabled(unit: &str, place: &Place, findings: &mut Findings) -> bool {
+    let wants = if unit.ends_with(".socket") {
+        "sockets.target.wants"
+    } else {
+        "multi-user.target.wants"
+    };
+    let mut folders = ["/etc/systemd/system"].into_iter().chain(FOLDERS);
+    let is_enabled = folders.any(|folder| place.has(&format!("{folder}/{wants}/{unit}")));
+    if !is_enabled {
+        findings.bad(
+            CHECK,
+            format!("{unit} is not enabled"),
+            format!("in the template: sudo systemctl enable {unit}; then restart this qube"),
+        );
+    }
+    is_enabled
 }

@@ -8,10 +8,11 @@ use std::path::Path;
 
 use super::finding::Findings;
 use super::place::Place;
-use super::{desktop, hosts, keyrings, log, policy, qube, rpc_config, service, units};
+use super::{desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, service, units};
 use crate::config::vault::VaultConfig;
 use crate::control::{self, Request, VERSION, VaultStatus};
 use crate::ctl::status::local_time;
+use crate::error::reason;
 
 pub fn is_meant(place: &Place) -> bool {
     let paths = &place.paths;
@@ -24,24 +25,22 @@ pub fn is_meant(place: &Place) -> bool {
 
 pub fn check(place: &Place, findings: &mut Findings) {
     let paths = &place.paths;
-    units::VAULT.check_user(place, findings);
+    owner::check_sockets(&units::VAULT, place, findings);
     qube::check_qubesdb(place, findings);
     qube::check_offline(place, findings);
     units::VAULT.check(place, findings);
     service::check(place, findings);
     rpc_config::check(place, findings);
-    let status = check_sockets(place, findings);
+    owner::check_files(place, findings);
+    let start = units::VAULT.start(place);
     let config = match VaultConfig::load(&paths.config, &paths.system_config) {
         Ok(config) => config,
         Err(error) => {
-            findings.bad(
-                "vault.toml",
-                error.plain(),
-                "mend the file, then start the vault again",
-            );
+            findings.bad_settings("vault.toml", &error, &start);
             VaultConfig::default()
         }
     };
+    let status = check_sockets(place, &start, findings);
     keyrings::check(place, &config, findings);
     desktop::check(place, &config, findings);
     policy::check(place, status.as_ref(), findings);
@@ -52,19 +51,15 @@ pub fn check(place: &Place, findings: &mut Findings) {
 }
 
 /// What the running vault says of itself, if it runs.
-fn check_sockets(place: &Place, findings: &mut Findings) -> Option<VaultStatus> {
-    let start = if units::VAULT.is_on(place) {
-        "sudo systemctl restart split-ssh-vault-qrexec.socket split-ssh-vault-control.socket split-ssh-vault"
-    } else {
-        "start `split-ssh vault`, and have the session start it"
-    };
+fn check_sockets(place: &Place, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
     let paths = &place.paths;
     if let Err(error) = reach(&paths.qrexec_socket()) {
         findings.bad(
             "socket",
             format!(
-                "no vault answers at {}: {error}",
-                paths.qrexec_socket().display()
+                "no vault answers at {}: {}",
+                paths.qrexec_socket().display(),
+                reason(&error)
             ),
             start,
         );
@@ -88,10 +83,16 @@ fn check_sockets(place: &Place, findings: &mut Findings) -> Option<VaultStatus> 
             None
         }
         Err(error) => {
+            let why = match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    "no word in time: it does not start, or hangs".to_owned()
+                }
+                _ => reason(&error),
+            };
             findings.bad(
                 "socket",
                 format!(
-                    "the vault does not answer at {}: {error}",
+                    "the vault does not answer at {}: {why}",
                     paths.control_socket().display()
                 ),
                 start,

@@ -113,6 +113,11 @@ impl Prompter {
         }
     }
 
+    /// Whether our dialog is installed, wherever it could be shown.
+    pub fn has_dialog(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// What would show a question now.
     pub fn way(&self) -> Way {
         if self.live_socket(unit::QUESTION).is_some() {

@@ -1,0 +1,122 @@
+//! Whose folders and files these are: only their own user finds a side's sockets, and what was made with
+//! sudo is out of a vault's reach.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, Uid, User, access};
+
+use super::finding::Findings;
+use super::place::Place;
+use super::units::Units;
+
+/// Makes the package's folders of sockets, or puts them right.
+const MAKE_FOLDERS: &str = "sudo systemd-tmpfiles --create split-ssh.conf";
+/// Files that are looked at; a person's are far fewer.
+const MAX_FILES: usize = 2000;
+/// `~/.ssh/identities.d/KEYRING/KEY` is two folders deep.
+const MAX_DEPTH: usize = 3;
+
+/// The folders of a side's sockets.
+pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
+    let mend = |restart: &str| format!("{MAKE_FOLDERS}; {restart}");
+    for path in units.runtime {
+        let Ok(folder) = fs::metadata(place.at(path)) else {
+            if units.is_on(place) && units.is_installed(place) && place.is_system() {
+                findings.bad(
+                    "user",
+                    format!("there is no folder {path} for the sockets"),
+                    mend(units.restart),
+                );
+            }
+            continue;
+        };
+        let (here, owner) = (Uid::effective(), Uid::from_raw(folder.uid()));
+        if owner.is_root() && !here.is_root() {
+            findings.bad(
+                "user",
+                format!("{path} belongs to root, so its sockets are out of reach"),
+                mend(units.restart),
+            );
+        } else if here != owner {
+            let name = name(owner);
+            return findings.bad(
+                "user",
+                format!(
+                    "`{}` runs as {name} here, and you are somebody else",
+                    units.by_hand
+                ),
+                format!("run this as {name}, without sudo; what follows is of another user"),
+            );
+        } else if folder.mode() & 0o022 != 0 {
+            findings.bad(
+                "user",
+                format!("others can write in {path}: they could put sockets of their own there"),
+                mend(units.restart),
+            );
+        }
+    }
+}
+
+/// What the vault reads and writes: one finding for each folder that is not all within its reach.
+pub fn check_files(place: &Place, findings: &mut Findings) {
+    let paths = &place.paths;
+    let read = AccessFlags::R_OK;
+    for (folder, wanted) in [
+        (paths.config.clone(), read),
+        (paths.home.join(".ssh/identities.d"), read),
+        (paths.state.clone(), read | AccessFlags::W_OK),
+    ] {
+        let Some(path) = out_of_reach(&folder, wanted, MAX_DEPTH, &mut MAX_FILES.clone()) else {
+            continue;
+        };
+        let owner = fs::symlink_metadata(&path)
+            .map_or(Uid::effective(), |found| Uid::from_raw(found.uid()));
+        let (shown, all) = (path.display(), folder.display());
+        let (what, remedy) = if owner == Uid::effective() {
+            (
+                format!("the mode of {shown} keeps the vault out"),
+                format!("chmod -R u+rwX {all}"),
+            )
+        } else {
+            (
+                format!("{shown} belongs to {}, and the vault needs it", name(owner)),
+                format!("sudo chown -R {} {all}", name(Uid::effective())),
+            )
+        };
+        findings.bad("files", what, remedy);
+    }
+}
+
+/// The first path of a tree that this process cannot use as `wanted`.
+fn out_of_reach(
+    path: &Path,
+    wanted: AccessFlags,
+    depth: usize,
+    left: &mut usize,
+) -> Option<PathBuf> {
+    *left = left.checked_sub(1)?;
+    let found = fs::metadata(path).ok()?;
+    let search = match found.is_dir() {
+        true => AccessFlags::X_OK,
+        false => AccessFlags::empty(),
+    };
+    if access(path, wanted | search).is_err() {
+        return Some(path.to_owned());
+    }
+    if !found.is_dir() || depth == 0 {
+        return None;
+    }
+    let entries = fs::read_dir(path).ok()?.flatten();
+    let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    inside.sort();
+    inside
+        .iter()
+        .find_map(|path| out_of_reach(path, wanted, depth - 1, left))
+}
+
+fn name(uid: Uid) -> String {
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}
