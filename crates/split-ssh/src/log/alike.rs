@@ -22,6 +22,8 @@ struct Group {
     since: Timestamp,
     /// Since the last line that was written.
     count: u64,
+    /// What was counted has more in common than the event.
+    uniform: bool,
     last: Record,
 }
 
@@ -41,7 +43,9 @@ impl Alike {
         };
         if group.count == 0 {
             group.since = record.time;
+            group.uniform = true;
         }
+        group.uniform &= pattern == self::pattern(&group.last) || group.count == 0;
         group.count += 1;
         group.last = record;
         None
@@ -62,6 +66,7 @@ impl Alike {
             began: time,
             since: time,
             count: 0,
+            uniform: true,
             last: record,
         });
     }
@@ -103,11 +108,15 @@ impl Group {
         if self.count == 1 {
             return self.last.clone();
         }
-        let mut summary = self.pattern.clone();
+        let mut summary = if self.uniform {
+            pattern(&self.last)
+        } else {
+            self.pattern.clone()
+        };
         summary.time = self.last.time;
         summary.since = Some(self.since);
         summary.count = Some(self.count);
-        if self.any {
+        if !self.uniform {
             summary.reason = Some("many of different kinds, counted together".to_owned());
         }
         summary

@@ -463,6 +463,31 @@ fn refusals_that_are_alike_are_counted_exactly() {
     assert!(records.len() < signatures + 6 * 11, "{}", records.len());
 }
 
+/// Beyond eight kinds only the event counts; yet what is the same in all that was counted is said.
+#[test]
+fn what_is_counted_beyond_the_bound_tells_what_it_has_in_common() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    for kind in 0..9 {
+        log.write(refused("loud", &kind.to_string(), 0)).unwrap();
+    }
+    for _ in 0..5 {
+        log.write(refused("loud", "the same", 1)).unwrap();
+    }
+    log.tick(at(100)).unwrap();
+    for kind in 0..8 + 5 {
+        log.write(refused("loud", &kind.to_string(), 101)).unwrap();
+    }
+    log.close().unwrap();
+    let told: Vec<_> = records(folder.path())
+        .into_iter()
+        .filter(|record| record.count.is_some())
+        .map(|record| (record.reason.unwrap(), record.count.unwrap()))
+        .collect();
+    let mixed = "many of different kinds, counted together".to_owned();
+    assert_eq!(told, [("the same".to_owned(), 5), (mixed, 5)]);
+}
+
 #[test]
 fn a_single_repetition_is_written_whole() {
     let folder = tempfile::tempdir().unwrap();
