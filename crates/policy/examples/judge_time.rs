@@ -15,21 +15,9 @@ const RULES: usize = 1_000;
 const ROUNDS: u32 = 2_000;
 
 fn main() {
-    // No rule but the last covers the request, and only the host tells most of them apart.
-    let mut text = String::from("default = \"deny\"\n");
-    for number in 0..RULES - 1 {
-        let _ = write!(
-            text,
-            "[[rule]]\nqube = \"work-*\"\nkey = \"git-*\"\nuser = \"git\"\nhost = \"h{number}.example\"\naction = \"ask\"\n"
-        );
-    }
-    text += "[[rule]]\nhost = \"last.example\"\naction = \"allow\"\n";
-    let source = Source {
-        name: "bench",
-        text: &text,
-        main: true,
-    };
-    let policy = Policy::parse(&[source]).unwrap_or_else(|error| panic!("{error}"));
+    // No rule but the last covers the request: only the host tells the others apart, or not even that.
+    let by_host = policy(|number| format!("host = \"h{number}.example\""));
+    let by_hours = policy(|_| "host = \"last.example\"\nhours = \"09:00-10:00\"".to_owned());
     let fingerprint = |letter: &str| Fingerprint(format!("SHA256:{}", letter.repeat(43)));
     let host = HostIdentity {
         fingerprint: fingerprint("h"),
@@ -63,7 +51,10 @@ fn main() {
     };
     let ledger = Ledger::default();
     time("judge", || {
-        policy.judge(black_box(&facts), &moment, &ledger)
+        by_host.judge(black_box(&facts), &moment, &ledger)
+    });
+    time("judge, all alike", || {
+        by_hours.judge(black_box(&facts), &moment, &ledger)
     });
     let prospect = |login_to| Prospect {
         caller: &facts.caller,
@@ -72,12 +63,31 @@ fn main() {
         forwarded: false,
         login_to,
     };
-    time("list, no bind", || policy.visible(&prospect(None)));
+    time("list, no bind", || by_host.visible(&prospect(None)));
     let login_to = Some(LoginTo {
         host: &host,
         verified: true,
     });
-    time("list, bound", || policy.visible(&prospect(login_to)));
+    time("list, bound", || by_host.visible(&prospect(login_to)));
+}
+
+/// Each rule as everyday ones are, and the last without what tells it apart.
+fn policy(apart: impl Fn(usize) -> String) -> Policy {
+    let mut text = String::from("default = \"deny\"\n");
+    for number in 0..RULES - 1 {
+        let _ = write!(
+            text,
+            "[[rule]]\nqube = \"work-*\"\nkey = \"git-*\"\nuser = \"git\"\n{}\naction = \"ask\"\n",
+            apart(number)
+        );
+    }
+    text += "[[rule]]\nhost = \"last.example\"\naction = \"allow\"\n";
+    let source = Source {
+        name: "bench",
+        text: &text,
+        main: true,
+    };
+    Policy::parse(&[source]).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn time<T>(what: &str, mut work: impl FnMut() -> T) {
@@ -96,7 +106,7 @@ fn time<T>(what: &str, mut work: impl FnMut() -> T) {
             .unwrap_or_default()
     };
     println!(
-        "{what:<14} {RULES} rules: best {:?}, p50 {:?}, p99 {:?}",
+        "{what:<16} {RULES} rules: best {:?}, p50 {:?}, p99 {:?}",
         at(0),
         at(50),
         at(99)

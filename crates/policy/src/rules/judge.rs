@@ -32,7 +32,7 @@ impl Policy {
         let mut unnamed: Option<&Rule> = None;
         let mut decided = Decided::Default;
         for rule in &self.rules {
-            match request.try_rule(rule, |_, result| result != Match::No) {
+            match request.result(rule) {
                 Match::Yes => {
                     decided = Decided::Rule(rule);
                     break;

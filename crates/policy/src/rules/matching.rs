@@ -37,7 +37,7 @@ impl From<bool> for Match {
     }
 }
 
-/// The matchers, in the order in which they are tried: those that tell most rules apart come first.
+/// The matchers, in the order in which they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matcher {
     Qube,
@@ -63,6 +63,20 @@ impl Matcher {
         Self::Host,
         Self::Forwarded,
         Self::Sha1,
+        Self::Hours,
+    ];
+
+    /// Comparisons of a word, the host, which tells most rules for logins apart, then the longer ones.
+    const CHEAPEST_FIRST: [Self; 10] = [
+        Self::Kind,
+        Self::Forwarded,
+        Self::Sha1,
+        Self::Host,
+        Self::User,
+        Self::Keyring,
+        Self::Namespace,
+        Self::Qube,
+        Self::Key,
         Self::Hours,
     ];
 
@@ -148,21 +162,27 @@ struct HostName {
     /// A hashed name or a pattern, which leaves open which name it is. Names without wildcards were
     /// tried on it, see [`Policy::identify_names`]: they stand beside it if they fit.
     open: bool,
+    /// Without its port, if it has one.
+    at_a_port: Option<String>,
 }
 
 impl HostName {
     fn new(name: &str) -> Self {
+        let text = name.to_ascii_lowercase();
         Self {
-            text: name.to_ascii_lowercase(),
             open: is_open(name),
+            at_a_port: host_of_port(&text).map(str::to_owned),
+            text,
         }
     }
 
     /// A pattern without a port is surely for port 22 only. Whoever denies a host, or wants to be asked about it,
     /// will mean it at other ports as well.
     fn is(&self, glob: &Glob) -> Match {
-        let at_a_port =
-            || host_of_port(&self.text).is_some_and(|host| glob.matches(host.as_bytes()));
+        let at_a_port = || match &self.at_a_port {
+            Some(host) => glob.matches(host.as_bytes()),
+            None => false,
+        };
         match self.open {
             false if glob.matches(self.text.as_bytes()) => Match::Yes,
             false if at_a_port() => Match::Maybe,
@@ -304,6 +324,18 @@ impl<'a> Request<'a> {
             let result = self.try_matcher(rule, matcher);
             least = least.min(result);
             if !see(matcher, result) {
+                break;
+            }
+        }
+        least
+    }
+
+    /// The rule's result, as [`Self::try_rule`] has it for whom no single matcher matters.
+    pub(super) fn result(&self, rule: &Rule) -> Match {
+        let mut least = Match::Yes;
+        for matcher in Matcher::CHEAPEST_FIRST {
+            least = least.min(self.try_matcher(rule, matcher));
+            if least == Match::No {
                 break;
             }
         }
