@@ -320,21 +320,15 @@ impl KnownHosts {
         found
     }
 
-    /// The names of plain lines that a hashed field holds.
+    /// The names of other lines that a hashed field holds.
     fn learn(&self, hashed: &Names, crypto: &dyn Crypto) -> Vec<String> {
-        self.literals()
-            .filter(|name| hashed.match_name(name, crypto))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    /// Every name that a plain line spells out.
-    fn literals(&self) -> impl Iterator<Item = &str> {
-        let plain = self
+        let told = self
             .entries
             .iter()
-            .filter(|entry| entry.line.marker == Marker::Plain);
-        plain.flat_map(|entry| entry.line.names.literals())
+            .flat_map(|entry| entry.line.names.literals());
+        told.filter(|name| hashed.match_name(name, crypto))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Names that a checked certificate's principals give under the `@cert-authority` lines of `authority`.
@@ -355,7 +349,9 @@ impl KnownHosts {
             let mut ask = |name: &str| {
                 let host = names::split_port(name).map_or(name, |(host, _)| host);
                 let certified = certified.iter().any(|glob| glob.matches(host.as_bytes()));
-                if certified && line.names.match_name(name, crypto) {
+                // To ssh, too, an authority for a host without a port is one for all its ports.
+                let trusted = [name, host].map(|name| line.names.match_name(name, crypto));
+                if certified && trusted.contains(&true) {
                     found.insert(name.to_owned());
                 }
             };

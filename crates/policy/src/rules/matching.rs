@@ -262,10 +262,13 @@ impl ShownHost {
         self.names.is_empty() && self.in_table.iter().all(|is| *is == Match::No)
     }
 
-    /// Whether this unnamed host could be the rule's, met by a key that known hosts do not have.
+    /// Whether this unnamed host could be the rule's: met by a key that known hosts do not have of it, or one that
+    /// they do not have at all.
     fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
         let any = self.could_be.iter().any(|name| name.text == ANY);
-        let fits = |glob: &Glob| any || any_named(glob, &self.could_be) != Match::No;
+        // `*` is for hosts with a name; another pattern may mean any number of hosts that nobody has noted.
+        let open = |glob: &Glob| glob.literal().is_none() && !glob.is_any();
+        let fits = |glob: &Glob| any || open(glob) || any_named(glob, &self.could_be) != Match::No;
         match pattern {
             HostPattern::Name(glob) => fits(glob),
             // A fingerprint does not tell the other keys of its host.

@@ -293,6 +293,10 @@ fn could_be_its_host(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment)
         return false;
     }
     let could = |pattern: &str| {
+        // A pattern may mean hosts that known hosts do not have at all; `*` is for those that they have.
+        if pattern.contains(['*', '?']) && pattern != "*" {
+            return true;
+        }
         identity.could_be.iter().any(|name| name == "(any)")
             || named(pattern, &identity.could_be) != No
     };

@@ -1,0 +1,304 @@
+//! Random known hosts that tell a part of what there is, and a server `prod.example` that a rule denies: whichever
+//! of its keys a client meets, by its plain key or its certificate, nothing is signed in silence.
+
+use policy::caller::{Caller, Keyring};
+use policy::crypto::{Crypto, Fingerprint, Verified};
+use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof};
+use policy::judgement::Verdict;
+use policy::known_hosts::{HASHED, HostKey, KnownHosts};
+use policy::rate::Ledger;
+use policy::rules::{Policy, Source};
+use wire::key::PublicKey;
+use wire::signature::Signature;
+use wire::writer::Writer;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+const NOON: Moment = Moment {
+    unix: 1_700_000_000,
+    local_minute: 720,
+    boot: 0,
+};
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end
+    }
+
+    fn one_in(&mut self, odds: usize) -> bool {
+        self.below(odds) == 0
+    }
+}
+
+/// Not a bit of cryptography: mixes bytes so that no two of these tests' values are alike.
+struct Mixer;
+
+fn mixed<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    let mut out = [0; N];
+    for part in parts {
+        for byte in part.iter().chain(&[0xff]) {
+            state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    for byte in &mut out {
+        state = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        *byte = (state >> 56) as u8;
+    }
+    out
+}
+
+impl Crypto for Mixer {
+    fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
+        mixed(&[bytes])
+    }
+
+    fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20] {
+        mixed(&[key, bytes])
+    }
+
+    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
+        match signature.blob == signed(&key.rebuild(), bytes) {
+            true => Verified::Good,
+            false => Verified::Bad,
+        }
+    }
+
+    fn fingerprint(&self, blob: &[u8]) -> Fingerprint {
+        let digits = base64::engine::general_purpose::STANDARD_NO_PAD.encode(self.sha256(blob));
+        Fingerprint(format!("SHA256:{digits}"))
+    }
+}
+
+fn signed(key: &[u8], bytes: &[u8]) -> [u8; 64] {
+    mixed(&[key, bytes])
+}
+
+fn build(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::new();
+    write(&mut writer);
+    writer.into_bytes()
+}
+
+fn ed25519(seed: &str) -> Vec<u8> {
+    build(|w| {
+        w.string("ssh-ed25519")
+            .string(mixed::<32>(&[seed.as_bytes()]));
+    })
+}
+
+fn ecdsa(seed: &str) -> Vec<u8> {
+    let mut point = mixed::<65>(&[seed.as_bytes()]);
+    point[0] = 4;
+    build(|w| {
+        w.string("ecdsa-sha2-nistp256")
+            .string("nistp256")
+            .string(point);
+    })
+}
+
+fn rsa(seed: &str) -> Vec<u8> {
+    let mut modulus = mixed::<257>(&[seed.as_bytes()]);
+    (modulus[0], modulus[1]) = (0, 0xC5);
+    build(|w| {
+        w.string("ssh-rsa").string([1, 0, 1]).string(modulus);
+    })
+}
+
+/// A certificate of an ed25519 key.
+fn certificate(key: &[u8], principals: &[&str], authority: &[u8], ends: u64) -> Vec<u8> {
+    let point = &key[key.len() - 32..];
+    let names = build(|w| {
+        for name in principals {
+            w.string(name);
+        }
+    });
+    let terms = build(|w| {
+        w.string("ssh-ed25519-cert-v01@openssh.com")
+            .string("nonce")
+            .string(point);
+        w.u64(1).u32(2).string("id").string(names).u64(0).u64(ends);
+        w.string("").string("").string("").string(authority);
+    });
+    let signature = build(|w| {
+        w.string("ssh-ed25519").string(signed(authority, &terms));
+    });
+    build(|w| {
+        w.raw(&terms).string(signature);
+    })
+}
+
+fn line(dice: &mut Dice, names: &str, key: &[u8], may_hash: bool) -> String {
+    let kind = String::from_utf8_lossy(&key[4..4 + usize::from(key[3])]).into_owned();
+    let key = STANDARD.encode(key);
+    if !may_hash || dice.one_in(2) {
+        return format!("{names} {kind} {key}\n");
+    }
+    let hashed = names.split(',').map(|name| {
+        let salt: [u8; 20] = mixed(&[name.as_bytes(), key.as_bytes()]);
+        let hash = Mixer.hmac_sha1_for_known_hosts(&salt, name.as_bytes());
+        format!(
+            "|1|{}|{} {kind} {key}\n",
+            STANDARD.encode(salt),
+            STANDARD.encode(hash)
+        )
+    });
+    hashed.collect()
+}
+
+/// A random part of the truth about `prod.example`, others, and everything that a client could show as prod's key.
+struct World {
+    known_hosts: String,
+    prods: Vec<Vec<u8>>,
+    web: Vec<u8>,
+    /// What the rule for prod can name it by.
+    tables: Vec<String>,
+}
+
+fn world(dice: &mut Dice) -> World {
+    let name = ["prod.example", "[prod.example]:2222"][usize::from(dice.one_in(4))];
+    let keys = [ed25519("prod"), ecdsa("prod"), rsa("prod")];
+    let (authority, web) = (ed25519("authority"), ed25519("web"));
+    let host = "prod.example";
+    let mut prods = keys.to_vec();
+    for (principals, ends) in [
+        (&[host][..], u64::MAX),
+        (&[host, "web.example"], u64::MAX),
+        (&[host], 5),
+        (&[], u64::MAX),
+    ] {
+        prods.push(certificate(&keys[0], principals, &authority, ends));
+        prods.push(certificate(
+            &keys[0],
+            principals,
+            &ed25519("another authority"),
+            ends,
+        ));
+    }
+    // Neither is told by known hosts: a name with a port behind a hash, unless the policy spells it out, and that
+    // the name of a certificate is the one behind a key's hash, unless a line spells it out.
+    let may_hash = name == host && dice.one_in(2);
+    let patterns = ["prod.example", "*.example", "*.example,!web.example", "*"];
+    let certified = dice.one_in(2).then(|| patterns[dice.below(4)]);
+    let tells_keys = !may_hash || certified.is_none_or(|names| names == host);
+
+    let mut lines = Vec::new();
+    let mut tables: Vec<String> = ["prod.example", "*.example", "pro?.*"]
+        .map(|name| format!("names = [\"{name}\"]"))
+        .into();
+    for key in &keys {
+        if dice.one_in(2) {
+            // Under further names of the same line, at times.
+            let names = match dice.one_in(3) {
+                true => format!("{name},192.0.2.9"),
+                false => name.to_owned(),
+            };
+            lines.push(line(dice, &names, key, may_hash));
+            if tells_keys {
+                tables.push(format!("keys = [\"{}\"]", Mixer.fingerprint(key)));
+            }
+        }
+    }
+    if let Some(names) = certified {
+        let authorities = line(dice, names, &authority, false);
+        lines.push(format!("@cert-authority {authorities}"));
+        if tells_keys {
+            tables.push(format!("ca = [\"{}\"]", Mixer.fingerprint(&authority)));
+        }
+    }
+    lines.push(line(dice, "web.example", &web, false));
+    for other in 0..[0, 3, 60][dice.below(3)] {
+        let name = format!("other{other}.test");
+        let key = [ed25519, ecdsa, rsa][dice.below(3)](&name);
+        lines.push(line(dice, &name, &key, true));
+    }
+    if dice.one_in(3) {
+        lines.push(line(dice, "*.test", &rsa("pattern"), false));
+    }
+    let mut known_hosts = String::new();
+    while !lines.is_empty() {
+        let next = dice.below(lines.len());
+        known_hosts += &lines.swap_remove(next);
+    }
+    World {
+        known_hosts,
+        prods,
+        web,
+        tables,
+    }
+}
+
+fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
+    let tries: Vec<String> = policy
+        .identify_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let shown = HostKey::parse(blob).unwrap();
+    Facts {
+        caller: Caller::parse("work").unwrap(),
+        keyring: Keyring::from_argument("").unwrap(),
+        key: KeyFacts {
+            fingerprint: Mixer.fingerprint(b"key"),
+            algorithm: "ssh-ed25519".to_owned(),
+            comment: b"key".to_vec(),
+        },
+        kind: Kind::Login,
+        sha1: false,
+        user: Some(b"me".to_vec()),
+        proof: Proof::Proven,
+        host: Some(known.identify(&shown, &tries, &Mixer, NOON.unix)),
+        namespace: None,
+        forwarded: false,
+    }
+}
+
+#[test]
+fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
+    let cases =
+        std::env::var("SPLIT_SSH_CASES").map_or(400, |number| number.parse().expect("a number"));
+    let (mut denied, mut asked, mut web_allowed, mut hashed) = (0, 0, 0, 0);
+    for case in 0..cases {
+        let mut dice = Dice((case as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let world = world(&mut dice);
+        let (known, warnings) = KnownHosts::parse(&[("known_hosts", world.known_hosts.as_bytes())]);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let table = &world.tables[dice.below(world.tables.len())];
+        let action = ["deny", "ask"][dice.below(2)];
+        let text = format!(
+            "default = \"ask\"\n[host.prod]\n{table}\n[[rule]]\nhost = \"prod\"\naction = \"{action}\"\n\
+             [[rule]]\nkind = \"login\"\naction = \"allow\"\n\
+             [[rule]]\nhost = [\"*\", \"unnamed\", \"unproven\", \"web.example\"]\naction = \"allow\"\n"
+        );
+        let source = Source {
+            name: "policy.toml",
+            text: &text,
+            main: true,
+        };
+        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Mixer);
+        let judge = |facts: &Facts| policy.judge(facts, &NOON, &Ledger::default()).verdict;
+        for blob in &world.prods {
+            let facts = login(&known, &policy, blob);
+            match judge(&facts) {
+                Verdict::Deny => denied += 1,
+                Verdict::Ask => asked += 1,
+                Verdict::Allow => panic!("{text}\n{:?}", facts.host),
+            }
+            hashed += usize::from(
+                facts
+                    .host
+                    .is_some_and(|host| host.names.iter().any(|name| name == HASHED)),
+            );
+        }
+        let web = login(&known, &policy, &world.web);
+        web_allowed += usize::from(judge(&web) == Verdict::Allow);
+    }
+    let seen = [denied, asked, web_allowed, hashed];
+    assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
+}
