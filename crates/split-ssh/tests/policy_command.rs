@@ -251,6 +251,20 @@ fn explain_says_what_it_does_not_know_and_what_makes_no_sense() {
         said.contains("  deny   rule `not prod` denies it"),
         "{said}"
     );
+    assert!(
+        said.contains("note: not said, so this is as with --key key and --user user"),
+        "{said}"
+    );
+    let key = format!("SHA256:{}", "A".repeat(43));
+    let said = vault.says(&format!("explain --qube work-dev --host-key {key}"));
+    assert!(
+        said.contains("note: known hosts do not have this key; by its type it could be a host"),
+        "{said}"
+    );
+    let said = vault.says("explain --qube work-dev --kind raw");
+    assert!(said.contains("does not cover this"), "{said}");
+    let (_, error) = vault.refuses("explain --record 1 --forwarded");
+    assert!(error.contains("cannot be used with"), "{error}");
     let (_, error) = vault.refuses("explain --qube work --kind raw --user git");
     assert!(
         error.contains("--user has no meaning for kind raw"),

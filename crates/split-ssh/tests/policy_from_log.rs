@@ -331,6 +331,26 @@ fn a_log_or_policy_that_is_not_there_is_said_so() {
     }
 }
 
+/// A policy in the log's place is the likeliest slip.
+#[test]
+fn another_file_is_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("draft.toml");
+    fs::write(&file, "default = \"ask\"\n\n[[rule]]\naction = \"deny\"\n").unwrap();
+    let output = split_ssh(folder.path(), &["replay", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("holds no record of a vault") && error.contains("goes after --policy"),
+        "{error}"
+    );
+    assert_eq!(
+        error.lines().count(),
+        2,
+        "not a line for each line: {error}"
+    );
+}
+
 #[test]
 fn explain_takes_a_request_from_the_log() {
     let folder = tempfile::tempdir().unwrap();

@@ -204,7 +204,7 @@ impl Policy {
             return is("an unproven host", result, &wanted);
         };
         let name = match host.names.as_slice() {
-            [] => format!("an unnamed host ({})", host.fingerprint),
+            [] => "an unnamed host".to_owned(),
             names => display::ascii(names.join(", ").as_bytes(), SHOWN),
         };
         format!("{} ({proof})", is(&name, result, &wanted))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ use policy::record::{HostProof, HostProofs};
 use policy::rules::{Policy, Problem, Severity, Surroundings};
 use serde::Serialize;
 
+use super::fold::fold;
 use super::recorded;
 use crate::config::vault::VaultConfig;
 use crate::crypto::Ring;
@@ -25,6 +26,8 @@ use crate::policy_files::{self, Broken, Loaded};
 use crate::vault::listing::key_facts;
 use crate::vault::upstream::Upstream;
 
+/// Blanks before what goes on from the line above, on a terminal.
+const MORE: usize = 6;
 /// Characters of a host's name.
 const SHOWN_NAME: usize = 80;
 
@@ -55,6 +58,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     };
     let text = if args.json {
         serde_json::to_string_pretty(&report).map_err(|error| Error::new(error.to_string()))? + "\n"
+    } else if io::stdout().is_terminal() {
+        folded(&report.to_text())
     } else {
         report.to_text()
     };
@@ -65,6 +70,19 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// For a terminal. Lines of the policy stay whole: the caret stands below them.
+fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    for line in text.lines() {
+        match line.contains(" | ") {
+            true => folded.push_str(line),
+            false => folded.push_str(&fold(line, 0, MORE)),
+        }
+        folded.push('\n');
+    }
+    folded
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 mod page;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,7 +39,9 @@ const SENTENCE: usize = 400;
 )]
 pub struct Args {
     /// Explain a request of the log: the `seq` in split-ssh log --json
-    #[arg(long, value_name = "SEQ", conflicts_with_all = ["qube", "key", "user", "host", "host_key", "namespace"])]
+    #[arg(long, value_name = "SEQ", conflicts_with_all = [
+        "qube", "keyring", "key", "comment", "kind", "user", "host", "host_key", "proof", "namespace", "forwarded", "sha1",
+    ])]
     record: Option<u64>,
 
     /// The log of --record, a file or a folder [default: this vault's own]
@@ -55,8 +57,8 @@ pub struct Args {
     keyring: Keyring,
 
     /// A label of the policy, a fingerprint, or a comment
-    #[arg(long, value_name = "KEY", default_value = "key")]
-    key: String,
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 
     /// The key's comment, where --key is a label or fingerprint
     #[arg(long, value_name = "TEXT")]
@@ -141,10 +143,12 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         policy: &policy,
         facts: &facts,
         colour: colour(),
+        to_people: io::stdout().is_terminal(),
     };
     let mut text = page.text(&explained);
     for note in notes {
-        text += &format!("note: {}\n", display::prose(note.as_bytes(), SENTENCE));
+        let note = display::prose(note.as_bytes(), SENTENCE);
+        text += &format!("note: {}\n", page.folded(&note, "note: ".len()));
     }
     drop(io::stdout().write_all(text.as_bytes()));
     Ok(ExitCode::SUCCESS)
@@ -154,20 +158,14 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 fn recorded(seq: u64, log: Option<&Path>, paths: &Paths) -> Result<(Facts, Moment), Error> {
     let log = log.unwrap_or(&paths.state);
     let mut found = None;
-    let there = recorded::each(log, |record, _| {
+    recorded::each_of(log, |record, _| {
         if record.seq == seq {
             found = Some(record.clone());
         }
     })?;
-    let record = match (there, found) {
-        (true, Some(record)) => record,
-        (true, None) => {
-            return Err(
-                Error::new(format!("no record of {} has seq {seq}", log.display()))
-                    .hint("`split-ssh log --json` shows every record's seq"),
-            );
-        }
-        (false, _) => return Err(Error::new(format!("there is no log in {}", log.display()))),
+    let Some(record) = found else {
+        let what = format!("no record of {} has seq {seq}", log.display());
+        return Err(Error::new(what).hint("`split-ssh log --json` shows every record's seq"));
     };
     let facts = record.facts().ok_or_else(|| {
         Error::new(format!("record {seq} does not hold what rules look at"))
@@ -212,26 +210,40 @@ impl Args {
         only(host.is_some(), "--host", &[Kind::Login])?;
         only(self.proof.is_some(), "--proof", &[Kind::Login])?;
         only(self.namespace.is_some(), "--namespace", &[Kind::Sshsig])?;
-        let bytes = |text: &Option<String>, unsaid: &str| {
-            Some(text.as_deref().unwrap_or(unsaid).as_bytes().to_vec())
+        let mut assumed = Vec::new();
+        let mut said = |option: &str, text: &Option<String>, unsaid: &str| {
+            let text = text.as_deref().unwrap_or_else(|| {
+                assumed.push(format!("{option} {unsaid}"));
+                unsaid
+            });
+            text.to_owned()
         };
+        let key = said("--key", &self.key, "key");
+        let user = match kind {
+            Kind::Login | Kind::Sudo => Some(said("--user", &self.user, "user")),
+            _ => None,
+        };
+        let namespace = match kind {
+            Kind::Sshsig => Some(said("--namespace", &self.namespace, "file")),
+            _ => None,
+        };
+        if !assumed.is_empty() {
+            notes.push(format!(
+                "not said, so this is as with {}",
+                assumed.join(" and ")
+            ));
+        }
         Ok(Facts {
             caller: qube.clone(),
             keyring: self.keyring.clone(),
-            key: self.key_facts(policy),
+            key: self.key_facts(&key, policy),
             kind,
             sha1: self.sha1,
-            user: match kind {
-                Kind::Login | Kind::Sudo => bytes(&self.user, "user"),
-                _ => None,
-            },
+            user: user.map(String::into_bytes),
             proof,
             // What is not shown is not known to rules either.
             host: host.filter(|_| proof != Proof::Unproven),
-            namespace: match kind {
-                Kind::Sshsig => bytes(&self.namespace, "file"),
-                _ => None,
-            },
+            namespace: namespace.map(String::into_bytes),
             forwarded: self.forwarded,
         })
     }
@@ -248,15 +260,15 @@ impl Args {
         }
     }
 
-    fn key_facts(&self, policy: &Policy) -> KeyFacts {
-        let labelled = policy.labelled(&self.key);
-        let (fingerprint, is_comment) = match (labelled, self.key.starts_with("SHA256:")) {
+    fn key_facts(&self, key: &str, policy: &Policy) -> KeyFacts {
+        let labelled = policy.labelled(key);
+        let (fingerprint, is_comment) = match (labelled, key.starts_with("SHA256:")) {
             (Some(fingerprint), _) => (fingerprint.clone(), false),
-            (None, true) => (Fingerprint(self.key.clone()), false),
+            (None, true) => (Fingerprint(key.to_owned()), false),
             (None, false) => (Fingerprint("SHA256:?".to_owned()), true),
         };
         let comment = match &self.comment {
-            None if is_comment => &self.key,
+            None if is_comment => key,
             None => "",
             Some(comment) => comment.as_str(),
         };
@@ -291,10 +303,11 @@ impl Args {
                 .iter()
                 .find_map(|key| identify(&key.blob).filter(|host| !host.names.is_empty()));
             return Some(plain.unwrap_or_else(|| {
-                notes.push(format!(
-                    "known hosts have no key for {}; this is as if they had",
-                    display::ascii(name.as_bytes(), SHOWN)
-                ));
+                let shown = display::ascii(name.as_bytes(), SHOWN);
+                notes.push(match policy.hosts().iter().any(|table| table.name == *name) {
+                    true => format!("{shown} is the policy's own word: say --host with one of the names in [host.{shown}]"),
+                    false => format!("known hosts have no key for {shown}; this is as if they had"),
+                });
                 stranger(Fingerprint("SHA256:?".to_owned()), vec![normalise(name)])
             }));
         }
@@ -303,11 +316,15 @@ impl Args {
         let known = entries
             .map(|entry| entry.known_key(&Ring))
             .find(|key| key.fingerprint == *wanted);
-        Some(
-            known
-                .and_then(|key| identify(&key.blob))
-                .unwrap_or_else(|| stranger(wanted.clone(), Vec::new())),
-        )
+        let known = known.and_then(|key| identify(&key.blob));
+        Some(known.unwrap_or_else(|| {
+            notes.push(
+                "known hosts do not have this key; by its type it could be a host that a rule denies or asks about, \
+                 and then it is a question"
+                    .to_owned(),
+            );
+            stranger(wanted.clone(), Vec::new())
+        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `split-ssh policy replay`: judges a log again by another policy and shows what would change.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use policy::rate::Ledger;
 use policy::record::Record;
 use policy::rules::Policy;
 
+use super::fold::fold;
 use super::recorded::LogArg;
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -21,6 +22,8 @@ use crate::policy_files;
 
 /// Characters of a judgement's reason.
 const MAX_REASON: usize = 240;
+/// Blanks before what goes on from the line above, on a terminal.
+const MORE: usize = 6;
 
 /// Judge a log again: what would another policy decide otherwise?
 #[derive(Debug, clap::Args)]
@@ -38,13 +41,25 @@ pub struct Args {
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut replay = Replay::new(load(args.policy.as_deref(), paths)?);
     let mut out = io::stdout().lock();
+    let to_people = out.is_terminal();
     args.log.each(paths, |record, place| {
         if let Some(change) = replay.again(record) {
             // A reader that went away ends the printing, not the counting.
-            drop(writeln!(out, "{place}  {}", change.line(record)));
+            let line = format!("{place}  {}", change.line(record));
+            let line = match to_people {
+                true => fold(&line, 0, MORE),
+                false => line,
+            };
+            drop(writeln!(out, "{line}"));
         }
     })?;
-    drop(write!(out, "{}", replay.sum()));
+    for line in replay.sum().lines() {
+        let line = match to_people {
+            true => fold(line, 0, MORE),
+            false => line.to_owned(),
+        };
+        drop(writeln!(out, "{line}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@ use policy::facts::{Facts, Kind};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::rules::{Explanation, LoginTo, Policy, Prospect, RuleTrace};
 
+use super::super::fold::fold;
 use super::{SENTENCE, SHOWN};
 
 /// What is explained, and to whom.
@@ -12,19 +13,22 @@ pub(super) struct Page<'a> {
     pub policy: &'a Policy,
     pub facts: &'a Facts,
     pub colour: bool,
+    /// Long sentences are broken for a terminal, where a person reads.
+    pub to_people: bool,
 }
 
 impl Page<'_> {
     pub fn text(&self, explained: &Explanation) -> String {
         let judgement = &explained.judgement;
-        let mut text = format!("{}\n\n", self.request());
+        let mut text = format!("{}\n\n", self.folded(&self.request(), 0));
         let verdict = self.painted(
             judgement.verdict,
             &format!("{:<5}", judgement.verdict.word()),
         );
-        text += &format!("  {verdict}  {}\n", clean(&judgement.reason));
+        let reason = self.folded(&clean(&judgement.reason), 9);
+        text += &format!("  {verdict}  {reason}\n");
         for line in self.details(judgement) {
-            text += &format!("         {line}\n");
+            text += &format!("{:9}{}\n", "", self.folded(&line, 9));
         }
         text.push('\n');
         let width = explained
@@ -41,12 +45,21 @@ impl Page<'_> {
                 .is_some_and(|rule| rule.index == trace.rule.index);
             text += &self.rule(trace, width, decides);
         }
-        let end = if judgement.rule.is_none() {
-            "<- decides"
-        } else {
-            ""
+        let end = match &judgement.rule {
+            Some(_) => "",
+            None if judgement.verdict == self.policy.default_verdict() => "<- decides",
+            // A revoked host, or what only a rule can cover.
+            None => "does not cover this",
         };
         text + &self.row(width, "default", self.policy.default_verdict(), "", end)
+    }
+
+    /// `text` as it goes on at `column`, and below it.
+    pub fn folded(&self, text: &str, column: usize) -> String {
+        match self.to_people {
+            true => fold(text, column, column),
+            false => text.to_owned(),
+        }
     }
 
     fn request(&self) -> String {
@@ -170,7 +183,7 @@ impl Page<'_> {
         );
         for matcher in trace.matchers.iter().filter(|_| trace.reached) {
             let word = matcher.matcher.word();
-            let why = clean(&matcher.why);
+            let why = self.folded(&clean(&matcher.why), width + 20);
             text += &format!(
                 "{:width$}  {word:<9}  {:<5}  {why}\n",
                 "",
