@@ -100,6 +100,12 @@ fn what_would_break_dom0_or_let_in_too_many_is_refused() {
         ("--client a --vault a", "cannot call itself", "own agent"),
         ("--client @tagg:x --vault v", "no caller can be", "@tag:TAG"),
         ("--client dom0 --vault v", "no business", ""),
+        ("--client a --vault dom0", "dom0 is no vault", ""),
+        (
+            "--client @dispvm:a --vault v",
+            "knows no caller as",
+            "disposables have the tags of their template",
+        ),
         ("--client a --vault v --keyring a/b", "bad keyring name", ""),
         (
             "--client a --vault v --file 30-qubes.SshAgent.policy",
@@ -126,6 +132,46 @@ fn what_would_break_dom0_or_let_in_too_many_is_refused() {
         let said = refused(&words);
         assert!(said.contains(reason), "{words:?}: {said}");
         assert!(said.contains(hint), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn a_client_that_is_named_twice_gets_its_lines_once() {
+    let once = printed(&["--client", "work", "--vault", "keys"]);
+    let twice = printed(&["--client", "work", "--client", "work", "--vault", "keys"]);
+    assert_eq!(once, twice);
+}
+
+/// Tried with qrexec's own parser: some lines that cannot work make it deny everything, some do not.
+#[test]
+fn what_dom0_makes_of_a_bad_line_is_told() {
+    let (taken, denied) = ("it cannot work", "denies every call because of it");
+    for (line, consequence) in [
+        ("qubes.SshAgent + work,home vault allow", taken),
+        ("qubes.SshAgent + $anyvm vault allow", taken),
+        ("qubes.SshAgent + @tag:a,b vault allow", taken),
+        ("qubes.SshAgent + @dispvm:work-dvm vault allow", taken),
+        ("qubes.SshAgent + @dispvm:@tag:x vault allow", taken),
+        (
+            "qubes.SshAgent + work @default allow target=v,user=root",
+            taken,
+        ),
+        ("qubes.SshAgent + @tag: vault allow", denied),
+        ("qubes.SshAgent + @foo vault allow", denied),
+        ("qubes.SshAgent + @default vault allow", denied),
+        ("qubes.SshAgent + work @default allow target=@tag:x", denied),
+        (
+            "qubes.SshAgent + work,home vault allow notify=maybe",
+            denied,
+        ),
+        ("qubes.SshAgent + work,home vault ask,notify=yes", denied),
+        (
+            "qubes.SshAgent + work @default allow target=v notify=yes,user=x",
+            denied,
+        ),
+    ] {
+        let (said, is_bad) = checked("30-user.policy", line);
+        assert!(is_bad && said.contains(consequence), "{line}: {said}");
     }
 }
 

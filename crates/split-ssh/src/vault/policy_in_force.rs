@@ -176,7 +176,7 @@ impl InForce {
         // Without known hosts a rule that denies a host by name would not know it.
         let hosts = hosts
             .read()
-            .map_err(|error| (error.to_string(), loaded.files.clone()))?;
+            .map_err(|error| (error.plain(), loaded.files.clone()))?;
         let policy = loaded.policy.meet(&hosts.known, &Ring);
         let names = policy
             .identify_names()

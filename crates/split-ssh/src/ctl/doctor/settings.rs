@@ -67,7 +67,8 @@ pub fn check(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
             );
         }
     }
-    if !has_toml {
+    // A client.toml that cannot be read was told of.
+    if !has_toml || vaults.is_empty() {
         return;
     }
     let (targets, keyrings) = named(vaults);

@@ -59,7 +59,10 @@ impl Wanted {
             self.check_client(client)?;
             for argument in self.arguments()? {
                 for target in ["@default", self.vault.as_str()] {
-                    lines.push(self.line(&argument, client, target));
+                    let line = self.line(&argument, client, target);
+                    if !lines.contains(&line) {
+                        lines.push(line);
+                    }
                 }
             }
         }
@@ -97,6 +100,10 @@ impl Wanted {
 
     fn check_vault(&self) -> Result<(), Error> {
         let vault = &self.vault;
+        if vault == "dom0" {
+            return Err(Error::new("dom0 is no vault: it answers no call for keys")
+                .hint("a vault is a qube of its own, without network: --vault vault"));
+        }
         if matches!(Caller::parse(vault), Ok(Caller::Qube(_))) {
             return Ok(());
         }

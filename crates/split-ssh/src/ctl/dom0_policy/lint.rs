@@ -114,7 +114,7 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
                 None => Problem {
                     severity: Severity::Error,
                     place: number.to_string(),
-                    what: format!("{}; dom0 denies every call because of it", mistake.what),
+                    what: format!("{}; {}", mistake.what, mistake.consequence()),
                     hint: mistake.hint,
                 },
             }),

@@ -9,7 +9,7 @@ mod old;
 mod rule;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ pub use compose::{Action, Wanted};
 pub use file_name::FileName;
 pub use lint::{Problem, Severity, lint};
 
+use super::fold::fold;
 use crate::error::Error;
 
 /// The file that our lines go to unless somebody names another: 30 is the user's own number.
@@ -35,7 +36,7 @@ const MAX_FILE: u64 = 1 << 20;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, next_line_help = true)]
 pub struct Args {
-    /// A qube that may ask: NAME, @tag:TAG, @type:TYPE, @dispvm:NAME, …
+    /// A qube that may ask: NAME, @tag:TAG, or @type:TYPE
     #[arg(
         long,
         value_name = "QUBE",
@@ -117,6 +118,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
 fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
     let mut errors = 0;
     let mut out = String::new();
+    let to_people = io::stdout().is_terminal();
     for file in files {
         let text = read(file)?;
         let problems = lint(file, &text);
@@ -125,7 +127,13 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
             .filter(|problem| problem.severity == Severity::Error)
             .count();
         for problem in &problems {
-            out += &format!("{problem}\n\n");
+            let text = problem.to_string();
+            out += &if to_people {
+                folded(&text)
+            } else {
+                text + "\n"
+            };
+            out.push('\n');
         }
         if problems.is_empty() {
             out += &format!("{}: good\n", file.display());
@@ -137,6 +145,19 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Lines for dom0, which are indented, are to be copied, so they stay whole.
+fn folded(problem: &str) -> String {
+    let fit = |line: &str| match line.starts_with("   ") {
+        true => format!("{line}\n"),
+        false => {
+            let words = line.trim_start();
+            let indent = line.len() - words.len();
+            format!("{:indent$}{}\n", "", fold(words, indent, 3))
+        }
+    };
+    problem.lines().map(fit).collect()
 }
 
 fn read(file: &Path) -> Result<String, Error> {

@@ -15,11 +15,24 @@ pub struct Rule {
     pub parameters: Vec<(String, String)>,
 }
 
-/// Why dom0 would not take a line, and with it any.
+/// Why a line is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     pub what: String,
     pub hint: Option<String>,
+    /// dom0 takes it as it stands, for a qube or user that cannot be.
+    pub is_taken: bool,
+}
+
+impl Mistake {
+    /// What comes of it in dom0.
+    pub fn consequence(&self) -> &'static str {
+        if self.is_taken {
+            "dom0 takes the line, but it cannot work"
+        } else {
+            "dom0 denies every call because of it"
+        }
+    }
 }
 
 /// Where a word for qubes stands.
@@ -42,12 +55,13 @@ impl Rule {
             );
         };
         check_service(service, argument)?;
-        check_qubes(source, Place::Source)?;
-        check_qubes(target, Place::Target)?;
+        let mut taken = None;
+        unless_taken(check_qubes(source, Place::Source), &mut taken)?;
+        unless_taken(check_qubes(target, Place::Target), &mut taken)?;
         if !["allow", "ask", "deny"].contains(action) {
             return Err(bad_action(action));
         }
-        let parameters = check_parameters(action, parameters)?;
+        let parameters = check_parameters(action, parameters, &mut taken)?;
         let rule = Self {
             service: (*service).to_owned(),
             argument: (*argument).to_owned(),
@@ -61,7 +75,7 @@ impl Rule {
                 mistake("`@default … allow` names no qube".to_owned()).hint("add target=VAULT")
             );
         }
-        Ok(rule)
+        taken.map_or(Ok(rule), Err)
     }
 
     pub fn get(&self, key: &str) -> Option<&str> {
@@ -85,6 +99,11 @@ impl fmt::Display for Rule {
 }
 
 impl Mistake {
+    fn taken(mut self, is_taken: bool) -> Self {
+        self.is_taken = is_taken;
+        self
+    }
+
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -92,7 +111,11 @@ impl Mistake {
 }
 
 fn mistake(what: String) -> Mistake {
-    Mistake { what, hint: None }
+    Mistake {
+        what,
+        hint: None,
+        is_taken: false,
+    }
 }
 
 fn check_service(service: &str, argument: &str) -> Result<(), Mistake> {
@@ -144,7 +167,17 @@ fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
         None => word,
     };
     let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if !name.is_empty() && name.chars().all(is_taken) {
+    let is_name = !name.is_empty() && name.chars().all(is_taken);
+    if is_name && place == Place::Source && word.starts_with("@dispvm:") {
+        // Its parser takes the word, and compares it with the caller's name (class DispVMTemplate).
+        return Err(mistake(format!("dom0 knows no caller as `{word}`"))
+            .taken(true)
+            .hint(
+                "disposables have the tags of their template: qvm-tags TEMPLATE add TAG in dom0, \
+                 then say @tag:TAG",
+            ));
+    }
+    if is_name {
         return Ok(());
     }
     let what = match place {
@@ -161,9 +194,16 @@ fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
     } else if word.contains('*') {
         "there are no patterns here: give the qubes a tag and say @tag:TAG".to_owned()
     } else {
-        "it is a qube's name, @tag:TAG, @type:TYPE, @dispvm:NAME or @anyvm".to_owned()
+        match place {
+            Place::Source => "it is a qube's name, @tag:TAG, @type:TYPE or @anyvm",
+            _ => "it is a qube's name, @tag:TAG, @type:TYPE, @dispvm:NAME or @anyvm",
+        }
+        .to_owned()
     };
-    Err(mistake(what).hint(hint))
+    // dom0 knows its own words, and takes any other for a name.
+    let is_one = |name: &str| !name.is_empty() && name != "*" && !name.starts_with('@');
+    let is_taken = is_one(name) || (name.is_empty() && is_one(word));
+    Err(mistake(what).taken(is_taken).hint(hint))
 }
 
 fn bad_action(action: &str) -> Mistake {
@@ -177,7 +217,22 @@ fn bad_action(action: &str) -> Mistake {
     }
 }
 
-fn check_parameters(action: &str, words: &[&str]) -> Result<Vec<(String, String)>, Mistake> {
+/// Keeps the first mistake that dom0 takes, for when there is no worse one.
+fn unless_taken(checked: Result<(), Mistake>, taken: &mut Option<Mistake>) -> Result<(), Mistake> {
+    match checked {
+        Err(mistake) if mistake.is_taken => {
+            taken.get_or_insert(mistake);
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
+fn check_parameters(
+    action: &str,
+    words: &[&str],
+    taken: &mut Option<Mistake>,
+) -> Result<Vec<(String, String)>, Mistake> {
     let known: &[&str] = match action {
         "deny" => &["notify"],
         "allow" => &["target", "user", "notify", "autostart"],
@@ -198,8 +253,14 @@ fn check_parameters(action: &str, words: &[&str]) -> Result<Vec<(String, String)
                 .hint(format!("it takes {}", known.join(", "))));
         }
         if value.contains(',') {
-            return Err(mistake(format!("there is a comma in `{word}`"))
-                .hint(format!("no commas any more: {}", word.replace(',', " "))));
+            let is_taken = match key.ends_with("target") {
+                true => check_qubes(value, Place::Redirect).is_err_and(|bad| bad.is_taken),
+                false => key == "user",
+            };
+            let comma = mistake(format!("there is a comma in `{word}`"))
+                .taken(is_taken)
+                .hint(format!("no commas any more: {}", word.replace(',', " ")));
+            unless_taken(Err(comma), taken)?;
         }
         if parameters.iter().any(|(name, _)| name == key) {
             return Err(mistake(format!("`{key}=` stands twice")));
@@ -208,7 +269,7 @@ fn check_parameters(action: &str, words: &[&str]) -> Result<Vec<(String, String)
             return Err(mistake(format!("`{word}`: it is yes or no")));
         }
         if key.ends_with("target") {
-            check_qubes(value, Place::Redirect)?;
+            unless_taken(check_qubes(value, Place::Redirect), taken)?;
         }
         parameters.push((key.to_owned(), value.to_owned()));
     }
