@@ -1,5 +1,6 @@
 """A person at a screen: runs the prompt, looks at it through AT-SPI, presses real keys and clicks with xdotool."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,8 @@ import gi
 
 gi.require_version("Atspi", "2.0")
 import pyatspi  # noqa: E402
-from Xlib import X, display  # noqa: E402
+from Xlib import X, display, error  # noqa: E402
+from Xlib.ext import xtest  # noqa: E402
 from Xlib.protocol import event  # noqa: E402
 
 PROMPT = pathlib.Path(__file__).parent.parent
@@ -233,6 +235,67 @@ class Prompt:
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
+
+
+def windows():
+    """The numbers of all windows that are there."""
+    return {one.id for one in x.screen().root.query_tree().children}
+
+
+@contextlib.contextmanager
+def held_server():
+    """The X server listens to nobody else meanwhile. What happens reaches the others' queues all the same."""
+    x.grab_server()
+    x.sync()
+    try:
+        yield
+    finally:
+        x.ungrab_server()
+        x.sync()
+
+
+class Looks:
+    """A prompt's looks at the X server's clock: each changes a property of a window that is never shown."""
+
+    def __init__(self, others):
+        self.clocks = set()
+        for number in windows() - others:
+            window = x.create_resource_object("window", number)
+            with contextlib.suppress(error.XError):  # it went away under our eyes
+                if window.get_attributes().map_state == X.IsUnmapped:
+                    window.change_attributes(event_mask=X.PropertyChangeMask)
+                    self.clocks.add(number)
+        root = x.screen().root
+        self.ours = root.create_window(0, 0, 1, 1, 0, X.CopyFromParent, event_mask=X.PropertyChangeMask)
+
+    def now(self):
+        """The server's time, in milliseconds."""
+        self.ours.change_property(x.intern_atom("NOW"), x.intern_atom("ATOM"), 32, [], X.PropModeAppend)
+        return self._next({self.ours.id})
+
+    def next(self):
+        """Waits for a look, and gives its time."""
+        return self._next(self.clocks)
+
+    def has_next(self):
+        """Whether there has been a look that was not waited for."""
+        while x.pending_events():
+            happened = x.next_event()
+            if happened.type == X.PropertyNotify and happened.window.id in self.clocks:
+                return True
+        return False
+
+    def _next(self, windows_meant):
+        x.flush()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if not x.pending_events():
+                select.select([x.fileno()], [], [], 0.1)
+                continue
+            happened = x.next_event()
+            if happened.type == X.PropertyNotify and happened.window.id in windows_meant:
+                return happened.time
+        raise AssertionError("no look at the clock")
 
 
 class OtherWindow:

@@ -10,9 +10,11 @@ import unittest
 
 import pyatspi
 from Xlib import X
+from Xlib.ext import xtest
 from Xlib.protocol import event
 
-from desk import PROGRAM, OtherWindow, Prompt, example, for_seconds, key, until, write, x, xdotool
+from desk import (PROGRAM, QUIET, Looks, OtherWindow, Prompt, example, for_seconds, held_server, key, until, windows, write,
+                  x, xdotool)
 
 DESK = os.environ.get("DESK", "none")
 DENY = {"id": "17", "decision": "deny", "same": 1}
@@ -165,6 +167,7 @@ class Accidents(unittest.TestCase):
             self.assertEqual(prompt.answer(), DENY)
 
     def test_a_stalled_prompt_takes_no_click_from_before_it_was_ready(self):
+        """A prompt that goes on finds the clicks in its queue before it gets to open the buttons."""
         def once():
             with Prompt(example("login")) as prompt:
                 prompt.focused()
@@ -178,6 +181,35 @@ class Accidents(unittest.TestCase):
                 prompt.go_on()
                 if prompt.process.poll() is None and prompt.is_open():
                     return False  # it was ready before it was stopped
+                prompt.wait_armed()
+                key("Escape")
+                self.assertEqual(prompt.answer(), DENY)
+                return True
+
+        undisturbed(once)
+
+    def test_a_click_while_the_opened_buttons_are_being_painted_does_not_count(self):
+        """The buttons are open, and the click comes after that out of the queue: its time alone tells that it was made
+        when nobody could see them open."""
+        def once():
+            others = windows()
+            with Prompt(example("login")) as prompt:
+                prompt.focused()
+                looks = Looks(others)
+                xdotool("mousemove", *prompt.middle(prompt.button("Allow once")))
+                xtest.fake_input(x, X.KeyPress, x.keysym_to_keycode(ord("a")))  # begins the second anew
+                xtest.fake_input(x, X.KeyRelease, x.keysym_to_keycode(ord("a")))
+                begun = looks.now()
+                while looks.next() - begun < 1000 * QUIET:
+                    pass
+                select.select([], [], [], 0.001)  # the prompt has its answer; it has not painted yet
+                with held_server():
+                    if looks.has_next():
+                        return False  # it has
+                    select.select([], [], [], 0.1)  # it paints now, and waits for the server
+                    xtest.fake_input(x, X.ButtonPress, 1)
+                    xtest.fake_input(x, X.ButtonRelease, 1)
+                    x.sync()
                 prompt.wait_armed()
                 key("Escape")
                 self.assertEqual(prompt.answer(), DENY)
