@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
 use testbed::agent::Agent;
-use testbed::children::Running;
+use testbed::children::{Running, finish, text};
 use testbed::keys::Key;
 use testbed::message::{self, Message};
-use testbed::raw::{Answer, Connection};
+use testbed::raw::{self, Answer, Connection};
 use testbed::split_ssh::Vault;
 use testbed::wait::{wait_for, wait_for_listener};
 use testbed::world::World;
@@ -47,7 +47,7 @@ impl Bench {
 
     fn is_served(&self, qube: &str) -> bool {
         let mut connection = self.call(qube);
-        let listed = testbed::raw::identities(&connection.ask(&Message::of(message::LIST)));
+        let listed = raw::identities(&connection.ask(&Message::of(message::LIST)));
         let data = message::sshsig("git", &[7; 64]);
         let signed = connection.ask(&message::sign(&self.key, &data));
         listed == Some(vec![self.key.clone()]) && signed.signature().is_some()
@@ -186,7 +186,7 @@ fn a_header_is_read_in_any_pieces() {
             connection.stream.write_all(piece).expect("the vault reads");
         }
         assert!(
-            testbed::raw::identities(&connection.answer()).is_some(),
+            raw::identities(&connection.answer()).is_some(),
             "pieces of {size}"
         );
     }
@@ -258,6 +258,32 @@ fn an_agent_that_leaves_costs_a_failure_and_the_next_one_serves() {
         connection.ask(&Message::of(message::LIST)).number(),
         Some(message::FAILURE)
     );
+}
+
+#[test]
+fn nothing_is_given_that_cannot_be_logged() {
+    let bench = Bench::new("");
+    let list = Message::of(message::LIST);
+    let mut listed = bench.call("listed");
+    assert!(raw::identities(&listed.ask(&list)).is_some());
+    let (state, aside) = (
+        bench.world.path("vault/state"),
+        bench.world.path("vault/aside"),
+    );
+    std::fs::rename(&state, &aside).expect("our own folder");
+    bench
+        .world
+        .file("vault/state", "in the place of the folder");
+    let sign = message::sign(&bench.key, &message::sshsig("git", &[7; 64]));
+    assert_eq!(listed.ask(&sign).number(), Some(message::FAILURE));
+    let answer = bench.call("another").ask(&list);
+    assert_eq!(answer.number(), Some(message::FAILURE));
+    let status = finish(&mut bench.vault.control(&["status"]));
+    assert!(text(&status).contains("CANNOT BE WRITTEN"), "{status:?}");
+
+    std::fs::remove_file(&state).expect("our own file");
+    std::fs::rename(&aside, &state).expect("our own folder");
+    assert!(bench.is_served("third"));
 }
 
 /// Somebody who looks at the questions again and again costs nothing afterwards, though no question comes.

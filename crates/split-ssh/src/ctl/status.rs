@@ -47,10 +47,8 @@ fn print(paths: &Paths, out: &mut impl Write) -> io::Result<bool> {
     let client = client_status::print(&paths.client_runtime(), out)?;
     if vault.is_none() && !client {
         writeln!(out, "neither a vault nor a client runs here")?;
-        writeln!(
-            out,
-            "  start one: `split-ssh vault` or `split-ssh client`; look for trouble: `split-ssh doctor`"
-        )?;
+        writeln!(out, "  start one: `split-ssh vault` or `split-ssh client`")?;
+        writeln!(out, "  look for trouble: `split-ssh doctor`")?;
     }
     Ok(vault.is_some() || client)
 }

@@ -24,7 +24,7 @@ impl Demo<'_> {
         };
         let inside = login.wait(patience)?.success();
         self.screen.line("");
-        self.screen.quote(&login.said());
+        self.screen.quote_wrapped(&login.said());
         let told = match (given, inside) {
             (Given::Yes, true) => "Logged in, once. The next login to prod is asked about again.",
             (Given::Yes, false) => "You said yes, and the login failed.",
@@ -44,7 +44,7 @@ impl Demo<'_> {
         ssh.args(["build", "echo inside build"]);
         let login = self.world.finish(ssh)?;
         let said = [login.stdout, login.stderr].concat();
-        self.screen.quote(&String::from_utf8_lossy(&said));
+        self.screen.quote_wrapped(&String::from_utf8_lossy(&said));
         let told = "Logged in. The signed data names build's host key, which the vault knows; \
                     the signature is of no use elsewhere.";
         self.expect(login.status.success(), told);
@@ -72,7 +72,7 @@ impl Demo<'_> {
             .command("work", "git commit -S -m 'A good commit'");
         let committed = self.world.finish(self.qube.git(&commit))?;
         self.screen
-            .quote(&String::from_utf8_lossy(&committed.stderr));
+            .quote_wrapped(&String::from_utf8_lossy(&committed.stderr));
         self.screen.command("work", "git verify-commit HEAD");
         let verified = self
             .world
