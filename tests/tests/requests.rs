@@ -248,6 +248,10 @@ fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
         identities(&call.ask(&Message::of(message::LIST))),
         Some(vec![])
     );
+    assert_eq!(
+        guard.last_record()["reason"],
+        "the policy lets this qube use none of the keyring's keys here"
+    );
 
     let refused = guard.log_in(&mut call, &[7; 32], Some(&host.blob()));
     assert_eq!(refused.number(), Some(message::FAILURE));

@@ -100,7 +100,7 @@ fn what(record: &Record) -> String {
     let mut words = Vec::new();
     if let Some(kind) = record.kind {
         words.push(purpose(record, kind));
-    } else if record.host_key.is_some() {
+    } else if record.host_key.is_some() && record.event != Event::List {
         words.push(host(record));
     }
     if record.kind.is_none() {
@@ -113,6 +113,9 @@ fn what(record: &Record) -> String {
             "{listed} {}",
             if listed == 1 { "key" } else { "keys" }
         ));
+        if record.host_key.is_some() {
+            words.push(format!("for {}", host(record)));
+        }
     }
     if let Some(bytes) = record.bytes {
         let unit = if bytes == 1 { "byte" } else { "bytes" };
@@ -262,6 +265,10 @@ mod tests {
             (
                 r#""event":"list","outcome":"ok","qube":"work","keyring":"default","listed":1"#,
                 "work listed 1 key",
+            ),
+            (
+                r#""event":"list","outcome":"ok","qube":"work","listed":0,"host":["a.example"],"host_key":"SHA256:h""#,
+                "work listed 0 keys for a.example",
             ),
             (
                 r#""event":"sign","outcome":"ok","qube":"work","keyring":"job","kind":"login","user":"git",

@@ -37,6 +37,8 @@ impl Listing {
     }
 }
 
+const NOTHING_TO_SHOW: &str = "the policy lets this qube use none of the keyring's keys here";
+
 impl Connection<'_> {
     /// Answers a request for the keys.
     pub(super) fn list(&mut self) -> Vec<u8> {
@@ -46,6 +48,7 @@ impl Connection<'_> {
         }
         let entries = self.listing.iter().flat_map(|listing| &listing.keys);
         let host = self.policy.bound_host(&self.session);
+        let has_keys = entries.clone().next().is_some();
         let shown: Vec<&Entry> = entries
             .filter(|entry| self.may_see(&entry.facts, host.as_ref()))
             .collect();
@@ -61,7 +64,12 @@ impl Connection<'_> {
             .collect();
         let mut record = self.record(Event::List, Outcome::Ok);
         record.listed = u64::try_from(shown.len()).ok();
-        record.reason = self.policy.broken().map(str::to_owned);
+        // With no key to try, ssh asks for no signature: this record is the only trace of a refusal.
+        let none = (has_keys && shown.is_empty()).then_some(NOTHING_TO_SHOW);
+        record.reason = self.policy.broken().or(none).map(str::to_owned);
+        if let Some(bound) = &host {
+            record = record.host(&bound.host);
+        }
         if !self.write(record) {
             return failure();
         }

@@ -44,7 +44,7 @@ pub struct InForce {
 /// The host of a connection's own login, as its bind shows it.
 #[derive(Debug)]
 pub struct BoundHost {
-    host: HostIdentity,
+    pub host: HostIdentity,
     verified: bool,
 }
 
