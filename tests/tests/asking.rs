@@ -339,6 +339,15 @@ fn a_name_that_is_taken_is_asked_for_again() {
             .then_some(())
     });
 
+    let policy = format!("{ASK}[host.forge]\nnames = [\"forge.example\"]\n");
+    for word in ["forge", "forge.example"] {
+        let desk = Desk::with_prompter(&policy, &name_it(word, "staging"));
+        let key = desk.key.blob();
+        let login = message::login(&[1; 32], "git", "ssh-ed25519", &key, Some(&host));
+        assert!(is_signed(&desk.ask("work", &login)));
+        assert_eq!(desk.asked().len(), 2, "{word} is the policy's");
+    }
+
     let desk = Desk::with_prompter(ASK, &name_it("box.example", "BOX.example"));
     let key = desk.key.blob();
     let login = message::login(&[1; 32], "git", "ssh-ed25519", &key, Some(&host));

@@ -189,7 +189,7 @@ impl Vault {
         };
         let settled = self.questions.answer(id, answer, is_taken, by)?;
         if let (Some(name), Some(host_key)) = (&answer.name, &host_key) {
-            self.keep_label(name, host_key, policy.host_names());
+            self.keep_label(name, host_key, &policy.host_words());
         }
         Ok(settled)
     }

@@ -234,14 +234,17 @@ impl InForce {
         &self.digest
     }
 
-    pub fn host_names(&self) -> &[String] {
-        &self.names
+    /// All words that the policy has for hosts: names, and those of its tables.
+    pub fn host_words(&self) -> Vec<String> {
+        let tables = self.policy.iter().flat_map(Policy::hosts);
+        let tables = tables.map(|table| table.name.clone());
+        self.names.iter().cloned().chain(tables).collect()
     }
 
     /// Whether a name that was typed for this host key stands for something else already.
     pub fn name_is_taken(&self, name: &str, host_key: &HostKey<'_>) -> bool {
         self.hosts
-            .name_taken_by(name, host_key, &self.names)
+            .name_taken_by(name, host_key, &self.host_words())
             .is_some()
     }
 
