@@ -8,6 +8,8 @@ use testbed::keys::{self, Key, Kind};
 use testbed::lone_key::LoneKey;
 use testbed::message::{self, Message, session_bind};
 use testbed::raw::Answer;
+use testbed::recorder::Conversation;
+use testbed::wait::wait_for;
 use testbed::world::World;
 
 /// The last rule keeps the key listed whatever a bind showed, so that every login is judged.
@@ -438,17 +440,25 @@ fn play(
             let record = guard.last_record();
             assert_eq!(record["reason"], *reason, "{what}");
             assert_eq!(answer, Answer::Reply(vec![message::FAILURE]), "{what}");
-            if failed {
-                // Of nothing but the binds that were taken before the one that failed.
-                for heard in guard.upstream.conversations().iter().skip(upstream_calls) {
-                    for request in heard.request_payloads() {
-                        assert!(
-                            taken.contains(&request),
-                            "the upstream heard {request:?} of {what}"
-                        );
-                    }
-                }
-            }
+            // It is told of a bind at once, and hears it when it comes to it.
+            let heard = wait_for("the upstream to hear of the binds", || {
+                let heard = guard.upstream.conversations();
+                let heard: Vec<_> = heard
+                    .iter()
+                    .skip(upstream_calls)
+                    .flat_map(Conversation::request_payloads)
+                    .collect();
+                taken
+                    .iter()
+                    .all(|bind| heard.contains(bind))
+                    .then_some(heard)
+            });
+            // Of nothing but the binds that were taken before the one that failed.
+            let other = heard.iter().find(|request| !taken.contains(request));
+            assert!(
+                !failed || other.is_none(),
+                "the upstream heard {other:?} of {what}"
+            );
             return;
         }
     };
