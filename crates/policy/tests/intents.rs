@@ -1,14 +1,17 @@
 //! What is to be signed is one thing only, and what is almost one is nothing that a rule could allow.
 
 use policy::caller::{Caller, Keyring};
-use policy::crypto::Fingerprint;
-use policy::facts::{HostIdentity, KeyFacts, Kind};
+use policy::crypto::{Crypto, Fingerprint, Verified};
+use policy::facts::{HostIdentity, KeyFacts, Kind, Proof};
 use policy::gather::{Asked, Gathered, Refusal, gather};
 use policy::intent::Intent;
-use policy::session::Session;
+use policy::session::{BindOutcome, Session};
+use wire::bind::SessionBind;
 use wire::certificate::CertificateToSign;
 use wire::hostkeys_prove::HostkeysProve;
+use wire::key::PublicKey;
 use wire::request::SignRequest;
+use wire::signature::Signature;
 use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
 use wire::userauth::UserauthRequest;
@@ -113,23 +116,28 @@ fn prove(session: &[u8]) -> Vec<u8> {
 }
 
 fn gathered(key: &[u8], data: &[u8]) -> Result<Gathered, Refusal> {
+    gathered_on(&Session::default(), key, data, 4)
+}
+
+fn gathered_on(
+    session: &Session,
+    key: &[u8],
+    data: &[u8],
+    flags: u32,
+) -> Result<Gathered, Refusal> {
     let facts = KeyFacts {
         fingerprint: Fingerprint("SHA256:x".to_owned()),
         algorithm: "ssh-rsa".to_owned(),
         comment: Vec::new(),
     };
-    let sign = SignRequest {
-        key,
-        data,
-        flags: 4,
-    };
+    let sign = SignRequest { key, data, flags };
     let asked = Asked {
         caller: &Caller::parse("work").unwrap(),
         keyring: &Keyring::from_argument("").unwrap(),
         key: &facts,
         sign: &sign,
         intent: &Intent::classify(data, key),
-        session: &Session::default(),
+        session,
     };
     gather(&asked, &|_| HostIdentity {
         fingerprint: Fingerprint("SHA256:h".to_owned()),
@@ -362,4 +370,99 @@ fn nothing_is_two_things() {
         fillings.extend(made);
     }
     assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+}
+
+/// Takes every bind.
+struct Credulous;
+
+impl Crypto for Credulous {
+    fn sha256(&self, _: &[u8]) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn hmac_sha1_for_known_hosts(&self, _: &[u8], _: &[u8]) -> [u8; 20] {
+        [0; 20]
+    }
+
+    fn verify(&self, _: &PublicKey<'_>, _: &Signature<'_>, _: &[u8]) -> Verified {
+        Verified::Good
+    }
+
+    fn fingerprint(&self, _: &[u8]) -> Fingerprint {
+        Fingerprint(String::new())
+    }
+}
+
+/// A connection with one bind, by host 1 for session 7.
+fn bound(is_forwarding: bool) -> Session {
+    let mut session = Session::default();
+    let bind = SessionBind {
+        host_key: &ed25519(1),
+        session_id: &[7; 32],
+        signature: &build(|w| {
+            w.string("ssh-ed25519").string([0; 64]);
+        }),
+        is_forwarding,
+    };
+    assert_eq!(session.bind(&bind, &Credulous), BindOutcome::Good);
+    session
+}
+
+#[test]
+fn what_the_connection_has_shown_is_among_the_facts() {
+    let key = ed25519(4);
+    let fresh = Session::default();
+    let sshsig = sshsig(b"git", "sha512");
+    let facts = |session: &Session| gathered_on(session, &key, &sshsig, 0).map(|it| it.facts);
+    assert!(!facts(&fresh).unwrap().forwarded);
+    assert!(facts(&bound(true)).unwrap().forwarded);
+    assert_eq!(facts(&bound(false)), Err(Refusal::SshsigOnLoginConnection));
+
+    let login = Login {
+        algorithm: "ssh-ed25519",
+        key: key.clone(),
+        ..login()
+    }
+    .bytes();
+    let shown = gathered_on(&bound(false), &key, &login, 0).unwrap();
+    assert_eq!(
+        (shown.facts.proof, shown.host_key),
+        (Proof::Bound, Some(ed25519(1)))
+    );
+
+    // A connection that tried to deceive signs nothing, whatever it is.
+    let mut failed = bound(true);
+    failed.refuse_logins();
+    for data in [&login, &sshsig, &vec![0; 32], &sudo(b"root", &key)] {
+        let refused = gathered_on(&failed, &key, data, 0);
+        assert_eq!(refused, Err(Refusal::BindFailed));
+    }
+}
+
+#[test]
+fn flags_say_which_hash_an_rsa_key_signs_with() {
+    let (plain, other) = (rsa(1), ed25519(4));
+    let certified = build(|w| {
+        w.string("ssh-rsa-cert-v01@openssh.com").string("nonce");
+        w.string([1, 0, 1])
+            .string([vec![0], vec![0xC3; 256]].concat());
+        w.u64(1).u32(1).string("id").string("").u64(0).u64(u64::MAX);
+        w.string("").string("").string("").string(&other);
+        w.string(build(|w| {
+            w.string("ssh-ed25519").string([0; 64]);
+        }));
+    });
+    let data = sshsig(b"git", "sha512");
+    for flags in 0..16 {
+        for (key, may_be_sha1) in [(&plain, true), (&certified, true), (&other, false)] {
+            let gathered = gathered_on(&Session::default(), key, &data, flags);
+            let sha1 = gathered.map(|it| it.facts.sha1);
+            let expected = match flags {
+                0 => Ok(may_be_sha1),
+                2 | 4 | 6 => Ok(false),
+                unknown => Err(Refusal::UnknownFlags(unknown)),
+            };
+            assert_eq!(sha1, expected, "{flags}");
+        }
+    }
 }
