@@ -184,7 +184,7 @@ fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
     let (question, issued) = guarded.answer("allow", || certify(&guarded, &words));
     assert!(issued);
     assert_eq!(row(&question, "Asks to"), "issue a user certificate");
-    assert_eq!(row(&question, "For"), "alice, root");
+    assert_eq!(row(&question, "For"), "root, alice", "root stands first");
     assert_eq!(row(&question, "Key ID"), "alice's laptop serial 7");
     let valid = row(&question, "Valid");
     assert!(
