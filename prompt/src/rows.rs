@@ -52,6 +52,8 @@ impl Rows {
         add_class(&label, "first");
         add_class(entry, "first");
         label.set_mnemonic_widget(Some(entry));
+        // A chooser of pictures is a window of its own.
+        entry.set_input_hints(gtk::InputHints::NO_EMOJI | gtk::InputHints::NO_SPELLCHECK);
         self.grid.attach(&label, 0, line, 1, 1);
         self.grid.attach(entry, 1, line, 2, 1);
     }
