@@ -35,7 +35,7 @@ fn question() -> Question {
             row("", "SHA256:x"),
         ],
         why: "the default asks".to_owned(),
-        scope: None,
+        scope: Some("only work-dev and this key".to_owned()),
         offers: vec![Offer::Deny, Offer::Mute, Offer::Once, Offer::For(900)],
         seconds: 60,
         waiting: 0,
@@ -437,6 +437,10 @@ mod by_zenity {
         }
         assert!(
             arguments.contains(r"Server: a\\nServer: evil"),
+            "{arguments}"
+        );
+        assert!(
+            arguments.contains("A longer answer covers only work-dev and this key."),
             "{arguments}"
         );
     }

@@ -150,6 +150,9 @@ fn text(question: &Question) -> String {
     let mut lines = vec![question.heading.clone(), String::new()];
     lines.extend(rows);
     lines.push(format!("Why: {}", question.why));
+    if let (Some(scope), Some(_)) = (&question.scope, longer(question)) {
+        lines.push(format!("A longer answer covers {scope}."));
+    }
     if question.same > 1 {
         lines.push(format!("This answer serves {} requests.", question.same));
     }
