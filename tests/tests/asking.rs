@@ -457,6 +457,24 @@ fn without_a_window_a_terminal_answers() {
     let late = finish(&mut desk.vault.control(&["deny", &id]));
     assert!(!late.status.success(), "numbers are never used again");
 
+    let three = [10, 11, 12].map(|session| desk.begin("work", &desk.login(session, "git")));
+    let id = desk.waiting();
+    wait_for("all three", || {
+        desk.split_ssh(&["pending"])
+            .contains("split-ssh allow 2 --requests 3")
+            .then_some(())
+    });
+    let one = finish(&mut desk.vault.control(&["allow", &id]));
+    assert!(text(&one).contains("is for 3 requests"), "{}", text(&one));
+    let more = finish(&mut desk.vault.control(&["allow", &id, "--requests", "4"]));
+    assert!(!more.status.success(), "more than there are");
+    desk.split_ssh(&["allow", &id, "--requests", "2"]);
+    let rest = desk.waiting();
+    assert_ne!(rest, id, "who was not counted is asked about anew");
+    desk.split_ssh(&["deny", &rest]);
+    let answers = three.map(|mut connection| connection.answer());
+    assert_eq!(answers.iter().filter(|answer| is_signed(answer)).count(), 2);
+
     let mut connection = desk.begin("work", &desk.login(2, "git"));
     desk.split_ssh(&["deny", &desk.waiting(), "--mute"]);
     assert_eq!(connection.answer().number(), Some(message::FAILURE));

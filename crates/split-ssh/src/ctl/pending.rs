@@ -36,6 +36,15 @@ pub struct AllowArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
+    /// Allow so many equal requests, if `split-ssh pending` counts more than one
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        hide_default_value = true
+    )]
+    requests: usize,
+
     /// Name an unnamed server, for later questions and the log
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -105,15 +114,34 @@ fn commands(question: &Question) -> String {
     let longer = lengths(question).into_iter().max();
     let longer = longer.map(|seconds| format!(" [--for {}]", short_length(seconds)));
     format!(
-        "split-ssh allow {id}{}  or  split-ssh deny {id} [--mute]",
+        "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--mute]",
+        all(question),
         longer.unwrap_or_default()
     )
+}
+
+/// What is typed so that an answer serves every request that shares the question.
+fn all(question: &Question) -> String {
+    match question.same {
+        0 | 1 => String::new(),
+        same => format!(" --requests {same}"),
+    }
 }
 
 /// # Errors
 /// No such question waits, or the vault does not take this answer.
 pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let question = find(args.id, paths)?;
+    // Nobody allows what came after the question was read.
+    if args.requests == 1 && question.same > 1 {
+        let id = question.id;
+        let error = Error::new(format!("question {id} is for {} requests", question.same));
+        return Err(error.hint(format!("split-ssh allow {id}{}", all(&question))));
+    }
+    let question = Question {
+        same: args.requests,
+        ..question
+    };
     let word = match args.length {
         None => DecisionWord::Once,
         Some(length) if lengths(&question).contains(&length) => DecisionWord::For,
