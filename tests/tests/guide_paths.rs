@@ -496,3 +496,25 @@ fn a_keyring_made_while_the_vault_runs_is_there_at_once() {
     let listed = run(&mut vault.control(&["list", "later"]));
     assert!(listed.contains(&key.fingerprint(&world)), "{listed}");
 }
+
+/// A name that was mistyped starts no agent, and is not shown as an empty keyring.
+#[test]
+fn a_keyring_that_is_not_there_is_said_to_be_missing() {
+    let world = World::new();
+    vault_folders(&world);
+    let vault = Vault::start_configured(&world, "[keyring.named]\n", LOGINS_AND_FILES, "");
+    for words in [["list", "wrok"], ["add", "wrok"], ["reload", "wrok"]] {
+        let output = finish(&mut vault.control(&words));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("no keyring wrok here"),
+            "{said}"
+        );
+        assert!(said.contains("mkdir -p -m 700 "), "{said}");
+    }
+    assert!(!world.path("vault/run/split-ssh/wrok.sock").exists());
+    for known in ["default", "named"] {
+        let said = text(&finish(&mut vault.control(&["list", known])));
+        assert!(said.contains("no identities"), "{said}");
+    }
+}

@@ -487,6 +487,33 @@ fn a_service_of_this_qubes_own_gives_way_and_can_be_called_no_more() {
     );
 }
 
+/// The guide's way without packages is no earlier split SSH, until the package is there.
+#[test]
+fn a_vault_without_the_package_is_left_alone_until_it_comes() {
+    let qube = Qube::new("vault");
+    qube.remove("usr/lib/systemd/system/split-ssh-vault.service");
+    let folder = qube.root.join("usr/local/etc/qubes-rpc");
+    fs::create_dir_all(&folder).expect("a folder");
+    let link = folder.join("qubes.SshAgent");
+    symlink("/run/user/1000/split-ssh-vault/qrexec.sock", &link).expect("a link");
+    let (said, is_done) = qube.migrate(&["--apply"]);
+    assert!(
+        is_done && said.starts_with("nothing of an earlier"),
+        "{said}"
+    );
+    qube.write("usr/lib/systemd/system/split-ssh-vault.service", "", 0o644);
+    let (plan, _) = qube.migrate_for_good();
+    assert!(plan.contains("split-ssh without its package"), "{plan}");
+    assert!(
+        plan.contains("systemctl --user disable --now split-ssh-vault"),
+        "{plan}"
+    );
+    assert_eq!(
+        qube.link("usr/local/etc/qubes-rpc/qubes.SshAgent"),
+        PathBuf::from("/run/split-ssh-vault/qrexec.sock")
+    );
+}
+
 #[test]
 fn an_ssh_add_with_options_is_left_to_its_owner() {
     let qube = Qube::new("vault");

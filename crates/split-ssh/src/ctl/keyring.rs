@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use policy::caller::Keyring;
+use policy::caller::{DEFAULT_KEYRING, Keyring};
 use policy::crypto::Crypto as _;
 
 use crate::config::vault::VaultConfig;
@@ -83,10 +83,22 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 /// The socket of the agent that is the keyring's own; systemd starts one that nobody has called yet.
-fn own_agent(keyring: &Keyring, paths: &Paths) -> Result<PathBuf, Error> {
+fn own_agent(keyring: &Keyring, config: &VaultConfig, paths: &Paths) -> Result<PathBuf, Error> {
     let socket = paths.agent_runtime().join(format!("{keyring}.sock"));
     if UnixStream::connect(&socket).is_ok() {
         return Ok(socket);
+    }
+    let folder = identities::folder(&paths.home, keyring.as_str());
+    let is_known = keyring.as_str() == DEFAULT_KEYRING
+        || config.keyring.contains_key(keyring.as_str())
+        || folder.is_dir();
+    if !is_known {
+        return Err(
+            Error::new(format!("there is no keyring {keyring} here")).hint(format!(
+                "a keyring is a folder of keys: mkdir -p -m 700 {}",
+                folder.display()
+            )),
+        );
     }
     let units = paths.keyring_socket();
     if agent_unit::is_offered(&units) {
@@ -120,7 +132,7 @@ impl Agent {
             .and_then(|keyring| keyring.agent.clone());
         let socket = match configured {
             Some(socket) => socket,
-            None => own_agent(&keyring, paths)?,
+            None => own_agent(&keyring, &config, paths)?,
         };
         Ok(Self {
             socket,
@@ -139,8 +151,10 @@ impl Agent {
         })?;
         if keys.is_empty() {
             return Err(
-                Error::new(format!("no private key in {}", self.folder.display()))
-                    .hint("make one: ssh-keygen -t ed25519 -f FOLDER/NAME"),
+                Error::new(format!("no private key in {}", self.folder.display())).hint(format!(
+                    "make one: ssh-keygen -t ed25519 -f {}/NAME",
+                    self.folder.display()
+                )),
             );
         }
         Ok(keys)

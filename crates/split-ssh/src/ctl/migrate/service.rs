@@ -9,6 +9,9 @@ use super::change::Change;
 use super::plan::{Part, Plan};
 
 const GUARD: &str = "/run/split-ssh-vault/qrexec.sock";
+/// The end of the socket of a vault that a session starts.
+const OWN: &str = "split-ssh-vault/qrexec.sock";
+const BY_HAND: &str = "split-ssh without its package";
 const UNIT: &str = "/usr/lib/systemd/system/split-ssh-vault.service";
 const LOCAL: &str = "/usr/local/etc/qubes-rpc/qubes.SshAgent";
 const SYSTEM: &str = "/etc/qubes-rpc/qubes.SshAgent";
@@ -22,7 +25,16 @@ pub fn find(place: &Place, plan: &mut Plan) {
     let Some(whose) = whose(&path) else {
         return;
     };
+    let is_ours = whose == BY_HAND;
+    if is_ours && !place.has(UNIT) {
+        return;
+    }
     let mut part = Part::new(format!("{whose}, at {}", path.display()));
+    if is_ours {
+        part.by_hand.push(
+            "systemctl --user disable --now split-ssh-vault, as the package starts it".to_owned(),
+        );
+    }
     if !place.has(UNIT) {
         part.by_hand.push(
             "first install split-ssh in this qube's template; then run this again".to_owned(),
@@ -55,7 +67,11 @@ pub fn find(place: &Place, plan: &mut Plan) {
 /// Whose service this is; `None` if it is ours.
 fn whose(path: &Path) -> Option<&'static str> {
     if let Ok(target) = fs::read_link(path) {
-        return (target != Path::new(GUARD)).then_some("another service for qubes.SshAgent");
+        return match target.as_path() {
+            target if target == Path::new(GUARD) => None,
+            target if target.ends_with(OWN) => Some(BY_HAND),
+            _ => Some("another service for qubes.SshAgent"),
+        };
     }
     if fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         return Some("another service for qubes.SshAgent");
