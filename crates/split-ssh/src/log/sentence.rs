@@ -193,6 +193,8 @@ fn why(record: &Record) -> String {
             .map(|name| format!("\"{}\" ", value(name)))
             .unwrap_or_default();
         let verdict = record.verdict.map_or("", Verdict::word);
+        // The file's own name is enough to find the line by.
+        let place = place.rsplit('/').next().unwrap_or_default();
         words.push(format!(
             "rule {name}{}: {verdict}",
             display::ascii(place.as_bytes(), MAX_REASON)
@@ -285,7 +287,7 @@ mod tests {
             ),
             (
                 r#""event":"sign","outcome":"ok","qube":"work","kind":"sshsig","namespace":"git","key":"SHA256:k",
-                   "verdict":"allow","rule":"commits","rule_place":"policy.toml:9","reason":"rule `commits` allows it""#,
+                   "verdict":"allow","rule":"commits","rule_place":"/home/me/policy.toml:9","reason":"rule `commits` allows it""#,
                 "work signed sshsig in namespace git with SHA256:k rule \"commits\" policy.toml:9: allow",
             ),
             (
