@@ -53,7 +53,7 @@ enum Action {
     Add {
         /// The host's name, or [host]:port; with --authority also *.example.com
         name: String,
-        /// A public key file (- is standard input), or the key itself: TYPE BASE64
+        /// A public key file (- is stdin), or the key itself: TYPE BASE64
         #[arg(required = true, num_args = 1..=3, value_name = "KEY")]
         key: Vec<String>,
         /// The key is a CA's, which certifies keys of hosts called NAME
@@ -64,8 +64,7 @@ enum Action {
     ///
     /// A name that this vault knows keeps its keys: none is added or replaced.
     Import {
-        /// A known_hosts file (- is standard input); hashed names cannot be
-        /// shown and are refused
+        /// A known_hosts file, - for standard input; hashed names are refused
         file: PathBuf,
         /// Take the new names without asking
         #[arg(long)]

@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "HOST", value_parser = filter::glob)]
     host: Option<policy::glob::Glob>,
 
-    /// Only records since then: 15m, 2h, yesterday, 19:30, 2026-11-21
+    /// Only records since: 15m, yesterday, 19:30, 2026-11-21
     #[arg(long, value_name = "TIME", value_parser = since::parse)]
     since: Option<policy::record::Timestamp>,
 }

@@ -36,7 +36,7 @@ pub struct AllowArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
-    /// Allow so many equal requests, if `split-ssh pending` counts more than one
+    /// Allow so many equal requests, where several wait
     #[arg(
         long,
         value_name = "NUMBER",
@@ -45,7 +45,7 @@ pub struct AllowArgs {
     )]
     requests: usize,
 
-    /// Name an unnamed server, for later questions and the log
+    /// Name an unnamed server, for questions and the log
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
