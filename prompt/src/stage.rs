@@ -17,6 +17,9 @@ use crate::server::Server;
 /// How often the gate and the count-down are looked at.
 const TICK: Duration = Duration::from_millis(50);
 
+/// Each request that joins is a line. More than come in a burst, and no flood that stops the window.
+const LINES_PER_TICK: usize = 64;
+
 /// How ready the window is to hear an allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
@@ -232,22 +235,27 @@ impl Stage {
     }
 
     fn hear_asker(&self, asker: &Receiver<Vec<u8>>) {
-        match asker.try_recv() {
-            Ok(untrusted_line) => {
-                if self.with_play(|play| play.update(&untrusted_line)) != Some(true) {
-                    return;
+        let mut must_restart = false;
+        for _ in 0..LINES_PER_TICK {
+            match asker.try_recv() {
+                Ok(untrusted_line) => {
+                    must_restart |=
+                        self.with_play(|play| play.update(&untrusted_line)) == Some(true);
                 }
-                match self.server.time() {
-                    Some(now) => self.change(|gate| gate.restart(now)),
-                    None => self.change(Gate::focus_lost),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    self.with_play(|play| play.abandoned());
                 }
-                self.tell();
-            }
-            Err(TryRecvError::Empty) => {}
-            Err(TryRecvError::Disconnected) => {
-                self.with_play(|play| play.abandoned());
             }
         }
+        if !must_restart {
+            return;
+        }
+        match self.server.time() {
+            Some(now) => self.change(|gate| gate.restart(now)),
+            None => self.change(Gate::focus_lost),
+        }
+        self.tell();
     }
 
     fn count_down(&self) {
@@ -279,7 +287,7 @@ impl Stage {
 /// Reads the asker's further lines in a thread; the channel closes when the asker hangs up or
 /// sends what is no line.
 fn listen<R: Read + Send + 'static>(mut asker: Lines<R>) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = sync_channel(8);
+    let (sender, receiver) = sync_channel(LINES_PER_TICK);
     std::thread::spawn(move || {
         while let Ok(Some(line)) = asker.next() {
             if sender.send(line).is_err() {
