@@ -4,10 +4,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use testbed::agent::Agent;
+use testbed::host_keys::{HostKeys, session};
 use testbed::impostor::Impostor;
 use testbed::keys::{Key, Kind};
 use testbed::message::{self, Message};
 use testbed::raw::{self, Connection};
+use testbed::recorder::Recorder;
 use testbed::split_ssh::Vault;
 use testbed::wait::wait_for;
 use testbed::world::World;
@@ -266,6 +268,33 @@ fn an_agent_that_was_started_anew_is_found_again() {
     agent = Agent::start(&world);
     agent.add(&world, &key);
     assert!(connection.ask(&sign(&key, 0)).signature().is_some());
+}
+
+/// What constrains its keys is of a connection: the new one hears of every bind before the next question.
+#[test]
+fn an_agent_that_was_started_anew_is_told_the_binds_again() {
+    let world = World::new();
+    let mut agent = Agent::start(&world);
+    let (key, host) = (Key::ed25519(&world, "key"), Key::ed25519(&world, "host"));
+    agent.add(&world, &key);
+    let upstream = Recorder::start(world.path("upstream.sock"), &agent.socket);
+    let vault = Vault::start_on(&world, &upstream.socket, "default = \"ask\"\n", "");
+    let mut connection = Connection::call(&vault.qrexec_socket, "work");
+    let hosts = HostKeys::of(&world, [&host]);
+    let binds = [(1, true), (2, false)]
+        .map(|(number, forwarding)| hosts.bind(&host, &host.blob(), &session(number), forwarding));
+    for bind in &binds {
+        assert_eq!(connection.ask(bind).number(), Some(message::SUCCESS));
+    }
+    let list = Message::of(message::LIST);
+    assert!(raw::identities(&connection.ask(&list)).is_some());
+    agent.stop();
+    agent = Agent::start(&world);
+    agent.add(&world, &key);
+    wait_for("the keys again", || raw::identities(&connection.ask(&list)));
+    let told = upstream.conversations().pop().expect("a new connection");
+    let [first, second] = binds;
+    assert_eq!(told.request_payloads(), [first.0, second.0, list.0]);
 }
 
 /// Where signatures wait until all may go on.
