@@ -392,6 +392,20 @@ fn a_client_that_hangs_up_takes_the_window_along() {
     });
 }
 
+/// A person may answer a question that was asked by a policy of before.
+#[test]
+fn a_yes_is_not_taken_where_the_policy_denies_by_now() {
+    let desk = Desk::without_window(ASK);
+    let mut connection = desk.begin("work", &message::sshsig("git", &[7; 64]));
+    let id = desk.waiting();
+    desk.world
+        .file("vault/config/policy.toml", "default = \"deny\"\n");
+    // Whether the question is withdrawn before or the yes is not taken.
+    finish(&mut desk.vault.control(&["allow", &id]));
+    let answer = connection.answer();
+    assert_eq!(answer.number(), Some(message::FAILURE), "{answer:?}");
+}
+
 #[test]
 fn a_waiting_question_delays_nobody_else() {
     let policy =

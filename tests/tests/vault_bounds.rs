@@ -260,6 +260,27 @@ fn an_agent_that_leaves_costs_a_failure_and_the_next_one_serves() {
     );
 }
 
+/// The agents that a vault has started hold its keys: none is left to whoever comes next.
+#[test]
+fn a_killed_vault_takes_its_agents_along() {
+    let world = World::new();
+    let key = Key::ed25519(&world, "key");
+    let private = std::fs::read(&key.private).expect("a key");
+    world.file("vault/.ssh/identities.d/own/key", private);
+    let mut vault = Vault::start_configured(&world, "", ALLOW, "");
+    let agent = world.path("vault/run/split-ssh/own.sock");
+    let keys = wait_for("the keyring's agent", || {
+        let agent = UnixStream::connect(&agent).ok().map(|_| &agent);
+        raw::list(agent?).filter(|keys| !keys.is_empty())
+    });
+    assert_eq!(keys, [key.blob()]);
+    vault.process.signal(nix::sys::signal::Signal::SIGKILL);
+    vault.process.wait();
+    wait_for("the agent's end", || {
+        UnixStream::connect(&agent).is_err().then_some(())
+    });
+}
+
 #[test]
 fn nothing_is_given_that_cannot_be_logged() {
     let bench = Bench::new("");
@@ -333,6 +354,7 @@ fn all_streams_have_their_descriptors() {
         .envs(environment);
     bench.vault.process = Running::start(limited, &bench.world.path("vault/again"));
     wait_for_listener(&bench.vault.qrexec_socket);
+    assert!(bench.is_served("work"));
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", bench.vault.process.pid()));
     let limits = limits.expect("the vault runs");
     let files = limits

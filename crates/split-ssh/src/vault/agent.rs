@@ -79,12 +79,14 @@ impl Drop for OwnAgent {
     }
 }
 
-/// setpriv (util-linux) ends the agent with us however we end; without it a SIGKILL would leave it.
+/// setpriv (util-linux) ends the agent with us however we end; without it a SIGKILL would leave it. The
+/// kernel forgets that wish for a program with more rights than its starter (`prctl(2)`), and Debian's
+/// ssh-agent would get a group of its own, against tracers that it keeps out by itself as well.
 fn command(socket: &Path) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     let mut command = if setpriv.exists() {
         let mut command = Command::new(setpriv);
-        command.args(["--pdeathsig", "TERM", "--", "ssh-agent"]);
+        command.args(["--no-new-privs", "--pdeathsig", "TERM", "--", "ssh-agent"]);
         command
     } else {
         Command::new("ssh-agent")

@@ -147,3 +147,56 @@ impl MessageStream {
         self.decoder.is_mid_message()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Longer than a test may take that succeeds.
+    const LONG: Duration = Duration::from_secs(10);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn pair() -> (MessageStream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let bytes = ByteStream::new(ours).unwrap();
+        (MessageStream::new(bytes, &[]), theirs)
+    }
+
+    #[test]
+    fn bytes_that_trickle_in_buy_no_time() {
+        let (mut stream, mut peer) = pair();
+        let writer = thread::spawn(move || {
+            let end = Instant::now() + LONG;
+            let length = 262_144_u32.to_be_bytes();
+            for byte in length.into_iter().chain(std::iter::repeat(13)) {
+                if Instant::now() > end || peer.write_all(&[byte]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let received = stream.receive(Instant::now() + LONG, SHORT);
+        assert!(matches!(received, Received::TooSlow), "{received:?}");
+        drop(stream);
+        writer.join().unwrap();
+    }
+
+    #[test]
+    fn silence_is_told_from_half_a_message() {
+        let (mut stream, mut peer) = pair();
+        let received = stream.receive(Instant::now() + SHORT, LONG);
+        assert!(matches!(received, Received::Idle), "{received:?}");
+        peer.write_all(&[0, 0]).unwrap();
+        let received = stream.receive(Instant::now() + LONG, SHORT);
+        assert!(matches!(received, Received::TooSlow), "{received:?}");
+    }
+
+    #[test]
+    fn whoever_never_reads_is_not_waited_for_for_ever() {
+        let (stream, _peer) = pair();
+        let time = stream.socket().write_timeout().unwrap();
+        assert_eq!(time, Some(WRITE_TIME));
+    }
+}
