@@ -176,25 +176,30 @@ fn check_knows_the_keys_of_agents_that_run() {
 fn check_names_hosts_that_the_log_has_only_seen_bound() {
     let vault = Vault::new(POLICY);
     let log = Log::open(&vault.path().join("state")).unwrap();
-    for (host, key) in [("forge.example", "f"), ("old.example", "o")] {
+    for (host, key) in [("forge.example", "f"), ("old.example", "o"), ("", "u")] {
         let mut record = Record::new(
             Event::Sign,
             Outcome::Ok,
             Timestamp::from_unix_ms(1_795_289_000_000),
         );
         record.kind = Some(Kind::Login);
-        record.host = vec![Escaped::from_bytes(host.as_bytes())];
+        let names = [host].into_iter().filter(|name| !name.is_empty());
+        record.host = names
+            .map(|name| Escaped::from_bytes(name.as_bytes()))
+            .collect();
         record.host_key = Some(format!("SHA256:{}", key.repeat(43)));
         record.proof = Some(Proof::Bound);
         log.write(record).unwrap();
     }
     let said = vault.says("check");
-    let told = "old.example: 1 login in the log, never with proof of the host, so no allow rule covers them\n hint: ";
+    let told = "old.example: 1 login in the log, never with proof of the host, so no allow rule covers them\n hint: if its server cannot do better, a [host.NAME] with names = [\"old.example\"]";
     assert!(said.contains(told), "{said}");
     assert!(
         !said.contains("forge.example:"),
         "its [host] accepts that: {said}"
     );
+    assert!(!said.contains("SHA256:u"), "a stranger's host: {said}");
+    assert!(said.contains("is asked about, 1 warning\n"), "{said}");
 }
 
 #[test]

@@ -205,7 +205,7 @@ impl Report {
         for what in &unchecked {
             text += &format!("not checked: {what}\n");
         }
-        text += &summary(loaded, warnings.len());
+        text += &summary(loaded, warnings.len() + only_bound.len());
         Self {
             ok: true,
             files: loaded.files.clone(),
@@ -227,18 +227,17 @@ impl Report {
 
 impl OnlyBound {
     fn to_text(&self) -> String {
-        let name = match self.names.as_slice() {
-            [] => &self.fingerprint,
-            [first, ..] => first,
+        let (matcher, name) = match self.names.as_slice() {
+            [] => ("keys", &self.fingerprint),
+            [first, ..] => ("names", first),
         };
+        let name = display::ascii(name.as_bytes(), SHOWN_NAME);
+        let logins = usize::try_from(self.logins).unwrap_or(usize::MAX);
+        let logins = counted(logins, "login", "logins");
         format!(
-            "{}: {} in the log, never with proof of the host, so no allow rule covers them\n hint: if its server cannot do better, add proof = \"bound\" to its [host.NAME]\n\n",
-            display::ascii(name.as_bytes(), SHOWN_NAME),
-            counted(
-                usize::try_from(self.logins).unwrap_or(usize::MAX),
-                "login",
-                "logins"
-            ),
+            "warning: {name}: {logins} in the log, never with proof of the host, so no allow rule covers them\n \
+             hint: if its server cannot do better, a [host.NAME] with {matcher} = [\"{name}\"] and \
+             proof = \"bound\" takes that\n\n"
         )
     }
 }
@@ -247,6 +246,12 @@ impl OnlyBound {
 fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
     let mut proofs = HostProofs::default();
     recorded::each(&paths.state, |record, _| proofs.add(record))?;
+    // Of unnamed hosts only those that the policy knows by key: a client can show any number of others.
+    let is_ours = |host: &HostProof| {
+        let mut tables = policy.hosts().iter();
+        let is_key = |key: &Fingerprint| key.0 == host.fingerprint;
+        !host.names.is_empty() || tables.any(|table| table.keys.iter().any(is_key))
+    };
     let owes_proof = |host: &&HostProof| {
         let identity = HostIdentity {
             fingerprint: Fingerprint(host.fingerprint.clone()),
@@ -257,7 +262,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
             could_be: Vec::new(),
             revoked: false,
         };
-        policy.required_proof(&identity) == Proof::Proven
+        is_ours(host) && policy.required_proof(&identity) == Proof::Proven
     };
     let hosts = proofs.only_bound().filter(owes_proof);
     Ok(hosts
