@@ -225,7 +225,8 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "service",
             state: "bad",
             what: "exit 127",
-            remedy: "sudo ln -s /run/split-ssh-vault/qrexec.sock /usr/local/etc/qubes-rpc/qubes.SshAgent",
+            remedy: "sudo mkdir -p /usr/local/etc/qubes-rpc; \
+                     sudo ln -s /run/split-ssh-vault/qrexec.sock /usr/local/etc/qubes-rpc/qubes.SshAgent",
             mend: |q| q.root.link("usr/local/etc/qubes-rpc/qubes.SshAgent", GUARD),
         },
         Fault {
@@ -277,7 +278,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "service",
             state: "bad",
             what: "not executable: clients see exit 125",
-            remedy: "sudo chmod 755",
+            remedy: "qubes.SshAgent; in the template too",
             mend: |q| mode(&q.root.path(SERVICE), 0o755),
         },
         Fault {
@@ -1001,6 +1002,21 @@ fn a_qube_with_the_packages_files_is_healthy() {
     assert_eq!(
         units.map(|units| units.state.as_str()),
         Some("ok"),
+        "{found:#?}"
+    );
+}
+
+/// Without the package the guard's socket is elsewhere, and so is what a remedy links to.
+#[test]
+fn a_vault_without_the_package_is_told_of_its_own_socket() {
+    let qube = VaultQube::new();
+    let root = Root(qube.world.directory("bare"));
+    let mut doctor = qube.vault.control(&["doctor", "--vault", "--root"]);
+    let (found, _) = findings(doctor.arg(&root.0));
+    let service = found.iter().find(|finding| finding.check == "service");
+    let link = format!("sudo ln -s {} ", qube.vault.qrexec_socket.display());
+    assert!(
+        service.is_some_and(|service| service.remedy.contains(&link)),
         "{found:#?}"
     );
 }

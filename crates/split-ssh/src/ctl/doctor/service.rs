@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
+use super::units;
 
 /// qrexec looks through these folders in this order; the first since Qubes 4.3.
 const FOLDERS: [&str; 3] = [
@@ -13,6 +14,8 @@ const FOLDERS: [&str; 3] = [
     "/usr/local/etc/qubes-rpc",
     "/etc/qubes-rpc",
 ];
+/// The one of them that is a qube's own.
+const OWN_FOLDER: &str = "/usr/local/etc/qubes-rpc";
 const SERVICE: &str = "qubes.SshAgent";
 const CHECK: &str = "service";
 const PACKAGED_SOCKET: &str = "/run/split-ssh-vault/qrexec.sock";
@@ -26,7 +29,8 @@ pub fn check(place: &Place, findings: &mut Findings) {
             format!("there is no {SERVICE} in /etc/qubes-rpc: clients see exit 127"),
             format!(
                 "install split-ssh in this vault's template; or, for this vault alone: \
-                 sudo ln -s {PACKAGED_SOCKET} /usr/local/etc/qubes-rpc/{SERVICE}"
+                 sudo mkdir -p {OWN_FOLDER}; sudo ln -s {} {OWN_FOLDER}/{SERVICE}",
+                socket(place).display()
             ),
         ),
         Some(path) => judge(path, place, findings),
@@ -83,19 +87,46 @@ fn judge(path: &Path, place: &Place, findings: &mut Findings) {
                     "{shown} leads to {}, which is not there: clients see exit 127",
                     target.display()
                 ),
-                format!("sudo ln -sfn {PACKAGED_SOCKET} {shown}"),
+                link(path, place),
             );
         };
         if status.file_type().is_socket() {
             return findings.bad(
                 CHECK,
                 format!("{shown} leads past the guard to {}", target.display()),
-                format!("sudo ln -sfn {PACKAGED_SOCKET} {shown}"),
+                link(path, place),
             );
         }
         return judge_program(path, &real, findings);
     }
     judge_program(path, path, findings);
+}
+
+/// Where this vault listens.
+fn socket(place: &Place) -> PathBuf {
+    if units::VAULT.is_installed(place) {
+        PathBuf::from(PACKAGED_SOCKET)
+    } else {
+        place.paths.qrexec_socket()
+    }
+}
+
+fn link(path: &Path, place: &Place) -> String {
+    let socket = socket(place);
+    format!(
+        "sudo ln -sfn {} {}{}",
+        socket.display(),
+        path.display(),
+        in_template(path)
+    )
+}
+
+/// An app qube's /etc is its template's at each start.
+fn in_template(path: &Path) -> &'static str {
+    let is_own = path
+        .parent()
+        .is_some_and(|folder| folder.ends_with(OWN_FOLDER.trim_start_matches('/')));
+    if is_own { "" } else { "; in the template too" }
 }
 
 fn leads_to_us(target: &Path, link: &Path, place: &Place) -> bool {
@@ -122,7 +153,7 @@ fn judge_program(path: &Path, program: &Path, findings: &mut Findings) {
         findings.bad(
             CHECK,
             format!("{shown} is not executable: clients see exit 125"),
-            format!("sudo chmod 755 {shown}"),
+            format!("sudo chmod 755 {shown}{}", in_template(path)),
         );
     } else {
         findings.bad(
