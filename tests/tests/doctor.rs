@@ -1046,7 +1046,9 @@ fn a_qube_that_is_neither_is_told_so() {
 fn a_keyring_that_is_called_no_more_is_no_trouble() {
     let qube = Qube::new();
     let folder = qube.world.path("work/run/split-ssh-client");
-    let status = fs::read_to_string(folder.join("vault.json")).expect("a status");
+    let status = wait_for("the client's status", || {
+        fs::read_to_string(folder.join("vault.json")).ok()
+    });
     let pid = format!("\"pid\":{}", qube.client.process.pid());
     // No process has the largest number.
     let old = status
