@@ -7,7 +7,7 @@ use crate::judgement::{Place, Verdict};
 
 use super::Policy;
 use super::entry::{Entry, Read};
-use super::problem::{PolicyError, Problem, Source};
+use super::problem::{Lines, PolicyError, Problem, Source};
 use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
 use super::value::{self, Bad};
@@ -127,18 +127,23 @@ impl Reading {
         let Value::List(rules) = value.get_ref() else {
             return self.problems.push(wrong(value.span()));
         };
+        let mut lines = Lines::of(source.text);
         for value in rules {
+            let place = Place {
+                file: source.name.to_owned(),
+                line: lines.number_at(value.span().start),
+            };
             match value.get_ref() {
-                Value::Table(table) => self.rule(source, value.span(), table),
+                Value::Table(table) => self.rule(source, value.span(), place, table),
                 _ => self.problems.push(wrong(value.span())),
             }
         }
     }
 
-    fn rule(&mut self, source: Source<'_>, span: Range<usize>, table: &Table) {
+    fn rule(&mut self, source: Source<'_>, span: Range<usize>, place: Place, table: &Table) {
         let mut rule = Rule {
             index: self.policy.rules.len(),
-            place: place(source, span.clone()),
+            place,
             name: None,
             action: Verdict::Deny,
             qube: None,
