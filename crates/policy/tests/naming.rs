@@ -111,27 +111,69 @@ fn rsa(seed: &str) -> Vec<u8> {
     })
 }
 
-/// A certificate of an ed25519 key.
-fn certificate(key: &[u8], principals: &[&str], authority: &[u8], ends: u64) -> Vec<u8> {
-    let point = &key[key.len() - 32..];
-    let names = build(|w| {
-        for name in principals {
-            w.string(name);
+/// What an authority says of an ed25519 key.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    key: &'a [u8],
+    principals: &'a [&'a str],
+    authority: &'a [u8],
+    kind: u32,
+    after: u64,
+    before: u64,
+    options: &'a str,
+    forged: bool,
+}
+
+impl<'a> Terms<'a> {
+    /// A host's, for ever.
+    fn of(key: &'a [u8], principals: &'a [&'a str], authority: &'a [u8]) -> Self {
+        Self {
+            key,
+            principals,
+            authority,
+            kind: 2,
+            after: 0,
+            before: u64::MAX,
+            options: "",
+            forged: false,
         }
-    });
-    let terms = build(|w| {
-        w.string("ssh-ed25519-cert-v01@openssh.com")
-            .string("nonce")
-            .string(point);
-        w.u64(1).u32(2).string("id").string(names).u64(0).u64(ends);
-        w.string("").string("").string("").string(authority);
-    });
-    let signature = build(|w| {
-        w.string("ssh-ed25519").string(signed(authority, &terms));
-    });
-    build(|w| {
-        w.raw(&terms).string(signature);
-    })
+    }
+
+    fn certificate(self) -> Vec<u8> {
+        let point = &self.key[self.key.len() - 32..];
+        let names = build(|w| {
+            for name in self.principals {
+                w.string(name);
+            }
+        });
+        let options = build(|w| {
+            if !self.options.is_empty() {
+                w.string(self.options).string("");
+            }
+        });
+        let terms = build(|w| {
+            w.string("ssh-ed25519-cert-v01@openssh.com")
+                .string("nonce")
+                .string(point);
+            w.u64(1).u32(self.kind).string("id").string(names);
+            w.u64(self.after).u64(self.before);
+            w.string(options)
+                .string("")
+                .string("")
+                .string(self.authority);
+        });
+        let signer = if self.forged {
+            self.key
+        } else {
+            self.authority
+        };
+        let signature = build(|w| {
+            w.string("ssh-ed25519").string(signed(signer, &terms));
+        });
+        build(|w| {
+            w.raw(&terms).string(signature);
+        })
+    }
 }
 
 fn line(dice: &mut Dice, names: &str, key: &[u8], may_hash: bool) -> String {
@@ -157,6 +199,7 @@ struct World {
     known_hosts: String,
     prods: Vec<Vec<u8>>,
     web: Vec<u8>,
+    authority: Vec<u8>,
     /// What the rule for prod can name it by.
     tables: Vec<String>,
 }
@@ -167,20 +210,22 @@ fn world(dice: &mut Dice) -> World {
     let (authority, web) = (ed25519("authority"), ed25519("web"));
     let host = "prod.example";
     let mut prods = keys.to_vec();
-    for (principals, ends) in [
-        (&[host][..], u64::MAX),
-        (&[host, "web.example"], u64::MAX),
-        (&[host], 5),
-        (&[], u64::MAX),
-    ] {
-        prods.push(certificate(&keys[0], principals, &authority, ends));
-        prods.push(certificate(
-            &keys[0],
-            principals,
-            &ed25519("another authority"),
-            ends,
-        ));
+    let stranger = ed25519("another authority");
+    for principals in [&[host][..], &[host, "web.example"], &[]] {
+        for by in [&authority, &stranger] {
+            prods.push(Terms::of(&keys[0], principals, by).certificate());
+        }
     }
+    let principals = [host];
+    let good = Terms::of(&keys[0], &principals, &authority);
+    prods.push(Terms { before: 5, ..good }.certificate());
+    prods.push(
+        Terms {
+            forged: true,
+            ..good
+        }
+        .certificate(),
+    );
     // Neither is told by known hosts: a name with a port behind a hash, unless the policy spells it out, and that
     // the name of a certificate is the one behind a key's hash, unless a line spells it out.
     let may_hash = name == host && dice.one_in(2);
@@ -230,6 +275,7 @@ fn world(dice: &mut Dice) -> World {
         known_hosts,
         prods,
         web,
+        authority,
         tables,
     }
 }
@@ -259,13 +305,164 @@ fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
     }
 }
 
+/// What somebody else than prod could show. The last few are certified by the authority that known hosts may trust.
+fn strange(world: &World) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (own, other) = (ed25519("stranger"), ed25519("another authority"));
+    let prod = ["prod.example"];
+    let good = Terms::of(&own, &prod, &world.authority);
+    let by_nobody = vec![
+        own.clone(),
+        ecdsa("stranger"),
+        world.web.clone(),
+        Terms::of(&own, &prod, &other).certificate(),
+        Terms::of(&own, &prod, &own).certificate(),
+        Terms {
+            forged: true,
+            ..good
+        }
+        .certificate(),
+        Terms { kind: 1, ..good }.certificate(),
+        Terms {
+            before: NOON.unix,
+            ..good
+        }
+        .certificate(),
+        Terms {
+            after: NOON.unix + 1,
+            ..good
+        }
+        .certificate(),
+        Terms {
+            options: "force-command",
+            ..good
+        }
+        .certificate(),
+        Terms {
+            principals: &[],
+            ..good
+        }
+        .certificate(),
+    ];
+    let for_others = [
+        &["evil.test"][..],
+        &["xprod.example.org"],
+        &["PROD.EXAMPLE"],
+        &["*.test"],
+        &["[prod.example]:2222"],
+    ];
+    let for_others = for_others.map(|principals| Terms { principals, ..good }.certificate());
+    (by_nobody, for_others.into())
+}
+
+fn cases() -> u64 {
+    std::env::var("SPLIT_SSH_CASES").map_or(400, |number| number.parse().expect("a number"))
+}
+
+#[test]
+fn nobody_else_is_taken_for_the_server_of_a_rule() {
+    let mut allowed = 0;
+    for case in 0..cases() {
+        let mut dice = Dice((case + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let world = world(&mut dice);
+        let (known, _) = KnownHosts::parse(&[("known_hosts", world.known_hosts.as_bytes())]);
+        // `*.example` is web, too.
+        let tables: Vec<_> = world
+            .tables
+            .iter()
+            .filter(|table| !table.contains("*.ex"))
+            .collect();
+        let table = tables[dice.below(tables.len())];
+        let text = format!(
+            "default = \"ask\"\n[host.prod]\n{table}\n[[rule]]\nhost = [\"prod\", \"[prod.example]:2222\"]\naction = \"allow\"\n"
+        );
+        let source = Source {
+            name: "policy.toml",
+            text: &text,
+            main: true,
+        };
+        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Mixer);
+        let judge = |blob: &Vec<u8>| {
+            let facts = login(&known, &policy, blob);
+            policy.judge(&facts, &NOON, &Ledger::default()).verdict
+        };
+        let (by_nobody, for_others) = strange(&world);
+        for (index, blob) in by_nobody.iter().enumerate() {
+            assert_eq!(
+                judge(blob),
+                Verdict::Ask,
+                "{index}\n{text}\n{:?}",
+                login(&known, &policy, blob).host
+            );
+        }
+        // A table may name all hosts of an authority.
+        if !table.starts_with("ca") {
+            for (index, blob) in for_others.iter().enumerate() {
+                assert_eq!(
+                    judge(blob),
+                    Verdict::Ask,
+                    "{index}\n{text}\n{:?}",
+                    login(&known, &policy, blob).host
+                );
+            }
+        }
+        allowed += world
+            .prods
+            .iter()
+            .filter(|blob| judge(blob) == Verdict::Allow)
+            .count();
+    }
+    assert!(allowed > 100, "the rule allows prod itself: {allowed}");
+}
+
+#[test]
+fn what_is_revoked_is_denied_in_every_form_and_under_every_name() {
+    let text = "default = \"ask\"\n[[rule]]\nhost = [\"*\", \"unnamed\"]\naction = \"allow\"\n";
+    let source = Source {
+        name: "policy.toml",
+        text,
+        main: true,
+    };
+    let policy = Policy::parse(&[source]).unwrap();
+    for case in 0..cases() / 4 {
+        let mut dice = Dice((case + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let World {
+            known_hosts,
+            web,
+            authority,
+            ..
+        } = world(&mut dice);
+        let other = ed25519("another authority");
+        for (revoked, key, by) in [(&web, &web, &other), (&authority, &web, &authority)] {
+            let line = line(&mut dice, "some.where", revoked, true);
+            let lines = [&*known_hosts, &format!("@revoked {line}"), &known_hosts].concat();
+            let shown = [
+                (revoked == key).then(|| key.clone()),
+                Some(Terms::of(key, &["web.example"], by).certificate()),
+                Some(
+                    Terms {
+                        before: 5,
+                        ..Terms::of(key, &[], by)
+                    }
+                    .certificate(),
+                ),
+            ];
+            for (lines, expected) in [(&lines, Verdict::Deny), (&known_hosts, Verdict::Allow)] {
+                let (known, _) = KnownHosts::parse(&[("known_hosts", lines.as_bytes())]);
+                for blob in shown.iter().flatten() {
+                    let facts = login(&known, &policy, blob);
+                    let verdict = policy.judge(&facts, &NOON, &Ledger::default()).verdict;
+                    assert_eq!(verdict, expected, "{:?}", facts.host);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
-    let cases =
-        std::env::var("SPLIT_SSH_CASES").map_or(400, |number| number.parse().expect("a number"));
     let (mut denied, mut asked, mut web_allowed, mut hashed) = (0, 0, 0, 0);
-    for case in 0..cases {
-        let mut dice = Dice((case as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    for case in 0..cases() {
+        let mut dice = Dice((case + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let world = world(&mut dice);
         let (known, warnings) = KnownHosts::parse(&[("known_hosts", world.known_hosts.as_bytes())]);
         assert!(warnings.is_empty(), "{warnings:?}");

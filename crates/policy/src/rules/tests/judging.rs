@@ -200,6 +200,18 @@ fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
         assert_eq!(judgement.verdict, Verdict::Ask, "{names:?}");
         assert_eq!(judgement.remember, Remember::Never);
     }
+    let no_root = super::policy(
+        "default = \"ask\"\n[[rule]]\nhost = \"prod\"\nuser = \"root\"\naction = \"deny\"\n[[rule]]\naction = \"allow\"\n",
+    );
+    for (user, expected) in [
+        ("me", Verdict::Allow),
+        ("root", Verdict::Ask),
+        ("root:x", Verdict::Ask),
+    ] {
+        let facts = login(user, unnamed(&["prod"]), Proof::Proven);
+        assert_eq!(verdict(&no_root, &facts), expected, "{user}");
+    }
+
     // A pattern may mean hosts that known hosts do not have; `*` is for those that they have.
     let by_pattern = super::policy(PROD);
     let facts = login("me", unnamed(&[]), Proof::Proven);
