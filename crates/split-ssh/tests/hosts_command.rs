@@ -428,6 +428,35 @@ fn two_new_keys_of_one_type_are_pointed_out() {
     );
 }
 
+/// A list of patterns could hide the one that matters where a screen cuts it.
+#[test]
+fn what_is_too_long_to_be_shown_whole_is_not_taken() {
+    let vault = Vault::new();
+    let [key, ca] = ["key", "ca"].map(|name| vault.key(name));
+    let padding = "padding.example,".repeat(9);
+    let long = format!("{}.example", "a".repeat(130));
+    let hidden = format!("nice.example,{padding}*.corp,{padding}nice.example");
+    let seen = format!("{}.example", "b".repeat(100));
+    vault.0.write(
+        "client",
+        format!(
+            "{long} {key}\n{hidden} {key}\n@cert-authority {hidden} {ca}\n{seen} {key}\n",
+            key = key.line,
+            ca = ca.line
+        ),
+    );
+    let out = vault
+        .hosts(&["import", "client", "--yes", "--authorities", "--wildcards"])
+        .good();
+    assert_eq!(
+        out.matches("too long to be shown whole").count(),
+        3,
+        "{out}"
+    );
+    assert!(out.contains(&format!("  {seen}  ssh-ed25519")), "{out}");
+    assert_eq!(vault.own_text(), format!("{seen} {}\n", key.line));
+}
+
 #[test]
 fn keys_and_files_come_by_standard_input_too() {
     let vault = Vault::new();

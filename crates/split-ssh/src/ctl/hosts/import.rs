@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::known_hosts_files::{Files, Hosts, append, read_or_empty};
 use crate::trusted_files;
 
+/// Characters of a name, or of a list of patterns, that can be taken: what is cut cannot be agreed to.
+const SHOWN_WHOLE: usize = 128;
+
 /// What the person wants besides plain names.
 #[derive(Clone, Copy, Debug)]
 pub struct Also {
@@ -148,6 +151,10 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
             refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
             continue;
         }
+        if whole(name).is_none() {
+            refuse(too_long(name));
+            continue;
+        }
         let mut keys = hosts.known.keys_for(name, &Ring);
         keys.retain(|key| key.marker != Marker::Revoked);
         if keys
@@ -174,6 +181,10 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
 fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
     let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
     let names = &entry.line.names;
+    if whole(&names.to_string()).is_none() {
+        refuse(too_long(&names.to_string()));
+        return;
+    }
     let trusted = || {
         hosts
             .known
@@ -208,6 +219,19 @@ fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
     } else {
         push(sorted, entry, names.to_string());
     }
+}
+
+/// The name as the screen shows it, with nothing left out.
+fn whole(name: &str) -> Option<String> {
+    let shown = display::ascii(name.as_bytes(), usize::MAX);
+    (shown.len() <= SHOWN_WHOLE).then_some(shown)
+}
+
+fn too_long(name: &str) -> String {
+    format!(
+        "{} is too long to be shown whole; add it with: split-ssh hosts add",
+        shown(name)
+    )
 }
 
 fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
@@ -268,7 +292,7 @@ impl New {
             ""
         };
         [
-            shown(&self.names),
+            whole(&self.names).unwrap_or_default(),
             shown(&self.algorithm),
             fingerprint,
             role.to_owned(),
