@@ -1039,6 +1039,11 @@ fn a_qube_that_is_neither_is_told_so() {
         "{said}"
     );
     assert!(said.ends_with("1 to mend\n"), "{said}");
+    let old = "ncat -k -l -U \"$S\" -c 'qrexec-client-vm vault qubes.SshAgent' &\n";
+    world.directory("root/rw/config");
+    world.file("root/rw/config/rc.local", old);
+    let output = finish(&mut command);
+    assert!(text(&output).contains("-> split-ssh migrate"), "{output:?}");
 }
 
 /// What a client left that nobody starts any more is no trouble of today's.

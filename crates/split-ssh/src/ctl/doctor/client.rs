@@ -55,7 +55,8 @@ pub fn check(place: &Place, findings: &mut Findings) {
         check_calls(status, findings);
         check_is_current(place, status, &vaults, findings);
     }
-    check_habits(place, &sockets, findings);
+    check_ssh_config(place, &sockets, findings);
+    check_old(place, findings);
 }
 
 fn check_targets(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
@@ -241,8 +242,8 @@ fn remedy(outcome: &Outcome, kind: Kind) -> &'static str {
     })
 }
 
-/// Files of the user's that lead ssh elsewhere, and what an earlier split SSH left.
-fn check_habits(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+/// Lines of the user's that lead ssh elsewhere.
+fn check_ssh_config(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
     let home = &place.paths.home;
     let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
     for line in config.lines() {
@@ -268,6 +269,11 @@ fn check_habits(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
             "remove the line from ~/.ssh/config, if that is not what you want",
         );
     }
+}
+
+/// What an earlier split SSH left.
+pub fn check_old(place: &Place, findings: &mut Findings) {
+    let home = &place.paths.home;
     let rc_local = place.text("/rw/config/rc.local").unwrap_or_default();
     if rc_local.contains("qubes.SshAgent") && rc_local.contains("ncat") {
         findings.warn(

@@ -93,6 +93,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
                 place.qube()
             ),
         );
+        client::check_old(&place, &mut findings);
     }
     let text = if args.json {
         serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
