@@ -1,8 +1,9 @@
 //! What greedy, slow and garbled streams cost a vault: a bounded amount, and nobody else.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use testbed::agent::Agent;
 use testbed::children::{Running, finish, text};
@@ -190,6 +191,48 @@ fn a_header_is_read_in_any_pieces() {
             "pieces of {size}"
         );
     }
+}
+
+#[test]
+fn a_header_that_does_not_come_is_not_waited_for() {
+    let bench = Bench::new("");
+    let mut silent = Connection::open(&bench.vault.qrexec_socket);
+    let mut half = Connection::open(&bench.vault.qrexec_socket);
+    half.send_bytes(b"qubes.SshAgent+ wo");
+    assert_eq!(silent.answer(), Answer::Closed);
+    assert_eq!(half.answer(), Answer::Closed);
+    assert!(bench.has_record("malformed", "no qrexec header within 5 s"));
+}
+
+/// Whatever the socket's mode may have become. Only root can try it, as nobody.
+#[test]
+fn another_user_is_not_listened_to() {
+    if !nix::unistd::Uid::current().is_root() {
+        return;
+    }
+    let bench = Bench::new("");
+    let socket = &bench.vault.qrexec_socket;
+    for path in socket
+        .ancestors()
+        .take_while(|path| *path != Path::new("/tmp"))
+    {
+        let mode = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(path, mode).expect("our own");
+    }
+    let list = Message::of(message::LIST).framed();
+    let call = bench.world.file(
+        "call",
+        [b"qubes.SshAgent+ work\0".as_slice(), &list].concat(),
+    );
+    let answered_to = |uid: &str| {
+        let mut socat = bench.world.command("setpriv");
+        socat.args(["--reuid", uid, "--clear-groups", "socat", "-t", "30", "-"]);
+        socat.arg(format!("UNIX-CONNECT:{}", socket.display()));
+        socat.stdin(std::fs::File::open(&call).expect("our own file"));
+        socat.output().expect("setpriv and socat").stdout
+    };
+    assert_eq!(answered_to("0").get(4), Some(&message::IDENTITIES));
+    assert!(answered_to("65534").is_empty());
 }
 
 #[test]
