@@ -448,8 +448,28 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             what: "does not answer",
             remedy: "systemctl restart qubes-db",
             mend: |q| {
-                q.root
-                    .program("usr/bin/qubesdb-read", "#!/bin/sh\necho vault\n")
+                q.root.program(
+                    "usr/bin/qubesdb-read",
+                    "#!/bin/sh\n[ \"$1\" = /name ] && echo vault\n",
+                )
+            },
+        },
+        Fault {
+            plant: |q| {
+                q.root.program(
+                    "usr/bin/qubesdb-read",
+                    "#!/bin/sh\ncase $1 in /name) echo vault;; /default-user) echo no-body;; *) exit 1;; esac\n",
+                )
+            },
+            check: "user",
+            state: "bad",
+            what: "dom0 calls this qube's user `no-body`",
+            remedy: "in dom0: qvm-prefs vault default_user user",
+            mend: |q| {
+                q.root.program(
+                    "usr/bin/qubesdb-read",
+                    "#!/bin/sh\ncase $1 in /name) echo vault;; /default-user) echo root;; *) exit 1;; esac\n",
+                )
             },
         },
         Fault {
@@ -989,7 +1009,10 @@ fn a_qube_with_the_packages_files_is_healthy() {
             "",
         );
     }
-    packaged.program("usr/bin/qubesdb-read", "#!/bin/sh\necho vault\n");
+    packaged.program(
+        "usr/bin/qubesdb-read",
+        "#!/bin/sh\n[ \"$1\" = /name ] && echo vault\n",
+    );
     for switch in ["split-ssh-vault", "split-ssh-client"] {
         packaged.file(&format!("run/qubes-service/{switch}"), "");
     }

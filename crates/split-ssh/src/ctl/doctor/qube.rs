@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use nix::unistd::User;
+
 use super::finding::Findings;
 use super::place::Place;
 
@@ -23,6 +25,19 @@ pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
             "qubesdb does not answer: settings from dom0 are not seen",
             "sudo systemctl restart qubes-db",
         ),
+    }
+    // The units do not start for somebody who is not there.
+    if let Some(user) = read(place, "/default-user")
+        && matches!(User::from_name(&user), Ok(None))
+    {
+        findings.bad(
+            "user",
+            format!("dom0 calls this qube's user `{user}`, and there is none here"),
+            format!(
+                "in dom0: qvm-prefs {} default_user user; then restart this qube",
+                place.qube()
+            ),
+        );
     }
 }
 
