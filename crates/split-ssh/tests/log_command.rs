@@ -161,3 +161,34 @@ fn follow_goes_on_over_a_rotation() {
     follower.kill().unwrap();
     follower.wait().unwrap();
 }
+
+#[test]
+fn what_cannot_be_read_and_what_cannot_be_printed_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(login("work", "github.com", Outcome::Ok, 0))
+        .unwrap();
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    for arguments in [&[][..], &["--json"], &["--verify"]] {
+        let output = split_ssh(folder.path())
+            .args(arguments)
+            .stdout(full())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("cannot print: No space left"), "{error}");
+    }
+    fs::create_dir(folder.path().join("log.jsonl.3")).unwrap();
+    for arguments in [&[][..], &["--verify"]] {
+        let output = split_ssh(folder.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("log.jsonl.3: Is a directory"), "{error}");
+    }
+}

@@ -75,6 +75,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         colour: super::colour(),
         to_people: io::stdout().is_terminal(),
         out: io::stdout(),
+        out_failed: false,
     };
     let filter = Filter {
         qube: args.qube,
@@ -96,8 +97,10 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         Ok(code) => Ok(code),
         // `split-ssh log | head` is no failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) if show.out_failed => Err(Error::printing(&error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(none(paths)),
-        Err(error) => Err(Error::io("read the log", &paths.audit_log(), &error)),
+        Err(error) => Err(Error::new(format!("cannot read the log: {error}"))
+            .hint("run this as the vault's user")),
     }
 }
 
@@ -148,7 +151,7 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
         1 => "\n1 head in the journal agrees".to_owned(),
         heads => format!("\n{heads} heads in the journal agree"),
     });
-    drop(writeln!(io::stdout(), "{text}"));
+    writeln!(io::stdout(), "{text}").map_err(|error| Error::printing(&error))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,6 +172,8 @@ struct Show {
     /// Standard output is a terminal.
     to_people: bool,
     out: io::Stdout,
+    /// What went wrong was the printing, not the reading.
+    out_failed: bool,
 }
 
 impl Show {
@@ -178,7 +183,8 @@ impl Show {
         match line.record() {
             Ok((record, _)) => {
                 if filter.lets(&record) {
-                    self.record(&record, line)?;
+                    self.record(&record, line)
+                        .inspect_err(|_| self.out_failed = true)?;
                 }
                 Ok(true)
             }

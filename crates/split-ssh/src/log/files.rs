@@ -174,6 +174,12 @@ pub(super) fn kept(folder: &Path, number: u32) -> PathBuf {
     folder.join(format!("{NEWEST}.{number}"))
 }
 
+/// The error with the file that it is about.
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("{}: {}", path.display(), crate::error::reason(error));
+    io::Error::new(error.kind(), text)
+}
+
 /// All files that there are, oldest first. They are opened from the newest on: a rotation in between
 /// can show one twice, which is dropped here, but hides none.
 pub(super) fn open_all(folder: &Path) -> io::Result<Vec<(PathBuf, File)>> {
@@ -184,7 +190,7 @@ pub(super) fn open_all(folder: &Path) -> io::Result<Vec<(PathBuf, File)>> {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(named(&path, &error)),
         };
         let about = file.metadata()?;
         let identity = (about.dev(), about.ino());

@@ -65,7 +65,8 @@ impl Lines {
         self.reader
             .by_ref()
             .take(bound)
-            .read_until(b'\n', &mut self.begun)?;
+            .read_until(b'\n', &mut self.begun)
+            .map_err(|error| files::named(&self.path, &error))?;
         let is_whole = self.begun.last() == Some(&b'\n') || self.begun.len() >= MAX_LINE;
         Ok(is_whole.then(|| self.take()))
     }
