@@ -372,8 +372,12 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
             .filter(|table| !table.contains("*.ex"))
             .collect();
         let table = tables[dice.below(tables.len())];
+        let by_port = match table.starts_with("keys") {
+            true => "",
+            false => ", \"[prod.example]:2222\"",
+        };
         let text = format!(
-            "default = \"ask\"\n[host.prod]\n{table}\n[[rule]]\nhost = [\"prod\", \"[prod.example]:2222\"]\naction = \"allow\"\n"
+            "default = \"ask\"\n[host.prod]\n{table}\n[[rule]]\nhost = [\"prod\"{by_port}]\naction = \"allow\"\n"
         );
         let source = Source {
             name: "policy.toml",
@@ -404,6 +408,17 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
                     login(&known, &policy, blob).host
                 );
             }
+        }
+        // A key is one key: that a rule denies the others too does not mean that it allows them.
+        let others = world.prods.iter().filter(|blob| {
+            let key = HostKey::parse(blob).unwrap();
+            !table.contains(&Mixer.fingerprint(key.plain_blob()).0)
+        });
+        if table.starts_with("keys") {
+            assert!(
+                others.into_iter().all(|blob| judge(blob) == Verdict::Ask),
+                "{text}"
+            );
         }
         allowed += world
             .prods

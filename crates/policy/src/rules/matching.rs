@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::facts::{Facts, HostIdentity, Kind, Moment, Proof, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
-use crate::known_hosts::{ANY, host_of_port, is_open};
+use crate::known_hosts::{ANY, HASHED, host_of_port, is_open};
 
 use super::Policy;
 use super::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
@@ -187,7 +187,12 @@ impl HostName {
             false if glob.matches(self.text.as_bytes()) => Match::Yes,
             false if at_a_port() => Match::Maybe,
             false => Match::No,
-            true if glob.is_any() || glob.as_str() == self.text => Match::Yes,
+            true if glob.is_any() => Match::Yes,
+            // Two hashes hide two names; a pattern is itself.
+            true if glob.as_str() == self.text => match self.text == HASHED {
+                true => Match::Maybe,
+                false => Match::Yes,
+            },
             true if glob.literal().is_some() => Match::No,
             true => Match::Maybe,
         }

@@ -227,6 +227,7 @@ fn named(pattern: &str, names: &[String]) -> Covers {
         if name == "(hashed)" || name.contains('*') {
             return match pattern.as_str() {
                 "*" => Yes,
+                "(hashed)" if name == "(hashed)" => Maybe,
                 same if same == name => Yes,
                 // Names without wildcards were tried, and stand beside it if they fit.
                 other if !other.contains(['*', '?']) => No,

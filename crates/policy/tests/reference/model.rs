@@ -76,7 +76,8 @@ const USERS: [&str; 8] = [
 const USER_PATTERNS: [&str; 9] = ["git", "root", "*", "g*", "*x", "root:x", "?oot", "a", "a?b"];
 const NAMESPACES: [&str; 3] = ["git", "file", "x*"];
 const NAMESPACE_PATTERNS: [&str; 4] = ["git", "g*", "*", "x\\*"];
-const HOST_PATTERNS: [&str; 10] = [
+const HOST_PATTERNS: [&str; 11] = [
+    "(hashed)",
     "prod.example",
     "*.example",
     "[prod.example]:2222",
