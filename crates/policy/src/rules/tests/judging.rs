@@ -480,6 +480,28 @@ fn hiding_the_host_gives_no_more_questions_or_signatures_than_showing_it() {
 }
 
 #[test]
+fn what_may_be_another_rules_takes_the_stricter_of_both() {
+    for (asks, allows, expected) in [(2, 9, 2), (9, 2, 2)] {
+        let policy = policy(&format!(
+            "default = \"deny\"\n[[rule]]\nuser = \"root\"\naction = \"ask\"\nremember = \"1h\"\nsignatures = {asks}\n[[rule]]\naction = \"allow\"\nnotify = true\nsignatures = {allows}\n"
+        ));
+        let at = |user: &str| judge(&policy, &login(user, host('h', &["h"]), Proof::Proven));
+        let sure = at("root");
+        assert_eq!(
+            (sure.verdict, sure.remember, sure.notify),
+            (Verdict::Ask, Remember::UpTo(3_600), false)
+        );
+        let may_be = at("root:x");
+        assert_eq!(
+            (may_be.verdict, may_be.remember, may_be.notify),
+            (Verdict::Ask, Remember::Never, true)
+        );
+        assert_eq!(may_be.signatures, expected);
+        assert_eq!(may_be.rule.unwrap().index, 0, "its rate counts");
+    }
+}
+
+#[test]
 fn an_answer_is_remembered_only_for_what_was_shown() {
     let rules = policy(
         "default = \"ask\"\n[[rule]]\nhost = \"unproven\"\nuser = \"lab\"\naction = \"ask\"\nremember = \"1h\"\n[[rule]]\nuser = \"me\"\naction = \"ask\"\nremember = \"2h\"\n[[rule]]\nuser = \"git\"\naction = \"ask\"\nremember = \"never\"\n",
