@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::sys::stat::{Mode, umask};
@@ -18,10 +19,26 @@ const HINTS: Hints = Hints {
     elsewhere: "go elsewhere",
 };
 
-fn place() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("a.sock");
-    (folder, path)
+/// The umask is the whole process's: where tests are threads of one, they take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A folder for one test, and a path in it.
+struct Place {
+    path: PathBuf,
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::tempdir().expect("a folder");
+        Self {
+            path: folder.path().join("a.sock"),
+            folder,
+            _turn: turn,
+        }
+    }
 }
 
 fn refusal(path: &Path) -> String {
@@ -33,14 +50,14 @@ fn refusal(path: &Path) -> String {
 #[test]
 fn nobody_else_can_ever_connect() {
     const TRIES: usize = 3000;
-    let (_folder, path) = place();
+    let place = Place::new();
+    let path = &place.path;
     let before = umask(Mode::empty());
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let watch = scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                let mode =
-                    fs::symlink_metadata(&path).map_or(0, |found| found.permissions().mode());
+                let mode = fs::symlink_metadata(path).map_or(0, |found| found.permissions().mode());
                 if mode & 0o077 != 0 {
                     return Some(mode & 0o777);
                 }
@@ -48,7 +65,7 @@ fn nobody_else_can_ever_connect() {
             None
         });
         for _ in 0..TRIES {
-            drop(listen_at(&path, HINTS).expect("a socket"));
+            drop(listen_at(path, HINTS).expect("a socket"));
         }
         is_over.store(true, Ordering::Relaxed);
         let seen = watch.join().expect("it watched");
@@ -59,47 +76,52 @@ fn nobody_else_can_ever_connect() {
 
 #[test]
 fn a_dead_socket_makes_room_and_a_live_one_does_not() {
-    let (_folder, path) = place();
-    let living = UnixListener::bind(&path).expect("a socket");
-    assert!(refusal(&path).contains("is in use"));
+    let place = Place::new();
+    let path = &place.path;
+    let living = UnixListener::bind(path).expect("a socket");
+    assert!(refusal(path).contains("is in use"));
     drop(living);
-    let (_living, file) = listen_at(&path, HINTS).expect("the dead one makes room");
-    UnixStream::connect(&path).expect("a listener");
-    assert!(refusal(&path).contains("is in use"));
+    let (_living, file) = listen_at(path, HINTS).expect("the dead one makes room");
+    UnixStream::connect(path).expect("a listener");
+    assert!(refusal(path).contains("is in use"));
     drop(file);
     assert!(!path.exists());
 }
 
 #[test]
 fn what_is_not_known_to_be_dead_stays() {
-    let (_folder, path) = place();
+    let place = Place::new();
+    let path = &place.path;
     // A stream's connect(2) fails here although somebody is there.
-    let _other = UnixDatagram::bind(&path).expect("a socket");
-    assert!(refusal(&path).contains("cannot tell whether anybody listens"));
+    let _other = UnixDatagram::bind(path).expect("a socket");
+    assert!(refusal(path).contains("cannot tell whether anybody listens"));
     assert!(path.exists());
 }
 
 #[test]
 fn what_is_not_ours_stays() {
-    let (_folder, path) = place();
-    fs::write(&path, "a letter").expect("a file");
-    assert!(refusal(&path).contains("is not a socket"));
-    fs::remove_file(&path).expect("a file");
-    symlink("/nowhere", &path).expect("a link");
-    assert!(refusal(&path).contains("is not a socket"));
-    fs::remove_file(&path).expect("a link");
+    let place = Place::new();
+    let path = &place.path;
+    fs::write(path, "a letter").expect("a file");
+    assert!(refusal(path).contains("is not a socket"));
+    fs::remove_file(path).expect("a file");
+    symlink("/nowhere", path).expect("a link");
+    assert!(refusal(path).contains("is not a socket"));
+    fs::remove_file(path).expect("a link");
     if geteuid().is_root() {
-        drop(UnixListener::bind(&path).expect("a socket"));
-        chown(&path, Some(65534), None).expect("root may");
-        assert!(refusal(&path).contains("is another user's socket"));
+        drop(UnixListener::bind(path).expect("a socket"));
+        chown(path, Some(65534), None).expect("root may");
+        assert!(refusal(path).contains("is another user's socket"));
     }
 }
 
 #[test]
 fn a_folder_that_others_can_write_is_refused() {
-    let (folder, path) = place();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("our folder");
-    let said = refusal(&path);
+    let place = Place::new();
+    let path = &place.path;
+    fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(0o777))
+        .expect("our folder");
+    let said = refusal(path);
     assert!(
         said.contains("chmod 700") && said.contains("or go elsewhere"),
         "{said}"
@@ -108,10 +130,11 @@ fn a_folder_that_others_can_write_is_refused() {
 
 #[test]
 fn the_file_of_a_successor_is_left_alone() {
-    let (_folder, path) = place();
-    let (_listener, file) = listen_at(&path, HINTS).expect("a socket");
-    fs::remove_file(&path).expect("a socket");
-    fs::write(&path, "a letter").expect("a file");
+    let place = Place::new();
+    let path = &place.path;
+    let (_listener, file) = listen_at(path, HINTS).expect("a socket");
+    fs::remove_file(path).expect("a socket");
+    fs::write(path, "a letter").expect("a file");
     drop(file);
     assert!(path.exists());
 }
@@ -119,7 +142,8 @@ fn the_file_of_a_successor_is_left_alone() {
 /// A vault and a keyring's agent go by the same rules.
 #[test]
 fn a_vault_takes_nobodys_place() {
-    let home = tempfile::tempdir().expect("a folder");
+    let place = Place::new();
+    let home = &place.folder;
     for (taken, said) in [
         (
             "split-ssh-vault/qrexec.sock",
