@@ -198,7 +198,13 @@ fn value(row: &Row, label: &str) -> gtk::Box {
     cell.set_hexpand(true);
     cell.pack_start(&value, false, false, 0);
     if !note.is_empty() {
-        cell.pack_start(&sentence(note, "note"), false, false, 0);
+        let note = sentence(note, "note");
+        if !is_wide {
+            // A note that wraps after all stays beside the value by its first line.
+            value.set_valign(gtk::Align::Baseline);
+            note.set_valign(gtk::Align::Baseline);
+        }
+        cell.pack_start(&note, false, false, 0);
     }
     cell
 }
