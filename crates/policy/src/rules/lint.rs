@@ -18,6 +18,8 @@ pub struct Surroundings<'a> {
     pub knows_host: Option<&'a dyn Fn(&str) -> bool>,
     /// All keys of all keyrings.
     pub keys: Option<&'a [KeyFacts]>,
+    /// The names of all keyrings.
+    pub keyrings: Option<&'a [String]>,
 }
 
 const KINDS: [Kind; 5] = [
@@ -151,6 +153,20 @@ impl Policy {
                 );
             }
         }
+        for glob in rule.keyring.iter().flatten() {
+            let Some(keyrings) = surroundings.keyrings else {
+                break;
+            };
+            if !keyrings.iter().any(|name| glob.matches(name.as_bytes())) {
+                let message = format!("no keyring is called {}", quoted(glob.as_str()));
+                let hint = match nearest(glob.as_str(), keyrings.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => "a folder in ~/.ssh/identities.d or a table in vault.toml makes one"
+                        .to_owned(),
+                };
+                warnings.push(Problem::warning(&rule.place, message).hint(hint));
+            }
+        }
         for pattern in rule.key.iter().flatten() {
             let Some(keys) = surroundings.keys else { break };
             let (found, text) = match pattern {
@@ -166,10 +182,15 @@ impl Policy {
             };
             if !found {
                 let message = format!("no keyring has a key {}", quoted(text));
-                warnings.push(
-                    Problem::warning(&rule.place, message)
-                        .hint("`ssh-add -l` in the vault shows the keys"),
-                );
+                let comments = keys
+                    .iter()
+                    .filter_map(|key| std::str::from_utf8(&key.comment).ok());
+                let labels = self.labels.iter().map(|label| label.name.as_str());
+                let hint = match nearest(text, comments.chain(labels)) {
+                    Some(near) => format!("did you mean {}?", quoted(near)),
+                    None => "`ssh-add -l` in the vault shows the keys".to_owned(),
+                };
+                warnings.push(Problem::warning(&rule.place, message).hint(hint));
             }
         }
         warnings

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use policy::caller::DEFAULT_KEYRING;
 use policy::crypto::Fingerprint;
 use policy::display;
 use policy::facts::{HostIdentity, KeyFacts, Proof};
@@ -183,13 +184,15 @@ impl Report {
         if let Err(error) = &hosts {
             unchecked.push(format!("hosts: {}", error.plain()));
         }
-        let keys = keys(paths)
+        let (keyrings, keys) = keys(paths)
             .map_err(|why| unchecked.push(format!("keys: {why}")))
-            .ok();
+            .ok()
+            .unzip();
         let policy = &loaded.policy;
         let warnings = policy.lint(&Surroundings {
             knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
             keys: keys.as_deref(),
+            keyrings: keyrings.as_deref(),
         });
         let mut text: String = warnings
             .iter()
@@ -302,17 +305,20 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The keys of all keyrings, if each has an agent that answers.
-fn keys(paths: &Paths) -> Result<Vec<KeyFacts>, String> {
+/// The names of all keyrings and their keys, if each has an agent that answers.
+fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
     let config =
         VaultConfig::load(&paths.config, &paths.system_config).map_err(|error| error.plain())?;
     let own = |name: &str| paths.agent_runtime().join(format!("{name}.sock"));
     let mut sockets: BTreeSet<PathBuf> = running(&paths.agent_runtime());
-    sockets.extend(
-        identities::keyrings(&paths.home)
-            .iter()
-            .map(|name| own(name)),
-    );
+    let mut names = identities::keyrings(&paths.home);
+    sockets.extend(names.iter().map(|name| own(name)));
+    names.push(DEFAULT_KEYRING.to_owned());
+    names.extend(config.keyring.keys().map(ToString::to_string));
+    let started = sockets
+        .iter()
+        .filter_map(|socket| socket.file_stem()?.to_str());
+    names.extend(started.map(str::to_owned));
     for (name, keyring) in &config.keyring {
         // Found by its name above, a configured one of our own need not have a folder.
         sockets.insert(keyring.agent.clone().unwrap_or_else(|| own(name)));
@@ -326,7 +332,7 @@ fn keys(paths: &Paths) -> Result<Vec<KeyFacts>, String> {
         let listed = listed.map_err(|error| format!("{}: {error}", socket.display()))?;
         keys.extend(listed.iter().map(|key| key_facts(key, &Ring)));
     }
-    Ok(keys)
+    Ok((names, keys))
 }
 
 /// The sockets of keyring agents that run, a login session's among them.

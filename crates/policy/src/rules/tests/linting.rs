@@ -14,6 +14,7 @@ fn warnings(text: &str) -> Vec<String> {
     let surroundings = Surroundings {
         knows_host: Some(&knows),
         keys: Some(&keys),
+        keyrings: Some(&["default".to_owned(), "throwaway".to_owned()]),
     };
     let text = format!("default = \"ask\"\n{text}");
     policy(&text)
@@ -141,6 +142,18 @@ fn names_that_lead_nowhere() {
     warns(
         "[[rule]]\nkey = \"gone\"\naction = \"ask\"",
         "no keyring has a key `gone`",
+    );
+    warns(
+        "[[rule]]\nkey = \"gitwork\"\naction = \"ask\"",
+        "did you mean `git-work`?",
+    );
+    warns(
+        "[[rule]]\nkeyring = \"throw-away\"\naction = \"ask\"",
+        "no keyring is called `throw-away`\n hint: did you mean \"throwaway\"?",
+    );
+    warns(
+        "[[rule]]\nkeyring = [\"def*\", \"ci\"]\naction = \"ask\"",
+        "no keyring is called `ci`",
     );
     warns(
         &format!("[key.gone]\nfingerprints = [\"{}\"]", fingerprint('x')),

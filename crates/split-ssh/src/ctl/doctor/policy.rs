@@ -41,11 +41,7 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
             ),
         );
     }
-    let nothing_known = Surroundings {
-        knows_host: None,
-        keys: None,
-    };
-    let warnings = loaded.policy.lint(&nothing_known);
+    let warnings = loaded.policy.lint(&Surroundings::default());
     let what = match loaded.files.as_slice() {
         [] => "no file: every login and sshsig is asked about".to_owned(),
         files => format!(
