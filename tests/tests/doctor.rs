@@ -401,6 +401,20 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             mend: |q| mode(&q.root.path("run/split-ssh-vault"), 0o700),
         },
         Fault {
+            plant: |q| {
+                let unit = q
+                    .world
+                    .path("vault/.config/systemd/user/split-ssh-prompt.socket");
+                fs::create_dir_all(unit.parent().expect("a folder")).expect("a folder");
+                symlink("/dev/null", unit).expect("a link");
+            },
+            check: "prompt",
+            state: "warn",
+            what: "split-ssh-prompt.socket is masked",
+            remedy: "systemctl --user unmask split-ssh-prompt.socket",
+            mend: |q| q.remove(".config/systemd/user/split-ssh-prompt.socket"),
+        },
+        Fault {
             plant: |q| q.remove("sock"),
             check: "SSH_AUTH_SOCK",
             state: "warn",

@@ -58,7 +58,10 @@ fn summary(hosts: &Hosts) -> String {
         .filter(|(_, types)| types.len() == 1)
         .map(|(name, _)| *name)
         .collect();
-    let mut text = format!("{} lines", hosts.known.entries().len());
+    let mut text = match hosts.known.entries().len() {
+        1 => "1 line".to_owned(),
+        lines => format!("{lines} lines"),
+    };
     if authorities > 0 {
         text += &format!(", {authorities} of them host CAs");
     }

@@ -13,6 +13,9 @@ use crate::control::VaultStatus;
 use crate::policy_files;
 use crate::vault::prompt::{Prompter, Way};
 
+/// The session's unit behind which the dialog is.
+const SOCKET: &str = "split-ssh-prompt.socket";
+
 pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findings) {
     let paths = &place.paths;
     let loaded = match policy_files::load(&paths.config, &paths.system_config) {
@@ -76,6 +79,15 @@ pub fn check_prompt(
     running: Option<&VaultStatus>,
     findings: &mut Findings,
 ) {
+    // A dead socket of it may be left, which looks like a live one.
+    let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
+    if fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null")) {
+        return findings.warn(
+            "prompt",
+            format!("{SOCKET} is masked: no window can be shown"),
+            format!("systemctl --user unmask {SOCKET}; systemctl --user start {SOCKET}"),
+        );
+    }
     let prompter = Prompter::new(&config.prompt, &place.paths);
     let way = prompter.way();
     // The running vault may know a session that we are not in.
@@ -103,16 +115,10 @@ pub fn check_prompt(
 
 /// What a window wants besides.
 fn no_window(place: &Place, has_dialog: bool) -> String {
-    const SOCKET: &str = "split-ssh-prompt.socket";
     if !has_dialog {
         return "install split-ssh-prompt in the template; \
                 or say [prompt] by = \"terminal\" in vault.toml"
             .to_owned();
-    }
-    let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
-    let is_masked = fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null"));
-    if is_masked {
-        return format!("systemctl --user unmask {SOCKET}; systemctl --user start {SOCKET}");
     }
     let has_session = place.paths.xdg_runtime().join("systemd/private").exists();
     if has_session && units::VAULT.is_on(place) && units::VAULT.is_installed(place) {
