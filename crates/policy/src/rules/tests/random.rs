@@ -60,7 +60,7 @@ fn random_policy(dice: &mut Dice) -> String {
                 "\"raw\"",
             ],
         );
-        text += &dice.line(4, "user", &["\"git\"", "\"root\"", "\"*o*\""]);
+        text += &dice.line(4, "user", &["\"git\"", "\"root\"", "\"*o*\"", "\"*\""]);
         text += &dice.line(
             2,
             "host",
