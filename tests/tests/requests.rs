@@ -289,6 +289,28 @@ fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
     );
 }
 
+/// Twenty times the same would hide what else was refused.
+#[test]
+fn status_tells_refusals_that_are_alike_once() {
+    let guard = LoneKey::behind(DENY_ALL, "");
+    let mut call = guard.call();
+    let mut ask = |namespace: &str| {
+        let signed_data = message::sshsig(namespace, &[0; 64]);
+        call.ask(&message::sign(&guard.key.blob(), &signed_data));
+    };
+    ask("file");
+    (0..3).for_each(|_| ask("git"));
+    let status = finish(&mut guard.vault.control(&["status"]));
+    let said = String::from_utf8_lossy(&status.stdout);
+    let said: Vec<&str> = said.split_whitespace().collect();
+    let said = said.join(" ");
+    assert!(
+        said.contains("namespace git with key (3 times) a key"),
+        "{said}"
+    );
+    assert!(said.contains("namespace file with key a key"), "{said}");
+}
+
 #[test]
 fn the_log_says_what_was_asked_after_a_failed_bind_and_of_a_key_that_no_keyring_has() {
     let guard = LoneKey::behind(ALLOW_ALL, "");
