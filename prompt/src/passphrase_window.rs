@@ -119,12 +119,12 @@ impl PassphraseWindow {
 
 impl Play for PassphraseWindow {
     fn readiness(&self, readiness: Readiness) {
-        let is_ready = readiness == Readiness::Ready;
+        let is_open = matches!(readiness, Readiness::Opening | Readiness::Ready);
         self.unlock
-            .set_sensitive(is_ready && self.entry.text_length() > 0);
+            .set_sensitive(is_open && self.entry.text_length() > 0);
         self.hint.set_text(match readiness {
             Readiness::Away => "Typing needs this window in focus",
-            Readiness::Quiet => "Typing opens after a quiet second",
+            Readiness::Quiet | Readiness::Opening => "Typing opens after a quiet second",
             Readiness::Ready => "The passphrase is used once and stored nowhere",
         });
     }

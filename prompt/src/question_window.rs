@@ -165,13 +165,13 @@ impl QuestionWindow {
         match self.readiness.get() {
             Readiness::Away => Some("Answers need this window in focus."),
             Readiness::Quiet => Some("Answers open after a second without keys and clicks."),
-            Readiness::Ready if !self.rows.is_read() => {
+            Readiness::Opening | Readiness::Ready if !self.rows.is_read() => {
                 Some("There is more to read: allowing opens at the last line.")
             }
-            Readiness::Ready if self.typed_name().is_err() => {
+            Readiness::Opening | Readiness::Ready if self.typed_name().is_err() => {
                 Some("No host is called so. A name has letters, digits, dots, dashes, underscores.")
             }
-            Readiness::Ready => None,
+            Readiness::Opening | Readiness::Ready => None,
         }
     }
 
@@ -180,7 +180,10 @@ impl QuestionWindow {
         for (button, _) in &self.allows {
             button.set_sensitive(obstacle.is_none());
         }
-        self.advice.say(obstacle.unwrap_or_default());
+        // Until the open buttons are on the screen, they do not count.
+        if self.readiness.get() != Readiness::Opening {
+            self.advice.say(obstacle.unwrap_or_default());
+        }
     }
 
     fn show_counts(&self) {

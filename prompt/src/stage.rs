@@ -25,6 +25,8 @@ const LINES_PER_TICK: usize = 64;
 pub enum Readiness {
     Away,
     Quiet,
+    /// What opens is to be painted; nothing counts until it has been.
+    Opening,
     Ready,
 }
 
@@ -150,7 +152,8 @@ impl Stage {
         let readiness = match self.gate.get() {
             Gate::Away => Readiness::Away,
             Gate::Quiet(_) => Readiness::Quiet,
-            Gate::Painting(_) | Gate::Armed(_) => Readiness::Ready,
+            Gate::Painting(_) => Readiness::Opening,
+            Gate::Armed(_) => Readiness::Ready,
         };
         if self.told.replace(Some(readiness)) != Some(readiness) {
             self.with_play(|play| play.readiness(readiness));
@@ -198,6 +201,7 @@ impl Stage {
         }
         if let (Gate::Painting(_), Some(now)) = (self.gate.get(), self.server.time()) {
             self.change(|gate| gate.painted(now));
+            self.tell();
         }
     }
 

@@ -187,11 +187,14 @@ class Prompt:
     def is_open(self, name="Allow once"):
         return self.has(self.button(name), pyatspi.STATE_SENSITIVE)
 
+    def says(self, start):
+        return any(one.name.startswith(start) for one in self.all())
+
     def is_focused(self):
         return self.has(self.frame, pyatspi.STATE_ACTIVE)
 
     def wait_armed(self, name="Allow once"):
-        until(lambda: self.is_open(name), f"{name} to open")
+        until(lambda: self.is_open(name) and not self.says("Answers "), f"{name} to open")
 
     def wait_closed(self, name="Allow once"):
         until(lambda: not self.is_open(name), f"{name} to close")

@@ -368,7 +368,7 @@ class Shown(unittest.TestCase):
                  "mark": "none", "stands_out": True} for i in range(12)]
         with Prompt(example("login", rows=rows)) as prompt:
             prompt.focused()
-            until(lambda: not any("Answers" in one.name for one in prompt.all()), "the quiet second to end")
+            until(lambda: not prompt.says("Answers "), "the quiet second to end")
             key("Escape")
             self.assertEqual(prompt.answer(), DENY)
 
