@@ -115,6 +115,21 @@ fn a_service_that_cannot_be_run_is_a_failure_and_a_close() {
     refused(&qube, "125");
 }
 
+/// A call that took long to set up is looked at seldom: all of the stream may be over at the next look.
+#[test]
+fn a_stream_that_is_over_between_two_looks_was_served() {
+    const CALLS: u64 = 4;
+    for way in WAYS {
+        let qube = Qube::start_behind(way, "allow", "", "sleep 0.3");
+        for _ in 0..CALLS {
+            ssh_add(&qube.world, &qube.socket);
+        }
+        qube.wait_until_idle();
+        let status = qube.status_with(0);
+        assert_eq!(status["served"], CALLS, "{way:?}: {status}");
+    }
+}
+
 /// Success is what qrexec reports of it.
 #[test]
 fn a_service_that_ends_by_itself_is_told() {

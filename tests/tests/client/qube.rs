@@ -46,6 +46,11 @@ impl Qube {
 
     /// `verdict` is the rest of dom0's line (see the stand-in); `more` goes to client.toml.
     pub fn start_with(way: Way, verdict: &str, more: &str) -> Self {
+        Self::start_behind(way, verdict, more, "")
+    }
+
+    /// `first` is what the shell does before it becomes the program that carries.
+    pub fn start_behind(way: Way, verdict: &str, more: &str, first: &str) -> Self {
         let world = World::new();
         let agent = Agent::start(&world);
         let key = Key::ed25519(&world, "key");
@@ -63,9 +68,21 @@ impl Qube {
         if way == Way::Pumped {
             world.file("dom0/release-4.1", "");
         }
+        let carrier = match way {
+            Way::Command => service,
+            _ => programs::qrexec_client_vm(),
+        };
+        let carrier = match first {
+            "" => carrier,
+            first => {
+                let carrier = carrier.display();
+                let script = format!("#!/bin/sh\n{first}\nexec {carrier} \"$@\"\n");
+                world.script("carrier", script)
+            }
+        };
         let how = match way {
-            Way::Command => format!("command = [\"{}\"]", service.display()),
-            _ => format!("qrexec = \"{}\"", programs::qrexec_client_vm().display()),
+            Way::Command => format!("command = [\"{}\"]", carrier.display()),
+            _ => format!("qrexec = \"{}\"", carrier.display()),
         };
         world.file("config/client.toml", format!("[[vault]]\n{how}\n{more}\n"));
         world.directory("config");

@@ -20,6 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub enum SetUp {
+    /// The stream is open; between two looks it may even have come to its end.
     Done,
     Ended(ExitStatus),
     TimedOut,
@@ -48,7 +49,12 @@ pub fn watch(
     let mut pause = SHORTEST_PAUSE;
     loop {
         if let Some(status) = carrier.ended() {
-            return SetUp::Ended(status);
+            let is_over = status.success() && !is_unread(signposts.reader, signposts.first);
+            return if is_over {
+                SetUp::Done
+            } else {
+                SetUp::Ended(status)
+            };
         }
         if !is_unread(signposts.reader, signposts.first) {
             return SetUp::Done;
@@ -63,7 +69,12 @@ pub fn watch(
         let next_look = Some(end.min(now + pause));
         let happened = watch_once(carrier, client, signposts.reply, seat, next_look);
         if happened.client_left {
-            return SetUp::ClientLeft;
+            let is_open = !is_unread(signposts.reader, signposts.first);
+            return if is_open {
+                SetUp::Done
+            } else {
+                SetUp::ClientLeft
+            };
         }
         if happened.reply.contains(PollFlags::POLLIN) {
             return SetUp::Done;
