@@ -410,9 +410,12 @@ mod by_zenity {
 
     #[test]
     fn without_a_display_the_question_waits() {
-        let stage = stage("echo 'Gtk-WARNING **: cannot open display: :0' >&2; exit 1");
-        assert_eq!(stage.outcome(), Outcome::Withdrawn);
-        assert_eq!(stage.unseen.get(), 1);
+        for slowly in ["", "sleep 1.7; "] {
+            let complaint = "echo 'Gtk-WARNING **: cannot open display: :0' >&2; exit 1";
+            let stage = stage(&format!("{slowly}{complaint}"));
+            assert_eq!(stage.outcome(), Outcome::Withdrawn);
+            assert_eq!(stage.unseen.get(), 1);
+        }
     }
 
     #[test]

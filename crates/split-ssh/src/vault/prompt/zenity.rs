@@ -209,7 +209,8 @@ fn wait(asking: &Asking<'_>, mut zenity: Running) -> Ended {
     let label = first_bytes(output);
     let complaint = zenity.0.stderr.take().map(first_bytes).unwrap_or_default();
     match zenity.0.wait() {
-        _ if !seen && complaint.contains("open display") => Ended::NoDisplay,
+        // On a slow machine it takes longer to find that out than a person to answer.
+        _ if complaint.contains("open display") => Ended::NoDisplay,
         _ if !seen => Ended::TooSoon,
         Ok(status) => Ended::Said { status, label },
         Err(_) => Ended::Withdrawn,
