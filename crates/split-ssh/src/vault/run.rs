@@ -143,8 +143,9 @@ impl Sockets {
         let activated = activation::listeners()
             .map_err(|error| Error::new(format!("cannot take systemd's sockets: {error}")))?;
         if activated.is_empty() {
-            let (qrexec, qrexec_file) = own_socket::listen_at(&paths.qrexec_socket(), HINTS)?;
+            // Whoever finds the socket for calls finds the other one, too.
             let (control, control_file) = own_socket::listen_at(&paths.control_socket(), HINTS)?;
+            let (qrexec, qrexec_file) = own_socket::listen_at(&paths.qrexec_socket(), HINTS)?;
             return Ok(Self {
                 listeners: vec![(qrexec, accept::serve_call), (control, control::serve)],
                 ours: vec![qrexec_file, control_file],
