@@ -100,7 +100,10 @@ pub fn check_prompt(
         return findings.warn(
             "prompt",
             "questions are shown by zenity, which cannot ask everything",
-            "install split-ssh-prompt in the template",
+            match prompter.has_dialog() {
+                true => no_window(place, true),
+                false => "install split-ssh-prompt in the template".to_owned(),
+            },
         );
     }
     if is(Way::Terminal) && config.prompt.by == PromptBy::Window {
