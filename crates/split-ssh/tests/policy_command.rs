@@ -209,6 +209,14 @@ fn check_tries_one_file_alone() {
     let draft = vault.path().join("draft/policy.toml");
     let (said, _) = vault.refuses(&format!("check {}", draft.display()));
     assert!(said.contains("the default cannot be allow"), "{said}");
+    assert!(said.contains("1 mistake: with this policy"), "{said}");
+
+    let (said, _) = vault.refuses("check /no/such/policy.toml");
+    assert!(
+        said.contains("there is no file /no/such/policy.toml"),
+        "{said}"
+    );
+    assert!(!said.contains("mistake"), "{said}");
 }
 
 #[test]

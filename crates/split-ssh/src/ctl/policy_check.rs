@@ -159,7 +159,13 @@ impl Report {
                 hint: None,
             });
         }
-        let count = counted(problems.len(), "mistake", "mistakes");
+        let verdict = match broken.problems().len() {
+            0 => "a vault that cannot read its policy refuses everything".to_owned(),
+            count => format!(
+                "{}: with this policy a vault refuses everything",
+                counted(count, "mistake", "mistakes")
+            ),
+        };
         Self {
             ok: false,
             files: broken.files(),
@@ -170,7 +176,7 @@ impl Report {
             problems,
             only_bound: Vec::new(),
             unchecked: Vec::new(),
-            text: format!("{broken}\n\n{count}: with this policy a vault refuses everything\n"),
+            text: format!("{broken}\n\n{verdict}\n"),
         }
     }
 
