@@ -232,6 +232,24 @@ fn without_the_rule_they_are_signed() {
     ));
 }
 
+/// A bind that the vault cannot check shows nothing, so a rule for logins that show nothing covers what follows, and its
+/// key is there to be used.
+#[test]
+fn a_bind_that_cannot_be_checked_is_as_good_as_none() {
+    let servers = Servers::new();
+    let policy = "default = \"deny\"\n[[rule]]\nhost = \"unproven\"\naction = \"allow\"\n";
+    let guard = LoneKey::behind(policy, &servers.known_hosts);
+    let weak = servers.bind(&servers.own_weak, PROD, false);
+    assert!(signs(&guard, &[], None));
+    assert!(signs(&guard, &[weak.clone()], None));
+    assert!(!signs(&guard, &[weak], Some(&servers.own_weak.blob())));
+    assert!(!signs(
+        &guard,
+        &[servers.bind(&servers.own, PROD, false)],
+        None
+    ));
+}
+
 /// A hostile qube at real servers.
 struct Attack {
     lab: Lab,
