@@ -3,7 +3,7 @@
 CARGO ?= cargo
 UNITDIR ?= /usr/lib/systemd/system
 ZSHDIR ?= /usr/share/zsh/site-functions
-PROFILE ?= release
+PROFILE ?= packaged
 
 .PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 \
 	deb rpm source test-packages test-packages-trixie reproducible
