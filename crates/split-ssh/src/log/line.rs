@@ -80,11 +80,12 @@ pub fn decode(untrusted_line: &[u8]) -> Result<(Record, String), BadLine> {
 
 /// SHA-256 as 64 small hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(HEX);
-    for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
-        hex.push_str(&format!("{byte:02x}"));
-    }
-    hex
+    let hash = digest::digest(&digest::SHA256, bytes);
+    // A signature waits for two of these: no `format!` for each byte.
+    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 /// JSON in which every character outside printable ASCII is escaped, so that a terminal shows the file
