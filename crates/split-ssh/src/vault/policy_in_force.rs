@@ -66,8 +66,8 @@ pub struct PolicyFiles {
 
 #[derive(Debug)]
 struct Current {
-    /// When the files were last looked at.
-    looked: Instant,
+    /// When the files were last looked at; `None`: they are to be looked at again.
+    looked: Option<Instant>,
     stamps: Vec<Stamp>,
     in_force: Arc<InForce>,
 }
@@ -88,7 +88,7 @@ impl PolicyFiles {
             paths: paths.clone(),
             hosts,
             current: Mutex::new(Current {
-                looked: Instant::now(),
+                looked: Some(Instant::now()),
                 stamps: Vec::new(),
                 in_force: Arc::new(in_force),
             }),
@@ -99,13 +99,19 @@ impl PolicyFiles {
         Arc::clone(&lock(&self.current).in_force)
     }
 
+    /// What is saved by now is to count, however short ago the last look was.
+    pub fn look_again(&self) {
+        lock(&self.current).looked = None;
+    }
+
     /// Reads the files again if one has changed, or anyway if `force`.
     pub fn refresh(&self, force: bool) -> Reloaded {
         let mut current = lock(&self.current);
-        if !force && current.looked.elapsed() < STILL_FRESH {
+        let is_fresh = |looked: Instant| looked.elapsed() < STILL_FRESH;
+        if !force && current.looked.is_some_and(is_fresh) {
             return Reloaded::Same;
         }
-        current.looked = Instant::now();
+        current.looked = Some(Instant::now());
         let stamps = self.stamps(&current.in_force);
         if !force && stamps == current.stamps {
             return Reloaded::Same;

@@ -239,6 +239,7 @@ impl Connection<'_> {
 
     /// The policy and the known hosts may have changed while the question waited. It was counted when it came.
     fn still_asks(&self, gathered: &Gathered) -> Result<(), Refused> {
+        self.vault.policy.look_again();
         let policy = self.vault.policy();
         if Arc::ptr_eq(&policy, &self.policy) {
             return Ok(());
