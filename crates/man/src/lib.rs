@@ -28,25 +28,25 @@ pub const WRITTEN: [Written; 3] = [
         name: "split-ssh-policy",
         section: "5",
         about: "what may be signed with which key, for whom",
-        text: include_str!("../../docs/policy.md"),
+        text: include_str!("../../../docs/policy.md"),
     },
     Written {
         name: "split-ssh-vault.toml",
         section: "5",
         about: "keyrings and bounds of a vault",
-        text: include_str!("../../docs/man/vault.toml.md"),
+        text: include_str!("../../../docs/man/vault.toml.md"),
     },
     Written {
         name: "split-ssh-client.toml",
         section: "5",
         about: "which vaults a qube reaches, and how",
-        text: include_str!("../../docs/man/client.toml.md"),
+        text: include_str!("../../../docs/man/client.toml.md"),
     },
 ];
 
 /// Sections that follow what the command line says.
-const VAULT_MORE: &str = include_str!("../../docs/man/vault.md");
-const SPLIT_SSH_MORE: &str = include_str!("../../docs/man/split-ssh.md");
+const VAULT_MORE: &str = include_str!("../../../docs/man/vault.md");
+const SPLIT_SSH_MORE: &str = include_str!("../../../docs/man/split-ssh.md");
 
 /// Writes all pages and completions below `folder`.
 ///
