@@ -131,90 +131,98 @@ fn the_configuration_of_the_guide_is_accepted() {
 
 /// What the threat model says of a bound, and the line of code that holds it.
 const LIMITS: [(&str, &str, &str); 20] = [
-    ("512 bytes", "vault/header.rs", "MAX_HEADER: usize = 512"),
+    (
+        "512 bytes",
+        "guard/src/header.rs",
+        "MAX_HEADER: usize = 512",
+    ),
     (
         "512 bytes, 5 s",
-        "vault/header.rs",
+        "guard/src/header.rs",
         "Duration::from_secs(5)",
     ),
-    ("64 a qube", "config/vault.rs", "streams_per_qube: 64"),
-    ("320 in all", "config/vault.rs", "streams: 320"),
+    (
+        "64 a qube",
+        "common/src/config/vault.rs",
+        "streams_per_qube: 64",
+    ),
+    ("320 in all", "common/src/config/vault.rs", "streams: 320"),
     (
         "30 s from first byte to last",
-        "vault/connection.rs",
+        "guard/src/connection.rs",
         "WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30)",
     ),
     (
         "| quiet stream | 300 s",
-        "config/vault.rs",
+        "common/src/config/vault.rs",
         "idle_seconds: 300",
     ),
     (
         "3 600 s, 1 000 requests",
-        "config/vault.rs",
+        "common/src/config/vault.rs",
         "total_seconds: 3600",
     ),
     (
         "3 600 s, 1 000 requests",
-        "config/vault.rs",
+        "common/src/config/vault.rs",
         "requests: 1000",
     ),
     (
         "does not read its reply | 30 s",
-        "vault/stream.rs",
+        "guard/src/stream.rs",
         "WRITE_TIME: Duration = Duration::from_secs(30)",
     ),
     (
         "6 keys for one login",
-        "policy:session.rs",
+        "policy/src/session.rs",
         "MAX_KEYS_PER_LOGIN: usize = 6",
     ),
     (
         "4 in line",
-        "policy:waiting.rs",
+        "policy/src/waiting.rs",
         "IN_LINE_PER_CALLER: usize = 4",
     ),
     (
         "64 requests waiting",
-        "policy:waiting.rs",
+        "policy/src/waiting.rs",
         "MAX_REQUESTS_PER_CALLER: usize = 64",
     ),
     (
         "60 s from display",
-        "policy:question.rs",
+        "policy/src/question.rs",
         "SECONDS_FROM_SHOWN: u64 = 60",
     ),
     (
         "110 s from arrival",
-        "policy:question.rs",
+        "policy/src/question.rs",
         "SECONDS_FROM_ARRIVAL: u64 = 110",
     ),
     (
         "denied for 600 s",
-        "policy:grant/noes.rs",
+        "policy/src/grant/noes.rs",
         "COOL_DOWN_SECONDS: u64 = 600",
     ),
     (
         "| mute | 300 s",
-        "policy:grant.rs",
+        "policy/src/grant.rs",
         "MUTE_SECONDS: u64 = 300",
     ),
     (
         "10 s to list",
-        "vault/upstream.rs",
+        "guard/src/upstream.rs",
         "LIST_TIME: Duration = Duration::from_secs(10)",
     ),
     (
         "60 s to sign",
-        "vault/upstream.rs",
+        "guard/src/upstream.rs",
         "SIGN_TIME: Duration = Duration::from_secs(60)",
     ),
     (
         "8 MiB a file",
-        "log/files.rs",
+        "common/src/log/files.rs",
         "MAX_FILE: u64 = 8 * 1024 * 1024",
     ),
-    ("8 old ones", "log/files.rs", "KEEP: u32 = 8"),
+    ("8 old ones", "common/src/log/files.rs", "KEEP: u32 = 8"),
 ];
 
 #[test]
@@ -225,10 +233,7 @@ fn the_limits_of_the_threat_model_are_those_of_the_code() {
             model.contains(said),
             "the threat model does not say: {said}"
         );
-        let path = match file.strip_prefix("policy:") {
-            Some(file) => format!("crates/policy/src/{file}"),
-            None => format!("crates/split-ssh/src/{file}"),
-        };
+        let path = format!("crates/{file}");
         assert!(
             read(&path).contains(line),
             "{path} does not say `{line}`: does the threat model?"

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use clap::Command;
+use common::config::client::{self, VaultEntry};
+use common::config::vault::VaultConfig;
+use common::paths::Paths;
 use pages::{WRITTEN, commands, page_of, write_all};
-use split_ssh::config::client::{self, VaultEntry};
-use split_ssh::config::vault::VaultConfig;
-use split_ssh::paths::Paths;
 
 fn written() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");

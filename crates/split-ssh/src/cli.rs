@@ -1,5 +1,8 @@
 //! The command line: one definition, from which the parser, `--help`, man pages and completions come.
 
+mod client;
+mod vault;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,13 +10,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::askpass;
-use crate::client;
-use crate::ctl;
 use crate::demo;
-use crate::error::Error;
-use crate::paths::Paths;
-use crate::vault;
+use common::askpass;
+use common::error::Error;
+use common::paths::Paths;
 
 /// Split SSH: keys stay in a vault, other qubes use them through a guard
 #[derive(Debug, Parser)]
@@ -45,26 +45,27 @@ enum Command {
     Vault(vault::Args),
     Client(client::Args),
     /// Show what runs here, and the last refusals with their reasons
-    Status(ctl::status::Args),
-    Doctor(ctl::doctor::Args),
-    Pending(ctl::pending::Args),
-    Allow(ctl::pending::AllowArgs),
-    Deny(ctl::pending::DenyArgs),
-    Approvals(ctl::approvals::Args),
-    Log(Box<ctl::log::Args>),
-    Policy(ctl::policy::Args),
-    Hosts(ctl::hosts::Args),
+    Status(admin::status::Args),
+    Doctor(admin::doctor::Args),
+    Pending(admin::pending::Args),
+    Allow(admin::pending::AllowArgs),
+    Deny(admin::pending::DenyArgs),
+    Approvals(admin::approvals::Args),
+    Log(Box<admin::log::Args>),
+    Policy(admin::policy::Args),
+    Hosts(admin::hosts::Args),
     /// List the keys in a keyring's agent
-    List(ctl::keyring::ListArgs),
+    List(admin::keyring::ListArgs),
     /// Add key files to a keyring's agent
-    Add(ctl::keyring::AddArgs),
+    Add(admin::keyring::AddArgs),
     /// Load a keyring's keys anew
-    Reload(ctl::keyring::ReloadArgs),
-    Dom0Policy(ctl::dom0_policy::Args),
-    Migrate(ctl::migrate::Args),
+    Reload(admin::keyring::ReloadArgs),
+    Dom0Policy(admin::dom0_policy::Args),
+    Migrate(admin::migrate::Args),
     Demo(demo::Args),
+    /// Show one question of the vault by zenity; its user unit runs this
     #[command(hide = true)]
-    Zenity(vault::ZenityArgs),
+    Zenity,
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -106,24 +107,24 @@ const MORE: &str = "For more information, try '--help'.";
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
     match cli.command {
-        Command::Status(args) => ctl::status::run(&args, &paths),
-        Command::Doctor(args) => ctl::doctor::run(&args, &paths),
+        Command::Status(args) => admin::status::run(&args, &paths),
+        Command::Doctor(args) => admin::doctor::run(&args, &paths),
         Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
-        Command::List(args) => ctl::keyring::list(&args, &paths),
-        Command::Add(args) => ctl::keyring::add(&args, &paths),
-        Command::Reload(args) => ctl::keyring::reload(&args, &paths),
-        Command::Pending(args) => ctl::pending::run(&args, &paths),
-        Command::Allow(args) => ctl::pending::allow(&args, &paths),
-        Command::Deny(args) => ctl::pending::deny(&args, &paths),
-        Command::Approvals(args) => ctl::approvals::run(&args, &paths),
-        Command::Hosts(args) => ctl::hosts::run(args, &paths),
-        Command::Policy(args) => ctl::policy::run(&args, &paths),
-        Command::Log(args) => ctl::log::run(*args, &paths),
-        Command::Migrate(args) => ctl::migrate::run(&args, &paths),
-        Command::Dom0Policy(args) => ctl::dom0_policy::run(args),
+        Command::List(args) => admin::keyring::list(&args, &paths),
+        Command::Add(args) => admin::keyring::add(&args, &paths),
+        Command::Reload(args) => admin::keyring::reload(&args, &paths),
+        Command::Pending(args) => admin::pending::run(&args, &paths),
+        Command::Allow(args) => admin::pending::allow(&args, &paths),
+        Command::Deny(args) => admin::pending::deny(&args, &paths),
+        Command::Approvals(args) => admin::approvals::run(&args, &paths),
+        Command::Hosts(args) => admin::hosts::run(args, &paths),
+        Command::Policy(args) => admin::policy::run(&args, &paths),
+        Command::Log(args) => admin::log::run(*args, &paths),
+        Command::Migrate(args) => admin::migrate::run(&args, &paths),
+        Command::Dom0Policy(args) => admin::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
-        Command::Zenity(args) => vault::run_zenity(&args, &paths),
+        Command::Zenity => guard::run_zenity(&paths),
     }
 }
 

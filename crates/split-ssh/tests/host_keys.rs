@@ -2,12 +2,12 @@
 
 mod keygen;
 
+use common::crypto::Ring;
 use keygen::{Folder, Key, SshSignature};
 use policy::crypto::{Crypto as _, Verified};
 use policy::facts::HostIdentity;
 use policy::host_certificate::{self, Checked, Refusal};
 use policy::known_hosts::{HostKey, KnownHosts};
-use split_ssh::crypto::Ring;
 use wire::key::PublicKey;
 use wire::signature::Signature;
 

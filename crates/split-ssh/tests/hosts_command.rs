@@ -8,12 +8,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use common::crypto::Ring;
+use common::known_hosts_files::Files;
+use common::paths::Paths;
 use keygen::{Folder, Key};
 use policy::crypto::Crypto as _;
 use policy::known_hosts::HostKey;
-use split_ssh::crypto::Ring;
-use split_ssh::known_hosts_files::Files;
-use split_ssh::paths::Paths;
 
 /// A vault's home, with keys of hosts in it.
 struct Vault(Folder);

@@ -2,6 +2,7 @@
 
 mod keygen;
 
+use common::crypto::Ring;
 use keygen::{Folder, Key};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Crypto as _;
@@ -10,7 +11,6 @@ use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
 use policy::rate::Ledger;
 use policy::rules::{Policy, Source};
-use split_ssh::crypto::Ring;
 
 const NAMES: [&str; 26] = [
     "github.com",

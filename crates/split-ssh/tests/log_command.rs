@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use guard::log::Log;
 use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
-use split_ssh::log::Log;
 
 fn split_ssh(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_split-ssh"));

@@ -5,9 +5,9 @@ mod keygen;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use common::crypto::Ring;
 use keygen::{Folder, Key};
 use policy::known_hosts::{HostKey, KnownHosts};
-use split_ssh::crypto::Ring;
 
 const NAMES: [&str; 4] = ["a.example", "b.example", "c.test", "plain"];
 

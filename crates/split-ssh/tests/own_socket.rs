@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use common::own_socket::{Hints, listen_at, make_room};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
-use split_ssh::own_socket::{Hints, listen_at, make_room};
 use tempfile::TempDir;
 
 const HINTS: Hints = Hints {

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use guard::log::Log;
 use policy::facts::{Kind, Proof};
 use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
-use split_ssh::log::Log;
 
 const POLICY: &str = r#"default = "ask"
 

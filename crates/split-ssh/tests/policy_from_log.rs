@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use guard::log::Log;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
@@ -12,7 +13,6 @@ use policy::judgement::Verdict;
 use policy::rate::Ledger;
 use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use policy::rules::{Policy, Source};
-use split_ssh::log::Log;
 
 const BEGAN: u64 = 1_795_289_000;
 

@@ -17,7 +17,7 @@ use wire::request::{Request, SignRequest};
 
 use super::running::Running;
 use super::world::World;
-use crate::error::Error;
+use common::error::Error;
 
 /// An agent takes as many connections as it may have files open: 1024 as a rule. Fewer keep the demo short.
 pub const OPEN_FILES: usize = 24;

@@ -3,7 +3,7 @@
 use super::attack::{self, Outcome, Target};
 use super::screen::{Cell, Ink};
 use super::{Demo, agent, plain_pipe};
-use crate::error::Error;
+use common::error::Error;
 
 impl Demo<'_> {
     pub(super) fn play_the_attacks(&mut self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use crate::error::Error;
+use common::error::Error;
 
 const PAUSE: Duration = Duration::from_millis(5);
 /// Between asking a program to end and making it.

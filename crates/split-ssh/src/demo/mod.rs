@@ -28,7 +28,7 @@ use server::Server;
 use vault::Vault;
 use world::World;
 
-use crate::error::Error;
+use common::error::Error;
 
 /// Show all of it and attacks on this machine, with throw-away keys
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use super::agent::Agent;
 use super::programs;
 use super::running::Running;
 use super::world::World;
-use crate::error::Error;
+use common::error::Error;
 
 #[derive(Debug)]
 pub struct PlainPipe {

@@ -9,7 +9,7 @@ use super::running::Running;
 use super::server::Server;
 use super::vault::{Vault, split_ssh};
 use super::world::{World, user_name};
-use crate::error::Error;
+use common::error::Error;
 
 const NAME: &str = "work";
 

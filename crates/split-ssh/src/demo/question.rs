@@ -12,9 +12,9 @@ use nix::sys::termios::{FlushArg, tcflush};
 use super::running::{PATIENCE, Running, wait_for};
 use super::screen::{Ink, Screen};
 use super::vault::Vault;
-use crate::control::{self, DecisionWord, Pending, Request, VERSION};
-use crate::ctl::shown_question;
-use crate::error::Error;
+use admin::shown_question;
+use common::control::{self, DecisionWord, Pending, Request, VERSION};
+use common::error::Error;
 
 /// A question must be on the screen for so long before anything that is typed counts.
 const QUIET: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::error::Error;
+use common::error::Error;
 
 /// Far more than any step takes on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use super::agent::Key;
 use super::programs;
 use super::running::Running;
 use super::world::{World, user_name};
-use crate::error::Error;
+use common::error::Error;
 
 /// Another program may take the free port that we found before sshd does.
 const PORT_ATTEMPTS: usize = 5;

@@ -3,7 +3,7 @@
 use super::Demo;
 use super::question::{self, Given};
 use super::running::PATIENCE;
-use crate::error::Error;
+use common::error::Error;
 
 /// Lines of the log that are shown.
 const LOG_LINES: usize = 14;

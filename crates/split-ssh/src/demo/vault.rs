@@ -9,8 +9,8 @@ use super::programs;
 use super::running::Running;
 use super::server::Server;
 use super::world::World;
-use crate::error::Error;
-use crate::paths::Paths;
+use common::error::Error;
+use common::paths::Paths;
 
 /// What the demo shows as the vault's policy, and runs with. CALLER is how the vault knows the client.
 const POLICY: &str = r#"default = "deny"             # what no rule covers

@@ -18,8 +18,8 @@ use signal_hook::iterator::Signals;
 use super::ending;
 use super::programs::SEARCH_PATH;
 use super::running::{PATIENCE, Running};
-use crate::error::Error;
-use crate::sync::lock;
+use common::error::Error;
+use common::sync::lock;
 
 /// A unix socket's path has 107 bytes, so the directory's has to be short.
 const TEMPLATE: &str = "/tmp/split-ssh.XXXXXX";

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::crypto::Ring;
 use policy::crypto::Crypto as _;
-use split_ssh::crypto::Ring;
 
 /// A temporary folder with keys in it.
 pub struct Folder(tempfile::TempDir);

@@ -7,7 +7,7 @@ use wire::request::{Request, SignRequest};
 
 use super::{Outcome, Target};
 use crate::demo::agent::Connection;
-use crate::error::Error;
+use common::error::Error;
 
 /// More than the demo's agents may have open.
 const CONNECTIONS: usize = 32;

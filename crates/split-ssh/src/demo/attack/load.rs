@@ -4,7 +4,7 @@
 use super::{Outcome, Target, refused};
 use crate::demo::agent::ssh_add;
 use crate::demo::programs;
-use crate::error::Error;
+use common::error::Error;
 
 /// Writes a file as soon as it is loaded. The name of the function is what ssh-agent looks for.
 const LIBRARY: &str = r#"#include <stdio.h>

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::agent::{Agent, Connection, Keys};
 use super::server::Server;
 use super::world::World;
-use crate::error::Error;
+use common::error::Error;
 
 /// One vault under attack.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use super::{Outcome, Target};
 use crate::demo::agent::Key;
 use crate::demo::qube::ssh;
 use crate::demo::world::user_name;
-use crate::error::Error;
+use common::error::Error;
 
 const LOGINS: u32 = 100;
 /// As long as a SHA-256 exchange hash.

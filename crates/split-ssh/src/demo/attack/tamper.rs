@@ -5,7 +5,7 @@ use wire::writer::Writer;
 use super::{Outcome, Target, refused};
 use crate::demo::agent::{Key, SOON, keys_at, ssh_add};
 use crate::demo::running::wait_for;
-use crate::error::Error;
+use common::error::Error;
 
 pub(super) fn list_every_key(target: &mut Target<'_>) -> Result<Outcome, Error> {
     let seen = keys_at(&target.socket).unwrap_or_default().len();

@@ -1,0 +1,198 @@
+//! `split-ssh approvals`: the answers that the vault remembers, and how to take them back.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use policy::question::length_in_words;
+
+use super::pending::ask;
+use super::shown_question::ascii;
+use common::control::{Approval, Request, VERSION};
+use common::error::Error;
+use common::paths::Paths;
+
+/// Under the verdict.
+const INDENT: &str = "     ";
+
+/// List remembered answers, or take them back
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Take back one remembered answer by its number, or all
+    Revoke {
+        /// A number from the list, or `all`
+        #[arg(value_name = "NUMBER|all", value_parser = which)]
+        which: Which,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    One(u64),
+    All,
+}
+
+fn which(text: &str) -> Result<Which, String> {
+    match text.parse() {
+        Ok(number) => Ok(Which::One(number)),
+        Err(_) if text == "all" => Ok(Which::All),
+        Err(_) => Err("a number or `all` is expected".to_owned()),
+    }
+}
+
+/// # Errors
+/// No vault runs here, no answer has that number, or standard output is closed.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let done = match &args.command {
+        None => {
+            let reply = ask(&Request::Approvals { v: VERSION }, paths)?;
+            print(&reply.approvals.unwrap_or_default(), args.json)
+        }
+        Some(Command::Revoke { which }) => revoke(*which, paths)?,
+    };
+    done.map_err(|error| Error::printing(&error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(which: Which, paths: &Paths) -> Result<io::Result<()>, Error> {
+    let (number, all) = match which {
+        Which::One(number) => (Some(number), false),
+        Which::All => (None, true),
+    };
+    let reply = ask(
+        &Request::Revoke {
+            v: VERSION,
+            number,
+            all,
+        },
+        paths,
+    )?;
+    let mut out = io::stdout().lock();
+    Ok(match reply.revoked.unwrap_or_default() {
+        0 => writeln!(out, "nothing was remembered"),
+        1 => writeln!(out, "took back 1 answer"),
+        count => writeln!(out, "took back {count} answers"),
+    })
+}
+
+fn print(approvals: &[Approval], json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, approvals)?;
+        return writeln!(out);
+    }
+    if approvals.is_empty() {
+        return writeln!(out, "no answer is remembered");
+    }
+    for approval in approvals {
+        write!(out, "{}", text(approval))?;
+    }
+    Ok(())
+}
+
+/// Two or three lines, none longer than 80 columns.
+fn text(approval: &Approval) -> String {
+    let verdict = if approval.allows { "allow" } else { "deny " };
+    let uses = match approval.uses {
+        0 => "not used yet".to_owned(),
+        1 => "used once".to_owned(),
+        uses => format!("used {uses} times"),
+    };
+    let mut text = format!(
+        "{:>3}  {verdict}  {}, {} left, {uses}\n{INDENT}{}\n",
+        approval.number,
+        ascii(&approval.qube),
+        length_in_words(approval.seconds_left),
+        ascii(&approval.covers),
+    );
+    if let Some(key) = &approval.key {
+        let _ = writeln!(text, "{INDENT}with {}", ascii(key));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::caller::{Caller, Keyring};
+    use policy::crypto::Fingerprint;
+    use policy::facts::Proof;
+    use policy::grant::{Covers, Purpose, Scope};
+
+    use super::*;
+
+    fn shown(covers: &Covers) -> String {
+        text(&Approval {
+            number: 12,
+            allows: covers.allows(),
+            qube: covers.caller().to_string(),
+            covers: covers.what(),
+            key: covers.key(),
+            seconds_left: 7 * 86400,
+            uses: 12345,
+        })
+    }
+
+    fn login(qube: &str, user: &str, host: &str, comment: &str, keyring: &str) -> Covers {
+        Covers::Requests(Box::new(Scope {
+            caller: Caller::Qube(qube.to_owned()),
+            keyring: Keyring::from_argument(keyring).unwrap(),
+            key: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
+            key_algorithm: "ssh-ed25519".to_owned(),
+            key_comment: comment.into(),
+            purpose: Purpose::Login {
+                user: user.into(),
+                host: Fingerprint(format!("SHA256:{}", "h".repeat(43))),
+                ca: None,
+                host_names: vec![host.to_owned()],
+                proof: Proof::Proven,
+            },
+            sha1: false,
+        }))
+    }
+
+    #[test]
+    fn everyday_names_stand_whole() {
+        let covers = login(
+            "work-dev",
+            "root",
+            "build7.eu-central.internal.example",
+            "work laptop",
+            "deploy",
+        );
+        assert_eq!(
+            shown(&covers),
+            " 12  allow  work-dev, 7 days left, used 12345 times\n     \
+             login root@build7.eu-central.internal.example (proven)\n     \
+             with work laptop of keyring deploy\n"
+        );
+        let muted = Covers::Muted(Caller::Qube("noisy".to_owned()));
+        assert_eq!(
+            shown(&muted),
+            " 12  deny   noisy, 7 days left, used 12345 times\n     \
+             every question, because you muted this qube\n"
+        );
+    }
+
+    #[test]
+    fn the_longest_names_leave_room_for_each_other() {
+        let long = "x".repeat(200);
+        let covers = login(&"q".repeat(31), &long, &long, &long, &"r".repeat(32));
+        let text = shown(&covers);
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        for part in ["q".repeat(31).as_str(), "7 days left", "@xxx", "(proven)"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let nameless = login("q", "git", "host", "", "default");
+        assert!(shown(&nameless).contains(&format!("with SHA256:{}\n", "k".repeat(43))));
+    }
+}

@@ -1,0 +1,91 @@
+//! What `split-ssh status` says of the clients of this qube.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use policy::display;
+
+use super::fold::fold;
+use common::client_status::file::{self, Status, Trouble};
+
+/// Troubles that are shown, the last ones.
+const SHOWN: usize = 5;
+/// Characters of the other side's words.
+const MAX_SAID: usize = 160;
+
+/// Prints every client that left a status file in `folder` (`Paths::client_runtime`).
+/// False if there is none.
+///
+/// # Errors
+/// The folder cannot be read, or `out` not be written to.
+pub fn print(folder: &Path, out: &mut impl Write) -> io::Result<bool> {
+    let clients = file::read_all(folder)?;
+    for client in &clients {
+        print_one(client, out)?;
+    }
+    Ok(!clients.is_empty())
+}
+
+fn print_one(client: &Status, out: &mut impl Write) -> io::Result<()> {
+    // A connection without a word opens no stream.
+    let state = if UnixStream::connect(&client.socket).is_ok() {
+        "listening"
+    } else {
+        "not running"
+    };
+    writeln!(
+        out,
+        "client {}: {state} at {}",
+        client.vault,
+        client.socket.display()
+    )?;
+    writeln!(out, "  by {}", client.transport)?;
+    let last = client
+        .last_served
+        .map(|at| format!(", last {}", local_time(at)))
+        .unwrap_or_default();
+    writeln!(
+        out,
+        "  since {}: {} served{last}, {} failed",
+        local_time(client.since),
+        client.served,
+        client.troubles
+    )?;
+    let mut hinted = Vec::new();
+    for trouble in client.recent.iter().rev().take(SHOWN) {
+        print_trouble(trouble, client, out)?;
+        let hint = trouble.outcome.hint(client.kind);
+        if let Some(hint) = hint.filter(|hint| !hinted.contains(hint)) {
+            print_folded(&format!("hint: {hint}"), out)?;
+            hinted.push(hint);
+        }
+    }
+    Ok(())
+}
+
+fn print_trouble(trouble: &Trouble, client: &Status, out: &mut impl Write) -> io::Result<()> {
+    let words = trouble.outcome.words(client.kind);
+    let time = local_time(trouble.at);
+    writeln!(out, "  {}", fold(&format!("{time}  {words}"), 2, 4))?;
+    if trouble.untrusted_said.is_empty() {
+        return Ok(());
+    }
+    let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_SAID);
+    print_folded(&format!("{} said: {said}", client.kind.program()), out)
+}
+
+fn print_folded(text: &str, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "    {}", fold(text, 4, 6))
+}
+
+fn local_time(unix: u64) -> String {
+    let seconds = i64::try_from(unix).unwrap_or_default();
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(moment) => moment
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%F %T")
+            .to_string(),
+        Err(_) => "at an unknown time".to_owned(),
+    }
+}

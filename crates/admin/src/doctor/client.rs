@@ -1,0 +1,299 @@
+//! The client's checks, in the order in which a request meets what they look at.
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::finding::Findings;
+use super::place::{Place, is_same, text_of};
+use super::{owner, qube, settings, units};
+use client::transport::{Kind, Transport};
+use common::client_status::file::{self, Status};
+use common::client_status::outcome::Outcome;
+use common::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use common::error::reason;
+
+const QREXEC: [&str; 2] = [
+    "/usr/bin/qrexec-client-vm",
+    "/usr/lib/qubes/qrexec-client-vm",
+];
+const PACKAGED_SOCKET: &str = "/run/split-ssh-client/agent.sock";
+
+pub fn is_meant(place: &Place) -> bool {
+    let paths = &place.paths;
+    units::CLIENT.is_on(place)
+        || paths.config.join("client.toml").exists()
+        || place.has("/rw/config/split-ssh-vault")
+        || file::read_all(&paths.client_runtime()).is_ok_and(|all| !all.is_empty())
+}
+
+pub fn check(place: &Place, findings: &mut Findings) {
+    owner::check_sockets(&units::CLIENT, place, findings);
+    qube::check_qubesdb(place, findings);
+    units::CLIENT.check(place, findings);
+    let vaults = match config::read(&place.paths, None, VaultEntry::default()) {
+        Ok(vaults) => vaults,
+        Err(error) => {
+            let start = units::CLIENT.start(place);
+            if place.paths.config.join("client.toml").exists() {
+                findings.bad_settings("client.toml", &error, &start);
+            } else {
+                let hint = error.next().unwrap_or("correct it");
+                findings.bad("settings", error.what(), format!("{hint}; then: {start}"));
+            }
+            Vec::new()
+        }
+    };
+    settings::check(place, &vaults, findings);
+    check_targets(place, &vaults, findings);
+    check_qrexec(place, &vaults, findings);
+    let mut statuses = file::read_all(&place.paths.client_runtime()).unwrap_or_default();
+    statuses.retain(Status::is_running);
+    let sockets = check_sockets(place, &vaults, &statuses, findings);
+    check_environment(place, &sockets, findings);
+    for status in &statuses {
+        check_calls(status, findings);
+        check_is_current(place, status, &vaults, findings);
+    }
+    check_ssh_config(place, &sockets, findings);
+    check_old(place, findings);
+}
+
+fn check_targets(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+    let Some(own) = qube::read(place, "/name") else {
+        return;
+    };
+    for vault in vaults {
+        let TransportConfig::Qrexec { target, .. } = &vault.transport else {
+            continue;
+        };
+        if *target == own {
+            findings.bad(
+                "vault",
+                format!("`{own}` is this qube, and qrexec lets no qube call itself"),
+                "name the vault's qube in client.toml or /rw/config/split-ssh-vault, or leave it to dom0: @default",
+            );
+        } else {
+            findings.ok("vault", format!("calls go to {target}"));
+        }
+    }
+}
+
+fn check_qrexec(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+    let mut named = vaults.iter().filter_map(|vault| match &vault.transport {
+        TransportConfig::Qrexec { program, .. } => Some(program.clone()),
+        _ => None,
+    });
+    let Some(named) = named.next() else {
+        return;
+    };
+    let usual = || {
+        QREXEC
+            .map(|path| place.at(path))
+            .into_iter()
+            .find(|path| path.is_file())
+    };
+    let Some(program) = named.or_else(usual).filter(|path| path.is_file()) else {
+        return findings.bad(
+            "qrexec",
+            "there is no qrexec-client-vm: this seems to be no qube",
+            "in a qube, install qubes-core-agent-qrexec in its template; elsewhere use another transport",
+        );
+    };
+    let help = Command::new(&program)
+        .arg("--help")
+        .stdin(Stdio::null())
+        .output()
+        .map(|output| [output.stdout, output.stderr].concat())
+        .unwrap_or_default();
+    let shown = program.display();
+    if String::from_utf8_lossy(&help).contains("--use-stdin-socket") {
+        findings.ok("qrexec", format!("{shown}, which takes sockets"));
+    } else {
+        findings.ok(
+            "qrexec",
+            format!("{shown}; it takes no sockets, so bytes are copied"),
+        );
+    }
+}
+
+/// The sockets at which this qube's programs may look for their agent.
+fn check_sockets(
+    place: &Place,
+    vaults: &[VaultConfig],
+    statuses: &[Status],
+    findings: &mut Findings,
+) -> Vec<PathBuf> {
+    let mut sockets: Vec<PathBuf> = statuses
+        .iter()
+        .map(|status| status.socket.clone())
+        .collect();
+    if units::CLIENT.is_on(place) && place.has(PACKAGED_SOCKET) {
+        sockets.push(place.at(PACKAGED_SOCKET));
+    }
+    // Flags may have given a client that was started by hand another one.
+    if sockets.is_empty() || (units::CLIENT.is_on(place) && units::CLIENT.is_installed(place)) {
+        sockets.extend(vaults.iter().map(|vault| vault.socket.clone()));
+    }
+    sockets.sort();
+    sockets.dedup();
+    for socket in &sockets {
+        match UnixStream::connect(socket) {
+            Ok(_) => findings.ok(
+                "socket",
+                format!("the client listens at {}", socket.display()),
+            ),
+            Err(error) => findings.bad(
+                "socket",
+                format!(
+                    "no client listens at {}: {}",
+                    socket.display(),
+                    reason(&error)
+                ),
+                units::CLIENT.start(place),
+            ),
+        }
+    }
+    sockets
+}
+
+fn check_environment(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+    let ours = sockets
+        .first()
+        .map_or_else(|| PathBuf::from(PACKAGED_SOCKET), Clone::clone);
+    let remedy = format!(
+        "log in anew; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
+        ours.display()
+    );
+    match &place.ssh_auth_sock {
+        None => findings.bad(
+            "SSH_AUTH_SOCK",
+            "it is not set: ssh looks for no agent",
+            remedy,
+        ),
+        Some(socket) if sockets.iter().any(|ours| is_same(ours, socket)) => {
+            findings.ok(
+                "SSH_AUTH_SOCK",
+                format!("programs here use {}", socket.display()),
+            );
+        }
+        Some(socket) => findings.bad(
+            "SSH_AUTH_SOCK",
+            format!(
+                "programs here use {}, which is not the way to the vault",
+                socket.display()
+            ),
+            remedy,
+        ),
+    }
+}
+
+/// The last call's end, if it is the last thing that happened.
+fn check_calls(status: &Status, findings: &mut Findings) {
+    let check = format!("calls {}", status.vault);
+    let served = format!("{} served, {} failed", status.served, status.troubles);
+    let Some(trouble) = status.recent.back().filter(|_| status.is_failing) else {
+        return findings.ok(&check, served);
+    };
+    let mut what = format!(
+        "the last one failed: {}; {served}",
+        trouble.outcome.words(status.kind)
+    );
+    if !trouble.untrusted_said.is_empty() {
+        what += &format!(
+            "; {} said: {}",
+            status.kind.program(),
+            trouble.untrusted_said
+        );
+    }
+    findings.bad(&check, what, remedy(&trouble.outcome, status.kind));
+}
+
+/// What the settings say now is only what a client calls that read them.
+fn check_is_current(
+    place: &Place,
+    status: &Status,
+    vaults: &[VaultConfig],
+    findings: &mut Findings,
+) {
+    let is_it = |vault: &&VaultConfig| vault.name == status.vault && vault.socket == status.socket;
+    let Some(vault) = vaults.iter().find(is_it) else {
+        return;
+    };
+    let today = Transport::from(vault.transport.clone()).to_string();
+    if units::CLIENT.is_on(place) && today != status.transport {
+        findings.bad(
+            "settings",
+            format!(
+                "the client still calls by {}, and its settings say {today}",
+                status.transport
+            ),
+            units::CLIENT.start(place),
+        );
+    }
+}
+
+fn remedy(outcome: &Outcome, kind: Kind) -> &'static str {
+    outcome.hint(kind).unwrap_or(match outcome {
+        Outcome::Exited(255) | Outcome::Cut => {
+            "did the vault stop, or run out of memory? start it and try again; split-ssh doctor there tells more"
+        }
+        _ => "try again; split-ssh status and split-ssh log in the vault tell more",
+    })
+}
+
+/// Lines of the user's that lead ssh elsewhere.
+fn check_ssh_config(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+    let home = &place.paths.home;
+    let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
+    for line in config.lines() {
+        let mut words = line
+            .split(|c: char| c.is_whitespace() || c == '=')
+            .filter(|word| !word.is_empty());
+        let is_one = words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("IdentityAgent"));
+        let Some(agent) = words.next().filter(|_| is_one) else {
+            continue;
+        };
+        let agent = agent.trim_matches('"');
+        let path = agent
+            .strip_prefix("~/")
+            .map_or_else(|| PathBuf::from(agent), |rest| home.join(rest));
+        if agent == "SSH_AUTH_SOCK" || sockets.iter().any(|ours| is_same(ours, &path)) {
+            continue;
+        }
+        findings.warn(
+            "ssh config",
+            format!("`{}` leads some hosts past the vault", line.trim()),
+            "remove the line from ~/.ssh/config, if that is not what you want",
+        );
+    }
+}
+
+/// What an earlier split SSH left.
+pub fn check_old(place: &Place, findings: &mut Findings) {
+    let home = &place.paths.home;
+    let rc_local = place.text("/rw/config/rc.local").unwrap_or_default();
+    if rc_local.contains("qubes.SshAgent") && rc_local.contains("ncat") {
+        findings.warn(
+            "old client",
+            "/rw/config/rc.local still starts the old client",
+            "split-ssh migrate",
+        );
+    }
+    let is_old = |path: &Path| text_of(path).is_some_and(|text| text.contains(".SSH_AGENT_"));
+    if is_old(&home.join(".bashrc")) && !rc_local.contains("qubes.SshAgent") {
+        let is_served = place
+            .ssh_auth_sock
+            .as_ref()
+            .is_some_and(|socket| UnixStream::connect(socket).is_ok());
+        if !is_served {
+            findings.warn(
+                "old client",
+                "~/.bashrc still names the old client's socket",
+                "split-ssh migrate",
+            );
+        }
+    }
+}

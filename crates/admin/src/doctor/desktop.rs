@@ -1,0 +1,122 @@
+//! Which agent the vault's own programs use: ssh-add and KeePassXC must meet a keyring's agent, and
+//! never the guard, which takes no keys.
+
+use std::path::{Path, PathBuf};
+
+use super::finding::Findings;
+use super::keyrings;
+use super::place::{Place, is_same, text_of};
+use super::units;
+use common::config::vault::VaultConfig;
+
+pub fn check(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+    match &place.ssh_auth_sock {
+        Some(socket) => check_socket(
+            "SSH_AUTH_SOCK",
+            "programs here use",
+            socket,
+            place,
+            config,
+            findings,
+        ),
+        None if units::VAULT.is_on(place) => findings.warn(
+            "SSH_AUTH_SOCK",
+            "it is not set: ssh-add and KeePassXC find no agent here",
+            format!(
+                "put into ~/.profile: export SSH_AUTH_SOCK={}; then log in anew",
+                place.paths.agent_runtime().join("default.sock").display()
+            ),
+        ),
+        None => {}
+    }
+    check_keepassxc(place, config, findings);
+}
+
+/// KeePassXC reads the switch from its roaming file and the socket from its local one.
+fn check_keepassxc(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+    let home = &place.paths.home;
+    let Some(roaming) = text_of(&home.join(".config/keepassxc/keepassxc.ini")) else {
+        return;
+    };
+    let local = text_of(&home.join(".cache/keepassxc/keepassxc.ini")).unwrap_or_default();
+    if setting(&roaming, "Enabled") != Some("true") {
+        return findings.warn(
+            "KeePassXC",
+            "its agent integration is off: it adds no keys",
+            "KeePassXC: Settings, SSH Agent, Enable SSH Agent integration",
+        );
+    }
+    let socket = setting(&local, "AuthSockOverride").filter(|value| !value.is_empty());
+    match socket {
+        Some(socket) => {
+            let socket = PathBuf::from(socket);
+            check_socket("KeePassXC", "it uses", &socket, place, config, findings);
+        }
+        None if setting(&roaming, "AuthSockOverride").is_some_and(|value| !value.is_empty()) => {
+            findings.warn(
+                "KeePassXC",
+                "an AuthSockOverride in ~/.config/keepassxc/keepassxc.ini is not read",
+                "KeePassXC: Settings, SSH Agent, SSH_AUTH_SOCK override",
+            );
+        }
+        None => findings.ok("KeePassXC", "its agent integration is on"),
+    }
+    // Its default is to read a changed database anew; then a lock leaves the keys in the agent.
+    if setting(&roaming, "AutoReloadOnChange") != Some("false") {
+        findings.ok(
+            "KeePassXC",
+            "after its database file was changed by another program, a lock leaves keys loaded \
+             until it is quit",
+        );
+    }
+}
+
+fn check_socket(
+    check: &str,
+    who: &str,
+    socket: &Path,
+    place: &Place,
+    config: &VaultConfig,
+    findings: &mut Findings,
+) {
+    let default = place.paths.agent_runtime().join("default.sock");
+    let shown = socket.display();
+    let remedy = format!("name the keyring's own agent: {}", default.display());
+    if keyrings::is_no_agent(place, socket) {
+        return findings.bad(
+            check,
+            format!("{who} {shown}, a guard or another qube, which takes no keys"),
+            remedy,
+        );
+    }
+    let agents = keyrings::names(place, config).into_iter().map(|name| {
+        let configured = config.keyring.get(&name).cloned().unwrap_or_default();
+        (keyrings::socket(place, &name, &configured), name)
+    });
+    match agents.into_iter().find(|(agent, _)| is_same(agent, socket)) {
+        Some((_, name)) => findings.ok(check, format!("{who} the agent of keyring {name}")),
+        None => findings.warn(
+            check,
+            format!("{who} {shown}, which is no keyring's agent: keys added there reach nobody"),
+            format!("{remedy}; or make it a keyring's: [keyring.default] agent = \"{shown}\" in vault.toml"),
+        ),
+    }
+}
+
+/// The value of a key in an ini file; keys are unique in KeePassXC's.
+fn setting<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    let in_section = text
+        .split('[')
+        .find(|section| section.starts_with("SSHAgent]"));
+    let find = |text: &'t str| {
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        lines
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .find(|(name, _)| *name == key)
+    };
+    let value = in_section.and_then(find).or_else(|| match key {
+        "AutoReloadOnChange" => find(text),
+        _ => None,
+    });
+    value.map(|(_, value)| value)
+}

@@ -1,0 +1,111 @@
+//! `split-ssh doctor`: what is wrong in this qube, and how to mend it. Each check is one line; it only
+//! looks, and changes nothing.
+
+mod client;
+mod desktop;
+mod finding;
+mod hosts;
+mod keyrings;
+mod keys;
+mod log;
+mod owner;
+mod place;
+mod policy;
+mod qube;
+mod rpc_config;
+mod service;
+mod settings;
+mod units;
+mod vault;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use finding::Findings;
+pub use finding::State;
+pub(super) use place::{Place, text_of};
+pub(super) use qube::read as read_qubesdb;
+
+use common::error::Error;
+use common::paths::Paths;
+
+/// Find what is wrong in this vault or client, and how to mend it
+///
+/// Ends with 0 if nothing is bad, with or without warnings.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Look at this qube as a vault [default: if it is set up as one]
+    #[arg(long)]
+    vault: bool,
+
+    /// Look at this qube as a client [default: if it is set up as one]
+    #[arg(long)]
+    client: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Look for the system's files below DIR
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    root: PathBuf,
+}
+
+/// Exit code 1 if anything is bad.
+///
+/// # Errors
+/// None but those of JSON, which cannot come.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let place = Place::new(args.root.clone(), paths.clone());
+    let named = args.vault || args.client;
+    let as_vault = args.vault || (!named && vault::is_meant(&place));
+    let as_client = args.client || (!named && client::is_meant(&place));
+    let mut findings = Findings::default();
+    if as_vault {
+        findings.begin("vault");
+        vault::check(&place, &mut findings);
+    }
+    if as_client {
+        findings.begin("client");
+        client::check(&place, &mut findings);
+    }
+    if as_vault && as_client {
+        findings.begin("both");
+        findings.warn(
+            "both",
+            "this qube is a vault and a client: keys that programs here can reach are not split off",
+            format!(
+                "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
+                 keys belong into a qube of their own, and qrexec never lets a qube call itself",
+                place.qube()
+            ),
+        );
+    }
+    if !as_vault && !as_client {
+        findings.begin("qube");
+        findings.bad(
+            "role",
+            "this qube is set up neither as a vault nor as a client",
+            format!(
+                "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \
+                 then restart the qube",
+                place.qube()
+            ),
+        );
+        client::check_old(&place, &mut findings);
+    }
+    let text = if args.json {
+        serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
+            + "\n"
+    } else {
+        findings.to_text(super::colour(), io::stdout().is_terminal())
+    };
+    // `split-ssh doctor | head` is no failure.
+    drop(io::stdout().write_all(text.as_bytes()));
+    Ok(if findings.worst() == State::Bad {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}

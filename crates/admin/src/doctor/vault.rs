@@ -1,0 +1,111 @@
+//! The vault's checks, in the order in which a call meets what they look at.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::finding::Findings;
+use super::place::Place;
+use super::{desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, service, units};
+use crate::status::local_time;
+use common::config::vault::VaultConfig;
+use common::control::{self, Request, VERSION, VaultStatus};
+use common::error::reason;
+
+pub fn is_meant(place: &Place) -> bool {
+    let paths = &place.paths;
+    units::VAULT.is_on(place)
+        || paths.config.join("vault.toml").exists()
+        || paths.control_socket().exists()
+        || common::identities::folder(&paths.home, "").is_dir()
+        || place.has("/usr/local/etc/qubes-rpc/qubes.SshAgent")
+}
+
+pub fn check(place: &Place, findings: &mut Findings) {
+    let paths = &place.paths;
+    owner::check_sockets(&units::VAULT, place, findings);
+    qube::check_qubesdb(place, findings);
+    qube::check_offline(place, findings);
+    units::VAULT.check(place, findings);
+    service::check(place, findings);
+    rpc_config::check(place, findings);
+    owner::check_files(place, findings);
+    let start = units::VAULT.start(place);
+    let config = match VaultConfig::load(&paths.config, &paths.system_config) {
+        Ok(config) => config,
+        Err(error) => {
+            findings.bad_settings("vault.toml", &error, &start);
+            VaultConfig::default()
+        }
+    };
+    let status = check_sockets(place, &start, findings);
+    keyrings::check(place, &config, findings);
+    desktop::check(place, &config, findings);
+    policy::check(place, status.as_ref(), findings);
+    policy::check_prompt(place, &config, status.as_ref(), findings);
+    hosts::check(place, findings);
+    log::check(place, findings);
+    log::check_space(place, findings);
+}
+
+/// What the running vault says of itself, if it runs.
+fn check_sockets(place: &Place, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
+    let paths = &place.paths;
+    if let Err(error) = reach(&paths.qrexec_socket()) {
+        findings.bad(
+            "socket",
+            format!(
+                "no vault answers at {}: {}",
+                paths.qrexec_socket().display(),
+                reason(&error)
+            ),
+            start,
+        );
+        return None;
+    }
+    let reply = control::ask(paths, &Request::Status { v: VERSION });
+    match reply.map(|reply| (reply.status, reply.error)) {
+        Ok((Some(status), _)) => {
+            findings.ok(
+                "socket",
+                format!("the vault runs since {}", local_time(&status.started)),
+            );
+            Some(status)
+        }
+        Ok((None, error)) => {
+            findings.bad(
+                "socket",
+                format!("the vault answers oddly: {}", error.unwrap_or_default()),
+                start,
+            );
+            None
+        }
+        Err(error) => {
+            let why = match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    "no word in time: it does not start, or hangs".to_owned()
+                }
+                _ => reason(&error),
+            };
+            findings.bad(
+                "socket",
+                format!(
+                    "the vault does not answer at {}: {why}",
+                    paths.control_socket().display()
+                ),
+                start,
+            );
+            None
+        }
+    }
+}
+
+fn reach(socket: &Path) -> io::Result<()> {
+    let mode = fs::metadata(socket)?.permissions().mode();
+    if mode & 0o002 != 0 {
+        return Err(io::Error::other("others could connect to it too"));
+    }
+    UnixStream::connect(socket).map(drop)
+}

@@ -1,0 +1,175 @@
+//! `split-ssh dom0-policy`: lines for dom0's /etc/qubes/policy.d, printed anywhere, with every mistake
+//! found before dom0 reads them: there one bad line, or one bad file name, denies every qrexec call of
+//! the system.
+
+mod compose;
+mod file_name;
+mod lint;
+mod old;
+mod rule;
+
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub use compose::{Action, Wanted};
+pub use file_name::FileName;
+pub use lint::{Problem, Severity, lint};
+
+use super::fold::fold;
+use common::error::Error;
+
+/// The file that our lines go to unless somebody names another: 30 is the user's own number.
+pub const USUAL_FILE: &str = "30-user-split-ssh.policy";
+/// What the dom0 package brings: it denies what no earlier file allows.
+pub const PACKAGED_FILE: &str = "90-split-ssh.policy";
+/// Where dom0 reads policy.
+pub const POLICY_FOLDER: &str = "/etc/qubes/policy.d";
+/// A policy for people is far smaller, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Print lines for dom0's /etc/qubes/policy.d, or check such a file
+///
+/// Run it anywhere and read the lines before you copy them to dom0.
+/// Without --keyring the clients get the keyring `default`.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, next_line_help = true)]
+pub struct Args {
+    /// A qube that may ask: NAME, @tag:TAG, or @type:TYPE
+    #[arg(
+        long,
+        value_name = "QUBE",
+        required_unless_present = "check",
+        conflicts_with = "check"
+    )]
+    client: Vec<String>,
+
+    /// The qube that holds the keys
+    #[arg(
+        long,
+        value_name = "QUBE",
+        required_unless_present = "check",
+        conflicts_with = "check"
+    )]
+    vault: Option<String>,
+
+    /// A keyring of the vault [default: default]
+    #[arg(long, value_name = "KEYRING", conflicts_with = "check")]
+    keyring: Vec<String>,
+
+    /// Every keyring that the vault has or will have
+    #[arg(long, conflicts_with_all = ["check", "keyring"])]
+    all_keyrings: bool,
+
+    /// Let dom0 ask for each connection, the vault preselected: the default
+    #[arg(long, conflicts_with_all = ["check", "allow"])]
+    ask: bool,
+
+    /// Let dom0 allow without a question; the vault's own policy still asks
+    #[arg(long, conflicts_with = "check")]
+    allow: bool,
+
+    /// Let dom0 show a notification for each connection
+    #[arg(long, conflicts_with = "check")]
+    notify: bool,
+
+    /// Do not start a vault that is off
+    #[arg(long, conflicts_with = "check")]
+    no_autostart: bool,
+
+    /// The file's name in dom0
+    #[arg(long, value_name = "NAME", default_value = USUAL_FILE, conflicts_with = "check")]
+    file: String,
+
+    /// Check these files instead, `-` for stdin; translates Qubes 4.0's
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    check: Vec<PathBuf>,
+}
+
+/// Exit code 1 if a file that was checked would break dom0 or is not read at all.
+///
+/// # Errors
+/// A name that dom0 would refuse, or a file that cannot be read.
+pub fn run(args: Args) -> Result<ExitCode, Error> {
+    if !args.check.is_empty() {
+        return check(&args.check);
+    }
+    let file = FileName::parse(&args.file)?;
+    let wanted = Wanted {
+        clients: args.client,
+        vault: args.vault.unwrap_or_default(),
+        keyrings: args.keyring,
+        all_keyrings: args.all_keyrings,
+        action: if args.allow {
+            Action::Allow
+        } else {
+            Action::Ask
+        },
+        notify: args.notify,
+        autostart: !args.no_autostart,
+    };
+    let text = wanted.to_file(&file)?;
+    // `split-ssh dom0-policy … | head` is no failure.
+    drop(io::stdout().write_all(text.as_bytes()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
+    let mut errors = 0;
+    let mut out = String::new();
+    let to_people = io::stdout().is_terminal();
+    for file in files {
+        let text = read(file)?;
+        let problems = lint(file, &text);
+        errors += problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
+        for problem in &problems {
+            let text = problem.to_string();
+            out += &if to_people {
+                folded(&text)
+            } else {
+                text + "\n"
+            };
+            out.push('\n');
+        }
+        if problems.is_empty() {
+            out += &format!("{}: good\n", file.display());
+        }
+    }
+    drop(io::stdout().write_all(out.as_bytes()));
+    Ok(if errors == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Lines for dom0, which are indented, are to be copied, so they stay whole.
+fn folded(problem: &str) -> String {
+    let fit = |line: &str| match line.starts_with("   ") {
+        true => format!("{line}\n"),
+        false => {
+            let words = line.trim_start();
+            let indent = line.len() - words.len();
+            format!("{:indent$}{}\n", "", fold(words, indent, 3))
+        }
+    };
+    problem.lines().map(fit).collect()
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    let read = |source: &mut dyn Read| {
+        let mut text = String::new();
+        source.take(MAX_FILE).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = if file == Path::new("-") {
+        read(&mut io::stdin())
+    } else {
+        fs::File::open(file).and_then(|mut file| read(&mut file))
+    };
+    text.map_err(|error: io::Error| Error::io("read", file, &error))
+}

@@ -1,0 +1,229 @@
+//! `split-ssh hosts`: which hosts the vault knows by name.
+
+mod add;
+mod import;
+mod remove;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use policy::crypto::Crypto as _;
+use policy::display;
+use policy::judgement::Place;
+use policy::known_hosts::{Entry, Marker};
+
+use super::fold::{WIDTH, fold};
+use common::crypto::Ring;
+use common::error::Error;
+use common::known_hosts_files::{Files, Hosts};
+use common::paths::Paths;
+
+/// Characters of a name, or of a list of names, on the screen.
+const NAME_WIDTH: usize = 64;
+/// Characters of `file:line` on the screen.
+const PLACE_WIDTH: usize = 120;
+/// Characters of a message about a line.
+const LINE_WIDTH: usize = 240;
+/// Blanks before each column of a table.
+const GAP: usize = 2;
+/// Blanks before what goes on from the line above.
+const MORE: usize = 6;
+
+/// Show and change the names that this vault gives to host keys
+///
+/// Rules speak of hosts by name. Names come from this vault's own files only, never
+/// from a client: ~/.ssh/known_hosts, ~/.config/split-ssh/known_hosts (what these
+/// commands change) and /etc/ssh/ssh_known_hosts.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List every known host: name, key type, fingerprint, state, place
+    List,
+    /// Give a host key a name
+    Add {
+        /// The host's name, or [host]:port; with --authority also *.example.com
+        name: String,
+        /// A public key file (- is stdin), or the key itself: TYPE BASE64
+        #[arg(required = true, num_args = 1..=3, value_name = "KEY")]
+        key: Vec<String>,
+        /// The key is a CA's, which certifies keys of hosts called NAME
+        #[arg(long)]
+        authority: bool,
+    },
+    /// Take over names from a client's known_hosts file, after showing them
+    ///
+    /// A name that this vault knows keeps its keys: none is added or replaced.
+    Import {
+        /// A known_hosts file, - for standard input; hashed names are refused
+        file: PathBuf,
+        /// Take the new names without asking
+        #[arg(long)]
+        yes: bool,
+        /// Take names with wildcards too
+        #[arg(long)]
+        wildcards: bool,
+        /// Take @cert-authority lines too
+        #[arg(long)]
+        authorities: bool,
+    },
+    /// Forget a name that was added, imported or typed into a prompt
+    Remove {
+        /// As `split-ssh hosts list` shows it
+        name: String,
+    },
+    /// Let rules see a name that was typed into a prompt
+    Trust {
+        /// As `split-ssh hosts list` shows it
+        name: String,
+    },
+}
+
+/// # Errors
+/// A file cannot be read, trusted or written, or a name or key is refused.
+pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let files = Files::of(paths);
+    let hosts = files.read()?;
+    for warning in &hosts.warnings {
+        let shown = display::ascii(warning.to_string().as_bytes(), LINE_WIDTH);
+        let _ = writeln!(io::stderr(), "split-ssh: warning: {shown}");
+    }
+    match args.action {
+        Action::List => list(&hosts),
+        Action::Add {
+            name,
+            key,
+            authority,
+        } => add::run(&files, &name, &key, authority)?,
+        Action::Import {
+            file,
+            yes,
+            wildcards,
+            authorities,
+        } => {
+            let also = import::Also {
+                wildcards,
+                authorities,
+            };
+            return import::run(&files, &hosts, &file, also, yes);
+        }
+        Action::Remove { name } => remove::remove(&files, &name)?,
+        Action::Trust { name } => remove::trust(&files, &name)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(hosts: &Hosts) {
+    let known = hosts
+        .known
+        .entries()
+        .iter()
+        .map(|entry| (entry, state(entry)));
+    let labels = hosts.labels.entries().iter().map(|entry| (entry, "label"));
+    let row = |(entry, state): (&Entry, &str)| {
+        let [algorithm, fingerprint] = key_cells(entry);
+        let names = shown(&entry.line.names.to_string());
+        [
+            names,
+            algorithm,
+            fingerprint,
+            state.to_owned(),
+            shown_place(&entry.place),
+        ]
+    };
+    let rows: Vec<[String; 5]> = known.chain(labels).map(row).collect();
+    if rows.is_empty() {
+        say("no host is known by name");
+        say("hint: take names over from a client's known_hosts with: split-ssh hosts import FILE");
+        return;
+    }
+    say_table(&rows);
+    if hosts
+        .known
+        .entries()
+        .iter()
+        .any(|entry| entry.line.names.is_hashed())
+    {
+        say("hint: a (hashed) name is still found where a rule spells it out");
+    }
+}
+
+fn state(entry: &Entry) -> &'static str {
+    match entry.line.marker {
+        Marker::Plain => "trusted",
+        Marker::Authority => "authority",
+        Marker::Revoked => "revoked",
+    }
+}
+
+/// Type and fingerprint.
+fn key_cells(entry: &Entry) -> [String; 2] {
+    [
+        shown(&entry.line.algorithm),
+        Ring.fingerprint(&entry.line.key).to_string(),
+    ]
+}
+
+fn shown(untrusted: &str) -> String {
+    display::ascii(untrusted.as_bytes(), NAME_WIDTH)
+}
+
+fn shown_place(place: &Place) -> String {
+    display::ascii(place.to_string().as_bytes(), PLACE_WIDTH)
+}
+
+/// Prints a line; a closed standard output is nobody's problem.
+fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Prints a line that has passed the display door; a person reads it in lines that end between words.
+fn say_folded(indent: usize, line: &str) {
+    let line = match io::stdout().is_terminal() {
+        true => fold(line, indent, MORE),
+        false => line.to_owned(),
+    };
+    say(format_args!("{:indent$}{line}", ""));
+}
+
+/// Prints rows with their columns aligned; the cells have passed the display door. Where a terminal has
+/// no room for a row, its last cells go on in another line.
+fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
+    let widths: [usize; COLUMNS] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    let to_people = io::stdout().is_terminal();
+    for row in rows {
+        let (mut text, mut at) = (String::new(), 0);
+        for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
+            if to_people && at > 0 && at + GAP + cell.len() > WIDTH {
+                text.truncate(text.trim_end().len());
+                text.push_str(&format!("\n{:MORE$}", ""));
+                at = MORE;
+            } else {
+                text.push_str(&format!("{:GAP$}", ""));
+                at += GAP;
+            }
+            text.push_str(&format!("{cell:width$}"));
+            at += width;
+        }
+        say(text.trim_end());
+    }
+}
+
+/// A file that a person names; `-` is standard input.
+fn open(path: &Path) -> io::Result<Box<dyn io::Read>> {
+    Ok(if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path)?)
+    })
+}

@@ -1,0 +1,122 @@
+//! `split-ssh hosts add`: a name for a key that the person brings.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use policy::crypto::Crypto as _;
+use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse_key};
+
+use super::{open, say, say_table, shown, shown_place};
+use common::crypto::Ring;
+use common::error::Error;
+use common::known_hosts_files::{Files, append, bad_name, read_or_empty};
+use common::trusted_files;
+
+pub fn run(files: &Files, name: &str, key: &[String], authority: bool) -> Result<(), Error> {
+    let (algorithm, blob) = read_key(key)?;
+    let _lock = files.lock()?;
+    let hosts = files.read()?;
+    let fingerprint = Ring.fingerprint(&blob);
+    if hosts.known.is_revoked(&blob) {
+        return Err(Error::new(format!(
+            "the key {fingerprint} is revoked in known hosts"
+        )));
+    }
+    let (names, marker, role) = if authority {
+        (check_pattern(name)?, "@cert-authority ", "certified by")
+    } else {
+        let name = check_name(name).map_err(|rule| bad_name(name, rule))?;
+        refuse_label(&hosts.labels, &name)?;
+        refuse_other_key(&hosts.known, &name, &algorithm, &blob)?;
+        (name, "", "known by")
+    };
+    let mut file = read_or_empty(&files.own)?;
+    append(&mut file, &format!("{marker}{names}"), &algorithm, &blob);
+    trusted_files::replace(&files.own, &file)?;
+    say(format_args!("{} is now {role} this key:", shown(&names)));
+    say_table(&[[shown(&algorithm), fingerprint.to_string()]]);
+    Ok(())
+}
+
+/// `*.example.com` and the like, also in lists.
+fn check_pattern(untrusted: &str) -> Result<String, Error> {
+    let rule = "a name or a pattern such as *.example.com is expected";
+    let names = Names::parse(untrusted.as_bytes()).map_err(|rule| bad_name(untrusted, rule))?;
+    if names.is_hashed()
+        || untrusted.starts_with(['@', '#', '-'])
+        || untrusted.contains(char::is_whitespace)
+    {
+        return Err(bad_name(untrusted, rule));
+    }
+    Ok(names.to_string())
+}
+
+fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
+    let given = key.join(" ");
+    let hint = "give a file such as ssh_host_ed25519_key.pub, or: ssh-ed25519 AAAA...";
+    let is_words = given.contains(' ');
+    let (text, source) = match read_file(&given) {
+        Ok(contents) => (contents, shown(&given)),
+        Err(_) if is_words => (given.into_bytes(), "KEY".to_owned()),
+        Err(error) => return Err(Error::io("read", Path::new(&shown(&given)), &error).hint(hint)),
+    };
+    if text.len() > MAX_LINE {
+        return Err(Error::new(format!("{source} is too long for a public key")).hint(hint));
+    }
+    let mut words = text
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let (algorithm, encoded) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    parse_key(algorithm, encoded).map_err(|what| Error::new(format!("{source}: {what}")).hint(hint))
+}
+
+/// Reads no more than shows that it is too long.
+fn read_file(path: &str) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    open(Path::new(path))?
+        .take(MAX_LINE as u64 + 1)
+        .read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+fn refuse_label(labels: &KnownHosts, name: &str) -> Result<(), Error> {
+    if !labels.knows(name, &Ring) {
+        return Ok(());
+    }
+    Err(
+        Error::new(format!("{name} is a label already, typed into a prompt")).hint(format!(
+            "split-ssh hosts trust {name}, or: split-ssh hosts remove {name}"
+        )),
+    )
+}
+
+/// A host may have a key of each type; two of one type are a host that changed, or two hosts.
+fn refuse_other_key(
+    known: &KnownHosts,
+    name: &str,
+    algorithm: &str,
+    blob: &[u8],
+) -> Result<(), Error> {
+    let keys = known.keys_for(name, &Ring).into_iter();
+    let mut same_type =
+        keys.filter(|key| key.marker == Marker::Plain && key.algorithm == algorithm);
+    let Some(key) = same_type.next() else {
+        return Ok(());
+    };
+    let place = shown_place(&key.place);
+    if key.blob == blob || same_type.any(|key| key.blob == blob) {
+        return Err(Error::new(format!(
+            "{name} is known by this key already, see {place}"
+        )));
+    }
+    Err(Error::new(format!(
+        "{name} is known by another key of this type, {} in {place}",
+        key.fingerprint
+    ))
+    .hint(format!(
+        "if the host has a new key: split-ssh hosts remove {name}, then add it again"
+    )))
+}

@@ -1,0 +1,342 @@
+//! `split-ssh hosts import`: a client's known_hosts file is only a proposal. The client may be hostile,
+//! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use policy::crypto::Crypto as _;
+use policy::display;
+use policy::judgement::Place;
+use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
+
+use super::{LINE_WIDTH, open, say, say_folded, say_table, shown};
+use common::crypto::Ring;
+use common::error::Error;
+use common::known_hosts_files::{Files, Hosts, append, read_or_empty};
+use common::trusted_files;
+
+/// Characters of a name, or of a list of patterns, that can be taken: what is cut cannot be agreed to.
+const SHOWN_WHOLE: usize = 128;
+
+/// What the person wants besides plain names.
+#[derive(Clone, Copy, Debug)]
+pub struct Also {
+    pub wildcards: bool,
+    pub authorities: bool,
+}
+
+/// A name or pattern that would be taken, with its key.
+#[derive(PartialEq, Eq)]
+struct New {
+    names: String,
+    marker: Marker,
+    algorithm: String,
+    key: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Sorted {
+    new: Vec<New>,
+    known: usize,
+    refused: Vec<(Place, String)>,
+}
+
+pub fn run(
+    files: &Files,
+    hosts: &Hosts,
+    path: &Path,
+    also: Also,
+    yes: bool,
+) -> Result<ExitCode, Error> {
+    let untrusted = read(path)?;
+    let name = path.display().to_string();
+    let (untrusted, warnings) = KnownHosts::parse(&[(name.as_str(), &untrusted)]);
+    let mut sorted = sort(hosts, &untrusted, also);
+    sorted.refused.extend(
+        warnings
+            .into_iter()
+            .map(|warning| (warning.place, warning.what.to_owned())),
+    );
+    sorted.refused.sort_by_key(|(place, _)| place.line);
+    sorted.show(hosts);
+    if sorted.new.is_empty() {
+        say("nothing to take");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !yes && !confirm(&format!("take the {} new?", sorted.new.len()))? {
+        say("nothing was taken");
+        return Ok(ExitCode::FAILURE);
+    }
+    // Another run may have given a name meanwhile.
+    let _lock = files.lock()?;
+    let mut still_new = sort(&files.read()?, &untrusted, also).new;
+    still_new.retain(|new| sorted.new.contains(new));
+    let mut file = read_or_empty(&files.own)?;
+    for new in &still_new {
+        let marker = if new.marker == Marker::Authority {
+            "@cert-authority "
+        } else {
+            ""
+        };
+        append(
+            &mut file,
+            &format!("{marker}{}", new.names),
+            &new.algorithm,
+            &new.key,
+        );
+    }
+    trusted_files::replace(&files.own, &file)?;
+    say(format_args!("taken: {}", still_new.len()));
+    let late = sorted.new.len() - still_new.len();
+    if late > 0 {
+        say(format_args!("not taken, known meanwhile: {late}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file is only a proposal, so whose it is does not matter.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error: io::Error| Error::io("read", path, &error);
+    let mut contents = Vec::new();
+    let limit = MAX_FILE as u64 + 1;
+    open(path)
+        .map_err(failed)?
+        .take(limit)
+        .read_to_end(&mut contents)
+        .map_err(failed)?;
+    if contents.len() > MAX_FILE {
+        return Err(Error::new(format!(
+            "{} is larger than 16 MiB",
+            path.display()
+        )));
+    }
+    Ok(contents)
+}
+
+fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: Also) -> Sorted {
+    let mut sorted = Sorted::default();
+    for entry in untrusted.entries() {
+        let mut refuse = |why: &str| sorted.refused.push((entry.place.clone(), why.to_owned()));
+        let (marker, names) = (entry.line.marker, &entry.line.names);
+        if marker == Marker::Revoked {
+            refuse("a @revoked line is not taken from a client");
+        } else if hosts.known.is_revoked(&entry.line.key) {
+            refuse("this vault holds the key revoked");
+        } else if names.is_hashed() {
+            refuse(
+                "the name is hashed and cannot be shown; add it with: split-ssh hosts add NAME KEY",
+            );
+        } else if marker == Marker::Authority && !also.authorities {
+            refuse("a CA is taken only with --authorities");
+        } else if marker == Marker::Plain && is_pattern(names) && !also.wildcards {
+            refuse("a name with wildcards or `!` is taken only with --wildcards");
+        } else if marker == Marker::Authority || is_pattern(names) {
+            sort_pattern(hosts, entry, &mut sorted);
+        } else {
+            sort_names(hosts, entry, &mut sorted);
+        }
+    }
+    sorted
+}
+
+fn is_pattern(names: &Names) -> bool {
+    matches!(names, Names::Patterns(patterns) if patterns.iter().any(|pattern| pattern.negated || !pattern.is_literal()))
+}
+
+fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+    for name in entry.line.names.literals() {
+        let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+        if let Err(rule) = check_name(name) {
+            refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
+            continue;
+        }
+        if whole(name).is_none() {
+            refuse(too_long(name));
+            continue;
+        }
+        let mut keys = hosts.known.keys_for(name, &Ring);
+        keys.retain(|key| key.marker != Marker::Revoked);
+        if keys
+            .iter()
+            .any(|key| key.marker == Marker::Plain && key.blob == entry.line.key)
+        {
+            sorted.known += 1;
+        } else if let Some(key) = keys.first() {
+            refuse(format!(
+                "{name} is known already, by {} ({})",
+                key.fingerprint, key.place
+            ));
+        } else if hosts.labels.knows(name, &Ring) {
+            refuse(format!(
+                "{name} is a label; see split-ssh hosts trust and remove"
+            ));
+        } else {
+            push(sorted, entry, name.to_owned());
+        }
+    }
+}
+
+/// A pattern must not bring a key to a name that exists.
+fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+    let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+    let names = &entry.line.names;
+    if whole(&names.to_string()).is_none() {
+        refuse(too_long(&names.to_string()));
+        return;
+    }
+    let trusted = || {
+        hosts
+            .known
+            .entries()
+            .iter()
+            .filter(|known| known.line.marker != Marker::Revoked)
+    };
+    if trusted().any(|known| known.line == entry.line) {
+        sorted.known += 1;
+        return;
+    }
+    let labels = hosts.labels.entries().iter();
+    let mut existing = trusted()
+        .chain(labels)
+        .flat_map(|known| known.line.names.literals());
+    if let Some(name) = existing.find(|name| names.match_name(name, &Ring)) {
+        refuse(format!(
+            "{} covers {}, which is known already",
+            shown(&names.to_string()),
+            shown(name)
+        ));
+    } else if trusted().any(|known| known.line.names == *names) {
+        refuse(format!(
+            "{} has another key already",
+            shown(&names.to_string())
+        ));
+    } else if trusted().any(|known| known.line.names.is_hashed()) {
+        refuse(format!(
+            "{} may cover a name that this vault holds hashed",
+            shown(&names.to_string())
+        ));
+    } else {
+        push(sorted, entry, names.to_string());
+    }
+}
+
+/// The name as the screen shows it, with nothing left out.
+fn whole(name: &str) -> Option<String> {
+    let shown = display::ascii(name.as_bytes(), usize::MAX);
+    (shown.len() <= SHOWN_WHOLE).then_some(shown)
+}
+
+fn too_long(name: &str) -> String {
+    format!(
+        "{} is too long to be shown whole; add it with: split-ssh hosts add",
+        shown(name)
+    )
+}
+
+fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
+    let Entry { line, .. } = entry;
+    let is_double =
+        |new: &New| new.names == names && new.key == line.key && new.marker == line.marker;
+    if !sorted.new.iter().any(is_double) {
+        let (algorithm, key) = (line.algorithm.clone(), line.key.clone());
+        sorted.new.push(New {
+            names,
+            marker: line.marker,
+            algorithm,
+            key,
+        });
+    }
+}
+
+impl Sorted {
+    fn show(&self, hosts: &Hosts) {
+        if !self.refused.is_empty() {
+            say("not taken:");
+        }
+        for (place, why) in &self.refused {
+            let line = format!("{place}: {why}");
+            say_folded(2, &display::ascii(line.as_bytes(), LINE_WIDTH));
+        }
+        if self.known > 0 {
+            say(format_args!(
+                "known already, by the same key: {}",
+                self.known
+            ));
+        }
+        if !self.new.is_empty() {
+            say("new:");
+            let cells = |new: &New| new.cells(hosts, self.keys_alike(new));
+            say_table(&self.new.iter().map(cells).collect::<Vec<_>>());
+        }
+    }
+}
+
+impl Sorted {
+    /// How many new keys of one type a name would have: several are a host that changed, or two hosts.
+    fn keys_alike(&self, new: &New) -> usize {
+        let is_alike = |other: &&New| {
+            (&other.names, other.marker, &other.algorithm)
+                == (&new.names, new.marker, &new.algorithm)
+        };
+        self.new.iter().filter(is_alike).count()
+    }
+}
+
+impl New {
+    fn cells(&self, hosts: &Hosts, alike: usize) -> [String; 5] {
+        let fingerprint = Ring.fingerprint(&self.key).to_string();
+        let role = if self.marker == Marker::Authority {
+            "CA"
+        } else {
+            ""
+        };
+        [
+            whole(&self.names).unwrap_or_default(),
+            shown(&self.algorithm),
+            fingerprint,
+            role.to_owned(),
+            self.remarks(hosts, alike),
+        ]
+    }
+
+    fn remarks(&self, hosts: &Hosts, alike: usize) -> String {
+        let also = self.other_names(hosts);
+        match (alike, also.is_empty()) {
+            (..=1, _) => also,
+            (_, true) => format!("one of {alike} keys of this type"),
+            (_, false) => format!("one of {alike} keys of this type, {also}"),
+        }
+    }
+
+    /// A new name for a key that the vault knows deserves a look.
+    fn other_names(&self, hosts: &Hosts) -> String {
+        let same = |known: &&Entry| known.line.key == self.key && known.line.marker == self.marker;
+        let names = hosts
+            .known
+            .entries()
+            .iter()
+            .filter(same)
+            .map(|known| known.line.names.to_string());
+        let names: Vec<String> = names.collect();
+        if names.is_empty() {
+            String::new()
+        } else {
+            format!("also {}", shown(&names.join(",")))
+        }
+    }
+}
+
+/// Asks on the terminal; only a spelled-out yes is one.
+fn confirm(question: &str) -> Result<bool, Error> {
+    if !io::stdin().is_terminal() {
+        return Err(Error::new("there is no terminal to ask on")
+            .hint("--yes takes the new names without asking"));
+    }
+    print!("{question} [yes/no] ");
+    let failed = |error: io::Error| Error::new(format!("cannot ask: {error}"));
+    io::stdout().flush().map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "yes" | "y"))
+}

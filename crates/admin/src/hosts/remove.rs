@@ -1,0 +1,143 @@
+//! `split-ssh hosts remove` and `trust`: what becomes of names that are in our own files.
+
+use std::path::Path;
+
+use policy::known_hosts::{Entry, Marker, Names, normalise};
+
+use super::{key_cells, say, say_table, shown, shown_place};
+use common::crypto::Ring;
+use common::error::Error;
+use common::known_hosts_files::{Files, append, read_or_empty, without_lines};
+use common::trusted_files;
+
+pub fn remove(files: &Files, name: &str) -> Result<(), Error> {
+    let name = normalise(name);
+    let _lock = files.lock()?;
+    let hosts = files.read()?;
+    let mut removed = Vec::new();
+    for (path, known) in [(&files.own, &hosts.known), (&files.labels, &hosts.labels)] {
+        let is_here =
+            |entry: &&Entry| Path::new(&entry.place.file) == path && is_named(entry, &name);
+        let found: Vec<&Entry> = known.entries().iter().filter(is_here).collect();
+        if !found.is_empty() {
+            trusted_files::replace(path, &without_name(&read_or_empty(path)?, &found, &name))?;
+            removed.extend(found.into_iter().map(key_cells));
+        }
+    }
+    let elsewhere = hosts.known.entries().iter();
+    let mut elsewhere = elsewhere
+        .filter(|entry| Path::new(&entry.place.file) != files.own && is_named(entry, &name));
+    if removed.is_empty() {
+        return Err(not_ours(&name, elsewhere.next()));
+    }
+    say(format_args!("{} is no longer a name of:", shown(&name)));
+    say_table(&removed);
+    if let Some(entry) = elsewhere.next() {
+        say(format_args!("it is still in {}", shown_place(&entry.place)));
+    }
+    Ok(())
+}
+
+fn not_ours(name: &str, elsewhere: Option<&Entry>) -> Error {
+    let name = shown(name);
+    let error = Error::new(format!("{name} is not a name that split-ssh keeps"));
+    match elsewhere {
+        None => error.hint("see all names with: split-ssh hosts list"),
+        Some(entry) => {
+            let (place, file) = (shown_place(&entry.place), &entry.place.file);
+            error.hint(format!(
+                "it is in {place}; remove it there: ssh-keygen -R '{name}' -f '{}'",
+                shown(file)
+            ))
+        }
+    }
+}
+
+/// Makes a label a name in known hosts.
+pub fn trust(files: &Files, name: &str) -> Result<(), Error> {
+    let name = normalise(name);
+    let _lock = files.lock()?;
+    let hosts = files.read()?;
+    let found: Vec<&Entry> = hosts
+        .labels
+        .entries()
+        .iter()
+        .filter(|entry| is_named(entry, &name))
+        .collect();
+    if found.is_empty() {
+        return Err(Error::new(format!(
+            "{} is not a label that was typed into a prompt",
+            shown(&name)
+        ))
+        .hint("see all labels with: split-ssh hosts list"));
+    }
+    if hosts.known.knows(&name, &Ring) {
+        return Err(Error::new(format!(
+            "{} is the name of a known host meanwhile",
+            shown(&name)
+        ))
+        .hint(format!(
+            "forget the label with: split-ssh hosts remove {}",
+            shown(&name)
+        )));
+    }
+    let mut file = read_or_empty(&files.own)?;
+    for entry in &found {
+        append(&mut file, &name, &entry.line.algorithm, &entry.line.key);
+    }
+    // A crash between the two leaves the name in both files, where rules see it, never in none.
+    trusted_files::replace(&files.own, &file)?;
+    trusted_files::replace(
+        &files.labels,
+        &without_name(&read_or_empty(&files.labels)?, &found, &name),
+    )?;
+    say(format_args!(
+        "rules now see {} as the name of:",
+        shown(&name)
+    ));
+    say_table(&found.into_iter().map(key_cells).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Whether the line spells `name` out, as a name or as this very pattern. Revoked keys stay revoked.
+fn is_named(entry: &Entry, name: &str) -> bool {
+    let names = &entry.line.names;
+    let is_spelled = match names {
+        Names::Hashed { .. } => names.match_name(name, &Ring),
+        Names::Patterns(patterns) => patterns
+            .iter()
+            .any(|pattern| !pattern.negated && pattern.text == name),
+    };
+    is_spelled && entry.line.marker != Marker::Revoked
+}
+
+/// The file without `name` in the `found` lines: where other names are left, the line stays with these.
+fn without_name(file: &[u8], found: &[&Entry], name: &str) -> Vec<u8> {
+    let numbers: Vec<usize> = found.iter().map(|entry| entry.place.line).collect();
+    let mut rest = without_lines(file, &numbers);
+    for Entry { line, .. } in found {
+        let Names::Patterns(patterns) = &line.names else {
+            continue;
+        };
+        let others = patterns
+            .iter()
+            .filter(|pattern| pattern.negated || pattern.text != name)
+            .cloned();
+        let others: Vec<_> = others.collect();
+        if others.iter().any(|pattern| !pattern.negated) {
+            let marker = if line.marker == Marker::Authority {
+                "@cert-authority "
+            } else {
+                ""
+            };
+            let names = Names::Patterns(others);
+            append(
+                &mut rest,
+                &format!("{marker}{names}"),
+                &line.algorithm,
+                &line.key,
+            );
+        }
+    }
+    rest
+}

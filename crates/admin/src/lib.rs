@@ -1,0 +1,31 @@
+//! What people type: one module a subcommand, each with its `Args` and `run`.
+
+pub mod approvals;
+pub mod client_status;
+pub mod doctor;
+pub mod dom0_policy;
+mod fold;
+pub mod hosts;
+pub mod keyring;
+mod live;
+pub mod log;
+pub mod migrate;
+pub mod pending;
+pub mod policy;
+mod policy_check;
+mod policy_explain;
+mod policy_learn;
+mod policy_replay;
+mod recorded;
+pub mod shown_question;
+pub mod status;
+
+use std::io::{self, IsTerminal};
+
+/// Colour is for terminals whose owner did not say no (<https://no-color.org>).
+fn colour() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    io::stdout().is_terminal()
+        && set("NO_COLOR").is_none()
+        && set("TERM").is_none_or(|term| term != "dumb")
+}

@@ -1,0 +1,274 @@
+//! `split-ssh pending --live`: shows each question as it comes and asks for an answer right here. What
+//! was typed before a question could be read does not count, and only a whole word does.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::termios::{FlushArg, tcflush};
+use policy::question::{Question, QuestionId};
+
+use super::colour;
+use super::pending::{answer, no_vault, waiting};
+use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
+use common::control::{DecisionWord, Event, Reply, Request, VERSION};
+use common::error::Error;
+use common::paths::Paths;
+
+/// A question must be on the screen for so long before anything that is typed counts.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Where a live view takes its input from.
+enum Input {
+    /// A line that was typed, and when.
+    Line(String, Instant),
+    /// Nothing more will be typed.
+    Done,
+    Event(Event),
+    VaultGone,
+}
+
+/// A question on the screen.
+struct Open {
+    question: Question,
+    /// Lines from before do not count.
+    counts_from: Instant,
+    listens: bool,
+}
+
+/// What a typed line means.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    Answer(DecisionWord, Option<u64>),
+    Nothing,
+}
+
+/// Shows questions until standard input ends.
+///
+/// # Errors
+/// No vault runs here, or it ends.
+pub fn run(paths: &Paths) -> Result<ExitCode, Error> {
+    let inputs = listen(paths)?;
+    let mut view = View {
+        paths,
+        queue: VecDeque::new(),
+        open: None,
+    };
+    say("waiting for questions; end with ctrl-d")?;
+    loop {
+        view.show_next()?;
+        let input = match view.open.as_ref().filter(|open| !open.listens) {
+            Some(open) => {
+                let pause = open.counts_from.saturating_duration_since(Instant::now());
+                match inputs.recv_timeout(pause) {
+                    Err(RecvTimeoutError::Timeout) => {
+                        view.begin_to_listen()?;
+                        continue;
+                    }
+                    input => input.ok(),
+                }
+            }
+            None => inputs.recv().ok(),
+        };
+        match input {
+            Some(Input::Line(line, at)) => view.typed(line.trim(), at)?,
+            Some(Input::Event(event)) => view.happened(event)?,
+            Some(Input::Done) => return Ok(ExitCode::SUCCESS),
+            Some(Input::VaultGone) | None => return Err(Error::new("the vault has ended")),
+        }
+    }
+}
+
+fn listen(paths: &Paths) -> Result<Receiver<Input>, Error> {
+    let stream = UnixStream::connect(paths.control_socket());
+    let stream = stream.map_err(|error| no_vault(&error, paths))?;
+    let mut line = serde_json::to_vec(&Request::Watch { v: VERSION }).unwrap_or_default();
+    line.push(b'\n');
+    (&stream)
+        .write_all(&line)
+        .map_err(|error| no_vault(&error, paths))?;
+    let (sender, inputs) = mpsc::channel();
+    let from_terminal = sender.clone();
+    thread::spawn(move || read_events(stream, &sender));
+    thread::spawn(move || read_lines(&from_terminal));
+    Ok(inputs)
+}
+
+fn read_events(stream: UnixStream, sender: &Sender<Input>) {
+    for line in BufReader::new(stream).lines() {
+        let reply = line
+            .ok()
+            .and_then(|line| serde_json::from_str::<Reply>(&line).ok());
+        match reply {
+            Some(Reply {
+                event: Some(event), ..
+            }) => {
+                if sender.send(Input::Event(event)).is_err() {
+                    return;
+                }
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let _ = sender.send(Input::VaultGone);
+}
+
+fn read_lines(sender: &Sender<Input>) {
+    for line in io::stdin().lock().lines() {
+        let Ok(line) = line else { break };
+        if sender.send(Input::Line(line, Instant::now())).is_err() {
+            return;
+        }
+    }
+    let _ = sender.send(Input::Done);
+}
+
+struct View<'p> {
+    paths: &'p Paths,
+    queue: VecDeque<QuestionId>,
+    open: Option<Open>,
+}
+
+impl View<'_> {
+    /// Shows the next question that still waits, if none is open.
+    fn show_next(&mut self) -> Result<(), Error> {
+        while self.open.is_none() {
+            let Some(id) = self.queue.pop_front() else {
+                return Ok(());
+            };
+            let found = waiting(self.paths)?
+                .into_iter()
+                .find(|p| p.question.id == id);
+            let Some(pending) = found else { continue };
+            say(&format!(
+                "\nquestion {id}: {}",
+                text(&pending, colour()).trim_end()
+            ))?;
+            super::pending::ask(&Request::Shown { v: VERSION, id }, self.paths)?;
+            self.open = Some(Open::new(pending.question));
+        }
+        Ok(())
+    }
+
+    /// From now on what is typed counts: the question has been on the screen for long enough.
+    fn begin_to_listen(&mut self) -> Result<(), Error> {
+        // Fails where input is no terminal; there the lines' times tell them apart.
+        let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
+        if let Some(open) = &mut self.open {
+            open.listens = true;
+            open.counts_from = Instant::now();
+        }
+        self.prompt()
+    }
+
+    fn prompt(&self) -> Result<(), Error> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
+        let mut words = vec!["yes".to_owned()];
+        words.extend(lengths(&open.question).into_iter().map(short_length));
+        words.push("no".to_owned());
+        write(&format!("Allow? Type {} or mute: ", words.join(", ")))
+    }
+
+    fn typed(&mut self, line: &str, at: Instant) -> Result<(), Error> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        if !open.listens || at < open.counts_from {
+            self.open = Some(open);
+            return Ok(());
+        }
+        let (word, seconds) = match read(line, &open.question) {
+            Typed::Answer(word, seconds) => (word, seconds),
+            Typed::Nothing => {
+                self.open = Some(open);
+                return self.prompt();
+            }
+        };
+        let allows = matches!(word, DecisionWord::Once | DecisionWord::For);
+        match answer(&open.question, word, seconds, None, self.paths) {
+            Ok(settled) => say(&answered(&open.question, seconds, allows, settled)),
+            Err(error) => say(&error.to_string()),
+        }
+    }
+
+    fn happened(&mut self, event: Event) -> Result<(), Error> {
+        match event {
+            Event::Asked(pending) => self.asked(pending.question),
+            Event::Settled { id, how } => {
+                self.queue.retain(|waiting| *waiting != id);
+                if self
+                    .open
+                    .as_ref()
+                    .is_some_and(|open| open.question.id == id)
+                {
+                    self.open = None;
+                    return say(&format!("\nquestion {id} is {}", ascii(&how)));
+                }
+                Ok(())
+            }
+            Event::Notice(text) => say(&format!("\n{}", ascii(&text))),
+        }
+    }
+
+    fn asked(&mut self, question: Question) -> Result<(), Error> {
+        match &mut self.open {
+            Some(open) if open.question.id == question.id => {
+                if question.same <= open.question.same {
+                    return Ok(());
+                }
+                // The answer would serve more than was read: read again.
+                let same = question.same;
+                *open = Open::new(question);
+                say(&format!("\none answer for {same} requests now"))
+            }
+            _ => {
+                if !self.queue.contains(&question.id) {
+                    self.queue.push_back(question.id);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Open {
+    fn new(question: Question) -> Self {
+        Self {
+            question,
+            counts_from: Instant::now() + QUIET,
+            listens: false,
+        }
+    }
+}
+
+/// A whole word, or nothing: Enter alone is no answer.
+fn read(line: &str, question: &Question) -> Typed {
+    match line {
+        "yes" => Typed::Answer(DecisionWord::Once, None),
+        "no" => Typed::Answer(DecisionWord::Deny, None),
+        "mute" => Typed::Answer(DecisionWord::Mute, None),
+        length => match parse_length(length) {
+            Ok(seconds) if lengths(question).contains(&seconds) => {
+                Typed::Answer(DecisionWord::For, Some(seconds))
+            }
+            _ => Typed::Nothing,
+        },
+    }
+}
+
+fn say(text: &str) -> Result<(), Error> {
+    write(&format!("{text}\n"))
+}
+
+fn write(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| Error::printing(&error))
+}

@@ -1,0 +1,243 @@
+//! `split-ssh pending`, `allow` and `deny`: questions answered in a terminal of the vault. A number
+//! typed by hand can't be hit by accident.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use policy::question::{Question, QuestionId};
+
+use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
+use super::{colour, live};
+use common::control::{self, DecisionWord, Pending, Reply, Request, VERSION};
+use common::error::{Error, reason};
+use common::paths::Paths;
+
+/// Show the questions that wait for an answer
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Answer one with `split-ssh allow ID` or `split-ssh deny ID`.")]
+pub struct Args {
+    /// Stay, show each question as it comes, and answer it here
+    #[arg(long, conflicts_with = "json")]
+    live: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Allow a waiting request, once unless said otherwise
+#[derive(Debug, clap::Args)]
+pub struct AllowArgs {
+    /// The question's number, as `split-ssh pending` shows it
+    #[arg(value_parser = number)]
+    id: QuestionId,
+
+    /// Allow all that is shown alike, for so long: 15m, 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
+    length: Option<u64>,
+
+    /// Allow so many equal requests, where several wait
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        hide_default_value = true
+    )]
+    requests: usize,
+
+    /// Name an unnamed server, for questions and the log
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Deny a waiting request
+#[derive(Debug, clap::Args)]
+pub struct DenyArgs {
+    /// The question's number, as `split-ssh pending` shows it
+    #[arg(value_parser = number)]
+    id: QuestionId,
+
+    /// Deny every other question of this qube too, for 5 minutes
+    #[arg(long)]
+    mute: bool,
+}
+
+fn number(text: &str) -> Result<QuestionId, String> {
+    text.parse()
+        .map_err(|_| "a question's number is expected, see `split-ssh pending`".to_owned())
+}
+
+/// Exit code 0 if a question waits, else 1.
+///
+/// # Errors
+/// No vault runs here, or standard output is closed.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    if args.live {
+        return live::run(paths);
+    }
+    let waiting = waiting(paths)?;
+    print(&waiting, args.json).map_err(|error| Error::printing(&error))?;
+    Ok(if waiting.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print(waiting: &[Pending], json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, waiting)?;
+        return writeln!(out);
+    }
+    if waiting.is_empty() {
+        return writeln!(out, "no question waits");
+    }
+    for (index, pending) in waiting.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let question = &pending.question;
+        write!(out, "{}: {}", question.id, text(pending, colour()))?;
+        writeln!(
+            out,
+            "  {} s left.  {}",
+            pending.seconds_left,
+            commands(question)
+        )?;
+    }
+    Ok(())
+}
+
+fn commands(question: &Question) -> String {
+    let id = question.id;
+    let longer = lengths(question).into_iter().max();
+    let longer = longer.map(|seconds| format!(" [--for {}]", short_length(seconds)));
+    format!(
+        "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--mute]",
+        all(question),
+        longer.unwrap_or_default()
+    )
+}
+
+/// What is typed so that an answer serves every request that shares the question.
+fn all(question: &Question) -> String {
+    match question.same {
+        0 | 1 => String::new(),
+        same => format!(" --requests {same}"),
+    }
+}
+
+/// # Errors
+/// No such question waits, or the vault does not take this answer.
+pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let question = find(args.id, paths)?;
+    // Nobody allows what came after the question was read.
+    if args.requests == 1 && question.same > 1 {
+        let id = question.id;
+        let error = Error::new(format!("question {id} is for {} requests", question.same));
+        return Err(error.hint(format!("split-ssh allow {id}{}", all(&question))));
+    }
+    let question = Question {
+        same: args.requests,
+        ..question
+    };
+    let word = match args.length {
+        None => DecisionWord::Once,
+        Some(length) if lengths(&question).contains(&length) => DecisionWord::For,
+        Some(_) => return Err(not_offered(&question)),
+    };
+    let settled = answer(&question, word, args.length, args.name.clone(), paths)?;
+    say(&answered(&question, args.length, true, settled))
+}
+
+/// # Errors
+/// No such question waits.
+pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let question = find(args.id, paths)?;
+    let word = if args.mute {
+        DecisionWord::Mute
+    } else {
+        DecisionWord::Deny
+    };
+    let settled = answer(&question, word, None, None, paths)?;
+    say(&answered(&question, None, false, settled))
+}
+
+fn say(sentence: &str) -> Result<ExitCode, Error> {
+    writeln!(io::stdout(), "{sentence}").map_err(|error| Error::printing(&error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn not_offered(question: &Question) -> Error {
+    let offered: Vec<String> = lengths(question).into_iter().map(short_length).collect();
+    let error = Error::new(format!(
+        "question {} does not offer this length of time",
+        question.id
+    ));
+    if offered.is_empty() {
+        return error.hint("this request can be allowed once only");
+    }
+    error.hint(format!("it offers {}", offered.join(" and ")))
+}
+
+fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {
+    let found = waiting(paths)?
+        .into_iter()
+        .find(|pending| pending.question.id == id);
+    found.map(|pending| pending.question).ok_or_else(|| {
+        Error::new(format!("no question {id} waits"))
+            .hint("`split-ssh pending` shows those that do")
+    })
+}
+
+/// The questions that wait now.
+pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
+    Ok(ask(&Request::Pending { v: VERSION }, paths)?
+        .pending
+        .unwrap_or_default())
+}
+
+/// Sends an answer for the requests that `question` told of; says how many it settled.
+pub(super) fn answer(
+    question: &Question,
+    decision: DecisionWord,
+    seconds: Option<u64>,
+    name: Option<String>,
+    paths: &Paths,
+) -> Result<u64, Error> {
+    let request = Request::Answer {
+        v: VERSION,
+        id: question.id,
+        decision,
+        seconds,
+        same: question.same,
+        name,
+    };
+    Ok(ask(&request, paths)?.settled.unwrap_or_default())
+}
+
+/// Asks the vault; a refusal is an error.
+pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
+    let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
+    match reply {
+        Reply { ok: true, .. } => Ok(reply),
+        Reply { error, .. } => Err(Error::new(ascii(&error.unwrap_or_default()))),
+    }
+}
+
+pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
+    let socket = paths.control_socket();
+    let what = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            format!("no vault runs here: nobody listens on {}", socket.display())
+        }
+        _ => format!(
+            "no vault answers on {}: {}",
+            socket.display(),
+            reason(error)
+        ),
+    };
+    Error::new(what)
+        .hint("this command is for the vault qube; start its vault with `split-ssh vault`")
+}

@@ -1,0 +1,351 @@
+//! `split-ssh policy check`: mistakes in the policy, and what was surely not meant.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use policy::caller::DEFAULT_KEYRING;
+use policy::crypto::Fingerprint;
+use policy::display;
+use policy::facts::{HostIdentity, KeyFacts, Proof};
+use policy::judgement::Verdict;
+use policy::record::{HostProof, HostProofs};
+use policy::rules::{Policy, Problem, Severity, Surroundings};
+use serde::Serialize;
+
+use super::fold::fold;
+use super::recorded;
+use common::config::vault::VaultConfig;
+use common::crypto::Ring;
+use common::error::Error;
+use common::identities;
+use common::known_hosts_files;
+use common::paths::Paths;
+use common::policy_files::{self, Broken, Loaded};
+use guard::listing::key_facts;
+use guard::upstream::Upstream;
+
+/// Blanks before what goes on from the line above, on a terminal.
+const MORE: usize = 6;
+/// Characters of a host's name.
+const SHOWN_NAME: usize = 80;
+
+/// Find mistakes: bad lines, useless rules, unknown hosts and keys
+///
+/// Ends with 0 if the policy can be used, even with warnings, else with 1.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Check this file alone instead of the policy in force
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// Standard output cannot be written. A broken policy is exit code 1.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let report = match &args.file {
+        Some(file) => policy_files::load_file(file),
+        None => policy_files::load(&paths.config, &paths.system_config),
+    };
+    let report = match report {
+        Ok(loaded) => Report::good(&loaded, paths),
+        Err(broken) => Report::broken(&broken),
+    };
+    let text = if args.json {
+        serde_json::to_string_pretty(&report).map_err(|error| Error::new(error.to_string()))? + "\n"
+    } else if io::stdout().is_terminal() {
+        folded(&report.to_text())
+    } else {
+        report.to_text()
+    };
+    // `split-ssh policy check | head` is no failure.
+    drop(io::stdout().write_all(text.as_bytes()));
+    Ok(if report.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// For a terminal. Lines of the policy stay whole: the caret stands below them.
+fn folded(text: &str) -> String {
+    let mut folded = String::new();
+    for line in text.lines() {
+        match line.contains(" | ") {
+            true => folded.push_str(line),
+            false => folded.push_str(&fold(line, 0, MORE)),
+        }
+        folded.push('\n');
+    }
+    folded
+}
+
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    files: Vec<PathBuf>,
+    /// SHA-256 over the files, as in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<&'static str>,
+    rules: usize,
+    hosts: usize,
+    problems: Vec<Told>,
+    /// Hosts that need proof, and that the log has only seen bound.
+    only_bound: Vec<OnlyBound>,
+    /// What could not be looked at.
+    unchecked: Vec<String>,
+    #[serde(skip)]
+    text: String,
+}
+
+/// A host to which logins never gave proof; no allow rule covers these.
+#[derive(Serialize)]
+struct OnlyBound {
+    fingerprint: String,
+    names: Vec<String>,
+    logins: u64,
+}
+
+/// A problem, for programs.
+#[derive(Serialize)]
+struct Told {
+    severity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Told {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            file: Some(problem.place.file.clone()),
+            line: Some(problem.place.line),
+            column: Some(problem.column),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+impl Report {
+    fn broken(broken: &Broken) -> Self {
+        let mut problems: Vec<Told> = broken.problems().iter().map(Told::of).collect();
+        if problems.is_empty() {
+            let message = broken.to_string();
+            problems.push(Told {
+                severity: "error",
+                file: None,
+                line: None,
+                column: None,
+                message,
+                hint: None,
+            });
+        }
+        let verdict = match broken.problems().len() {
+            0 => "a vault that cannot read its policy refuses everything".to_owned(),
+            count => format!(
+                "{}: with this policy a vault refuses everything",
+                counted(count, "mistake", "mistakes")
+            ),
+        };
+        Self {
+            ok: false,
+            files: broken.files(),
+            digest: None,
+            default: None,
+            rules: 0,
+            hosts: 0,
+            problems,
+            only_bound: Vec::new(),
+            unchecked: Vec::new(),
+            text: format!("{broken}\n\n{verdict}\n"),
+        }
+    }
+
+    fn good(loaded: &Loaded, paths: &Paths) -> Self {
+        let mut unchecked = Vec::new();
+        let hosts = known_hosts_files::Files::of(paths).read();
+        let knows = hosts
+            .as_ref()
+            .ok()
+            .map(|hosts| |name: &str| hosts.known.knows(name, &Ring));
+        if let Err(error) = &hosts {
+            unchecked.push(format!("hosts: {}", error.plain()));
+        }
+        let (keyrings, keys) = keys(paths)
+            .map_err(|why| unchecked.push(format!("keys: {why}")))
+            .ok()
+            .unzip();
+        let policy = &loaded.policy;
+        let warnings = policy.lint(&Surroundings {
+            knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
+            keys: keys.as_deref(),
+            keyrings: keyrings.as_deref(),
+        });
+        let mut text: String = warnings
+            .iter()
+            .map(|warning| format!("{warning}\n\n"))
+            .collect();
+        let only_bound = only_bound(policy, paths).unwrap_or_else(|error| {
+            unchecked.push(format!("the log: {}", error.plain()));
+            Vec::new()
+        });
+        for host in &only_bound {
+            text += &host.to_text();
+        }
+        for what in &unchecked {
+            text += &format!("not checked: {what}\n");
+        }
+        text += &summary(loaded, warnings.len() + only_bound.len());
+        Self {
+            ok: true,
+            files: loaded.files.clone(),
+            digest: Some(loaded.digest.clone()),
+            default: Some(policy.default_verdict().word()),
+            rules: policy.rules().len(),
+            hosts: policy.hosts().len(),
+            problems: warnings.iter().map(Told::of).collect(),
+            only_bound,
+            unchecked,
+            text,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.text.clone()
+    }
+}
+
+impl OnlyBound {
+    fn to_text(&self) -> String {
+        let (matcher, name) = match self.names.as_slice() {
+            [] => ("keys", &self.fingerprint),
+            [first, ..] => ("names", first),
+        };
+        let name = display::ascii(name.as_bytes(), SHOWN_NAME);
+        let logins = usize::try_from(self.logins).unwrap_or(usize::MAX);
+        let logins = counted(logins, "login", "logins");
+        format!(
+            "warning: {name}: {logins} in the log, never with proof of the host, so no allow rule covers them\n \
+             hint: if its server cannot do better, a [host.NAME] with {matcher} = [\"{name}\"] and \
+             proof = \"bound\" takes that\n\n"
+        )
+    }
+}
+
+/// Hosts of the log that were never proven, and are not excused from it.
+fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
+    let mut proofs = HostProofs::default();
+    recorded::each(&paths.state, |record, _| proofs.add(record))?;
+    // Of unnamed hosts only those that the policy knows by key: a client can show any number of others.
+    let is_ours = |host: &HostProof| {
+        let mut tables = policy.hosts().iter();
+        let is_key = |key: &Fingerprint| key.0 == host.fingerprint;
+        !host.names.is_empty() || tables.any(|table| table.keys.iter().any(is_key))
+    };
+    let owes_proof = |host: &&HostProof| {
+        let identity = HostIdentity {
+            fingerprint: Fingerprint(host.fingerprint.clone()),
+            algorithm: String::new(),
+            ca: None,
+            names: host.names.clone(),
+            label: None,
+            could_be: Vec::new(),
+            revoked: false,
+        };
+        is_ours(host) && policy.required_proof(&identity) == Proof::Proven
+    };
+    let hosts = proofs.only_bound().filter(owes_proof);
+    Ok(hosts
+        .map(|host| OnlyBound {
+            fingerprint: host.fingerprint.clone(),
+            names: host.names.clone(),
+            logins: host.logins,
+        })
+        .collect())
+}
+
+fn summary(loaded: &Loaded, warnings: usize) -> String {
+    let policy = &loaded.policy;
+    let default = match policy.default_verdict() {
+        Verdict::Deny => "what no rule covers is denied",
+        _ => "what no rule covers is asked about",
+    };
+    let Some(first) = loaded.files.first() else {
+        return format!("no policy file: the shipped policy holds, {default}\n");
+    };
+    let rules = counted(policy.rules().len(), "rule", "rules");
+    let warnings = match warnings {
+        0 => "no warning".to_owned(),
+        number => counted(number, "warning", "warnings"),
+    };
+    let more = match loaded.files.len() - 1 {
+        0 => String::new(),
+        number => format!(" and {}", counted(number, "drop-in", "drop-ins")),
+    };
+    format!(
+        "{}{more}: good, {rules}, {default}, {warnings}\n",
+        first.display()
+    )
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The names of all keyrings and their keys, if each has an agent that answers.
+fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
+    let config =
+        VaultConfig::load(&paths.config, &paths.system_config).map_err(|error| error.plain())?;
+    let own = |name: &str| paths.agent_runtime().join(format!("{name}.sock"));
+    let mut sockets: BTreeSet<PathBuf> = running(&paths.agent_runtime());
+    let mut names = identities::keyrings(&paths.home);
+    sockets.extend(names.iter().map(|name| own(name)));
+    names.push(DEFAULT_KEYRING.to_owned());
+    names.extend(config.keyring.keys().map(ToString::to_string));
+    let started = sockets
+        .iter()
+        .filter_map(|socket| socket.file_stem()?.to_str());
+    names.extend(started.map(str::to_owned));
+    for (name, keyring) in &config.keyring {
+        // Found by its name above, a configured one of our own need not have a folder.
+        sockets.insert(keyring.agent.clone().unwrap_or_else(|| own(name)));
+    }
+    if sockets.is_empty() {
+        return Err("no keyring's agent runs here".to_owned());
+    }
+    let mut keys = Vec::new();
+    for socket in sockets {
+        let listed = Upstream::new(socket.clone()).list();
+        let listed = listed.map_err(|error| format!("{}: {error}", socket.display()))?;
+        keys.extend(listed.iter().map(|key| key_facts(key, &Ring)));
+    }
+    Ok((names, keys))
+}
+
+/// The sockets of keyring agents that run, a login session's among them.
+fn running(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
+        .collect()
+}

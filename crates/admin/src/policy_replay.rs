@@ -1,0 +1,169 @@
+//! `split-ssh policy replay`: judges a log again by another policy and shows what would change.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use policy::display;
+use policy::judgement::{Judgement, Verdict};
+use policy::rate::Ledger;
+use policy::record::Record;
+use policy::rules::Policy;
+
+use super::fold::fold;
+use super::recorded::LogArg;
+use common::crypto::Ring;
+use common::error::Error;
+use common::known_hosts_files;
+use common::log::sentence::Sentence;
+use common::paths::Paths;
+use common::policy_files;
+
+/// Characters of a judgement's reason.
+const MAX_REASON: usize = 240;
+/// Blanks before what goes on from the line above, on a terminal.
+const MORE: usize = 6;
+
+/// Judge a log again: what would another policy decide otherwise?
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    log: LogArg,
+
+    /// The policy file to try [default: the policy in force]
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+/// # Errors
+/// A policy or a log that cannot be read.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let mut replay = Replay::new(load(args.policy.as_deref(), paths)?);
+    let mut out = io::stdout().lock();
+    let to_people = out.is_terminal();
+    args.log.each(paths, |record, place| {
+        if let Some(change) = replay.again(record) {
+            // A reader that went away ends the printing, not the counting.
+            let line = format!("{place}  {}", change.line(record));
+            let line = match to_people {
+                true => fold(&line, 0, MORE),
+                false => line,
+            };
+            drop(writeln!(out, "{line}"));
+        }
+    })?;
+    for line in replay.sum().lines() {
+        let line = match to_people {
+            true => fold(line, 0, MORE),
+            false => line.to_owned(),
+        };
+        drop(writeln!(out, "{line}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A policy to be tried: the file alone, or what is in force. With what known hosts add to it, as in a vault.
+pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> {
+    let loaded = match file {
+        Some(file) => policy_files::load_file(file),
+        None => policy_files::load(&paths.config, &paths.system_config),
+    };
+    let loaded = loaded.map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))?;
+    let hosts = known_hosts_files::Files::of(paths).read()?;
+    Ok(loaded.policy.meet(&hosts.known, &Ring))
+}
+
+/// A policy on its way through a log.
+struct Replay {
+    policy: Policy,
+    ledger: Ledger,
+    same: u64,
+    changed: BTreeMap<(Verdict, Verdict), u64>,
+    /// Sign requests that do not hold all that a rule looks at.
+    unknown: u64,
+}
+
+/// A request that the policy decides otherwise.
+struct Change {
+    was: Verdict,
+    judgement: Judgement,
+}
+
+impl Replay {
+    fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ledger: Ledger::default(),
+            same: 0,
+            changed: BTreeMap::new(),
+            unknown: 0,
+        }
+    }
+
+    /// Judges a record again. Those that no policy was asked about are passed over.
+    fn again(&mut self, record: &Record) -> Option<Change> {
+        let was = record.verdict?;
+        record.kind?;
+        let Some(facts) = record.facts() else {
+            self.unknown += 1;
+            return None;
+        };
+        let moment = record.moment();
+        let judgement = self.policy.judge(&facts, &moment, &self.ledger);
+        for _ in 0..record.times() {
+            self.policy
+                .count(&judgement, &facts.caller, &moment, &mut self.ledger);
+        }
+        if judgement.verdict == was {
+            self.same += 1;
+            return None;
+        }
+        *self.changed.entry((was, judgement.verdict)).or_default() += 1;
+        Some(Change { was, judgement })
+    }
+
+    fn sum(&self) -> String {
+        let changed: u64 = self.changed.values().sum();
+        let mut text = format!(
+            "{} sign requests judged again: {changed} change",
+            self.same + changed
+        );
+        let each: Vec<String> = self
+            .changed
+            .iter()
+            .map(|((was, now), number)| format!("{number} from {} to {}", was.word(), now.word()))
+            .collect();
+        if !each.is_empty() {
+            text.push_str(&format!(" ({})", each.join(", ")));
+        }
+        text.push('\n');
+        if self.unknown > 0 {
+            text.push_str(&format!(
+                "{} hold a text that was cut, and were not judged\n",
+                self.unknown
+            ));
+        }
+        text
+    }
+}
+
+impl Change {
+    fn line(&self, record: &Record) -> String {
+        let qube = display::ascii(record.qube.as_deref().unwrap_or("-").as_bytes(), MAX_REASON);
+        let place = self
+            .judgement
+            .rule
+            .as_ref()
+            .map(|rule| format!(", at {}", rule.place));
+        let why = format!("{}{}", self.judgement.reason, place.unwrap_or_default());
+        format!(
+            "{}  {qube}  {} -> {}  {}: {}",
+            record.time,
+            self.was.word(),
+            self.judgement.verdict.word(),
+            Sentence::of(record).what,
+            display::prose(why.as_bytes(), MAX_REASON)
+        )
+    }
+}

@@ -1,0 +1,144 @@
+//! `split-ssh status`: what runs on this machine, and the last refusals with their reasons.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use policy::display;
+
+use super::client_status;
+use super::fold::fold;
+use common::control::{self, Refusal, VaultStatus};
+use common::error::Error;
+use common::paths::Paths;
+
+/// The vault cleaned its words already; this is the same door once more, wide enough for all of them.
+const MAX_LINE: usize = 1000;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Exit code 0 if a vault or a client is known here, else 1.
+///
+/// # Errors
+/// Standard output is closed, or the client's status can't be read.
+pub fn run(_args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let mut out = io::stdout().lock();
+    let found = print(paths, &mut out).map_err(|error| Error::printing(&error))?;
+    Ok(if found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn print(paths: &Paths, out: &mut impl Write) -> io::Result<bool> {
+    let vault = match control::ask(
+        paths,
+        &control::Request::Status {
+            v: control::VERSION,
+        },
+    ) {
+        Ok(reply) => reply.status,
+        Err(_) => None,
+    };
+    if let Some(status) = &vault {
+        print_vault(status, out)?;
+    }
+    let client = client_status::print(&paths.client_runtime(), out)?;
+    if vault.is_none() && !client {
+        writeln!(out, "neither a vault nor a client runs here")?;
+        writeln!(out, "  start one: `split-ssh vault` or `split-ssh client`")?;
+        writeln!(out, "  look for trouble: `split-ssh doctor`")?;
+    }
+    Ok(vault.is_some() || client)
+}
+
+fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
+    let streams = match status.streams {
+        0 => "no open stream".to_owned(),
+        1 => "1 open stream".to_owned(),
+        many => format!("{many} open streams"),
+    };
+    let since = local_time(&status.started);
+    writeln!(out, "vault: running since {since}, {streams}")?;
+    match (&status.broken, &status.stale) {
+        (Some(broken), _) => {
+            writeln!(out, "  policy   BROKEN, everything is refused:")?;
+            print_problem(broken, out)?;
+        }
+        (None, Some(stale)) => {
+            writeln!(
+                out,
+                "  policy   the last good one holds; what is on disk is broken:"
+            )?;
+            print_problem(stale, out)?;
+        }
+        (None, None) if status.policy_files.is_empty() => {
+            writeln!(
+                out,
+                "  policy   the shipped one: every login and sshsig is asked about"
+            )?;
+        }
+        (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
+    }
+    writeln!(out, "  asks by  {}", clean(&status.asks_by))?;
+    match &status.log_trouble {
+        None => writeln!(out, "  log      {}", clean(&status.log))?,
+        Some(trouble) => {
+            writeln!(out, "  log      CANNOT BE WRITTEN, everything is refused:")?;
+            writeln!(out, "    {}", fold(&prose(trouble), 4, 4))?;
+        }
+    }
+    if status.refusals.is_empty() && status.log_trouble.is_some() {
+        return Ok(());
+    }
+    if status.refusals.is_empty() {
+        return writeln!(out, "  nothing was refused since it started");
+    }
+    writeln!(out, "  last refusals, newest first:")?;
+    for refusal in &status.refusals {
+        print_refusal(refusal, out)?;
+    }
+    Ok(())
+}
+
+fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
+    let qube = refusal
+        .qube
+        .as_ref()
+        .map_or_else(String::new, |qube| format!("  {}", clean(qube)));
+    let time = local_time(&refusal.time);
+    let times = match refusal.times {
+        1 => String::new(),
+        times => format!(" ({times} times)"),
+    };
+    let what = format!("{time}{qube}  {}{times}", prose(refusal.what.trim_end()));
+    writeln!(out, "    {}", fold(&what, 4, 6))?;
+    writeln!(out, "      {}", fold(&prose(&refusal.why), 6, 6))
+}
+
+/// What is wrong with a policy, without the lines that point at it.
+fn print_problem(text: &str, out: &mut impl Write) -> io::Result<()> {
+    let first = text.lines().next().unwrap_or_default();
+    writeln!(out, "    {}", fold(&prose(first), 4, 4))?;
+    writeln!(out, "    hint: see `split-ssh policy check`")
+}
+
+fn clean(text: &str) -> String {
+    display::ascii(text.as_bytes(), MAX_LINE)
+}
+
+fn prose(text: &str) -> String {
+    display::prose(text.as_bytes(), MAX_LINE)
+}
+
+/// The vault's time on this wall.
+pub(super) fn local_time(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(time) => time
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%F %T")
+            .to_string(),
+        Err(_) => clean(rfc3339),
+    }
+}

@@ -1,0 +1,233 @@
+//! One connection of a local program, from its first byte to its end.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::child::Carrier;
+use super::crowd::Seat;
+use super::first_byte::{self, is_unread};
+use super::pump::{self, Ending};
+use super::refusal;
+use super::set_up::{self, SetUp, Signposts};
+use super::slots::Slots;
+use super::transport::{Stream, Transport};
+use common::client_status::file::StatusFile;
+use common::client_status::outcome::Outcome;
+use common::wait;
+
+/// For a carrier to end by itself once both its sides have.
+const GRACE: Duration = Duration::from_secs(2);
+/// A call that nobody took in time is made once more: qrexec can lose one for ever.
+const ATTEMPTS: usize = 2;
+
+/// One vault, with one keyring, behind one socket.
+#[derive(Debug)]
+pub struct Vault {
+    pub transport: Transport,
+    /// From the start of a call until somebody takes the request; also the longest wait for a slot.
+    pub set_up_time: Duration,
+    pub slots: Slots,
+    pub status: StatusFile,
+}
+
+/// How a stream ended, and what is to be done and told about it.
+#[derive(Debug)]
+struct End {
+    outcome: Outcome,
+    /// A request that was taken is known to be unanswered.
+    owes_answer: bool,
+    untrusted_said: String,
+}
+
+/// What a client still has to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Nothing,
+    /// No more than the close, once its request is out of the way.
+    CloseOnly,
+    ToUnreadRequest,
+    /// What carried the stream took the request with it.
+    ToTakenRequest,
+}
+
+/// Serves one connection, and leaves nothing of it behind.
+pub fn serve(client: &UnixStream, vault: &Vault, seat: &Seat) {
+    let Ok(Some(first)) = first_byte::wait_for(client, seat) else {
+        return;
+    };
+    let end = stream(client, &first, vault, seat);
+    let owed = owed(client, &first, &end);
+    // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
+    vault
+        .status
+        .note(&end.outcome, owed.is_answer(), &end.untrusted_said);
+    // A client that does not take its answer has chosen the close.
+    let _ = match owed {
+        Owed::Nothing => Ok(()),
+        Owed::CloseOnly => refusal::take_one_request(client),
+        Owed::ToUnreadRequest => refusal::refuse_one_request(client),
+        Owed::ToTakenRequest => refusal::refuse_taken_request(client),
+    };
+    // Whoever else may have a copy of the socket: the client sees its end now.
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// Opens a stream and lets it run.
+fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End {
+    let timed_out = Outcome::SetUpTimedOut(vault.set_up_time.as_secs());
+    let mut end = End::of(timed_out.clone());
+    for _ in 0..ATTEMPTS {
+        let slot = match vault
+            .slots
+            .take(client, seat, Instant::now() + vault.set_up_time)
+        {
+            Ok(slot) => slot,
+            Err(outcome) => return End::of(outcome),
+        };
+        let until = Instant::now() + vault.set_up_time;
+        let mut stream = match vault.transport.open(client, first, until) {
+            Ok(stream) => stream,
+            Err(error) => return End::of(Outcome::CannotStart(error.to_string())),
+        };
+        match watch_set_up(&mut stream, client, first, seat, until) {
+            SetUp::Done => {
+                drop(slot);
+                return run(stream, client, first.len(), seat);
+            }
+            SetUp::Ended(status) => return End::with(Outcome::of_end(status), stream.carrier()),
+            SetUp::TimedOut => end = End::with(timed_out.clone(), stream.carrier()),
+            SetUp::ClientLeft => return End::of(Outcome::ClientLeft),
+            SetUp::MustLeave => return End::of(Outcome::Stopped),
+        }
+    }
+    end
+}
+
+fn watch_set_up(
+    stream: &mut Stream,
+    client: &UnixStream,
+    first: &[u8],
+    seat: &Seat,
+    until: Instant,
+) -> SetUp {
+    let (carrier, reader, reply) = match stream {
+        Stream::HandedOver(carrier) => (carrier, client, None),
+        Stream::Piped {
+            carrier,
+            its_stdin,
+            from_stdout,
+            ..
+        } => (carrier, &*its_stdin, Some(AsFd::as_fd(&*from_stdout))),
+        Stream::Connected(_) => return SetUp::Done,
+    };
+    let signposts = Signposts {
+        reader,
+        first,
+        reply,
+    };
+    set_up::watch(carrier, signposts, client, seat, until)
+}
+
+/// Lets an open stream run to its end.
+fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
+    match stream {
+        Stream::HandedOver(mut carrier) => {
+            let outcome = match set_up::watch_stream(&mut carrier, client, seat, GRACE) {
+                // A client that is done ends first. A program that waits, or asks more, has lost its vault.
+                Some(status) if wait::has_half_closed(client).is_ok_and(|closed| !closed) => {
+                    Outcome::of_end(status)
+                }
+                Some(status) => Outcome::of_exit(status),
+                None => Outcome::Stopped,
+            };
+            End::with(outcome, Some(&mut carrier))
+        }
+        Stream::Piped {
+            mut carrier,
+            to_stdin,
+            its_stdin,
+            from_stdout,
+        } => {
+            drop(its_stdin);
+            let ending = pump::pump(
+                client,
+                taken,
+                to_stdin,
+                from_stdout,
+                Some(&mut carrier),
+                seat,
+            );
+            if !matches!(ending, Ok(Ending::MustLeave)) {
+                set_up::wait_for_end(&mut carrier, seat, Instant::now() + GRACE);
+            }
+            let end = carrier.ended().map(Outcome::of_exit);
+            End::with(of_pump(&ending, end), Some(&mut carrier)).owing(&ending)
+        }
+        Stream::Connected(vault) => {
+            let ending = vault
+                .try_clone()
+                .and_then(|to| pump::pump(client, 0, to, &vault, None, seat));
+            End::of(of_pump(&ending, None)).owing(&ending)
+        }
+    }
+}
+
+/// The carrier's exit says more than the bytes do, if it says that something went wrong.
+fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
+    match (ending, exit) {
+        (Ok(Ending::MustLeave), _) => Outcome::Stopped,
+        (Ok(Ending::ClientLeft), _) => Outcome::Served,
+        (_, Some(exit @ (Outcome::Exited(_) | Outcome::Killed(_)))) => exit,
+        (Ok(Ending::Complete), _) => Outcome::Served,
+        _ => Outcome::Cut,
+    }
+}
+
+/// What the client is owed. The carrier is dead: the socket is ours again.
+fn owed(client: &UnixStream, first: &[u8], end: &End) -> Owed {
+    match () {
+        () if end.outcome == Outcome::ClientLeft => Owed::Nothing,
+        () if refusal::is_list(first) && is_unread(client, first) => Owed::CloseOnly,
+        () if refusal::is_list(first) => Owed::Nothing,
+        () if is_unread(client, first) => Owed::ToUnreadRequest,
+        () if end.owes_answer || end.outcome.is_refusal() => Owed::ToTakenRequest,
+        () => Owed::Nothing,
+    }
+}
+
+impl Owed {
+    fn is_answer(self) -> bool {
+        matches!(self, Self::ToUnreadRequest | Self::ToTakenRequest)
+    }
+}
+
+impl End {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            owes_answer: false,
+            untrusted_said: String::new(),
+        }
+    }
+
+    /// Ends the carrier, if it has not ended, and keeps its last words.
+    fn with(outcome: Outcome, carrier: Option<&mut Carrier>) -> Self {
+        let untrusted_said = carrier.map(|carrier| {
+            carrier.kill();
+            carrier.untrusted_last_line()
+        });
+        Self {
+            outcome,
+            owes_answer: false,
+            untrusted_said: untrusted_said.unwrap_or_default(),
+        }
+    }
+
+    fn owing(mut self, ending: &io::Result<Ending>) -> Self {
+        self.owes_answer = matches!(ending, Ok(Ending::Unanswered));
+        self
+    }
+}

@@ -1,0 +1,132 @@
+//! `split-ssh client`: the agent socket of a client qube. The story of one connection:
+//!
+//! [`listen`] accepts it → [`first_byte`] waits for a request → [`slots`] lets few calls be set up
+//! at once → [`transport`] starts a stream → [`set_up`] watches until somebody takes the request →
+//! the carrier carries, or [`pump`] does → [`common::client_status::outcome`] says how it ended → [`refusal`] answers what
+//! nobody else will → [`common::client_status::file`] keeps the reason.
+
+mod child;
+mod connection;
+mod crowd;
+mod due;
+mod first_byte;
+pub mod listen;
+mod pump;
+mod refusal;
+mod serve;
+mod set_up;
+mod slots;
+pub mod transport;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use common::activation;
+use common::client_status::file::StatusFile;
+use common::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use common::error::Error;
+use common::paths::Paths;
+use connection::Vault;
+use listen::Listener;
+use serve::Signals;
+use slots::Slots;
+use transport::{Qrexec, Transport};
+
+/// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
+/// command line change them.
+///
+/// # Errors
+/// The configuration is wrong, or a socket cannot be had.
+pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<ExitCode, Error> {
+    let activated = &mut activation::listeners().map_err(|error| {
+        Error::new(format!(
+            "the sockets that we were started with are wrong: {error}"
+        ))
+    })?;
+    let vaults = config::read(paths, only, by_flags)?;
+    // Before there is a socket: whoever ends us finds it removed.
+    let signals = Signals::catch().map_err(cannot_go_on)?;
+    let for_all = Listener::for_all(activated)?;
+    let mut served = Vec::new();
+    for vault in &vaults {
+        let listener = Listener::open(vault, activated, vaults.len() == 1)?;
+        served.push((listener, Arc::new(open_vault(vault, paths))));
+    }
+    if !activated.is_empty() {
+        return Err(
+            Error::new("we were started with a socket that fits no vault of client.toml")
+                .hint("set FileDescriptorName= in the socket unit to the vault's name"),
+        );
+    }
+    if let (Some(listener), Some((_, first))) = (for_all, served.first()) {
+        let first = Arc::clone(first);
+        served.push((listener, first));
+    }
+    for (vault, (_, open)) in vaults.iter().zip(&served) {
+        say_ready(vault, &open.transport);
+    }
+    serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line for whoever starts us by hand, and for the journal; a person is told what to do with it.
+fn say_ready(vault: &VaultConfig, transport: &Transport) {
+    let socket = vault.socket.display();
+    // A closed standard output is nobody's problem.
+    let _ = writeln!(io::stdout(), "listening at {socket}");
+    let mut err = io::stderr();
+    if err.is_terminal() {
+        let _ = writeln!(
+            err,
+            "split-ssh: reaches the vault by {transport}; to use it: export SSH_AUTH_SOCK={socket}"
+        );
+    }
+}
+
+fn cannot_go_on(error: io::Error) -> Error {
+    Error::new(format!("cannot go on: {error}")).hint("is there a limit on open files (ulimit -n)?")
+}
+
+fn open_vault(vault: &VaultConfig, paths: &Paths) -> Vault {
+    let transport = Transport::from(vault.transport.clone());
+    let folder = paths.client_runtime();
+    let status = StatusFile::new(
+        &folder,
+        &vault.name,
+        transport.kind(),
+        transport.to_string(),
+        vault.socket.clone(),
+    );
+    if let Err(error) = status.start() {
+        let what = format!(
+            "cannot write in {}: {error}; `split-ssh status` will know nothing of this client",
+            folder.display()
+        );
+        // A closed standard error is nobody's problem.
+        let _ = writeln!(
+            io::stderr(),
+            "split-ssh: warning: {what}\nsplit-ssh: hint: set --runtime-dir"
+        );
+    }
+    Vault {
+        transport,
+        set_up_time: vault.set_up_time,
+        slots: Slots::new(vault.set_ups),
+        status,
+    }
+}
+
+impl From<TransportConfig> for Transport {
+    fn from(config: TransportConfig) -> Self {
+        match config {
+            TransportConfig::Qrexec {
+                program,
+                target,
+                argument,
+            } => Self::Qrexec(Qrexec::new(program, target, argument)),
+            TransportConfig::Command { program, arguments } => Self::Command { program, arguments },
+            TransportConfig::Unix { path, argument } => Self::Unix { path, argument },
+        }
+    }
+}

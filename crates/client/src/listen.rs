@@ -1,0 +1,86 @@
+//! The user's agent socket: from systemd, or our own.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use common::activation::Activated;
+use common::config::client::VaultConfig;
+use common::error::Error;
+use common::own_socket::{self, Hints, SocketFile};
+
+/// The `FileDescriptorName=` of a socket whose place does not depend on the vaults' names, for
+/// `SSH_AUTH_SOCK`.
+const FOR_ALL: &str = "default";
+const HINTS: Hints = Hints {
+    in_use: "stop that agent or split-ssh client, or choose another place with --socket",
+    elsewhere: "choose another place with --socket",
+};
+
+/// A socket that programs of this user connect to.
+#[derive(Debug)]
+pub struct Listener {
+    pub socket: UnixListener,
+    /// Removed at the end; `None` where systemd made it.
+    _file: Option<SocketFile>,
+}
+
+impl Listener {
+    /// Takes the socket that the first vault serves besides its own, if systemd listens on one.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn for_all(activated: &mut Vec<Activated>) -> Result<Option<Self>, Error> {
+        let Some(index) = activated.iter().position(|socket| socket.name == FOR_ALL) else {
+            return Ok(None);
+        };
+        let socket = activated.swap_remove(index).listener;
+        prepare(&socket, Path::new(FOR_ALL))?;
+        Ok(Some(Self {
+            socket,
+            _file: None,
+        }))
+    }
+
+    /// Takes the socket that systemd listens on for this vault, or makes one.
+    /// Call it before threads are started: making one sets the umask for a moment.
+    ///
+    /// # Errors
+    /// The place is taken or not safe, or the system refuses.
+    pub fn open(
+        vault: &VaultConfig,
+        activated: &mut Vec<Activated>,
+        is_only: bool,
+    ) -> Result<Self, Error> {
+        let is_for_us = |socket: &Activated| {
+            is_only || socket.name == vault.name || is_bound_to(socket, &vault.socket)
+        };
+        if let Some(index) = activated.iter().position(is_for_us) {
+            let socket = activated.swap_remove(index).listener;
+            prepare(&socket, &vault.socket)?;
+            return Ok(Self {
+                socket,
+                _file: None,
+            });
+        }
+        let (socket, file) = own_socket::listen_at(&vault.socket, HINTS)?;
+        prepare(&socket, &vault.socket)?;
+        Ok(Self {
+            socket,
+            _file: Some(file),
+        })
+    }
+}
+
+fn is_bound_to(socket: &Activated, path: &Path) -> bool {
+    socket
+        .listener
+        .local_addr()
+        .is_ok_and(|address| address.as_pathname() == Some(path))
+}
+
+fn prepare(socket: &UnixListener, path: &Path) -> Result<(), Error> {
+    // A client that left before it was accepted must not make us wait for the next one.
+    socket
+        .set_nonblocking(true)
+        .map_err(|error| Error::io("listen at", path, &error))
+}

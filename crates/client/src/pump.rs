@@ -1,0 +1,185 @@
+//! Carries bytes both ways, where the client's socket itself cannot be handed over. A client's end
+//! of input is held back while a reply is due: ssh-agent drops the reply otherwise.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+
+use super::child::{Carrier, set_nonblocking};
+use super::crowd::Seat;
+use super::due::Messages;
+use common::wait;
+
+/// Bytes that wait in each direction at most; qrexec's own chunk.
+const BUFFER: usize = 64 * 1024;
+/// For what is still on its way when the vault, or what carries the stream, has ended.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+
+/// How the pumping ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The vault closed, and owed nothing.
+    Complete,
+    /// The vault closed without a byte, and a whole request is unanswered.
+    Unanswered,
+    /// The vault closed in the middle.
+    Cut,
+    ClientLeft,
+    MustLeave,
+}
+
+/// One direction: what has been read and not yet been written.
+#[derive(Debug, Default)]
+struct Flow {
+    waiting: Vec<u8>,
+    messages: Messages,
+    /// The reading end has given all that it will give.
+    ended: bool,
+}
+
+/// Pumps until the vault's side ends. `taken` bytes of the client's input, still to be read there,
+/// have gone to the vault already.
+///
+/// # Errors
+/// The client's socket failed.
+pub fn pump(
+    client: &UnixStream,
+    taken: usize,
+    to_vault: UnixStream,
+    mut from_vault: impl Read + AsFd,
+    mut carrier: Option<&mut Carrier>,
+    seat: &Seat,
+) -> io::Result<Ending> {
+    set_nonblocking(client)?;
+    set_nonblocking(&to_vault)?;
+    set_nonblocking(&from_vault)?;
+    let mut to_vault = Some(to_vault);
+    let (mut up, mut down) = (Flow::default(), Flow::default());
+    skip_taken(client, taken, &mut up)?;
+    let mut last_moment = None;
+    loop {
+        if seat.must_leave() {
+            return Ok(Ending::MustLeave);
+        }
+        if down.ended && down.waiting.is_empty()
+            || last_moment.is_some_and(|end| Instant::now() >= end)
+        {
+            return Ok(how_it_ended(&up, &down));
+        }
+        let is_due = up.messages.whole() > down.messages.whole();
+        if up.ended && up.waiting.is_empty() && !is_due {
+            close_for_writing(&mut to_vault);
+        }
+
+        let mut client_events = PollFlags::empty();
+        client_events.set(PollFlags::POLLIN, !up.ended && up.waiting.is_empty());
+        client_events.set(PollFlags::POLLOUT, !down.waiting.is_empty());
+        let mut fds = vec![
+            PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+            PollFd::new(client.as_fd(), client_events),
+        ];
+        if !down.ended && down.waiting.is_empty() {
+            fds.push(PollFd::new(from_vault.as_fd(), PollFlags::POLLIN));
+        }
+        if let Some(to_vault) = to_vault.as_ref().filter(|_| !up.waiting.is_empty()) {
+            fds.push(PollFd::new(to_vault.as_fd(), PollFlags::POLLOUT));
+        }
+        if let Some(stderr) = carrier.as_ref().and_then(|carrier| carrier.stderr.as_ref()) {
+            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
+        }
+        wait::until(&mut fds, last_moment)?;
+        let client_said = wait::said(&fds[1]);
+        drop(fds);
+        seat.bell().silence();
+
+        if client_said.contains(PollFlags::POLLHUP) {
+            return Ok(Ending::ClientLeft);
+        }
+        read_into(&mut up, &mut &*client)?;
+        let vault_failed = read_into(&mut down, &mut from_vault).is_err();
+        down.ended |= vault_failed;
+        if let Some(to_vault) = &mut to_vault {
+            if write_from(&mut up, to_vault).is_err() {
+                up.waiting.clear(); // nobody reads; what the vault still says counts
+                up.ended = true;
+            }
+        }
+        if write_from(&mut down, &mut &*client).is_err() {
+            return Ok(Ending::ClientLeft);
+        }
+        let carrier_ended = carrier.as_mut().is_some_and(|carrier| {
+            carrier.listen();
+            carrier.ended().is_some()
+        });
+        if (down.ended || carrier_ended) && last_moment.is_none() {
+            last_moment = Some(Instant::now() + LAST_BYTES);
+        }
+    }
+}
+
+fn how_it_ended(up: &Flow, down: &Flow) -> Ending {
+    let is_due = up.messages.whole() > down.messages.whole();
+    match () {
+        () if !down.waiting.is_empty() || !down.messages.at_boundary() => Ending::Cut,
+        () if is_due && down.messages.whole() == 0 => Ending::Unanswered,
+        () if is_due => Ending::Cut,
+        () => Ending::Complete,
+    }
+}
+
+fn skip_taken(mut client: &UnixStream, taken: usize, up: &mut Flow) -> io::Result<()> {
+    let mut copy = vec![0; taken];
+    client.read_exact(&mut copy)?; // looked at before: it is there
+    up.messages.pass(&copy);
+    Ok(())
+}
+
+fn close_for_writing(to_vault: &mut Option<UnixStream>) {
+    if let Some(to_vault) = to_vault.take() {
+        // Fails only when the other side is gone.
+        let _ = to_vault.shutdown(Shutdown::Write);
+    }
+}
+
+/// Reads what is there, if the flow has room.
+fn read_into(flow: &mut Flow, from: &mut impl Read) -> io::Result<()> {
+    if flow.ended || !flow.waiting.is_empty() {
+        return Ok(());
+    }
+    let mut buffer = vec![0; BUFFER];
+    match from.read(&mut buffer) {
+        Ok(0) => flow.ended = true,
+        Ok(length) => {
+            buffer.truncate(length);
+            flow.messages.pass(&buffer);
+            flow.waiting = buffer;
+        }
+        Err(error) if is_not_now(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Writes what the other side takes now.
+fn write_from(flow: &mut Flow, to: &mut impl Write) -> io::Result<()> {
+    if flow.waiting.is_empty() {
+        return Ok(());
+    }
+    match to.write(&flow.waiting) {
+        Ok(length) => drop(flow.waiting.drain(..length)),
+        Err(error) if is_not_now(&error) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn is_not_now(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

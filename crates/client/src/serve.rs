@@ -1,0 +1,133 @@
+//! Accepts connections, each for a thread of its own, until told to stop.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+use super::child::set_nonblocking;
+use super::connection::{self, Vault};
+use super::crowd::Crowd;
+use super::listen::Listener;
+use common::wait;
+
+/// A thread holds a few small structures; buffers are on the heap. In bytes.
+const STACK: usize = 256 * 1024;
+/// For connections to tell their clients and end their carriers once we stop.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// After the system had no descriptor or no thread for a connection.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// The signals that we live by, as descriptors that become readable.
+#[derive(Debug)]
+pub struct Signals {
+    stop: UnixStream,
+    children: UnixStream,
+}
+
+impl Signals {
+    /// From here on SIGTERM and SIGINT no longer end the process by themselves.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            stop: readable_on(&[SIGTERM, SIGINT])?,
+            children: readable_on(&[SIGCHLD])?,
+        })
+    }
+
+    fn clear_children(&self) {
+        // One byte a signal; what is left wakes us again.
+        let _ = io::Read::read(&mut &self.children, &mut [0; 256]);
+    }
+}
+
+fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    set_nonblocking(&ours)?;
+    for signal in signals {
+        pipe::register(*signal, OwnedFd::from(theirs.try_clone()?))?;
+    }
+    Ok(ours)
+}
+
+/// # Errors
+/// The system has no descriptors left for us to begin with, or waiting itself fails.
+pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
+    let crowd = Crowd::new()?;
+    let mut rest_until = None;
+    loop {
+        let is_resting = rest_until.is_some_and(|end| Instant::now() < end);
+        let mut fds = vec![
+            PollFd::new(signals.stop.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
+            PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
+        ];
+        if !is_resting && !crowd.is_full() {
+            fds.extend(
+                served
+                    .iter()
+                    .map(|(listener, _)| PollFd::new(listener.socket.as_fd(), PollFlags::POLLIN)),
+            );
+        }
+        wait::until(&mut fds, rest_until.filter(|_| is_resting))?;
+        let ready: Vec<bool> = fds.iter().map(|fd| !wait::said(fd).is_empty()).collect();
+        drop(fds);
+        if ready.first() == Some(&true) {
+            return stop_all(&crowd, signals);
+        }
+        if ready.get(1) == Some(&true) {
+            signals.clear_children();
+            crowd.wake_all();
+        }
+        crowd.left.silence();
+        let ready_listeners = served
+            .iter()
+            .zip(ready.iter().skip(3))
+            .filter(|(_, ready)| **ready);
+        for ((listener, vault), _) in ready_listeners {
+            if let Err(error) = accept(listener, vault, &crowd) {
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) {
+                    rest_until = Some(Instant::now() + BREATH);
+                }
+            }
+        }
+    }
+}
+
+fn accept(listener: &Listener, vault: &Arc<Vault>, crowd: &Arc<Crowd>) -> io::Result<()> {
+    let (client, _) = listener.socket.accept()?;
+    let seat = crowd.sit_down()?;
+    let vault = Arc::clone(vault);
+    thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || connection::serve(&client, &vault, &seat))?;
+    Ok(())
+}
+
+/// Asks every connection to end, and waits until all have.
+fn stop_all(crowd: &Crowd, signals: &Signals) -> io::Result<()> {
+    let end = Instant::now() + LAST_WORDS;
+    crowd.ask_all_to_leave();
+    while !crowd.is_empty() && Instant::now() < end {
+        let mut fds = [
+            PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
+        ];
+        wait::until(&mut fds, Some(end))?;
+        signals.clear_children();
+        crowd.left.silence();
+        crowd.wake_all();
+    }
+    Ok(())
+}

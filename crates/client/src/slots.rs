@@ -1,0 +1,116 @@
+//! How many streams may be in set-up at once, first come, first served.
+//!
+//! Under parallel calls qrexec-daemon can lose an allowed call for ever, and about 40 pending calls
+//! exhaust a target's xenstore watches; with two at a time neither was seen.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags};
+
+use super::crowd::{Bell, Seat};
+use common::client_status::outcome::Outcome;
+use common::wait;
+
+#[derive(Debug)]
+pub struct Slots(Mutex<Queue>);
+
+#[derive(Debug)]
+struct Queue {
+    free: usize,
+    waiting: VecDeque<Arc<Ticket>>,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    granted: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+/// The right to set one stream up, given back when dropped.
+#[derive(Debug)]
+pub struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    pub fn new(count: usize) -> Self {
+        Self(Mutex::new(Queue {
+            free: count,
+            waiting: VecDeque::new(),
+        }))
+    }
+
+    /// Waits for a slot, at most until `end`, and only while the client waits as well.
+    ///
+    /// # Errors
+    /// Why there is none: the end came, the client left, or we stop.
+    pub fn take(
+        &self,
+        client: &UnixStream,
+        seat: &Seat,
+        end: Instant,
+    ) -> Result<Slot<'_>, Outcome> {
+        let ticket = {
+            let mut queue = self.queue();
+            if queue.free > 0 {
+                queue.free -= 1;
+                return Ok(Slot(self));
+            }
+            let ticket = Arc::new(Ticket {
+                granted: AtomicBool::new(false),
+                bell: Arc::clone(seat.bell()),
+            });
+            queue.waiting.push_back(Arc::clone(&ticket));
+            ticket
+        };
+        let given_up = loop {
+            if ticket.granted.load(Ordering::Acquire) {
+                return Ok(Slot(self));
+            }
+            if seat.must_leave() {
+                break Outcome::Stopped;
+            }
+            if Instant::now() >= end {
+                break Outcome::Crowded;
+            }
+            let mut fds = [
+                PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+                PollFd::new(client.as_fd(), PollFlags::empty()),
+            ];
+            if let Err(error) = wait::until(&mut fds, Some(end)) {
+                break Outcome::CannotStart(error.to_string());
+            }
+            if wait::said(&fds[1]).contains(PollFlags::POLLHUP) {
+                break Outcome::ClientLeft;
+            }
+            seat.bell().silence();
+        };
+        let mut queue = self.queue();
+        queue.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
+        if ticket.granted.load(Ordering::Acquire) {
+            drop(queue);
+            drop(Slot(self)); // granted in the last moment: on to the next
+        }
+        Err(given_up)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        match queue.waiting.pop_front() {
+            None => queue.free += 1,
+            Some(next) => {
+                next.granted.store(true, Ordering::Release);
+                next.bell.ring();
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where the client leaves its reasons: one small file per vault, for `split-ssh status`.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use super::outcome::Outcome;
+
+/// Troubles that are kept, the last ones.
+pub const MAX_RECENT: usize = 20;
+/// Characters kept of what the carrying program said.
+const MAX_SAID: usize = 200;
+
+/// What the file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub v: u32,
+    pub vault: String,
+    pub kind: Kind,
+    /// The transport in words.
+    pub transport: String,
+    pub socket: PathBuf,
+    pub pid: u32,
+    /// Times are seconds since 1970-01-01T00:00:00Z.
+    pub since: u64,
+    pub served: u64,
+    pub last_served: Option<u64>,
+    pub troubles: u64,
+    /// The last stream came to nothing.
+    #[serde(default)]
+    pub is_failing: bool,
+    pub recent: VecDeque<Trouble>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    pub at: u64,
+    pub outcome: Outcome,
+    /// The client was owed a FAILURE and is sent it; otherwise its connection is closed.
+    pub answered: bool,
+    /// The last line of the carrying program's stderr, perhaps from the other side.
+    pub untrusted_said: String,
+}
+
+/// The file of one vault.
+#[derive(Debug)]
+pub struct StatusFile {
+    path: PathBuf,
+    status: Mutex<Status>,
+}
+
+impl StatusFile {
+    pub fn new(folder: &Path, vault: &str, kind: Kind, transport: String, socket: PathBuf) -> Self {
+        let status = Status {
+            v: 1,
+            vault: vault.to_owned(),
+            kind,
+            transport,
+            socket,
+            pid: std::process::id(),
+            since: now(),
+            served: 0,
+            last_served: None,
+            troubles: 0,
+            is_failing: false,
+            recent: VecDeque::new(),
+        };
+        Self {
+            path: path_of(folder, vault),
+            status: Mutex::new(status),
+        }
+    }
+
+    /// Writes the first version, and removes what clients that have ended left.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to. Streams are served without the file as well.
+    pub fn start(&self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+            remove_old(folder);
+        }
+        self.write(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes how a stream ended.
+    pub fn note(&self, outcome: &Outcome, answered: bool, untrusted_said: &str) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if *outcome == Outcome::Served {
+            status.served += 1;
+            status.last_served = Some(now());
+            status.is_failing = false;
+        } else if outcome.is_trouble() {
+            status.troubles += 1;
+            status.is_failing = true;
+            let untrusted_said = untrusted_said.chars().take(MAX_SAID).collect();
+            status.recent.push_back(Trouble {
+                at: now(),
+                outcome: outcome.clone(),
+                answered,
+                untrusted_said,
+            });
+            let surplus = status.recent.len().saturating_sub(MAX_RECENT);
+            status.recent.drain(..surplus);
+        } else {
+            return;
+        }
+        // What cannot be written is lost; the stream is over, and nobody is kept waiting for it.
+        let _ = self.write(&status);
+    }
+
+    fn write(&self, status: &Status) -> io::Result<()> {
+        let draft = self.path.with_extension("json.new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        serde_json::to_writer(&mut file, status)?;
+        file.write_all(b"\n")?;
+        fs::rename(&draft, &self.path)
+    }
+}
+
+/// Bytes of a status file that we would read; ours are far smaller.
+const MAX_FILE: u64 = 256 * 1024;
+
+impl Status {
+    /// Whether the client that wrote this is still there.
+    pub fn is_running(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().filter(|pid| *pid > 0);
+        pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
+    }
+}
+
+/// Nobody would call a client by its old keyring again.
+fn remove_old(folder: &Path) {
+    for status in read_all(folder).unwrap_or_default() {
+        if !status.is_running() {
+            let _ = fs::remove_file(path_of(folder, &status.vault));
+        }
+    }
+}
+
+fn path_of(folder: &Path, vault: &str) -> PathBuf {
+    folder.join(format!("{vault}.json"))
+}
+
+/// The vaults' files in `folder`, by name; what is not one is passed over.
+///
+/// # Errors
+/// The folder is there but cannot be read.
+pub fn read_all(folder: &Path) -> io::Result<Vec<Status>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found: Vec<Status> = entries
+        .filter_map(|entry| read_one(&entry.ok()?.path()))
+        .collect();
+    found.sort_by(|a, b| a.vault.cmp(&b.vault));
+    Ok(found)
+}
+
+fn read_one(path: &Path) -> Option<Status> {
+    let is_status = path
+        .extension()
+        .is_some_and(|extension| extension == "json");
+    if !is_status || fs::metadata(path).ok()?.len() > MAX_FILE {
+        return None;
+    }
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

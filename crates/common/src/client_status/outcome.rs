@@ -1,0 +1,128 @@
+//! How a stream ended, in words, and what to do about it.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+
+/// How one stream, or the attempt to open it, ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", content = "detail", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The stream was open and ended in the usual way.
+    Served,
+    /// The client closed before the stream was open.
+    ClientLeft,
+    /// The carrying program exited with this status, not 0.
+    Exited(i32),
+    /// The carrying program was killed by this signal, not by us.
+    Killed(i32),
+    /// The vault closed before the client did: in the middle of an answer, before any, or at a bound.
+    Cut,
+    /// Nobody took the request in this many seconds, twice.
+    SetUpTimedOut(u64),
+    /// Other streams were in set-up for all the time that this one had.
+    Crowded,
+    /// The carrying program, or the socket, could not be reached at all; with the system's words.
+    CannotStart(String),
+    /// We were asked to stop.
+    Stopped,
+}
+
+/// Exit statuses of qrexec-client-vm that mean that no stream was ever open.
+const QREXEC_REFUSALS: std::ops::RangeInclusive<i32> = 125..=127;
+
+impl Outcome {
+    pub fn of_exit(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Self::Served,
+            (Some(code), _) => Self::Exited(code),
+            (None, signal) => Self::Killed(signal.unwrap_or_default()),
+        }
+    }
+
+    /// The same for a stream that the client did not end: qrexec calls it a success when a vault's daemon dies.
+    pub fn of_end(status: ExitStatus) -> Self {
+        match Self::of_exit(status) {
+            Self::Served => Self::Cut,
+            outcome => outcome,
+        }
+    }
+
+    /// Whether the client is owed a FAILURE although its request seems to have been taken.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Exited(code) if QREXEC_REFUSALS.contains(code))
+    }
+
+    /// Whether anything is wrong that a person may want to know of.
+    pub fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Served | Self::ClientLeft | Self::Stopped)
+    }
+
+    pub fn words(&self, kind: Kind) -> String {
+        match (self, kind) {
+            (Self::Served, _) => "served".to_owned(),
+            (Self::ClientLeft, _) => "the client left before the vault was reached".to_owned(),
+            (Self::Exited(126), Kind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
+            (Self::Exited(127), Kind::Qrexec) => {
+                "the vault has no such service (exit 127)".to_owned()
+            }
+            (Self::Exited(125), Kind::Qrexec) => "qrexec failed in the vault (exit 125)".to_owned(),
+            (Self::Exited(1), Kind::Qrexec) => {
+                "qrexec failed in this qube, or the vault's service did (exit 1)".to_owned()
+            }
+            (Self::Exited(255), Kind::Qrexec) => {
+                "the stream was cut: the vault, or its end of the stream, died (exit 255)"
+                    .to_owned()
+            }
+            (Self::Exited(code), Kind::Qrexec) => {
+                format!("the vault's service ended with status {code}")
+            }
+            (Self::Exited(code), _) => format!("the command ended with status {code}"),
+            (Self::Killed(signal), _) => {
+                format!("{} was killed by signal {signal}", kind.program())
+            }
+            (Self::Cut, _) => "the vault closed the stream".to_owned(),
+            (Self::SetUpTimedOut(seconds), _) => {
+                format!("nobody took the request in time (twice {seconds} s)")
+            }
+            (Self::Crowded, _) => "other streams were being set up for too long".to_owned(),
+            (Self::CannotStart(why), Kind::Unix) => format!("cannot connect: {why}"),
+            (Self::CannotStart(why), _) => format!("cannot start {}: {why}", kind.program()),
+            (Self::Stopped, _) => "split-ssh client was stopped".to_owned(),
+        }
+    }
+
+    /// What to do next; nothing where nothing is to be done.
+    pub fn hint(&self, kind: Kind) -> Option<&'static str> {
+        Some(match (self, kind) {
+            (Self::Exited(126), Kind::Qrexec) => {
+                "does a file in dom0's /etc/qubes/policy.d allow qubes.SshAgent from this qube, with this keyring? \
+                 did the vault start? `split-ssh dom0-policy` prints the lines"
+            }
+            (Self::Exited(127), Kind::Qrexec) => {
+                "is split-ssh installed in the vault's template, and does its service run?"
+            }
+            (Self::Exited(125), Kind::Qrexec) => {
+                "is `split-ssh vault` running in the vault? `split-ssh doctor` there tells more"
+            }
+            (Self::Exited(1), Kind::Qrexec) => "is this a qube with qrexec running?",
+            (Self::Cut, _) => {
+                "did `split-ssh vault` end, or was a bound met? `split-ssh log` in the vault tells"
+            }
+            (Self::Exited(_) | Self::CannotStart(_), Kind::Command) => {
+                "try the command of client.toml by hand"
+            }
+            (Self::CannotStart(_), Kind::Unix) => "is `split-ssh vault` running?",
+            (Self::CannotStart(_), Kind::Qrexec) => {
+                "is this a qube? elsewhere use --command or --transport unix:PATH"
+            }
+            (Self::SetUpTimedOut(_) | Self::Crowded, Kind::Qrexec) => {
+                "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! The machine around both sides of split-ssh: errors, paths, clocks, locks, sockets of our own, the files of
+//! the person, the control socket's language, cryptography, and what the log's readers and its writer share.
+//! Nothing here reads bytes of strangers from a socket.
+
+pub mod activation;
+pub mod askpass;
+pub mod client_status;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod crypto;
+pub mod error;
+pub mod identities;
+pub mod known_hosts_files;
+pub mod log;
+pub mod own_socket;
+pub mod paths;
+pub mod policy_files;
+pub mod sync;
+pub mod trusted_files;
+pub mod wait;

@@ -1,0 +1,105 @@
+//! An ssh-agent of our own for a keyring, started and stopped with us, with the keys of
+//! `~/.ssh/identities.d/KEYRING/` (as in the official package).
+
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::error::Error;
+use common::identities;
+use common::own_socket::{self, Hints};
+
+/// An ssh-agent binds its socket within milliseconds; a loaded machine gets more.
+const START_TIME: Duration = Duration::from_secs(10);
+const HINTS: Hints = Hints {
+    in_use: "if it is the agent of this keyring, name it in vault.toml",
+    elsewhere: "start the vault with another --runtime-dir",
+};
+
+/// A running agent; dropping it ends it.
+#[derive(Debug)]
+pub struct OwnAgent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl OwnAgent {
+    /// Starts an agent on `socket`, whose folder is made if it is not there.
+    ///
+    /// # Errors
+    /// ssh-agent is missing, does not start, or something that is no dead socket is in the way.
+    pub fn start(socket: &Path) -> Result<Self, Error> {
+        own_socket::make_room(socket, HINTS)?;
+        let child = command(socket).spawn().map_err(|error| {
+            Error::new(format!("cannot start ssh-agent: {error}"))
+                .hint("install OpenSSH's client programs (openssh-client)")
+        })?;
+        let mut agent = Self {
+            child,
+            socket: socket.to_owned(),
+        };
+        agent.wait_until_it_listens()?;
+        Ok(agent)
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + START_TIME;
+        while !is_alive(&self.socket) {
+            let ended = self.child.try_wait().ok().flatten();
+            if ended.is_some() || Instant::now() > until {
+                return Err(Error::new(format!(
+                    "ssh-agent did not start on {}",
+                    self.socket.display()
+                )));
+            }
+            // ssh-agent has no way to tell that it listens.
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Loads the keyring's keys; returns what ssh-add said of keys that it did not load.
+    pub fn load(&self, dir: &Path) -> Vec<String> {
+        identities::load(dir, &self.socket)
+    }
+}
+
+impl Drop for OwnAgent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.socket);
+    }
+}
+
+/// setpriv (util-linux) ends the agent with us however we end; without it a SIGKILL would leave it. The
+/// kernel forgets that wish for a program with more rights than its starter (`prctl(2)`), and Debian's
+/// ssh-agent would get a group of its own, against tracers that it keeps out by itself as well.
+fn command(socket: &Path) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    let mut command = if setpriv.exists() {
+        let mut command = Command::new(setpriv);
+        command.args(["--no-new-privs", "--pdeathsig", "TERM", "--", "ssh-agent"]);
+        command
+    } else {
+        Command::new("ssh-agent")
+    };
+    command.args(["-D", "-a"]).arg(socket);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Whether somebody listens on `socket`.
+pub fn is_alive(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok()
+}

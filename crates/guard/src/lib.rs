@@ -1,0 +1,274 @@
+//! The guard. One daemon; one thread for each client connection:
+//! bytes → frame → request → intent → judgement → (question → answer) → permit → upstream → reply →
+//! record. [`connection`] tells the story from the top, [`signing`] its heart.
+
+mod accept;
+mod agent;
+pub mod agent_unit;
+mod binding;
+mod connection;
+mod control;
+mod header;
+mod keyrings;
+mod limits;
+pub mod listing;
+pub mod locked;
+pub mod log;
+mod policy_in_force;
+pub mod prompt;
+mod questions;
+mod refusals;
+mod run;
+mod signing;
+pub mod stdio;
+mod stream;
+mod turns;
+pub mod upstream;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use policy::caller::Keyring;
+use policy::facts::Facts;
+use policy::grant::{Covers, Grant};
+use policy::judgement::Verdict;
+use policy::known_hosts::HostKey;
+use policy::question::{Answer, BadAnswer, QuestionId};
+use policy::rate::Ledger;
+use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::waiting::NotTaken;
+
+use common::clock;
+use common::config::vault::VaultConfig;
+use common::control::Refusal;
+use common::crypto::Ring;
+use common::log::journal::{self, Priority};
+use common::log::sentence::Sentence;
+use common::sync::lock;
+use keyrings::{Keyrings, Source};
+use limits::Streams;
+use log::Log;
+use policy_in_force::{InForce, PolicyFiles, Reloaded};
+use prompt::{Notice, Notifier, Prompter};
+use questions::Questions;
+use refusals::Refusals;
+use turns::Turns;
+
+pub use prompt::run_zenity;
+pub use run::{Options, run};
+
+/// What all connections share.
+pub struct Vault {
+    config: VaultConfig,
+    keyrings: Keyrings,
+    policy: PolicyFiles,
+    ledger: Mutex<Ledger>,
+    questions: Questions,
+    prompter: Prompter,
+    notifier: Notifier,
+    streams: Arc<Streams>,
+    turns: Turns,
+    /// Held while a key file's passphrase is asked for.
+    unlocking: Mutex<()>,
+    log: Log,
+    crypto: Ring,
+    connections: AtomicU64,
+    refusals: Mutex<Refusals>,
+    /// When this daemon started, RFC 3339.
+    started: String,
+}
+
+impl Vault {
+    /// The policy that holds now, read again if its files have changed.
+    fn policy(&self) -> Arc<InForce> {
+        self.take_changes(false);
+        self.policy.now()
+    }
+
+    /// Reads policy and known hosts again, and starts the agents of keyrings that have come since.
+    ///
+    /// # Errors
+    /// What is broken; the last good policy still holds.
+    fn reload(&self) -> Result<(), String> {
+        self.start_agents();
+        match self.take_changes(true) {
+            Reloaded::Failed(why) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_changes(&self, force: bool) -> Reloaded {
+        let reloaded = self.policy.refresh(force);
+        match &reloaded {
+            Reloaded::Same => {}
+            Reloaded::Changed => {
+                // Rules are counted by their place, and these are others.
+                *lock(&self.ledger) = Ledger::default();
+                self.write(self.record(Event::Reload, Outcome::Ok));
+                journal::say(Priority::Notice, "the policy was read again");
+                self.end_what_no_longer_asks();
+            }
+            Reloaded::Failed(why) => {
+                self.write(self.record(Event::Reload, Outcome::Failed).because(why));
+                let why = first_line(why);
+                let said = format!("the policy is broken, the last good one still holds: {why}");
+                journal::say(Priority::Error, &said);
+                self.questions.notice(&said);
+            }
+        }
+        reloaded
+    }
+
+    /// Questions and remembered answers that the new policy would decide by itself.
+    fn end_what_no_longer_asks(&self) {
+        let policy = self.policy.now();
+        let now = clock::now();
+        let unused = Ledger::default();
+        let asks = |facts: &Facts| policy.judge(facts, &now, &unused).verdict == Verdict::Ask;
+        let mut ended = Vec::new();
+        self.questions.change(DecidedBy::Policy, |waiting, grants| {
+            ended = grants.keep(|scope| asks(&scope.facts()));
+            waiting.reconsider(|asked| asks(&asked.facts), now, grants)
+        });
+        self.record_ended(&ended, "the policy was changed");
+    }
+
+    /// A record for each remembered answer that ended before its time.
+    fn record_ended(&self, grants: &[Grant], why: &str) {
+        for grant in grants {
+            let mut record = self.record(Event::Grant, Outcome::Refused);
+            record.qube = Some(grant.covers.caller().to_string());
+            self.write(match &grant.covers {
+                Covers::Requests(scope) => record.of(&scope.facts(), &clock::now()).because(why),
+                Covers::Muted(_) => record.because(format!("the mute was {why}")),
+                Covers::CooledDown(_) => record.because(format!("the cool-down was {why}")),
+            });
+        }
+    }
+
+    fn start_agents(&self) {
+        for said in self.keyrings.start_all() {
+            journal::say(Priority::Warning, &said);
+        }
+    }
+
+    fn source(&self, keyring: &Keyring) -> Option<Source> {
+        let mut said = Vec::new();
+        let source = self
+            .keyrings
+            .source(keyring, &mut said)
+            .unwrap_or_else(|error| {
+                said.push(error.to_string());
+                None
+            });
+        for line in said {
+            journal::say(Priority::Warning, &line);
+        }
+        source
+    }
+
+    /// A person's answer; a name typed with it becomes the host's label.
+    ///
+    /// # Errors
+    /// The question is over, or the answer was not offered; it waits on then.
+    fn answer_question(
+        &self,
+        id: QuestionId,
+        answer: &Answer,
+        by: DecidedBy,
+    ) -> Result<usize, NotTaken> {
+        let policy = self.policy();
+        let asked = self
+            .questions
+            .with(|state| state.waiting.asked(id).cloned());
+        let host_key = asked.as_ref().and_then(|asked| asked.host_key.as_deref());
+        let host_key = host_key.and_then(|blob| HostKey::parse(blob).ok());
+        let is_taken = |name: &str| {
+            host_key
+                .as_ref()
+                .is_some_and(|host_key| policy.name_is_taken(name, host_key))
+        };
+        let settled = self.questions.answer(id, answer, is_taken, by)?;
+        if let (Some(name), Some(host_key)) = (&answer.name, &host_key) {
+            self.keep_label(name, host_key, &policy.host_words());
+        }
+        Ok(settled)
+    }
+
+    /// A prompter's answer that does not count is a no.
+    fn prompter_answered_badly(&self, id: QuestionId, why: BadAnswer) {
+        let said = format!("A request was denied: {why}");
+        self.notifier.tell(Notice::Said(said));
+        self.questions.change(DecidedBy::Prompt, |waiting, grants| {
+            waiting.prompter_answered_badly(id, why, clock::now(), grants)
+        });
+    }
+
+    fn keep_label(&self, name: &str, host_key: &HostKey<'_>, policy_names: &[String]) {
+        let files = self.policy.host_files();
+        if let Err(error) = files.add_label(name, host_key, policy_names) {
+            let said = format!("the label was not kept: {error}");
+            journal::say(Priority::Warning, &said);
+            self.notifier.tell(Notice::Said(said));
+        }
+    }
+
+    fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn record(&self, event: Event, outcome: Outcome) -> Record {
+        let mut record = Record::new(event, outcome, timestamp());
+        record.policy = Some(self.policy.now().digest().to_owned());
+        record
+    }
+
+    /// `false` if the record is not on disk: then nothing may be given that it tells of.
+    fn write(&self, record: Record) -> bool {
+        let refuses = matches!(record.outcome, Outcome::Refused | Outcome::Failed);
+        if refuses && record.event != Event::Grant {
+            self.remember_refusal(&record);
+        }
+        let Err(error) = self.log.write(record) else {
+            return true;
+        };
+        let said = format!("Everything is refused: {error}");
+        self.notifier.tell(Notice::Said(said));
+        false
+    }
+
+    fn remember_refusal(&self, record: &Record) {
+        let who = record.qube.as_deref().unwrap_or("?");
+        let why = record.reason.as_deref().unwrap_or("");
+        if matches!(
+            record.event,
+            Event::Bind | Event::Refusal | Event::Malformed
+        ) {
+            self.notifier.tell(Notice::Refused {
+                caller: who.to_owned(),
+                sentence: format!("{}: {why}", record.event.word()),
+            });
+        }
+        let sentence = Sentence::of(record);
+        lock(&self.refusals).add(Refusal {
+            time: record.time.to_string(),
+            qube: record.qube.clone(),
+            what: format!("{} {}", sentence.head, sentence.what),
+            why: sentence.why,
+            times: 1,
+        });
+    }
+
+    fn last_refusals(&self) -> Vec<Refusal> {
+        lock(&self.refusals).newest_first()
+    }
+}
+
+/// Of what is wrong with a policy; the rest points at the place, as `split-ssh policy check` does.
+fn first_line(why: &str) -> &str {
+    why.lines().next().unwrap_or_default()
+}
+
+fn timestamp() -> Timestamp {
+    Timestamp::from_unix_ms(u64::try_from(clock::since_1970().as_millis()).unwrap_or(u64::MAX))
+}

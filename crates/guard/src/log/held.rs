@@ -1,0 +1,159 @@
+//! The folder of the log, held by one writer.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use common::log::files::{KEEP, kept, newest};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+
+use super::LogError;
+
+const LOCK: &str = "log.lock";
+const OTHERS_WRITE: u32 = 0o022;
+
+/// The folder of a log, held by one writer.
+pub(super) struct Held {
+    folder: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Held {
+    pub(super) fn take(folder: &Path) -> Result<Self, LogError> {
+        let failed = |doing| {
+            move |source| LogError::Io {
+                doing,
+                path: folder.to_owned(),
+                source,
+            }
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(failed("making the folder of"))?;
+        let about = fs::metadata(folder).map_err(failed("reading the folder of"))?;
+        if about.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(LogError::Unsafe {
+                path: folder.to_owned(),
+                why: "the folder belongs to another user",
+            });
+        }
+        if about.mode() & OTHERS_WRITE != 0 {
+            return Err(LogError::Unsafe {
+                path: folder.to_owned(),
+                why: "others can write the folder",
+            });
+        }
+        let path = folder.join(LOCK);
+        let file = owned(
+            OpenOptions::new().write(true).create(true).truncate(false),
+            &path,
+        )?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Self {
+                folder: folder.to_owned(),
+                _lock: lock,
+            }),
+            Err((_, Errno::EWOULDBLOCK)) => Err(LogError::Busy(folder.to_owned())),
+            Err((_, errno)) => Err(LogError::Io {
+                doing: "locking",
+                path,
+                source: errno.into(),
+            }),
+        }
+    }
+
+    pub(super) fn newest(&self) -> PathBuf {
+        newest(&self.folder)
+    }
+
+    /// The kept file that was written before `log.jsonl`, if any.
+    pub(super) fn before_newest(&self) -> Option<PathBuf> {
+        (1..=KEEP)
+            .map(|number| kept(&self.folder, number))
+            .find(|path| path.exists())
+    }
+
+    /// Opens `log.jsonl` for appending, and begins it if need be.
+    pub(super) fn open_newest(&self) -> Result<File, LogError> {
+        owned(
+            OpenOptions::new().read(true).append(true).create(true),
+            &self.newest(),
+        )
+    }
+
+    /// Makes room for a new `log.jsonl`. A crash in between leaves a gap in the numbers, which the next
+    /// rotation fills.
+    pub(super) fn rotate(&self) -> Result<(), LogError> {
+        let free = (1..=KEEP)
+            .find(|&number| !kept(&self.folder, number).exists())
+            .unwrap_or(KEEP);
+        for number in (1..free).rev() {
+            self.rename(&kept(&self.folder, number), &kept(&self.folder, number + 1))?;
+        }
+        self.rename(&self.newest(), &kept(&self.folder, 1))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), LogError> {
+        fs::rename(from, to).map_err(|source| LogError::Io {
+            doing: "rotating",
+            path: from.to_owned(),
+            source,
+        })
+    }
+
+    /// Brings renamed and new names to the disk.
+    pub(super) fn sync_names(&self) -> Result<(), LogError> {
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| LogError::Io {
+                doing: "syncing the folder of",
+                path: self.folder.clone(),
+                source,
+            })
+    }
+}
+
+fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
+    let file = options
+        .mode(0o600)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)
+        .map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ELOOP) => LogError::Unsafe {
+                path: path.to_owned(),
+                why: "it is a symbolic link",
+            },
+            _ => LogError::Io {
+                doing: "opening",
+                path: path.to_owned(),
+                source,
+            },
+        })?;
+    let about = file.metadata().map_err(|source| LogError::Io {
+        doing: "opening",
+        path: path.to_owned(),
+        source,
+    })?;
+    if !about.is_file() {
+        return Err(LogError::Unsafe {
+            path: path.to_owned(),
+            why: "it is no plain file",
+        });
+    }
+    if about.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(LogError::Unsafe {
+            path: path.to_owned(),
+            why: "it belongs to another user",
+        });
+    }
+    if about.mode() & OTHERS_WRITE != 0 {
+        return Err(LogError::Unsafe {
+            path: path.to_owned(),
+            why: "others can write it",
+        });
+    }
+    Ok(file)
+}

@@ -1,0 +1,333 @@
+//! The audit log: `log.jsonl`, one JSON object a line, appended only, each line chained to the one
+//! before by a hash. A record that cannot be written means that the request is refused.
+
+mod alike;
+mod held;
+mod tail;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use policy::record::{Event, Outcome, Record, Timestamp};
+
+use alike::Alike;
+pub use common::log::files::{KEEP, MAX_FILE};
+use common::log::heads::{self, Head};
+use common::log::journal::{self, Priority};
+use common::log::line::{self, TooLong};
+use common::log::sentence::Sentence;
+use held::Held;
+use tail::{Last, Tail};
+
+use common::error;
+use common::sync::lock;
+
+/// The log of one vault, open for writing. There is one writer per folder.
+pub struct Log {
+    state: Mutex<State>,
+}
+
+struct State {
+    held: Held,
+    boot: String,
+    /// `None` after a failure from which the file must be read again.
+    tail: Option<Tail>,
+    /// The last line that was written.
+    written: Option<Last>,
+    alike: Alike,
+    /// To be told in a `recovered` record before the next one.
+    mended: Option<String>,
+    /// Records that could not be written since the last that could, and why the last one could not.
+    lost: u64,
+    trouble: Option<String>,
+    /// The last head that was noted in the journal.
+    noted: u64,
+    max_file: u64,
+}
+
+/// Why a record is not on disk.
+#[derive(Debug)]
+pub enum LogError {
+    /// Another process holds the log of this folder.
+    Busy(PathBuf),
+    /// Others could change the log.
+    Unsafe { path: PathBuf, why: &'static str },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// A record beyond [`line::MAX_LINE`] bytes.
+    TooLong(usize),
+}
+
+impl From<TooLong> for LogError {
+    fn from(TooLong(bytes): TooLong) -> Self {
+        Self::TooLong(bytes)
+    }
+}
+
+impl Log {
+    /// Opens or begins the log in `folder` (made with mode 0700), and mends what a crash left.
+    ///
+    /// # Errors
+    /// A folder that cannot be made or that others can write, or a log that another vault writes.
+    /// A full disk is no error here: then [`Log::write`] fails until there is room.
+    pub fn open(folder: &Path) -> Result<Self, LogError> {
+        Self::open_with(folder, MAX_FILE)
+    }
+
+    fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
+        let held = Held::take(folder)?;
+        let (tail, mended) = Tail::find(&held, None)?;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Ok(Self {
+            state: Mutex::new(State {
+                held,
+                boot: boot.trim().to_owned(),
+                noted: tail.seq(),
+                tail: Some(tail),
+                written: None,
+                alike: Alike::default(),
+                mended,
+                lost: 0,
+                trouble: None,
+                max_file,
+            }),
+        })
+    }
+
+    /// Writes a record; when this returns the line is with the kernel, so that it outlives the vault
+    /// (see `docs/log.md` on power loss). Repeated refusals and lists are counted instead.
+    ///
+    /// # Errors
+    /// The record is not written: the caller must refuse what it was about to allow.
+    pub fn write(&self, record: Record) -> Result<(), LogError> {
+        let mut state = self.lock();
+        let written = state.write(record);
+        if let Err(error) = &written {
+            if state.lost == 0 {
+                let text = format!("{error}; everything is refused until the log can be written");
+                journal::say(Priority::Error, &text);
+            }
+            state.lost += 1;
+            state.trouble = Some(error.to_string());
+        }
+        written
+    }
+
+    /// Why the last record could not be written, until one can.
+    pub fn trouble(&self) -> Option<String> {
+        self.lock().trouble.clone()
+    }
+
+    /// To be called about once a minute: writes the counts that are due, brings the log to the disk, and
+    /// notes the head of the chain in the journal.
+    ///
+    /// # Errors
+    /// The counts are kept for the next time.
+    pub fn tick(&self, now: Timestamp) -> Result<(), LogError> {
+        self.lock().flush(Some(now))?;
+        self.note_head()
+    }
+
+    /// Writes what counts are left, and the last head. To be called after the `stop` record.
+    ///
+    /// # Errors
+    /// Counts that could not be written are lost.
+    pub fn close(&self) -> Result<(), LogError> {
+        self.lock().flush(None)?;
+        self.note_head()
+    }
+
+    /// Where the log is.
+    pub fn path(&self) -> PathBuf {
+        self.lock().held.newest()
+    }
+
+    /// First the disk, then the journal: the journal never knows more than the disk. Records that come
+    /// meanwhile do not wait for the disk.
+    fn note_head(&self) -> Result<(), LogError> {
+        let Some((file, head)) = self.lock().unnoted()? else {
+            return Ok(());
+        };
+        let path = self.path();
+        file.sync_data().map_err(|source| LogError::Io {
+            doing: "syncing",
+            path: path.clone(),
+            source,
+        })?;
+        heads::note(&head, &path);
+        self.lock().noted = head.seq;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked while it wrote left `tail` empty: the file is read again.
+        lock(&self.state)
+    }
+}
+
+impl State {
+    fn write(&mut self, record: Record) -> Result<(), LogError> {
+        // The stop record is the last: what was counted comes before it.
+        let is_last = record.event == Event::Stop;
+        self.flush((!is_last).then_some(record.time))?;
+        let Some(record) = self.alike.count(record) else {
+            return Ok(());
+        };
+        self.append(&record)?;
+        self.alike.begin(record);
+        Ok(())
+    }
+
+    /// Writes the counts whose minute is over at `now`; all of them without `now`.
+    fn flush(&mut self, now: Option<Timestamp>) -> Result<(), LogError> {
+        while let Some(summary) = self.alike.due(now) {
+            self.append(&summary)?;
+            self.alike.written(now);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, record: &Record) -> Result<(), LogError> {
+        if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
+            self.tail = None;
+            self.mend(format!("{what}; see `split-ssh log --verify`"));
+        }
+        if self.tail.is_none() {
+            let (tail, mended) = Tail::find(&self.held, self.written.as_ref())?;
+            self.tail = Some(tail);
+            mended.into_iter().for_each(|what| self.mend(what));
+        }
+        if let Some(reason) = &self.mended {
+            let told =
+                Record::new(Event::Recovered, Outcome::Ok, record.time).because(reason.clone());
+            self.append_line(told)?;
+            self.mended = None;
+        }
+        if self.lost > 0 {
+            let mut told = Record::new(Event::Recovered, Outcome::Failed, record.time)
+                .because("records could not be written; their requests were refused");
+            told.count = Some(self.lost);
+            self.append_line(told)?;
+            self.lost = 0;
+        }
+        self.append_line(record.clone())?;
+        self.trouble = None;
+        Ok(())
+    }
+
+    /// Something that the next `recovered` record is to tell.
+    fn mend(&mut self, what: String) {
+        self.mended = Some(match self.mended.take() {
+            Some(before) if before != what => format!("{before}; {what}"),
+            _ => what,
+        });
+    }
+
+    /// The head of the chain and the file that it is in, unless the journal has that head.
+    fn unnoted(&self) -> Result<Option<(File, Head)>, LogError> {
+        let Some(tail) = self.tail.as_ref().filter(|tail| tail.seq() != self.noted) else {
+            return Ok(None);
+        };
+        let head = Head {
+            seq: tail.seq(),
+            hash: tail.hash().to_owned(),
+        };
+        Ok(Some((tail.file()?, head)))
+    }
+
+    fn append_line(&mut self, mut record: Record) -> Result<(), LogError> {
+        let Some(mut tail) = self.tail.take() else {
+            return Err(LogError::Io {
+                doing: "reading",
+                path: self.held.newest(),
+                source: io::Error::other("its end is not known"),
+            });
+        };
+        record.boot.clone_from(&self.boot);
+        let line = match tail.next_line(record.clone()) {
+            Ok(line) => line,
+            Err(error) => {
+                self.tail = Some(tail);
+                return Err(error);
+            }
+        };
+        if tail.is_full_for(line.len(), self.max_file) {
+            tail.rotate(&self.held)?;
+        }
+        let (written, still_sound) = tail.append(&line);
+        if written.is_ok() {
+            self.written = Some(tail.last().clone());
+        }
+        if still_sound {
+            self.tail = Some(tail);
+        }
+        written?;
+        if journal::is_heard() {
+            let sentence = Sentence::of(&record);
+            journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
+        }
+        Ok(())
+    }
+}
+
+impl LogError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy(_) => Some("`split-ssh status` shows it"),
+            Self::Unsafe { .. } => {
+                Some("it must be a plain one, yours, that nobody else can write")
+            }
+            Self::Io { .. } | Self::TooLong(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy(path) => {
+                let path = path.display();
+                write!(f, "another vault writes the log in {path}")
+            }
+            Self::Unsafe { path, why } => {
+                let path = path.display();
+                write!(f, "the log is not safe in {path}: {why}")
+            }
+            Self::Io {
+                doing,
+                path,
+                source,
+            } => {
+                let path = path.display();
+                let why = error::reason(source);
+                write!(f, "{doing} the log {path} failed: {why}")
+            }
+            Self::TooLong(bytes) => {
+                write!(
+                    f,
+                    "a record of {bytes} bytes is too long for the log, {} at most",
+                    line::MAX_LINE
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

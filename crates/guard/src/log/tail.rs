@@ -1,0 +1,227 @@
+//! The end of the log, where the next line goes.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use policy::record::Record;
+
+use super::LogError;
+use super::held::Held;
+use common::log::line::{self, NOTHING_BEFORE};
+use common::log::read::Lines;
+
+/// The open file and the last line's place in the chain.
+pub(super) struct Tail {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole lines in the file.
+    len: u64,
+    last: Last,
+    /// The hash of the line that [`Tail::next_line`] made.
+    coming: String,
+}
+
+/// The last whole line of a file.
+#[derive(Clone)]
+pub(super) struct Last {
+    seq: u64,
+    hash: String,
+}
+
+/// What a file ends in.
+struct End {
+    last: Option<Last>,
+    whole: u64,
+    torn: u64,
+    /// The last whole line is not as the log wrote it.
+    odd: bool,
+}
+
+impl Tail {
+    /// Finds the end, cuts off a half-written line, and says what was mended. The chain goes on from
+    /// `written`, the last line that this process wrote, whatever became of it since.
+    pub(super) fn find(
+        held: &Held,
+        written: Option<&Last>,
+    ) -> Result<(Self, Option<String>), LogError> {
+        let path = held.newest();
+        let file = held.open_newest()?;
+        let end = end_of(&path)?;
+        let mut mended = Vec::new();
+        if end.torn > 0 {
+            file.set_len(end.whole).map_err(|source| LogError::Io {
+                doing: "mending",
+                path: path.clone(),
+                source,
+            })?;
+            mended.push(format!(
+                "a half-written line of {} bytes was cut off",
+                end.torn
+            ));
+        }
+        if end.odd {
+            mended.push("the line before was changed; see `split-ssh log --verify`".to_owned());
+        }
+        let last = match (written, end.last, held.before_newest()) {
+            (Some(written), _, _) => Some(written.clone()),
+            (None, Some(last), _) => Some(last),
+            (None, None, Some(before)) => end_of(&before)?.last,
+            (None, None, None) => None,
+        };
+        let last = last.unwrap_or_else(|| Last {
+            seq: 0,
+            hash: NOTHING_BEFORE.to_owned(),
+        });
+        let tail = Self {
+            path,
+            file,
+            len: end.whole,
+            last,
+            coming: String::new(),
+        };
+        Ok((tail, (!mended.is_empty()).then(|| mended.join("; "))))
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.last.seq
+    }
+
+    pub(super) fn hash(&self) -> &str {
+        &self.last.hash
+    }
+
+    /// The last line, from which the chain goes on.
+    pub(super) fn last(&self) -> &Last {
+        &self.last
+    }
+
+    /// What somebody else has done to the file since the last line. A line that is appended to a file
+    /// without a name would be lost, and one behind half a line could not be read.
+    pub(super) fn tampering(&self) -> Option<&'static str> {
+        let ours = self.file.metadata().ok()?;
+        let named = fs::symlink_metadata(&self.path);
+        if !named.is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            Some("log.jsonl was moved away or removed")
+        } else if ours.len() < self.len {
+            Some("lines were cut off from log.jsonl")
+        } else if ours.len() > self.len {
+            Some("another program wrote into log.jsonl")
+        } else {
+            None
+        }
+    }
+
+    /// The file, to be synced.
+    pub(super) fn file(&self) -> Result<File, LogError> {
+        self.file.try_clone().map_err(|source| LogError::Io {
+            doing: "syncing",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// The line that `record` makes behind the last one.
+    pub(super) fn next_line(&mut self, mut record: Record) -> Result<String, LogError> {
+        record.seq = self.last.seq + 1;
+        record.previous.clone_from(&self.last.hash);
+        let (line, hash) = line::encode(&record)?;
+        self.coming = hash;
+        Ok(line)
+    }
+
+    pub(super) fn is_full_for(&self, bytes: usize, max_file: u64) -> bool {
+        self.len > 0
+            && self
+                .len
+                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX))
+                > max_file
+    }
+
+    /// Goes on in a new file; the chain goes on with it.
+    pub(super) fn rotate(&mut self, held: &Held) -> Result<(), LogError> {
+        self.sync()?;
+        held.rotate()?;
+        self.file = held.open_newest()?;
+        self.len = 0;
+        held.sync_names()
+    }
+
+    /// Appends the line that [`Tail::next_line`] made, with one write. The second value tells whether
+    /// the file is whole, also after a failure.
+    pub(super) fn append(&mut self, line: &str) -> (Result<(), LogError>, bool) {
+        let error = match (&self.file).write(line.as_bytes()) {
+            Ok(written) if written == line.len() => {
+                self.len += u64::try_from(written).unwrap_or(0);
+                self.last = Last {
+                    seq: self.last.seq + 1,
+                    hash: std::mem::take(&mut self.coming),
+                };
+                return (Ok(()), true);
+            }
+            Ok(_) => io::Error::new(io::ErrorKind::WriteZero, "no room for a whole line"),
+            Err(error) => error,
+        };
+        let cut = self.file.set_len(self.len);
+        (
+            Err(LogError::Io {
+                doing: "writing",
+                path: self.path.clone(),
+                source: error,
+            }),
+            cut.is_ok(),
+        )
+    }
+
+    fn sync(&self) -> Result<(), LogError> {
+        self.file.sync_data().map_err(|source| LogError::Io {
+            doing: "syncing",
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+fn end_of(path: &Path) -> Result<End, LogError> {
+    read_end(path).map_err(|source| LogError::Io {
+        doing: "reading",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_end(path: &Path) -> io::Result<End> {
+    let mut lines = Lines::open(path)?;
+    let mut end = End {
+        last: None,
+        whole: 0,
+        torn: 0,
+        odd: false,
+    };
+    while let Some(line) = lines.next_line()? {
+        let bytes = u64::try_from(line.bytes.len()).unwrap_or(u64::MAX);
+        if line.bytes.last() != Some(&b'\n') {
+            end.torn += bytes;
+            continue;
+        }
+        end.whole += end.torn + bytes;
+        end.torn = 0;
+        end.odd = false;
+        end.last = Some(match line.record() {
+            Ok((record, hash)) => Last {
+                seq: record.seq,
+                hash,
+            },
+            Err(_) => {
+                end.odd = true;
+                let seq = end.last.map_or(0, |last| last.seq);
+                Last {
+                    seq: seq + 1,
+                    hash: line::sha256_hex(&line.bytes),
+                }
+            }
+        });
+    }
+    Ok(end)
+}

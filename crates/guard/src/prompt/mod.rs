@@ -1,0 +1,240 @@
+//! Runs prompters: one process for each question, chosen anew each time, from the best that the
+//! session has. Down the list only while nobody has seen the question; after that, anything but a good
+//! answer is a no.
+//!
+//! 1. `split-ssh-prompt`, through the session's socket unit if there is one, else as our child;
+//! 2. `zenity`, for what everyday questions are about, by the same two ways;
+//! 3. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
+
+mod child;
+mod conversation;
+mod dialog;
+mod lock_watch;
+mod notify;
+mod passphrase;
+mod protocol;
+mod session;
+mod showing;
+mod unit;
+mod zenity;
+mod zenity_prompter;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use policy::question::{Answer, Question};
+
+use common::config::vault::{PromptBy, PromptConfig};
+use common::paths::Paths;
+
+pub use dialog::{Counts, Dialog};
+pub(super) use lock_watch::watch_lock;
+pub use notify::{Notice, Notifier};
+pub use passphrase::Wanted;
+use session::Session;
+pub(super) use showing::follow;
+pub use zenity_prompter::run_zenity;
+
+/// How often a question without a window looks for a session that has come up.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// After a prompter that did not start: it is not called again and again.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// What came of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Answered(Answer),
+    /// The prompter's time ran out.
+    Nobody,
+    /// It had been seen, or may have been, and no answer came that counts.
+    Failed(String),
+    /// [`Dialog::withdraw`] was called.
+    Withdrawn,
+}
+
+/// How one prompter fared.
+#[derive(Debug, PartialEq, Eq)]
+enum Try {
+    Over(Outcome),
+    /// Nobody has seen the question; another prompter may show it.
+    Unseen(String),
+}
+
+/// What a prompter needs of its asker while it shows a question.
+struct Asking<'a> {
+    question: &'a Question,
+    dialog: &'a Dialog,
+    /// Called once, when the question is on the screen.
+    shown: &'a dyn Fn(),
+}
+
+/// Who shows questions.
+#[derive(Clone, Debug)]
+pub struct Prompter {
+    /// Where the session's socket units listen; each connection is one prompter.
+    sockets: Option<PathBuf>,
+    /// Our dialog, as the configuration names it; else the package's places are looked through.
+    program: Option<PathBuf>,
+    zenity: Option<PathBuf>,
+    session: Session,
+}
+
+/// What would show a question now, for `doctor` and `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    SessionSocket,
+    Dialog,
+    Zenity,
+    Terminal,
+}
+
+impl Way {
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::SessionSocket => "split-ssh-prompt, started by the session",
+            Self::Dialog => "split-ssh-prompt",
+            Self::Zenity => "zenity; install split-ssh-prompt for more choices and safer windows",
+            Self::Terminal => "the terminal: split-ssh pending",
+        }
+    }
+}
+
+impl Prompter {
+    /// Looks for the programs that can show a window; the configuration's own comes before those that
+    /// packages bring.
+    pub fn new(config: &PromptConfig, paths: &Paths) -> Self {
+        let windows = config.by == PromptBy::Window;
+        let dialog = || config.program.clone().or_else(child::find_dialog);
+        Self {
+            sockets: windows.then(|| paths.xdg_runtime().to_owned()),
+            program: windows.then(dialog).flatten(),
+            zenity: windows.then(zenity::find).flatten(),
+            session: Session::new(&paths.home, paths.xdg_runtime()),
+        }
+    }
+
+    /// Whether our dialog is installed, wherever it could be shown.
+    pub fn has_dialog(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// What would show a question now.
+    pub fn way(&self) -> Way {
+        if self.live_socket(unit::QUESTION).is_some() {
+            return Way::SessionSocket;
+        }
+        let has_session = self.session.environment().is_some();
+        let has_zenity = has_session && self.zenity.is_some();
+        if has_session && self.program.is_some() {
+            Way::Dialog
+        } else if has_zenity || self.live_socket(unit::ZENITY).is_some() {
+            Way::Zenity
+        } else {
+            Way::Terminal
+        }
+    }
+
+    /// Shows a question until it is answered or withdrawn. `question` gives it as it stands now, `None`
+    /// when it is over; `shown` is called when it is seen, `unseen` with the reason when no window can
+    /// show it for now.
+    pub fn ask(
+        &self,
+        question: &dyn Fn() -> Option<Question>,
+        dialog: &Dialog,
+        shown: &dyn Fn(),
+        unseen: &dyn Fn(&str),
+    ) -> Outcome {
+        let mut said = None;
+        loop {
+            let Some(question) = question() else {
+                return Outcome::Withdrawn;
+            };
+            let had_socket = self.has_socket();
+            let why = match self.try_all(&Asking {
+                question: &question,
+                dialog,
+                shown,
+            }) {
+                Try::Over(outcome) => return outcome,
+                Try::Unseen(why) => why,
+            };
+            let pause = if why == NO_WINDOW {
+                LOOK_AGAIN
+            } else {
+                TRY_AGAIN
+            };
+            if said.as_ref() != Some(&why) {
+                unseen(&why);
+                said = Some(why);
+            }
+            if self.wait_for_session(dialog, pause, had_socket) {
+                return Outcome::Withdrawn;
+            }
+        }
+    }
+
+    /// Waits for so long, or until the session's socket is there that was not before; true if the
+    /// question was withdrawn.
+    fn wait_for_session(&self, dialog: &Dialog, pause: Duration, had_socket: bool) -> bool {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && (had_socket || !self.has_socket()) {
+            if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
+                return true;
+            }
+        }
+        dialog.is_withdrawn()
+    }
+
+    fn has_socket(&self) -> bool {
+        [unit::QUESTION, unit::ZENITY]
+            .iter()
+            .any(|name| self.live_socket(name).is_some())
+    }
+
+    fn live_socket(&self, name: &str) -> Option<PathBuf> {
+        let socket = self.sockets.as_ref()?.join(name);
+        socket.exists().then_some(socket)
+    }
+
+    fn try_all(&self, asking: &Asking<'_>) -> Try {
+        let mut reasons = Vec::new();
+        let mut say = |who: String, why: String| reasons.push(format!("{who}: {why}"));
+        if let Some(socket) = self.live_socket(unit::QUESTION) {
+            match conversation::by_socket(asking, &socket) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say("the session's prompt".to_owned(), why),
+            }
+        }
+        let is_session_needed = self.program.is_some() || self.zenity.is_some();
+        let environment = is_session_needed
+            .then(|| self.session.environment())
+            .flatten();
+        if let (Some(environment), Some(program)) = (&environment, &self.program) {
+            match child::by_child(asking, program, environment) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say(program.display().to_string(), why),
+            }
+        }
+        if let Some(socket) = self.live_socket(unit::ZENITY) {
+            let unfit = zenity::unfit(asking.question);
+            match unfit.unwrap_or_else(|| conversation::by_socket(asking, &socket)) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say("the session's zenity".to_owned(), why),
+            }
+        } else if let (Some(environment), Some(program)) = (&environment, &self.zenity) {
+            match zenity::by_zenity(asking, program, environment) {
+                Try::Over(outcome) => return Try::Over(outcome),
+                Try::Unseen(why) => say("zenity".to_owned(), why),
+            }
+        }
+        match reasons.is_empty() {
+            true => Try::Unseen(NO_WINDOW.to_owned()),
+            false => Try::Unseen(reasons.join("; ")),
+        }
+    }
+}
+
+const NO_WINDOW: &str = "there is no session to show a window in";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! `split-ssh vault --stdio`: where a socket service cannot be, one process a call. It never judges: it
+//! names the caller to the daemon, starting one if none runs, and passes the bytes.
+//!
+//! Nothing is written to standard error: qrexec carries it to the client.
+
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use policy::caller::{Caller, Keyring};
+
+use super::header::SERVICE;
+use common::error::Error;
+use common::log::journal::{self, Priority};
+use common::paths::Paths;
+
+/// A vault that has just been started loads its programs from a cold disk.
+const START_TIME: Duration = Duration::from_secs(20);
+const CHUNK: usize = 16 * 1024;
+
+/// Hands standard input and output over to the daemon. What goes wrong is told to the journal, and to a
+/// person only if one is there.
+pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCode {
+    match run(from, keyring, paths) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if io::stderr().is_terminal() {
+                error.print();
+            } else {
+                journal::note(Priority::Error, &error.to_string(), &[]);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), Error> {
+    let call = Call::find(from, keyring)?;
+    let mut daemon = reach(paths)?;
+    daemon
+        .write_all(format!("{SERVICE}+{} {}\0", call.keyring, call.caller).as_bytes())
+        .map_err(|error| Error::new(format!("the vault daemon left: {error}")))?;
+    relay(daemon);
+    Ok(())
+}
+
+struct Call {
+    caller: Caller,
+    keyring: Keyring,
+}
+
+impl Call {
+    fn find(from: Option<&str>, keyring: Option<&str>) -> Result<Self, Error> {
+        let bad = |error: policy::caller::BadName| Error::new(error.to_string());
+        // Under sshd the environment is partly the client's: QREXEC_* means nothing there.
+        let by_ssh = env::var_os("SSH_CONNECTION").is_some();
+        if by_ssh || from.is_some() {
+            let name = from.ok_or_else(|| {
+                Error::new("a call by ssh names no caller")
+                    .hint("say --from NAME in the authorized_keys line that runs this")
+            })?;
+            return Ok(Self {
+                caller: Caller::parse(&format!("ssh:{name}")).map_err(bad)?,
+                keyring: Keyring::from_argument(keyring.unwrap_or_default()).map_err(bad)?,
+            });
+        }
+        let untrusted_argument = env::var("QREXEC_SERVICE_ARGUMENT").unwrap_or_default();
+        let qube = env::var("QREXEC_REMOTE_DOMAIN").map_err(|_| {
+            Error::new("no caller: QREXEC_REMOTE_DOMAIN is not set")
+                .hint("--stdio is started by qrexec, or by sshd with --from NAME")
+        })?;
+        Ok(Self {
+            caller: match Caller::parse(&qube).map_err(bad)? {
+                caller @ Caller::Qube(_) => caller,
+                _ => return Err(Error::new("QREXEC_REMOTE_DOMAIN names no qube")),
+            },
+            keyring: Keyring::from_argument(keyring.unwrap_or(&untrusted_argument)).map_err(bad)?,
+        })
+    }
+}
+
+/// Connects to the daemon; under a lock, so that two calls start one daemon, starts it if none runs.
+fn reach(paths: &Paths) -> Result<UnixStream, Error> {
+    let socket = paths.qrexec_socket();
+    if let Ok(stream) = UnixStream::connect(&socket) {
+        return Ok(stream);
+    }
+    let _lock = lock(&paths.vault_runtime())?;
+    if let Ok(stream) = UnixStream::connect(&socket) {
+        return Ok(stream);
+    }
+    start(paths)?;
+    let until = Instant::now() + START_TIME;
+    loop {
+        match UnixStream::connect(&socket) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if Instant::now() > until => {
+                return Err(Error::io("reach the vault daemon on", &socket, &error)
+                    .hint("run `split-ssh vault` in the vault to see why it does not start"));
+            }
+            // The daemon has no way to tell a process that it did not start.
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+fn lock(dir: &Path) -> Result<Flock<File>, Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| Error::io("create", dir, &error))?;
+    let path = dir.join("start.lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| Error::io("open", &path, &error))?;
+    Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, error)| Error::io("lock", &path, &error.into()))
+}
+
+fn start(paths: &Paths) -> Result<(), Error> {
+    let program = env::current_exe()
+        .map_err(|error| Error::new(format!("cannot find ourselves: {error}")))?;
+    let mut command = Command::new("setsid");
+    command
+        .arg(program)
+        .args(paths.as_flags())
+        .args(["vault", "--until-idle"]);
+    for (name, _) in env::vars_os() {
+        let name_text = name.to_string_lossy();
+        if name_text.starts_with("QREXEC") || name_text.starts_with("SSH_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.current_dir("/");
+    command
+        .spawn()
+        .map(drop)
+        .map_err(|error| Error::new(format!("cannot start the vault daemon: {error}")))
+}
+
+/// Passes bytes until the daemon closes. The client's end is passed on as such: the daemon answers what
+/// is due first.
+fn relay(daemon: UnixStream) {
+    if let Ok(to_daemon) = daemon.try_clone() {
+        thread::spawn(move || {
+            let _ = pass(&mut io::stdin().lock(), &mut &to_daemon);
+            let _ = to_daemon.shutdown(Shutdown::Write);
+        });
+    }
+    let _ = pass(&mut &daemon, &mut io::stdout().lock());
+}
+
+fn pass(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut chunk = vec![0_u8; CHUNK];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                to.write_all(chunk.get(..count).unwrap_or_default())?;
+                to.flush()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The agent that holds a keyring's keys. One connection of ours for one connection of a client, so that
+//! binds and what they constrain never mix.
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use policy::permit::Permit;
+use wire::key::PublicKey;
+use wire::reply::Reply;
+use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
+use wire::signature::Signature;
+
+use super::stream::{ByteStream, MessageStream, Received};
+use common::error::reason;
+
+/// An agent that lists its keys does no work for it.
+const LIST_TIME: Duration = Duration::from_secs(10);
+/// A security key waits for a touch; sshd waits 120 s for the whole login.
+const SIGN_TIME: Duration = Duration::from_secs(60);
+
+/// Why the upstream gave nothing that we can use. The client sees FAILURE.
+#[derive(Debug)]
+pub enum UpstreamError {
+    /// Neither a folder of keys nor the configuration knows this keyring.
+    NoKeyring,
+    Gone(io::Error),
+    Slow,
+    /// It answered with something that is no answer to what was asked.
+    Wrong(&'static str),
+    /// It said no.
+    Refused,
+    /// The key is in a file that could not be loaded into it.
+    Locked(String),
+}
+
+impl fmt::Display for UpstreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKeyring => f.write_str("there is no such keyring"),
+            Self::Gone(error) => {
+                let why = reason(error);
+                write!(f, "the keyring's agent cannot be reached: {why}")
+            }
+            Self::Slow => f.write_str("the keyring's agent did not answer in time"),
+            Self::Wrong(what) => write!(f, "the keyring's agent answered with {what}"),
+            Self::Refused => f.write_str("the keyring's agent refused"),
+            Self::Locked(why) => write!(f, "the key is not in the keyring's agent: {why}"),
+        }
+    }
+}
+
+/// A key as the upstream lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedKey {
+    pub blob: Vec<u8>,
+    pub comment: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct Upstream {
+    path: PathBuf,
+    connection: Option<MessageStream>,
+    /// Every bind that we took, to be told again after a reconnection.
+    binds: Vec<Vec<u8>>,
+    told: usize,
+    /// Answers to binds that were not read yet.
+    owed: usize,
+}
+
+impl Upstream {
+    /// Connects on first use: a client that asks nothing costs the agent nothing.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            connection: None,
+            binds: Vec::new(),
+            told: 0,
+            owed: 0,
+        }
+    }
+
+    /// Passes a bind on with the next question, so that the agent's own destination constraints work.
+    /// Its answer is not looked at: what holds is our own check.
+    pub fn pass_bind(&mut self, payload: Vec<u8>) {
+        self.binds.push(payload);
+        // It checks the bind while the client goes on; what fails now is tried again with the question.
+        if self.connect().and_then(|()| self.tell_binds()).is_err() {
+            self.disconnect();
+        }
+    }
+
+    /// # Errors
+    /// No usable answer; the next call connects anew.
+    pub fn list(&mut self) -> Result<Vec<ListedKey>, UpstreamError> {
+        let answer = self.ask(&Request::List.rebuild(), LIST_TIME)?;
+        match Reply::parse(&answer) {
+            Ok(Reply::Identities(keys)) => Ok(keys
+                .iter()
+                .map(|key| ListedKey {
+                    blob: key.key.to_vec(),
+                    comment: key.comment.to_vec(),
+                })
+                .collect()),
+            Ok(Reply::Failure) => Err(UpstreamError::Refused),
+            _ => Err(self.wrong("something that is no list of keys")),
+        }
+    }
+
+    /// Spends `permit`, which is for `key` and `flags`, and returns the SIGN_RESPONSE payload for the client.
+    ///
+    /// # Errors
+    /// No usable answer, or a signature of another type than was judged; the next call connects anew.
+    pub fn sign(
+        &mut self,
+        permit: Permit,
+        key: &PublicKey<'_>,
+        flags: u32,
+    ) -> Result<Vec<u8>, UpstreamError> {
+        let answer = self.ask(&permit.into_payload(), SIGN_TIME)?;
+        match Reply::parse(&answer) {
+            Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
+                Ok(signature) if may_make(key, flags, signature.algorithm) => {
+                    Ok(Reply::Signature(bytes).rebuild())
+                }
+                Ok(_) => Err(self.wrong("a signature of another type than was asked for")),
+                Err(_) => Err(self.wrong("a signature that cannot be read")),
+            },
+            Ok(Reply::Failure) => Err(UpstreamError::Refused),
+            _ => Err(self.wrong("something that is no signature")),
+        }
+    }
+
+    fn ask(&mut self, payload: &[u8], time: Duration) -> Result<Vec<u8>, UpstreamError> {
+        let until = Instant::now() + time;
+        let answer = self.ask_until(payload, until);
+        if answer.is_err() {
+            // A late answer would be taken for the next question's.
+            self.disconnect();
+        }
+        answer
+    }
+
+    fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
+        self.disconnect_unless_quiet();
+        self.connect()?;
+        self.tell_binds()?;
+        let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
+        while self.owed > 0 {
+            receive(connection, until)?;
+            self.owed -= 1;
+        }
+        exchange(connection, payload, until)
+    }
+
+    /// Sends the binds that this connection has not seen; their answers are read before the next one.
+    fn tell_binds(&mut self) -> Result<(), UpstreamError> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        for bind in self.binds.iter().skip(self.told) {
+            connection.send(bind).map_err(UpstreamError::Gone)?;
+            self.told += 1;
+            self.owed += 1;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), UpstreamError> {
+        if self.connection.is_none() {
+            let stream = UnixStream::connect(&self.path).map_err(UpstreamError::Gone)?;
+            let bytes = ByteStream::new(stream).map_err(UpstreamError::Gone)?;
+            self.connection = Some(MessageStream::new(bytes, &[]));
+        }
+        Ok(())
+    }
+
+    /// An agent that speaks unasked has ended, perhaps to be started again, or has an answer that would be
+    /// taken for the next question's.
+    fn disconnect_unless_quiet(&mut self) {
+        let is_quiet = |connection: &MessageStream| !connection.has_more();
+        if self.owed == 0 && !self.connection.as_ref().is_none_or(is_quiet) {
+            self.disconnect();
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.connection = None;
+        self.told = 0;
+        self.owed = 0;
+    }
+
+    fn wrong(&mut self, what: &'static str) -> UpstreamError {
+        self.disconnect();
+        UpstreamError::Wrong(what)
+    }
+}
+
+/// Whether `key`, asked with `flags`, answers by a signature of this algorithm. RSA keys are told the hash
+/// by the flags (RFC 8332), and the policy has judged that hash: an agent that knows no flags signs with
+/// SHA-1. The web form of an ecdsa security key is by PROTOCOL.u2f.
+fn may_make(key: &PublicKey<'_>, flags: u32, algorithm: &str) -> bool {
+    match (key.plain(), algorithm) {
+        (PublicKey::Rsa { .. }, "rsa-sha2-256") => flags & RSA_SHA2_256 != 0,
+        (PublicKey::Rsa { .. }, "rsa-sha2-512") => flags & RSA_SHA2_512 != 0,
+        (PublicKey::Rsa { .. }, "ssh-rsa") => flags & (RSA_SHA2_256 | RSA_SHA2_512) == 0,
+        (PublicKey::Rsa { .. }, _) => false,
+        (PublicKey::SkEcdsa { .. }, "webauthn-sk-ecdsa-sha2-nistp256@openssh.com") => true,
+        (plain, algorithm) => plain.may_sign_as(algorithm),
+    }
+}
+
+/// One question, one answer, nothing after it.
+fn exchange(
+    connection: &mut MessageStream,
+    payload: &[u8],
+    until: Instant,
+) -> Result<Vec<u8>, UpstreamError> {
+    connection.send(payload).map_err(UpstreamError::Gone)?;
+    let answer = receive(connection, until)?;
+    if connection.has_leftover() {
+        return Err(UpstreamError::Wrong("more than was asked for"));
+    }
+    Ok(answer)
+}
+
+fn receive(connection: &mut MessageStream, until: Instant) -> Result<Vec<u8>, UpstreamError> {
+    match connection.receive(until, until.saturating_duration_since(Instant::now())) {
+        Received::Message(answer) => Ok(answer),
+        Received::End(_) => Err(UpstreamError::Gone(io::ErrorKind::UnexpectedEof.into())),
+        Received::Idle | Received::TooSlow => Err(UpstreamError::Slow),
+        Received::Broken(_) => Err(UpstreamError::Wrong("a message of a bad length")),
+        Received::Io(error) => Err(UpstreamError::Gone(error)),
+    }
+}

@@ -1,0 +1,72 @@
+//! `split-ssh client` on the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use common::config::client::VaultEntry;
+use common::error::Error;
+use common::paths::Paths;
+use toml::Spanned;
+
+/// Give this qube's programs an agent socket that leads to a vault
+///
+/// Without flags and without a client.toml it serves ~/.split-ssh/agent.sock and
+/// calls the vault that dom0 names for @default. Then:
+/// export SSH_AUTH_SOCK=~/.split-ssh/agent.sock
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, next_line_help = true)]
+pub struct Args {
+    /// Serve only this [[vault]] of client.toml
+    #[arg(long, value_name = "NAME")]
+    vault: Option<String>,
+
+    /// Call this qube [default: @default, and dom0 decides]
+    #[arg(long, value_name = "QUBE")]
+    qube: Option<String>,
+
+    /// Ask for this keyring [default: the vault's keyring `default`]
+    #[arg(long, value_name = "KEYRING")]
+    keyring: Option<String>,
+
+    /// Listen here [default: agent.sock or KEYRING.sock in ~/.split-ssh]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// `qrexec`, `command` or `unix:/path/of/qrexec.sock` [default: qrexec]
+    #[arg(long, value_name = "TRANSPORT")]
+    transport: Option<String>,
+
+    /// Give up on a call that nobody takes for so long [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    setup_seconds: Option<u64>,
+
+    /// Use a command that speaks on stdin and stdout (last on the line)
+    #[arg(long, value_name = "PROGRAM ARG…", num_args = 1.., allow_hyphen_values = true)]
+    command: Option<Vec<String>>,
+}
+
+pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let only = args.vault.clone();
+    client::run(only.as_deref(), args.into(), paths)
+}
+
+impl From<Args> for VaultEntry {
+    fn from(args: Args) -> Self {
+        fn flag<T>(value: Option<T>) -> Option<Spanned<T>> {
+            value.map(|value| Spanned::new(0..0, value))
+        }
+        Self {
+            qube: flag(args.qube),
+            keyring: flag(args.keyring),
+            // As people type paths in a shell: from where they stand.
+            socket: flag(
+                args.socket
+                    .map(|path| std::path::absolute(&path).unwrap_or(path)),
+            ),
+            transport: flag(args.transport),
+            command: flag(args.command),
+            setup_seconds: flag(args.setup_seconds),
+            ..Self::default()
+        }
+    }
+}
