@@ -133,12 +133,12 @@ fn the_configuration_of_the_guide_is_accepted() {
 const LIMITS: [(&str, &str, &str); 20] = [
     (
         "512 bytes",
-        "guard/src/header.rs",
+        "guard/src/intake/header.rs",
         "MAX_HEADER: usize = 512",
     ),
     (
         "512 bytes, 5 s",
-        "guard/src/header.rs",
+        "guard/src/intake/header.rs",
         "Duration::from_secs(5)",
     ),
     (
@@ -149,7 +149,7 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ("320 in all", "common/src/config/vault.rs", "streams: 320"),
     (
         "30 s from first byte to last",
-        "guard/src/connection.rs",
+        "guard/src/intake/connection.rs",
         "WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30)",
     ),
     (
@@ -169,7 +169,7 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "does not read its reply | 30 s",
-        "guard/src/stream.rs",
+        "guard/src/intake/stream.rs",
         "WRITE_TIME: Duration = Duration::from_secs(30)",
     ),
     (
@@ -209,12 +209,12 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "10 s to list",
-        "guard/src/upstream.rs",
+        "guard/src/keys/upstream.rs",
         "LIST_TIME: Duration = Duration::from_secs(10)",
     ),
     (
         "60 s to sign",
-        "guard/src/upstream.rs",
+        "guard/src/keys/upstream.rs",
         "SIGN_TIME: Duration = Duration::from_secs(60)",
     ),
     (

@@ -16,9 +16,9 @@ use common::crypto::Ring;
 use common::error::Error;
 use common::identities::{self, NotLoaded};
 use common::paths::Paths;
-use guard::agent_unit;
-use guard::locked::Unlock;
-use guard::prompt::Prompter;
+use guard::ask::prompt::Prompter;
+use guard::keys::agent_unit;
+use guard::sign::unlock::Unlock;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {

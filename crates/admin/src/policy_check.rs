@@ -24,8 +24,8 @@ use common::identities;
 use common::known_hosts_files;
 use common::paths::Paths;
 use common::policy_files::{self, Broken, Loaded};
-use guard::listing::key_facts;
-use guard::upstream::Upstream;
+use guard::keys::upstream::Upstream;
+use guard::sign::listing::key_facts;
 
 /// Blanks before what goes on from the line above, on a terminal.
 const MORE: usize = 6;

@@ -16,7 +16,7 @@ use policy::record::DecidedBy;
 use policy::waiting::{InLine, NotTaken};
 
 use super::Vault;
-use super::questions::Told;
+use crate::ask::questions::Told;
 use common::clock;
 use common::control::{
     Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,

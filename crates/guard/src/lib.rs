@@ -1,29 +1,16 @@
 //! The guard. One daemon; one thread for each client connection:
 //! bytes → frame → request → intent → judgement → (question → answer) → permit → upstream → reply →
-//! record. [`connection`] tells the story from the top, [`signing`] its heart.
+//! record. [`intake::connection`] tells the story from the top, `sign::pipeline` its heart.
 
-mod accept;
-mod agent;
-pub mod agent_unit;
-mod binding;
-mod connection;
+pub mod ask;
 mod control;
-mod header;
-mod keyrings;
-mod limits;
-pub mod listing;
-pub mod locked;
+mod intake;
+pub mod keys;
 pub mod log;
-mod policy_in_force;
-pub mod prompt;
-mod questions;
-mod refusals;
+mod policy_files;
 mod run;
-mod signing;
+pub mod sign;
 pub mod stdio;
-mod stream;
-mod turns;
-pub mod upstream;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,6 +25,8 @@ use policy::rate::Ledger;
 use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use policy::waiting::NotTaken;
 
+use ask::prompt::{Notice, Notifier, Prompter};
+use ask::questions::Questions;
 use common::clock;
 use common::config::vault::VaultConfig;
 use common::control::Refusal;
@@ -45,16 +34,14 @@ use common::crypto::Ring;
 use common::log::journal::{self, Priority};
 use common::log::sentence::Sentence;
 use common::sync::lock;
-use keyrings::{Keyrings, Source};
-use limits::Streams;
+use intake::limits::Streams;
+use keys::concurrency::Turns;
+use keys::keyrings::{Keyrings, Source};
 use log::Log;
-use policy_in_force::{InForce, PolicyFiles, Reloaded};
-use prompt::{Notice, Notifier, Prompter};
-use questions::Questions;
-use refusals::Refusals;
-use turns::Turns;
+use log::refusals::Refusals;
+use policy_files::{InForce, PolicyFiles, Reloaded};
 
-pub use prompt::run_zenity;
+pub use ask::prompt::run_zenity;
 pub use run::{Options, run};
 
 /// What all connections share.

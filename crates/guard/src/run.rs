@@ -16,11 +16,12 @@ use policy::record::{Event, Outcome};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::keyrings::Keyrings;
-use super::limits::Streams;
-use super::policy_in_force::PolicyFiles;
-use super::prompt::{self, Notifier, Prompter};
-use super::{Vault, accept, control, first_line, timestamp};
+use super::policy_files::PolicyFiles;
+use super::{Vault, control, first_line, timestamp};
+use crate::ask::prompt::{self, Notifier, Prompter};
+use crate::intake::accept;
+use crate::intake::limits::Streams;
+use crate::keys::keyrings::Keyrings;
 use crate::log::Log;
 use common::activation;
 use common::clock;

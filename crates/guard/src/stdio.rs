@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use policy::caller::{Caller, Keyring};
 
-use super::header::SERVICE;
+use crate::intake::header::SERVICE;
 use common::error::Error;
 use common::log::journal::{self, Priority};
 use common::paths::Paths;

@@ -12,8 +12,8 @@ use super::units;
 use common::config::vault::{KeyringConfig, VaultConfig};
 use common::crypto::Ring;
 use common::identities;
-use guard::listing::key_facts;
-use guard::upstream::Upstream;
+use guard::keys::upstream::Upstream;
+use guard::sign::listing::key_facts;
 
 /// Characters of a key's comment.
 const SHOWN_COMMENT: usize = 40;

@@ -11,7 +11,7 @@ use super::units;
 use common::config::vault::{PromptBy, VaultConfig};
 use common::control::VaultStatus;
 use common::policy_files;
-use guard::prompt::{Prompter, Way};
+use guard::ask::prompt::{Prompter, Way};
 
 /// The session's unit behind which the dialog is.
 const SOCKET: &str = "split-ssh-prompt.socket";

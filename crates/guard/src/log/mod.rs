@@ -3,6 +3,7 @@
 
 mod alike;
 mod held;
+pub mod refusals;
 mod tail;
 
 use std::fmt;

@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use super::protocol::{self, MAX_LINE};
 use super::{Asking, Outcome, Try, unit};
-use crate::stream::poll_until;
+use crate::intake::stream::poll_until;
 
 /// From the start until the window is on the screen: a vault that has just booted is slow.
 const START_TIME: Duration = Duration::from_secs(20);

@@ -15,7 +15,7 @@ use policy::question::{Answer, Asked, QuestionId, Yes};
 use policy::record::DecidedBy;
 use policy::waiting::{Action, AllowedBy, DeniedBy, NotTaken, Resolution, Ticket, Waiting};
 
-use super::stream::poll_until;
+use crate::intake::stream::poll_until;
 use common::clock;
 use common::sync::lock;
 

@@ -15,7 +15,7 @@ use policy::question::{Answer, Decision, Mark, Offer, Question, Row, length_in_w
 use super::child::Running;
 use super::session::Environment;
 use super::{Asking, Outcome, Try};
-use crate::stream::poll_until;
+use crate::intake::stream::poll_until;
 
 const PROGRAM: &str = "/usr/bin/zenity";
 /// An answer sooner than this was meant for another window: asked again.

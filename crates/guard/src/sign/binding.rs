@@ -6,10 +6,10 @@ use policy::session::BindOutcome;
 use wire::bind::SessionBind;
 use wire::reply::Reply;
 
-use super::connection::Connection;
+use crate::intake::connection::Connection;
 
 impl Connection<'_> {
-    pub(super) fn bind(&mut self, untrusted: &SessionBind<'_>, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn bind(&mut self, untrusted: &SessionBind<'_>, payload: &[u8]) -> Vec<u8> {
         let outcome = self.session.bind(untrusted, &self.vault.crypto);
         // After a failed one nothing is signed on this connection, so the upstream need not know.
         let is_taken = matches!(outcome, BindOutcome::Good | BindOutcome::Unverifiable);

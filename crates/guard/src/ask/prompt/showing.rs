@@ -12,7 +12,7 @@ use policy::waiting::NotTaken;
 
 use super::{Counts, Dialog, Notice, Outcome};
 use crate::Vault;
-use crate::questions::Told;
+use crate::ask::questions::Told;
 use common::clock;
 use common::log::journal::{self, Priority};
 

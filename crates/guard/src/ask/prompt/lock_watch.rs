@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::child::{self, Running};
 use super::{Prompter, unit};
 use crate::Vault;
-use crate::questions::Told;
-use crate::stream::ByteStream;
+use crate::ask::questions::Told;
+use crate::intake::stream::ByteStream;
 use common::log::journal::{self, Priority};
 
 /// How often a watch looks whether a yes is still remembered.

@@ -17,19 +17,19 @@ use wire::key::PublicKey;
 use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
-use super::connection::{Connection, failure};
 use super::listing::{Entry, Listing, plain_fingerprint};
-use super::prompt::Notice;
-use super::questions::Settled;
-use super::timestamp;
-use super::upstream::UpstreamError;
+use crate::ask::prompt::Notice;
+use crate::ask::questions::Settled;
+use crate::intake::connection::{Connection, failure};
+use crate::keys::upstream::UpstreamError;
+use crate::timestamp;
 use common::clock;
 use common::log::line::sha256_hex;
 use common::sync::lock;
 
 impl Connection<'_> {
     /// Answers a sign request, with a record before the reply.
-    pub(super) fn sign(&mut self, untrusted: &SignRequest<'_>) -> Vec<u8> {
+    pub(crate) fn sign(&mut self, untrusted: &SignRequest<'_>) -> Vec<u8> {
         let mut record = self.record(Event::Sign, Outcome::Refused);
         record.request_sha256 = Some(sha256_hex(&Request::Sign(*untrusted).rebuild()));
         let signed = self.judge_and_sign(untrusted, &mut record);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Prompter;
 use super::child::Running;
 use super::unit;
-use crate::stream::{ByteStream, poll_until};
+use crate::intake::stream::{ByteStream, poll_until};
 use common::askpass::{MAX_PASSPHRASE, wipe};
 
 /// From the start until the window is on the screen.

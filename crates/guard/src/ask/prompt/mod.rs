@@ -28,11 +28,11 @@ use common::config::vault::{PromptBy, PromptConfig};
 use common::paths::Paths;
 
 pub use dialog::{Counts, Dialog};
-pub(super) use lock_watch::watch_lock;
+pub use lock_watch::watch_lock;
 pub use notify::{Notice, Notifier};
 pub use passphrase::Wanted;
 use session::Session;
-pub(super) use showing::follow;
+pub use showing::follow;
 pub use zenity_prompter::run_zenity;
 
 /// How often a question without a window looks for a session that has come up.

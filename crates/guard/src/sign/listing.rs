@@ -8,9 +8,9 @@ use wire::key::PublicKey;
 use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
 
-use super::connection::{Connection, failure};
-use super::policy_in_force::BoundHost;
-use super::upstream::{ListedKey, UpstreamError};
+use crate::intake::connection::{Connection, failure};
+use crate::keys::upstream::{ListedKey, UpstreamError};
+use crate::policy_files::BoundHost;
 use common::identities::{self, KeyFile};
 
 /// The keys of a keyring: those that the upstream holds, then those of its folder that it does not.
@@ -41,7 +41,7 @@ const NOTHING_TO_SHOW: &str = "the policy lets this qube use none of the keyring
 
 impl Connection<'_> {
     /// Answers a request for the keys.
-    pub(super) fn list(&mut self) -> Vec<u8> {
+    pub(crate) fn list(&mut self) -> Vec<u8> {
         if let Err(error) = self.ask_for_keys() {
             self.upstream_failed(&error);
             return failure();
@@ -77,13 +77,13 @@ impl Connection<'_> {
     }
 
     /// Whether some rule or the default could let this caller use the key now.
-    pub(super) fn may_see(&self, key: &KeyFacts, login_to: Option<&BoundHost>) -> bool {
+    pub(crate) fn may_see(&self, key: &KeyFacts, login_to: Option<&BoundHost>) -> bool {
         self.policy
             .may_see(&self.caller, &self.keyring, key, &self.session, login_to)
     }
 
     /// Asks the upstream for its keys and keeps those of this keyring, with the folder's.
-    pub(super) fn ask_for_keys(&mut self) -> Result<(), UpstreamError> {
+    pub(crate) fn ask_for_keys(&mut self) -> Result<(), UpstreamError> {
         let (Some(upstream), Some(source)) = (&mut self.upstream, &self.source) else {
             return Err(UpstreamError::NoKeyring);
         };
@@ -122,7 +122,7 @@ impl Connection<'_> {
         Ok(())
     }
 
-    pub(super) fn upstream_failed(&self, error: &UpstreamError) {
+    pub(crate) fn upstream_failed(&self, error: &UpstreamError) {
         let mut record = self.record(Event::Upstream, Outcome::Failed);
         record.reason = Some(error.to_string());
         self.write(record);
@@ -140,7 +140,7 @@ pub fn key_facts(key: &ListedKey, crypto: &dyn Crypto) -> KeyFacts {
     }
 }
 
-pub(super) fn plain_fingerprint(blob: &[u8], crypto: &dyn Crypto) -> Fingerprint {
+pub(crate) fn plain_fingerprint(blob: &[u8], crypto: &dyn Crypto) -> Fingerprint {
     let plain = PublicKey::parse(blob).map(|key| key.plain_blob());
     crypto.fingerprint(plain.as_deref().unwrap_or(blob))
 }

@@ -13,31 +13,31 @@ use wire::reply::Reply;
 use wire::request::{BadRequest, Extension, Request};
 use wire::writer::Writer;
 
-use super::Vault;
-use super::keyrings::Source;
-use super::listing::Listing;
-use super::policy_in_force::InForce;
 use super::stream::{MessageStream, Received};
-use super::upstream::Upstream;
+use crate::Vault;
+use crate::keys::keyrings::Source;
+use crate::keys::upstream::Upstream;
+use crate::policy_files::InForce;
+use crate::sign::listing::Listing;
 
 /// A message that is begun is sent in one go; ssh needs microseconds.
 const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
 
 /// A connection and all that it has shown so far.
 pub struct Connection<'v> {
-    pub(super) vault: &'v Vault,
-    pub(super) caller: Caller,
-    pub(super) keyring: Keyring,
-    pub(super) number: u64,
-    pub(super) stream: MessageStream,
-    pub(super) session: Session,
+    pub(crate) vault: &'v Vault,
+    pub(crate) caller: Caller,
+    pub(crate) keyring: Keyring,
+    pub(crate) number: u64,
+    pub(crate) stream: MessageStream,
+    pub(crate) session: Session,
     /// `None`: there is no such keyring.
-    pub(super) source: Option<Source>,
-    pub(super) upstream: Option<Upstream>,
+    pub(crate) source: Option<Source>,
+    pub(crate) upstream: Option<Upstream>,
     /// The upstream's keys, as last listed on this connection.
-    pub(super) listing: Option<Listing>,
+    pub(crate) listing: Option<Listing>,
     /// What holds for the request at hand.
-    pub(super) policy: Arc<InForce>,
+    pub(crate) policy: Arc<InForce>,
 }
 
 impl<'v> Connection<'v> {
@@ -147,7 +147,7 @@ impl<'v> Connection<'v> {
     }
 
     /// A record with what is known of every request on this connection.
-    pub(super) fn record(&self, event: Event, outcome: Outcome) -> Record {
+    pub(crate) fn record(&self, event: Event, outcome: Outcome) -> Record {
         let mut record = self.vault.record(event, outcome);
         record.qube = Some(self.caller.to_string());
         record.keyring = Some(self.keyring.to_string());
@@ -157,12 +157,12 @@ impl<'v> Connection<'v> {
     }
 
     /// Writes a record of something that was refused anyway; `false` if it can't be written.
-    pub(super) fn write(&self, record: Record) -> bool {
+    pub(crate) fn write(&self, record: Record) -> bool {
         self.vault.write(record)
     }
 }
 
-pub(super) fn failure() -> Vec<u8> {
+pub(crate) fn failure() -> Vec<u8> {
     Reply::Failure.rebuild()
 }
 

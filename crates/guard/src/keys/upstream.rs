@@ -13,7 +13,7 @@ use wire::reply::Reply;
 use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
 use wire::signature::Signature;
 
-use super::stream::{ByteStream, MessageStream, Received};
+use crate::intake::stream::{ByteStream, MessageStream, Received};
 use common::error::reason;
 
 /// An agent that lists its keys does no work for it.

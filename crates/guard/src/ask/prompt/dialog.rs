@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::stream::poll_until;
+use crate::intake::stream::poll_until;
 use common::sync::lock;
 
 /// What may change while a question is shown.

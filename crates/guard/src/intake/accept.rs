@@ -10,11 +10,11 @@ use nix::unistd::Uid;
 use policy::caller::Caller;
 use policy::record::{Event, Outcome};
 
-use super::Vault;
 use super::connection::Connection;
 use super::header::{self, BadHeader};
 use super::limits::Place;
 use super::stream::{ByteStream, MessageStream};
+use crate::Vault;
 use common::log::journal;
 
 /// When the system has no descriptors left, waiting for a connection to end is all that helps.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use policy::display;
 use policy::facts::KeyFacts;
 
-use super::connection::Connection;
-use super::prompt::{Prompter, Wanted};
-use super::upstream::UpstreamError;
+use crate::ask::prompt::{Prompter, Wanted};
+use crate::intake::connection::Connection;
+use crate::keys::upstream::UpstreamError;
 use common::identities::{self, KeyFile, NotLoaded};
 use common::sync::lock;
 
@@ -25,7 +25,7 @@ const MAX_SHOWN: usize = 200;
 
 impl Connection<'_> {
     /// Brings the key into the agent.
-    pub(super) fn unlock(&mut self, file: &KeyFile, key: &KeyFacts) -> Result<(), UpstreamError> {
+    pub(crate) fn unlock(&mut self, file: &KeyFile, key: &KeyFacts) -> Result<(), UpstreamError> {
         let until = Instant::now() + UNLOCK_TIME;
         // Two logins with one locked key are one question for its passphrase.
         let _turn = lock(&self.vault.unlocking);
