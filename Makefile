@@ -29,9 +29,12 @@ fuzz: ## Feed the parsers for a minute each
 	scripts/install-deps fuzz
 	fuzz/run $(or $(SECONDS),60)
 
-lint: ## Formatting and clippy, as CI wants them
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+lint: ## Formatting, clippy and the rules for dependencies, as CI wants them
+	for manifest in Cargo.toml prompt/Cargo.toml fuzz/Cargo.toml; do \
+		$(CARGO) fmt --all --check --manifest-path $$manifest && \
+		$(CARGO) clippy --manifest-path $$manifest --workspace --all-targets --locked -- -D warnings || exit 1; \
+	done
+	python3 -B scripts/check-dependencies
 
 build: ## The two programs as packages have them, man pages and completions
 	scripts/build-release

@@ -17,7 +17,7 @@ pub struct ServerTime(pub u32);
 impl ServerTime {
     /// Milliseconds from `earlier` to `self`, negative if it is the other way round.
     fn since(self, earlier: Self) -> i32 {
-        self.0.wrapping_sub(earlier.0).cast_signed()
+        self.0.wrapping_sub(earlier.0) as i32 // the same 32 bits; `cast_signed` came with Rust 1.87
     }
 
     fn is_after(self, earlier: Self) -> bool {
@@ -96,7 +96,7 @@ impl Gate {
     /// [`Gate::painted`].
     pub fn is_due(&mut self, now: ServerTime) -> bool {
         match *self {
-            Self::Quiet(last) if now.since(last) >= QUIET_MS.cast_signed() => {
+            Self::Quiet(last) if now.since(last) >= QUIET_MS as i32 => {
                 *self = Self::Painting(now);
                 true
             }

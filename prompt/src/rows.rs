@@ -105,12 +105,10 @@ impl Rows {
     fn follow(&self, at: &gtk::Adjustment) {
         let is_laid_out = at.page_size() > 1.0;
         let is_at_end = at.value() + at.page_size() >= at.upper() - 1.0;
-        if is_laid_out
-            && is_at_end
-            && !self.is_read.replace(true)
-            && let Some(when_read) = &*self.when_read.borrow()
-        {
-            when_read();
+        if is_laid_out && is_at_end && !self.is_read.replace(true) {
+            if let Some(when_read) = &*self.when_read.borrow() {
+                when_read();
+            }
         }
     }
 }

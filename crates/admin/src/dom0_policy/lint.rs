@@ -60,10 +60,15 @@ pub fn lint(path: &Path, text: &str) -> Vec<Problem> {
             || path
                 .parent()
                 .is_some_and(|folder| folder.ends_with("qubes-rpc/policy")));
+    let bad_name = if is_stream {
+        None
+    } else {
+        file_name::problem(&name)
+    };
     let mut problems = Vec::new();
     if is_legacy {
         problems.extend(legacy_place(path));
-    } else if !is_stream && let Some(bad) = file_name::problem(&name) {
+    } else if let Some(bad) = bad_name {
         problems.push(Problem {
             severity: if bad == file_name::BadFileName::TooLate {
                 Severity::Warning
