@@ -239,10 +239,10 @@ fn a_bind_that_cannot_be_checked_is_as_good_as_none() {
     let servers = Servers::new();
     let policy = "default = \"deny\"\n[[rule]]\nhost = \"unproven\"\naction = \"allow\"\n";
     let guard = LoneKey::behind(policy, &servers.known_hosts);
-    let weak = servers.bind(&servers.own_weak, PROD, false);
+    let weak = [servers.bind(&servers.own_weak, PROD, false)];
     assert!(signs(&guard, &[], None));
-    assert!(signs(&guard, &[weak.clone()], None));
-    assert!(!signs(&guard, &[weak], Some(&servers.own_weak.blob())));
+    assert!(signs(&guard, &weak, None));
+    assert!(!signs(&guard, &weak, Some(&servers.own_weak.blob())));
     assert!(!signs(
         &guard,
         &[servers.bind(&servers.own, PROD, false)],
