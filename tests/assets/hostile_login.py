@@ -1,5 +1,5 @@
-"""A client that says what it likes: it binds by any host key that it holds, and has a login signed that names
-any host, or none. Prints what `echo inside` says if the server lets it in."""
+"""A client that says what it likes: it binds by any host key that it holds, has a login signed that names
+any host, or none, and calls itself as it likes. Prints what `echo inside` says if the server lets it in."""
 
 import argparse
 import base64
@@ -18,6 +18,8 @@ arguments.add_argument("user")
 arguments.add_argument("key", help="the public key to log in with")
 arguments.add_argument("--bind", help="the private host key to bind by")
 arguments.add_argument("--names", help="the public host key that the login names")
+arguments.add_argument("--called", help="what the client calls itself: `3.0 SecureCRT`")
+arguments.add_argument("--bare", action="store_true", help="sign the session id without its length")
 arguments = arguments.parse_args()
 
 
@@ -59,7 +61,8 @@ class Login(AuthHandler):
         packet += b"\1" + string(algorithm) + string(key)
         if arguments.names:
             packet += string(blob(arguments.names)[1])
-        answer = agent.ask(b"\x0d" + string(key) + string(string(session) + packet) + bytes(4))
+        start = session if arguments.bare else string(session)
+        answer = agent.ask(b"\x0d" + string(key) + string(start + packet) + bytes(4))
         print("sign:", answer[0], flush=True)
         if answer[0] != 14:
             os._exit(1)
@@ -69,6 +72,8 @@ class Login(AuthHandler):
 
 
 transport = paramiko.Transport(("127.0.0.1", arguments.port))
+if arguments.called:
+    transport.local_version = "SSH-2.0-" + arguments.called
 transport.start_client(timeout=30)
 transport.auth_handler = login = Login(transport)
 login.auth_method, login.username, login.auth_event = "publickey", arguments.user, threading.Event()

@@ -370,3 +370,54 @@ fn the_same_bind_gets_past_ssh_add_h() {
     assert!(said.contains("inside"), "{said}");
     assert_eq!(lab.second.logins(), 1);
 }
+
+/// sshd takes a login without the length of its session id from clients of this name.
+const OLD_SESSION_ID: [&str; 3] = ["--called", "3.0 SecureCRT", "--bare"];
+
+/// Denies every login, and allows raw data.
+const RAW_DATA: &str = "default = \"deny\"
+
+[[rule]]
+kind = \"login\"
+action = \"deny\"
+
+[[rule]]
+kind = \"raw\"
+action = \"allow\"
+";
+
+/// To a strict reader such data is no login. To the server it is.
+#[test]
+fn a_login_in_another_form_is_no_raw_data() {
+    let attack = Attack::under(RAW_DATA);
+    let prods = attack.lab.second.host_key.public.to_str().unwrap();
+    for names in [&[][..], &["--names", prods]] {
+        let said = attack.log_in_at_prod(&[&OLD_SESSION_ID[..], names].concat());
+        assert!(said.contains("sign: 5"), "{said}");
+        let record = attack.last_signature();
+        assert_eq!(
+            (&record["outcome"], &record["looks_like"], &record["kind"]),
+            (&"refused".into(), &"login".into(), &serde_json::Value::Null)
+        );
+    }
+    assert_eq!(attack.lab.second.logins(), 0);
+
+    // What the rule is for.
+    let challenge = testbed::message::sign(&attack.lab.key.blob(), &[7; 32]);
+    let reply = Connection::open(&attack.client.socket).ask(&challenge);
+    assert_eq!(reply.number(), Some(testbed::message::SIGNATURE));
+    assert_eq!(attack.last_signature()["kind"], "raw");
+}
+
+/// The control: whoever gets such data signed is in.
+#[test]
+fn a_login_in_another_form_lets_its_client_in() {
+    let lab = Lab::new();
+    let prods = lab.second.host_key.public.to_str().unwrap();
+    for (logins, names) in [(1, &[][..]), (2, &["--names", prods])] {
+        let words = [&OLD_SESSION_ID[..], names].concat();
+        let said = hostile_login(&lab, &lab.agent.socket, &words);
+        assert!(said.contains("inside"), "{said}");
+        assert_eq!(lab.second.logins(), logins);
+    }
+}

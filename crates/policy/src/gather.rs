@@ -8,7 +8,7 @@ use wire::request::{RSA_SHA2_256, RSA_SHA2_512, SignRequest};
 
 use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
-use crate::intent::{self, Intent};
+use crate::intent::{Intent, LooksLike};
 use crate::session::{Contradiction, Session, Shown};
 
 /// The RSA hash bits that RFC 9987 §3.6.1 knows.
@@ -20,8 +20,8 @@ pub enum Refusal {
     UnknownFlags(u32),
     KeyNotListed,
     Contradiction(&'static str),
-    /// Begins like a login, an sshsig, a certificate or a sudo request, and is none of this key's.
-    Unreadable(&'static str),
+    /// Data that a server or a tool could take for what it is not to us.
+    LooksLike(LooksLike),
     /// git and ssh-keygen never bind: such a request on a login's connection is not theirs.
     SshsigOnLoginConnection,
     /// A connection that tried to deceive signs nothing.
@@ -33,7 +33,8 @@ impl fmt::Display for Refusal {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
             Self::KeyNotListed => f.write_str("a key that is not listed for this qube"),
-            Self::Contradiction(what) | Self::Unreadable(what) => f.write_str(what),
+            Self::Contradiction(what) => f.write_str(what),
+            Self::LooksLike(looks_like) => looks_like.fmt(f),
             Self::SshsigOnLoginConnection => {
                 f.write_str("an sshsig on a connection that is bound for a login")
             }
@@ -45,6 +46,12 @@ impl fmt::Display for Refusal {
 impl From<Contradiction> for Refusal {
     fn from(contradiction: Contradiction) -> Self {
         Self::Contradiction(contradiction.0)
+    }
+}
+
+impl From<LooksLike> for Refusal {
+    fn from(looks_like: LooksLike) -> Self {
+        Self::LooksLike(looks_like)
     }
 }
 
@@ -86,9 +93,6 @@ pub fn gather(
         Intent::Login(login) => asked.session.shown(login)?,
         Intent::Sshsig(_) if asked.session.login_bind().is_some() => {
             return Err(Refusal::SshsigOnLoginConnection);
-        }
-        Intent::Raw { said } if intent::begins_like(asked.sign.data).is_some() => {
-            return Err(Refusal::Unreadable(said));
         }
         _ => Shown {
             proof: Proof::Unproven,

@@ -2,17 +2,23 @@
 //!
 //! The layouts cannot be confused: `SSHS` read as a length is over a gigabyte, so an SSHSIG is never a
 //! login; after a first string of any length, a login goes on with byte 50, sudo with byte 54, and a
-//! certificate or a host key's proof with a length whose first byte is 0.
+//! certificate with a length whose first byte is 0. No login holds a second one at another place: what
+//! stands between the user and the end is the same in both, and a user with a NUL is refused.
+//!
+//! What no parser here reads is raw data, unless [`LooksLike`] finds that a server or a tool could take
+//! it for something else.
+
+mod looks_like;
 
 use wire::certificate::CertificateToSign;
-use wire::hostkeys_prove::HostkeysProve;
 use wire::key::PublicKey;
-use wire::reader::Reader;
 use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
 use wire::userauth::UserauthRequest;
 
 use crate::facts::Kind;
+
+pub use looks_like::LooksLike;
 
 /// What one sign request is for. Every value is untrusted: it is what the caller wants signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,54 +27,38 @@ pub enum Intent<'a> {
     Sshsig(SshsigRequest<'a>),
     Certificate(CertificateToSign<'a>),
     Sudo(SudoRequest<'a>),
-    /// Anything else. `said` tells people what it looked like.
-    Raw {
-        said: &'static str,
-    },
+    /// Anything else that looks like nothing else.
+    Raw,
 }
 
 impl<'a> Intent<'a> {
     /// Classifies `untrusted_data`, which the key in `key_blob` is asked to sign.
     ///
-    /// Data that names another key than the one asked to sign is raw: it is nobody's login.
-    pub fn classify(untrusted_data: &'a [u8], key_blob: &[u8]) -> Self {
-        if let Ok(login) = UserauthRequest::parse(untrusted_data) {
-            return if same_plain_key(login.key, key_blob) {
-                Self::Login(login)
-            } else {
-                Self::Raw {
-                    said: "a login that names another key",
-                }
+    /// # Errors
+    /// Data that no rule may have signed: what it looks like. Also data that names another key than the
+    /// one asked to sign.
+    pub fn classify(untrusted_data: &'a [u8], key_blob: &[u8]) -> Result<Self, LooksLike> {
+        let (intent, named_key) = if let Ok(login) = UserauthRequest::parse(untrusted_data) {
+            let key = login.key;
+            (Self::Login(login), key)
+        } else if let Ok(sshsig) = SshsigRequest::parse(untrusted_data) {
+            return Ok(Self::Sshsig(sshsig));
+        } else if let Ok(certificate) = CertificateToSign::parse(untrusted_data) {
+            let key = certificate.signature_key;
+            (Self::Certificate(certificate), key)
+        } else if let Ok(sudo) = SudoRequest::parse(untrusted_data) {
+            let key = sudo.key;
+            (Self::Sudo(sudo), key)
+        } else {
+            return match LooksLike::find(untrusted_data, key_blob) {
+                Some(looks_like) => Err(looks_like),
+                None => Ok(Self::Raw),
             };
-        }
-        if let Ok(sshsig) = SshsigRequest::parse(untrusted_data) {
-            return Self::Sshsig(sshsig);
-        }
-        if let Ok(certificate) = CertificateToSign::parse(untrusted_data) {
-            return if same_plain_key(certificate.signature_key, key_blob) {
-                Self::Certificate(certificate)
-            } else {
-                Self::Raw {
-                    said: "a certificate that names another authority",
-                }
-            };
-        }
-        if let Ok(sudo) = SudoRequest::parse(untrusted_data) {
-            return if same_plain_key(sudo.key, key_blob) {
-                Self::Sudo(sudo)
-            } else {
-                Self::Raw {
-                    said: "a sudo request that names another key",
-                }
-            };
-        }
-        if HostkeysProve::parse(untrusted_data).is_ok() {
-            return Self::Raw {
-                said: "a proof of a server's host key",
-            };
-        }
-        Self::Raw {
-            said: begins_like(untrusted_data).unwrap_or("data of no known kind"),
+        };
+        if same_plain_key(named_key, key_blob) {
+            Ok(intent)
+        } else {
+            Err(LooksLike::RequestOfAnotherKey)
         }
     }
 
@@ -78,33 +68,9 @@ impl<'a> Intent<'a> {
             Self::Sshsig(_) => Kind::Sshsig,
             Self::Certificate(_) => Kind::Certificate,
             Self::Sudo(_) => Kind::Sudo,
-            Self::Raw { .. } => Kind::Raw,
+            Self::Raw => Kind::Raw,
         }
     }
-}
-
-/// What raw data begins like. A server may read as that what we do not (a key with needless zeros, for one), and
-/// rules for raw data know no host and no user: no rule can have such data signed.
-pub(crate) fn begins_like(untrusted_raw: &[u8]) -> Option<&'static str> {
-    let begins = |number: u8, third: &[u8]| {
-        let mut reader = Reader::new(untrusted_raw);
-        reader.string("a session").is_ok()
-            && reader.u8("a number") == Ok(number)
-            && reader.string("a user").is_ok()
-            && reader.string("a service") == Ok(third)
-    };
-    if untrusted_raw.starts_with(b"SSHSIG") {
-        return Some("an sshsig in a form that we cannot read");
-    }
-    if begins(50, b"ssh-connection") {
-        return Some("a login in a form that we cannot read");
-    }
-    if begins(54, b"pam_ssh_agent_auth") {
-        return Some("a sudo request in a form that we cannot read");
-    }
-    let name = Reader::new(untrusted_raw).string("a type's name").ok()?;
-    name.ends_with(b"-cert-v01@openssh.com")
-        .then_some("a certificate in a form that we cannot read")
 }
 
 /// A certificate on the client's disk and the plain key in the agent are the same key.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
-use crate::intent::Intent;
+use crate::intent::{Intent, LooksLike};
 use crate::judgement::{Judgement, Verdict};
 
 /// The version of the fields below.
@@ -77,6 +77,9 @@ pub struct Record {
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
+    /// Why the data is of no kind, and never signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<LooksLike>,
     /// An RSA signature with SHA-1 was asked for.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sha1: bool,
@@ -170,6 +173,7 @@ impl Record {
             comment: None,
             label: None,
             kind: None,
+            looks_like: None,
             sha1: false,
             user: None,
             host: Vec::new(),
@@ -220,7 +224,7 @@ impl Record {
             Intent::Login(login) => self.user = Some(Escaped::from_bytes(login.user)),
             Intent::Sudo(sudo) => self.user = Some(Escaped::from_bytes(sudo.user)),
             Intent::Sshsig(sshsig) => self.namespace = Some(Escaped::from_bytes(sshsig.namespace)),
-            Intent::Certificate(_) | Intent::Raw { .. } => {}
+            Intent::Certificate(_) | Intent::Raw => {}
         }
         self
     }

@@ -57,10 +57,13 @@ impl Connection<'_> {
         untrusted: &SignRequest<'_>,
         record: &mut Record,
     ) -> Result<Vec<u8>, Refused> {
-        let intent = Intent::classify(untrusted.data, untrusted.key);
         // Whatever comes of it, the log is to say what was asked.
         let fingerprint = plain_fingerprint(untrusted.key, &self.vault.crypto);
         record.key = Some(fingerprint.to_string());
+        let intent = Intent::classify(untrusted.data, untrusted.key).map_err(|looks_like| {
+            record.looks_like = Some(looks_like);
+            Refusal::from(looks_like)
+        })?;
         amend(record, |record| record.asked(&intent));
         // No key is listed after a failed bind; the log is to say why.
         if self.session.bind_failed() {

@@ -46,7 +46,6 @@ pub enum Details {
         service: Vec<u8>,
     },
     Raw {
-        said: &'static str,
         length: usize,
         sha256: [u8; 32],
     },
@@ -72,8 +71,7 @@ impl Details {
                 directory: sudo.cwd.to_vec(),
                 service: sudo.service.to_vec(),
             },
-            Intent::Raw { said } => Self::Raw {
-                said,
+            Intent::Raw => Self::Raw {
                 length: data.len(),
                 sha256: crypto.sha256(data),
             },

@@ -52,12 +52,7 @@ pub(super) fn rows(asked: &Asked) -> Vec<Row> {
             rows.push(ascii("Directory", directory).mark(Mark::None));
             rows.push(ascii("Service", service).mark(Mark::None));
         }
-        Details::Raw {
-            said,
-            length,
-            sha256,
-        } => {
-            rows.push(ours("Looks like", (*said).to_owned()).mark(Mark::None));
+        Details::Raw { length, sha256 } => {
             rows.push(ours("Length", format!("{length} bytes")));
             rows.push(ours("SHA-256", hex(sha256)).in_full());
         }

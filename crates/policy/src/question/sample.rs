@@ -105,7 +105,6 @@ pub(crate) fn sudo(qube: &str) -> Asked {
 pub(crate) fn raw(qube: &str) -> Asked {
     let mut asked = other_kind(qube, Kind::Raw);
     asked.details = Details::Raw {
-        said: "data of no known kind",
         length: 3,
         sha256: [7; 32],
     };
