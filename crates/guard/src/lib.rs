@@ -41,7 +41,6 @@ use log::Log;
 use log::refusals::Refusals;
 use policy_files::{InForce, PolicyFiles, Reloaded};
 
-pub use ask::prompt::run_zenity;
 pub use run::{Options, run};
 
 /// What all connections share.

@@ -63,9 +63,6 @@ enum Command {
     Dom0Policy(admin::dom0_policy::Args),
     Migrate(admin::migrate::Args),
     Demo(demo::Args),
-    /// Show one question of the vault by zenity; its user unit runs this
-    #[command(hide = true)]
-    Zenity,
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -124,7 +121,6 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),
         Command::Demo(args) => demo::run(&args),
-        Command::Zenity => guard::run_zenity(&paths),
     }
 }
 

@@ -95,18 +95,7 @@ pub fn check_prompt(
         || way.sentence().to_owned(),
         |status| status.asks_by.clone(),
     );
-    let is = |way: Way| sentence == way.sentence();
-    if is(Way::Zenity) {
-        return findings.warn(
-            "prompt",
-            "questions are shown by zenity, which cannot ask everything",
-            match prompter.has_dialog() {
-                true => no_window(place, true),
-                false => "install split-ssh-prompt in the template".to_owned(),
-            },
-        );
-    }
-    if is(Way::Terminal) && config.prompt.by == PromptBy::Window {
+    if sentence == Way::Terminal.sentence() && config.prompt.by == PromptBy::Window {
         return findings.warn(
             "prompt",
             "no window can be shown: questions wait for split-ssh pending",

@@ -3,8 +3,7 @@
 //! answer is a no.
 //!
 //! 1. `split-ssh-prompt`, through the session's socket unit if there is one, else as our child;
-//! 2. `zenity`, for what everyday questions are about, by the same two ways;
-//! 3. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
+//! 2. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
 
 mod child;
 mod conversation;
@@ -16,8 +15,6 @@ mod protocol;
 mod session;
 mod showing;
 mod unit;
-mod zenity;
-mod zenity_prompter;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -33,7 +30,6 @@ pub use notify::{Notice, Notifier};
 pub use passphrase::Wanted;
 use session::Session;
 pub use showing::follow;
-pub use zenity_prompter::run_zenity;
 
 /// How often a question without a window looks for a session that has come up.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -75,7 +71,6 @@ pub struct Prompter {
     sockets: Option<PathBuf>,
     /// Our dialog, as the configuration names it; else the package's places are looked through.
     program: Option<PathBuf>,
-    zenity: Option<PathBuf>,
     session: Session,
 }
 
@@ -84,7 +79,6 @@ pub struct Prompter {
 pub enum Way {
     SessionSocket,
     Dialog,
-    Zenity,
     Terminal,
 }
 
@@ -93,7 +87,6 @@ impl Way {
         match self {
             Self::SessionSocket => "split-ssh-prompt, started by the session",
             Self::Dialog => "split-ssh-prompt",
-            Self::Zenity => "zenity; install split-ssh-prompt for more choices and safer windows",
             Self::Terminal => "the terminal: split-ssh pending",
         }
     }
@@ -108,7 +101,6 @@ impl Prompter {
         Self {
             sockets: windows.then(|| paths.xdg_runtime().to_owned()),
             program: windows.then(dialog).flatten(),
-            zenity: windows.then(zenity::find).flatten(),
             session: Session::new(&paths.home, paths.xdg_runtime()),
         }
     }
@@ -123,12 +115,8 @@ impl Prompter {
         if self.live_socket(unit::QUESTION).is_some() {
             return Way::SessionSocket;
         }
-        let has_session = self.session.environment().is_some();
-        let has_zenity = has_session && self.zenity.is_some();
-        if has_session && self.program.is_some() {
+        if self.program.is_some() && self.session.environment().is_some() {
             Way::Dialog
-        } else if has_zenity || self.live_socket(unit::ZENITY).is_some() {
-            Way::Zenity
         } else {
             Way::Terminal
         }
@@ -186,9 +174,7 @@ impl Prompter {
     }
 
     fn has_socket(&self) -> bool {
-        [unit::QUESTION, unit::ZENITY]
-            .iter()
-            .any(|name| self.live_socket(name).is_some())
+        self.live_socket(unit::QUESTION).is_some()
     }
 
     fn live_socket(&self, name: &str) -> Option<PathBuf> {
@@ -205,26 +191,12 @@ impl Prompter {
                 Try::Unseen(why) => say("the session's prompt".to_owned(), why),
             }
         }
-        let is_session_needed = self.program.is_some() || self.zenity.is_some();
-        let environment = is_session_needed
-            .then(|| self.session.environment())
-            .flatten();
-        if let (Some(environment), Some(program)) = (&environment, &self.program) {
-            match child::by_child(asking, program, environment) {
+        let program = self.program.as_ref();
+        let child = program.and_then(|program| Some((program, self.session.environment()?)));
+        if let Some((program, environment)) = child {
+            match child::by_child(asking, program, &environment) {
                 Try::Over(outcome) => return Try::Over(outcome),
                 Try::Unseen(why) => say(program.display().to_string(), why),
-            }
-        }
-        if let Some(socket) = self.live_socket(unit::ZENITY) {
-            let unfit = zenity::unfit(asking.question);
-            match unfit.unwrap_or_else(|| conversation::by_socket(asking, &socket)) {
-                Try::Over(outcome) => return Try::Over(outcome),
-                Try::Unseen(why) => say("the session's zenity".to_owned(), why),
-            }
-        } else if let (Some(environment), Some(program)) = (&environment, &self.zenity) {
-            match zenity::by_zenity(asking, program, environment) {
-                Try::Over(outcome) => return Try::Over(outcome),
-                Try::Unseen(why) => say("zenity".to_owned(), why),
             }
         }
         match reasons.is_empty() {

@@ -1,7 +1,5 @@
 //! Lines to and from a prompter, as `docs/prompt-protocol.md` says.
 
-use std::borrow::Cow;
-
 use policy::question::{Answer, Decision, Offer, Question, Row};
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +9,17 @@ use common::control::DecisionWord;
 /// The longest line either way, with its newline.
 pub(super) const MAX_LINE: usize = 65_536;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Ask<'a> {
     v: u8,
     id: String,
-    kind: Cow<'a, str>,
-    heading: Cow<'a, str>,
-    warning: Option<Cow<'a, str>>,
-    rows: Cow<'a, [Row]>,
-    why: Cow<'a, str>,
-    scope: Option<Cow<'a, str>>,
-    offers: Cow<'a, [Offer]>,
+    kind: &'a str,
+    heading: &'a str,
+    warning: Option<&'a str>,
+    rows: &'a [Row],
+    why: &'a str,
+    scope: Option<&'a str>,
+    offers: &'a [Offer],
     seconds: u64,
     waiting: usize,
     same: usize,
@@ -35,24 +33,21 @@ struct Recount {
     same: usize,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UntrustedShown {
     shown: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UntrustedAnswer {
     id: String,
     decision: DecisionWord,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     unanswered: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     same: Option<usize>,
 }
 
@@ -61,41 +56,16 @@ pub(super) fn ask(question: &Question) -> Option<Vec<u8>> {
     line(&Ask {
         v: 1,
         id: question.id.to_string(),
-        kind: Cow::Borrowed(&question.kind),
-        heading: Cow::Borrowed(&question.heading),
-        warning: question.warning.as_deref().map(Cow::Borrowed),
-        rows: Cow::Borrowed(&question.rows),
-        why: Cow::Borrowed(&question.why),
-        scope: question.scope.as_deref().map(Cow::Borrowed),
-        offers: Cow::Borrowed(&question.offers),
+        kind: &question.kind,
+        heading: &question.heading,
+        warning: question.warning.as_deref(),
+        rows: &question.rows,
+        why: &question.why,
+        scope: question.scope.as_deref(),
+        offers: &question.offers,
         seconds: question.seconds.max(1),
         waiting: question.waiting,
         same: question.same,
-    })
-}
-
-/// The question of a line, for a prompter of ours. It comes from the vault, which has cleaned it.
-///
-/// # Errors
-/// A line that the vault does not write.
-pub(super) fn question(line: &[u8]) -> Result<Question, String> {
-    let bad = |_| "this is no question".to_owned();
-    let ask: Ask<'static> = serde_json::from_slice(line).map_err(bad)?;
-    Ok(Question {
-        id: ask
-            .id
-            .parse()
-            .map_err(|_| "its number is none".to_owned())?,
-        kind: ask.kind.into_owned(),
-        heading: ask.heading.into_owned(),
-        warning: ask.warning.map(Cow::into_owned),
-        rows: ask.rows.into_owned(),
-        why: ask.why.into_owned(),
-        scope: ask.scope.map(Cow::into_owned),
-        offers: ask.offers.into_owned(),
-        seconds: ask.seconds,
-        waiting: ask.waiting,
-        same: ask.same,
     })
 }
 
@@ -115,29 +85,6 @@ fn line(value: &impl Serialize) -> Option<Vec<u8>> {
     let mut line = serde_json::to_vec(value).ok()?;
     line.push(b'\n');
     (line.len() <= MAX_LINE).then_some(line)
-}
-
-/// What says that the question is on the screen.
-pub(super) fn shown() -> Option<Vec<u8>> {
-    line(&UntrustedShown { shown: true })
-}
-
-/// An answer as a line; `None` is nobody's.
-pub(super) fn answered(question: &Question, answer: Option<&Answer>) -> Option<Vec<u8>> {
-    let (decision, seconds) = match answer.map(|answer| answer.decision) {
-        None | Some(Decision::Deny) => (DecisionWord::Deny, None),
-        Some(Decision::Mute) => (DecisionWord::Mute, None),
-        Some(Decision::Once) => (DecisionWord::Once, None),
-        Some(Decision::For(seconds)) => (DecisionWord::For, Some(seconds)),
-    };
-    line(&UntrustedAnswer {
-        id: question.id.to_string(),
-        decision,
-        seconds,
-        name: answer.and_then(|answer| answer.name.clone()),
-        unanswered: answer.is_none(),
-        same: answer.map(|answer| answer.same),
-    })
 }
 
 pub(super) fn is_shown(untrusted_line: &[u8]) -> bool {

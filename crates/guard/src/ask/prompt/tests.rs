@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
 
 use policy::question::{Class, Decision, Offer, Row};
 use tempfile::TempDir;
@@ -58,7 +57,6 @@ impl Stage {
         let prompter = Prompter {
             sockets: Some(dir.path().to_owned()),
             program: None,
-            zenity: None,
             session: Session::of(environment),
         };
         Self {
@@ -98,17 +96,13 @@ impl Stage {
 
     /// Asks once: down the list, but not again from its top.
     fn ask(&self, dialog: &Dialog) -> Outcome {
-        self.ask_about(question(), dialog)
-    }
-
-    fn ask_about(&self, question: Question, dialog: &Dialog) -> Outcome {
         let shown = || self.seen.set(self.seen.get() + 1);
         let unseen = |_: &str| {
             self.unseen.set(self.unseen.get() + 1);
             dialog.withdraw();
         };
         self.prompter
-            .ask(&|| Some(question.clone()), dialog, &shown, &unseen)
+            .ask(&|| Some(question()), dialog, &shown, &unseen)
     }
 
     fn outcome(&self) -> Outcome {
@@ -183,8 +177,7 @@ fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
         r#"printf '{"id":"17","decision":"once"}'"#,
         "head -c 100000 /dev/zero",
     ] {
-        let mut stage = Stage::with_dialog(&format!("{SHOWN}; {body}"));
-        stage.prompter.zenity = Some(stage.script("zenity", "sleep 2; exit 0"));
+        let stage = Stage::with_dialog(&format!("{SHOWN}; {body}"));
         assert!(failed(&stage.outcome()), "{body}");
         assert_eq!((stage.seen.get(), stage.unseen.get()), (1, 0), "{body}");
     }
@@ -199,26 +192,16 @@ fn an_answer_before_the_question_was_seen_is_a_no() {
 }
 
 #[test]
-fn one_that_was_not_seen_makes_room_for_the_next() {
+fn a_window_that_was_not_seen_leaves_the_question_to_a_terminal() {
     for body in ["exit 3", "read -r question; exit 2", "kill -9 $$"] {
-        let mut stage = Stage::with_dialog(body);
-        // Answers after its first moments: a yes.
-        stage.prompter.zenity = Some(stage.script("zenity", "sleep 1.6; exit 0"));
-        let once = Answer {
-            decision: Decision::Once,
-            name: None,
-            same: 1,
-        };
-        assert_eq!(stage.outcome(), Outcome::Answered(once), "{body}");
-        assert_eq!(stage.seen.get(), 1);
+        let stage = Stage::with_dialog(body);
+        assert_eq!(stage.outcome(), Outcome::Withdrawn, "{body}");
+        assert_eq!(
+            (stage.seen.get(), stage.unseen.get()),
+            (0, 1),
+            "it waits, and says why: {body}"
+        );
     }
-    let stage = Stage::with_dialog("exit 3");
-    assert_eq!(stage.outcome(), Outcome::Withdrawn);
-    assert_eq!(
-        (stage.seen.get(), stage.unseen.get()),
-        (0, 1),
-        "it waits, and says why"
-    );
 }
 
 #[test]
@@ -351,135 +334,4 @@ fn the_sessions_socket_comes_first_and_closing_it_withdraws() {
         0,
         "the session's prompter sees the end"
     );
-}
-
-mod by_zenity {
-    use super::*;
-
-    fn stage(body: &str) -> Stage {
-        let mut stage = Stage::new();
-        stage.prompter.zenity = Some(stage.script("zenity", body));
-        stage
-    }
-
-    #[test]
-    fn its_answers_are_read() {
-        let answered = |decision| {
-            Outcome::Answered(Answer {
-                decision,
-                name: None,
-                same: 1,
-            })
-        };
-        for (body, outcome) in [
-            ("exit 0", answered(Decision::Once)),
-            ("exit 1", answered(Decision::Deny)),
-            (
-                "echo Allow for 15 minutes; exit 1",
-                answered(Decision::For(900)),
-            ),
-            ("exit 5", Outcome::Nobody),
-        ] {
-            assert_eq!(
-                stage(&format!("sleep 1.6; {body}")).outcome(),
-                outcome,
-                "{body}"
-            );
-        }
-        for body in [
-            "echo Allow for 8 hours; exit 1",
-            "exit 255",
-            "kill -9 $$",
-            "echo x; exit 0",
-        ] {
-            assert!(
-                failed(&stage(&format!("sleep 1.6; {body}")).outcome()),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_answer_in_its_first_moments_does_not_count() {
-        let stage = stage("exit 0");
-        let began = Instant::now();
-        assert!(failed(&stage.outcome()));
-        assert!(began.elapsed() < std::time::Duration::from_secs(60));
-        assert_eq!(stage.seen.get(), 0);
-    }
-
-    #[test]
-    fn without_a_display_the_question_waits() {
-        for slowly in ["", "sleep 1.7; "] {
-            let complaint = "echo 'Gtk-WARNING **: cannot open display: :0' >&2; exit 1";
-            let stage = stage(&format!("{slowly}{complaint}"));
-            assert_eq!(stage.outcome(), Outcome::Withdrawn);
-            assert_eq!(stage.unseen.get(), 1);
-        }
-    }
-
-    #[test]
-    fn it_is_told_nothing_that_it_could_take_for_markup_or_a_new_line() {
-        let stage = Stage::new();
-        let out = stage.dir.path().join("arguments");
-        let body = format!(
-            "printf '%s\\n' \"$@\" > {}; sleep 1.6; exit 1",
-            out.display()
-        );
-        let stage = Stage {
-            prompter: Prompter {
-                zenity: Some(stage.script("zenity", &body)),
-                ..stage.prompter.clone()
-            },
-            ..stage
-        };
-        assert!(matches!(stage.outcome(), Outcome::Answered(_)));
-        let arguments = fs::read_to_string(out).unwrap();
-        for flag in ["--question", "--no-markup", "--default-cancel"] {
-            assert!(arguments.lines().any(|line| line == flag), "{flag}");
-        }
-        assert!(
-            arguments.contains(r"Server: a\\nServer: evil"),
-            "{arguments}"
-        );
-        assert!(
-            arguments.contains("A longer answer covers only work-dev and this key."),
-            "{arguments}"
-        );
-    }
-
-    #[test]
-    fn it_is_kept_from_questions_that_need_a_closer_look() {
-        let stage = stage("sleep 1.6; exit 0");
-        let unnamed = Question {
-            offers: vec![Offer::Deny, Offer::Once, Offer::Name],
-            ..question()
-        };
-        let Outcome::Failed(why) = stage.ask_about(unnamed, &Dialog::new().unwrap()) else {
-            panic!("an unnamed server was asked about")
-        };
-        assert!(why.contains("SHA256:x"), "{why}");
-        for other in [
-            Question {
-                kind: "certificate".to_owned(),
-                ..question()
-            },
-            Question {
-                kind: "raw".to_owned(),
-                ..question()
-            },
-            Question {
-                warning: Some("forwarded".to_owned()),
-                ..question()
-            },
-        ] {
-            let dialog = Dialog::new().unwrap();
-            assert_eq!(stage.ask_about(other, &dialog), Outcome::Withdrawn);
-        }
-        assert_eq!(
-            (stage.seen.get(), stage.unseen.get()),
-            (0, 3),
-            "they wait for a terminal"
-        );
-    }
 }

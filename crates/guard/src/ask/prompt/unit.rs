@@ -1,5 +1,5 @@
-//! Prompters that the session's systemd starts: a socket unit for each use of `split-ssh-prompt`, and one for zenity; a
-//! process for each connection. A packaged vault may start no program itself.
+//! Prompters that the session's systemd starts: a socket unit for each use of `split-ssh-prompt`, a process for each
+//! connection. A packaged vault may start no program itself.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,7 +9,6 @@ use nix::unistd::Uid;
 
 /// What a prompter is for, as its socket in `$XDG_RUNTIME_DIR` is called.
 pub(super) const QUESTION: &str = "split-ssh-prompt.sock";
-pub(super) const ZENITY: &str = "split-ssh-zenity.sock";
 pub(super) const PASSPHRASE: &str = "split-ssh-prompt-passphrase.sock";
 pub(super) const NOTIFICATION: &str = "split-ssh-prompt-notify.sock";
 pub(super) const LOCK: &str = "split-ssh-prompt-lock.sock";
