@@ -1,7 +1,7 @@
 //! `split-ssh-prompt` asks the person at the screen one question of the vault's and ends.
 //! What is said on stdin and stdout is in `docs/prompt-protocol.md`.
 //!
-//! The story of a question: [`lines`] → [`question`] → [`question_window`] on its [`stage`], which
+//! The story of a question: [`lines`] → [`question`] → [`question_window`] on its [`prompt_window`], which
 //! lets input through the [`gate`] → [`answer`].
 
 #![forbid(unsafe_code)]
@@ -14,11 +14,11 @@ mod lock_watch;
 mod look;
 mod notify;
 mod passphrase_window;
+mod prompt_window;
 mod question;
 mod question_window;
 mod rows;
 mod server;
-mod stage;
 mod wording;
 
 use std::error::Error;

@@ -11,17 +11,17 @@ use crate::answer::{self, Decision, MAX_PASSPHRASE};
 use crate::frame::Frame;
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
+use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
 use crate::question::PassphraseQuestion;
 use crate::rows::Rows;
 use crate::server::Server;
-use crate::stage::{Play, Readiness, Stage};
 use crate::{Opened, end, look};
 
 const TITLE: &str = "Split SSH: unlock a key";
 
 struct PassphraseWindow {
     question: PassphraseQuestion,
-    stage: Rc<Stage>,
+    prompt: Rc<PromptWindow>,
     frame: Frame,
     entry: gtk::Entry,
     unlock: gtk::Button,
@@ -33,16 +33,16 @@ struct PassphraseWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Opened {
-    let stage = Stage::new(TITLE, question.seconds, Server::connect()?);
-    look::dress(stage.window())?;
-    let window = PassphraseWindow::build(question, Rc::clone(&stage));
-    stage.open(window, asker);
+    let prompt = PromptWindow::new(TITLE, question.seconds, Server::connect()?);
+    look::dress(prompt.window())?;
+    let window = PassphraseWindow::build(question, Rc::clone(&prompt));
+    prompt.open(window, asker);
     Ok(())
 }
 
 impl PassphraseWindow {
-    fn build(question: PassphraseQuestion, stage: Rc<Stage>) -> Rc<Self> {
-        let frame = Frame::new(stage.window());
+    fn build(question: PassphraseQuestion, prompt: Rc<PromptWindow>) -> Rc<Self> {
+        let frame = Frame::new(prompt.window());
         frame.append_sentence("Unlock this key?", "heading");
         if question.attempt > 1 {
             let again = "That passphrase did not fit. Please try again.";
@@ -68,7 +68,7 @@ impl PassphraseWindow {
 
         let window = Rc::new(Self {
             question,
-            stage,
+            prompt,
             frame,
             entry,
             unlock,
@@ -89,12 +89,12 @@ impl PassphraseWindow {
 
     fn follow_entry(&self) {
         self.unlock
-            .set_sensitive(self.stage.is_armed() && self.entry.text_length() > 0);
+            .set_sensitive(self.prompt.is_armed() && self.entry.text_length() > 0);
     }
 
     fn send(&self) {
         let passphrase = Zeroizing::new(String::from(self.entry.text()));
-        if !self.stage.is_armed() || passphrase.is_empty() || passphrase.len() > MAX_PASSPHRASE {
+        if !self.prompt.is_armed() || passphrase.is_empty() || passphrase.len() > MAX_PASSPHRASE {
             return;
         }
         self.entry.set_text(""); // GTK wipes what it takes out of an entry
@@ -117,14 +117,14 @@ impl PassphraseWindow {
     }
 }
 
-impl Play for PassphraseWindow {
+impl WindowEvents for PassphraseWindow {
     fn readiness(&self, readiness: Readiness) {
-        let is_open = matches!(readiness, Readiness::Opening | Readiness::Ready);
+        let is_open = matches!(readiness, Readiness::Painting | Readiness::Ready);
         self.unlock
             .set_sensitive(is_open && self.entry.text_length() > 0);
         self.hint.set_text(match readiness {
-            Readiness::Away => "Typing needs this window in focus",
-            Readiness::Quiet | Readiness::Opening => "Typing opens after a quiet second",
+            Readiness::Unfocused => "Typing needs this window in focus",
+            Readiness::Waiting | Readiness::Painting => "Typing opens after a quiet second",
             Readiness::Ready => "The passphrase is used once and stored nowhere",
         });
     }

@@ -27,7 +27,7 @@ pub enum Kind {
     Raw,
 }
 
-/// One question. All its texts have been through the display door.
+/// One question. All its texts have passed the sanitizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     pub id: String,

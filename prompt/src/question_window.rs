@@ -12,10 +12,10 @@ use crate::answer::{self, Decision};
 use crate::frame::Frame;
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
+use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
 use crate::question::{Counts, Offer, Question};
 use crate::rows::Rows;
 use crate::server::Server;
-use crate::stage::{Play, Readiness, Stage};
 use crate::{Opened, end, look, wording};
 
 /// What a longer answer covers is one line as a rule; a longer one is no wider than the widest row.
@@ -23,7 +23,7 @@ const SCOPE_WIDTH: i32 = 84;
 
 struct QuestionWindow {
     question: Question,
-    stage: Rc<Stage>,
+    prompt: Rc<PromptWindow>,
     frame: Frame,
     rows: Rc<Rows>,
     readiness: Cell<Readiness>,
@@ -39,20 +39,20 @@ struct QuestionWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: Question, asker: Lines<Stdin>) -> Opened {
-    let stage = Stage::new(
+    let prompt = PromptWindow::new(
         wording::title(question.kind),
         question.seconds,
         Server::connect()?,
     );
-    look::dress(stage.window())?;
-    let window = QuestionWindow::build(question, Rc::clone(&stage));
-    stage.open(window, asker);
+    look::dress(prompt.window())?;
+    let window = QuestionWindow::build(question, Rc::clone(&prompt));
+    prompt.open(window, asker);
     Ok(())
 }
 
 impl QuestionWindow {
-    fn build(question: Question, stage: Rc<Stage>) -> Rc<Self> {
-        let frame = Frame::new(stage.window());
+    fn build(question: Question, prompt: Rc<PromptWindow>) -> Rc<Self> {
+        let frame = Frame::new(prompt.window());
         frame.append_sentence(&question.heading, "heading");
         let same = frame.append_sentence("", "same");
         same.set_no_show_all(true);
@@ -92,9 +92,9 @@ impl QuestionWindow {
         deny.grab_focus();
         let window = Rc::new(Self {
             counts: Cell::new(question.counts),
-            readiness: Cell::new(Readiness::Away),
+            readiness: Cell::new(Readiness::Unfocused),
             question,
-            stage,
+            prompt,
             frame,
             rows,
             same,
@@ -120,7 +120,7 @@ impl QuestionWindow {
         for (button, decision) in &self.allows {
             let (window, decision) = (Rc::clone(self), decision.clone());
             button.connect_clicked(move |_| {
-                if window.stage.is_armed() && window.obstacle().is_none() {
+                if window.prompt.is_armed() && window.obstacle().is_none() {
                     window.decide(&decision);
                 }
             });
@@ -163,15 +163,15 @@ impl QuestionWindow {
     /// What must be done before an allow can be chosen.
     fn obstacle(&self) -> Option<&'static str> {
         match self.readiness.get() {
-            Readiness::Away => Some("Answers need this window in focus."),
-            Readiness::Quiet => Some("Answers open after a second without keys and clicks."),
-            Readiness::Opening | Readiness::Ready if !self.rows.is_read() => {
+            Readiness::Unfocused => Some("Answers need this window in focus."),
+            Readiness::Waiting => Some("Answers open after a second without keys and clicks."),
+            Readiness::Painting | Readiness::Ready if !self.rows.is_read() => {
                 Some("There is more to read: allowing opens at the last line.")
             }
-            Readiness::Opening | Readiness::Ready if self.typed_name().is_err() => {
+            Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => {
                 Some("No host is called so. A name has letters, digits, dots, dashes, underscores.")
             }
-            Readiness::Opening | Readiness::Ready => None,
+            Readiness::Painting | Readiness::Ready => None,
         }
     }
 
@@ -181,7 +181,7 @@ impl QuestionWindow {
             button.set_sensitive(obstacle.is_none());
         }
         // Until the open buttons are on the screen, they do not count.
-        if self.readiness.get() != Readiness::Opening {
+        if self.readiness.get() != Readiness::Painting {
             self.advice.say(obstacle.unwrap_or_default());
         }
     }
@@ -193,7 +193,7 @@ impl QuestionWindow {
     }
 }
 
-impl Play for QuestionWindow {
+impl WindowEvents for QuestionWindow {
     fn readiness(&self, readiness: Readiness) {
         self.readiness.set(readiness);
         self.follow();

@@ -186,7 +186,7 @@ fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Prints a line that has passed the display door; a person reads it in lines that end between words.
+/// Prints a line that has passed the sanitizer; a person reads it in lines that end between words.
 fn say_folded(indent: usize, line: &str) {
     let line = match io::stdout().is_terminal() {
         true => fold(line, indent, MORE),
@@ -195,7 +195,7 @@ fn say_folded(indent: usize, line: &str) {
     say(format_args!("{:indent$}{line}", ""));
 }
 
-/// Prints rows with their columns aligned; the cells have passed the display door. Where a terminal has
+/// Prints rows with their columns aligned; the cells have passed the sanitizer. Where a terminal has
 /// no room for a row, its last cells go on in another line.
 fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
     let widths: [usize; COLUMNS] =

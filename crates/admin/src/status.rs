@@ -11,7 +11,7 @@ use common::control::{self, Refusal, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 
-/// The vault cleaned its words already; this is the same door once more, wide enough for all of them.
+/// The vault cleaned its words already; this is the same sanitizer once more, with room for all of them.
 const MAX_LINE: usize = 1000;
 
 #[derive(Debug, clap::Args)]

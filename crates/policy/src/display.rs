@@ -1,8 +1,8 @@
-//! The one door for text from outside to a screen, a prompt or a log.
+//! The sanitizer for all text from outside that goes to a screen, a prompt or a log.
 //!
 //! What comes out is one line of `' '..='~'`: no control, colour or bidi codes, no look-alike
 //! letters, no run of spaces that could push text into another column. Both functions are
-//! idempotent, so a text may pass the door twice (daemon and prompt) without harm. For that reason
+//! idempotent, so a text may be sanitized twice (daemon and prompt) without harm. For that reason
 //! `\` itself stays as it is: a value may spell `\x1b` out in letters, which draws nothing.
 
 use std::fmt::Write as _;
@@ -217,11 +217,11 @@ mod tests {
                 .flat_map(|_| alphabet[next() % alphabet.len()].to_vec())
                 .collect();
             let max = next() % 120;
-            for door in [ascii, prose] {
-                let once = door(&text, max);
+            for sanitize in [ascii, prose] {
+                let once = sanitize(&text, max);
                 assert!(once.bytes().all(|b| (b' '..=b'~').contains(&b)), "{once:?}");
                 assert!(once.len() <= max.max(LEAST_WIDTH), "{once:?}");
-                assert_eq!(door(once.as_bytes(), max), once, "{text:?} {max}");
+                assert_eq!(sanitize(once.as_bytes(), max), once, "{text:?} {max}");
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Everything that a rule may look at, and nothing else. Values are as the wire gave them; whoever
-//! shows one sends it through the display door first.
+//! shows one sends it through the sanitizer first.
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;

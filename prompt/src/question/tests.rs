@@ -76,7 +76,7 @@ fn offers_are_bounded_and_always_hold_a_deny() {
 }
 
 #[test]
-fn every_text_goes_through_the_door() {
+fn every_text_passes_the_sanitizer() {
     let q = with(|q| {
         for field in ["heading", "warning", "why", "scope"] {
             q[field] = json!("a\u{202e}\u{1b}b");

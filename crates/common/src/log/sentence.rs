@@ -1,4 +1,4 @@
-//! A record as a person reads it, on a screen and in the journal. All text passes the display door.
+//! A record as a person reads it, on a screen and in the journal. All text passes the sanitizer.
 
 use policy::display;
 use policy::facts::Kind;

@@ -298,7 +298,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A value from outside: through the door.
+/// A value from outside, sanitized.
 fn ascii(label: &str, untrusted: &[u8]) -> Row {
     ours(label, value(untrusted, MAX_TEXT))
 }
@@ -312,7 +312,7 @@ pub(super) fn value(untrusted: &[u8], max: usize) -> String {
     }
 }
 
-/// A value of ours, or one that has passed the door.
+/// A value of ours, or one that is sanitized already.
 fn ours(label: &str, text: String) -> Row {
     Row {
         label: label.to_owned(),

@@ -1,5 +1,5 @@
-//! What both windows have in common: the one choke point for input, the quiet gate's life, the
-//! moment when the window is really on the screen, the count-down, and the asker's further words.
+//! What both windows have in common: the one place where input passes the gate, the moment when the window is really on
+//! the screen, the count-down, and the further lines from the vault.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Stdin};
@@ -14,28 +14,30 @@ use crate::gate::{Gate, Input, ServerTime};
 use crate::lines::Lines;
 use crate::server::Server;
 
-/// How often the gate and the count-down are looked at.
+/// How often the gate and the count-down are checked.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Each request that joins is a line. More than come in a burst, and no flood that stops the window.
+/// Updates read at once: more than come in a burst, and too few to stop the window if the vault floods it.
 const LINES_PER_TICK: usize = 64;
 
-/// How ready the window is to hear an allow.
+/// Whether an allow would count now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    Away,
-    Quiet,
-    /// What opens is to be painted; nothing counts until it has been.
-    Opening,
+    /// Another window has the focus.
+    Unfocused,
+    /// In focus; the second without input is not over.
+    Waiting,
+    /// The enabled buttons are being painted; nothing counts until they have been.
+    Painting,
     Ready,
 }
 
-/// What a window does when something happens on its stage.
-pub trait Play {
+/// What one kind of window does with what happens to it.
+pub trait WindowEvents {
     fn readiness(&self, readiness: Readiness);
     /// The window is on the screen: say so to the asker.
     fn shown(&self);
-    fn time_left(&self, left: Duration, whole: Duration);
+    fn time_left(&self, left: Duration, time_allowed: Duration);
     fn unanswered(&self);
     /// Esc, or the window was closed.
     fn closed(&self);
@@ -47,18 +49,18 @@ pub trait Play {
     fn abandoned(&self);
 }
 
-pub struct Stage {
+pub struct PromptWindow {
     window: gtk::Window,
     server: Server,
     gate: Cell<Gate>,
-    told: Cell<Option<Readiness>>,
+    reported: Cell<Option<Readiness>>,
     mapped: Cell<bool>,
     shown_at: Cell<Option<Instant>>,
-    whole: Duration,
-    play: RefCell<Option<Rc<dyn Play>>>,
+    time_allowed: Duration,
+    events: RefCell<Option<Rc<dyn WindowEvents>>>,
 }
 
-impl Stage {
+impl PromptWindow {
     pub fn new(title: &str, seconds: u64, server: Server) -> Rc<Self> {
         let window = gtk::Window::new(gtk::WindowType::Toplevel);
         window.set_title(title);
@@ -70,11 +72,11 @@ impl Stage {
             window,
             server,
             gate: Cell::new(Gate::new()),
-            told: Cell::new(None),
+            reported: Cell::new(None),
             mapped: Cell::new(false),
             shown_at: Cell::new(None),
-            whole: Duration::from_secs(seconds),
-            play: RefCell::new(None),
+            time_allowed: Duration::from_secs(seconds),
+            events: RefCell::new(None),
         })
     }
 
@@ -87,35 +89,35 @@ impl Stage {
         self.gate.get().is_armed()
     }
 
-    /// Shows the window and lets `play` hear what happens on it.
-    pub fn open(self: &Rc<Self>, play: Rc<dyn Play>, asker: Lines<Stdin>) {
-        self.play.replace(Some(play));
+    /// Shows the window. `events` is called for all that happens to it.
+    pub fn open(self: &Rc<Self>, events: Rc<dyn WindowEvents>, asker: Lines<Stdin>) {
+        self.events.replace(Some(events));
         self.guard_input();
         self.follow_focus();
         self.follow_painting();
         self.follow_keys_and_closing();
         self.follow_time(listen(asker));
-        self.tell();
+        self.report_readiness();
         self.window.show_all();
     }
 
-    fn with_play<T>(&self, act: impl FnOnce(&dyn Play) -> T) -> Option<T> {
-        let play = self.play.borrow().clone();
-        play.map(|play| act(&*play))
+    fn with_events<T>(&self, act: impl FnOnce(&dyn WindowEvents) -> T) -> Option<T> {
+        let events = self.events.borrow().clone();
+        events.map(|events| act(&*events))
     }
 
-    /// The choke point: no key, click or touch reaches GTK but through the gate. A handler on the
-    /// window would not do, because GTK swallows clicks on insensitive buttons before it.
+    /// No key, click or touch reaches GTK but through the gate. A handler on the window would not do,
+    /// because GTK swallows clicks on insensitive buttons before the window sees them.
     fn guard_input(self: &Rc<Self>) {
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         gdk::Event::set_handler(Some(move |event: &mut gdk::Event| {
-            if stage.hears(event) == Input::Pass {
+            if this.admit(event) == Input::Pass {
                 gtk::main_do_event(event);
             }
         }));
     }
 
-    fn hears(&self, event: &gdk::Event) -> Input {
+    fn admit(&self, event: &gdk::Event) -> Input {
         use gdk::EventType as E;
         let is_press = match event.event_type() {
             E::KeyPress
@@ -136,56 +138,56 @@ impl Stage {
         if !is_press {
             return self.gate.get().release(at);
         }
-        let heard = self.change(|gate| gate.press(at));
-        self.tell();
-        heard
+        let admitted = self.with_gate(|gate| gate.press(at));
+        self.report_readiness();
+        admitted
     }
 
-    fn change<T>(&self, act: impl FnOnce(&mut Gate) -> T) -> T {
+    fn with_gate<T>(&self, act: impl FnOnce(&mut Gate) -> T) -> T {
         let mut gate = self.gate.get();
         let result = act(&mut gate);
         self.gate.set(gate);
         result
     }
 
-    fn tell(&self) {
+    fn report_readiness(&self) {
         let readiness = match self.gate.get() {
-            Gate::Away => Readiness::Away,
-            Gate::Quiet(_) => Readiness::Quiet,
-            Gate::Painting(_) => Readiness::Opening,
+            Gate::Away => Readiness::Unfocused,
+            Gate::Quiet(_) => Readiness::Waiting,
+            Gate::Painting(_) => Readiness::Painting,
             Gate::Armed(_) => Readiness::Ready,
         };
-        if self.told.replace(Some(readiness)) != Some(readiness) {
-            self.with_play(|play| play.readiness(readiness));
+        if self.reported.replace(Some(readiness)) != Some(readiness) {
+            self.with_events(|events| events.readiness(readiness));
         }
     }
 
     fn follow_focus(self: &Rc<Self>) {
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         self.window
             .connect_has_toplevel_focus_notify(move |window| {
-                match (window.has_toplevel_focus(), stage.server.time()) {
-                    (true, Some(now)) => stage.change(|gate| gate.focus_gained(now)),
-                    _ => stage.change(Gate::focus_lost),
+                match (window.has_toplevel_focus(), this.server.time()) {
+                    (true, Some(now)) => this.with_gate(|gate| gate.focus_gained(now)),
+                    _ => this.with_gate(Gate::focus_lost),
                 }
-                stage.tell();
+                this.report_readiness();
             });
     }
 
     fn follow_painting(self: &Rc<Self>) {
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         self.window.connect_map_event(move |window, _| {
-            stage.mapped.set(true);
+            this.mapped.set(true);
             window.queue_draw();
             glib::Propagation::Proceed
         });
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         self.window.connect_realize(move |window| {
             let Some(clock) = window.window().and_then(|w| w.frame_clock()) else {
                 return;
             };
-            let stage = Rc::clone(&stage);
-            clock.connect_after_paint(move |_| stage.painted());
+            let this = Rc::clone(&this);
+            clock.connect_after_paint(move |_| this.painted());
         });
     }
 
@@ -196,32 +198,32 @@ impl Stage {
         // Asking for the time also waits until the server has carried out what was painted.
         if self.shown_at.get().is_none() && self.server.time().is_some() {
             self.shown_at.set(Some(Instant::now()));
-            self.with_play(|play| play.shown());
+            self.with_events(|events| events.shown());
             self.server.ask_for_attention(&self.window);
         }
         if let (Gate::Painting(_), Some(now)) = (self.gate.get(), self.server.time()) {
-            self.change(|gate| gate.painted(now));
-            self.tell();
+            self.with_gate(|gate| gate.painted(now));
+            self.report_readiness();
         }
     }
 
     fn follow_keys_and_closing(self: &Rc<Self>) {
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         self.window.connect_delete_event(move |_, _| {
-            stage.with_play(|play| play.closed());
+            this.with_events(|events| events.closed());
             glib::Propagation::Stop
         });
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         self.window.connect_key_press_event(move |window, event| {
             use gdk::keys::constants as key;
             let keyval = event.keyval();
             if keyval == key::Escape {
-                stage.with_play(|play| play.closed());
+                this.with_events(|events| events.closed());
                 return glib::Propagation::Stop;
             }
             let is_enter = [key::Return, key::KP_Enter, key::ISO_Enter].contains(&keyval);
             let focus = window.focused_widget();
-            if is_enter && stage.with_play(|play| play.enter(focus)) == Some(true) {
+            if is_enter && this.with_events(|events| events.enter(focus)) == Some(true) {
                 return glib::Propagation::Stop;
             }
             glib::Propagation::Proceed
@@ -229,26 +231,26 @@ impl Stage {
     }
 
     fn follow_time(self: &Rc<Self>, asker: Receiver<Vec<u8>>) {
-        let stage = Rc::clone(self);
+        let this = Rc::clone(self);
         glib::timeout_add_local(TICK, move || {
-            stage.hear_asker(&asker);
-            stage.count_down();
-            stage.look_at_gate();
+            this.read_updates(&asker);
+            this.count_down();
+            this.poll_gate();
             glib::ControlFlow::Continue
         });
     }
 
-    fn hear_asker(&self, asker: &Receiver<Vec<u8>>) {
+    fn read_updates(&self, asker: &Receiver<Vec<u8>>) {
         let mut must_restart = false;
         for _ in 0..LINES_PER_TICK {
             match asker.try_recv() {
                 Ok(untrusted_line) => {
                     must_restart |=
-                        self.with_play(|play| play.update(&untrusted_line)) == Some(true);
+                        self.with_events(|events| events.update(&untrusted_line)) == Some(true);
                 }
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
-                    self.with_play(|play| play.abandoned());
+                    self.with_events(|events| events.abandoned());
                 }
             }
         }
@@ -256,33 +258,33 @@ impl Stage {
             return;
         }
         match self.server.time() {
-            Some(now) => self.change(|gate| gate.restart(now)),
-            None => self.change(Gate::focus_lost),
+            Some(now) => self.with_gate(|gate| gate.restart(now)),
+            None => self.with_gate(Gate::focus_lost),
         }
-        self.tell();
+        self.report_readiness();
     }
 
     fn count_down(&self) {
         let Some(shown_at) = self.shown_at.get() else {
             return;
         };
-        let left = self.whole.saturating_sub(shown_at.elapsed());
+        let left = self.time_allowed.saturating_sub(shown_at.elapsed());
         if left.is_zero() {
-            self.with_play(|play| play.unanswered());
+            self.with_events(|events| events.unanswered());
         } else {
-            self.with_play(|play| play.time_left(left, self.whole));
+            self.with_events(|events| events.time_left(left, self.time_allowed));
         }
     }
 
-    fn look_at_gate(&self) {
+    fn poll_gate(&self) {
         if !matches!(self.gate.get(), Gate::Quiet(_)) || self.shown_at.get().is_none() {
             return;
         }
         let Some(now) = self.server.time() else {
             return;
         };
-        if self.change(|gate| gate.is_due(now)) {
-            self.tell();
+        if self.with_gate(|gate| gate.is_due(now)) {
+            self.report_readiness();
             self.window.queue_draw(); // also when no button changes its looks
         }
     }
