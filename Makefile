@@ -10,8 +10,8 @@ PROFILE ?= packaged
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
 	scripts/install-deps demo
-	$(CARGO) build --quiet -p split-ssh -p qrexec-stand-in
-	target/debug/split-ssh demo $(DEMO)
+	$(CARGO) build --quiet -p split-ssh -p qrexec-stand-in -p split-ssh-demo
+	target/debug/split-ssh-demo $(DEMO)
 
 test: ## Install what the tests use and run them all
 	scripts/install-deps test

@@ -13,6 +13,9 @@ use crate::world::World;
 pub struct Agent {
     process: Running,
     pub socket: PathBuf,
+    name: String,
+    /// How many files it may have open, where a test has limited them.
+    pub descriptors: Option<u32>,
 }
 
 impl Agent {
@@ -22,28 +25,49 @@ impl Agent {
 
     /// `name` keeps several agents of one world apart.
     pub fn start_named(world: &World, name: &str) -> Self {
-        Self::run(world, name, world.command("ssh-agent"))
+        Self::run(world, name, None)
     }
 
-    /// An agent that may have `limit` descriptors open.
-    pub fn start_with_descriptors(world: &World, limit: u32) -> Self {
-        let mut command = world.command("prlimit");
-        command.args([&format!("--nofile={limit}"), "ssh-agent"]);
-        Self::run(world, "agent", command)
+    /// An agent that may have `descriptors` files open: it serves a few connections fewer.
+    pub fn start_with_descriptors(world: &World, name: &str, descriptors: u32) -> Self {
+        Self::run(world, name, Some(descriptors))
     }
 
-    fn run(world: &World, name: &str, mut command: Command) -> Self {
+    fn run(world: &World, name: &str, descriptors: Option<u32>) -> Self {
         let socket = world.path(format!("{name}.sock"));
+        // One that was killed leaves its socket.
+        drop(std::fs::remove_file(&socket));
         // The default allow list, and the libraries that a test plants in its world.
         let providers = format!(
             "/usr/lib*/*,/usr/local/lib*/*,{}/*",
             world.path("lib").display()
         );
+        let mut command = match descriptors {
+            None => world.command("ssh-agent"),
+            Some(limit) => {
+                let mut command = world.command("prlimit");
+                command.args([&format!("--nofile={limit}"), "ssh-agent"]);
+                command
+            }
+        };
         command.args(["-D", "-P", &providers, "-a"]).arg(&socket);
         command.env("SOFTHSM2_CONF", world.path("softhsm2.conf"));
         let process = Running::start(command, &world.path(format!("{name}.log")));
         wait_for_socket(&socket);
-        Self { process, socket }
+        Self {
+            process,
+            socket,
+            name: name.to_owned(),
+            descriptors,
+        }
+    }
+
+    /// Ends it, and starts another one without keys in its place.
+    pub fn restart(&mut self, world: &World) {
+        if self.is_running() {
+            self.stop();
+        }
+        *self = Self::run(world, &self.name, self.descriptors);
     }
 
     /// `ssh-add` speaking to this agent.

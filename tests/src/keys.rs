@@ -164,23 +164,23 @@ pub struct SkProvider {
 impl SkProvider {
     pub fn build(world: &World) -> Self {
         Self {
-            library: library(world, "sk_provider", &["-lcrypto"]),
+            library: library(world, "sk_provider", "sk_provider", &["-lcrypto"]),
         }
     }
 }
 
 /// A library that writes its caller's name into `marker` when it is loaded and claims to be a PKCS#11 module.
-pub fn marker_library(world: &World, marker: &Path) -> PathBuf {
+pub fn marker_library(world: &World, name: &str, marker: &Path) -> PathBuf {
     let define = format!("-DMARKER=\"{}\"", marker.display());
-    library(world, "marker", &[&define])
+    library(world, name, "marker", &[&define])
 }
 
-fn library(world: &World, name: &str, options: &[&str]) -> PathBuf {
+fn library(world: &World, name: &str, source: &str, options: &[&str]) -> PathBuf {
     let target = world.directory("lib").join(format!("{name}.so"));
     if !target.exists() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("assets")
-            .join(format!("{name}.c"));
+            .join(format!("{source}.c"));
         let mut command = Command::new("cc");
         run(command
             .args(["-shared", "-fPIC", "-Wall", "-o"])

@@ -9,6 +9,10 @@ pub fn split_ssh() -> PathBuf {
     built("split-ssh")
 }
 
+pub fn demo() -> PathBuf {
+    built("split-ssh-demo")
+}
+
 pub fn qrexec_client_vm() -> PathBuf {
     match std::env::var_os(REAL_QREXEC) {
         Some(directory) => PathBuf::from(directory).join("qrexec-client-vm"),

@@ -1,9 +1,12 @@
 //! A bare connection to an agent, for what no real client sends.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::message::{self, Message};
 use crate::wait::DEADLINE;
@@ -91,14 +94,25 @@ impl Connection {
 
     /// Asks, and waits at most `patience` for the answer.
     pub fn ask_within(&mut self, request: &Message, patience: Duration) -> Answer {
+        self.send(request);
+        self.answer_within(patience)
+    }
+
+    pub fn answer_within(&mut self, patience: Duration) -> Answer {
         self.stream
             .set_read_timeout(Some(patience))
             .expect("a time-out");
-        let answer = self.ask(request);
+        let answer = self.answer();
         self.stream
             .set_read_timeout(Some(DEADLINE))
             .expect("a time-out");
         answer
+    }
+
+    /// An answer, or the connection's end, is there.
+    pub fn is_readable(&self) -> bool {
+        let mut fds = [PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     fn read_frame(&mut self) -> io::Result<Vec<u8>> {

@@ -91,6 +91,12 @@ impl Vault {
             .collect()
     }
 
+    /// Ends it; its log is complete then.
+    pub fn stop(&mut self) {
+        self.process.signal(nix::sys::signal::Signal::SIGTERM);
+        self.process.wait();
+    }
+
     /// Waits for a question and answers it by `split-ssh allow` or `deny`.
     pub fn answer(&self, verdict: &str) {
         let id = wait_for("a question", || {

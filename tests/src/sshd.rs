@@ -115,6 +115,13 @@ impl Sshd {
     }
 }
 
+/// Without PAM, root's sshd lets nobody in whose password is locked; a plain user's cannot look.
+fn needs_pam() -> bool {
+    let shadow = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
+    let locked = format!("{}:!", user_name());
+    shadow.lines().any(|line| line.starts_with(&locked))
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("a bound port").port()
@@ -130,12 +137,13 @@ fn run(
 ) -> Option<Running> {
     let config = format!(
         // Of two lines for one setting sshd takes the first.
-        "{}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
+        "{}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM {}\n\
          StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nAllowUsers {}\n\
          PermitRootLogin yes\nMaxStartups 100\nMaxSessions 100\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n",
         lines.join("\n"),
         host_key.private.display(),
         authorized.display(),
+        if needs_pam() { "yes" } else { "no" },
         user_name(),
     );
     let config = world.file(format!("{name}/sshd_config"), config);

@@ -12,13 +12,18 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// After [`DEADLINE`], saying `what` did not happen.
-pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + DEADLINE;
+pub fn wait_for<T>(what: &str, ready: impl FnMut() -> Option<T>) -> T {
+    wait_at_most(DEADLINE, ready).unwrap_or_else(|| panic!("timed out waiting for {what}"))
+}
+
+/// Asks `ready` until it has an answer; `None` if it has none in time.
+pub fn wait_at_most<T>(patience: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + patience;
     loop {
-        if let Some(answer) = ready() {
+        let answer = ready();
+        if answer.is_some() || Instant::now() >= end {
             return answer;
         }
-        assert!(Instant::now() < end, "timed out waiting for {what}");
         thread::sleep(PAUSE);
     }
 }

@@ -11,7 +11,9 @@ use nix::unistd::{Uid, User};
 /// A home for one test, gone with the last copy of this value. Its path is short: a unix socket's may have 107 bytes.
 #[derive(Clone, Debug)]
 pub struct World {
-    directory: Arc<tempfile::TempDir>,
+    directory: PathBuf,
+    /// Removes the directory. `None` if somebody else will.
+    _owner: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Default for World {
@@ -22,19 +24,37 @@ impl Default for World {
 
 impl World {
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("s")
+        Self::with_prefix("s")
+    }
+
+    /// A world whose directory's name begins with `prefix`.
+    pub fn with_prefix(prefix: &str) -> Self {
+        let owner = tempfile::Builder::new()
+            .prefix(prefix)
             .tempdir_in("/tmp")
             .expect("a temporary directory");
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700))
+        fs::set_permissions(owner.path(), fs::Permissions::from_mode(0o700))
             .expect("our own directory");
         Self {
-            directory: Arc::new(directory),
+            directory: owner.path().to_owned(),
+            _owner: Some(Arc::new(owner)),
         }
     }
 
+    /// A world in a directory that is there already and that somebody else removes.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            _owner: None,
+        }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.directory
+    }
+
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     /// The path of a directory in here, made if need be with mode 0700.
@@ -67,9 +87,9 @@ impl World {
     /// configuration.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().current_dir(self.directory.path());
+        command.env_clear().current_dir(&self.directory);
         command
-            .env("HOME", self.directory.path())
+            .env("HOME", &self.directory)
             .env("USER", user_name())
             .env("LOGNAME", user_name());
         command

@@ -1,4 +1,4 @@
-//! `split-ssh demo` does what it says, shows what it saw, and leaves nothing behind.
+//! The demo does what it says, shows what it saw, and leaves nothing behind.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,11 @@ const TABLE: [(&str, &str, &str); 12] = [
         "code ran in the vault",
         "refused, did not run",
     ),
-    ("100 logins, one call", "100 signed", "1 signed, 99 refused"),
+    (
+        "1000 logins, 1 call",
+        "1000 signed",
+        "1 signed, 999 refused",
+    ),
     ("sign a release", "signed, and verifies", "refused"),
     ("certify its own key", "made, and logged in", "refused"),
     ("sign unknown bytes", "signed", "refused"),
@@ -51,8 +55,8 @@ const TABLE: [(&str, &str, &str); 12] = [
 #[test]
 fn all_goes_as_said() {
     let world = World::new();
-    let mut demo = world.command(programs::split_ssh());
-    let output = finish(demo.args(["demo", "--yes"]));
+    let mut demo = world.command(programs::demo());
+    let output = finish(demo.arg("--yes"));
     let said = text(&output);
     assert!(output.status.success(), "{said}");
     for (attack, plain, guarded) in TABLE {
@@ -89,8 +93,8 @@ fn all_goes_as_said() {
 #[test]
 fn an_interrupted_demo_leaves_nothing() {
     let world = World::new();
-    let mut demo = world.command(programs::split_ssh());
-    demo.args(["demo", "--yes"]);
+    let mut demo = world.command(programs::demo());
+    demo.arg("--yes");
     let mut demo = Running::start(demo, &world.path("demo.log"));
     // Agents, servers, vault, client and pipe run now, and an attack.
     demo.wait_for_log("delete all keys");
@@ -102,17 +106,11 @@ fn an_interrupted_demo_leaves_nothing() {
 }
 
 #[test]
-fn a_qrexec_that_is_not_there_is_named() {
+fn an_unknown_option_shows_the_usage() {
     let world = World::new();
-    let mut demo = world.command(programs::split_ssh());
-    let missing = world.path("no-such-program");
-    let output = finish(demo.args(["demo", "--yes", "--qrexec"]).arg(&missing));
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("no-such-program"),
-        "{}",
-        text(&output)
-    );
+    let output = finish(world.command(programs::demo()).arg("--bogus"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("usage:"), "{}", text(&output));
 }
 
 /// The demo's directory, as it tells in its first lines.

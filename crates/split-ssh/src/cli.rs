@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::demo;
 use common::askpass;
 use common::error::Error;
 use common::paths::Paths;
@@ -62,7 +61,6 @@ enum Command {
     Reload(admin::keyring::ReloadArgs),
     Dom0Policy(admin::dom0_policy::Args),
     Migrate(admin::migrate::Args),
-    Demo(demo::Args),
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -120,7 +118,6 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Log(args) => admin::log::run(*args, &paths),
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),
-        Command::Demo(args) => demo::run(&args),
     }
 }
 

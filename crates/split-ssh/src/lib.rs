@@ -2,4 +2,3 @@
 //! `bin/split-ssh.rs` only calls [`cli::main`].
 
 pub mod cli;
-pub mod demo;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Scene;
+use super::{Outcome, Target};
 use crate::children::{finish, run};
 use crate::keys::{Key, Kind, marker_library};
 use crate::message::{self, Message, sign};
@@ -11,34 +11,45 @@ use crate::message::{self, Message, sign};
 const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// A library planted where the agent's allow list reaches: its constructor runs in the vault.
-pub fn load_pkcs11_module(scene: &mut Scene) -> bool {
-    let mark = scene.world.path("marked");
-    let library = marker_library(&scene.world, &mark);
-    finish(scene.ssh_add().arg("-s").arg(library));
-    mark.exists()
+pub fn load_pkcs11_module(target: &mut Target) -> Outcome {
+    let mark = target.path("marked");
+    let library = marker_library(&target.world, &target.place, &mark);
+    finish(target.ssh_add().arg("-s").arg(library));
+    loaded(&mark)
 }
 
 /// A module of the vault's own, with a PIN of the attacker's choice: a token's key joins the agent's.
-pub fn load_pkcs11_module_of_the_vault(scene: &mut Scene) -> bool {
-    make_token(scene);
-    let before = scene.agent.keys().len();
-    finish(scene.ssh_add().arg("-s").arg(SOFTHSM));
-    scene.agent.keys().len() > before
+pub fn load_pkcs11_module_of_the_vault(target: &mut Target) -> Outcome {
+    make_token(target);
+    let before = target.agent.keys().len();
+    finish(target.ssh_add().arg("-s").arg(SOFTHSM));
+    Outcome::of(
+        target.agent.keys().len() > before,
+        "a key of its own joined",
+    )
 }
 
-fn make_token(scene: &Scene) {
-    let tokens = scene.world.directory("tokens");
-    let config = scene.world.file(
+fn loaded(mark: &Path) -> Outcome {
+    if mark.exists() {
+        Outcome::Reached("code ran in the vault".to_owned())
+    } else {
+        Outcome::Missed("refused, did not run".to_owned())
+    }
+}
+
+fn make_token(target: &Target) {
+    let tokens = target.world.directory("tokens");
+    let config = target.world.file(
         "softhsm2.conf",
         format!("directories.tokendir = {}\n", tokens.display()),
     );
-    let key = scene.world.path("token.pem");
-    let mut openssl = scene.world.command("openssl");
+    let key = target.world.path("token.pem");
+    let mut openssl = target.world.command("openssl");
     run(openssl
         .args(["genpkey", "-quiet", "-algorithm", "RSA", "-out"])
         .arg(&key));
     let softhsm = |words: &[&str], file: Option<&Path>| {
-        let mut command = scene.world.command("softhsm2-util");
+        let mut command = target.world.command("softhsm2-util");
         run(command.args(words).args(file).env("SOFTHSM2_CONF", &config));
     };
     softhsm(
@@ -63,10 +74,10 @@ fn make_token(scene: &Scene) {
 }
 
 /// A security key's provider named in a constraint: loaded when the key is asked to sign.
-pub fn load_sk_provider(scene: &mut Scene) -> bool {
-    let mark = scene.world.path("marked");
-    let library = marker_library(&scene.world, &mark);
-    let key = Key::generate(&scene.world, "evil-sk", Kind::SkEd25519);
+pub fn load_sk_provider(target: &mut Target) -> Outcome {
+    let mark = target.path("marked");
+    let library = marker_library(&target.world, &target.place, &mark);
+    let key = Key::generate(&target.world, "evil-sk", Kind::SkEd25519);
     let blob = key.blob();
     let public = message::strings(&blob);
     const EXTENSION_CONSTRAINT: u8 = 255;
@@ -78,8 +89,8 @@ pub fn load_sk_provider(scene: &mut Scene) -> bool {
     let add = add
         .byte(EXTENSION_CONSTRAINT)
         .string("sk-provider@openssh.com");
-    let mut connection = scene.connect();
+    let mut connection = target.connect();
     connection.ask(&add.string(library.to_str().expect("a test's path is text")));
     connection.ask(&sign(&blob, &message::sshsig("git", &[0; 64])));
-    mark.exists()
+    loaded(&mark)
 }

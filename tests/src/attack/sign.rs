@@ -1,101 +1,118 @@
 //! Attacks f and g: signatures that nobody meant to give.
 
-use std::fs;
+use std::fs::File;
+use std::path::Path;
 
-use super::Scene;
+use super::{Outcome, Scene, Target};
 use crate::agent::Agent;
-use crate::children::{finish, run};
+use crate::children::finish;
 use crate::keys::Key;
 use crate::message::{self, Message, login, session_bind, sign, sign_flags};
 use crate::raw::Connection;
-use crate::ssh::Client;
 use crate::world::user_name;
 
 const SESSION_LEN: usize = 32;
+const SHA512_LEN: usize = 64;
 
 /// A thousand logins on the one connection that was let in; two are too many.
-pub fn sign_a_thousand_times(scene: &mut Scene) -> bool {
-    let (key, host) = (scene.granted.blob(), scene.server.host_key.blob());
-    let mut connection = scene.connect();
-    let signatures = (0..1000_u32).filter(|round| {
+pub fn sign_a_thousand_times(target: &mut Target) -> Outcome {
+    const LOGINS: u32 = 1000;
+    let (key, host) = (target.granted.blob(), target.server.host_key.blob());
+    let mut connection = target.connect();
+    let signatures = (0..LOGINS).filter(|round| {
         let mut session = [0; SESSION_LEN];
         session[..4].copy_from_slice(&round.to_be_bytes());
         let data = login(
             &session,
             &user_name(),
-            &scene.granted.algorithm(),
+            &target.granted.algorithm(),
             &key,
             Some(&host),
         );
         connection.ask(&sign(&key, &data)).signature().is_some()
     });
-    let signatures = signatures.count();
-    assert!(signatures >= 1, "not even the granted login was signed");
-    signatures > 1
+    match signatures.count() {
+        0 => panic!("not even the granted login was signed"),
+        1 => Outcome::Missed(format!("1 signed, {} refused", LOGINS - 1)),
+        count => Outcome::Reached(format!("{count} signed")),
+    }
 }
 
 /// A commit of the attacker's, signed by the user.
-pub fn sign_a_commit(scene: &mut Scene) -> bool {
-    let commit = scene
-        .world
-        .file("commit", "tree 0\nauthor evil\n\nmalicious commit\n");
-    let mut keygen = scene.world.command("ssh-keygen");
+pub fn sign_a_commit(target: &mut Target) -> Outcome {
+    let text = "tree 0\nauthor evil\n\nmalicious commit\n";
+    let commit = target.file("commit", text);
+    sign_a_file(target, "git", &commit)
+}
+
+/// A file that whoever trusts the user's key takes for the user's.
+pub fn sign_a_release(target: &mut Target) -> Outcome {
+    let release = target.file("release", "evil\n");
+    sign_a_file(target, "file", &release)
+}
+
+fn sign_a_file(target: &Target, namespace: &str, file: &Path) -> Outcome {
+    let signature = file.with_extension("sig");
+    let mut keygen = target.keygen();
     keygen
-        .args(["-Y", "sign", "-n", "git", "-f"])
-        .arg(&scene.granted.public)
-        .arg(&commit);
-    finish(keygen.env("SSH_AUTH_SOCK", &scene.socket));
-    let signature = scene.world.path("commit.sig");
-    if !signature.exists() {
-        return false;
-    }
-    let mut check = scene.world.command("sh");
+        .args(["-Y", "sign", "-n", namespace, "-f"])
+        .arg(&target.granted.public);
+    finish(keygen.arg(file));
+    let mut check = target.keygen();
     check
-        .arg("-c")
-        .arg("ssh-keygen -Y check-novalidate -n git -s commit.sig < commit");
-    run(&mut check).contains("Good \"git\" signature")
+        .args(["-Y", "check-novalidate", "-n", namespace, "-s"])
+        .arg(&signature)
+        .stdin(File::open(file).expect("our own file"));
+    let verifies = check.output().expect("ssh-keygen").status.success();
+    Outcome::of(verifies, "signed, and verifies")
 }
 
 /// A certificate for the attacker's key, valid for ever, used to log in.
-pub fn issue_a_certificate(scene: &mut Scene) -> bool {
+pub fn issue_a_certificate(target: &mut Target) -> Outcome {
+    let evil = Key::ed25519(&target.world, &format!("{}-evil", target.place));
     // The CA's private half is in the vault only.
-    fs::remove_file(&scene.authority.private).expect("the CA's file is ours");
-    let evil = Key::ed25519(&scene.world, "evil");
-    let mut keygen = scene.world.command("ssh-keygen");
+    let authority = target.file("ca.pub", target.authority.line());
+    let mut keygen = target.keygen();
     keygen
         .args(["-q", "-I", "evil", "-n", &user_name(), "-Us"])
-        .arg(&scene.authority.public)
+        .arg(authority)
         .arg(&evil.public);
-    finish(keygen.env("SSH_AUTH_SOCK", &scene.socket));
-    let client = Client::new(&scene.world, &scene.socket, &[&scene.server]);
+    finish(&mut keygen);
     let identity = format!("IdentityFile={}", evil.private.display());
-    let login = finish(&mut client.ssh(&[
+    let login = finish(&mut target.client().ssh(&[
         "-o",
         "IdentityAgent=none",
         "-o",
         &identity,
-        "server",
+        &target.server.name,
         "echo inside",
     ]));
-    login.stdout == b"inside\n"
+    Outcome::of(login.stdout == b"inside\n", "made, and logged in")
 }
 
-/// Raw data that looks like a key exchange's hash: with the signature, the user's key poses as a host key.
-pub fn forge_a_bind(scene: &mut Scene) -> bool {
-    const SHA512_LEN: usize = 64;
-    let (key, session) = (scene.granted.blob(), [7; SHA512_LEN]);
-    let Some(signature) = scene.connect().ask(&sign(&key, &session)).signature() else {
-        return false;
-    };
-    let bystander = Agent::start_named(&scene.world, "bystander");
-    let bind = session_bind(&key, &session, &signature, false);
-    Connection::open(&bystander.socket).ask(&bind).number() == Some(message::SUCCESS)
+/// Bytes that look like a key exchange's hash.
+pub fn sign_raw_bytes(target: &mut Target) -> Outcome {
+    let request = sign(&target.granted.blob(), &[7; SHA512_LEN]);
+    let signature = target.connect().ask(&request).signature();
+    Outcome::of(signature.is_some(), "signed")
+}
+
+/// With such a signature, the user's key poses as a host key.
+pub fn forge_a_bind(target: &mut Target) -> Outcome {
+    let (key, session) = (target.granted.blob(), [7; SHA512_LEN]);
+    let signature = target.connect().ask(&sign(&key, &session)).signature();
+    let believed = signature.is_some_and(|signature| {
+        let bystander = Agent::start_named(&target.world, "bystander");
+        let bind = session_bind(&key, &session, &signature, false);
+        Connection::open(&bystander.socket).ask(&bind).number() == Some(message::SUCCESS)
+    });
+    Outcome::of(believed, "forged, and believed")
 }
 
 /// Whoever holds the private host key of a trusted server passes a login to any other server off as one
 /// to that, also where the key was added with `ssh-add -h`: a plain `publickey` login does not name its host,
 /// and the bind is of the attacker's making.
-pub fn borrow_destination(scene: &mut Scene) -> bool {
+pub fn borrow_destination(scene: &mut Scene) -> Outcome {
     let (key, session) = (scene.constrained.blob(), [9; SESSION_LEN]);
     let attackers = Agent::start_named(&scene.world, "attackers");
     attackers.add(&scene.world, &scene.server.host_key);
@@ -111,11 +128,12 @@ pub fn borrow_destination(scene: &mut Scene) -> bool {
         &key,
         None,
     );
-    connection.ask(&sign(&key, &data)).signature().is_some()
+    let signature = connection.ask(&sign(&key, &data)).signature();
+    Outcome::of(signature.is_some(), "signed")
 }
 
 /// An RSA signature over SHA-1, which flags of zero ask for.
-pub fn sign_with_sha1(scene: &mut Scene) -> bool {
+pub fn sign_with_sha1(scene: &mut Scene) -> Outcome {
     const SHA256_FLAG: u32 = 2;
     let (key, host) = (scene.old.blob(), scene.server.host_key.blob());
     let sign_as = |algorithm: &str, flags| {
@@ -135,5 +153,7 @@ pub fn sign_with_sha1(scene: &mut Scene) -> bool {
         sign_as("rsa-sha2-256", SHA256_FLAG).is_some(),
         "the granted login was not signed"
     );
-    sign_as("ssh-rsa", 0).is_some_and(|blob| blob.starts_with(&Message::new().string("ssh-rsa").0))
+    let sha1 = Message::new().string("ssh-rsa").0;
+    let signed = sign_as("ssh-rsa", 0).is_some_and(|blob| blob.starts_with(&sha1));
+    Outcome::of(signed, "signed")
 }
