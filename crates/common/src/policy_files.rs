@@ -76,6 +76,14 @@ pub fn watched(config: &Path, system: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The files that there are, main first, up to the first that cannot be looked at.
+pub fn found(config: &Path, system: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    // What is wrong is told by whoever reads them.
+    let _ = find(config, system, &mut files);
+    files
+}
+
 /// Reads the policy; without any file, the shipped one.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod stdio;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use policy::caller::Keyring;
 use policy::facts::Facts;
@@ -21,7 +22,6 @@ use policy::grant::{Covers, Grant};
 use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
 use policy::question::{Answer, BadAnswer, QuestionId};
-use policy::rate::Ledger;
 use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use policy::waiting::NotTaken;
 
@@ -39,7 +39,7 @@ use keys::concurrency::Turns;
 use keys::keyrings::{Keyrings, Source};
 use log::Log;
 use log::refusals::Refusals;
-use policy_files::{InForce, PolicyFiles, Reloaded};
+use policy_files::{PolicyFiles, PolicySnapshot, Reloaded};
 
 pub use run::{Options, run};
 
@@ -47,8 +47,7 @@ pub use run::{Options, run};
 pub struct Vault {
     config: VaultConfig,
     keyrings: Keyrings,
-    policy: PolicyFiles,
-    ledger: Mutex<Ledger>,
+    policy: Arc<PolicyFiles>,
     questions: Questions,
     prompter: Prompter,
     notifier: Notifier,
@@ -65,10 +64,11 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// The policy that holds now, read again if its files have changed.
-    fn policy(&self) -> Arc<InForce> {
-        self.take_changes(false);
-        self.policy.now()
+    /// The policy as it was saved by now.
+    fn policy(&self) -> Arc<PolicySnapshot> {
+        let now = Instant::now();
+        self.policy
+            .as_saved_at(now.checked_sub(policy_files::FRESH).unwrap_or(now))
     }
 
     /// Reads policy and known hosts again, and starts the agents of keyrings that have come since.
@@ -77,19 +77,14 @@ impl Vault {
     /// What is broken; the last good policy still holds.
     fn reload(&self) -> Result<(), String> {
         self.start_agents();
-        match self.take_changes(true) {
-            Reloaded::Failed(why) => Err(why),
-            _ => Ok(()),
-        }
+        self.policy.read_again()
     }
 
-    fn take_changes(&self, force: bool) -> Reloaded {
-        let reloaded = self.policy.refresh(force);
-        match &reloaded {
+    /// Tells who must know of a policy that was read again.
+    fn reloaded(&self, reloaded: &Reloaded) {
+        match reloaded {
             Reloaded::Same => {}
             Reloaded::Changed => {
-                // Rules are counted by their place, and these are others.
-                *lock(&self.ledger) = Ledger::default();
                 self.write(self.record(Event::Reload, Outcome::Ok));
                 journal::say(Priority::Notice, "the policy was read again");
                 self.end_what_no_longer_asks();
@@ -102,15 +97,13 @@ impl Vault {
                 self.questions.notice(&said);
             }
         }
-        reloaded
     }
 
     /// Questions and remembered answers that the new policy would decide by itself.
     fn end_what_no_longer_asks(&self) {
-        let policy = self.policy.now();
+        let policy = self.policy.snapshot();
         let now = clock::now();
-        let unused = Ledger::default();
-        let asks = |facts: &Facts| policy.judge(facts, &now, &unused).verdict == Verdict::Ask;
+        let asks = |facts: &Facts| policy.judge_unrated(facts, &now).verdict == Verdict::Ask;
         let mut ended = Vec::new();
         self.questions.change(DecidedBy::Policy, |waiting, grants| {
             ended = grants.keep(|scope| asks(&scope.facts()));
@@ -205,7 +198,7 @@ impl Vault {
 
     fn record(&self, event: Event, outcome: Outcome) -> Record {
         let mut record = Record::new(event, outcome, timestamp());
-        record.policy = Some(self.policy.now().digest().to_owned());
+        record.policy = Some(self.policy.snapshot().digest().to_owned());
         record
     }
 

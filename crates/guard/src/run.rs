@@ -30,7 +30,6 @@ use common::error::Error;
 use common::log::journal::{self, Priority};
 use common::own_socket::{self, Hints, SocketFile};
 use common::paths::Paths;
-use common::sync::lock;
 
 /// How often the log's counts are written and its head is noted.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -58,6 +57,7 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     let vault = Arc::new(open(paths)?);
+    follow_policy(&vault)?;
     vault.begin();
     prompt::follow(&vault);
     prompt::watch_lock(&vault);
@@ -164,11 +164,12 @@ fn open(paths: &Paths) -> Result<Vault, Error> {
             None => failed,
         }
     })?;
+    let policy = PolicyFiles::read(paths)
+        .map_err(|error| Error::new(format!("cannot watch the policy's files: {error}")))?;
     let prompter = Prompter::new(&config.prompt, paths);
     Ok(Vault {
         keyrings: Keyrings::new(paths.clone(), &config),
-        policy: PolicyFiles::read(paths),
-        ledger: Default::default(),
+        policy,
         questions: Default::default(),
         notifier: Notifier::start(&prompter),
         prompter,
@@ -184,10 +185,19 @@ fn open(paths: &Paths) -> Result<Vault, Error> {
     })
 }
 
+/// Reads the policy, and from then on whenever it changes.
+fn follow_policy(vault: &Arc<Vault>) -> Result<(), Error> {
+    let told = Arc::clone(vault);
+    vault
+        .policy
+        .follow(move |reloaded| told.reloaded(reloaded))
+        .map_err(|error| Error::new(format!("cannot start a thread: {error}")))
+}
+
 impl Vault {
     fn begin(&self) {
         let mut start = self.record(Event::Start, Outcome::Ok);
-        if let Some(broken) = self.policy.now().broken() {
+        if let Some(broken) = self.policy.snapshot().broken() {
             start.outcome = Outcome::Failed;
             start.reason = Some(broken.to_owned());
             let why = first_line(broken);
@@ -241,7 +251,7 @@ fn wait_for_the_end(vault: &Vault, mut signals: Signals, until_idle: bool) {
         if ticked.elapsed() >= MINUTE {
             ticked = Instant::now();
             let _ = vault.log.tick(timestamp());
-            lock(&vault.ledger).forget_old(clock::now().boot);
+            vault.policy.snapshot().forget_old_counts(clock::now().boot);
         }
         if vault.streams.count() > 0 || !vault.questions.is_idle() {
             busy = Instant::now();

@@ -17,7 +17,7 @@ use super::stream::{MessageStream, Received};
 use crate::Vault;
 use crate::keys::keyrings::Source;
 use crate::keys::upstream::Upstream;
-use crate::policy_files::InForce;
+use crate::policy_files::PolicySnapshot;
 use crate::sign::listing::Listing;
 
 /// A message that is begun is sent in one go; ssh needs microseconds.
@@ -37,7 +37,7 @@ pub struct Connection<'v> {
     /// The upstream's keys, as last listed on this connection.
     pub(crate) listing: Option<Listing>,
     /// What holds for the request at hand.
-    pub(crate) policy: Arc<InForce>,
+    pub(crate) policy: Arc<PolicySnapshot>,
 }
 
 impl<'v> Connection<'v> {

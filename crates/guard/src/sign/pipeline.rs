@@ -11,7 +11,6 @@ use policy::intent::Intent;
 use policy::judgement::{Judgement, Verdict};
 use policy::permit::Permit;
 use policy::question::{self, Details};
-use policy::rate::Ledger;
 use policy::record::{Escaped, Event, Outcome, Record};
 use wire::key::PublicKey;
 use wire::request::{Request, SignRequest};
@@ -25,7 +24,6 @@ use crate::keys::upstream::UpstreamError;
 use crate::timestamp;
 use common::clock;
 use common::log::line::sha256_hex;
-use common::sync::lock;
 
 impl Connection<'_> {
     /// Answers a sign request, with a record before the reply.
@@ -122,14 +120,12 @@ impl Connection<'_> {
         now: &Moment,
         login: Option<(&UserauthRequest<'_>, &Fingerprint)>,
     ) -> Result<Judgement, Refused> {
-        let mut ledger = lock(&self.vault.ledger);
-        let judgement = self.policy.judge(facts, now, &ledger);
-        if judgement.verdict != Verdict::Deny && !self.session.has_room(judgement.signatures, login)
-        {
+        let (judgement, has_room) = self.policy.judge_and_count(facts, now, |judgement| {
+            self.session.has_room(judgement.signatures, login)
+        });
+        if !has_room {
             return Err(Refused::limit("this connection has had its signatures"));
         }
-        self.policy
-            .count(&judgement, &self.caller, now, &mut ledger);
         Ok(judgement)
     }
 
@@ -147,7 +143,7 @@ impl Connection<'_> {
 
     /// What the policy says of a key that this caller is not shown: no, and by which rule.
     fn hidden(&self, facts: &Facts, now: &Moment) -> Judgement {
-        let judgement = self.policy.judge(facts, now, &lock(&self.vault.ledger));
+        let judgement = self.policy.judge(facts, now);
         let reason = match judgement.rule {
             Some(_) => Refusal::KeyNotListed.to_string(),
             None => format!("{}: {}", Refusal::KeyNotListed, judgement.reason),
@@ -242,8 +238,7 @@ impl Connection<'_> {
 
     /// The policy and the known hosts may have changed while the question waited. It was counted when it came.
     fn still_asks(&self, gathered: &Gathered) -> Result<(), Refused> {
-        self.vault.policy.look_again();
-        let policy = self.vault.policy();
+        let policy = self.vault.policy.as_saved_at(Instant::now());
         if Arc::ptr_eq(&policy, &self.policy) {
             return Ok(());
         }
@@ -251,7 +246,7 @@ impl Connection<'_> {
             host: gathered.host_key.as_ref().map(|key| policy.identify(key)),
             ..gathered.facts.clone()
         };
-        let judgement = policy.judge(&facts, &clock::now(), &Ledger::default());
+        let judgement = policy.judge_unrated(&facts, &clock::now());
         match judgement.verdict {
             Verdict::Deny => Err(Refused::by_policy(&judgement)),
             Verdict::Ask | Verdict::Allow => Ok(()),

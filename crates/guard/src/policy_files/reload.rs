@@ -1,0 +1,254 @@
+//! The thread that reads the files again. Nothing else reads them.
+
+use std::collections::HashSet;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+
+use super::snapshot::PolicySnapshot;
+use super::stamps::Stamps;
+use super::{PolicyFiles, SETTLE, State};
+use common::policy_files;
+use common::sync::lock;
+use common::wait;
+
+/// How soon a change is found that no request asks about.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What reading the files came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// They say what they said before.
+    Same,
+    Changed,
+    /// The last good policy still holds.
+    Failed(String),
+}
+
+/// Wakes the thread.
+#[derive(Debug)]
+pub struct Waker {
+    signal: UnixStream,
+    woken: UnixStream,
+}
+
+impl Waker {
+    pub fn new() -> io::Result<Self> {
+        let (signal, woken) = UnixStream::pair()?;
+        signal.set_nonblocking(true)?;
+        woken.set_nonblocking(true)?;
+        Ok(Self { signal, woken })
+    }
+
+    pub fn signal(&self) {
+        // A full buffer wakes as well.
+        let _ = (&self.signal).write(&[1]);
+    }
+
+    fn clear(&self) {
+        let mut bytes = [0; 64];
+        while matches!((&self.woken).read(&mut bytes), Ok(count) if count == bytes.len()) {}
+    }
+}
+
+/// Files that somebody has written to and not closed since, as far as the kernel tells.
+struct Writers {
+    /// `None`: this system gives us none, and only time tells whether a file is whole.
+    inotify: Option<Inotify>,
+    writing: HashSet<WatchDescriptor>,
+}
+
+impl Writers {
+    fn new() -> Self {
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        Self {
+            inotify: Inotify::init(flags).ok(),
+            writing: HashSet::new(),
+        }
+    }
+
+    /// Watches these files, whichever exist. One that is watched already stays so.
+    fn watch(&self, files: &[PathBuf]) {
+        let writes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
+        for file in files {
+            if let Some(inotify) = &self.inotify {
+                // It may not exist; a look at it follows anyway.
+                let _ = inotify.add_watch(file, writes);
+            }
+        }
+    }
+
+    fn note_events(&mut self) {
+        let Some(inotify) = &self.inotify else {
+            return;
+        };
+        for event in inotify.read_events().unwrap_or_default() {
+            if event.mask.contains(AddWatchFlags::IN_MODIFY) {
+                self.writing.insert(event.wd);
+            }
+            let ended = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_IGNORED;
+            if event.mask.intersects(ended) {
+                self.writing.remove(&event.wd);
+            }
+        }
+    }
+}
+
+/// Files that are to be read.
+struct Pending {
+    stamps: Stamps,
+    /// `None`: they need not settle.
+    since: Option<Instant>,
+}
+
+impl Pending {
+    fn new(stamps: &Stamps) -> Self {
+        Self {
+            stamps: stamps.clone(),
+            since: Some(Instant::now()),
+        }
+    }
+
+    fn settled(stamps: &Stamps) -> Self {
+        Self {
+            stamps: stamps.clone(),
+            since: None,
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.since.is_none_or(|since| since.elapsed() >= SETTLE)
+    }
+}
+
+impl PolicyFiles {
+    /// Starts the thread, has it read the files for the first time, and waits for that. `tell` hears of every later
+    /// reading that changes something or fails; it ends with the process.
+    ///
+    /// # Errors
+    /// There are no threads left.
+    pub fn follow(self: &Arc<Self>, tell: impl Fn(&Reloaded) + Send + 'static) -> io::Result<()> {
+        let files = Arc::clone(self);
+        thread::Builder::new().spawn(move || files.reload_for_ever(&tell))?;
+        // What is wrong is in the snapshot.
+        let _ = self.read_again();
+        Ok(())
+    }
+
+    /// The policy's files that there are.
+    fn found(&self) -> Vec<PathBuf> {
+        policy_files::found(&self.paths.config, &self.paths.system_config)
+    }
+
+    /// Every file that was read or could have been, if `files` are the policy's.
+    pub(super) fn watched(&self, files: &[PathBuf]) -> Vec<PathBuf> {
+        let mut all = policy_files::watched(&self.paths.config, &self.paths.system_config);
+        all.extend(files.iter().cloned());
+        let hosts = &self.hosts;
+        all.extend([&hosts.ssh, &hosts.own, &hosts.system, &hosts.labels].map(PathBuf::clone));
+        all
+    }
+
+    fn reload_for_ever(&self, tell: &dyn Fn(&Reloaded)) {
+        let mut writers = Writers::new();
+        let mut pending: Option<Pending> = None;
+        loop {
+            let watched = self.watched(&self.found());
+            writers.watch(&watched);
+            writers.note_events();
+            let stamps = Stamps::of(&watched);
+            pending = self.pending(pending, &stamps);
+            let is_whole = pending.as_ref().is_some_and(Pending::is_settled);
+            if is_whole && writers.writing.is_empty() {
+                pending = None;
+                if let Some(reloaded) = self.take(&stamps) {
+                    tell(&reloaded);
+                }
+            } else {
+                self.wait(&writers, if pending.is_some() { SETTLE } else { TICK });
+            }
+        }
+    }
+
+    /// What there is to be read, if anything.
+    fn pending(&self, last: Option<Pending>, stamps: &Stamps) -> Option<Pending> {
+        let mut state = lock(&self.state);
+        let is_other = *stamps != state.stamps;
+        if !is_other {
+            state.unsettled = None;
+            // They were whole when they were read.
+            let is_asked = state.asked > state.done;
+            return is_asked.then(|| Pending::settled(stamps));
+        }
+        let is_first = state.done == 0;
+        if is_first && stamps.are_older_than(SETTLE) {
+            return Some(Pending::settled(stamps));
+        }
+        match last {
+            Some(last) if last.stamps == *stamps => Some(last),
+            _ => Some(Pending::new(stamps)),
+        }
+    }
+
+    fn wait(&self, writers: &Writers, time: Duration) {
+        let mut fds = vec![PollFd::new(self.waker.woken.as_fd(), PollFlags::POLLIN)];
+        if let Some(inotify) = &writers.inotify {
+            fds.push(PollFd::new(inotify.as_fd(), PollFlags::POLLIN));
+        }
+        // A poll that fails is a wait that ends early.
+        let _ = wait::until(&mut fds, Some(Instant::now() + time));
+        self.waker.clear();
+    }
+
+    /// Reads the files, if they are as `stamps` say before and after; `None` if nothing is to be told.
+    fn take(&self, stamps: &Stamps) -> Option<Reloaded> {
+        let before = self.snapshot();
+        let files = self.found();
+        let asked = lock(&self.state).asked;
+        let read = PolicySnapshot::read(&self.paths, &self.hosts);
+        let is_same_list = files == self.found();
+        if !is_same_list || Stamps::of(&self.watched(&files)) != *stamps {
+            return None;
+        }
+        let (snapshot, reloaded) = match read {
+            Ok(fresh) if fresh.digest() == before.digest() => {
+                let is_other = lock(&self.state).stamps != *stamps;
+                let fresh = fresh.with_counts_of(&before);
+                match is_other || before.stale().is_some() {
+                    true => (fresh, Reloaded::Changed),
+                    false => (fresh, Reloaded::Same),
+                }
+            }
+            Ok(fresh) => (fresh, Reloaded::Changed),
+            Err(why) => (before.kept_because(&why, files), Reloaded::Failed(why)),
+        };
+        let is_known = matches!(&reloaded, Reloaded::Failed(why)
+            if [before.stale(), before.broken()].contains(&Some(why.as_str())));
+        let mut state = lock(&self.state);
+        let is_first = state.done == 0;
+        let is_asked = asked > state.done;
+        state.stamps = stamps.clone();
+        state.failed = match &reloaded {
+            Reloaded::Failed(why) => Some(why.clone()),
+            _ => None,
+        };
+        self.publish(&mut state, snapshot, asked);
+        let is_news = reloaded != Reloaded::Same && (!is_known || is_asked);
+        (is_news && !is_first).then_some(reloaded)
+    }
+
+    fn publish(&self, state: &mut State, snapshot: PolicySnapshot, asked: u64) {
+        state.snapshot = Arc::new(snapshot);
+        state.looked = Instant::now();
+        state.unsettled = None;
+        state.done = asked;
+        self.changed.notify_all();
+    }
+}

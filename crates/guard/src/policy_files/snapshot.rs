@@ -1,0 +1,236 @@
+//! The policy and the known hosts as they were read at one moment.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
+use policy::judgement::{Judgement, Remember, Verdict};
+use policy::known_hosts::HostKey;
+use policy::rate::Ledger;
+use policy::rules::{LoginTo, Policy, Prospect};
+use policy::session::{Session, Standing};
+
+use common::clock;
+use common::crypto::Ring;
+use common::known_hosts_files::{self, Hosts};
+use common::paths::Paths;
+use common::policy_files;
+use common::sync::lock;
+
+/// What holds for a request from its first look at a rule to its last.
+#[derive(Debug)]
+pub struct PolicySnapshot {
+    /// `None`: broken from the start, so that everything is refused.
+    policy: Option<Policy>,
+    hosts: Arc<Hosts>,
+    /// Host names that stand in rules.
+    names: Vec<String>,
+    /// Why nothing may be signed.
+    broken: Option<String>,
+    /// Why the files on disk are not what holds.
+    stale: Option<String>,
+    files: Vec<PathBuf>,
+    /// SHA-256 over the policy's files, 64 hex digits.
+    digest: String,
+    /// What counts against `rate`. Rules are counted by their place, so a changed policy counts anew.
+    used: Arc<Mutex<Ledger>>,
+}
+
+/// The host of a connection's own login, as its bind shows it.
+#[derive(Debug)]
+pub struct BoundHost {
+    pub host: HostIdentity,
+    verified: bool,
+}
+
+impl PolicySnapshot {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub(super) fn read(paths: &Paths, hosts: &known_hosts_files::Files) -> Result<Self, String> {
+        let loaded = policy_files::load(&paths.config, &paths.system_config)
+            .map_err(|error| error.to_string())?;
+        // Without known hosts a rule that denies a host by name would not know it.
+        let hosts = hosts.read().map_err(|error| error.plain())?;
+        let policy = loaded.policy.meet(&hosts.known, &Ring);
+        let names = policy
+            .identify_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        Ok(Self {
+            policy: Some(policy),
+            hosts: Arc::new(hosts),
+            names,
+            broken: None,
+            stale: None,
+            files: loaded.files,
+            digest: loaded.digest,
+            used: Arc::default(),
+        })
+    }
+
+    /// Nothing may be signed: there is no policy that was whole once.
+    pub(super) fn broken_from_the_start(broken: String, files: Vec<PathBuf>) -> Self {
+        Self {
+            policy: None,
+            hosts: Arc::default(),
+            names: Vec::new(),
+            broken: Some(broken),
+            stale: None,
+            files,
+            digest: String::new(),
+            used: Arc::default(),
+        }
+    }
+
+    /// The same policy, although the files on disk are broken.
+    pub(super) fn kept_because(&self, why: &str, files: Vec<PathBuf>) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            hosts: Arc::clone(&self.hosts),
+            names: self.names.clone(),
+            broken: self.broken.as_ref().map(|_| why.to_owned()),
+            stale: self.policy.as_ref().map(|_| why.to_owned()),
+            files,
+            digest: self.digest.clone(),
+            used: Arc::clone(&self.used),
+        }
+    }
+
+    /// Goes on counting for `rate` where `before` was, whose rules are the same.
+    pub(super) fn with_counts_of(self, before: &Self) -> Self {
+        Self {
+            used: Arc::clone(&before.used),
+            ..self
+        }
+    }
+
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    pub fn stale(&self) -> Option<&str> {
+        self.stale.as_deref()
+    }
+
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// All words that the policy has for hosts: names, and those of its tables.
+    pub fn host_words(&self) -> Vec<String> {
+        let tables = self.policy.iter().flat_map(Policy::hosts);
+        let tables = tables.map(|table| table.name.clone());
+        self.names.iter().cloned().chain(tables).collect()
+    }
+
+    /// Whether a name that was typed for this host key stands for something else already.
+    pub fn name_is_taken(&self, name: &str, host_key: &HostKey<'_>) -> bool {
+        self.hosts
+            .name_taken_by(name, host_key, &self.host_words())
+            .is_some()
+    }
+
+    /// The policy's word on one request; a broken policy says deny.
+    pub fn judge(&self, facts: &Facts, moment: &Moment) -> Judgement {
+        self.judge_after(facts, moment, &lock(&self.used))
+    }
+
+    /// The same as if nothing had counted against a rate yet.
+    pub fn judge_unrated(&self, facts: &Facts, moment: &Moment) -> Judgement {
+        self.judge_after(facts, moment, &Ledger::default())
+    }
+
+    fn judge_after(&self, facts: &Facts, moment: &Moment, used: &Ledger) -> Judgement {
+        match &self.policy {
+            Some(policy) => policy.judge(facts, moment, used),
+            None => Judgement {
+                verdict: Verdict::Deny,
+                reason: "the policy is broken: run `split-ssh policy check` in the vault"
+                    .to_owned(),
+                rule: None,
+                remember: Remember::Never,
+                notify: false,
+                signatures: 1,
+            },
+        }
+    }
+
+    /// The same, and counts the request for `rate` if the policy does not deny it and `has_room` for it. No other
+    /// request is judged in between.
+    pub fn judge_and_count(
+        &self,
+        facts: &Facts,
+        moment: &Moment,
+        has_room: impl FnOnce(&Judgement) -> bool,
+    ) -> (Judgement, bool) {
+        let mut used = lock(&self.used);
+        let judgement = self.judge_after(facts, moment, &used);
+        let has_room = judgement.verdict == Verdict::Deny || has_room(&judgement);
+        if let (Some(policy), true) = (&self.policy, has_room) {
+            policy.count(&judgement, &facts.caller, moment, &mut used);
+        }
+        (judgement, has_room)
+    }
+
+    /// Forgets what no longer counts against any rate; `boot` is in seconds since boot.
+    pub fn forget_old_counts(&self, boot: u64) {
+        lock(&self.used).forget_old(boot);
+    }
+
+    /// Whether some rule or the default could let `caller` use `key`, on what its connection has shown.
+    pub fn may_see(
+        &self,
+        caller: &Caller,
+        keyring: &Keyring,
+        key: &KeyFacts,
+        session: &Session,
+        login_to: Option<&BoundHost>,
+    ) -> bool {
+        let Some(policy) = &self.policy else {
+            return false;
+        };
+        // A failed bind refuses whatever is asked for; nothing to be seen then.
+        if session.bind_failed() {
+            return false;
+        }
+        policy.visible(&Prospect {
+            caller,
+            keyring,
+            key,
+            forwarded: session.forwarded(),
+            login_to: login_to.map(|bound| LoginTo {
+                host: &bound.host,
+                verified: bound.verified,
+            }),
+        })
+    }
+
+    /// The host that this connection's own login is bound to. The same for all keys, and the look at
+    /// known hosts is what it costs.
+    pub fn bound_host(&self, session: &Session) -> Option<BoundHost> {
+        session.login_bind().map(|bind| BoundHost {
+            host: self.identify(&bind.host_key),
+            verified: bind.standing == Standing::Verified,
+        })
+    }
+
+    /// The vault's own name for a key.
+    pub fn label_of(&self, key: &Fingerprint) -> Option<&str> {
+        self.policy.as_ref()?.label(key)
+    }
+
+    /// Who a host key is, by the vault's own files.
+    pub fn identify(&self, host_key: &[u8]) -> HostIdentity {
+        self.hosts
+            .identify(host_key, &self.names, clock::now().unix)
+    }
+}
