@@ -8,6 +8,7 @@
 mod reload;
 mod snapshot;
 mod stamps;
+mod writers;
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};

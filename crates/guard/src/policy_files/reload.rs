@@ -1,6 +1,5 @@
 //! The thread that reads the files again. Nothing else reads them.
 
-use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -10,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
+use super::writers::{Writers, is_open_for_writing};
 use super::{PolicyFiles, SETTLE, State};
 use common::policy_files;
 use common::sync::lock;
@@ -55,49 +54,6 @@ impl Waker {
     fn clear(&self) {
         let mut bytes = [0; 64];
         while matches!((&self.woken).read(&mut bytes), Ok(count) if count == bytes.len()) {}
-    }
-}
-
-/// Files that somebody has written to and not closed since, as far as the kernel tells.
-struct Writers {
-    /// `None`: this system gives us none, and only time tells whether a file is whole.
-    inotify: Option<Inotify>,
-    writing: HashSet<WatchDescriptor>,
-}
-
-impl Writers {
-    fn new() -> Self {
-        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
-        Self {
-            inotify: Inotify::init(flags).ok(),
-            writing: HashSet::new(),
-        }
-    }
-
-    /// Watches these files, whichever exist. One that is watched already stays so.
-    fn watch(&self, files: &[PathBuf]) {
-        let writes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
-        for file in files {
-            if let Some(inotify) = &self.inotify {
-                // It may not exist; a look at it follows anyway.
-                let _ = inotify.add_watch(file, writes);
-            }
-        }
-    }
-
-    fn note_events(&mut self) {
-        let Some(inotify) = &self.inotify else {
-            return;
-        };
-        for event in inotify.read_events().unwrap_or_default() {
-            if event.mask.contains(AddWatchFlags::IN_MODIFY) {
-                self.writing.insert(event.wd);
-            }
-            let ended = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_IGNORED;
-            if event.mask.intersects(ended) {
-                self.writing.remove(&event.wd);
-            }
-        }
     }
 }
 
@@ -166,7 +122,7 @@ impl PolicyFiles {
             let stamps = Stamps::of(&watched);
             pending = self.pending(pending, &stamps);
             let is_whole = pending.as_ref().is_some_and(Pending::is_settled);
-            if is_whole && writers.writing.is_empty() {
+            if is_whole && !writers.has_written() && !is_open_for_writing(&watched) {
                 pending = None;
                 if let Some(reloaded) = self.take(&stamps) {
                     tell(&reloaded);
@@ -199,8 +155,8 @@ impl PolicyFiles {
 
     fn wait(&self, writers: &Writers, time: Duration) {
         let mut fds = vec![PollFd::new(self.waker.woken.as_fd(), PollFlags::POLLIN)];
-        if let Some(inotify) = &writers.inotify {
-            fds.push(PollFd::new(inotify.as_fd(), PollFlags::POLLIN));
+        if let Some(inotify) = writers.as_fd() {
+            fds.push(PollFd::new(inotify, PollFlags::POLLIN));
         }
         // A poll that fails is a wait that ends early.
         let _ = wait::until(&mut fds, Some(Instant::now() + time));
