@@ -2,6 +2,7 @@
 
 mod add;
 mod import;
+mod in_force;
 mod remove;
 
 use std::fmt;
@@ -103,7 +104,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
             name,
             key,
             authority,
-        } => add::run(&files, &name, &key, authority)?,
+        } => add::run(&files, paths, &name, &key, authority)?,
         Action::Import {
             file,
             yes,
@@ -114,10 +115,16 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
                 wildcards,
                 authorities,
             };
-            return import::run(&files, &hosts, &file, also, yes);
+            return import::run(&files, &hosts, paths, &file, also, yes);
         }
-        Action::Remove { name } => remove::remove(&files, &name)?,
-        Action::Trust { name } => remove::trust(&files, &name)?,
+        Action::Remove { name } => {
+            remove::remove(&files, &name)?;
+            in_force::read_by_vault(paths)?;
+        }
+        Action::Trust { name } => {
+            remove::trust(&files, &name)?;
+            in_force::read_by_vault(paths)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,24 +1,31 @@
 //! `split-ssh list|add|reload KEYRING`, as in the official package: the keys in a keyring's own agent.
 //! The owner is at the keyboard here, so ssh-add may ask for passphrases.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::Duration;
 
-use policy::caller::{DEFAULT_KEYRING, Keyring};
-use policy::crypto::Crypto as _;
+use policy::caller::Keyring;
+use policy::display;
 
+use crate::certificate_end;
+use common::agent::{self, AgentError, ListedKey};
+use common::agent_unit;
 use common::config::vault::VaultConfig;
-use common::control;
+use common::control::{self, Request};
 use common::crypto::Ring;
 use common::error::Error;
 use common::identities::{self, NotLoaded};
+use common::keyrings::{self, KeyringPlace};
+use common::load_record::LoadRecord;
 use common::paths::Paths;
-use guard::ask::prompt::Prompter;
-use guard::keys::agent_unit;
-use guard::sign::unlock::Unlock;
+
+/// A person who types a passphrase three times, each within a minute.
+const PERSON_TIME: Duration = Duration::from_secs(200);
+/// Characters of a key's comment.
+const SHOWN_COMMENT: usize = 60;
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
@@ -48,7 +55,17 @@ pub struct ReloadArgs {
 /// No such keyring, or ssh-add cannot be run.
 pub fn list(args: &ListArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
-    agent.ssh_add(&["-l"])
+    let code = agent.ssh_add(&["-l"], None)?;
+    for key in agent::list(agent.socket()).unwrap_or_default() {
+        if let Some(end) = keyrings::valid_before(&key.blob) {
+            say(&format!(
+                "{}: {}",
+                name_of(&key),
+                certificate_end::sentence(end)
+            ));
+        }
+    }
+    Ok(code)
 }
 
 /// # Errors
@@ -56,69 +73,89 @@ pub fn list(args: &ListArgs, paths: &Paths) -> Result<ExitCode, Error> {
 pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
     let files = if args.files.is_empty() {
-        agent.folder_keys()?
+        let files = agent.folder_keys()?;
+        if files.is_empty() {
+            return Err(agent.no_keys());
+        }
+        files
     } else {
         args.files.clone()
     };
-    let ask = !args.without_passphrases;
-    agent.add_all(&files, paths, ask)
+    agent.add_all(&files, paths, !args.without_passphrases)
 }
 
+/// Takes out what was loaded from the keyring's folder, and loads what is there now. What others added stays.
+///
 /// # Errors
-/// No such keyring, or ssh-add cannot be run.
+/// No such keyring, its agent is another program's or refuses, or ssh-add cannot be run.
 pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
-    let files = agent.folder_keys()?;
-    if agent.ssh_add(&["-q", "-D"])? != ExitCode::SUCCESS {
-        let socket = agent.socket.display();
+    let Some(record) = &agent.record else {
         return Err(Error::new(format!(
-            "the agent of keyring {} does not let its keys be taken out",
-            agent.keyring
+            "the keys of keyring {} come from another program's agent, {}",
+            agent.place.name,
+            agent.socket().display()
         ))
-        .hint(format!(
-            "if it is locked (ssh-add -x): SSH_AUTH_SOCK={socket} ssh-add -X"
-        )));
+        .hint("add or remove keys in that program"));
+    };
+    let files = agent.folder_keys()?;
+    let before = agent::list(agent.socket()).map_err(|error| agent.failed(&error))?;
+    let loaded = record.keys();
+    let ours = |key: &&ListedKey| loaded.iter().any(|ours| ours.blob == key.blob);
+    for key in before.iter().filter(ours) {
+        agent::remove(agent.socket(), &key.blob).map_err(|error| agent.failed(&error))?;
+        record.forget(&key.blob)?;
     }
-    agent.add_all(&files, paths, true)
+    let code = agent.add_all(&files, paths, true)?;
+    let after = agent::list(agent.socket()).map_err(|error| agent.failed(&error))?;
+    let is_in = |key: &ListedKey| after.iter().any(|other| other.blob == key.blob);
+    for key in before.iter().filter(|key| !is_in(key)) {
+        say(&format!("taken out: {}", name_of(key)));
+    }
+    for key in before.iter().filter(|key| !ours(key)) {
+        say(&format!(
+            "left alone, as it was not loaded from the folder: {}",
+            name_of(key)
+        ));
+    }
+    if files.is_empty() {
+        say(&agent.no_keys().plain());
+    }
+    Ok(code)
 }
 
-/// The socket of the agent that is the keyring's own; systemd starts one that nobody has called yet.
-fn own_agent(keyring: &Keyring, config: &VaultConfig, paths: &Paths) -> Result<PathBuf, Error> {
-    let socket = paths.agent_runtime().join(format!("{keyring}.sock"));
-    if UnixStream::connect(&socket).is_ok() {
-        return Ok(socket);
-    }
-    let folder = identities::folder(&paths.home, keyring.as_str());
-    let is_known = keyring.as_str() == DEFAULT_KEYRING
-        || config.keyring.contains_key(keyring.as_str())
-        || folder.is_dir();
-    if !is_known {
-        return Err(
-            Error::new(format!("there is no keyring {keyring} here")).hint(format!(
-                "a keyring is a folder of keys: mkdir -p -m 700 {}",
-                folder.display()
-            )),
-        );
+fn name_of(key: &ListedKey) -> String {
+    let facts = key.facts(&Ring);
+    let comment = display::ascii(&key.comment, SHOWN_COMMENT);
+    format!("{} {comment} ({})", facts.fingerprint, facts.algorithm)
+}
+
+/// Prints a line; a closed standard output is nobody's problem.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Has the agent of a keyring of our own started if it does not run.
+fn start(place: &KeyringPlace, paths: &Paths) -> Result<(), Error> {
+    if place.folder.is_none() || UnixStream::connect(&place.socket).is_ok() {
+        return Ok(());
     }
     let units = paths.keyring_socket();
     if agent_unit::is_offered(&units) {
-        agent_unit::start(keyring, &units)?;
-    } else {
-        // A vault that runs starts the agent of a folder that has come since. Whether it did is seen next.
-        let _ = control::ask(
-            paths,
-            &control::Request::Reload {
-                v: control::VERSION,
-            },
-        );
+        return agent_unit::start(&place.name, &units);
     }
-    Ok(socket)
+    // A vault that runs starts the agent of whatever keyring it is asked for. Whether it did is seen next.
+    let request = Request::Keyrings {
+        v: control::VERSION,
+        name: Some(place.name.to_string()),
+    };
+    let _ = control::ask(paths, &request);
+    Ok(())
 }
 
 struct Agent {
-    keyring: Keyring,
-    socket: PathBuf,
-    folder: PathBuf,
+    place: KeyringPlace,
+    record: Option<LoadRecord>,
 }
 
 impl Agent {
@@ -126,38 +163,44 @@ impl Agent {
         let keyring =
             Keyring::from_argument(untrusted_name).map_err(|bad| Error::new(bad.to_string()))?;
         let config = VaultConfig::load(&paths.config, &paths.system_config)?;
-        let configured = config
-            .keyring
-            .get(keyring.as_str())
-            .and_then(|keyring| keyring.agent.clone());
-        let socket = match configured {
-            Some(socket) => socket,
-            None => own_agent(&keyring, &config, paths)?,
+        let Some(place) = keyrings::of(&keyring, paths, &config) else {
+            let folder = identities::folder(&paths.home, keyring.as_str());
+            let what = format!("there is no keyring {keyring} here");
+            return Err(Error::new(what).hint(format!(
+                "a keyring is a folder of keys: mkdir -p -m 700 {}",
+                folder.display()
+            )));
         };
-        Ok(Self {
-            socket,
-            folder: identities::folder(&paths.home, keyring.as_str()),
-            keyring,
-        })
+        start(&place, paths)?;
+        let record = place.record(paths);
+        Ok(Self { place, record })
     }
 
+    fn socket(&self) -> &Path {
+        &self.place.socket
+    }
+
+    /// The key files of the keyring's folder; none if there is no folder.
     fn folder_keys(&self) -> Result<Vec<PathBuf>, Error> {
-        let keys = identities::private_keys(&self.folder).map_err(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::NotFound => "put the keyring's private keys there".to_owned(),
-                _ => format!("whose is it? ls -ld {}", self.folder.display()),
-            };
-            Error::io("read", &self.folder, &error).hint(hint)
-        })?;
-        if keys.is_empty() {
-            return Err(
-                Error::new(format!("no private key in {}", self.folder.display())).hint(format!(
-                    "make one: ssh-keygen -t ed25519 -f {}/NAME",
-                    self.folder.display()
-                )),
-            );
+        let Some(folder) = &self.place.folder else {
+            return Ok(Vec::new());
+        };
+        match identities::private_keys(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::io("read", folder, &error)
+                .hint(format!("whose is it? ls -ld {}", folder.display()))),
+            Ok(keys) => Ok(keys),
         }
-        Ok(keys)
+    }
+
+    fn no_keys(&self) -> Error {
+        let Some(folder) = &self.place.folder else {
+            return Error::new(format!("keyring {} has no folder of keys", self.place.name))
+                .hint("name the key files");
+        };
+        let folder = folder.display();
+        Error::new(format!("no private key in {folder}"))
+            .hint(format!("make one: ssh-keygen -t ed25519 -f {folder}/NAME"))
     }
 
     /// Adds each file; one that fails keeps none of the others out.
@@ -174,7 +217,7 @@ impl Agent {
             let options = identities::options(file).map_err(Error::new)?;
             let mut words: Vec<&str> = options.iter().map(String::as_str).collect();
             words.push("--");
-            let code = self.run(&words, Some(file))?;
+            let code = self.recording(file, || self.ssh_add(&words, Some(file)))?;
             if code != ExitCode::SUCCESS {
                 worst = code;
             }
@@ -182,59 +225,72 @@ impl Agent {
         Ok(worst)
     }
 
-    /// From an autostart entry there is no terminal to type a passphrase into: a window asks.
-    fn add_without_terminal(&self, file: &Path, paths: &Paths, ask: bool) -> Result<(), Error> {
-        let failed = |why: String| Error::new(format!("{} was not loaded: {why}", file.display()));
-        match identities::load_key(file, &self.socket, None) {
-            Ok(()) => return Ok(()),
-            Err(NotLoaded::Failed(why)) => return Err(failed(why)),
-            Err(NotLoaded::Locked) if !ask => return Ok(()),
-            Err(NotLoaded::Locked) => {}
+    fn recording<T>(&self, file: &Path, load: impl FnOnce() -> T) -> T {
+        match &self.record {
+            Some(record) => record.recording(file, load),
+            None => load(),
         }
-        let config = VaultConfig::load(&paths.config, &paths.system_config)?;
-        // The owner is here: nobody can hang up.
-        let (_here, client) = UnixStream::pair().map_err(|error| failed(error.to_string()))?;
-        let unlock = Unlock {
-            prompter: &Prompter::new(&config.prompt, paths),
-            private: file,
-            fingerprint: &self.fingerprint(file),
-            why: format!("split-ssh add {}", self.keyring),
-            by_hand: format!("split-ssh add {}", self.keyring),
-        };
-        unlock
-            .unlock(&self.socket, &client, Instant::now() + Unlock::time())
-            .map_err(failed)
     }
 
-    fn fingerprint(&self, file: &Path) -> String {
-        let locked = identities::locked_keys(&self.folder);
-        let key = locked.iter().find(|key| key.private == file);
-        key.map_or_else(
-            || "no .pub file beside it".to_owned(),
-            |key| Ring.fingerprint(&key.blob).0,
-        )
+    /// From an autostart entry there is no terminal to type a passphrase into: the vault asks in a window.
+    fn add_without_terminal(&self, file: &Path, paths: &Paths, ask: bool) -> Result<(), Error> {
+        let failed = |why: String| Error::new(format!("{} was not loaded: {why}", file.display()));
+        match identities::load_key(file, self.socket(), None, self.record.as_ref()) {
+            Ok(()) => return Ok(()),
+            Err(NotLoaded::Locked) if !ask => return Ok(()),
+            Err(NotLoaded::Locked) => {}
+            Err(NotLoaded::BadFile { problem, remedy }) => {
+                return Err(failed(problem.to_string()).hint(remedy));
+            }
+            Err(why) => return Err(failed(why.to_string())),
+        }
+        let file_path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let request = Request::Load {
+            v: control::VERSION,
+            keyring: self.place.name.to_string(),
+            file: file_path,
+        };
+        match control::ask_within(paths, &request, PERSON_TIME) {
+            Ok(reply) if reply.ok => Ok(()),
+            Ok(reply) => Err(failed(reply.error.unwrap_or_default())),
+            Err(_) => Err(failed(
+                "it has a passphrase, and no vault runs that could ask for it".to_owned(),
+            )
+            .hint(format!("in a terminal: split-ssh add {}", self.place.name))),
+        }
     }
 
     fn nobody_answers(&self) -> Error {
-        Error::new(format!("no agent answers on {}", self.socket.display())).hint(
+        Error::new(format!("no agent answers on {}", self.socket().display())).hint(
             "start the vault: `split-ssh vault`, or `qvm-service VAULT split-ssh-vault on` in dom0",
         )
     }
 
-    fn ssh_add(&self, words: &[&str]) -> Result<ExitCode, Error> {
-        self.run(words, None)
+    fn failed(&self, error: &AgentError) -> Error {
+        let socket = self.socket().display();
+        match error {
+            AgentError::Unreachable(_) => self.nobody_answers(),
+            AgentError::Refused => Error::new(format!(
+                "the agent of keyring {} does not let its keys be taken out",
+                self.place.name
+            ))
+            .hint(format!(
+                "if it is locked (ssh-add -x): SSH_AUTH_SOCK={socket} ssh-add -X"
+            )),
+            AgentError::Slow | AgentError::Odd => Error::new(format!("{socket}: {error}")),
+        }
     }
 
-    fn run(&self, words: &[&str], file: Option<&Path>) -> Result<ExitCode, Error> {
+    fn ssh_add(&self, words: &[&str], file: Option<&Path>) -> Result<ExitCode, Error> {
         // ssh-add's own words for it tell nobody what to do.
-        if UnixStream::connect(&self.socket).is_err() {
+        if UnixStream::connect(self.socket()).is_err() {
             return Err(self.nobody_answers());
         }
         let mut command = Command::new("ssh-add");
         command
             .args(words)
             .args(file)
-            .env("SSH_AUTH_SOCK", &self.socket);
+            .env("SSH_AUTH_SOCK", self.socket());
         let status = command.status().map_err(|error| {
             Error::new(format!("cannot run ssh-add: {error}")).hint("install openssh-client")
         })?;

@@ -1,6 +1,7 @@
 //! What people type: one module a subcommand, each with its `Args` and `run`.
 
 pub mod approvals;
+mod certificate_end;
 pub mod client_status;
 pub mod doctor;
 pub mod dom0_policy;

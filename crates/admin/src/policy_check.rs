@@ -1,12 +1,9 @@
 //! `split-ssh policy check`: mistakes in the policy, and what was surely not meant.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use policy::caller::DEFAULT_KEYRING;
 use policy::crypto::Fingerprint;
 use policy::display;
 use policy::facts::{HostIdentity, KeyFacts, Proof};
@@ -18,14 +15,13 @@ use serde::Serialize;
 use super::fold::fold;
 use super::recorded;
 use common::config::vault::VaultConfig;
+use common::control::{self, Request};
 use common::crypto::Ring;
 use common::error::Error;
-use common::identities;
+use common::keyrings::{self, KeyringState};
 use common::known_hosts_files;
 use common::paths::Paths;
 use common::policy_files::{self, Broken, Loaded};
-use guard::keys::upstream::Upstream;
-use guard::sign::listing::key_facts;
 
 /// Blanks before what goes on from the line above, on a terminal.
 const MORE: usize = 6;
@@ -311,41 +307,34 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The names of all keyrings and their keys, if each has an agent that answers.
+/// The names of all keyrings and their keys: as the running vault says, else as their agents do.
 fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
-    let config =
-        VaultConfig::load(&paths.config, &paths.system_config).map_err(|error| error.plain())?;
-    let own = |name: &str| paths.agent_runtime().join(format!("{name}.sock"));
-    let mut sockets: BTreeSet<PathBuf> = running(&paths.agent_runtime());
-    let mut names = identities::keyrings(&paths.home);
-    sockets.extend(names.iter().map(|name| own(name)));
-    names.push(DEFAULT_KEYRING.to_owned());
-    names.extend(config.keyring.keys().map(ToString::to_string));
-    let started = sockets
-        .iter()
-        .filter_map(|socket| socket.file_stem()?.to_str());
-    names.extend(started.map(str::to_owned));
-    for (name, keyring) in &config.keyring {
-        // Found by its name above, a configured one of our own need not have a folder.
-        sockets.insert(keyring.agent.clone().unwrap_or_else(|| own(name)));
-    }
-    if sockets.is_empty() {
-        return Err("no keyring's agent runs here".to_owned());
-    }
+    let request = Request::Keyrings {
+        v: control::VERSION,
+        name: None,
+    };
+    let states: Vec<KeyringState> = match control::ask(paths, &request) {
+        Ok(reply) => reply.keyrings.unwrap_or_default(),
+        Err(_) => {
+            let config = VaultConfig::load(&paths.config, &paths.system_config)
+                .map_err(|error| error.plain())?;
+            let found = keyrings::find(paths, &config).keyrings;
+            if !found.iter().any(|place| place.socket.exists()) {
+                return Err("no vault and no keyring's agent runs here".to_owned());
+            }
+            found.iter().map(|place| place.state(paths)).collect()
+        }
+    };
     let mut keys = Vec::new();
-    for socket in sockets {
-        let listed = Upstream::new(socket.clone()).list();
-        let listed = listed.map_err(|error| format!("{}: {error}", socket.display()))?;
-        keys.extend(listed.iter().map(|key| key_facts(key, &Ring)));
+    for state in &states {
+        if let Some(trouble) = &state.trouble {
+            return Err(format!("{}: {trouble}", state.socket.display()));
+        }
+        keys.extend(state.keys.iter().map(|key| KeyFacts {
+            fingerprint: Fingerprint(key.fingerprint.clone()),
+            algorithm: key.algorithm.clone(),
+            comment: key.comment.clone().into_bytes(),
+        }));
     }
-    Ok((names, keys))
-}
-
-/// The sockets of keyring agents that run, a login session's among them.
-fn running(folder: &Path) -> BTreeSet<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
-        .collect()
+    Ok((states.into_iter().map(|state| state.name).collect(), keys))
 }

@@ -81,7 +81,7 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
         }
         (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
     }
-    writeln!(out, "  asks by  {}", clean(&status.asks_by))?;
+    writeln!(out, "  asks by  {}", status.prompt.asks_by)?;
     match &status.log_trouble {
         None => writeln!(out, "  log      {}", clean(&status.log))?,
         Some(trouble) => {

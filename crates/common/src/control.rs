@@ -3,13 +3,16 @@
 //! `{"v":1,"ok":false,"error":"…"}`. `watch` is answered by a line for each event until either side
 //! closes.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use policy::question::{Question, QuestionId};
 use serde::{Deserialize, Serialize};
 
+use crate::keyrings::KeyringState;
 use crate::paths::Paths;
 
 /// The version of this language.
@@ -53,6 +56,21 @@ pub enum Request {
     },
     /// What runs, and the last refusals.
     Status { v: u8 },
+    /// The keyrings with their agents, which are started if they do not run; or only one of them.
+    Keyrings {
+        v: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Loads a key file into a keyring's agent. A window asks for its passphrase, so that this takes as long as a
+    /// person takes.
+    Load {
+        v: u8,
+        keyring: String,
+        file: PathBuf,
+    },
+    /// Which names the vault gives to a host key (base64).
+    Host { v: u8, key: String },
     /// Reads policy and known hosts again.
     Reload { v: u8 },
     /// Every change to the waiting questions, as it happens.
@@ -68,6 +86,9 @@ impl Request {
             | Self::Approvals { v }
             | Self::Revoke { v, .. }
             | Self::Status { v }
+            | Self::Keyrings { v, .. }
+            | Self::Load { v, .. }
+            | Self::Host { v, .. }
             | Self::Reload { v }
             | Self::Watch { v } => *v,
         }
@@ -105,6 +126,11 @@ pub struct Reply {
     pub settled: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<VaultStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyrings: Option<Vec<KeyringState>>,
+    /// To `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
     /// To `watch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
@@ -142,13 +168,44 @@ pub struct VaultStatus {
     pub broken: Option<String>,
     /// Why the files on disk are not what holds.
     pub stale: Option<String>,
-    /// How a person would be asked now.
-    pub asks_by: String,
+    pub prompt: PromptState,
     pub log: String,
     /// Why the log cannot be written, so that everything is refused.
     pub log_trouble: Option<String>,
     /// The last ones, newest first.
     pub refusals: Vec<Refusal>,
+}
+
+/// How the vault would ask a person now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptState {
+    pub asks_by: AsksBy,
+    /// `vault.toml` wants windows.
+    pub wants_window: bool,
+    /// split-ssh-prompt is installed, wherever it could be shown.
+    pub has_program: bool,
+}
+
+/// What would show a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AsksBy {
+    /// A window that the session's socket unit starts.
+    SessionSocket,
+    /// A window that the vault starts.
+    Window,
+    Terminal,
+}
+
+impl fmt::Display for AsksBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SessionSocket => "split-ssh-prompt, started by the session",
+            Self::Window => "split-ssh-prompt",
+            Self::Terminal => "the terminal: split-ssh pending",
+        })
+    }
 }
 
 /// A request that got nothing, in words.
@@ -207,8 +264,16 @@ pub enum Event {
 /// # Errors
 /// No vault runs, or it left without an answer.
 pub fn ask(paths: &Paths, request: &Request) -> io::Result<Reply> {
+    ask_within(paths, request, ANSWER_TIME)
+}
+
+/// The same, for what takes the vault longer.
+///
+/// # Errors
+/// No vault runs, or no answer came in time.
+pub fn ask_within(paths: &Paths, request: &Request, time: Duration) -> io::Result<Reply> {
     let stream = UnixStream::connect(paths.control_socket())?;
-    stream.set_read_timeout(Some(ANSWER_TIME))?;
+    stream.set_read_timeout(Some(time))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     (&stream).write_all(&line)?;

@@ -2,6 +2,7 @@
 //! private keys, their `.pub` and `-cert.pub` beside them, and ssh-add's options for a key, if any, in
 //! `KEY.ssh-add-option`.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use wire::certificate::Certificate;
 use wire::reader::Reader;
 
+use crate::agent;
 use crate::askpass;
+use crate::key_file::KeyFileProblem;
+use crate::load_record::{LoadRecord, LoadedKey};
 
 /// A keyring with more files than this is a folder put there by mistake.
 const MAX_FILES: usize = 1000;
@@ -50,6 +55,7 @@ pub fn private_keys(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(keys)
 }
 
+/// Also one that ssh-add cannot read, so that its owner hears of it.
 fn is_private_key(path: &Path) -> bool {
     let name = path
         .file_name()
@@ -57,11 +63,15 @@ fn is_private_key(path: &Path) -> bool {
         .unwrap_or_default();
     let beside =
         name.ends_with(".pub") || name.ends_with(".ssh-add-option") || name.starts_with('.');
-    !beside && fs::read(path).is_ok_and(|text| text.starts_with(b"-----BEGIN "))
+    let is_key = |text: Vec<u8>| {
+        let text = text.trim_ascii_start();
+        text.starts_with(b"-----BEGIN ") || text.starts_with(b"PuTTY-User-Key-File-")
+    };
+    !beside && fs::read(path).is_ok_and(is_key)
 }
 
-/// A key file with a passphrase, which can be shown before it is loaded because its public half is
-/// beside it. One without a passphrase that is not in the agent was taken out by its owner.
+/// A key file with a passphrase, which can be shown before it is loaded because its public half, or its
+/// certificate, is beside it. One without a passphrase that is not in the agent was taken out by its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFile {
     pub private: PathBuf,
@@ -69,47 +79,62 @@ pub struct KeyFile {
     pub comment: Vec<u8>,
 }
 
-/// The private keys of `dir` that have a passphrase, with their public halves.
+/// The private keys of `dir` that have a passphrase, with their public halves, and once more with their
+/// certificates.
 pub fn locked_keys(dir: &Path) -> Vec<KeyFile> {
     let keys = private_keys(dir).unwrap_or_default();
     keys.into_iter()
         .filter(|private| fs::read(private).is_ok_and(|text| has_passphrase(&text)))
-        .filter_map(|private| {
-            let public = fs::read_to_string(beside(&private, ".pub")).ok()?;
-            let mut words = public.trim().splitn(3, ' ');
-            let (_algorithm, encoded) = (words.next()?, words.next()?);
-            let blob = STANDARD.decode(encoded).ok()?;
-            let comment = words.next().unwrap_or_default().as_bytes().to_vec();
-            Some(KeyFile {
-                private,
-                blob,
-                comment,
-            })
+        .flat_map(|private| {
+            let public = read_public(&private, ".pub");
+            let certificate = read_public(&private, "-cert.pub");
+            [public, certificate].into_iter().flatten()
         })
         .collect()
 }
 
+/// The certificates of `dir` and their private keys' files.
+pub fn certificates(dir: &Path) -> Vec<KeyFile> {
+    let keys = private_keys(dir).unwrap_or_default().into_iter();
+    keys.filter_map(|private| read_public(&private, "-cert.pub"))
+        .collect()
+}
+
+/// What `KEY.pub` or `KEY-cert.pub` says of a private key.
+pub fn read_public(private: &Path, suffix: &str) -> Option<KeyFile> {
+    let public = fs::read_to_string(beside(private, suffix)).ok()?;
+    let mut words = public.trim().splitn(3, ' ');
+    let (_algorithm, encoded) = (words.next()?, words.next()?);
+    let blob = STANDARD.decode(encoded).ok()?;
+    let comment = words.next().unwrap_or_default().as_bytes().to_vec();
+    Some(KeyFile {
+        private: private.to_owned(),
+        blob,
+        comment,
+    })
+}
+
 /// Adds every key of `dir` that needs no passphrase to the agent on `socket`; returns a line for each
 /// that was not added.
-pub fn load(dir: &Path, socket: &Path) -> Vec<String> {
+pub fn load(dir: &Path, socket: &Path, record: Option<&LoadRecord>) -> Vec<String> {
     match private_keys(dir) {
         Ok(keys) => keys
             .iter()
-            .filter_map(|key| load_said(key, socket))
+            .filter_map(|key| load_said(key, socket, record))
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => vec![format!("cannot read {}: {error}", dir.display())],
     }
 }
 
-fn load_said(key: &Path, socket: &Path) -> Option<String> {
-    match load_key(key, socket, None) {
+fn load_said(key: &Path, socket: &Path, record: Option<&LoadRecord>) -> Option<String> {
+    match load_key(key, socket, None, record) {
         Ok(()) => None,
         Err(NotLoaded::Locked) => Some(format!(
             "{} has a passphrase: it is asked for when the key is first allowed to sign, or by `split-ssh add`",
             key.display()
         )),
-        Err(NotLoaded::Failed(why)) => Some(format!("{} was not loaded: {why}", key.display())),
+        Err(why) => Some(format!("{} was not loaded: {why}", key.display())),
     }
 }
 
@@ -118,28 +143,110 @@ fn load_said(key: &Path, socket: &Path) -> Option<String> {
 pub enum NotLoaded {
     /// It needs a passphrase, or another one.
     Locked,
+    /// ssh-add cannot read the file.
+    BadFile {
+        problem: KeyFileProblem,
+        remedy: String,
+    },
+    /// The agent itself says no: `ssh-add -x` has locked it, or it takes no keys of this type.
+    AgentRefuses {
+        socket: PathBuf,
+    },
     Failed(String),
+}
+
+impl fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked => f.write_str("it needs a passphrase"),
+            Self::BadFile { problem, remedy } => write!(f, "{problem}; to fix it: {remedy}"),
+            Self::AgentRefuses { socket } => write!(
+                f,
+                "the agent refuses keys; if somebody locked it: SSH_AUTH_SOCK={} ssh-add -X",
+                socket.display()
+            ),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Adds one key, with the options that its folder gives it.
 ///
 /// # Errors
 /// See [`NotLoaded`].
-pub fn load_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<(), NotLoaded> {
+pub fn load_key(
+    key: &Path,
+    socket: &Path,
+    passphrase: Option<&[u8]>,
+    record: Option<&LoadRecord>,
+) -> Result<(), NotLoaded> {
+    match record {
+        Some(record) => record.recording(key, || add_key(key, socket, passphrase)),
+        None => add_key(key, socket, passphrase),
+    }
+}
+
+fn add_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<(), NotLoaded> {
     let words = options(key).map_err(NotLoaded::Failed)?;
     let output = askpass::ssh_add(&words, key, socket, passphrase)
         .map_err(|error| NotLoaded::Failed(format!("cannot run ssh-add: {error}")))?;
     if output.status.success() {
         return Ok(());
     }
+    if let Some(problem) = KeyFileProblem::find(key) {
+        let remedy = problem.remedy(key);
+        return Err(NotLoaded::BadFile { problem, remedy });
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    // ssh-add's words for SSH_AGENT_FAILURE, which comes only once the file is read.
+    if said.contains("agent refused operation") {
+        return Err(NotLoaded::AgentRefuses {
+            socket: socket.to_owned(),
+        });
+    }
     if fs::read(key).is_ok_and(|text| has_passphrase(&text)) {
         return Err(NotLoaded::Locked);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    // Above what it says of a file that others can read stands a banner.
-    let mut lines = said.lines().filter(|line| !line.starts_with('@'));
-    let line = lines.next().unwrap_or("ssh-add failed").trim();
+    let line = said.lines().next().unwrap_or("ssh-add failed").trim();
     Err(NotLoaded::Failed(line.to_owned()))
+}
+
+/// Loads certificates of `dir` that were renewed since their keys were loaded, and takes out those that they
+/// replace. A key with a passphrase is left for when it next signs. Returns what was done and what failed.
+pub fn renew_certificates(dir: &Path, socket: &Path, record: &LoadRecord) -> Vec<String> {
+    let mut said = Vec::new();
+    let Ok(listed) = agent::list(socket) else {
+        return said;
+    };
+    let is_listed = |blob: &[u8]| listed.iter().any(|key| key.blob == blob);
+    for renewed in certificates(dir) {
+        let plain = Certificate::parse(&renewed.blob).map(|certificate| certificate.key.rebuild());
+        let is_renewed = !is_listed(&renewed.blob) && plain.is_ok_and(|plain| is_listed(&plain));
+        let file = renewed.private.as_path();
+        if !is_renewed || fs::read(file).is_ok_and(|text| has_passphrase(&text)) {
+            continue;
+        }
+        if let Err(why) = load_key(file, socket, None, Some(record)) {
+            said.push(format!(
+                "the renewed certificate of {} was not loaded: {why}",
+                file.display()
+            ));
+            continue;
+        }
+        said.push(format!(
+            "the renewed certificate of {} was loaded",
+            file.display()
+        ));
+        let is_old = |key: &LoadedKey| {
+            key.file == file && key.blob != renewed.blob && Certificate::parse(&key.blob).is_ok()
+        };
+        for old in record.keys().into_iter().filter(is_old) {
+            if agent::remove(socket, &old.blob).is_ok() {
+                let _ = record.forget(&old.blob);
+            }
+        }
+    }
+    said
 }
 
 /// Whether a private key's text is encrypted: by the cipher's name in OpenSSH's own format (PROTOCOL.key),

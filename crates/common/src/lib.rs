@@ -3,6 +3,8 @@
 //! Nothing here reads bytes of strangers from a socket.
 
 pub mod activation;
+pub mod agent;
+pub mod agent_unit;
 pub mod askpass;
 pub mod client_status;
 pub mod clock;
@@ -11,7 +13,10 @@ pub mod control;
 pub mod crypto;
 pub mod error;
 pub mod identities;
+pub mod key_file;
+pub mod keyrings;
 pub mod known_hosts_files;
+pub mod load_record;
 pub mod log;
 pub mod own_socket;
 pub mod paths;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
 use policy::grant::Grant;
@@ -116,6 +118,9 @@ fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
             status: Some(status(vault)),
             ..Reply::ok()
         },
+        Request::Keyrings { name, .. } => vault.keyring_states(name.as_deref()),
+        Request::Load { keyring, file, .. } => vault.load_for_owner(keyring, file),
+        Request::Host { key, .. } => names_of(vault, key),
         Request::Reload { .. } => match vault.reload() {
             Ok(()) => Reply::ok(),
             Err(error) => Reply::error(error),
@@ -252,9 +257,20 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
         policy_sha256: policy.digest().to_owned(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
-        asks_by: vault.prompter.way().sentence().to_owned(),
+        prompt: vault.prompter.state(),
         log: vault.log.path().display().to_string(),
         log_trouble: vault.log.trouble(),
         refusals: vault.last_refusals(),
+    }
+}
+
+/// The names of a host key in the known hosts that hold.
+fn names_of(vault: &Vault, encoded: &str) -> Reply {
+    match STANDARD.decode(encoded) {
+        Ok(key) => Reply {
+            names: Some(vault.policy().identify(&key).names),
+            ..Reply::ok()
+        },
+        Err(error) => Reply::error(format!("the key is no base64: {error}")),
     }
 }

@@ -31,12 +31,13 @@ use common::clock;
 use common::config::vault::VaultConfig;
 use common::control::Refusal;
 use common::crypto::Ring;
+use common::keyrings::KeyringPlace;
 use common::log::journal::{self, Priority};
 use common::log::sentence::Sentence;
 use common::sync::lock;
 use intake::limits::Streams;
 use keys::concurrency::Turns;
-use keys::keyrings::{Keyrings, Source};
+use keys::keyrings::Keyrings;
 use log::Log;
 use log::refusals::Refusals;
 use policy_files::{PolicyFiles, PolicySnapshot, Reloaded};
@@ -131,7 +132,7 @@ impl Vault {
         }
     }
 
-    fn source(&self, keyring: &Keyring) -> Option<Source> {
+    fn source(&self, keyring: &Keyring) -> Option<KeyringPlace> {
         let mut said = Vec::new();
         let source = self
             .keyrings

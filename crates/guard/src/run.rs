@@ -100,7 +100,7 @@ fn make_room(config: &VaultConfig) {
 fn say_ready(vault: &Vault, socket: &Path) {
     let mut err = io::stderr();
     if err.is_terminal() {
-        let way = vault.prompter.way().sentence();
+        let way = vault.prompter.state().asks_by;
         let _ = writeln!(
             err,
             "split-ssh: listening at {}, asks by {way}",

@@ -7,16 +7,18 @@ use super::finding::Findings;
 use super::keyrings;
 use super::place::{Place, is_same, text_of};
 use super::units;
-use common::config::vault::VaultConfig;
 
-pub fn check(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+/// The sockets of the keyrings' agents, by keyring.
+pub type AgentSockets = [(String, PathBuf)];
+
+pub fn check(place: &Place, agents: &AgentSockets, findings: &mut Findings) {
     match &place.ssh_auth_sock {
         Some(socket) => check_socket(
             "SSH_AUTH_SOCK",
             "programs here use",
             socket,
             place,
-            config,
+            agents,
             findings,
         ),
         None if units::VAULT.is_on(place) => findings.warn(
@@ -29,11 +31,11 @@ pub fn check(place: &Place, config: &VaultConfig, findings: &mut Findings) {
         ),
         None => {}
     }
-    check_keepassxc(place, config, findings);
+    check_keepassxc(place, agents, findings);
 }
 
 /// KeePassXC reads the switch from its roaming file and the socket from its local one.
-fn check_keepassxc(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+fn check_keepassxc(place: &Place, agents: &AgentSockets, findings: &mut Findings) {
     let home = &place.paths.home;
     let Some(roaming) = text_of(&home.join(".config/keepassxc/keepassxc.ini")) else {
         return;
@@ -50,7 +52,7 @@ fn check_keepassxc(place: &Place, config: &VaultConfig, findings: &mut Findings)
     match socket {
         Some(socket) => {
             let socket = PathBuf::from(socket);
-            check_socket("KeePassXC", "it uses", &socket, place, config, findings);
+            check_socket("KeePassXC", "it uses", &socket, place, agents, findings);
         }
         None if setting(&roaming, "AuthSockOverride").is_some_and(|value| !value.is_empty()) => {
             findings.warn(
@@ -76,7 +78,7 @@ fn check_socket(
     who: &str,
     socket: &Path,
     place: &Place,
-    config: &VaultConfig,
+    agents: &AgentSockets,
     findings: &mut Findings,
 ) {
     let default = place.paths.agent_runtime().join("default.sock");
@@ -89,12 +91,8 @@ fn check_socket(
             remedy,
         );
     }
-    let agents = keyrings::names(place, config).into_iter().map(|name| {
-        let configured = config.keyring.get(&name).cloned().unwrap_or_default();
-        (keyrings::socket(place, &name, &configured), name)
-    });
-    match agents.into_iter().find(|(agent, _)| is_same(agent, socket)) {
-        Some((_, name)) => findings.ok(check, format!("{who} the agent of keyring {name}")),
+    match agents.iter().find(|(_, agent)| is_same(agent, socket)) {
+        Some((name, _)) => findings.ok(check, format!("{who} the agent of keyring {name}")),
         None => findings.warn(
             check,
             format!("{who} {shown}, which is no keyring's agent: keys added there reach nobody"),

@@ -1,54 +1,31 @@
-//! Each keyring's agent: does it answer, and with which keys?
+//! Each keyring's agent: does it answer, and with which keys? The running vault says so.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use policy::caller::{DEFAULT_KEYRING, Keyring};
 use policy::display;
 
 use super::finding::Findings;
 use super::keys;
 use super::place::{Place, is_same};
 use super::units;
-use common::config::vault::{KeyringConfig, VaultConfig};
-use common::crypto::Ring;
-use common::identities;
-use guard::keys::upstream::Upstream;
-use guard::sign::listing::key_facts;
+use crate::certificate_end::{self, CertificateEnd};
+use common::config::vault::VaultConfig;
+use common::keyrings::{self, KeyState, KeyringState, LoadState};
 
 /// Characters of a key's comment.
 const SHOWN_COMMENT: usize = 40;
 /// Keys that are named; the others are counted.
 const SHOWN_KEYS: usize = 5;
 
-pub fn check(place: &Place, config: &VaultConfig, findings: &mut Findings) {
-    for name in names(place, config) {
-        if let Err(bad) = Keyring::from_argument(&name) {
-            findings.warn(
-                "keyring",
-                format!("~/.ssh/identities.d/{name} is no keyring: {bad}"),
-                "rename the folder",
-            );
-            continue;
-        }
-        let configured = config.keyring.get(&name).cloned().unwrap_or_default();
-        check_one(place, &name, &configured, findings);
+/// Folders that were meant to be keyrings.
+pub fn check_names(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+    for (name, bad) in keyrings::find(&place.paths, config).bad_folders {
+        findings.warn(
+            "keyring",
+            format!("~/.ssh/identities.d/{name} is no keyring: {bad}"),
+            "rename the folder",
+        );
     }
-}
-
-/// The keyrings that this vault serves.
-pub fn names(place: &Place, config: &VaultConfig) -> Vec<String> {
-    let mut names = identities::keyrings(&place.paths.home);
-    names.extend(config.keyring.keys().cloned());
-    names.push(DEFAULT_KEYRING.to_owned());
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// Where the agent of a keyring listens.
-pub fn socket(place: &Place, name: &str, configured: &KeyringConfig) -> PathBuf {
-    let own = || place.paths.agent_runtime().join(format!("{name}.sock"));
-    configured.agent.clone().unwrap_or_else(own)
 }
 
 /// Whether a socket leads through a guard or another qube, where no agent of this vault is.
@@ -58,90 +35,122 @@ pub fn is_no_agent(place: &Place, socket: &Path) -> bool {
         || socket.starts_with(place.paths.home.join(".split-ssh"))
 }
 
-fn check_one(place: &Place, name: &str, configured: &KeyringConfig, findings: &mut Findings) {
+pub fn check(place: &Place, keyring: &KeyringState, findings: &mut Findings) {
+    let name = &keyring.name;
     let check = format!("keyring {name}");
-    let socket = socket(place, name, configured);
-    if is_no_agent(place, &socket) {
+    let is_own = keyring.folder.is_some();
+    if is_no_agent(place, &keyring.socket) {
         return findings.bad(
             &check,
             format!(
                 "{} is no agent, but leads to a guard or another qube",
-                socket.display()
+                keyring.socket.display()
             ),
             format!("name the agent's own socket in vault.toml: [keyring.{name}] agent = \"…\""),
         );
     }
-    let listed = match Upstream::new(socket.clone()).list() {
-        Ok(listed) => listed,
-        Err(error) => {
-            let unit = format!("split-ssh-agent@{name}.service");
-            if configured.agent.is_none() && !units::check_not_masked(&unit, place, findings) {
-                return;
-            }
-            let remedy = match &configured.agent {
-                Some(_) => {
-                    "start that agent; if its socket is elsewhere, name it in vault.toml".to_owned()
-                }
-                // Whoever asks for a keyring has its agent started.
-                None => format!("split-ssh list {name}, which starts it or says why not"),
-            };
-            return findings.bad(&check, format!("{}: {error}", socket.display()), remedy);
+    if let Some(trouble) = &keyring.trouble {
+        let unit = format!("split-ssh-agent@{name}.service");
+        if is_own && !units::check_not_masked(&unit, place, findings) {
+            return;
         }
-    };
-    let facts: Vec<_> = listed.iter().map(|key| key_facts(key, &Ring)).collect();
-    let ours: Vec<String> = facts
-        .iter()
-        .filter(|key| configured.holds(&key.fingerprint.to_string(), &key.comment))
-        .map(|key| {
-            format!(
-                "{} {}",
-                key.fingerprint,
-                display::ascii(&key.comment, SHOWN_COMMENT)
-            )
-        })
-        .collect();
-    let mut files = keys::Files::default();
-    if configured.agent.is_none() {
-        let blobs: Vec<&[u8]> = listed.iter().map(|key| key.blob.as_slice()).collect();
-        files = keys::check(
-            &check,
-            &identities::folder(&place.paths.home, name),
-            &blobs,
-            findings,
-        );
+        let remedy = match is_own {
+            false => {
+                "start that agent; if its socket is elsewhere, name it in vault.toml".to_owned()
+            }
+            // Whoever asks for a keyring has its agent started.
+            true => format!("split-ssh list {name}, which starts it or says why not"),
+        };
+        let socket = keyring.socket.display();
+        return findings.bad(&check, format!("{socket}: {trouble}"), remedy);
     }
-    let locked = files.locked;
-    let waiting = match locked {
+    let troubled_files = keyring
+        .folder
+        .as_ref()
+        .map_or(0, |folder| keys::check(&check, folder, keyring, findings));
+    check_certificates(&check, keyring, findings);
+    say_keys(&check, keyring, troubled_files, findings);
+}
+
+fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findings) {
+    for key in &keyring.keys {
+        let Some(end) = key.valid_before else {
+            continue;
+        };
+        let what = format!("{}: {}", shown(key), certificate_end::sentence(end));
+        let renew = match &keyring.folder {
+            Some(folder) => format!(
+                "put a new -cert.pub beside the key in {}; the vault takes it by itself",
+                folder.display()
+            ),
+            None => "have it renewed, and add it to that agent".to_owned(),
+        };
+        match CertificateEnd::of(end) {
+            CertificateEnd::Past => findings.bad(check, what, renew),
+            CertificateEnd::Soon => findings.warn(check, what, renew),
+            CertificateEnd::Later => {}
+        }
+    }
+}
+
+fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings: &mut Findings) {
+    let name = &keyring.name;
+    let (loaded, locked): (Vec<&KeyState>, Vec<&KeyState>) =
+        keyring.keys.iter().partition(|key| key.is_loaded());
+    let waiting = match locked.len() {
         0 => String::new(),
         1 => "; 1 key waits for its passphrase".to_owned(),
         number => format!("; {number} keys wait for their passphrases"),
     };
-    match (ours.len(), facts.len()) {
+    for key in &loaded {
+        if key.state == LoadState::FileGone {
+            findings.warn(
+                check,
+                format!("{} is still loaded, and its file is gone", shown(key)),
+                format!("split-ssh reload {name}"),
+            );
+        }
+    }
+    match (loaded.len(), locked.len()) {
         // Why was told of each file.
-        (0, 0) if locked == 0 && files.troubled > 0 => {}
-        (0, 0) if locked == 0 => findings.warn(
-            &check,
-            "its agent holds no keys",
-            if configured.agent.is_some() {
-                "unlock the database, or add keys to that agent".to_owned()
-            } else {
-                format!("put keys into ~/.ssh/identities.d/{name} and run split-ssh reload {name}; or unlock KeePassXC")
-            },
-        ),
-        (0, others) if others > 0 && locked == 0 => findings.warn(
-            &check,
-            format!("none of the agent's {others} keys is in this keyring"),
+        (0, 0) if troubled_files > 0 => {}
+        (0, 0) if keyring.others > 0 => findings.warn(
+            check,
+            format!("none of the agent's {} keys is in this keyring", keyring.others),
             format!("correct `keys` of [keyring.{name}] in vault.toml; ssh-add -l shows fingerprints"),
         ),
-        (0, _) => findings.ok(&check, format!("no key is loaded{waiting}")),
+        (0, 0) => findings.warn(
+            check,
+            "its agent holds no keys",
+            match &keyring.folder {
+                None => "unlock the database, or add keys to that agent".to_owned(),
+                Some(_) => format!(
+                    "put keys into ~/.ssh/identities.d/{name} and run split-ssh reload {name}; or unlock KeePassXC"
+                ),
+            },
+        ),
+        (0, _) => findings.ok(check, format!("no key is loaded{waiting}")),
         (number, _) => {
-            let named: Vec<_> = ours.iter().take(SHOWN_KEYS).cloned().collect();
+            let named: Vec<String> = loaded.iter().take(SHOWN_KEYS).map(|key| shown(key)).collect();
             let more = match number.saturating_sub(SHOWN_KEYS) {
                 0 => String::new(),
                 more => format!(", and {more} more"),
             };
             let word = if number == 1 { "key" } else { "keys" };
-            findings.ok(&check, format!("{number} {word}: {}{more}{waiting}", named.join(", ")));
+            findings.ok(
+                check,
+                format!("{number} {word}: {}{more}{waiting}", named.join(", ")),
+            );
         }
     }
+}
+
+fn shown(key: &KeyState) -> String {
+    let comment = display::ascii(key.comment.as_bytes(), SHOWN_COMMENT);
+    let added = match (key.state, key.algorithm.contains("-cert-")) {
+        (_, true) => " (certificate)",
+        (LoadState::AddedByOthers, false) => " (not from the folder)",
+        _ => "",
+    };
+    format!("{} {comment}{added}", key.fingerprint)
 }

@@ -1,94 +1,100 @@
-//! The key files of a keyring: which of them its agent cannot have.
+//! The key files of a keyring: which of them its agent cannot have, and why.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use policy::crypto::Crypto as _;
 
 use super::finding::Findings;
+use common::crypto::Ring;
 use common::identities;
+use common::key_file::KeyFileProblem;
+use common::keyrings::{KeyringState, LoadState};
+use common::trusted_files::quoted;
 
-/// Keys of a folder that its agent does not hold.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Files {
-    /// They wait for a passphrase.
-    pub locked: usize,
-    /// Something was found about them.
-    pub troubled: usize,
+/// Looks at the keys of `folder`; returns how many have a problem that was told.
+pub fn check(check: &str, folder: &Path, keyring: &KeyringState, findings: &mut Findings) -> usize {
+    let files = identities::private_keys(folder).unwrap_or_default();
+    let troubles = files
+        .iter()
+        .filter(|file| !check_one(check, file, keyring, findings));
+    troubles.count()
 }
 
-/// Looks at the keys of `folder` whose agent holds `loaded`.
-pub fn check(check: &str, folder: &Path, loaded: &[&[u8]], findings: &mut Findings) -> Files {
-    let Ok(files) = identities::private_keys(folder) else {
-        return Files::default();
+/// False if a problem was told.
+fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Findings) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(problem) = KeyFileProblem::find(file) {
+        let remedy = problem.remedy(file);
+        findings.bad(check, format!("{}: {problem}", file.display()), remedy);
+        return false;
+    }
+    let options = match identities::options(file) {
+        Ok(options) => options,
+        Err(why) => {
+            let remedy = "write ssh-add's options on one line, as in a shell";
+            findings.bad(check, why, remedy);
+            return false;
+        }
     };
-    let mut troubled = 0;
-    let locked: Vec<PathBuf> = identities::locked_keys(folder)
-        .into_iter()
-        .filter(|key| !loaded.contains(&key.blob.as_slice()))
-        .map(|key| key.private)
-        .collect();
-    for file in &files {
-        let shown = file.display();
-        troubled += 1;
-        let mode = fs::metadata(file).map_or(0, |status| status.permissions().mode());
-        if mode & 0o077 != 0 {
-            findings.bad(
-                check,
-                format!("others could read {shown}, so ssh-add refuses it"),
-                format!("chmod 600 {shown}"),
-            );
-            continue;
-        }
-        if let Err(why) = identities::options(file) {
-            findings.bad(
-                check,
-                why,
-                "write ssh-add's options on one line, as in a shell",
-            );
-            continue;
-        }
-        let public = public_blob(file);
-        let is_loaded = public
-            .as_ref()
-            .is_some_and(|blob| loaded.contains(&blob.as_slice()));
-        if is_loaded || locked.contains(file) {
-            troubled -= 1;
-            continue;
-        }
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        match public {
-            Some(_) => findings.warn(
-                check,
-                format!("{name} is not loaded"),
-                format!("split-ssh reload {}", keyring_of(folder)),
+    let reload = format!("split-ssh reload {}", keyring.name);
+    if options.iter().any(|word| word == "-c") {
+        findings.warn(
+            check,
+            format!(
+                "{name} is loaded with -c: ssh-agent asks for it by itself, knows neither qube nor server, \
+                 and refuses where no ssh-askpass is installed"
             ),
-            None => findings.warn(
-                check,
-                format!("{name} has no .pub beside it: nobody can see whether it is loaded"),
-                format!("ssh-keygen -y -f {shown} > {shown}.pub"),
+            format!(
+                "let the vault's policy ask instead: take -c out of {}; then: {reload}",
+                quoted(&file.with_file_name(format!("{name}.ssh-add-option")))
             ),
+        );
+    }
+    let Some(public) = identities::read_public(file, ".pub") else {
+        let file = quoted(file);
+        findings.warn(
+            check,
+            format!("{name} has no .pub beside it: nobody can see whether it is loaded"),
+            format!("ssh-keygen -y -f {file} > {file}.pub"),
+        );
+        return false;
+    };
+    let state_of = |blob: &[u8]| {
+        let blob = Ring.fingerprint(blob).0;
+        let mut keys = keyring.keys.iter();
+        keys.find(|key| key.blob == blob).map(|key| key.state)
+    };
+    let certificate = identities::read_public(file, "-cert.pub");
+    match (state_of(&public.blob), certificate) {
+        (None, _)
+            if keyring
+                .keys
+                .iter()
+                .any(|key| key.state != LoadState::Locked) =>
+        {
+            findings.warn(check, format!("{name} is not loaded"), reload);
+            false
+        }
+        (None, _) => {
+            findings.warn(
+                check,
+                format!("{name} is not loaded, and the agent lists no key at all: it may be locked (ssh-add -x)"),
+                format!(
+                    "SSH_AUTH_SOCK={} ssh-add -X, if somebody locked it; else: {reload}",
+                    quoted(&keyring.socket)
+                ),
+            );
+            false
+        }
+        (Some(LoadState::Locked), _) | (Some(_), None) => true,
+        (Some(_), Some(certificate)) if state_of(&certificate.blob).is_some() => true,
+        (Some(_), Some(_)) => {
+            findings.warn(
+                check,
+                format!("the certificate of {name} is not loaded"),
+                reload,
+            );
+            false
         }
     }
-    Files {
-        locked: locked.len(),
-        troubled,
-    }
-}
-
-fn keyring_of(folder: &Path) -> String {
-    folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-fn public_blob(private: &Path) -> Option<Vec<u8>> {
-    let mut public = private.as_os_str().to_owned();
-    public.push(".pub");
-    let text = fs::read_to_string(PathBuf::from(public)).ok()?;
-    STANDARD.decode(text.split_whitespace().nth(1)?).ok()
 }

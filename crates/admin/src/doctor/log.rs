@@ -4,6 +4,7 @@ use nix::sys::statvfs::statvfs;
 
 use super::finding::Findings;
 use super::place::Place;
+use common::control::VaultStatus;
 use common::error::reason;
 use common::log::{heads, verify, verify::Broken};
 
@@ -34,6 +35,20 @@ pub fn check(place: &Place, findings: &mut Findings) {
                 paths.audit_log().display()
             ),
         ),
+    }
+}
+
+/// What the running vault says of its log.
+pub fn check_running(status: &VaultStatus, findings: &mut Findings) {
+    if let Some(trouble) = &status.log_trouble {
+        findings.bad(
+            "log",
+            format!("the vault cannot write it, so it refuses everything: {trouble}"),
+            format!(
+                "ls -ld {0}; ls -l {0}",
+                status.log.trim_end_matches("/log.jsonl")
+            ),
+        );
     }
 }
 

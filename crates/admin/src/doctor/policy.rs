@@ -8,40 +8,52 @@ use policy::rules::Surroundings;
 use super::finding::Findings;
 use super::place::Place;
 use super::units;
-use common::config::vault::{PromptBy, VaultConfig};
-use common::control::VaultStatus;
+use common::control::{AsksBy, PromptState, VaultStatus};
 use common::policy_files;
-use guard::ask::prompt::{Prompter, Way};
 
 /// The session's unit behind which the dialog is.
 const SOCKET: &str = "split-ssh-prompt.socket";
 
+/// The policy that the running vault has in force, and what it could not read.
 pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findings) {
+    let check = "split-ssh policy check";
+    match running.map(|status| (&status.broken, &status.stale)) {
+        Some((Some(broken), _)) => {
+            return findings.bad(
+                "policy",
+                format!("the vault refuses everything: {}", first_line(broken)),
+                remedy(broken),
+            );
+        }
+        Some((None, Some(stale))) => {
+            return findings.bad(
+                "policy",
+                format!(
+                    "the vault still serves the last good policy, as the saved one is broken: {}",
+                    first_line(stale)
+                ),
+                remedy(stale),
+            );
+        }
+        _ => {}
+    }
     let paths = &place.paths;
     let loaded = match policy_files::load(&paths.config, &paths.system_config) {
         Ok(loaded) => loaded,
         Err(broken) => {
             let broken = broken.to_string();
-            let hint = broken
-                .lines()
-                .find_map(|line| line.trim().strip_prefix("hint: "));
-            return findings.bad(
-                "policy",
-                format!("everything is refused: {}", first_line(&broken)),
-                hint.filter(|_| broken.lines().count() == 2)
-                    .unwrap_or("mend the file; split-ssh policy check shows every mistake"),
+            let what = format!(
+                "a vault that starts now refuses everything: {}",
+                first_line(&broken)
             );
+            return findings.bad("policy", what, remedy(&broken));
         }
     };
-    if let Some(stale) = running.and_then(|status| status.stale.as_ref().or(status.broken.as_ref()))
-    {
-        findings.bad(
+    if running.is_some_and(|status| status.policy_sha256 != loaded.digest) {
+        return findings.warn(
             "policy",
-            format!("the running vault could not read it: {}", first_line(stale)),
-            format!(
-                "split-ssh policy check; then: {}",
-                units::VAULT.start(place)
-            ),
+            "the vault does not have the saved policy in force yet",
+            "split-ssh status; if it says so again: sudo systemctl reload split-ssh-vault",
         );
     }
     let warnings = loaded.policy.lint(&Surroundings::default());
@@ -58,9 +70,18 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
         number => findings.warn(
             "policy",
             format!("{what}, {number} of them perhaps not as meant"),
-            "split-ssh policy check",
+            check,
         ),
     }
+}
+
+/// A problem's own hint if there is only one problem.
+fn remedy(problem: &str) -> &str {
+    let hint = problem
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("hint: "));
+    hint.filter(|_| problem.lines().count() == 2)
+        .unwrap_or("fix the file; split-ssh policy check shows every mistake")
 }
 
 /// The rest points at the place, as `split-ssh policy check` does.
@@ -73,12 +94,8 @@ fn counted(number: usize, one: &str) -> String {
     format!("{number} {one}{s}")
 }
 
-pub fn check_prompt(
-    place: &Place,
-    config: &VaultConfig,
-    running: Option<&VaultStatus>,
-    findings: &mut Findings,
-) {
+/// How the running vault would ask.
+pub fn check_prompt(place: &Place, prompt: PromptState, findings: &mut Findings) {
     // A dead socket of it may be left, which looks like a live one.
     let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
     if fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null")) {
@@ -88,21 +105,17 @@ pub fn check_prompt(
             format!("systemctl --user unmask {SOCKET}; systemctl --user start {SOCKET}"),
         );
     }
-    let prompter = Prompter::new(&config.prompt, &place.paths);
-    let way = prompter.way();
-    // The running vault may know a session that we are not in.
-    let sentence = running.map_or_else(
-        || way.sentence().to_owned(),
-        |status| status.asks_by.clone(),
-    );
-    if sentence == Way::Terminal.sentence() && config.prompt.by == PromptBy::Window {
+    if prompt.asks_by == AsksBy::Terminal && prompt.wants_window {
         return findings.warn(
             "prompt",
             "no window can be shown: questions wait for split-ssh pending",
-            no_window(place, prompter.has_dialog()),
+            no_window(place, prompt.has_program),
         );
     }
-    findings.ok("prompt", format!("questions are shown by {sentence}"));
+    findings.ok(
+        "prompt",
+        format!("questions are shown by {}", prompt.asks_by),
+    );
 }
 
 /// What a window wants besides.

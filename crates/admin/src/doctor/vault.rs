@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::finding::Findings;
 use super::place::Place;
@@ -13,6 +14,10 @@ use crate::status::local_time;
 use common::config::vault::VaultConfig;
 use common::control::{self, Request, VERSION, VaultStatus};
 use common::error::reason;
+use common::keyrings::KeyringState;
+
+/// Some agents may have to be started, and some may not answer for 10 s.
+const AGENTS_TIME: Duration = Duration::from_secs(60);
 
 pub fn is_meant(place: &Place) -> bool {
     let paths = &place.paths;
@@ -41,13 +46,51 @@ pub fn check(place: &Place, findings: &mut Findings) {
         }
     };
     let status = check_sockets(place, &start, findings);
-    keyrings::check(place, &config, findings);
-    desktop::check(place, &config, findings);
+    keyrings::check_names(place, &config, findings);
+    let keyrings = status.as_ref().map(|_| ask_keyrings(place, findings));
+    for keyring in keyrings.iter().flatten() {
+        keyrings::check(place, keyring, findings);
+    }
+    let agents: Vec<(String, PathBuf)> = match keyrings {
+        Some(states) => states
+            .into_iter()
+            .map(|state| (state.name, state.socket))
+            .collect(),
+        None => common::keyrings::find(paths, &config)
+            .keyrings
+            .into_iter()
+            .map(|place| (place.name.to_string(), place.socket))
+            .collect(),
+    };
+    desktop::check(place, &agents, findings);
     policy::check(place, status.as_ref(), findings);
-    policy::check_prompt(place, &config, status.as_ref(), findings);
+    if let Some(status) = &status {
+        policy::check_prompt(place, status.prompt, findings);
+        log::check_running(status, findings);
+    }
     hosts::check(place, findings);
     log::check(place, findings);
     log::check_space(place, findings);
+}
+
+/// What the running vault says of its keyrings.
+fn ask_keyrings(place: &Place, findings: &mut Findings) -> Vec<KeyringState> {
+    let request = Request::Keyrings {
+        v: VERSION,
+        name: None,
+    };
+    let reply = control::ask_within(&place.paths, &request, AGENTS_TIME);
+    match reply.map(|reply| reply.keyrings) {
+        Ok(Some(keyrings)) => keyrings,
+        _ => {
+            findings.bad(
+                "keyrings",
+                "the vault does not say which keyrings it has",
+                "split-ssh doctor again; if it says so again, restart the vault",
+            );
+            Vec::new()
+        }
+    }
 }
 
 /// What the running vault says of itself, if it runs.
@@ -57,7 +100,7 @@ fn check_sockets(place: &Place, start: &str, findings: &mut Findings) -> Option<
         findings.bad(
             "socket",
             format!(
-                "no vault answers at {}: {}",
+                "no vault answers at {}, so its keyrings and questions are not known: {}",
                 paths.qrexec_socket().display(),
                 reason(&error)
             ),

@@ -6,15 +6,23 @@ use std::path::Path;
 use policy::crypto::Crypto as _;
 use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse_key};
 
+use super::in_force::{known_by_vault, read_by_vault};
 use super::{open, say, say_table, shown, shown_place};
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, bad_name, read_or_empty};
+use common::paths::Paths;
 use common::trusted_files;
 
-pub fn run(files: &Files, name: &str, key: &[String], authority: bool) -> Result<(), Error> {
+pub fn run(
+    files: &Files,
+    paths: &Paths,
+    name: &str,
+    key: &[String],
+    authority: bool,
+) -> Result<(), Error> {
     let (algorithm, blob) = read_key(key)?;
-    let _lock = files.lock()?;
+    let lock = files.lock()?;
     let hosts = files.read()?;
     let fingerprint = Ring.fingerprint(&blob);
     if hosts.known.is_revoked(&blob) {
@@ -33,9 +41,13 @@ pub fn run(files: &Files, name: &str, key: &[String], authority: bool) -> Result
     let mut file = read_or_empty(&files.own)?;
     append(&mut file, &format!("{marker}{names}"), &algorithm, &blob);
     trusted_files::replace(&files.own, &file)?;
-    say(format_args!("{} is now {role} this key:", shown(&names)));
+    drop(lock);
+    say(format_args!("saved: {} is {role} this key:", shown(&names)));
     say_table(&[[shown(&algorithm), fingerprint.to_string()]]);
-    Ok(())
+    match authority {
+        true => read_by_vault(paths),
+        false => known_by_vault(paths, &names, &blob),
+    }
 }
 
 /// `*.example.com` and the like, also in lists.

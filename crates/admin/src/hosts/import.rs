@@ -10,10 +10,12 @@ use policy::display;
 use policy::judgement::Place;
 use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
 
+use super::in_force::read_by_vault;
 use super::{LINE_WIDTH, open, say, say_folded, say_table, shown};
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, Hosts, append, read_or_empty};
+use common::paths::Paths;
 use common::trusted_files;
 
 /// Characters of a name, or of a list of patterns, that can be taken: what is cut cannot be agreed to.
@@ -45,6 +47,7 @@ struct Sorted {
 pub fn run(
     files: &Files,
     hosts: &Hosts,
+    paths: &Paths,
     path: &Path,
     also: Also,
     yes: bool,
@@ -69,7 +72,7 @@ pub fn run(
         return Ok(ExitCode::FAILURE);
     }
     // Another run may have given a name meanwhile.
-    let _lock = files.lock()?;
+    let lock = files.lock()?;
     let mut still_new = sort(&files.read()?, &untrusted, also).new;
     still_new.retain(|new| sorted.new.contains(new));
     let mut file = read_or_empty(&files.own)?;
@@ -92,6 +95,8 @@ pub fn run(
     if late > 0 {
         say(format_args!("not taken, known meanwhile: {late}"));
     }
+    drop(lock);
+    read_by_vault(paths)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,10 +15,10 @@ use wire::writer::Writer;
 
 use super::stream::{MessageStream, Received};
 use crate::Vault;
-use crate::keys::keyrings::Source;
 use crate::keys::upstream::Upstream;
 use crate::policy_files::PolicySnapshot;
 use crate::sign::listing::Listing;
+use common::keyrings::KeyringPlace;
 
 /// A message that is begun is sent in one go; ssh needs microseconds.
 const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ pub struct Connection<'v> {
     pub(crate) stream: MessageStream,
     pub(crate) session: Session,
     /// `None`: there is no such keyring.
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<KeyringPlace>,
     pub(crate) upstream: Option<Upstream>,
     /// The upstream's keys, as last listed on this connection.
     pub(crate) listing: Option<Listing>,

@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::error::Error;
-use common::identities;
 use common::own_socket::{self, Hints};
 
 /// An ssh-agent binds its socket within milliseconds; a loaded machine gets more.
@@ -63,11 +62,6 @@ impl OwnAgent {
 
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
-    }
-
-    /// Loads the keyring's keys; returns what ssh-add said of keys that it did not load.
-    pub fn load(&self, dir: &Path) -> Vec<String> {
-        identities::load(dir, &self.socket)
     }
 }
 

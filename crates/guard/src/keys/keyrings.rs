@@ -1,18 +1,22 @@
 //! Which agent is behind a keyring's name.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use policy::caller::{DEFAULT_KEYRING, Keyring};
+use policy::caller::Keyring;
 
 use super::agent::{self, OwnAgent};
-use super::agent_unit;
-use common::config::vault::{KeyringConfig, VaultConfig};
+use common::agent_unit;
+use common::config::vault::VaultConfig;
 use common::error::Error;
 use common::identities;
+use common::keyrings::{self, KeyringPlace, KeyringState};
+use common::load_record::LoadRecord;
 use common::paths::Paths;
 use common::sync::lock;
 
@@ -20,20 +24,15 @@ use common::sync::lock;
 #[derive(Debug)]
 pub struct Keyrings {
     paths: Paths,
-    configured: HashMap<String, KeyringConfig>,
+    config: VaultConfig,
     /// Agents of our own by keyring; the lock also keeps two calls from starting two.
     own: Mutex<HashMap<String, OwnAgent>>,
+    /// The certificates of each folder when they were last looked at: path, inode and change time.
+    certificates: Mutex<HashMap<PathBuf, Vec<CertificateStamp>>>,
     keeper: Sender<Start>,
 }
 
-/// An agent's socket, and which of its keys belong to the keyring.
-#[derive(Clone, Debug)]
-pub struct Source {
-    pub socket: PathBuf,
-    /// Key files that may be loaded into it.
-    pub folder: Option<PathBuf>,
-    pub filter: KeyringConfig,
-}
+type CertificateStamp = (PathBuf, u64, i64, i64);
 
 struct Start {
     socket: PathBuf,
@@ -42,31 +41,25 @@ struct Start {
 
 impl Keyrings {
     pub fn new(paths: Paths, config: &VaultConfig) -> Self {
-        let configured = config.keyring.clone().into_iter().collect();
         Self {
             paths,
-            configured,
+            config: config.clone(),
             own: Mutex::default(),
+            certificates: Mutex::default(),
             keeper: keeper(),
         }
     }
 
     /// Starts the agents of all keyrings that are known by now; returns what went wrong, for the journal.
     pub fn start_all(&self) -> Vec<String> {
-        let mut names = identities::keyrings(&self.paths.home);
-        names.push(DEFAULT_KEYRING.to_owned());
-        names.extend(self.configured.keys().cloned());
-        names.sort();
-        names.dedup();
-        let mut said = Vec::new();
-        for name in names {
-            match Keyring::from_argument(&name) {
-                Ok(keyring) => {
-                    if let Err(error) = self.source(&keyring, &mut said) {
-                        said.push(error.to_string());
-                    }
-                }
-                Err(bad) => said.push(format!("~/.ssh/identities.d/{name:?} is no keyring: {bad}")),
+        let found = keyrings::find(&self.paths, &self.config);
+        let bad = found.bad_folders.into_iter();
+        let mut said: Vec<String> = bad
+            .map(|(name, bad)| format!("~/.ssh/identities.d/{name:?} is no keyring: {bad}"))
+            .collect();
+        for keyring in &found.keyrings {
+            if let Err(error) = self.source(&keyring.name, &mut said) {
+                said.push(error.to_string());
             }
         }
         said
@@ -81,40 +74,81 @@ impl Keyrings {
         &self,
         keyring: &Keyring,
         said: &mut Vec<String>,
-    ) -> Result<Option<Source>, Error> {
-        let name = keyring.as_str();
-        let filter = self.configured.get(name).cloned();
-        if let Some(socket) = filter.as_ref().and_then(|filter| filter.agent.clone()) {
-            return Ok(Some(Source {
-                socket,
-                folder: None,
-                filter: filter.unwrap_or_default(),
-            }));
-        }
-        let folder = identities::folder(&self.paths.home, name);
-        if filter.is_none() && name != DEFAULT_KEYRING && !folder.is_dir() {
+    ) -> Result<Option<KeyringPlace>, Error> {
+        let Some(place) = keyrings::of(keyring, &self.paths, &self.config) else {
             return Ok(None);
-        }
-        let socket = self.paths.agent_runtime().join(format!("{name}.sock"));
+        };
+        let Some(folder) = &place.folder else {
+            return Ok(Some(place));
+        };
+        let name = keyring.as_str();
+        let record = self.record(&place);
         let mut own = lock(&self.own);
         let running = own.get_mut(name).is_some_and(OwnAgent::is_running);
         // A systemd unit may run this keyring's agent; then it is not ours to start.
-        if !running && !agent::is_alive(&socket) {
+        if !running && !agent::is_alive(&place.socket) {
             own.remove(name);
             let units = self.paths.keyring_socket();
             if agent_unit::is_offered(&units) {
                 agent_unit::start(keyring, &units)?;
             } else {
-                let started = self.start(socket.clone())?;
-                said.extend(started.load(&folder));
+                let started = self.start(place.socket.clone())?;
+                said.extend(identities::load(folder, &place.socket, record.as_ref()));
                 own.insert(name.to_owned(), started);
             }
         }
-        Ok(Some(Source {
-            socket,
-            folder: Some(folder),
-            filter: filter.unwrap_or_default(),
-        }))
+        if let Some(record) = record.filter(|_| self.has_other_certificates(folder)) {
+            said.extend(identities::renew_certificates(
+                folder,
+                &place.socket,
+                &record,
+            ));
+        }
+        drop(own);
+        Ok(Some(place))
+    }
+
+    /// What was loaded into a keyring's agent, if that is ours.
+    pub fn record(&self, place: &KeyringPlace) -> Option<LoadRecord> {
+        place.record(&self.paths)
+    }
+
+    /// A keyring's keys, for its owner. Its agent is started if it does not run.
+    pub fn state(&self, keyring: &Keyring, said: &mut Vec<String>) -> Option<KeyringState> {
+        let started = self.source(keyring, said);
+        let place = keyrings::of(keyring, &self.paths, &self.config)?;
+        let mut state = place.state(&self.paths);
+        if let (Err(error), Some(trouble)) = (started, &mut state.trouble) {
+            *trouble = error.what().to_owned();
+        }
+        Some(state)
+    }
+
+    /// The names of all keyrings.
+    pub fn names(&self) -> Vec<Keyring> {
+        let found = keyrings::find(&self.paths, &self.config).keyrings;
+        found.into_iter().map(|place| place.name).collect()
+    }
+
+    /// Whether the certificates of a folder are others than when this was last asked. A few calls to the system,
+    /// where asking the agent for its keys would cost more than a signature.
+    fn has_other_certificates(&self, folder: &Path) -> bool {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let stamp = |path: PathBuf| {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            let found = fs::metadata(&path).ok()?;
+            let stamp = (path, found.ino(), found.ctime(), found.ctime_nsec());
+            name.ends_with("-cert.pub").then_some(stamp)
+        };
+        let mut now: Vec<CertificateStamp> =
+            entries.filter_map(|entry| stamp(entry.path())).collect();
+        now.sort();
+        let mut known = lock(&self.certificates);
+        if now.is_empty() || known.get(folder) == Some(&now) {
+            return false;
+        }
+        known.insert(folder.to_owned(), now);
+        true
     }
 
     fn start(&self, socket: PathBuf) -> Result<OwnAgent, Error> {

@@ -14,6 +14,7 @@ use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
 use wire::signature::Signature;
 
 use crate::intake::stream::{ByteStream, MessageStream, Received};
+use common::agent::ListedKey;
 use common::error::reason;
 
 /// An agent that lists its keys does no work for it.
@@ -46,17 +47,13 @@ impl fmt::Display for UpstreamError {
             }
             Self::Slow => f.write_str("the keyring's agent did not answer in time"),
             Self::Wrong(what) => write!(f, "the keyring's agent answered with {what}"),
-            Self::Refused => f.write_str("the keyring's agent refused"),
+            Self::Refused => f.write_str(
+                "the keyring's agent refused: it is locked (ssh-add -X unlocks it), or nobody confirmed a key that \
+                 was added with ssh-add -c",
+            ),
             Self::Locked(why) => write!(f, "the key is not in the keyring's agent: {why}"),
         }
     }
-}
-
-/// A key as the upstream lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedKey {
-    pub blob: Vec<u8>,
-    pub comment: Vec<u8>,
 }
 
 #[derive(Debug)]

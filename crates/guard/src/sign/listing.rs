@@ -1,16 +1,15 @@
 //! The keys that a caller may know of: those of its keyring that some rule, or the default, could let it
 //! use. A key that is not listed cannot sign.
 
-use policy::crypto::{Crypto, Fingerprint};
 use policy::facts::KeyFacts;
 use policy::record::{Event, Outcome};
-use wire::key::PublicKey;
 use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
 
 use crate::intake::connection::{Connection, failure};
-use crate::keys::upstream::{ListedKey, UpstreamError};
+use crate::keys::upstream::UpstreamError;
 use crate::policy_files::BoundHost;
+use common::agent::ListedKey;
 use common::identities::{self, KeyFile};
 
 /// The keys of a keyring: those that the upstream holds, then those of its folder that it does not.
@@ -107,13 +106,13 @@ impl Connection<'_> {
             }
         }
         let entries = keys.into_iter().map(|(key, locked)| Entry {
-            facts: key_facts(&key, &self.vault.crypto),
+            facts: key.facts(&self.vault.crypto),
             key,
             locked,
         });
         let ours = |entry: &Entry| {
             source
-                .filter
+                .config
                 .holds(&entry.facts.fingerprint.0, &entry.key.comment)
         };
         self.listing = Some(Listing {
@@ -127,20 +126,4 @@ impl Connection<'_> {
         record.reason = Some(error.to_string());
         self.write(record);
     }
-}
-
-/// A key that we can't read is still a key: opaque, with a fingerprint.
-/// The fingerprint is the plain key's, as `ssh-add -l` prints it for a certificate too.
-pub fn key_facts(key: &ListedKey, crypto: &dyn Crypto) -> KeyFacts {
-    let parsed = PublicKey::parse(&key.blob);
-    KeyFacts {
-        fingerprint: plain_fingerprint(&key.blob, crypto),
-        algorithm: parsed.map_or("unknown", |key| key.algorithm()).to_owned(),
-        comment: key.comment.clone(),
-    }
-}
-
-pub(crate) fn plain_fingerprint(blob: &[u8], crypto: &dyn Crypto) -> Fingerprint {
-    let plain = PublicKey::parse(blob).map(|key| key.plain_blob());
-    crypto.fingerprint(plain.as_deref().unwrap_or(blob))
 }

@@ -16,12 +16,13 @@ use wire::key::PublicKey;
 use wire::request::{Request, SignRequest};
 use wire::userauth::UserauthRequest;
 
-use super::listing::{Entry, Listing, plain_fingerprint};
+use super::listing::{Entry, Listing};
 use crate::ask::prompt::Notice;
 use crate::ask::questions::Settled;
 use crate::intake::connection::{Connection, failure};
 use crate::keys::upstream::UpstreamError;
 use crate::timestamp;
+use common::agent::plain_fingerprint;
 use common::clock;
 use common::log::line::sha256_hex;
 

@@ -12,6 +12,7 @@ use crate::ask::prompt::{Prompter, Wanted};
 use crate::intake::connection::Connection;
 use crate::keys::upstream::UpstreamError;
 use common::identities::{self, KeyFile, NotLoaded};
+use common::load_record::LoadRecord;
 use common::sync::lock;
 
 /// Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
@@ -44,6 +45,7 @@ impl Connection<'_> {
             fingerprint: &key.fingerprint.0,
             why: format!("{} may use this key now", self.caller),
             by_hand: format!("split-ssh add {}", self.keyring),
+            record: self.vault.keyrings.record(source),
         };
         asking
             .unlock(&source.socket, self.stream.socket(), until)
@@ -61,6 +63,8 @@ pub struct Unlock<'a> {
     pub why: String,
     /// What to run in the vault where there is no window.
     pub by_hand: String,
+    /// Where it is recorded that we loaded it.
+    pub record: Option<LoadRecord>,
 }
 
 impl Unlock<'_> {
@@ -83,10 +87,11 @@ impl Unlock<'_> {
             let Some(passphrase) = asked else {
                 return Err("its passphrase was not given".to_owned());
             };
-            match identities::load_key(self.private, socket, Some(passphrase.bytes())) {
+            let secret = Some(passphrase.bytes());
+            match identities::load_key(self.private, socket, secret, self.record.as_ref()) {
                 Ok(()) => return Ok(()),
-                Err(NotLoaded::Failed(why)) => return Err(why),
                 Err(NotLoaded::Locked) => {}
+                Err(why) => return Err(why.to_string()),
             }
         }
         Err("none of three passphrases fitted".to_owned())

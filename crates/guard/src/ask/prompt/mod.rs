@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use policy::question::{Answer, Question};
 
 use common::config::vault::{PromptBy, PromptConfig};
+use common::control::{AsksBy, PromptState};
 use common::paths::Paths;
 
 pub use dialog::{Counts, Dialog};
@@ -74,24 +75,6 @@ pub struct Prompter {
     session: Session,
 }
 
-/// What would show a question now, for `doctor` and `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    SessionSocket,
-    Dialog,
-    Terminal,
-}
-
-impl Way {
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::SessionSocket => "split-ssh-prompt, started by the session",
-            Self::Dialog => "split-ssh-prompt",
-            Self::Terminal => "the terminal: split-ssh pending",
-        }
-    }
-}
-
 impl Prompter {
     /// Looks for the programs that can show a window; the configuration's own comes before those that
     /// packages bring.
@@ -105,20 +88,22 @@ impl Prompter {
         }
     }
 
-    /// Whether our dialog is installed, wherever it could be shown.
-    pub fn has_dialog(&self) -> bool {
-        self.program.is_some()
+    /// How a person would be asked now.
+    pub fn state(&self) -> PromptState {
+        PromptState {
+            asks_by: self.asks_by(),
+            wants_window: self.sockets.is_some(),
+            has_program: self.program.is_some(),
+        }
     }
 
-    /// What would show a question now.
-    pub fn way(&self) -> Way {
+    fn asks_by(&self) -> AsksBy {
         if self.live_socket(unit::QUESTION).is_some() {
-            return Way::SessionSocket;
-        }
-        if self.program.is_some() && self.session.environment().is_some() {
-            Way::Dialog
+            AsksBy::SessionSocket
+        } else if self.program.is_some() && self.session.environment().is_some() {
+            AsksBy::Window
         } else {
-            Way::Terminal
+            AsksBy::Terminal
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use policy::caller::Keyring;
 
-use common::error::Error;
+use crate::error::Error;
 
 /// systemd ends a unit that has not started after 90 s; an agent starts in milliseconds.
 const START_TIME: Duration = Duration::from_secs(20);

@@ -1,0 +1,60 @@
+//! What was saved counts once the running vault has read it; only the vault can say that it has.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{say, shown};
+use common::control::{self, Request, VERSION};
+use common::error::Error;
+use common::paths::Paths;
+
+/// Has the running vault read the known hosts that were just saved.
+///
+/// # Errors
+/// The vault does not take them. They stay saved.
+pub fn read_by_vault(paths: &Paths) -> Result<(), Error> {
+    let Ok(reply) = control::ask(paths, &Request::Reload { v: VERSION }) else {
+        say("no vault runs here: this counts once one starts");
+        return Ok(());
+    };
+    if reply.ok {
+        return Ok(());
+    }
+    let why = reply.error.unwrap_or_default();
+    let first = why.lines().next().unwrap_or_default();
+    Err(Error::new(format!(
+        "it is saved, but the vault goes on without it: {first}"
+    ))
+    .hint("split-ssh policy check; split-ssh doctor"))
+}
+
+/// The same, and sees that the vault now gives this name to the key.
+///
+/// # Errors
+/// As [`read_by_vault`], or the vault knows the key by other names only.
+pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error> {
+    read_by_vault(paths)?;
+    let request = Request::Host {
+        v: VERSION,
+        key: STANDARD.encode(key),
+    };
+    let Some(names) = control::ask(paths, &request)
+        .ok()
+        .and_then(|reply| reply.names)
+    else {
+        return Ok(());
+    };
+    if names.iter().any(|known| known == name) {
+        say("the running vault knows it");
+        return Ok(());
+    }
+    let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+    let names = match names.is_empty() {
+        true => "no name".to_owned(),
+        false => names.join(", "),
+    };
+    Err(Error::new(format!(
+        "it is saved, but the running vault has {names} for this key"
+    ))
+    .hint("see every line about it: split-ssh hosts list"))
+}
