@@ -1,4 +1,4 @@
-//! `split-ssh doctor`: a healthy qube has nothing to mend; each planted fault is found, by its name and
+//! `split-ssh doctor`: a healthy qube has no problem; each planted fault is found, by its name and
 //! with a remedy, and gone once the remedy is done.
 
 use std::fs;
@@ -500,7 +500,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             plant: |q| q.write("config/policy.toml", "default = \"allow\"\n"),
             check: "policy",
             state: "bad",
-            what: "everything is refused",
+            what: "still serves the last good policy",
             remedy: "split-ssh policy check",
             mend: |q| q.write("config/policy.toml", "default = \"ask\"\n"),
         },
@@ -508,7 +508,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             plant: |q| mode(&q.world.path("vault/config/policy.toml"), 0o666),
             check: "policy",
             state: "bad",
-            what: "everything is refused",
+            what: "still serves the last good policy",
             remedy: "chmod go-w",
             mend: |q| mode(&q.world.path("vault/config/policy.toml"), 0o600),
         },
@@ -522,7 +522,7 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             check: "vault.toml",
             state: "bad",
             what: "vault.toml:3",
-            remedy: "mend the file",
+            remedy: "fix the file",
             mend: |q| q.write("config/vault.toml", "[prompt]\nby = \"terminal\"\n"),
         },
         Fault {
@@ -910,7 +910,7 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
             check: "client.toml",
             state: "bad",
             what: "client.toml:",
-            remedy: "mend the file",
+            remedy: "fix the file",
             mend: |q| {
                 let good = fs::read_to_string(q.world.path("work/good")).expect("a file");
                 q.world.file("work/config/client.toml", good);
@@ -1075,7 +1075,7 @@ fn a_qube_that_is_neither_is_told_so() {
         said.contains("-> in dom0: qvm-service QUBE split-ssh-vault on"),
         "{said}"
     );
-    assert!(said.ends_with("1 to mend\n"), "{said}");
+    assert!(said.ends_with("1 problem\n"), "{said}");
     let old = "ncat -k -l -U \"$S\" -c 'qrexec-client-vm vault qubes.SshAgent' &\n";
     world.directory("root/rw/config");
     world.file("root/rw/config/rc.local", old);

@@ -61,7 +61,7 @@ pub enum AgentError {
 impl fmt::Display for AgentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) => write!(f, "no agent answers there: {}", reason(error)),
+            Self::Unreachable(error) => write!(f, "the agent cannot be reached: {}", reason(error)),
             Self::Slow => f.write_str("the agent did not answer in time"),
             Self::Odd => f.write_str("what answers there is no SSH agent"),
             Self::Refused => f.write_str("the agent refused"),

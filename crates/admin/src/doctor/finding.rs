@@ -81,7 +81,7 @@ impl Findings {
     /// A configuration that nobody starts with; `start` is how to try again.
     pub fn bad_settings(&mut self, check: &str, error: &Error, start: &str) {
         let hint = error.next().map(|hint| format!(": {hint}"));
-        let remedy = format!("mend the file{}; then: {start}", hint.unwrap_or_default());
+        let remedy = format!("fix the file{}; then: {start}", hint.unwrap_or_default());
         self.bad(check, error.what(), remedy);
     }
 
@@ -143,7 +143,10 @@ impl Findings {
         text + &match (count(State::Bad), count(State::Warn)) {
             (0, 0) => "nothing is wrong\n".to_owned(),
             (0, warnings) => format!("it works; {warnings} to look at\n"),
-            (bad, _) => format!("{bad} to mend\n"),
+            (bad, _) => match bad {
+                1 => "1 problem\n".to_owned(),
+                _ => format!("{bad} problems\n"),
+            },
         }
     }
 }

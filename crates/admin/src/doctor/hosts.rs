@@ -18,7 +18,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
             return findings.bad_by(
                 "known hosts",
                 &error,
-                "mend or remove the file; until then no host has a name",
+                "fix or remove the file; until then no host has a name",
             );
         }
     };

@@ -1,4 +1,4 @@
-//! `split-ssh doctor`: what is wrong in this qube, and how to mend it. Each check is one line; it only
+//! `split-ssh doctor`: what is wrong in this qube, and how to fix it. Each check is one line; it only
 //! looks, and changes nothing.
 
 mod client;
@@ -30,7 +30,7 @@ pub(super) use qube::read as read_qubesdb;
 use common::error::Error;
 use common::paths::Paths;
 
-/// Find what is wrong in this vault or client, and how to mend it
+/// Find what is wrong in this vault or client, and how to fix it
 ///
 /// Ends with 0 if nothing is bad, with or without warnings.
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         findings.begin("both");
         findings.warn(
             "both",
-            "this qube is a vault and a client: keys that programs here can reach are not split off",
+            "this qube is a vault and a client: programs in this qube can reach the keys directly",
             format!(
                 "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
                  keys belong into a qube of their own, and qrexec never lets a qube call itself",

@@ -20,14 +20,14 @@ const MAX_DEPTH: usize = 3;
 
 /// The folders of a side's sockets.
 pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
-    let mend = |restart: &str| format!("{MAKE_FOLDERS}; {restart}");
+    let remedy = |restart: &str| format!("{MAKE_FOLDERS}; {restart}");
     for path in units.runtime {
         let Ok(folder) = fs::metadata(place.at(path)) else {
             if units.is_on(place) && units.is_installed(place) && place.is_system() {
                 findings.bad(
                     "user",
                     format!("there is no folder {path} for the sockets"),
-                    mend(units.restart),
+                    remedy(units.restart),
                 );
             }
             continue;
@@ -37,7 +37,7 @@ pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
             findings.bad(
                 "user",
                 format!("{path} belongs to root, so its sockets are out of reach"),
-                mend(units.restart),
+                remedy(units.restart),
             );
         } else if here != owner {
             let name = name(owner);
@@ -53,7 +53,7 @@ pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
             findings.bad(
                 "user",
                 format!("others can write in {path}: they could put sockets of their own there"),
-                mend(units.restart),
+                remedy(units.restart),
             );
         }
     }

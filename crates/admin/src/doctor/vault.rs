@@ -47,21 +47,16 @@ pub fn check(place: &Place, findings: &mut Findings) {
     };
     let status = check_sockets(place, &start, findings);
     keyrings::check_names(place, &config, findings);
-    let keyrings = status.as_ref().map(|_| ask_keyrings(place, findings));
-    for keyring in keyrings.iter().flatten() {
-        keyrings::check(place, keyring, findings);
-    }
-    let agents: Vec<(String, PathBuf)> = match keyrings {
-        Some(states) => states
-            .into_iter()
-            .map(|state| (state.name, state.socket))
-            .collect(),
-        None => common::keyrings::find(paths, &config)
-            .keyrings
-            .into_iter()
-            .map(|place| (place.name.to_string(), place.socket))
-            .collect(),
+    let keyrings = match &status {
+        Some(_) => check_keyrings(place, &config, &start, findings),
+        None => Vec::new(),
     };
+    let configured = common::keyrings::find(paths, &config).keyrings;
+    let configured = configured.into_iter();
+    let mut agents: Vec<(String, PathBuf)> = configured
+        .map(|place| (place.name.to_string(), place.socket))
+        .collect();
+    agents.extend(keyrings.into_iter().map(|state| (state.name, state.socket)));
     desktop::check(place, &agents, findings);
     policy::check(place, status.as_ref(), findings);
     if let Some(status) = &status {
@@ -71,6 +66,34 @@ pub fn check(place: &Place, findings: &mut Findings) {
     hosts::check(place, findings);
     log::check(place, findings);
     log::check_space(place, findings);
+}
+
+/// The keyrings that the running vault has, then those that its settings have changed to since it started.
+fn check_keyrings(
+    place: &Place,
+    config: &VaultConfig,
+    start: &str,
+    findings: &mut Findings,
+) -> Vec<KeyringState> {
+    let running = ask_keyrings(place, findings);
+    for keyring in &running {
+        keyrings::check(place, keyring, findings);
+    }
+    for configured in common::keyrings::find(&place.paths, config).keyrings {
+        let is_it = |state: &KeyringState| {
+            state.name == configured.name.as_str() && state.socket == configured.socket
+        };
+        if !running.iter().any(is_it) {
+            let what = format!(
+                "the running vault has no keyring {} at {}: vault.toml was changed since it started",
+                configured.name,
+                configured.socket.display()
+            );
+            findings.warn("vault.toml", what, start);
+            keyrings::check(place, &configured.state(&place.paths), findings);
+        }
+    }
+    running
 }
 
 /// What the running vault says of its keyrings.
