@@ -264,7 +264,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
             ca: None,
             names: host.names.clone(),
             label: None,
-            could_be: Vec::new(),
+            possible_names: Vec::new(),
             revoked: false,
         };
         is_ours(host) && policy.required_proof(&identity) == Proof::Proven

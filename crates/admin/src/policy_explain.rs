@@ -288,7 +288,7 @@ impl Args {
         notes: &mut Vec<String>,
     ) -> Option<HostIdentity> {
         let tries: Vec<String> = policy
-            .identify_names()
+            .literal_host_names()
             .into_iter()
             .map(str::to_owned)
             .collect();
@@ -335,7 +335,7 @@ fn stranger(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
         ca: None,
         names,
         label: None,
-        could_be: Vec::new(),
+        possible_names: Vec::new(),
         revoked: false,
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> 
     };
     let loaded = loaded.map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))?;
     let hosts = known_hosts_files::Files::of(paths).read()?;
-    Ok(loaded.policy.meet(&hosts.known, &Ring))
+    Ok(loaded.policy.with_known_hosts(&hosts.known, &Ring))
 }
 
 /// A policy on its way through a log.

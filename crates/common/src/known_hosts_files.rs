@@ -140,7 +140,7 @@ impl Hosts {
                 ca: None,
                 names: Vec::new(),
                 label: None,
-                could_be: Vec::new(),
+                possible_names: Vec::new(),
                 revoked: false,
             };
         };

@@ -68,7 +68,7 @@ pub struct HostIdentity {
     pub label: Option<String>,
     /// Of an unnamed host: names and patterns for which known hosts have no key of this type. Their server
     /// may be met by another of its keys, or by its plain key instead of its certificate.
-    pub could_be: Vec<String>,
+    pub possible_names: Vec<String>,
     /// `@revoked` in known hosts: no rule can allow it.
     pub revoked: bool,
 }

@@ -265,7 +265,7 @@ impl Record {
             .as_deref()
             .map(|label| Escaped::from_bytes(label.as_bytes()));
         self.host_could_be = host
-            .could_be
+            .possible_names
             .iter()
             .map(|name| Escaped::from_bytes(name.as_bytes()))
             .collect();
@@ -336,7 +336,7 @@ impl Record {
                 None => None,
                 Some(label) => Some(label.to_utf8()?),
             },
-            could_be: self
+            possible_names: self
                 .host_could_be
                 .iter()
                 .map(Escaped::to_utf8)

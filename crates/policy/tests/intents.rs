@@ -145,7 +145,7 @@ fn gathered_on(
         ca: None,
         names: Vec::new(),
         label: None,
-        could_be: Vec::new(),
+        possible_names: Vec::new(),
         revoked: false,
     })
 }

@@ -282,7 +282,7 @@ fn world(dice: &mut Dice) -> World {
 
 fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
     let tries: Vec<String> = policy
-        .identify_names()
+        .literal_host_names()
         .into_iter()
         .map(str::to_owned)
         .collect();
@@ -384,7 +384,9 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
             text: &text,
             main: true,
         };
-        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Mixer);
+        let policy = Policy::parse(&[source])
+            .unwrap()
+            .with_known_hosts(&known, &Mixer);
         let judge = |blob: &Vec<u8>| {
             let facts = login(&known, &policy, blob);
             policy.judge(&facts, &NOON, &Ledger::default()).verdict
@@ -493,7 +495,9 @@ fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
             text: &text,
             main: true,
         };
-        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Mixer);
+        let policy = Policy::parse(&[source])
+            .unwrap()
+            .with_known_hosts(&known, &Mixer);
         let judge = |facts: &Facts| policy.judge(facts, &NOON, &Ledger::default()).verdict;
         for blob in &world.prods {
             let facts = login(&known, &policy, blob);

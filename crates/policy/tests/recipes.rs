@@ -92,7 +92,7 @@ fn login(qube: &str, key: &str, user: &str, host: &str, proof: Proof) -> Facts {
             vec![host.to_owned()]
         },
         label: None,
-        could_be: Vec::new(),
+        possible_names: Vec::new(),
         revoked: false,
     };
     Facts {

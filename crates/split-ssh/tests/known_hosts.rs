@@ -314,9 +314,12 @@ fn an_unnamed_key_could_be_a_host_known_by_its_authority_alone() {
     };
     let unnamed = identify(2, &["db.corp", "plain.example"]);
     assert!(unnamed.names.is_empty());
-    assert_eq!(unnamed.could_be, ["*.corp", "db.corp", "prod.example"]);
+    assert_eq!(
+        unnamed.possible_names,
+        ["*.corp", "db.corp", "prod.example"]
+    );
     assert!(
-        identify(0, &["db.corp"]).could_be.is_empty(),
+        identify(0, &["db.corp"]).possible_names.is_empty(),
         "a host with a name is that host"
     );
 }
@@ -332,7 +335,7 @@ fn an_unnamed_key_could_be_a_host_known_by_another_type_of_key() {
         let tries: Vec<String> = tries.iter().map(|name| (*name).to_owned()).collect();
         let identity = known.identify(&HostKey::parse(&shown.blob).unwrap(), &tries, &Ring, 0);
         assert!(identity.names.is_empty());
-        identity.could_be
+        identity.possible_names
     };
     let file = format!(
         "both,one {ecdsa}\nboth,other {known_one}\n*.example {ecdsa}\n@revoked old {ecdsa}\n"
@@ -406,9 +409,11 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
             main: true,
         };
         let (known, _) = KnownHosts::parse(&[("test", file.as_bytes())]);
-        let policy = Policy::parse(&[source]).unwrap().meet(&known, &Ring);
+        let policy = Policy::parse(&[source])
+            .unwrap()
+            .with_known_hosts(&known, &Ring);
         let tries: Vec<String> = policy
-            .identify_names()
+            .literal_host_names()
             .into_iter()
             .map(str::to_owned)
             .collect();

@@ -58,7 +58,7 @@ fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
             ca: None,
             names: vec![host.to_owned()],
             label: None,
-            could_be: Vec::new(),
+            possible_names: Vec::new(),
             revoked: false,
         }),
         namespace: None,

@@ -3,7 +3,7 @@
 use policy::display;
 use policy::facts::{Facts, Kind};
 use policy::judgement::{Judgement, Remember, Verdict};
-use policy::rules::{Explanation, LoginTo, Policy, Prospect, RuleTrace};
+use policy::rules::{Explanation, LoginTo, Policy, RuleTrace, VisibilityQuery};
 
 use super::super::fold::fold;
 use super::{SENTENCE, SHOWN};
@@ -140,7 +140,7 @@ impl Page<'_> {
                 forwarded,
                 ..
             } = self.facts;
-            self.policy.visible(&Prospect {
+            self.policy.visible(&VisibilityQuery {
                 caller,
                 keyring,
                 key,

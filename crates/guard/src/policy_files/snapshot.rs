@@ -9,7 +9,7 @@ use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::known_hosts::HostKey;
 use policy::rate::Ledger;
-use policy::rules::{LoginTo, Policy, Prospect};
+use policy::rules::{LoginTo, Policy, VisibilityQuery};
 use policy::session::{Session, Standing};
 
 use common::clock;
@@ -55,9 +55,9 @@ impl PolicySnapshot {
             .map_err(|error| error.to_string())?;
         // Without known hosts a rule that denies a host by name would not know it.
         let hosts = hosts.read().map_err(|error| error.plain())?;
-        let policy = loaded.policy.meet(&hosts.known, &Ring);
+        let policy = loaded.policy.with_known_hosts(&hosts.known, &Ring);
         let names = policy
-            .identify_names()
+            .literal_host_names()
             .into_iter()
             .map(str::to_owned)
             .collect();
@@ -202,7 +202,7 @@ impl PolicySnapshot {
         if session.bind_failed() {
             return false;
         }
-        policy.visible(&Prospect {
+        policy.visible(&VisibilityQuery {
             caller,
             keyring,
             key,

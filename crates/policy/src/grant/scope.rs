@@ -84,7 +84,7 @@ impl Scope {
                     ca: ca.clone(),
                     names: host_names.clone(),
                     label: None,
-                    could_be: Vec::new(),
+                    possible_names: Vec::new(),
                     revoked: false,
                 });
             }

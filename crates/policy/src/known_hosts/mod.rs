@@ -28,7 +28,7 @@ pub const MAX_FILE: usize = 16 << 20;
 pub const MAX_LINE: usize = 16 << 10;
 
 /// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
-const MAX_COULD_BE: usize = 32;
+const MAX_POSSIBLE_NAMES: usize = 32;
 
 /// Stands for a hashed name that none of the names tried is.
 pub const HASHED: &str = "(hashed)";
@@ -134,7 +134,7 @@ impl KnownHosts {
     }
 
     /// Whose key of this type an unnamed one could be: the names and patterns for which known hosts have no
-    /// key of the type, and the tries that they do not have at all. Of more than [`MAX_COULD_BE`] only the
+    /// key of the type, and the tries that they do not have at all. Of more than [`MAX_POSSIBLE_NAMES`] only the
     /// tries are listed, and [`ANY`] alone where these are too many.
     ///
     /// A client chooses which of a server's keys it meets, or the plain key in place of a certificate, and
@@ -172,13 +172,13 @@ impl KnownHosts {
                 None => has(&self.types_of_keys_for(name, crypto)),
             }
         }));
-        if found.len() > MAX_COULD_BE {
+        if found.len() > MAX_POSSIBLE_NAMES {
             // `*` is for the patterns of rules; the names that they spell out are among the tries.
             let tried: BTreeSet<&str> = tries.iter().map(String::as_str).collect();
             found.retain(|name| tried.contains(name));
             found.insert("*");
         }
-        if found.len() > MAX_COULD_BE {
+        if found.len() > MAX_POSSIBLE_NAMES {
             return vec![ANY.to_owned()];
         }
         found.into_iter().map(str::to_owned).collect()
@@ -228,7 +228,7 @@ impl KnownHosts {
                 names.extend(self.names_by_authority(authority, &principals, &tries, crypto));
             }
         }
-        let could_be = match names.is_empty() {
+        let possible_names = match names.is_empty() {
             true => self.without_key_of(host_key.plain().algorithm(), &tries, crypto),
             false => Vec::new(),
         };
@@ -237,7 +237,7 @@ impl KnownHosts {
             fingerprint: crypto.fingerprint(host_key.plain_blob()),
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
-            could_be,
+            possible_names,
             names: [full, open].concat(),
             label: None,
             revoked,

@@ -36,7 +36,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
                 vec![name.into()]
             },
             label: None,
-            could_be: Vec::new(),
+            possible_names: Vec::new(),
             revoked: false,
         }),
         namespace: None,

@@ -25,7 +25,7 @@ pub(crate) fn host(name: &str) -> HostIdentity {
         ca: None,
         names: vec![name.to_owned()],
         label: None,
-        could_be: Vec::new(),
+        possible_names: Vec::new(),
         revoked: false,
     }
 }

@@ -20,7 +20,7 @@ fn login() -> Facts {
             ca: Some(Fingerprint("SHA256:ca".into())),
             names: vec!["github.com".into(), "b\u{fc}ro".into()],
             label: Some("forge".into()),
-            could_be: Vec::new(),
+            possible_names: Vec::new(),
             revoked: true,
         }),
         namespace: None,

@@ -181,7 +181,7 @@ impl Policy {
             .map(|pattern| self.host_text(pattern))
             .collect();
         match result {
-            Match::Maybe if request.host.enough => {
+            Match::Maybe if request.host.meets_required_proof => {
                 return format!(
                     "the name of the host leaves open whether it is {}",
                     or(&wanted)

@@ -7,6 +7,7 @@ use crate::judgement::{Judgement, Remember, Verdict};
 use crate::rate::{Ledger, Rate};
 
 use super::Policy;
+use super::aliases::RuleForOtherName;
 use super::matching::{Doubt, Match, Matcher, Request};
 use super::rule::{HostPattern, Rule};
 
@@ -56,7 +57,17 @@ impl Policy {
             }
         }
         let judgement = match decided {
-            Decided::Rule(rule) => by_rule(rule, &request, moment, ledger),
+            Decided::Rule(rule) => {
+                let judgement = by_rule(rule, &request, moment, ledger);
+                let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, ledger) {
+                    Some(_) => Verdict::Deny,
+                    None => rule.action,
+                };
+                match self.rule_for_other_name(&request, rule, judgement.verdict, verdict_of) {
+                    Some(other) => by_other_name(&other, &request, moment, ledger, judgement),
+                    None => judgement,
+                }
+            }
             Decided::Default => self.by_default(&request, missed),
         };
         let judgement = match unnamed {
@@ -171,6 +182,14 @@ fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger)
                 rule.called()
             ),
         ),
+        (None, Verdict::Allow) if request.facts.forwarded && rule.forwarded.is_none() => (
+            Verdict::Ask,
+            format!(
+                "{} allows it, but does not say `forwarded`, so what comes through a forwarded agent is asked about; \
+                 forwarded = [true, false] in the rule allows both",
+                rule.called()
+            ),
+        ),
         (None, Verdict::Allow) => (Verdict::Allow, format!("{} allows it", rule.called())),
         (None, Verdict::Ask) => (Verdict::Ask, format!("{} asks", rule.called())),
         (None, Verdict::Deny) => (Verdict::Deny, format!("{} denies it", rule.called())),
@@ -182,6 +201,35 @@ fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger)
         remember: remember(verdict, Some(rule), request),
         notify: rule.notify,
         signatures: rule.signatures,
+    }
+}
+
+/// The host key has several names, and the rule that decided names only some of them. Another rule asks or denies
+/// for one of the others, so the answer is no milder than that rule's.
+fn by_other_name(
+    other: &RuleForOtherName<'_>,
+    request: &Request<'_>,
+    moment: &Moment,
+    ledger: &Ledger,
+    milder: Judgement,
+) -> Judgement {
+    let judgement = by_rule(other.rule, request, moment, ledger);
+    if judgement.verdict <= milder.verdict {
+        // An approval of one name would hold for the other as well.
+        return Judgement {
+            remember: Remember::Never,
+            ..milder
+        };
+    }
+    Judgement {
+        reason: format!(
+            "known hosts give the same host key to {}, for which {}",
+            other.name, judgement.reason
+        ),
+        remember: Remember::Never,
+        notify: judgement.notify || milder.notify,
+        signatures: judgement.signatures.min(milder.signatures),
+        ..judgement
     }
 }
 
@@ -238,7 +286,10 @@ fn remember(verdict: Verdict, rule: Option<&Rule>, request: &Request<'_>) -> Rem
             .any(|pattern| *pattern == HostPattern::Unproven);
         named && request.try_matcher(rule, Matcher::Host) == Match::Yes
     };
-    if facts.kind == Kind::Login && !request.host.enough && !rule.is_some_and(says_unproven) {
+    if facts.kind == Kind::Login
+        && !request.host.meets_required_proof
+        && !rule.is_some_and(says_unproven)
+    {
         return Remember::Never;
     }
     let unsaid = match facts.kind {

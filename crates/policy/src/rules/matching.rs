@@ -146,21 +146,21 @@ pub(super) struct Request<'a> {
 pub(super) struct ShownHost {
     /// What the login must show for rules to believe its host.
     pub required: Proof,
-    /// It shows that much.
-    pub enough: bool,
+    /// The login shows that much.
+    pub meets_required_proof: bool,
     /// Of each table, whether the host is one of its.
     in_table: Vec<Match>,
-    names: Vec<HostName>,
-    /// Names of others that it could have, see [`HostIdentity::could_be`].
-    could_be: Vec<HostName>,
+    pub names: Vec<HostName>,
+    /// Names of others that it could have, see [`HostIdentity::possible_names`].
+    possible_names: Vec<HostName>,
 }
 
 /// A name in known hosts.
-struct HostName {
+pub(super) struct HostName {
     /// In lower case.
-    text: String,
+    pub text: String,
     /// A hashed name or a pattern, which leaves open which name it is. Names without wildcards were
-    /// tried on it, see [`Policy::identify_names`]: they stand beside it if they fit.
+    /// tried on it, see [`Policy::literal_host_names`]: they stand beside it if they fit.
     open: bool,
     /// Without its port, if it has one.
     at_a_port: Option<String>,
@@ -178,7 +178,7 @@ impl HostName {
 
     /// A pattern without a port is surely for port 22 only. Whoever denies a host, or wants to be asked about it,
     /// will mean it at other ports as well.
-    fn is(&self, glob: &Glob) -> Match {
+    pub fn is(&self, glob: &Glob) -> Match {
         let at_a_port = || match &self.at_a_port {
             Some(host) => glob.matches(host.as_bytes()),
             None => false,
@@ -207,11 +207,11 @@ impl Host {
             return Match::Yes;
         }
         let named = self.names.iter().map(|glob| any_named(glob, names));
-        let also = self
-            .also
+        let aliases = self
+            .known_hosts_aliases
             .iter()
             .map(|glob| any_named(glob, names).min(Match::Maybe));
-        named.chain(also).max().unwrap_or(Match::No)
+        named.chain(aliases).max().unwrap_or(Match::No)
     }
 }
 
@@ -220,7 +220,7 @@ impl ShownHost {
         let shown = Self::owing(policy, facts.host.as_ref());
         let is_login = facts.kind == Kind::Login && facts.host.is_some();
         Self {
-            enough: is_login && facts.proof >= shown.required,
+            meets_required_proof: is_login && facts.proof >= shown.required,
             ..shown
         }
     }
@@ -251,12 +251,12 @@ impl ShownHost {
         let required = said.max().unwrap_or(Proof::Proven);
         Self {
             required,
-            enough: false,
+            meets_required_proof: false,
             in_table,
             names,
-            could_be: host
+            possible_names: host
                 .iter()
-                .flat_map(|host| &host.could_be)
+                .flat_map(|host| &host.possible_names)
                 .map(|name| HostName::new(name))
                 .collect(),
         }
@@ -269,11 +269,12 @@ impl ShownHost {
 
     /// Whether this unnamed host could be the rule's: met by a key that known hosts do not have of it, or one that
     /// they do not have at all.
-    fn could_be(&self, policy: &Policy, pattern: &HostPattern) -> bool {
-        let any = self.could_be.iter().any(|name| name.text == ANY);
+    fn possibly_is(&self, policy: &Policy, pattern: &HostPattern) -> bool {
+        let any = self.possible_names.iter().any(|name| name.text == ANY);
         // `*` is for hosts with a name; another pattern may mean any number of hosts that nobody has noted.
         let open = |glob: &Glob| glob.literal().is_none() && !glob.is_any();
-        let fits = |glob: &Glob| any || open(glob) || any_named(glob, &self.could_be) != Match::No;
+        let fits =
+            |glob: &Glob| any || open(glob) || any_named(glob, &self.possible_names) != Match::No;
         match pattern {
             HostPattern::Name(glob) => fits(glob),
             // A fingerprint does not tell the other keys of its host.
@@ -287,7 +288,7 @@ impl ShownHost {
     fn is(&self, pattern: &HostPattern, proof: Proof) -> Match {
         match pattern {
             HostPattern::Unproven => (proof == Proof::Unproven).into(),
-            _ if !self.enough => Match::Maybe,
+            _ if !self.meets_required_proof => Match::Maybe,
             HostPattern::Host(index) => self.in_table.get(*index).copied().unwrap_or(Match::No),
             HostPattern::Name(glob) => any_named(glob, &self.names),
             HostPattern::Unnamed => self.is_unnamed().into(),
@@ -350,11 +351,25 @@ impl<'a> Request<'a> {
         least
     }
 
+    /// The rule's result, if the host were the rule's.
+    pub(super) fn result_but_host(&self, rule: &Rule) -> Match {
+        let mut least = Match::Yes;
+        for matcher in Matcher::CHEAPEST_FIRST {
+            if matcher != Matcher::Host {
+                least = least.min(self.try_matcher(rule, matcher));
+            }
+            if least == Match::No {
+                break;
+            }
+        }
+        least
+    }
+
     /// What keeps a rule that may cover this request from covering it surely.
     pub(super) fn doubt(&self, rule: &Rule) -> Doubt {
         if self.try_matcher(rule, Matcher::Host) != Match::Maybe {
             Doubt::User
-        } else if self.host.enough {
+        } else if self.host.meets_required_proof {
             Doubt::HostName
         } else {
             Doubt::Proof
@@ -369,7 +384,7 @@ impl<'a> Request<'a> {
             && self.host.is_unnamed()
             && hosts
                 .into_iter()
-                .any(|pattern| self.host.could_be(self.policy, pattern))
+                .any(|pattern| self.host.possibly_is(self.policy, pattern))
             && Matcher::ALL.into_iter().all(|matcher| {
                 matcher == Matcher::Host || self.try_matcher(rule, matcher) != Match::No
             })
@@ -416,7 +431,7 @@ impl<'a> Request<'a> {
         let Some(patterns) = &rule.host else {
             // An allow rule that says nothing of the host trusts every host, but not an unknown one.
             let needs_host = rule.action == Verdict::Allow && self.facts.kind == Kind::Login;
-            return (!needs_host || self.host.enough).into();
+            return (!needs_host || self.host.meets_required_proof).into();
         };
         if self.facts.kind != Kind::Login {
             return Match::No;

@@ -4,6 +4,7 @@
 //! qube may see, [`Policy::explain`] shows every rule's why and why not, [`Policy::lint`] finds what
 //! was surely not meant.
 
+mod aliases;
 mod entry;
 mod explain;
 mod judge;
@@ -30,7 +31,7 @@ pub use judge::DEFAULT_REMEMBER;
 pub use lint::Surroundings;
 pub use problem::{PolicyError, Problem, Severity, Source};
 pub use rule::{Host, Label, Rule};
-pub use visible::{LoginTo, Prospect};
+pub use visible::{LoginTo, VisibilityQuery};
 
 /// A whole policy, ready to judge.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ impl Policy {
     /// Gives the tables that name hosts by keys or authorities what known hosts call these. A server has several
     /// keys, and a client chooses which one it meets, or the plain key instead of the certificate.
     #[must_use]
-    pub fn meet(mut self, known: &KnownHosts, crypto: &dyn Crypto) -> Self {
+    pub fn with_known_hosts(mut self, known: &KnownHosts, crypto: &dyn Crypto) -> Self {
         let tables = self.hosts.iter();
         let keys = tables.flat_map(|host| host.keys.iter().chain(&host.ca));
         let keys: HashSet<Fingerprint> = keys.cloned().collect();
@@ -93,7 +94,7 @@ impl Policy {
             return self;
         }
         let tries: Vec<String> = self
-            .identify_names()
+            .literal_host_names()
             .into_iter()
             .map(str::to_owned)
             .collect();
@@ -101,16 +102,16 @@ impl Policy {
         for host in &mut self.hosts {
             let keys = host.keys.iter().chain(&host.ca);
             let called = keys.filter_map(|key| names.get(key)).flatten();
-            host.also = called
+            host.known_hosts_aliases = called
                 .filter_map(|name| known_hosts::to_glob(name))
                 .collect();
         }
         self
     }
 
-    /// Every host name that the policy spells out or was given by [`Policy::meet`], in lower case, without
+    /// Every host name that the policy spells out or was given by [`Policy::with_known_hosts`], in lower case, without
     /// patterns: to be tried against hashed known hosts, which tell a name only to those who know it.
-    pub fn identify_names(&self) -> Vec<&str> {
+    pub fn literal_host_names(&self) -> Vec<&str> {
         let in_rules = self
             .rules
             .iter()
@@ -122,7 +123,7 @@ impl Policy {
         let in_hosts = self
             .hosts
             .iter()
-            .flat_map(|host| host.names.iter().chain(&host.also));
+            .flat_map(|host| host.names.iter().chain(&host.known_hosts_aliases));
         let literal = in_hosts
             .chain(in_rules)
             .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok())

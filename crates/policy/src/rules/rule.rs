@@ -17,7 +17,7 @@ pub struct Host {
     pub ca: Vec<Fingerprint>,
     /// What known hosts call its keys and authorities, see [`super::Policy::meet`]: a server of such a name that
     /// shows another key may be the same host.
-    pub also: Vec<Glob>,
+    pub known_hosts_aliases: Vec<Glob>,
     /// What its logins must show; not said means `Proven`.
     pub proof: Option<Proof>,
 }

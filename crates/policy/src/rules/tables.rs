@@ -72,7 +72,7 @@ impl Reading {
             names: vec![],
             keys: vec![],
             ca: vec![],
-            also: vec![],
+            known_hosts_aliases: vec![],
             proof: None,
         };
         let before = self.problems.len();

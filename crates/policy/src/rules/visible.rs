@@ -14,7 +14,7 @@ use super::rule::{HostPattern, Rule};
 
 /// A connection as far as it has come, and a key that it may be shown.
 #[derive(Clone, Copy, Debug)]
-pub struct Prospect<'a> {
+pub struct VisibilityQuery<'a> {
     pub caller: &'a Caller,
     pub keyring: &'a Keyring,
     pub key: &'a KeyFacts,
@@ -32,8 +32,8 @@ pub struct LoginTo<'a> {
     pub verified: bool,
 }
 
-/// A sort of request that may come. What it leaves open may take any value.
-struct Coming<'a> {
+/// A hypothetical request; unset facts are wildcards.
+struct HypotheticalRequest<'a> {
     request: Request<'a>,
     any_host: bool,
 }
@@ -41,28 +41,33 @@ struct Coming<'a> {
 impl Policy {
     /// Whether some rule or the default could let the key be used on this connection, now or at
     /// another hour.
-    pub fn visible(&self, prospect: &Prospect<'_>) -> bool {
+    pub fn visible(&self, query: &VisibilityQuery<'_>) -> bool {
         let mut rules: Option<Vec<&Rule>> = None;
-        prospect.coming().iter().any(|(facts, any_host)| {
-            let coming = Coming {
-                request: Request::new(self, facts, &ANY_MOMENT),
-                any_host: *any_host,
-            };
-            // Who asks with which key is the same in all that may come.
-            let rules = rules.get_or_insert_with(|| {
-                let fits = |rule: &&Rule| {
-                    [Matcher::Qube, Matcher::Keyring, Matcher::Key]
-                        .into_iter()
-                        .all(|matcher| coming.request.try_matcher(rule, matcher) == Match::Yes)
+        query
+            .hypothetical_requests()
+            .iter()
+            .any(|(facts, any_host)| {
+                let hypothetical = HypotheticalRequest {
+                    request: Request::new(self, facts, &ANY_MOMENT),
+                    any_host: *any_host,
                 };
-                self.rules.iter().filter(fits).collect()
-            });
-            self.could_pass(&coming, rules)
-        })
+                // Who asks with which key is the same in all of them.
+                let rules = rules.get_or_insert_with(|| {
+                    let fits = |rule: &&Rule| {
+                        [Matcher::Qube, Matcher::Keyring, Matcher::Key]
+                            .into_iter()
+                            .all(|matcher| {
+                                hypothetical.request.try_matcher(rule, matcher) == Match::Yes
+                            })
+                    };
+                    self.rules.iter().filter(fits).collect()
+                });
+                self.could_pass(&hypothetical, rules)
+            })
     }
 
-    fn could_pass(&self, coming: &Coming<'_>, rules: &[&Rule]) -> bool {
-        if coming
+    fn could_pass(&self, hypothetical: &HypotheticalRequest<'_>, rules: &[&Rule]) -> bool {
+        if hypothetical
             .request
             .facts
             .host
@@ -73,7 +78,7 @@ impl Policy {
         }
         let mut floor = Verdict::Allow;
         for rule in rules {
-            let (result, surely) = coming.meets(rule);
+            let (result, surely) = hypothetical.meets(rule);
             match result {
                 Match::Yes if rule.action.max(floor) != Verdict::Deny => return true,
                 Match::Yes if surely => return false,
@@ -81,7 +86,8 @@ impl Policy {
                 _ => {}
             }
         }
-        beyond_default(coming.request.facts).is_none() && self.default.max(floor) != Verdict::Deny
+        beyond_default(hypothetical.request.facts).is_none()
+            && self.default.max(floor) != Verdict::Deny
     }
 }
 
@@ -92,15 +98,15 @@ const ANY_MOMENT: Moment = Moment {
     boot: 0,
 };
 
-impl Prospect<'_> {
-    /// The sorts of requests that may come, each with whether its host is open.
-    fn coming(&self) -> Vec<(Facts, bool)> {
-        let mut coming = Vec::new();
+impl VisibilityQuery<'_> {
+    /// Every kind of request that this connection could still make, each with whether its host is a wildcard.
+    fn hypothetical_requests(&self) -> Vec<(Facts, bool)> {
+        let mut requests = Vec::new();
         let mut add = |kind, proof, host: Option<&HostIdentity>, any_host| {
             let sha1_too = self.key.algorithm.contains("rsa");
             for forwarded in [self.forwarded, self.forwarded || self.login_to.is_none()] {
                 for sha1 in [false, sha1_too] {
-                    coming.push((self.facts(kind, proof, host, forwarded, sha1), any_host));
+                    requests.push((self.facts(kind, proof, host, forwarded, sha1), any_host));
                 }
             }
         };
@@ -128,8 +134,8 @@ impl Prospect<'_> {
                 }
             }
         }
-        coming.dedup();
-        coming
+        requests.dedup();
+        requests
     }
 
     fn facts(
@@ -164,7 +170,7 @@ enum Open {
     Any,
 }
 
-impl Coming<'_> {
+impl HypotheticalRequest<'_> {
     /// A rule's result, and whether it is the same whatever the open facts turn out to be.
     fn meets(&self, rule: &Rule) -> (Match, bool) {
         let (mut least, mut surely) = (Match::Yes, true);

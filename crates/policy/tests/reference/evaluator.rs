@@ -30,6 +30,9 @@ pub fn judge(
     }
     let says = |index: usize, rule: &Rule| match used_up.contains(&index) && rule.rate.is_some() {
         true if rule.action != Verdict::Deny => Verdict::Deny,
+        _ if rule.action == Verdict::Allow && facts.forwarded && rule.forwarded.is_none() => {
+            Verdict::Ask
+        }
         _ => rule.action,
     };
     let mut at_least = Verdict::Allow;
@@ -49,6 +52,14 @@ pub fn judge(
             Maybe | No => {}
         }
     }
+    if let Some((verdict, index)) = decided {
+        if verdict != Verdict::Deny && is_shown(model, facts) {
+            for name in names_of_key(model, facts) {
+                let strictest = decides_for(model, &name, index, facts, moment, &says);
+                at_least = strictest.map_or(at_least, |verdict| at_least.max(verdict));
+            }
+        }
+    }
     let (verdict, by) = match decided {
         Some((verdict, index)) => (verdict, Some(index)),
         None => (by_default(model, facts), None),
@@ -57,6 +68,89 @@ pub fn judge(
         true => (verdict, by),
         false => (at_least, None),
     }
+}
+
+/// What one host key is called.
+enum NameOfKey<'a> {
+    InKnownHosts(&'a String),
+    Table(&'static str),
+}
+
+fn names_of_key<'a>(model: &Model, facts: &'a Facts) -> Vec<NameOfKey<'a>> {
+    let Some(host) = &facts.host else {
+        return Vec::new();
+    };
+    let holds_key = |table: &&Table| {
+        let mut keys = table.keys.iter();
+        keys.any(|letter| fingerprint(*letter) == host.fingerprint)
+    };
+    let tables = model.tables.iter().filter(holds_key);
+    let tables = tables.map(|table| NameOfKey::Table(table.name));
+    let names = host.names.iter().map(NameOfKey::InKnownHosts);
+    names.chain(tables).collect()
+}
+
+/// What the rules below `from` that ask or deny for this one name of the host key say, up to the first that surely
+/// covers it. None if that is `from` itself.
+fn decides_for(
+    model: &Model,
+    name: &NameOfKey<'_>,
+    from: usize,
+    facts: &Facts,
+    moment: &Moment,
+    says: &dyn Fn(usize, &Rule) -> Verdict,
+) -> Option<Verdict> {
+    let mut strictest: Option<Verdict> = None;
+    for (index, rule) in model.rules.iter().enumerate().skip(from) {
+        let others = others(model, rule, facts, moment);
+        let (sure, particular) = names_it(model, rule, name, facts);
+        if index > from && rule.action != Verdict::Allow && others != No && particular {
+            strictest = strictest.max(Some(says(index, rule)));
+        }
+        let allows_or_asks = others == Yes && rule.action != Verdict::Deny;
+        if sure && (allows_or_asks || index == from) {
+            break;
+        }
+    }
+    strictest
+}
+
+/// Whether a rule surely has a name of the key, and whether it has it in particular, or may have.
+fn names_it(model: &Model, rule: &Rule, name: &NameOfKey<'_>, facts: &Facts) -> (bool, bool) {
+    let Some(patterns) = &rule.host else {
+        return (true, false);
+    };
+    let by_pattern = |pattern: &str| match (name, pattern) {
+        (_, "*") => (true, false),
+        (NameOfKey::Table(_), _) => (false, false),
+        (NameOfKey::InKnownHosts(name), pattern) => {
+            let is = named(pattern, std::slice::from_ref(*name));
+            (is == Yes, is != No)
+        }
+    };
+    let by_table = |table: &Table| {
+        let mut found = vec![(false, false)];
+        found.extend(table.names.iter().map(|pattern| by_pattern(pattern)));
+        let ca = facts.host.as_ref().and_then(|host| host.ca.as_ref());
+        let certified = ca.is_some_and(|ca| table.ca.iter().any(|c| fingerprint(*c) == *ca));
+        if let NameOfKey::Table(own) = name {
+            found.push((*own == table.name, *own == table.name));
+            found.push((certified, false));
+        } else {
+            found.push((certified, certified));
+        }
+        found
+    };
+    let mut found = Vec::new();
+    for pattern in patterns {
+        match (*pattern, table(model, pattern)) {
+            ("unnamed" | "unproven", _) => {}
+            (_, Some(table)) => found.extend(by_table(table)),
+            (pattern, None) => found.push(by_pattern(pattern)),
+        }
+    }
+    let any = |pick: fn(&(bool, bool)) -> bool| found.iter().any(pick);
+    (any(|found| found.0), any(|found| found.1))
 }
 
 fn by_default(model: &Model, facts: &Facts) -> Verdict {
@@ -298,8 +392,8 @@ fn could_be_its_host(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment)
         if pattern.contains(['*', '?']) && pattern != "*" {
             return true;
         }
-        identity.could_be.iter().any(|name| name == "(any)")
-            || named(pattern, &identity.could_be) != No
+        identity.possible_names.iter().any(|name| name == "(any)")
+            || named(pattern, &identity.possible_names) != No
     };
     rule.host.iter().flatten().any(|pattern| match *pattern {
         "unnamed" | "unproven" => false,

@@ -10,7 +10,7 @@ use model::{Dice, Model, Rule, random_facts, random_identity, random_moment};
 use policy::facts::{Facts, HostIdentity, Kind, Moment, Proof};
 use policy::judgement::{Remember, Verdict};
 use policy::rate::{Ledger, Rate};
-use policy::rules::{LoginTo, Policy, Prospect};
+use policy::rules::{LoginTo, Policy, VisibilityQuery};
 
 /// Requests for each policy.
 const REQUESTS: usize = 40;
@@ -185,7 +185,7 @@ fn a_host_that_is_hidden_is_judged_no_milder_than_any_that_it_could_be() {
 fn a_name_that_is_not_told_is_judged_no_milder_than_any_that_it_could_be() {
     let mut told = 0;
     policies(5, 1_200, |_, policy, dice| {
-        let tries = policy.identify_names();
+        let tries = policy.literal_host_names();
         let names = [
             (
                 "(hashed)",
@@ -220,7 +220,7 @@ fn a_name_that_is_not_told_is_judged_no_milder_than_any_that_it_could_be() {
             let with = |name: &str| Facts {
                 host: facts.host.clone().map(|host| HostIdentity {
                     names: vec![name.to_owned()],
-                    could_be: Vec::new(),
+                    possible_names: Vec::new(),
                     ..host
                 }),
                 ..facts.clone()
@@ -251,7 +251,7 @@ fn a_key_that_is_hidden_could_not_be_used() {
             }),
         };
         let forwarded = dice.one_in(3);
-        let visible = policy.visible(&Prospect {
+        let visible = policy.visible(&VisibilityQuery {
             caller: &base.caller,
             keyring: &base.keyring,
             key: &base.key,

@@ -392,7 +392,7 @@ pub fn random_identity(dice: &mut Dice) -> HostIdentity {
             .map(fingerprint),
         names: owned(names),
         label: dice.one_in(4).then(|| "prod.example".to_owned()),
-        could_be: owned(could_be),
+        possible_names: owned(could_be),
         revoked: dice.one_in(20),
     }
 }

@@ -295,7 +295,7 @@ fn names_to_try_against_hashed_known_hosts() {
     let policy = policy(
         "default = \"ask\"\n[host.a]\nnames = [\"A.example\", \"*.b\"]\n[[rule]]\nhost = [\"c\", \"a\", \"unnamed\"]\naction = \"ask\"",
     );
-    assert_eq!(policy.identify_names(), ["a.example", "c"]);
+    assert_eq!(policy.literal_host_names(), ["a.example", "c"]);
 }
 
 #[test]

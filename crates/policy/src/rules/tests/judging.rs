@@ -180,8 +180,11 @@ fn hosts_are_told_by_name_key_or_ca() {
 #[test]
 fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
     let policy = policy(&PROD.replace(", \"*.prod.example\"", ""));
-    let unnamed = |could_be: &[&str]| HostIdentity {
-        could_be: could_be.iter().map(|name| (*name).to_owned()).collect(),
+    let unnamed = |possible_names: &[&str]| HostIdentity {
+        possible_names: possible_names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect(),
         ..host('u', &[])
     };
     let at = |host| judge(&policy, &login("me", host, Proof::Proven));

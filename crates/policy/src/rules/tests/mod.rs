@@ -1,5 +1,6 @@
 //! Policies as people write them, against requests as the session hands them over.
 
+mod aliases;
 mod errors;
 mod judging;
 mod linting;
@@ -48,7 +49,7 @@ pub(super) fn host(letter: char, names: &[&str]) -> HostIdentity {
         ca: None,
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         label: None,
-        could_be: Vec::new(),
+        possible_names: Vec::new(),
         revoked: false,
     }
 }

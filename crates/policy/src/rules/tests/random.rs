@@ -4,7 +4,7 @@
 use super::*;
 use crate::facts::KeyFacts;
 use crate::rules::lint::Surroundings;
-use crate::rules::{LoginTo, Prospect};
+use crate::rules::{LoginTo, VisibilityQuery};
 
 const KINDS: [Kind; 5] = [
     Kind::Login,
@@ -225,6 +225,11 @@ fn naive(text: &str, facts: &Facts) -> Verdict {
             }
         }
         if yes {
+            let silent = has("forwarded", Some("true")).is_none();
+            let action = match action {
+                Verdict::Allow if facts.forwarded && silent => Verdict::Ask,
+                action => action,
+            };
             return action.max(floor);
         }
         if maybe && action != Verdict::Allow {
@@ -317,7 +322,10 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
                     ..facts.clone()
                 };
                 let strict = judge(&policy, &shown);
-                if let Some(rule) = strict.rule.filter(|rule| rule.index < by) {
+                // An allow rule that does not say `forwarded` asks about a forwarded login; it was not passed over.
+                let is_allow = |index: usize| policy.rules()[index].action == Verdict::Allow;
+                let rule = strict.rule.filter(|rule| rule.index < by);
+                if let Some(rule) = rule.filter(|rule| !is_allow(rule.index)) {
                     assert_eq!(
                         strict.verdict,
                         Verdict::Allow,
@@ -331,11 +339,11 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
 }
 
 /// Whether a connection in this state could ask for what the facts say.
-fn may_come(prospect: &Prospect<'_>, facts: &Facts) -> bool {
-    let Some(login) = prospect.login_to else {
-        return facts.forwarded || !prospect.forwarded;
+fn may_come(query: &VisibilityQuery<'_>, facts: &Facts) -> bool {
+    let Some(login) = query.login_to else {
+        return facts.forwarded || !query.forwarded;
     };
-    let to_host = facts.kind == Kind::Login && facts.forwarded == prospect.forwarded;
+    let to_host = facts.kind == Kind::Login && facts.forwarded == query.forwarded;
     to_host
         && match facts.proof {
             Proof::Unproven => !login.verified,
@@ -358,7 +366,7 @@ fn the_key_list_follows_from_the_rules() {
     let (mut hidden, mut listed) = (0, 0);
     for (text, policy) in policies(0x11575, 400) {
         for (forwarded, login_to) in &states {
-            let prospect = Prospect {
+            let query = VisibilityQuery {
                 caller: &base.caller,
                 keyring: &base.keyring,
                 key: &key,
@@ -367,9 +375,9 @@ fn the_key_list_follows_from_the_rules() {
             };
             let usable = facts
                 .iter()
-                .filter(|facts| may_come(&prospect, facts))
+                .filter(|facts| may_come(&query, facts))
                 .any(|facts| verdict(&policy, facts) != Verdict::Deny);
-            assert_eq!(policy.visible(&prospect), usable, "{prospect:?}\n{text}");
+            assert_eq!(policy.visible(&query), usable, "{query:?}\n{text}");
             if usable { listed += 1 } else { hidden += 1 }
         }
     }
