@@ -37,6 +37,16 @@ struct Part {
     any: Vec<usize>,
 }
 
+/// A piece of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    Byte(u8),
+    /// `?`
+    One,
+    /// `*`
+    Star,
+}
+
 /// Why a pattern was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadGlob {
@@ -122,6 +132,19 @@ impl Glob {
             Shape::Literal(literal) => Some(literal),
             _ => None,
         }
+    }
+
+    /// The pattern's pieces, in order.
+    pub fn tokens(&self) -> impl Iterator<Item = Token> {
+        let mut bytes = self.written.bytes();
+        std::iter::from_fn(move || {
+            Some(match bytes.next()? {
+                b'*' => Token::Star,
+                b'?' => Token::One,
+                b'\\' => Token::Byte(bytes.next()?),
+                byte => Token::Byte(byte),
+            })
+        })
     }
 
     /// The pattern as it was written.

@@ -12,7 +12,7 @@ use crate::display;
 use crate::facts::{Facts, HostIdentity, Kind, Proof};
 use crate::glob::{self, Glob};
 use crate::judgement::Verdict;
-use crate::known_hosts::HASHED;
+use crate::language::Language;
 use crate::record::{DecidedBy, Event, Outcome, Record, Timestamp};
 use crate::rules::Policy;
 
@@ -79,6 +79,9 @@ enum HostWord {
         /// The name that the vault gives it, for people.
         shown: String,
         proof: Proof,
+        /// Patterns for all its names: a rule that names the key alone has none of them, so that rules below it
+        /// that name one of them would still count.
+        names: Vec<String>,
     },
 }
 
@@ -205,6 +208,10 @@ impl Case {
 fn pattern(untrusted: Option<&[u8]>) -> Result<String, Unfit> {
     let untrusted = untrusted.ok_or(Unfit::NoPattern)?;
     let text = std::str::from_utf8(untrusted).map_err(|_| Unfit::NoPattern)?;
+    // The policy takes no pattern that has a control character, a blank at an end, or a comma.
+    if !Language::Line.contains(untrusted) || text.contains(',') {
+        return Err(Unfit::NoPattern);
+    }
     let escaped = glob::escape(text);
     match Glob::new(&escaped) {
         Ok(glob) if glob.literal() == Some(untrusted) => Ok(escaped),
@@ -233,12 +240,13 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
     {
         return Err(Unfit::HostDemandsMore);
     }
-    let name = host
+    let names: Vec<String> = host
         .names
         .iter()
-        .find_map(|name| host_pattern(name, policy));
-    match name {
-        Some(name) if proof == Proof::Proven => Ok(HostWord::Name(name)),
+        .filter_map(|name| host_pattern(name, policy))
+        .collect();
+    match names.first() {
+        Some(name) if proof == Proof::Proven => Ok(HostWord::Name(name.clone())),
         _ => Ok(HostWord::Key {
             fingerprint: host.fingerprint.clone(),
             shown: host.names.first().map_or_else(
@@ -246,6 +254,7 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
                 |name| display::ascii(name.as_bytes(), MAX_SHOWN),
             ),
             proof,
+            names,
         }),
     }
 }
@@ -255,8 +264,7 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
 fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     let name = name.to_lowercase();
     // A pattern of known hosts, or a hashed name, leaves open which name the host has.
-    let is_open = name == HASHED || name.contains(['*', '?']);
-    if is_open || name.starts_with("sha256:") || name.contains([' ', '/', '@', ',', '!']) {
+    if !Language::HostName.contains(name.as_bytes()) {
         return None;
     }
     let escaped = pattern(Some(name.as_bytes())).ok()?;

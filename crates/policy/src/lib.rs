@@ -16,6 +16,7 @@ pub mod host_certificate;
 pub mod intent;
 pub mod judgement;
 pub mod known_hosts;
+pub mod language;
 pub mod learn;
 pub mod permit;
 pub mod question;

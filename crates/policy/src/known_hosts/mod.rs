@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 pub use host_key::HostKey;
 pub use line::{Line, Marker, key as parse_key};
-pub use names::{Names, Pattern, check_name, normalise};
+pub use names::{MAX_GIVEN_NAME, Names, Pattern, check_name, is_port_without_brackets, normalise};
 
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::HostIdentity;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::crypto::Crypto;
 use crate::glob::Glob;
+use crate::language::Language;
 
 /// Bytes of a name that a person gives; DNS allows 253.
 pub const MAX_GIVEN_NAME: usize = 255;
@@ -168,32 +169,40 @@ pub fn normalise(name: &str) -> String {
 /// The rule that it breaks: it must be able to stand in a known_hosts line and in a rule, as itself.
 pub fn check_name(untrusted: &str) -> Result<String, &'static str> {
     let name = normalise(untrusted);
+    if name.len() > MAX_GIVEN_NAME {
+        return Err("it is longer than 255 bytes");
+    }
     let host = split_port(&name).map_or(name.as_str(), |(host, _)| host);
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'%');
-    if !host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == ':')
-        || !host.bytes().all(is_plain)
-    {
-        return Err(
-            "a letter or digit is expected, then letters, digits, `.`, `-`, `_`, `:` and `%`, or [host]:port",
-        );
-    }
-    let parts: Vec<&str> = name.split(':').collect();
-    if let [_, port] = parts[..] {
-        if host == name && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("a port is written as in known_hosts: [host]:port");
-        }
-    }
     if host.ends_with('.') {
         return Err("it ends in a dot, and would look like the name without it");
     }
-    if name.len() > MAX_GIVEN_NAME {
-        return Err("it is longer than 255 bytes");
+    if is_port_without_brackets(&name) {
+        return Err("a port is written as in known_hosts: [host]:port");
+    }
+    if !Language::HostName.contains(name.as_bytes()) {
+        return Err(
+            "a host is a letter or digit, then letters, digits, `.`, `-` and `_`; or an IPv6 address; or [host]:port",
+        );
     }
     if matches!(name.as_str(), "unnamed" | "unproven") {
         return Err("rules use this word for hosts without a name or proof");
     }
     Ok(name)
+}
+
+/// Whether somebody wrote `host:port`, where known hosts write `[host]:port`. Patterns count, too.
+pub fn is_port_without_brackets(name: &str) -> bool {
+    let Some((host, port)) = name.split_once(':') else {
+        return false;
+    };
+    let is_port = |byte: u8| byte.is_ascii_digit() || b"*?".contains(&byte);
+    let is_address_start = |byte: u8| byte.is_ascii_hexdigit() || byte == b'?';
+    let has_digit = port.bytes().any(|byte| byte.is_ascii_digit());
+    !host.starts_with('[')
+        && !port.is_empty()
+        && port.bytes().all(is_port)
+        // `2001:*` is for addresses.
+        && (has_digit || host.is_empty() || host.len() > 4 || !host.bytes().all(is_address_start))
 }
 
 /// `host` and `port` of `[host]:port`.

@@ -102,7 +102,7 @@ fn rule(text: &mut String, number: usize, lesson: &Lesson, tables: &[Table<'_>])
     let hosts: Vec<String> = lesson
         .hosts
         .iter()
-        .filter_map(|host| word(host, tables))
+        .flat_map(|host| words(host, tables))
         .collect();
     if lesson.kind == Kind::Login {
         put!(text, "host = {}", strings(&hosts));
@@ -115,14 +115,16 @@ fn rule(text: &mut String, number: usize, lesson: &Lesson, tables: &[Table<'_>])
     put!(text, "action = \"allow\"");
 }
 
-fn word(host: &HostWord, tables: &[Table<'_>]) -> Option<String> {
+fn words(host: &HostWord, tables: &[Table<'_>]) -> Vec<String> {
     match host {
-        HostWord::Name(name) => Some(name.clone()),
-        HostWord::Key { fingerprint, .. } => {
-            let table = tables
-                .iter()
-                .find(|table| table.fingerprint == fingerprint)?;
-            Some(table.name.clone())
+        HostWord::Name(name) => vec![name.clone()],
+        HostWord::Key {
+            fingerprint, names, ..
+        } => {
+            let mut tables = tables.iter();
+            let table = tables.find(|table| table.fingerprint == fingerprint);
+            let table = table.map(|table| table.name.clone());
+            table.into_iter().chain(names.iter().cloned()).collect()
         }
     }
 }
@@ -135,6 +137,7 @@ fn tables<'a>(lessons: &'a [Lesson], policy: &Policy) -> Vec<Table<'a>> {
             fingerprint,
             shown,
             proof,
+            ..
         } = host
         else {
             continue;

@@ -53,46 +53,11 @@ impl Policy {
             }
         }
         for rule in &self.rules {
-            warnings.extend(self.never_matches(rule).or_else(|| self.unreachable(rule)));
+            warnings.extend(self.unreachable(rule));
             warnings.extend(unbounded(rule));
             warnings.extend(self.leads_nowhere(rule, surroundings));
         }
         warnings
-    }
-
-    fn never_matches(&self, rule: &Rule) -> Option<Problem> {
-        let kinds: Vec<Kind> = KINDS
-            .into_iter()
-            .filter(|kind| rule.covers_kind(*kind))
-            .collect();
-        for (matcher, said) in [
-            (Matcher::User, rule.user.is_some()),
-            (Matcher::Host, rule.host.is_some()),
-            (Matcher::Namespace, rule.namespace.is_some()),
-        ] {
-            if said && !kinds.iter().any(|kind| has(*kind, matcher)) {
-                let names: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
-                let message = format!(
-                    "{} can never match: {} has no {}",
-                    subject(rule),
-                    names.join(" or "),
-                    matcher.word()
-                );
-                return Some(
-                    Problem::warning(&rule.place, message)
-                        .hint("change `kind`, or leave one of them out"),
-                );
-            }
-        }
-        if reach(rule).is_empty() {
-            let message = format!(
-                "{} can never match: its matchers exclude each other",
-                subject(rule)
-            );
-            let hint = "user and host are of logins, namespace is of sshsig; make two rules";
-            return Some(Problem::warning(&rule.place, message).hint(hint));
-        }
-        None
     }
 
     fn unreachable(&self, rule: &Rule) -> Option<Problem> {
@@ -289,16 +254,6 @@ fn subject(rule: &Rule) -> String {
     }
 }
 
-/// Whether requests of a kind have the fact that a matcher looks at.
-fn has(kind: Kind, matcher: Matcher) -> bool {
-    match matcher {
-        Matcher::User => matches!(kind, Kind::Login | Kind::Sudo),
-        Matcher::Host => kind == Kind::Login,
-        Matcher::Namespace => kind == Kind::Sshsig,
-        _ => true,
-    }
-}
-
 /// Kind, forwarded, SHA-1.
 type Reach = (Kind, bool, bool);
 
@@ -306,9 +261,9 @@ type Reach = (Kind, bool, bool);
 fn reach(rule: &Rule) -> Vec<Reach> {
     let mut reach = Vec::new();
     for kind in KINDS {
-        let lacks = (rule.user.is_some() && !has(kind, Matcher::User))
-            || (rule.host.is_some() && !has(kind, Matcher::Host))
-            || (rule.namespace.is_some() && !has(kind, Matcher::Namespace));
+        let lacks = (rule.user.is_some() && !Matcher::User.looks_at(kind))
+            || (rule.host.is_some() && !Matcher::Host.looks_at(kind))
+            || (rule.namespace.is_some() && !Matcher::Namespace.looks_at(kind));
         for forwarded in [false, true] {
             for sha1 in [false, true] {
                 if !lacks

@@ -80,6 +80,16 @@ impl Matcher {
         Self::Hours,
     ];
 
+    /// Whether requests of a kind have the fact that this matcher looks at.
+    pub fn looks_at(self, kind: Kind) -> bool {
+        match self {
+            Self::User => matches!(kind, Kind::Login | Kind::Sudo),
+            Self::Host => kind == Kind::Login,
+            Self::Namespace => kind == Kind::Sshsig,
+            _ => true,
+        }
+    }
+
     /// The key in a rule.
     pub fn word(self) -> &'static str {
         match self {

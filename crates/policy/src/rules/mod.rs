@@ -10,6 +10,7 @@ mod explain;
 mod judge;
 mod lint;
 pub mod matching;
+mod pattern;
 mod problem;
 mod read;
 pub mod rule;

@@ -3,14 +3,17 @@
 
 use std::ops::Range;
 
+use crate::facts::Kind;
 use crate::judgement::{Place, Verdict};
 
 use super::Policy;
 use super::entry::{Entry, Read};
+use super::matching::Matcher;
+use super::pattern;
 use super::problem::{Lines, PolicyError, Problem, Source};
 use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
-use super::value::{self, Bad};
+use super::value::{self, Bad, KINDS};
 
 const FILE_KEYS: [&str; 4] = ["default", "host", "key", "rule"];
 const RULE_KEYS: [&str; 16] = [
@@ -161,27 +164,27 @@ impl Reading {
             notify: false,
             signatures: 1,
         };
+        let before = self.problems.len();
         for entry in entries(source, table) {
             match entry.word() {
                 "name" => rule.name = self.keep(entry.text(value::rule_name)),
                 "action" => {
-                    rule.action = self
-                        .keep(entry.text(value::action))
-                        .unwrap_or(Verdict::Deny)
+                    let action = self.keep(entry.text(value::action));
+                    rule.action = action.unwrap_or(Verdict::Deny);
                 }
-                "qube" => rule.qube = self.keep(entry.texts(value::caller)),
-                "keyring" => rule.keyring = self.keep(entry.texts(value::keyring)),
+                "qube" => rule.qube = self.keep(entry.texts(pattern::caller)),
+                "keyring" => rule.keyring = self.keep(entry.texts(pattern::keyring)),
                 "key" => {
                     let read = entry.texts(|text| self.key_pattern(text));
                     rule.key = self.keep(read);
                 }
                 "kind" => rule.kind = self.keep(entry.texts(value::kind)),
-                "user" => rule.user = self.keep(entry.texts(value::glob)),
+                "user" => rule.user = self.keep(entry.texts(pattern::user)),
                 "host" => {
                     let read = entry.texts(|text| self.host_pattern(text));
                     rule.host = self.keep(read);
                 }
-                "namespace" => rule.namespace = self.keep(entry.texts(value::glob)),
+                "namespace" => rule.namespace = self.keep(entry.texts(pattern::namespace)),
                 "forwarded" => rule.forwarded = self.keep(entry.bools()),
                 "sha1" => rule.sha1 = self.keep(entry.bools()),
                 "hours" => rule.hours = self.keep(entry.texts(value::hours)),
@@ -192,8 +195,57 @@ impl Reading {
                 _ => self.problems.push(entry.unknown(&RULE_KEYS, "a rule")),
             }
         }
-        self.fits_action(source, span, table, &rule);
+        // A value that was not read would lead to errors about the other keys that are none.
+        if self.problems.len() == before {
+            self.fits_action(source, span, table, &rule);
+            self.fits_kinds(source, table, &rule);
+        }
         self.policy.rules.push(rule);
+    }
+
+    /// A kind of request that lacks what another matcher looks at is never covered. So the rule would cover less
+    /// than it says, or nothing.
+    fn fits_kinds(&mut self, source: Source<'_>, table: &Table, rule: &Rule) {
+        let matchers = [
+            (Matcher::User, rule.user.is_some()),
+            (Matcher::Host, rule.host.is_some()),
+            (Matcher::Namespace, rule.namespace.is_some()),
+        ];
+        let said = matchers.into_iter().filter(|(_, is_said)| *is_said);
+        let said: Vec<Matcher> = said.map(|(matcher, _)| matcher).collect();
+        for (number, matcher) in said.iter().enumerate() {
+            let problem = match &rule.kind {
+                Some(kinds) => kinds
+                    .iter()
+                    .find(|kind| !matcher.looks_at(**kind))
+                    .map(|kind| lacks(*matcher, *kind, kinds)),
+                None => said
+                    .get(..number)
+                    .unwrap_or_default()
+                    .iter()
+                    .find(|other| {
+                        !KINDS
+                            .iter()
+                            .any(|kind| matcher.looks_at(*kind) && other.looks_at(*kind))
+                    })
+                    .map(|other| {
+                        Bad::new(
+                            format!(
+                                "no request has both a {} and a {}",
+                                other.word(),
+                                matcher.word()
+                            ),
+                            "user and host are of logins, namespace is of sshsig: make two rules",
+                        )
+                    }),
+            };
+            let Some(bad) = problem else { continue };
+            let mut keys = table.iter().map(|(key, _)| key);
+            let span = keys.find(|key| key.get_ref() == matcher.word());
+            let span = span.map_or(0..0, |key| key.span());
+            self.problems
+                .push(Problem::at(source, span, bad.message).hint(bad.hint));
+        }
     }
 
     /// Keys that mean nothing under a rule's action are slips, and so is no action at all.
@@ -238,14 +290,10 @@ impl Reading {
         {
             return Ok(KeyPattern::Label(index));
         }
-        if text.starts_with("SHA256:") {
-            return value::fingerprint(text).map(KeyPattern::Fingerprint);
+        if pattern::is_like_a_fingerprint(text) {
+            return pattern::fingerprint(text).map(KeyPattern::Fingerprint);
         }
-        if text.starts_with("MD5:") {
-            let hint = "`ssh-add -l` prints SHA256 fingerprints";
-            return Err(Bad::new("MD5 fingerprints are not told apart safely", hint));
-        }
-        value::glob(text).map(KeyPattern::Comment)
+        pattern::comment(text).map(KeyPattern::Comment)
     }
 
     fn host_pattern(&self, text: &str) -> Result<HostPattern, Bad> {
@@ -257,7 +305,7 @@ impl Reading {
         if let Some(index) = self.policy.hosts.iter().position(|host| host.name == text) {
             return Ok(HostPattern::Host(index));
         }
-        value::host_name(text).map(HostPattern::Name)
+        pattern::host_name(text).map(HostPattern::Name)
     }
 }
 
@@ -269,6 +317,23 @@ pub(super) fn entries<'a>(source: Source<'a>, table: &'a Table) -> impl Iterator
     table
         .iter()
         .map(move |(key, value)| Entry { source, key, value })
+}
+
+fn lacks(matcher: Matcher, kind: Kind, kinds: &[Kind]) -> Bad {
+    let has: Vec<&str> = kinds
+        .iter()
+        .filter(|kind| matcher.looks_at(**kind))
+        .map(|kind| kind.word())
+        .collect();
+    let hint = match has.as_slice() {
+        [] => "change `kind`, or leave one of them out".to_owned(),
+        has => format!("make two rules, this one with kind = {has:?}"),
+    };
+    let (kind, what) = (kind.word(), matcher.word());
+    Bad::new(
+        format!("kind `{kind}` has no {what}, so this rule covers no {kind}"),
+        hint,
+    )
 }
 
 fn default(entry: &Entry<'_>) -> Read<Verdict> {

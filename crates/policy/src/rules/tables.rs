@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::pattern;
 use super::problem::{Problem, Source};
 use super::read::{Reading, entries, place};
 use super::rule::{Host, Label};
@@ -79,16 +80,18 @@ impl Reading {
         for entry in entries(source, table) {
             match entry.word() {
                 "names" => {
-                    host.names = self.keep(entry.texts(value::host_name)).unwrap_or_default()
+                    host.names = self
+                        .keep(entry.texts(pattern::host_name_of_table))
+                        .unwrap_or_default()
                 }
                 "keys" => {
                     host.keys = self
-                        .keep(entry.texts(value::fingerprint))
+                        .keep(entry.texts(pattern::fingerprint))
                         .unwrap_or_default()
                 }
                 "ca" => {
                     host.ca = self
-                        .keep(entry.texts(value::fingerprint))
+                        .keep(entry.texts(pattern::fingerprint))
                         .unwrap_or_default()
                 }
                 "proof" => host.proof = self.keep(entry.text(value::proof)),
@@ -133,7 +136,7 @@ impl Reading {
             match entry.word() {
                 "fingerprints" => {
                     label.fingerprints = self
-                        .keep(entry.texts(value::fingerprint))
+                        .keep(entry.texts(pattern::fingerprint))
                         .unwrap_or_default();
                     let taken = self.policy.labels.iter().find(|other| {
                         other

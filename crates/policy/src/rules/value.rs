@@ -1,24 +1,18 @@
 //! Single values of a policy file: text to meaning, or a sentence and a hint.
 
-use crate::caller::Caller;
-use crate::crypto::Fingerprint;
 use crate::display;
 use crate::facts::{Kind, Proof};
-use crate::glob::Glob;
 use crate::judgement::{Remember, Verdict};
-use crate::known_hosts::normalise;
 use crate::rate::Rate;
 
-use super::rule::{CallerPattern, Hours};
+use super::rule::Hours;
 
 /// A grant that outlives a week is a rule that nobody wrote down.
 const MAX_REMEMBER: u64 = 7 * 86_400;
 /// Names are shown in prompts and logs, on one line with other things.
 const MAX_NAME: usize = 64;
-/// 32 bytes in unpadded base64.
-const FINGERPRINT_CHARS: usize = 43;
 
-const KINDS: [Kind; 5] = [
+pub(super) const KINDS: [Kind; 5] = [
     Kind::Login,
     Kind::Sshsig,
     Kind::Certificate,
@@ -26,7 +20,7 @@ const KINDS: [Kind; 5] = [
     Kind::Raw,
 ];
 
-/// What is wrong with a value, and how to mend it.
+/// What is wrong with a value, and how to fix it.
 pub(super) struct Bad {
     pub message: String,
     pub hint: String,
@@ -41,7 +35,7 @@ impl Bad {
     }
 }
 
-type Value<T> = Result<T, Bad>;
+pub(super) type Value<T> = Result<T, Bad>;
 
 /// A piece of the file inside a sentence.
 pub(super) fn quoted(text: &str) -> String {
@@ -124,85 +118,6 @@ pub(super) fn proof(text: &str) -> Value<Proof> {
         )),
         _ => Err(one_of(text, &["proven", "bound"], "proof")),
     }
-}
-
-pub(super) fn glob(text: &str) -> Value<Glob> {
-    let hint = "`*` stands for any text, `?` for one character, `\\` makes the next one plain";
-    Glob::new(text).map_err(|bad| Bad::new(bad.to_string(), hint))
-}
-
-pub(super) fn host_name(text: &str) -> Value<Glob> {
-    if text.starts_with("SHA256:") {
-        return Err(Bad::new(
-            "a host key's fingerprint stands in a [host.NAME] table",
-            format!("write [host.NAME] with keys = [{text:?}], and host = \"NAME\" here"),
-        ));
-    }
-    if text.contains([' ', '/', '@', ',', '!']) {
-        return Err(Bad::new(
-            format!("{} is not a host name", quoted(text)),
-            "write it as known_hosts does: host.example, or [host.example]:2222",
-        ));
-    }
-    glob(&normalise(text))
-}
-
-pub(super) fn caller(text: &str) -> Value<CallerPattern> {
-    if text.starts_with('@') {
-        return Err(Bad::new(
-            format!(
-                "{} is a word of dom0's policy, the vault does not know it",
-                quoted(text)
-            ),
-            "name qubes here, by pattern if you like: \"work-*\"; tags choose the keyring in dom0",
-        ));
-    }
-    let (make, name): (fn(Glob) -> CallerPattern, &str) = match text.split_once(':') {
-        Some(("ssh", name)) => (CallerPattern::Ssh, name),
-        Some(("local", uid)) => (CallerPattern::Local, uid),
-        _ => (CallerPattern::Qube, text),
-    };
-    // A pattern without wildcards must be a name that a caller can have.
-    let glob = glob(name)?;
-    let plain = name.replace(['*', '?'], "0");
-    let could_be = text.contains(['*', '?'])
-        || Caller::parse(text).is_ok_and(|caller| caller.to_string() == text);
-    if could_be
-        && plain
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-    {
-        return Ok(make(glob));
-    }
-    Err(Bad::new(
-        format!("no caller can be called {}", quoted(text)),
-        "a qube's name as in qvm-ls, ssh:NAME or local:UID",
-    ))
-}
-
-pub(super) fn keyring(text: &str) -> Value<Glob> {
-    let plain = text.replace(['*', '?'], "0");
-    if plain
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-    {
-        return glob(text);
-    }
-    Err(Bad::new(
-        format!("no keyring can be called {}", quoted(text)),
-        "it is the NAME in qubes.SshAgent+NAME: letters, digits, `_`, `.` and `-`",
-    ))
-}
-
-pub(super) fn fingerprint(text: &str) -> Value<Fingerprint> {
-    let hint = "`ssh-keygen -lf FILE` prints it: SHA256: and 43 characters";
-    let bad = || Bad::new(format!("{} is not a fingerprint", quoted(text)), hint);
-    let digits = text.strip_prefix("SHA256:").ok_or_else(bad)?;
-    let is_base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    if digits.len() == FINGERPRINT_CHARS && digits.bytes().all(is_base64) {
-        return Ok(Fingerprint(text.to_owned()));
-    }
-    Err(bad())
 }
 
 /// The NAME of `[host.NAME]` or `[key.NAME]`.

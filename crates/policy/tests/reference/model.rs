@@ -76,8 +76,7 @@ const USERS: [&str; 8] = [
 const USER_PATTERNS: [&str; 9] = ["git", "root", "*", "g*", "*x", "root:x", "?oot", "a", "a?b"];
 const NAMESPACES: [&str; 3] = ["git", "file", "x*"];
 const NAMESPACE_PATTERNS: [&str; 4] = ["git", "g*", "*", "x\\*"];
-const HOST_PATTERNS: [&str; 11] = [
-    "(hashed)",
+const HOST_PATTERNS: [&str; 10] = [
     "prod.example",
     "*.example",
     "[prod.example]:2222",
@@ -231,6 +230,29 @@ impl Model {
 
 impl Rule {
     pub fn random(dice: &mut Dice, hosts: &[&'static str]) -> Self {
+        let mut rule = Self::random_matchers(dice, hosts);
+        rule.drop_what_its_kinds_lack();
+        rule
+    }
+
+    /// A policy with such a rule is refused: it would cover less than it says.
+    fn drop_what_its_kinds_lack(&mut self) {
+        let kinds = self.kind.clone().unwrap_or_default();
+        let all = |has: fn(&Kind) -> bool| kinds.iter().all(has);
+        let exclude_each_other =
+            self.kind.is_none() && (self.user.is_some() || self.host.is_some());
+        if !all(|kind| *kind == Kind::Sshsig) || exclude_each_other {
+            self.namespace = None;
+        }
+        if !all(|kind| *kind == Kind::Login) {
+            self.host = None;
+        }
+        if !all(|kind| matches!(kind, Kind::Login | Kind::Sudo)) {
+            self.user = None;
+        }
+    }
+
+    fn random_matchers(dice: &mut Dice, hosts: &[&'static str]) -> Self {
         Self {
             action: dice.pick(&ACTIONS),
             qube: dice.maybe(5, &QUBES),
@@ -355,9 +377,9 @@ fn line(dice: &mut Dice, word: &str, items: Vec<String>) -> String {
     }
 }
 
-/// `SHA256:` and 43 times the same letter.
+/// `SHA256:`, 42 times the same letter, and an `A`, as the last letter of a real one cannot be any.
 pub fn fingerprint(letter: char) -> Fingerprint {
-    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+    Fingerprint(format!("SHA256:{}A", letter.to_string().repeat(42)))
 }
 
 pub fn random_moment(dice: &mut Dice) -> Moment {

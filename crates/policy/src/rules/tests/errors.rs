@@ -1,6 +1,9 @@
 //! A policy with a mistake is refused, and the sentence leads to the mistake.
 
 use super::*;
+use crate::known_hosts::check_name;
+use crate::language::Language;
+use crate::rules::rule::HostPattern;
 
 /// The policy is refused with one problem, and its report holds each of these.
 #[track_caller]
@@ -103,7 +106,10 @@ fn slips_in_rules_are_found() {
         ),
         (
             "action = \"deny\"\nhost = \"git@x\"",
-            ["`git@x` is not a host name", "[host.example]:2222"],
+            [
+                "4:8: `git@x` can match no host",
+                "write \"x\" here, and user = \"git\" beside it",
+            ],
         ),
         (
             "action = \"deny\"\nhost = \"SHA256:x\"",
@@ -173,6 +179,229 @@ fn slips_in_rules_are_found() {
     }
 }
 
+/// Each value can match nothing, so that a rule with it would deny nothing. The error stands at the value.
+#[test]
+fn values_that_can_match_nothing() {
+    let right = |right: &str| format!("hint: write {right:?}");
+    let form = || "hint: write it as known_hosts does".to_owned();
+    let list = || "a list is written".to_owned();
+    let key = fingerprint('k').0;
+    for (line, hint) in [
+        ("host = \"web.example:22401\"", right("[web.example]:22401")),
+        ("host = \"web.example:22\"", right("web.example")),
+        ("host = \"Web.Example:22401\"", right("[web.example]:22401")),
+        ("host = \"*.example:22401\"", right("[*.example]:22401")),
+        ("host = \"*:2222\"", right("[*]:2222")),
+        ("host = \"web.example:*\"", right("[web.example]:*")),
+        ("host = \":2222\"", form()),
+        ("host = \"web.example:ssh\"", right("web.example")),
+        ("host = \"web.example.\"", right("web.example")),
+        (
+            "host = \"[web.example.]:2222\"",
+            right("[web.example]:2222"),
+        ),
+        ("host = \"[web.example]\"", right("web.example")),
+        ("host = \"[web.example]:022\"", right("web.example")),
+        (
+            "host = \"[web.example]:08022\"",
+            right("[web.example]:8022"),
+        ),
+        ("host = \"[web.example]:0\"", form()),
+        ("host = \"[web.example]:70000\"", form()),
+        ("host = \"[web.example]:7????\"", form()),
+        ("host = \"[web.example]:*x\"", form()),
+        ("host = \"[::1]\"", right("::1")),
+        (
+            "host = \"ssh://web.example:22401\"",
+            right("[web.example]:22401"),
+        ),
+        ("host = \"ssh://web.example/\"", right("web.example")),
+        ("host = \"ssh://[::1]:2222/\"", right("[::1]:2222")),
+        (
+            "host = \"ssh://git@web.example:22401/path\"",
+            "write \"[web.example]:22401\" here, and user = \"git\" beside it".to_owned(),
+        ),
+        (
+            "host = \"git@web.example:path/x.git\"",
+            "write \"web.example\" here, and user = \"git\" beside it".to_owned(),
+        ),
+        ("host = \" web.example\"", right("web.example")),
+        ("host = \"web.example \"", right("web.example")),
+        ("host = \".example\"", right("*.example")),
+        ("host = \"web.example,db.example\"", list()),
+        (
+            "host = \"!web.example\"",
+            "put a rule for that host above".to_owned(),
+        ),
+        ("host = \"-web\"", form()),
+        ("host = \"web example\"", form()),
+        ("host = \"web\\u000aexample\"", form()),
+        ("host = \"|1|AAAA|AAAA\"", form()),
+        ("host = \"b\\u00fccher.example\"", "xn--".to_owned()),
+        ("host = \"\"", "`*` stands for any text".to_owned()),
+        ("qube = \"\"", "`*` stands for any text".to_owned()),
+        ("qube = \"work,home\"", list()),
+        ("qube = \"1work\"", "as in qvm-ls".to_owned()),
+        ("qube = \"*/x\"", "as in qvm-ls".to_owned()),
+        (
+            "qube = \"a234567890123456789012345678901x*\"",
+            "as in qvm-ls".to_owned(),
+        ),
+        ("qube = \"local:root\"", "local:UID".to_owned()),
+        ("qube = \"local:4294967296\"", "local:UID".to_owned()),
+        ("qube = \"local:x*\"", "local:UID".to_owned()),
+        ("qube = \"ssh:*@host\"", "ssh:NAME".to_owned()),
+        ("keyring = \"qubes.SshAgent+work\"", right("work")),
+        ("keyring = \"+work\"", right("work")),
+        ("keyring = \"-work\"", "qubes.SshAgent+NAME".to_owned()),
+        ("keyring = \"wo/rk*\"", "qubes.SshAgent+NAME".to_owned()),
+        ("user = \"root\\u000a\"", right("root")),
+        ("user = \"root \"", right("root")),
+        (
+            "user = \"ro\\u0000ot\"",
+            "without control characters".to_owned(),
+        ),
+        ("user = \"root,git\"", list()),
+        ("namespace = \"git,file\"", list()),
+        ("namespace = \" git\"", right("git")),
+        (
+            "namespace = \"g\\u001bit\"",
+            "without control characters".to_owned(),
+        ),
+        (
+            "key = \"MD5:aa:bb\"",
+            "`ssh-add -l` prints SHA256".to_owned(),
+        ),
+        (
+            "key = \"00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff\"",
+            "`ssh-add -l` prints SHA256".to_owned(),
+        ),
+        (
+            "key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me\"",
+            "ssh-keygen -lf FILE".to_owned(),
+        ),
+        (
+            "key = \"SHA256:AAAA\"",
+            "SHA256: and 43 characters".to_owned(),
+        ),
+        (
+            "key = \"SHA256:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",
+            "SHA256: and 43 characters".to_owned(),
+        ),
+        (&format!("key = \"{key}=\""), right(&key)),
+        (&format!("key = \"sha256:{}\"", &key[7..]), right(&key)),
+        ("key = \"a\\u000ab\"", "as `ssh-add -l` shows it".to_owned()),
+    ] {
+        let column = line.find('"').unwrap() + 1;
+        let place = format!("policy.toml:4:{column}: ");
+        refused(
+            &format!("default = \"ask\"\n[[rule]]\naction = \"deny\"\n{line}\n"),
+            &[&place, &hint],
+        );
+    }
+}
+
+#[test]
+fn kinds_that_lack_what_a_rule_looks_at() {
+    for (body, needles) in [
+        (
+            "kind = \"login\"\nnamespace = \"git\"",
+            [
+                "policy.toml:5:1: kind `login` has no namespace, so this rule covers no login",
+                "leave one of them out",
+            ],
+        ),
+        (
+            "kind = [\"sshsig\", \"login\"]\nnamespace = \"git\"",
+            [
+                "policy.toml:5:1: kind `login` has no namespace",
+                "make two rules, this one with kind = [\"sshsig\"]",
+            ],
+        ),
+        (
+            "kind = \"sshsig\"\nhost = \"web.example\"",
+            [
+                "policy.toml:5:1: kind `sshsig` has no host",
+                "change `kind`",
+            ],
+        ),
+        (
+            "kind = [\"login\", \"certificate\"]\nuser = \"root\"",
+            [
+                "policy.toml:5:1: kind `certificate` has no user",
+                "kind = [\"login\"]",
+            ],
+        ),
+        (
+            "user = \"root\"\nnamespace = \"git\"",
+            [
+                "policy.toml:5:1: no request has both a user and a namespace",
+                "make two rules",
+            ],
+        ),
+        (
+            "host = \"unproven\"\nnamespace = \"git\"",
+            [
+                "policy.toml:5:1: no request has both a host and a namespace",
+                "make two rules",
+            ],
+        ),
+    ] {
+        refused(
+            &format!("default = \"ask\"\n[[rule]]\naction = \"deny\"\n{body}\n"),
+            &needles,
+        );
+    }
+}
+
+/// One mistake has one error: what follows from a value that was not read is none.
+#[test]
+fn an_unknown_action_is_one_error() {
+    refused(
+        "default = \"ask\"\n[[rule]]\naction = \"asks\"\nrate = \"5/h\"\nremember = \"5m\"\nsignatures = 2\n",
+        &["unknown action `asks`", "did you mean \"ask\"?"],
+    );
+}
+
+/// Every host pattern that is accepted matches some name that a host can have.
+#[test]
+fn an_accepted_host_pattern_has_a_witness() {
+    let pieces = [
+        "web", "*", "?", ".", ":", "[", "]", "]:", "22", "2222", "0", "-", "::1", "%", "A", "\\",
+        "@", "/", " ",
+    ];
+    let mut seed = 11_u64;
+    let mut next = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % below
+    };
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..20_000 {
+        let pattern: String = (0..1 + next(6))
+            .map(|_| pieces[next(pieces.len())])
+            .collect();
+        let text = format!("default = \"ask\"\n[[rule]]\naction = \"deny\"\nhost = '{pattern}'\n");
+        let Ok(policy) = parse(&text) else {
+            refused += 1;
+            continue;
+        };
+        accepted += 1;
+        let Some([HostPattern::Name(glob)]) = policy.rules()[0].host.as_deref() else {
+            panic!("{pattern}");
+        };
+        let witness = Language::HostName.witness(glob).expect(&pattern);
+        let witness = String::from_utf8(witness).unwrap();
+        assert_eq!(check_name(&witness).as_deref(), Ok(&*witness), "{pattern}");
+        let facts = login("me", host('h', &[&witness]), Proof::Proven);
+        assert_eq!(
+            verdict(&policy, &facts),
+            Verdict::Deny,
+            "{pattern} {witness}"
+        );
+    }
+    assert!(accepted > 1_000 && refused > 1_000, "{accepted} {refused}");
+}
+
 #[test]
 fn slips_in_tables_are_found() {
     for (body, needles) in [
@@ -196,6 +425,14 @@ fn slips_in_tables_are_found() {
         (
             "[host.a]\nname = [\"a\"]",
             ["unknown key `name`", "did you mean `names`?"],
+        ),
+        (
+            "[host.a]\nnames = [\"a\", \"b:2222\"]",
+            ["3:15: `b:2222` can match no host", "write \"[b]:2222\""],
+        ),
+        (
+            "[host.a]\nnames = [\"unproven\"]",
+            ["3:10: `unproven` is no host's name", "host = \"unproven\""],
         ),
         (
             "[host.unnamed]\nnames = [\"a\"]",

@@ -126,7 +126,7 @@ fn an_allow_rule_without_host_needs_a_host_that_is_shown() {
 #[test]
 fn unproven_and_unnamed_are_different_words() {
     let policy = policy(
-        "default = \"deny\"\n[host.k]\nkeys = \"SHA256:kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\"\n[[rule]]\nhost = \"unproven\"\naction = \"allow\"\n[[rule]]\nhost = \"unnamed\"\naction = \"ask\"\n",
+        "default = \"deny\"\n[host.k]\nkeys = \"SHA256:kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkA\"\n[[rule]]\nhost = \"unproven\"\naction = \"allow\"\n[[rule]]\nhost = \"unnamed\"\naction = \"ask\"\n",
     );
     assert_eq!(verdict(&policy, &login_unproven("me")), Verdict::Allow);
     assert_eq!(

@@ -46,14 +46,6 @@ fn a_sensible_policy_has_no_warning() {
 #[test]
 fn rules_that_never_decide() {
     warns(
-        "[[rule]]\nkind = \"login\"\nnamespace = \"git\"\naction = \"ask\"",
-        "can never match: login has no namespace",
-    );
-    warns(
-        "[[rule]]\nuser = \"a\"\nnamespace = \"git\"\naction = \"ask\"",
-        "its matchers exclude each other",
-    );
-    warns(
         "[[rule]]\nuser = \"*\"\naction = \"ask\"\n[[rule]]\nname = \"late\"\nuser = \"git\"\naction = \"deny\"\nkind = \"login\"\nsha1 = false",
         "rule `late` never decides: the rule at policy.toml:2 covers all of it",
     );

@@ -28,9 +28,9 @@ pub(super) fn policy(text: &str) -> Policy {
     parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// `SHA256:` and 43 times the same letter.
+/// `SHA256:`, 42 times the same letter, and an `A`, as the last letter of a real one cannot be any.
 pub(super) fn fingerprint(letter: char) -> Fingerprint {
-    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+    Fingerprint(format!("SHA256:{}A", letter.to_string().repeat(42)))
 }
 
 pub(super) fn noon() -> Moment {

@@ -41,12 +41,22 @@ impl Dice {
     }
 }
 
+const TABLES: &str = "[host.ta]\nnames = [\"a\"]\nproof = \"bound\"\n[host.tb]\nnames = [\"b\"]\n";
+
 fn random_policy(dice: &mut Dice) -> String {
     let mut text = format!("default = \"{}\"\n", ["ask", "deny"][dice.below(2)]);
     // `a` is a table that accepts bound logins, `b` one that does not, `c` a bare name.
-    text += "[host.ta]\nnames = [\"a\"]\nproof = \"bound\"\n[host.tb]\nnames = [\"b\"]\n";
+    text += TABLES;
     for _ in 0..dice.below(5) {
-        text += "[[rule]]\n";
+        text += &random_rule(dice);
+    }
+    text
+}
+
+/// A rule that may stand in a policy with these tables: it says nothing that its kinds do not have.
+fn random_rule(dice: &mut Dice) -> String {
+    loop {
+        let mut text = "[[rule]]\n".to_owned();
         text += &dice.line(6, "qube", &["\"work\"", "\"home\"", "\"w*\""]);
         text += &dice.line(6, "key", &["\"git-work\"", "\"other\""]);
         text += &dice.line(
@@ -77,8 +87,10 @@ fn random_policy(dice: &mut Dice) -> String {
         text += &dice.line(5, "forwarded", &["true", "false"]);
         text += &dice.line(5, "sha1", &["true", "false"]);
         text += &format!("action = \"{}\"\n", ["allow", "ask", "deny"][dice.below(3)]);
+        if parse(&format!("default = \"ask\"\n{TABLES}{text}")).is_ok() {
+            return text;
+        }
     }
-    text
 }
 
 fn identity(name: &str) -> HostIdentity {
