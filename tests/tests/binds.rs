@@ -23,12 +23,14 @@ names = [\"*.trusted\"]
 name = \"trusted\"
 kind = \"login\"
 host = \"trusted\"
+forwarded = [true, false]
 action = \"allow\"
 
 [[rule]]
 name = \"nobody\"
 user = \"nobody\"
 host = [\"*\", \"unnamed\", \"unproven\"]
+forwarded = [true, false]
 action = \"allow\"
 ";
 

@@ -22,6 +22,7 @@ const LOGINS: &str = "
 [[rule]]
 kind = \"login\"
 host = [\"server\", \"second\"]
+forwarded = [true, false]
 action = \"allow\"
 ";
 
