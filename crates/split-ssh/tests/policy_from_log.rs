@@ -259,7 +259,7 @@ fn rates_count_along_the_log() {
 fn learn_proposes_what_was_answered_and_the_proposal_works() {
     let folder = tempfile::tempdir().unwrap();
     let policy = parse("default = \"ask\"\n");
-    let evil = b"*\"\n[[rule]]\naction = \"allow\"\n#";
+    let evil = b"*\"] [[rule]] action = \"allow\" #";
     let yes = [
         login("work", b"git", "github.com", Proof::Bound),
         login("work", b"me", "shell.example", Proof::Proven),
