@@ -90,7 +90,9 @@ fn another_user_is_asked_about_or_denied() {
 #[test]
 fn a_forwarded_login_is_told_apart() {
     let both = server_allowed("deny").replace("\"server\"", "[\"server\", \"second\"]");
-    let guarded = Guarded::over(Lab::new(), &both);
+    // The control: with a word for it, whoever is root on the first server logs in to the second one in silence.
+    let said = both.replace("action", "forwarded = [true, false]\naction");
+    let guarded = Guarded::over(Lab::new(), &said);
     guarded.run(flows::login_from_the_server);
     let logins = guarded.signatures();
     let of: Vec<_> = logins
@@ -103,13 +105,16 @@ fn a_forwarded_login_is_told_apart() {
         "{logins:#?}"
     );
 
+    // Without a word it is a question, whatever the default; and so it is where the rule is for direct logins only.
     let direct = both.replace("action", "forwarded = false\naction");
-    let guarded = Guarded::over(Lab::new(), &direct.replace("\"deny\"", "\"ask\""));
-    let client = guarded.lab.client(&guarded.client.socket);
-    let onward = format!("ssh -F {} second echo inside", client.config.display());
-    let (question, _) = guarded.answer("deny", || guarded.gets_in(&["-A", "server", &onward]));
-    assert_eq!(row(&question, "Path"), "FORWARDED made on another host");
-    assert_eq!(guarded.lab.second.logins(), 0);
+    for policy in [both, direct.replace("\"deny\"", "\"ask\"")] {
+        let guarded = Guarded::over(Lab::new(), &policy);
+        let client = guarded.lab.client(&guarded.client.socket);
+        let onward = format!("ssh -F {} second echo inside", client.config.display());
+        let (question, _) = guarded.answer("deny", || guarded.gets_in(&["-A", "server", &onward]));
+        assert_eq!(row(&question, "Path"), "FORWARDED made on another host");
+        assert_eq!(guarded.lab.second.logins(), 0);
+    }
 }
 
 #[test]
