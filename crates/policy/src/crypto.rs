@@ -1,6 +1,6 @@
 //! The cryptography that decisions need, as a trait: the program brings `ring`, tests bring what they like.
 
-use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 
 /// What a check of a signature found.
@@ -19,8 +19,8 @@ pub trait Crypto {
     /// HMAC-SHA1, for hashed known_hosts names only.
     fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20];
 
-    /// Checks `signature` by `key` (a plain key; for a host certificate pass its plain part) over `bytes`.
-    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified;
+    /// Checks `signature` by `key` over `bytes`.
+    fn verify(&self, key: &PlainKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified;
 
     /// The fingerprint of a key blob as `ssh-keygen -l` prints it: `SHA256:` and unpadded base64.
     fn fingerprint(&self, blob: &[u8]) -> Fingerprint;

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::request::{RSA_SHA2_256, RSA_SHA2_512, SignRequest};
 
 use crate::caller::{Caller, Keyring};
@@ -128,6 +129,6 @@ pub fn gather(
 /// Without a hash flag an RSA key signs with SHA-1.
 fn is_sha1(sign: &SignRequest<'_>) -> bool {
     let is_rsa =
-        PublicKey::parse(sign.key).is_ok_and(|key| matches!(key.plain(), PublicKey::Rsa { .. }));
+        PublicKey::parse(sign.key).is_ok_and(|key| matches!(key.plain(), PlainKey::Rsa { .. }));
     is_rsa && sign.flags & KNOWN_FLAGS == 0
 }

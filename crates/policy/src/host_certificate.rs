@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use wire::certificate::{Certificate, Kind};
+use wire::certificate::{Certificate, CertificateKind};
 use wire::key::PublicKey;
 use wire::signature::Signature;
 
@@ -63,7 +63,7 @@ pub fn check<'a>(untrusted: &Certificate<'a>, crypto: &dyn Crypto, unix: u64) ->
     ) else {
         return Checked::Refused(Refusal::BadSignature);
     };
-    match crypto.verify(&authority, &signature, untrusted.to_be_signed) {
+    match crypto.verify(authority.plain(), &signature, untrusted.to_be_signed) {
         Verified::Bad => Checked::Refused(Refusal::BadSignature),
         Verified::Unverifiable => Checked::Unverifiable,
         Verified::Good => Checked::Good {
@@ -78,7 +78,7 @@ pub fn check<'a>(untrusted: &Certificate<'a>, crypto: &dyn Crypto, unix: u64) ->
 }
 
 fn check_fields(untrusted: &Certificate<'_>, unix: u64) -> Result<(), Refusal> {
-    if untrusted.kind != Kind::Host {
+    if untrusted.kind != CertificateKind::Host {
         return Err(Refusal::NotForHosts);
     }
     if unix < untrusted.valid_after {

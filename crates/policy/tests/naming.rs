@@ -8,7 +8,7 @@ use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts};
 use policy::rate::Ledger;
 use policy::rules::{Policy, Source};
-use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 use wire::writer::Writer;
 
@@ -63,7 +63,7 @@ impl Crypto for Mixer {
         mixed(&[key, bytes])
     }
 
-    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
+    fn verify(&self, key: &PlainKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
         match signature.blob == signed(&key.rebuild(), bytes) {
             true => Verified::Good,
             false => Verified::Bad,

@@ -5,7 +5,7 @@ use policy::crypto::{Crypto, Fingerprint, Verified};
 use policy::facts::Proof;
 use policy::session::{BindOutcome, MAX_KEYS_PER_LOGIN, Session};
 use wire::bind::SessionBind;
-use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 use wire::userauth::{Method, UserauthRequest};
 use wire::writer::Writer;
@@ -33,8 +33,8 @@ impl Crypto for Pretend {
         [0; 20]
     }
 
-    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
-        let PublicKey::Ed25519 { point } = key else {
+    fn verify(&self, key: &PlainKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
+        let PlainKey::Ed25519 { point } = key else {
             return Verified::Unverifiable;
         };
         match signature.blob == signed(point[0], bytes) {

@@ -14,7 +14,7 @@ use wire::signature::Signature;
 fn verify(key: &[u8], signature: &[u8], data: &[u8]) -> Option<Verified> {
     let key = PublicKey::parse(key).ok()?;
     let signature = Signature::parse(signature).ok()?;
-    Some(Ring.verify(&key, &signature, data))
+    Some(Ring.verify(key.plain(), &signature, data))
 }
 
 fn p521() -> Verified {

@@ -4,38 +4,16 @@
 use std::ops::Deref;
 
 use crate::Malformed;
-use crate::key::{self, PublicKey};
+use crate::algorithm;
 use crate::limits::MAX_PRINCIPALS;
+use crate::plain_key::PlainKey;
 use crate::reader::Reader;
 use crate::signature::Signature;
 use crate::writer::Writer;
 
-/// `valid_before` of a certificate that never ends.
-pub const FOREVER: u64 = u64::MAX;
-
-/// The type of each known certificate, and of the plain key inside.
-const ALGORITHMS: [(&str, &str); 8] = [
-    ("ssh-ed25519-cert-v01@openssh.com", key::ED25519),
-    ("ecdsa-sha2-nistp256-cert-v01@openssh.com", key::ECDSA_P256),
-    ("ecdsa-sha2-nistp384-cert-v01@openssh.com", key::ECDSA_P384),
-    ("ecdsa-sha2-nistp521-cert-v01@openssh.com", key::ECDSA_P521),
-    ("ssh-rsa-cert-v01@openssh.com", key::RSA),
-    ("ssh-dss-cert-v01@openssh.com", key::DSA),
-    ("sk-ssh-ed25519-cert-v01@openssh.com", key::SK_ED25519),
-    ("sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", key::SK_ECDSA),
-];
-
-/// The plain type inside certificates of type `algorithm`; `None` if that is no known certificate.
-pub fn plain_algorithm(algorithm: &str) -> Option<&'static str> {
-    ALGORITHMS
-        .iter()
-        .find(|(certified, _)| *certified == algorithm)
-        .map(|(_, plain)| *plain)
-}
-
 /// Whom a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CertificateKind {
     /// A person who logs in: 1.
     User,
     /// A server: 2.
@@ -49,19 +27,19 @@ pub struct CertificateToSign<'a> {
     pub algorithm: &'a str,
     /// Random bytes of the CA.
     pub nonce: &'a [u8],
-    /// The certified key; never a certificate itself, never opaque.
-    pub key: PublicKey<'a>,
+    /// The certified key; never opaque.
+    pub key: PlainKey<'a>,
     /// Chosen by the CA.
     pub serial: u64,
     /// User or host.
-    pub kind: Kind,
+    pub kind: CertificateKind,
     /// A label chosen by the CA.
     pub key_id: &'a [u8],
     /// User or host names that it is valid for; empty: **any**.
     pub principals: Vec<&'a [u8]>,
     /// First second of validity, since 1970.
     pub valid_after: u64,
-    /// First second after validity, since 1970; [`FOREVER`] = no end.
+    /// First second after validity, since 1970; `u64::MAX`: no end.
     pub valid_before: u64,
     /// Name and data, as given (the format asks for sorted names; OpenSSH does not insist).
     pub critical_options: Vec<(&'a [u8], &'a [u8])>,
@@ -153,7 +131,7 @@ impl<'a> CertificateToSign<'a> {
         Ok(Self {
             algorithm,
             nonce,
-            key: PublicKey::read_fields(reader, plain)?.ok_or(wrong)?,
+            key: PlainKey::read_fields(reader, plain)?.ok_or(wrong)?,
             serial: reader.u64("a serial number")?,
             kind: read_kind(reader)?,
             key_id: reader.text("a key id")?,
@@ -167,7 +145,7 @@ impl<'a> CertificateToSign<'a> {
             critical_options: read_options(reader, "a list of critical options")?,
             extensions: read_options(reader, "a list of extensions")?,
             reserved: reader.string("a reserved string")?,
-            signature_key: reader.nested("the CA's key", PublicKey::read_plain)?.0,
+            signature_key: reader.nested("the CA's key", read_authority)?.0,
         })
     }
 
@@ -179,8 +157,8 @@ impl<'a> CertificateToSign<'a> {
             writer
                 .u64(self.serial)
                 .u32(match self.kind {
-                    Kind::User => 1,
-                    Kind::Host => 2,
+                    CertificateKind::User => 1,
+                    CertificateKind::Host => 2,
                 })
                 .string(self.key_id)
                 .nested_strings(&self.principals)
@@ -197,14 +175,27 @@ impl<'a> CertificateToSign<'a> {
 fn read_algorithm<'a>(reader: &mut Reader<'a>) -> Result<(&'a str, &'static str), Malformed> {
     let wrong = reader.expected("the type name of a certificate");
     let algorithm = reader.name("the type name of a certificate")?;
-    Ok((algorithm, plain_algorithm(algorithm).ok_or(wrong)?))
+    Ok((
+        algorithm,
+        algorithm::of_certified_key(algorithm).ok_or(wrong)?,
+    ))
 }
 
-fn read_kind(reader: &mut Reader<'_>) -> Result<Kind, Malformed> {
+/// Reads a key that is no certificate.
+fn read_authority<'a>(reader: &mut Reader<'a>) -> Result<PlainKey<'a>, Malformed> {
+    let start = reader.clone();
+    let algorithm = reader.name("a key type name")?;
+    if algorithm::of_certified_key(algorithm).is_some() {
+        return Err(start.expected("a key that is no certificate"));
+    }
+    PlainKey::read_after_name(&start, reader, algorithm)
+}
+
+fn read_kind(reader: &mut Reader<'_>) -> Result<CertificateKind, Malformed> {
     let wrong = reader.expected("a certificate's kind, 1 or 2");
     match reader.u32("a certificate's kind, 1 or 2")? {
-        1 => Ok(Kind::User),
-        2 => Ok(Kind::Host),
+        1 => Ok(CertificateKind::User),
+        2 => Ok(CertificateKind::Host),
         _ => Err(wrong),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Formats: RFC 9987 (agent), RFC 4251 §5 (base types), RFC 4253 §6.6, 5656 and 8709 (keys and
 //! signatures), RFC 4252 §7 (publickey), OpenSSH's PROTOCOL.agent, PROTOCOL.sshsig and
-//! PROTOCOL.u2f, draft-miller-ssh-cert, and the source of pam_ssh_agent_auth.
+//! PROTOCOL.u2f, draft-miller-ssh-cert, draft-miller-sshm-mldsa44-ed25519-composite-sigs, and the source
+//! of pam_ssh_agent_auth.
 //!
 //! One rule holds for every type here: **what `parse` accepts, `rebuild` gives back byte for byte.**
 //! So every field is consumed to its end, nothing is left over, and there is one spelling of each
@@ -24,13 +25,14 @@
     )
 )]
 
+pub mod algorithm;
 pub mod bind;
 pub mod certificate;
 pub mod frame;
-pub mod hostkeys_prove;
 pub mod key;
 pub mod limits;
 mod malformed;
+pub mod plain_key;
 pub mod reader;
 pub mod reply;
 pub mod request;

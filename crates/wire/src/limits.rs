@@ -12,10 +12,6 @@ pub const MAX_SESSION_ID: usize = 128;
 /// Binds recorded on one connection. ssh-agent's `AGENT_MAX_SESSION_IDS`: one for each hop.
 pub const MAX_BINDS: usize = 16;
 
-/// Destination constraints, and associated certificates, of one added key. ssh-agent's
-/// `AGENT_MAX_DEST_CONSTRAINTS` and `AGENT_MAX_EXT_CERTS`.
-pub const MAX_CONSTRAINTS: usize = 1024;
-
 /// Bytes of a remote user's name. The longest that ssh-agent accepts as a user pattern; Linux allows 32.
 pub const MAX_USER: usize = 256;
 

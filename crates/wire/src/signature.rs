@@ -1,11 +1,12 @@
 //! Signatures: `string algorithm, string blob`, and what security keys add (PROTOCOL.u2f).
 
 use crate::Malformed;
-use crate::key::{self, Curve};
+use crate::algorithm::{self, Curve};
 use crate::reader::Reader;
 use crate::writer::Writer;
 
-pub(crate) const WEBAUTHN: &str = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+/// Bytes of an ML-DSA-44 signature and an Ed25519 signature.
+const MLDSA44_ED25519_SIGNATURE: usize = 2420 + 64;
 
 /// A signature of any algorithm. Known algorithms are checked field by field, others kept whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,22 +60,29 @@ impl<'a> Signature<'a> {
     /// Reads a signature to the end of `reader`.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let algorithm = reader.name("a signature algorithm's name")?;
+        let mut of_bytes = |count, what| reader.string_that(what, |blob| blob.len() == count);
         let blob = match algorithm {
-            key::ED25519 | key::SK_ED25519 => {
-                reader.string_of::<64>("an ed25519 signature of 64 bytes")?
+            algorithm::ED25519 | algorithm::SK_ED25519 => {
+                of_bytes(64, "an ed25519 signature of 64 bytes")?
             }
-            key::ECDSA_P256 | key::SK_ECDSA | WEBAUTHN => read_ecdsa(reader, Curve::P256)?,
-            key::ECDSA_P384 => read_ecdsa(reader, Curve::P384)?,
-            key::ECDSA_P521 => read_ecdsa(reader, Curve::P521)?,
-            key::DSA => reader.string_of::<40>("a DSA signature of 40 bytes")?,
-            _ => reader.string_that("a signature that is not empty", |blob| !blob.is_empty())?,
+            algorithm::MLDSA44_ED25519 => of_bytes(
+                MLDSA44_ED25519_SIGNATURE,
+                "an ML-DSA-44 and ed25519 signature of 2484 bytes",
+            )?,
+            algorithm::DSA => of_bytes(40, "a DSA signature of 40 bytes")?,
+            _ => match Curve::of_signature(algorithm) {
+                Some(curve) => read_ecdsa(reader, curve)?,
+                None => {
+                    reader.string_that("a signature that is not empty", |blob| !blob.is_empty())?
+                }
+            },
         };
         let trailer = match algorithm {
-            key::SK_ED25519 | key::SK_ECDSA => Trailer::Sk {
+            algorithm::SK_ED25519 | algorithm::SK_ECDSA => Trailer::Sk {
                 flags: reader.u8("a security key's flags")?,
                 counter: reader.u32("a security key's counter")?,
             },
-            WEBAUTHN => Trailer::Webauthn {
+            algorithm::WEBAUTHN => Trailer::Webauthn {
                 flags: reader.u8("a security key's flags")?,
                 counter: reader.u32("a security key's counter")?,
                 origin: reader.text("a web origin")?,
@@ -94,12 +102,7 @@ impl<'a> Signature<'a> {
     /// The two numbers of an ECDSA signature: magnitudes, big endian without leading zeros.
     /// `None` for any other algorithm.
     pub fn ecdsa_numbers(&self) -> Option<(&'a [u8], &'a [u8])> {
-        let curve = match self.algorithm {
-            key::ECDSA_P256 | key::SK_ECDSA | WEBAUTHN => Curve::P256,
-            key::ECDSA_P384 => Curve::P384,
-            key::ECDSA_P521 => Curve::P521,
-            _ => return None,
-        };
+        let curve = Curve::of_signature(self.algorithm)?;
         Reader::whole(self.blob, |inside| read_numbers(inside, curve)).ok()
     }
 
@@ -131,14 +134,15 @@ impl<'a> Signature<'a> {
 fn is_known_without_trailer(algorithm: &str) -> bool {
     matches!(
         algorithm,
-        key::ED25519
-            | key::ECDSA_P256
-            | key::ECDSA_P384
-            | key::ECDSA_P521
-            | key::DSA
-            | key::RSA
-            | "rsa-sha2-256"
-            | "rsa-sha2-512"
+        algorithm::ED25519
+            | algorithm::MLDSA44_ED25519
+            | algorithm::ECDSA_P256
+            | algorithm::ECDSA_P384
+            | algorithm::ECDSA_P521
+            | algorithm::DSA
+            | algorithm::RSA
+            | algorithm::RSA_SHA256
+            | algorithm::RSA_SHA512
     )
 }
 

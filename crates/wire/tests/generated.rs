@@ -3,15 +3,13 @@
 mod common;
 
 use common::{Dice, string, strings};
+use wire::algorithm::{Curve, of_certified_key};
 use wire::bind::SessionBind;
-use wire::certificate::{Certificate, CertificateToSign, Kind, plain_algorithm};
-use wire::hostkeys_prove::HostkeysProve;
-use wire::key::{Curve, PublicKey};
+use wire::certificate::{Certificate, CertificateKind, CertificateToSign};
+use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::reply::{Identity, Reply};
-use wire::request::{
-    AddIdentity, AddSmartcard, Constraint, DestinationConstraint, Extension, Hop, HopKey,
-    PrivateKey, PrivateParts, Request, Secret, SignRequest, Smartcard,
-};
+use wire::request::{Extension, Request, SignRequest, name_of_number};
 use wire::signature::{Signature, Trailer};
 use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
@@ -32,45 +30,48 @@ fn ed25519_point(dice: &mut Dice) -> &'static [u8; 32] {
     dice.bytes(32).try_into().unwrap()
 }
 
-fn known_plain_key(dice: &mut Dice) -> PublicKey<'static> {
-    match dice.below(6) {
-        0 => PublicKey::Ed25519 {
+fn known_plain_key(dice: &mut Dice) -> PlainKey<'static> {
+    match dice.below(7) {
+        0 => PlainKey::Ed25519 {
             point: ed25519_point(dice),
         },
         1 => {
             let curve = curve(dice);
-            PublicKey::Ecdsa {
+            PlainKey::Ecdsa {
                 curve,
                 point: point(dice, curve),
             }
         }
-        2 => PublicKey::Rsa {
+        2 => PlainKey::Rsa {
             e: dice.magnitude(4),
             n: dice.magnitude(300),
         },
-        3 => PublicKey::Dsa {
+        3 => PlainKey::Dsa {
             p: dice.magnitude(128),
             q: dice.magnitude(20),
             g: dice.magnitude(128),
             y: dice.magnitude(128),
         },
-        4 => PublicKey::SkEd25519 {
+        4 => PlainKey::SkEd25519 {
             point: ed25519_point(dice),
             application: dice.text(9),
         },
-        _ => PublicKey::SkEcdsa {
+        5 => PlainKey::Mldsa44Ed25519 {
+            key: dice.bytes(1344).try_into().unwrap(),
+        },
+        _ => PlainKey::SkEcdsa {
             point: point(dice, Curve::P256),
             application: dice.text(9),
         },
     }
 }
 
-fn plain_key(dice: &mut Dice) -> PublicKey<'static> {
+fn plain_key(dice: &mut Dice) -> PlainKey<'static> {
     if dice.below(5) > 0 {
         return known_plain_key(dice);
     }
     let rest = [&[dice.byte()], dice.some(50)].concat().leak();
-    PublicKey::Opaque {
+    PlainKey::Opaque {
         algorithm: "new-type@example.com",
         rest,
     }
@@ -86,13 +87,13 @@ fn terms(dice: &mut Dice) -> CertificateToSign<'static> {
     let key = known_plain_key(dice);
     let base = key.algorithm().trim_end_matches("@openssh.com");
     let algorithm: &str = format!("{base}-cert-v01@openssh.com").leak();
-    assert_eq!(plain_algorithm(algorithm), Some(key.algorithm()));
+    assert_eq!(of_certified_key(algorithm), Some(key.algorithm()));
     CertificateToSign {
         algorithm,
         nonce: dice.some(40),
         key,
         serial: u64::from_be_bytes(dice.bytes(8).try_into().unwrap()),
-        kind: [Kind::User, Kind::Host][dice.below(2)],
+        kind: [CertificateKind::User, CertificateKind::Host][dice.below(2)],
         key_id: dice.text(20),
         principals: (0..dice.below(4)).map(|_| dice.text(9)).collect(),
         valid_after: u64::from(dice.byte()),
@@ -107,6 +108,11 @@ fn terms(dice: &mut Dice) -> CertificateToSign<'static> {
 fn certificate_blob(dice: &mut Dice) -> &'static [u8] {
     let signature = signature(dice).rebuild();
     Vec::leak([terms(dice).rebuild(), string(signature)].concat())
+}
+
+/// A key of any type.
+fn any_key(dice: &mut Dice) -> PublicKey<'static> {
+    PublicKey::parse(key_blob(dice)).unwrap()
 }
 
 /// A blob of any key.
@@ -149,6 +155,11 @@ fn signature(dice: &mut Dice) -> Signature<'static> {
     let all = [
         ("ssh-ed25519", dice.bytes(64), Trailer::None),
         ("ssh-dss", dice.bytes(40), Trailer::None),
+        (
+            "ssh-mldsa44-ed25519@openssh.com",
+            dice.bytes(2484),
+            Trailer::None,
+        ),
         ("ssh-rsa", rsa, Trailer::None),
         ("rsa-sha2-256", rsa, Trailer::None),
         ("rsa-sha2-512", rsa, Trailer::None),
@@ -228,118 +239,37 @@ fn sudo(dice: &mut Dice) -> SudoRequest<'static> {
     }
 }
 
-fn private_key(dice: &mut Dice) -> PrivateKey<'static> {
-    let public = if dice.below(2) == 0 {
-        PublicKey::parse(certificate_blob(dice)).unwrap()
-    } else {
-        known_plain_key(dice)
-    };
-    let mut number = || Secret(dice.magnitude(128));
-    let parts = match public.plain() {
-        PublicKey::Ed25519 { .. } => PrivateParts::Ed25519(Secret(dice.bytes(64))),
-        PublicKey::Ecdsa { .. } => PrivateParts::Ecdsa(number()),
-        PublicKey::Rsa { .. } => PrivateParts::Rsa {
-            d: number(),
-            iqmp: number(),
-            p: number(),
-            q: number(),
-        },
-        PublicKey::Dsa { .. } => PrivateParts::Dsa(number()),
-        _ => PrivateParts::Sk {
-            flags: dice.byte(),
-            key_handle: Secret(dice.some(64)),
-            reserved: dice.some(3),
-        },
-    };
-    PrivateKey { public, parts }
-}
-
-fn hop_keys(dice: &mut Dice) -> Vec<HopKey<'static>> {
-    let count = 1 + dice.below(2);
-    (0..count)
-        .map(|_| HopKey {
-            key: key_blob(dice),
-            is_ca: dice.below(2) == 0,
-        })
-        .collect()
-}
-
-fn destination(dice: &mut Dice) -> DestinationConstraint<'static> {
-    let from = if dice.below(2) == 0 {
-        Hop {
-            user: b"",
-            hostname: b"",
-            keys: vec![],
-        }
-    } else {
-        Hop {
-            user: b"",
-            hostname: b"jump",
-            keys: hop_keys(dice),
-        }
-    };
-    DestinationConstraint {
-        from,
-        to: Hop {
-            user: dice.text(9),
-            hostname: b"target",
-            keys: hop_keys(dice),
-        },
-    }
-}
-
-fn constraints(dice: &mut Dice, special: Constraint<'static>) -> Option<Vec<Constraint<'static>>> {
-    let mut all = vec![
-        Constraint::Lifetime(u32::from(dice.byte())),
-        Constraint::Confirm,
-        Constraint::MaxSignatures(u32::from(dice.byte())),
-        Constraint::RestrictDestination((0..dice.below(3)).map(|_| destination(dice)).collect()),
-        special,
-    ];
-    all.retain(|_| dice.below(2) == 0);
-    (dice.below(3) > 0).then_some(all)
-}
-
 fn request(dice: &mut Dice) -> Request<'static> {
-    let card = Smartcard {
-        provider: dice.text(30),
-        pin: Secret(dice.text(9)),
-    };
-    match dice.below(14) {
+    match dice.below(5) {
         0 => Request::List,
         1 => Request::Sign(SignRequest {
             key: dice.some(60),
             data: dice.some(300),
             flags: u32::from(dice.byte()),
         }),
-        2..5 => {
-            let provider = Constraint::SkProvider(dice.text(20));
-            Request::Add(Box::new(AddIdentity {
-                key: private_key(dice),
-                comment: dice.some(20),
-                constraints: constraints(dice, provider),
-            }))
-        }
-        5 => Request::Remove { key: dice.some(60) },
-        6 => Request::RemoveAll,
-        7 => {
-            let certs = (0..dice.below(3)).map(|_| certificate_blob(dice)).collect();
-            let associated = Constraint::AssociatedCerts {
-                certs_only: dice.below(2) == 0,
-                certs,
-            };
-            let constraints = constraints(dice, associated);
-            Request::AddSmartcard(AddSmartcard { card, constraints })
-        }
-        8 => Request::RemoveSmartcard(card),
-        9 => Request::Lock(Secret(dice.some(20))),
-        10 => Request::Unlock(Secret(dice.some(20))),
-        11 => Request::Extension(Extension::SessionBind(bind(dice))),
-        12 => Request::Extension(Extension::Other {
+        2 => Request::Extension(Extension::SessionBind(bind(dice))),
+        3 => Request::Extension(Extension::Query),
+        _ => Request::Extension(Extension::Other {
             name: "x@y",
             contents: dice.some(30),
         }),
-        _ => Request::RemoveAllRsa,
+    }
+}
+
+#[test]
+fn requests_that_are_never_served_keep_their_bodies() {
+    let mut dice = Dice::new(5);
+    let served = [11, 13, 27];
+    for number in (0..=255).filter(|number| !served.contains(number)) {
+        for _ in 0..20 {
+            let message = [&[number], dice.some(300)].concat();
+            let request = Request::parse(&message);
+            assert_eq!(request.is_ok(), name_of_number(number).is_some());
+            if let Ok(request) = request {
+                assert!(matches!(request, Request::NeverServed(_)));
+                assert_eq!((request.number(), request.rebuild()), (number, message));
+            }
+        }
     }
 }
 
@@ -381,7 +311,7 @@ macro_rules! roundtrips {
     };
 }
 
-roundtrips!(plain_keys, plain_key, PublicKey<'_>);
+roundtrips!(keys, any_key, PublicKey<'_>);
 roundtrips!(signatures, signature, Signature<'_>);
 roundtrips!(certificates_to_sign, terms, CertificateToSign<'_>);
 roundtrips!(binds, bind, SessionBind<'_>);
@@ -404,15 +334,6 @@ roundtrips!(
     },
     SshsigRequest<'_>
 );
-roundtrips!(
-    hostkeys_proofs,
-    |dice: &mut Dice| HostkeysProve {
-        session_id: session_id(dice),
-        host_key: key_blob(dice)
-    },
-    HostkeysProve<'_>
-);
-
 #[test]
 fn certificates() {
     let mut dice = Dice::new(7);

@@ -6,40 +6,44 @@ mod common;
 
 use common::{Dice, vectors};
 use ssh_key::public::KeyData;
-use wire::certificate::{Certificate, Kind};
+use wire::certificate::{Certificate, CertificateKind};
 use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 
 #[test]
 fn plain_keys_are_read_alike() {
     let mut agreed = 0;
     for (name, blob) in vectors("key") {
         let ours = PublicKey::parse(&blob).unwrap();
-        if matches!(ours, PublicKey::Certificate(_)) {
+        let PublicKey::Plain(ours) = ours else {
             continue;
+        };
+        if matches!(ours, PlainKey::Mldsa44Ed25519 { .. }) {
+            continue; // to them a type that they do not know
         }
         let theirs = ssh_key::PublicKey::from_bytes(&blob).unwrap();
         let theirs = theirs.key_data();
         assert_eq!(theirs.algorithm().as_str(), ours.algorithm(), "{name}");
         match (&ours, theirs) {
-            (PublicKey::Ed25519 { point }, KeyData::Ed25519(key)) => assert_eq!(*point, &key.0),
-            (PublicKey::Ecdsa { point, .. }, KeyData::Ecdsa(key)) => {
+            (PlainKey::Ed25519 { point }, KeyData::Ed25519(key)) => assert_eq!(*point, &key.0),
+            (PlainKey::Ecdsa { point, .. }, KeyData::Ecdsa(key)) => {
                 assert_eq!(*point, key.as_sec1_bytes());
             }
-            (PublicKey::Rsa { e, n }, KeyData::Rsa(key)) => {
+            (PlainKey::Rsa { e, n }, KeyData::Rsa(key)) => {
                 assert_eq!(Some(*e), key.e.as_positive_bytes());
                 assert_eq!(Some(*n), key.n.as_positive_bytes());
             }
-            (PublicKey::Dsa { p, q, g, y }, KeyData::Dsa(key)) => {
+            (PlainKey::Dsa { p, q, g, y }, KeyData::Dsa(key)) => {
                 let theirs = [&key.p, &key.q, &key.g, &key.y].map(|n| n.as_positive_bytes());
                 assert_eq!([*p, *q, *g, *y].map(Some), theirs);
             }
-            (PublicKey::SkEd25519 { point, application }, KeyData::SkEd25519(key)) => {
+            (PlainKey::SkEd25519 { point, application }, KeyData::SkEd25519(key)) => {
                 assert_eq!(
                     (*point, *application),
                     (&key.public_key().0, key.application().as_bytes())
                 );
             }
-            (PublicKey::SkEcdsa { point, application }, KeyData::SkEcdsaSha2NistP256(key)) => {
+            (PlainKey::SkEcdsa { point, application }, KeyData::SkEcdsaSha2NistP256(key)) => {
                 assert_eq!(*point, key.ec_point().as_bytes());
                 assert_eq!(*application, key.application().as_bytes());
             }
@@ -63,7 +67,10 @@ fn certificates_that_end_are_read_alike() {
         };
         assert_eq!(theirs.nonce(), ours.nonce);
         assert_eq!(theirs.serial(), ours.serial);
-        assert_eq!(theirs.cert_type().is_host(), ours.kind == Kind::Host);
+        assert_eq!(
+            theirs.cert_type().is_host(),
+            ours.kind == CertificateKind::Host
+        );
         assert_eq!(theirs.key_id().as_bytes(), ours.key_id);
         assert_eq!(
             (theirs.valid_after(), theirs.valid_before()),
@@ -95,12 +102,14 @@ fn nothing_is_accepted_that_ssh_key_refuses() {
             blob[place] = [old ^ 1, 0, 0xff, dice.byte()][dice.below(4)];
             match PublicKey::parse(&blob) {
                 // They know no opaque names without `@`, and want UTF-8 in applications.
-                Err(_) | Ok(PublicKey::Opaque { .. }) => {}
+                Err(_) | Ok(PublicKey::Plain(PlainKey::Opaque { .. })) => {}
                 Ok(ours) => {
                     if let Err(error) = ssh_key::PublicKey::from_bytes(&blob) {
                         let application = match ours {
-                            PublicKey::SkEd25519 { application, .. }
-                            | PublicKey::SkEcdsa { application, .. } => application,
+                            PublicKey::Plain(
+                                PlainKey::SkEd25519 { application, .. }
+                                | PlainKey::SkEcdsa { application, .. },
+                            ) => application,
                             _ => panic!("{name} at {place}: {error}"),
                         };
                         assert!(

@@ -5,11 +5,10 @@ mod common;
 
 use common::{Dice, vector, vectors};
 use wire::bind::SessionBind;
-use wire::certificate::{Certificate, CertificateToSign, FOREVER, Kind};
-use wire::hostkeys_prove::HostkeysProve;
+use wire::certificate::{Certificate, CertificateKind, CertificateToSign};
 use wire::key::PublicKey;
 use wire::reply::Reply;
-use wire::request::{Constraint, Extension, Request};
+use wire::request::{Extension, Request};
 use wire::signature::{Signature, Trailer};
 use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
@@ -27,15 +26,13 @@ const LOGIN: Roundtrip = |bytes| Some(UserauthRequest::parse(bytes).ok()?.rebuil
 const SSHSIG: Roundtrip = |bytes| Some(SshsigRequest::parse(bytes).ok()?.rebuild());
 const TO_CERTIFY: Roundtrip = |bytes| Some(CertificateToSign::parse(bytes).ok()?.rebuild());
 const SUDO: Roundtrip = |bytes| Some(SudoRequest::parse(bytes).ok()?.rebuild());
-const HOSTKEYS: Roundtrip = |bytes| Some(HostkeysProve::parse(bytes).ok()?.rebuild());
 
 /// All that a sign request can be read as, with the labels of the vectors.
-const TO_BE_SIGNED: [(&str, Roundtrip); 5] = [
+const TO_BE_SIGNED: [(&str, Roundtrip); 4] = [
     ("login", LOGIN),
     ("sshsig", SSHSIG),
     ("certificate", TO_CERTIFY),
     ("sudo", SUDO),
-    ("hostkeys", HOSTKEYS),
 ];
 
 /// Every real value with its reader, also those inside others.
@@ -111,23 +108,15 @@ fn all_are_read_and_given_back() {
 #[test]
 fn one_byte_too_few_or_too_many_is_refused() {
     for (name, bytes, roundtrip) in everything() {
-        // Constraints go on to the message's end: without its last one a request still is one, and
-        // one byte more can be the constraint to confirm.
-        let constrained = matches!(bytes[0], 25 | 26);
+        if matches!(Request::parse(&bytes), Ok(Request::NeverServed(_))) {
+            continue; // whatever its body is
+        }
         for length in 0..bytes.len() {
-            let cut = &bytes[..length];
-            if let Some(again) = roundtrip(cut) {
-                assert!(constrained && again == cut, "{name}: {length}");
-            }
+            assert_eq!(roundtrip(&bytes[..length]), None, "{name}: {length}");
         }
         for junk in [0, 1, 2, 255] {
             let padded = [&bytes[..], &[junk]].concat();
-            if let Some(again) = roundtrip(&padded) {
-                assert!(
-                    constrained && junk == 2 && again == padded,
-                    "{name}: {junk}"
-                );
-            }
+            assert_eq!(roundtrip(&padded), None, "{name}: {junk}");
         }
     }
 }
@@ -136,6 +125,9 @@ fn one_byte_too_few_or_too_many_is_refused() {
 fn a_changed_byte_is_refused_or_given_back() {
     let mut dice = Dice::new(1);
     for (name, mut bytes, roundtrip) in everything() {
+        if matches!(Request::parse(&bytes), Ok(Request::NeverServed(_))) {
+            continue; // whatever its body is
+        }
         for place in 0..bytes.len() {
             let old = bytes[place];
             for new in [old ^ 1, old ^ 0x80, 0, 255, dice.byte()] {
@@ -185,26 +177,25 @@ fn the_vectors_cover_every_request_that_openssh_sends() {
 }
 
 #[test]
-fn keys_print_as_ssh_keygen_prints_them() {
-    for (name, algorithm, bits) in [
-        ("ed25519", "ssh-ed25519", 256),
-        ("ecdsa256", "ecdsa-sha2-nistp256", 256),
-        ("ecdsa384", "ecdsa-sha2-nistp384", 384),
-        ("ecdsa521", "ecdsa-sha2-nistp521", 521),
-        ("rsa", "ssh-rsa", 2048),
-        ("dsa", "ssh-dss", 1024),
-        ("sk-ed25519", "sk-ssh-ed25519@openssh.com", 256),
-        ("sk-ecdsa", "sk-ecdsa-sha2-nistp256@openssh.com", 256),
+fn a_certificate_holds_its_plain_key() {
+    for (name, algorithm) in [
+        ("ed25519", "ssh-ed25519"),
+        ("ecdsa256", "ecdsa-sha2-nistp256"),
+        ("ecdsa384", "ecdsa-sha2-nistp384"),
+        ("ecdsa521", "ecdsa-sha2-nistp521"),
+        ("rsa", "ssh-rsa"),
+        ("dsa", "ssh-dss"),
+        ("sk-ed25519", "sk-ssh-ed25519@openssh.com"),
+        ("sk-ecdsa", "sk-ecdsa-sha2-nistp256@openssh.com"),
     ] {
         let plain = vector("key", name);
         let key = PublicKey::parse(&plain).unwrap();
-        assert_eq!((key.algorithm(), key.bits()), (algorithm, Some(bits)));
+        assert_eq!(key.algorithm(), algorithm);
         assert_eq!(key.plain_blob(), plain);
 
         let certified = vector("key", &format!("{name}-cert"));
         let certificate = PublicKey::parse(&certified).unwrap();
         assert_eq!(certificate.plain_blob(), plain);
-        assert_eq!(certificate.bits(), Some(bits));
         let base = algorithm.trim_end_matches("@openssh.com");
         assert_eq!(
             certificate.algorithm(),
@@ -221,9 +212,9 @@ fn certificates_say_what_the_ca_said() {
     assert_eq!(certificate.principals, [&b"root"[..], b"alice"]);
     assert_eq!(
         (certificate.valid_after, certificate.valid_before),
-        (0, FOREVER)
+        (0, u64::MAX)
     );
-    assert_eq!(certificate.kind, Kind::User);
+    assert_eq!(certificate.kind, CertificateKind::User);
     assert_eq!(
         CertificateToSign::parse(certificate.to_be_signed).unwrap(),
         certificate.terms
@@ -263,7 +254,10 @@ fn certificates_say_what_the_ca_said() {
         (1_767_225_600, 1_798_761_600)
     );
     let blob = vector("key", "host-cert");
-    assert_eq!(Certificate::parse(&blob).unwrap().kind, Kind::Host);
+    assert_eq!(
+        Certificate::parse(&blob).unwrap().kind,
+        CertificateKind::Host
+    );
 }
 
 #[test]
@@ -368,56 +362,10 @@ fn other_signing_requests_tell_what_they_are_for() {
         (&b"id"[..], &vec![&b"root"[..]])
     );
     let data = signed("certificate-host-13");
-    assert_eq!(CertificateToSign::parse(&data).unwrap().kind, Kind::Host);
-}
-
-#[test]
-fn constraints_are_read() {
-    let request = vector("request", "constrained-25");
-    let Ok(Request::Add(add)) = Request::parse(&request) else {
-        panic!()
-    };
     assert_eq!(
-        add.constraints,
-        Some(vec![Constraint::Lifetime(3600), Constraint::Confirm])
+        CertificateToSign::parse(&data).unwrap().kind,
+        CertificateKind::Host
     );
-    assert_eq!(add.comment, b"ecdsa256 key");
-
-    let request = vector("request", "destination-25");
-    let Ok(Request::Add(add)) = Request::parse(&request) else {
-        panic!()
-    };
-    let Some([Constraint::RestrictDestination(hops)]) = add.constraints.as_deref() else {
-        panic!()
-    };
-    let [first, second] = &hops[..] else { panic!() };
-    assert_eq!(
-        (first.from.hostname, first.to.hostname),
-        (&b""[..], &b"jump"[..])
-    );
-    assert_eq!(
-        (second.from.hostname, second.to.hostname),
-        (&b"jump"[..], &b"target"[..])
-    );
-    assert_eq!(second.to.user, b"alice");
-    assert_eq!(
-        second
-            .to
-            .keys
-            .iter()
-            .map(|key| key.is_ca)
-            .collect::<Vec<_>>(),
-        [false, true]
-    );
-
-    let request = vector("request", "add-sk-ed25519-25");
-    let Ok(Request::Add(add)) = Request::parse(&request) else {
-        panic!()
-    };
-    assert!(matches!(
-        add.constraints.as_deref(),
-        Some([Constraint::SkProvider(_)])
-    ));
 }
 
 #[test]
@@ -438,14 +386,11 @@ fn signatures_of_security_keys_keep_their_trailer() {
 
 #[test]
 fn secrets_are_not_printed() {
-    for (name, secret) in [("lock-22", "1234"), ("smartcard-20", "1234")] {
+    for name in ["lock-22", "smartcard-20", "add-ed25519-17"] {
         let bytes = vector("request", name);
         let request = Request::parse(&bytes).unwrap();
-        let secret: Vec<u8> = secret.into();
-        let printed = format!("{request:?}");
-        assert!(
-            !printed.contains(&format!("{secret:?}")) && printed.contains("4 secret"),
-            "{name}"
-        );
+        let number = bytes[0];
+        let printed = format!("NeverServed(NeverServed {{ number: {number}, .. }})");
+        assert_eq!(format!("{request:?}"), printed);
     }
 }

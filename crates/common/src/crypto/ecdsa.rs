@@ -2,7 +2,7 @@
 
 use policy::crypto::Verified;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED};
-use wire::key::Curve;
+use wire::algorithm::Curve;
 use wire::signature::Signature;
 
 /// `point` is uncompressed, 0x04 first.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use policy::crypto::{Crypto, Fingerprint, Verified};
 use ring::signature::{ED25519, UnparsedPublicKey, VerificationAlgorithm};
 use ring::{digest, hmac};
-use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 
 /// Host keys that it verifies: Ed25519, ECDSA P-256 and P-384 (P-521 with the feature `p521`), RSA of
@@ -29,21 +29,21 @@ impl Crypto for Ring {
         tag
     }
 
-    fn verify(&self, key: &PublicKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
+    fn verify(&self, key: &PlainKey<'_>, signature: &Signature<'_>, bytes: &[u8]) -> Verified {
         match key {
-            PublicKey::Rsa { e, n } => rsa::verify(e, n, signature, bytes),
-            PublicKey::Ecdsa { curve, point } => ecdsa::verify(*curve, point, signature, bytes),
-            PublicKey::Ed25519 { point } => match signature.algorithm {
+            PlainKey::Rsa { e, n } => rsa::verify(e, n, signature, bytes),
+            PlainKey::Ecdsa { curve, point } => ecdsa::verify(*curve, point, signature, bytes),
+            PlainKey::Ed25519 { point } => match signature.algorithm {
                 "ssh-ed25519" => by_ring(&ED25519, *point, bytes, signature.blob),
                 _ => Verified::Bad,
             },
-            PublicKey::SkEd25519 { point, application } => {
+            PlainKey::SkEd25519 { point, application } => {
                 security_key::verify_ed25519(*point, application, signature, bytes)
             }
-            PublicKey::SkEcdsa { point, application } => {
+            PlainKey::SkEcdsa { point, application } => {
                 security_key::verify_ecdsa(point, application, signature, bytes)
             }
-            PublicKey::Dsa { .. } | PublicKey::Certificate(_) | PublicKey::Opaque { .. } => {
+            PlainKey::Dsa { .. } | PlainKey::Mldsa44Ed25519 { .. } | PlainKey::Opaque { .. } => {
                 Verified::Unverifiable
             }
         }

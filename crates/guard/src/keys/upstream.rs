@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use policy::permit::Permit;
+use wire::algorithm;
 use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::reply::Reply;
 use wire::request::{RSA_SHA2_256, RSA_SHA2_512, Request};
 use wire::signature::Signature;
@@ -200,12 +202,18 @@ impl Upstream {
 /// SHA-1. The web form of an ecdsa security key is by PROTOCOL.u2f.
 fn may_make(key: &PublicKey<'_>, flags: u32, algorithm: &str) -> bool {
     match (key.plain(), algorithm) {
-        (PublicKey::Rsa { .. }, "rsa-sha2-256") => flags & RSA_SHA2_256 != 0,
-        (PublicKey::Rsa { .. }, "rsa-sha2-512") => flags & RSA_SHA2_512 != 0,
-        (PublicKey::Rsa { .. }, "ssh-rsa") => flags & (RSA_SHA2_256 | RSA_SHA2_512) == 0,
-        (PublicKey::Rsa { .. }, _) => false,
-        (PublicKey::SkEcdsa { .. }, "webauthn-sk-ecdsa-sha2-nistp256@openssh.com") => true,
-        (plain, algorithm) => plain.may_sign_as(algorithm),
+        (PlainKey::Rsa { .. }, algorithm::RSA_SHA256) => flags & RSA_SHA2_256 != 0,
+        (PlainKey::Rsa { .. }, algorithm::RSA_SHA512) => flags & RSA_SHA2_512 != 0,
+        (PlainKey::Rsa { .. }, algorithm::RSA) => flags & (RSA_SHA2_256 | RSA_SHA2_512) == 0,
+        (PlainKey::Rsa { .. }, _) => false,
+        // A certificate of a type that we do not know: its signatures bear the name of the key inside.
+        (
+            PlainKey::Opaque {
+                algorithm: name, ..
+            },
+            algorithm,
+        ) => algorithm == *name || algorithm == name.replace("-cert-v01@", "@"),
+        (plain, algorithm) => algorithm::may_sign_as(plain.algorithm(), algorithm),
     }
 }
 

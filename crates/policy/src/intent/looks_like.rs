@@ -16,6 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 use wire::reader::Reader;
 
 /// Why data is never signed, whatever rules for raw data say.
@@ -195,13 +196,13 @@ fn exchange_hash(data: &[u8]) -> Option<LooksLike> {
 fn names_key(data: &[u8], key_blob: &[u8]) -> Option<LooksLike> {
     let key = PublicKey::parse(key_blob).ok()?;
     let named = match key.plain() {
-        PublicKey::Ed25519 { point } | PublicKey::SkEd25519 { point, .. } => point.as_slice(),
+        PlainKey::Ed25519 { point } | PlainKey::SkEd25519 { point, .. } => point.as_slice(),
         // After the byte that says how the point is written.
-        PublicKey::Ecdsa { point, .. } | PublicKey::SkEcdsa { point, .. } => point.get(1..)?,
-        PublicKey::Rsa { n, .. } => n,
-        PublicKey::Dsa { y, .. } => y,
-        PublicKey::Opaque { rest, .. } => rest.get(rest.len().saturating_sub(KEY_BYTES)..)?,
-        PublicKey::Certificate(_) => return None,
+        PlainKey::Ecdsa { point, .. } | PlainKey::SkEcdsa { point, .. } => point.get(1..)?,
+        PlainKey::Mldsa44Ed25519 { key } => key.as_slice(),
+        PlainKey::Rsa { n, .. } => n,
+        PlainKey::Dsa { y, .. } => y,
+        PlainKey::Opaque { rest, .. } => rest.get(rest.len().saturating_sub(KEY_BYTES)..)?,
     };
     let found = contains(data, named.get(..KEY_BYTES)?);
     found.then_some(LooksLike::RequestOfThisKey)

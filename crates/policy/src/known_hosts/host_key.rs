@@ -3,6 +3,7 @@
 use wire::Malformed;
 use wire::certificate::Certificate;
 use wire::key::PublicKey;
+use wire::plain_key::PlainKey;
 
 /// A host key from a bind or from the signed data. Parsed; nothing about it is believed yet.
 pub struct HostKey<'a> {
@@ -25,14 +26,14 @@ impl<'a> HostKey<'a> {
     }
 
     /// The key that signs: of a certificate, the key inside.
-    pub fn plain(&self) -> &PublicKey<'a> {
+    pub fn plain(&self) -> &PlainKey<'a> {
         self.shown.plain()
     }
 
     pub fn certificate(&self) -> Option<&Certificate<'a>> {
         match &self.shown {
             PublicKey::Certificate(certificate) => Some(certificate),
-            _ => None,
+            PublicKey::Plain(_) => None,
         }
     }
 }

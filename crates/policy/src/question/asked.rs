@@ -111,7 +111,7 @@ impl CertificateFields {
     fn of(terms: &CertificateToSign<'_>, crypto: &dyn Crypto) -> Self {
         let owned = |bytes: &&[u8]| bytes.to_vec();
         Self {
-            for_hosts: terms.kind == wire::certificate::Kind::Host,
+            for_hosts: terms.kind == wire::certificate::CertificateKind::Host,
             key_id: terms.key_id.to_vec(),
             serial: terms.serial,
             principals: terms.principals.iter().map(owned).collect(),
@@ -127,7 +127,7 @@ impl CertificateFields {
                 .iter()
                 .map(|(name, _)| name.to_vec())
                 .collect(),
-            subject: crypto.fingerprint(&terms.key.plain_blob()),
+            subject: crypto.fingerprint(&terms.key.rebuild()),
         }
     }
 }
