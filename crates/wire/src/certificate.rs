@@ -11,6 +11,9 @@ use crate::reader::Reader;
 use crate::signature::Signature;
 use crate::writer::Writer;
 
+/// `valid_before` of a certificate that never ends.
+pub const FOREVER: u64 = u64::MAX;
+
 /// Whom a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateKind {
@@ -39,7 +42,7 @@ pub struct CertificateToSign<'a> {
     pub principals: Vec<&'a [u8]>,
     /// First second of validity, since 1970.
     pub valid_after: u64,
-    /// First second after validity, since 1970; `u64::MAX`: no end.
+    /// First second after validity, since 1970; [`FOREVER`]: no end.
     pub valid_before: u64,
     /// Name and data, as given (the format asks for sorted names; OpenSSH does not insist).
     pub critical_options: Vec<(&'a [u8], &'a [u8])>,
