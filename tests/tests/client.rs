@@ -1,4 +1,4 @@
-//! `split-ssh client` over the qrexec stand-in, an older qrexec, and a command, with a real ssh-agent
+//! `split-ssh client` over the qrexec stand-in and a command, with a real ssh-agent
 //! at the other end.
 
 #[path = "client/qube.rs"]
@@ -47,21 +47,19 @@ fn keys_are_listed_and_sign_by_every_way() {
 
 #[test]
 fn several_requests_go_over_one_stream() {
-    for way in [Way::HandedOver, Way::Pumped] {
-        let qube = Qube::start(way);
-        let mut connection = qube.connect();
-        for _ in 0..3 {
-            assert!(identities(&connection.ask(&list())).is_some(), "{way:?}");
-        }
-        drop(connection);
-        qube.wait_until_idle();
-        assert_eq!(qube.calls(), 1, "{way:?}");
+    let qube = Qube::start(Way::Qrexec);
+    let mut connection = qube.connect();
+    for _ in 0..3 {
+        assert!(identities(&connection.ask(&list())).is_some());
     }
+    drop(connection);
+    qube.wait_until_idle();
+    assert_eq!(qube.calls(), 1);
 }
 
 #[test]
 fn a_connection_without_a_word_makes_no_call() {
-    let qube = Qube::start(Way::HandedOver);
+    let qube = Qube::start(Way::Qrexec);
     drop(qube.connect());
     let waiting = qube.connect();
     ssh_add(&qube.world, &qube.socket);
@@ -86,30 +84,35 @@ fn refused(qube: &Qube, how: &str) {
 
 #[test]
 fn a_refused_call_is_a_failure_and_a_close() {
-    for way in [Way::HandedOver, Way::Pumped] {
-        let qube = Qube::start_with(way, "deny", "");
-        fs::write(qube.world.path("dom0/policy"), "").expect("no rule");
-        refused(&qube, "126");
-        assert_eq!(
-            qube.status_with(1)["recent"][0]["untrusted_said"],
-            "Request refused"
-        );
-    }
+    let qube = Qube::start_with(Way::Qrexec, "deny", "");
+    fs::write(qube.world.path("dom0/policy"), "").expect("no rule");
+    refused(&qube, "126");
+    assert_eq!(
+        qube.status_with(1)["recent"][0]["untrusted_said"],
+        "Request refused"
+    );
 }
 
 #[test]
 fn a_missing_service_is_a_failure_and_a_close() {
-    for way in [Way::HandedOver, Way::Pumped] {
-        let qube = Qube::start(way);
-        fs::remove_file(qube.world.path("dom0/qubes/vault/services/qubes.SshAgent"))
-            .expect("a service");
-        refused(&qube, "127");
-    }
+    let qube = Qube::start(Way::Qrexec);
+    fs::remove_file(qube.world.path("dom0/qubes/vault/services/qubes.SshAgent"))
+        .expect("a service");
+    refused(&qube, "127");
+}
+
+#[test]
+fn a_dead_vault_is_a_failure_and_a_close() {
+    let qube = Qube::start(Way::Qrexec);
+    let service = qube.world.path("dom0/qubes/vault/services/qubes.SshAgent");
+    fs::remove_file(&service).expect("a service");
+    drop(UnixListener::bind(&service).expect("a socket"));
+    refused(&qube, "125");
 }
 
 #[test]
 fn a_service_that_cannot_be_run_is_a_failure_and_a_close() {
-    let qube = Qube::start(Way::HandedOver);
+    let qube = Qube::start(Way::Qrexec);
     let service = qube.world.path("dom0/qubes/vault/services/qubes.SshAgent");
     fs::set_permissions(service, fs::Permissions::from_mode(0o600)).expect("our own file");
     refused(&qube, "125");
@@ -157,16 +160,14 @@ fn a_program_that_is_missing_is_a_failure_and_a_close() {
 
 #[test]
 fn a_set_up_that_hangs_is_tried_twice_and_given_up() {
-    for way in [Way::HandedOver, Way::Pumped] {
-        let qube = Qube::start_with(way, "allow hang=yes", ONE_SECOND);
-        refused(&qube, "set-up-timed-out");
-        assert_eq!(qube.calls(), 2, "{way:?}");
-    }
+    let qube = Qube::start_with(Way::Qrexec, "allow hang=yes", ONE_SECOND);
+    refused(&qube, "set-up-timed-out");
+    assert_eq!(qube.calls(), 2);
 }
 
 #[test]
 fn the_second_attempt_serves() {
-    let qube = Qube::start_with(Way::HandedOver, "allow hang=yes", ONE_SECOND);
+    let qube = Qube::start_with(Way::Qrexec, "allow hang=yes", ONE_SECOND);
     let mut connection = qube.connect();
     connection.send(&list());
     wait_for("the first call", || (qube.calls() == 1).then_some(()));
@@ -180,35 +181,44 @@ fn the_second_attempt_serves() {
 
 #[test]
 fn few_calls_are_set_up_at_once() {
+    const MOST: usize = 2;
     let qube = Qube::start_with(
-        Way::HandedOver,
+        Way::Qrexec,
         "allow hang=yes",
-        "setup-seconds = 20\nsetups = 2",
+        &format!("setup-seconds = 20\nsetups = {MOST}"),
     );
-    let asking: Vec<_> = (0..6)
-        .map(|_| {
-            let mut connection = qube.connect();
-            connection.send(&list());
-            connection
-        })
-        .collect();
-    wait_for("two calls", || (qube.calls() == 2).then_some(()));
-    thread::sleep(MOMENT); // time for a third to show, if there were one
-    assert_eq!((qube.calls(), qube.carriers().len()), (2, 2));
-    drop(asking);
+    let ask = || {
+        let mut connection = qube.connect();
+        connection.send(&list());
+        connection
+    };
+    let wait_for_calls = |calls| {
+        wait_for("the calls", || {
+            assert!(qube.calls() <= calls, "{} calls at once", qube.calls());
+            (qube.calls() == calls).then_some(())
+        });
+        assert!(qube.carriers().len() <= MOST);
+    };
+    let first = [ask(), ask()];
+    wait_for_calls(MOST);
+    let later = [ask(), ask(), ask(), ask()];
+    // Each that gives up makes room for one more call, and nothing else does.
+    for (given_up, connection) in first.into_iter().enumerate() {
+        drop(connection);
+        wait_for_calls(MOST + given_up + 1);
+    }
+    drop(later);
     qube.wait_until_idle();
 }
 
 #[test]
 fn a_client_that_gives_up_ends_its_call() {
-    for way in [Way::HandedOver, Way::Pumped] {
-        let qube = Qube::start_with(way, "allow hang=yes", "setup-seconds = 600");
-        let mut connection = qube.connect();
-        connection.send(&list());
-        wait_for("the call", || (qube.calls() == 1).then_some(()));
-        drop(connection);
-        qube.wait_until_idle();
-    }
+    let qube = Qube::start_with(Way::Qrexec, "allow hang=yes", "setup-seconds = 600");
+    let mut connection = qube.connect();
+    connection.send(&list());
+    wait_for("the call", || (qube.calls() == 1).then_some(()));
+    drop(connection);
+    qube.wait_until_idle();
 }
 
 #[test]
@@ -269,7 +279,7 @@ fn a_request_with_the_end_of_input_gets_its_reply() {
 
 #[test]
 fn a_slow_reply_is_waited_for() {
-    for way in [Way::HandedOver, Way::Pumped] {
+    for way in WAYS {
         let qube = Qube::start_with(way, "allow", ONE_SECOND);
         kill(qube.agent.pid(), Signal::SIGSTOP).expect("our agent");
         let mut connection = qube.connect();
@@ -325,7 +335,7 @@ fn hundreds_of_connections_leave_nothing_behind() {
 
 #[test]
 fn silent_connections_make_room_for_one_that_speaks() {
-    let qube = Qube::start(Way::HandedOver);
+    let qube = Qube::start(Way::Qrexec);
     let silent: Vec<_> = (0..300).map(|_| qube.connect()).collect();
     assert!(identities(&qube.connect().ask(&list())).is_some());
     assert!(qube.threads() < 200, "{} threads", qube.threads());
@@ -335,7 +345,7 @@ fn silent_connections_make_room_for_one_that_speaks() {
 
 #[test]
 fn half_a_request_and_a_client_that_never_reads_disturb_nobody() {
-    for way in [Way::HandedOver, Way::Pumped] {
+    for way in WAYS {
         let qube = Qube::start(way);
         let mut half = qube.connect();
         half.send_bytes(&list().framed()[..3]);
@@ -353,7 +363,7 @@ fn half_a_request_and_a_client_that_never_reads_disturb_nobody() {
 
 #[test]
 fn half_a_request_for_a_refused_call_is_closed() {
-    let qube = Qube::start_with(Way::HandedOver, "deny", "");
+    let qube = Qube::start_with(Way::Qrexec, "deny", "");
     let mut half = qube.connect();
     half.send_bytes(&[0, 0, 1]);
     assert_eq!(rest(&mut half), NOTHING);
@@ -362,11 +372,7 @@ fn half_a_request_for_a_refused_call_is_closed() {
 
 #[test]
 fn being_told_to_stop_leaves_nothing_running() {
-    for (way, verdict) in [
-        (Way::HandedOver, "allow"),
-        (Way::Pumped, "allow"),
-        (Way::HandedOver, "allow hang=yes"),
-    ] {
+    for (way, verdict) in [(Way::Qrexec, "allow"), (Way::Qrexec, "allow hang=yes")] {
         let mut qube = Qube::start_with(way, verdict, "");
         let mut open = qube.connect();
         open.send(&list());
@@ -387,7 +393,7 @@ fn being_told_to_stop_leaves_nothing_running() {
 
 #[test]
 fn the_socket_and_its_folder_are_for_us_alone() {
-    let qube = Qube::start(Way::HandedOver);
+    let qube = Qube::start(Way::Qrexec);
     let mode = |path: &std::path::Path| {
         fs::metadata(path)
             .expect("it is there")

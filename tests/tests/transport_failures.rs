@@ -61,10 +61,40 @@ impl Route {
             .success()
     }
 
-    /// Insists that a list ends in a close, and that the client keeps the reason and nothing else.
+    /// A connection that asks for a signature about which the vault asks somebody.
+    fn ask_for_a_signature(&self) -> Connection {
+        let mut connection = Connection::open(&self.client.socket);
+        let listed = testbed::raw::identities(&connection.ask(&Message::of(message::LIST)));
+        let request = message::sshsig("file", &[0; 64]);
+        connection.send(&message::sign(&listed.unwrap()[0], &request));
+        connection
+    }
+
+    /// Waits until the vault asks.
+    fn wait_for_a_question(&self) {
+        wait_for("a question", || {
+            finish(&mut self.vault.control(&["pending"]))
+                .status
+                .success()
+                .then_some(())
+        });
+    }
+
+    /// Waits until the vault has taken its question back, as its log tells: nobody looks at the question.
+    fn wait_until_taken_back(&self) {
+        wait_for("the end of the question", || {
+            let mut records = self.vault.records().into_iter();
+            records.find(|record| record["reason"] == "the client hung up")
+        });
+    }
+
+    /// Insists that a list ends in a close, any other request in FAILURE and that the client keeps the reason and nothing else.
     fn assert_fails(&self, reason: &str) {
         let answer = Connection::open(&self.client.socket).ask(&Message::of(message::LIST));
         assert_eq!(answer, Answer::Closed, "{reason}");
+        let sign = message::sign(b"key", b"data");
+        let answer = Connection::open(&self.client.socket).ask(&sign);
+        assert_eq!(answer, Answer::Reply(vec![message::FAILURE]), "{reason}");
         self.client.wait_until_alone();
         wait_for(&format!("{reason:?} in split-ssh status"), || {
             self.client.status().contains(reason).then_some(())
@@ -139,12 +169,9 @@ fn every_arrival_of_the_header() {
 #[test]
 fn a_vault_killed_while_it_is_asked() {
     let mut route = Route::new("");
-    let mut connection = Connection::open(&route.client.socket);
-    let listed = testbed::raw::identities(&connection.ask(&Message::of(message::LIST))).unwrap();
-    connection.send(&message::sign(
-        &listed[0],
-        &message::sshsig("file", &[0; 64]),
-    ));
+    assert!(route.lists());
+    let mut connection = route.ask_for_a_signature();
+    route.wait_for_a_question();
     route
         .vault
         .process
@@ -153,6 +180,39 @@ fn a_vault_killed_while_it_is_asked() {
     assert_ne!(connection.answer(), Answer::Silence);
     drop(connection);
     route.client.wait_until_alone();
+    // qrexec calls the end of a socket service a success.
+    let status = route.client.status();
+    assert!(
+        status.contains(": 1 served") && status.contains("1 failed"),
+        "{status}"
+    );
+}
+
+/// Ctrl-C in ssh, or its own time-out: nothing failed, and the question goes.
+#[test]
+fn a_client_that_leaves_while_the_vault_asks() {
+    let route = Route::new("");
+    let connection = route.ask_for_a_signature();
+    route.wait_for_a_question();
+    drop(connection);
+    route.wait_until_taken_back();
+    route.client.wait_until_alone();
+    let status = route.client.status();
+    assert!(status.contains("0 failed"), "{status}");
+}
+
+#[test]
+fn a_client_killed_while_the_vault_asks() {
+    let mut route = Route::new("");
+    let mut connection = route.ask_for_a_signature();
+    route.wait_for_a_question();
+    route
+        .client
+        .process
+        .signal(nix::sys::signal::Signal::SIGKILL);
+    route.client.process.wait();
+    assert_eq!(connection.answer(), Answer::Closed);
+    route.wait_until_taken_back();
 }
 
 /// A person reads it in a terminal of 80 columns, and each advice once.
@@ -209,4 +269,29 @@ fn many_at_once() {
         assert!(runs.into_iter().all(|run| run.join().unwrap()));
     });
     route.client.wait_until_alone();
+}
+
+/// R4.3's RemoteVM: the name of the service, with its keyring, is nested in the argument of the relay's service.
+#[test]
+fn a_vault_on_another_machine_through_its_relay() {
+    let world = World::new();
+    let agent = Agent::start(&world);
+    let key = Key::ed25519(&world, "key");
+    agent.add(&world, &key);
+    let config = format!("[keyring.work]\nagent = \"{}\"\n", agent.socket.display());
+    let vault = Vault::start_configured(&world, &config, POLICY, "");
+    let there = stand_in(&world, "there", "relay");
+    serve_socket(&there, &vault.qrexec_socket);
+    let here = stand_in(&world, "here", "work");
+    world.file("here/qubes/vault/relay", "relay ssh.Proxy\n");
+    let relay = format!(
+        "#!/bin/sh\nQREXEC_STAND_IN={} exec {} vault \"${{1#*+}}\"\n",
+        there.display(),
+        testbed::programs::qrexec_client_vm().display()
+    );
+    world.script("here/qubes/relay/services/ssh.Proxy", relay);
+    let client = ClientQube::start_configured(&world, "work", here, "keyring = \"work\"\n");
+    let listed = finish(ssh_add(&world, &client.socket).arg("-L"));
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains(&key.line()), "{listed} {}", client.status());
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,11 @@ use super::crowd::Seat;
 use super::first_byte::{self, is_unread};
 use super::pump::{self, Ending};
 use super::refusal;
-use super::set_up::{self, SetUp, Signposts};
+use super::set_up::{self, SetUp};
 use super::slots::Slots;
 use super::transport::{Stream, Transport};
 use common::client_status::file::StatusFile;
 use common::client_status::outcome::Outcome;
-use common::wait;
 
 /// For a carrier to end by itself once both its sides have.
 const GRACE: Duration = Duration::from_secs(2);
@@ -88,11 +86,11 @@ fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End 
             Err(outcome) => return End::of(outcome),
         };
         let until = Instant::now() + vault.set_up_time;
-        let mut stream = match vault.transport.open(client, first, until) {
+        let mut stream = match vault.transport.open(first, until) {
             Ok(stream) => stream,
             Err(error) => return End::of(Outcome::CannotStart(error.to_string())),
         };
-        match watch_set_up(&mut stream, client, first, seat, until) {
+        match set_up::watch(&mut stream, first, client, seat, until) {
             SetUp::Done => {
                 drop(slot);
                 return run(stream, client, first.len(), seat);
@@ -106,45 +104,9 @@ fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End 
     end
 }
 
-fn watch_set_up(
-    stream: &mut Stream,
-    client: &UnixStream,
-    first: &[u8],
-    seat: &Seat,
-    until: Instant,
-) -> SetUp {
-    let (carrier, reader, reply) = match stream {
-        Stream::HandedOver(carrier) => (carrier, client, None),
-        Stream::Piped {
-            carrier,
-            its_stdin,
-            from_stdout,
-            ..
-        } => (carrier, &*its_stdin, Some(AsFd::as_fd(&*from_stdout))),
-        Stream::Connected(_) => return SetUp::Done,
-    };
-    let signposts = Signposts {
-        reader,
-        first,
-        reply,
-    };
-    set_up::watch(carrier, signposts, client, seat, until)
-}
-
 /// Lets an open stream run to its end.
 fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
     match stream {
-        Stream::HandedOver(mut carrier) => {
-            let outcome = match set_up::watch_stream(&mut carrier, client, seat, GRACE) {
-                // A client that is done ends first. A program that waits, or asks more, has lost its vault.
-                Some(status) if wait::has_half_closed(client).is_ok_and(|closed| !closed) => {
-                    Outcome::of_end(status)
-                }
-                Some(status) => Outcome::of_exit(status),
-                None => Outcome::Stopped,
-            };
-            End::with(outcome, Some(&mut carrier))
-        }
         Stream::Piped {
             mut carrier,
             to_stdin,
@@ -160,8 +122,10 @@ fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
                 Some(&mut carrier),
                 seat,
             );
-            if !matches!(ending, Ok(Ending::MustLeave)) {
-                set_up::wait_for_end(&mut carrier, seat, Instant::now() + GRACE);
+            match ending {
+                // A vault that asks somebody only hears of a call's end, not of the end of its input.
+                Ok(Ending::MustLeave | Ending::GaveUp) => {}
+                _ => set_up::wait_for_end(&mut carrier, seat, Instant::now() + GRACE),
             }
             let end = carrier.ended().map(Outcome::of_exit);
             End::with(of_pump(&ending, end), Some(&mut carrier)).owing(&ending)
@@ -179,6 +143,7 @@ fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
 fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
     match (ending, exit) {
         (Ok(Ending::MustLeave), _) => Outcome::Stopped,
+        (Ok(Ending::GaveUp), _) => Outcome::ClientLeft,
         (Ok(Ending::ClientLeft), _) => Outcome::Served,
         (_, Some(exit @ (Outcome::Exited(_) | Outcome::Killed(_)))) => exit,
         (Ok(Ending::Complete), _) => Outcome::Served,
@@ -186,7 +151,7 @@ fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
     }
 }
 
-/// What the client is owed. The carrier is dead: the socket is ours again.
+/// What the client is owed.
 fn owed(client: &UnixStream, first: &[u8], end: &End) -> Owed {
     match () {
         () if end.outcome == Outcome::ClientLeft => Owed::Nothing,

@@ -2,7 +2,7 @@
 //!
 //! [`listen`] accepts it → [`first_byte`] waits for a request → [`slots`] lets few calls be set up
 //! at once → [`transport`] starts a stream → [`set_up`] watches until somebody takes the request →
-//! the carrier carries, or [`pump`] does → [`common::client_status::outcome`] says how it ended → [`refusal`] answers what
+//! [`pump`] carries → [`common::client_status::outcome`] says how it ended → [`refusal`] answers what
 //! nobody else will → [`common::client_status::file`] keeps the reason.
 
 mod child;

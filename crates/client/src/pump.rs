@@ -1,5 +1,6 @@
-//! Carries bytes both ways, where the client's socket itself cannot be handed over. A client's end
-//! of input is held back while a reply is due: ssh-agent drops the reply otherwise.
+//! Carries bytes both ways. Whoever carries them can still answer when nobody else will: qrexec-client-vm shuts the
+//! socket that it is given before it ends. A client's end of input is held back while a reply is due: ssh-agent drops
+//! the reply otherwise.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -28,7 +29,10 @@ pub enum Ending {
     Unanswered,
     /// The vault closed in the middle.
     Cut,
+    /// The client closed, and nothing was due.
     ClientLeft,
+    /// The client closed while a reply was due.
+    GaveUp,
     MustLeave,
 }
 
@@ -60,6 +64,7 @@ pub fn pump(
     let mut to_vault = Some(to_vault);
     let (mut up, mut down) = (Flow::default(), Flow::default());
     skip_taken(client, taken, &mut up)?;
+    let mut buffer = vec![0; BUFFER];
     let mut last_moment = None;
     loop {
         if seat.must_leave() {
@@ -70,7 +75,7 @@ pub fn pump(
         {
             return Ok(how_it_ended(&up, &down));
         }
-        let is_due = up.messages.whole() > down.messages.whole();
+        let is_due = up.is_ahead_of(&down);
         if up.ended && up.waiting.is_empty() && !is_due {
             close_for_writing(&mut to_vault);
         }
@@ -97,10 +102,10 @@ pub fn pump(
         seat.bell().silence();
 
         if client_said.contains(PollFlags::POLLHUP) {
-            return Ok(Ending::ClientLeft);
+            return Ok(up.left_by_client(&down));
         }
-        read_into(&mut up, &mut &*client)?;
-        let vault_failed = read_into(&mut down, &mut from_vault).is_err();
+        read_into(&mut up, &mut &*client, &mut buffer)?;
+        let vault_failed = read_into(&mut down, &mut from_vault, &mut buffer).is_err();
         down.ended |= vault_failed;
         if let Some(to_vault) = &mut to_vault {
             if write_from(&mut up, to_vault).is_err() {
@@ -109,7 +114,7 @@ pub fn pump(
             }
         }
         if write_from(&mut down, &mut &*client).is_err() {
-            return Ok(Ending::ClientLeft);
+            return Ok(up.left_by_client(&down));
         }
         let carrier_ended = carrier.as_mut().is_some_and(|carrier| {
             carrier.listen();
@@ -121,8 +126,23 @@ pub fn pump(
     }
 }
 
+impl Flow {
+    /// A reply is due to what this flow brought.
+    fn is_ahead_of(&self, replies: &Self) -> bool {
+        self.messages.whole() > replies.messages.whole()
+    }
+
+    fn left_by_client(&self, replies: &Self) -> Ending {
+        if self.is_ahead_of(replies) {
+            Ending::GaveUp
+        } else {
+            Ending::ClientLeft
+        }
+    }
+}
+
 fn how_it_ended(up: &Flow, down: &Flow) -> Ending {
-    let is_due = up.messages.whole() > down.messages.whole();
+    let is_due = up.is_ahead_of(down);
     match () {
         () if !down.waiting.is_empty() || !down.messages.at_boundary() => Ending::Cut,
         () if is_due && down.messages.whole() == 0 => Ending::Unanswered,
@@ -146,17 +166,16 @@ fn close_for_writing(to_vault: &mut Option<UnixStream>) {
 }
 
 /// Reads what is there, if the flow has room.
-fn read_into(flow: &mut Flow, from: &mut impl Read) -> io::Result<()> {
+fn read_into(flow: &mut Flow, from: &mut impl Read, buffer: &mut [u8]) -> io::Result<()> {
     if flow.ended || !flow.waiting.is_empty() {
         return Ok(());
     }
-    let mut buffer = vec![0; BUFFER];
-    match from.read(&mut buffer) {
+    match from.read(buffer) {
         Ok(0) => flow.ended = true,
         Ok(length) => {
-            buffer.truncate(length);
-            flow.messages.pass(&buffer);
-            flow.waiting = buffer;
+            let read = buffer.get(..length).unwrap_or_default();
+            flow.messages.pass(read);
+            flow.waiting.extend_from_slice(read);
         }
         Err(error) if is_not_now(&error) => {}
         Err(error) => return Err(error),

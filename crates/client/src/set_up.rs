@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags};
 use super::child::Carrier;
 use super::crowd::Seat;
 use super::first_byte::is_unread;
+use super::transport::Stream;
 use common::wait;
 
 /// Between two looks at the request. A call takes about 5 ms, a person seconds.
@@ -28,35 +29,35 @@ pub enum SetUp {
     MustLeave,
 }
 
-/// Where the end of a set-up shows.
-#[derive(Clone, Copy, Debug)]
-pub struct Signposts<'a> {
-    /// The socket in which the request's first bytes wait to be read.
-    pub reader: &'a UnixStream,
-    pub first: &'a [u8],
-    /// Where a reply would come, if it comes by us.
-    pub reply: Option<BorrowedFd<'a>>,
-}
-
-/// Watches until somebody takes the request, or until nobody ever will.
+/// Watches until somebody takes the request, whose first bytes are `first`, or until nobody ever will.
 pub fn watch(
-    carrier: &mut Carrier,
-    mut signposts: Signposts<'_>,
+    stream: &mut Stream,
+    first: &[u8],
     client: &UnixStream,
     seat: &Seat,
     end: Instant,
 ) -> SetUp {
+    let Stream::Piped {
+        carrier,
+        its_stdin,
+        from_stdout,
+        ..
+    } = stream
+    else {
+        return SetUp::Done;
+    };
+    let mut reply = Some(from_stdout.as_fd());
     let mut pause = SHORTEST_PAUSE;
     loop {
         if let Some(status) = carrier.ended() {
-            let is_over = status.success() && !is_unread(signposts.reader, signposts.first);
+            let is_over = status.success() && !is_unread(its_stdin, first);
             return if is_over {
                 SetUp::Done
             } else {
                 SetUp::Ended(status)
             };
         }
-        if !is_unread(signposts.reader, signposts.first) {
+        if !is_unread(its_stdin, first) {
             return SetUp::Done;
         }
         if seat.must_leave() {
@@ -66,10 +67,9 @@ pub fn watch(
         if now >= end {
             return SetUp::TimedOut;
         }
-        let next_look = Some(end.min(now + pause));
-        let happened = watch_once(carrier, client, signposts.reply, seat, next_look);
+        let happened = watch_once(carrier, client, reply, seat, end.min(now + pause));
         if happened.client_left {
-            let is_open = !is_unread(signposts.reader, signposts.first);
+            let is_open = !is_unread(its_stdin, first);
             return if is_open {
                 SetUp::Done
             } else {
@@ -80,36 +80,9 @@ pub fn watch(
             return SetUp::Done;
         }
         if !happened.reply.is_empty() {
-            signposts.reply = None; // closed without a word: the carrier's exit will say why
+            reply = None; // closed without a word: the carrier's exit will say why
         }
         pause = LONGEST_PAUSE.min(pause * 2);
-    }
-}
-
-/// Watches an open stream that the carrier carries alone, until it ends. `None`: we must leave.
-pub fn watch_stream(
-    carrier: &mut Carrier,
-    client: &UnixStream,
-    seat: &Seat,
-    grace: Duration,
-) -> Option<ExitStatus> {
-    let mut end = None;
-    loop {
-        if let Some(status) = carrier.ended() {
-            return Some(status);
-        }
-        if seat.must_leave() {
-            return None;
-        }
-        match end {
-            None => {
-                if watch_once(carrier, client, None, seat, None).client_left {
-                    end = Some(Instant::now() + grace);
-                }
-            }
-            Some(end) if Instant::now() >= end => return carrier.kill(),
-            Some(end) => wait_for_end(carrier, seat, end),
-        }
     }
 }
 
@@ -134,7 +107,7 @@ fn watch_once(
     client: &UnixStream,
     reply: Option<BorrowedFd<'_>>,
     seat: &Seat,
-    end: Option<Instant>,
+    end: Instant,
 ) -> Happened {
     let mut fds = vec![
         PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
@@ -144,7 +117,7 @@ fn watch_once(
     if let Some(stderr) = &carrier.stderr {
         fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
     }
-    let polled = wait::until(&mut fds, end);
+    let polled = wait::until(&mut fds, Some(end));
     let happened = Happened {
         client_left: polled.is_err() || wait::said(&fds[1]).contains(PollFlags::POLLHUP),
         reply: reply.map_or(PollFlags::empty(), |_| wait::said(&fds[2])),

@@ -1,28 +1,18 @@
 //! Waiting for file descriptors, with an end.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// The peer will send no more (`poll(2)`, Linux). `nix` does not know it: not to be found in `said`.
-const NO_MORE_INPUT: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
+/// Asks `poll(2)` whether the peer has closed its socket, at least for writing (Linux). `nix` does not know it: it is
+/// not to be found in [`said`], but see [`has_left`].
+pub const LEAVING: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
-/// Whether the peer of `socket` has closed it, at least for writing. What it wrote before may still
-/// be there to be read.
-///
-/// # Errors
-/// As `poll(2)`.
-pub fn has_half_closed(socket: impl AsFd) -> io::Result<bool> {
-    let mut fds = [PollFd::new(socket.as_fd(), NO_MORE_INPUT)];
-    loop {
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Err(Errno::EINTR) => {}
-            ready => return Ok(ready? > 0),
-        }
-    }
+/// Whether the peer of a socket that was polled for [`LEAVING`] has closed it, at least for writing, or broken it.
+pub fn has_left(fd: &PollFd<'_>) -> bool {
+    fd.any().unwrap_or(true)
 }
 
 /// Waits until one of `fds` is ready, or until `end`; with no `end`, for as long as it takes.

@@ -18,6 +18,8 @@ pub struct Arguments {
     pub use_stdin_socket: bool,
     /// Goes to the service before stdin.
     pub prefix: Vec<u8>,
+    /// The qube that a relay calls for.
+    pub source_qube: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub fn help(stdin_socket: bool) -> String {
             "  --use-stdin-socket - use fd 0 (which must be socket) for both stdin and stdout\n",
         );
     }
+    text.push_str("  -s SOURCE-QUBE, --source-qube=SOURCE-QUBE - Specify the source qube\n");
     text
 }
 
@@ -87,6 +90,8 @@ pub fn parse(
             ("--use-stdin-socket", None) if stdin_socket => call.use_stdin_socket = true,
             ("-p", None) => call.prefix = text(words.next(), "prefix data")?.into_bytes(),
             ("--prefix-data", Some(data)) => call.prefix = data.as_bytes().to_vec(),
+            ("-s", None) => call.source_qube = Some(text(words.next(), "source qube")?),
+            ("--source-qube", Some(name)) => call.source_qube = Some(name.to_owned()),
             _ => return Err(Usage(format!("unrecognized option '{option}'"))),
         }
     }

@@ -10,19 +10,26 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::socket::{MsgFlags, Shutdown, recv, shutdown};
 
 use crate::arguments::Arguments;
-use crate::exit;
 use crate::policy::{self, Header, Verdict};
 use crate::pump::{self, End, Ended, Way};
 use crate::service::{self, Found, Name};
+use crate::transactions;
 use crate::world::World;
+use crate::{exit, log};
 
 /// Makes the call and returns the program's exit code.
 ///
 /// # Errors
 /// Trouble on this machine, not in the call.
-pub fn make(world: &World, call: Arguments) -> io::Result<u8> {
+pub fn make(world: &mut World, call: Arguments) -> io::Result<u8> {
+    if let Some(remote) = &call.source_qube {
+        if !world.speak_for(remote)? {
+            return Ok(refused());
+        }
+    }
     let name = Name::sanitised(&call.service);
     // A name that does not exist becomes `@default`, in Qubes too.
     let target = if world.qube_exists(&call.target) {
@@ -49,20 +56,60 @@ pub fn make(world: &World, call: Arguments) -> io::Result<u8> {
         .clone()
         .filter(|qube| world.qube_exists(qube))
     else {
-        eprintln!("Request refused");
-        return Ok(exit::REFUSED);
+        return Ok(refused());
     };
+    let (qube, name) = match world.relay(&qube)? {
+        None => (qube, name),
+        Some((relay, transport)) => (relay, name.nested(&transport, &qube)),
+    };
+    let Some(transaction) =
+        transactions::begin(&world.path("."), &world.source, verdict.transaction)?
+    else {
+        log::line(
+            "qrexec-agent-data.c:370:handle_data_client",
+            "Data vchan connection failed",
+        );
+        return Ok(exit::LOCAL_TROUBLE);
+    };
+    drop(transaction);
+    let fails = |code| fail_after_set_up(&call, code);
     match service::find(&world.services(&qube), &name) {
-        Found::Nothing => Ok(exit::NO_SUCH_SERVICE),
-        Found::Unusable(_) => Ok(exit::SERVICE_TROUBLE),
+        Found::Nothing => fails(exit::NO_SUCH_SERVICE),
+        Found::Unusable(_) => fails(exit::SERVICE_TROUBLE),
         Found::Socket(path) => match UnixStream::connect(path) {
             Ok(stream) => call_socket(world, call, &name, &verdict, stream),
-            Err(_) => Ok(exit::SERVICE_TROUBLE),
+            Err(_) => fails(exit::SERVICE_TROUBLE),
         },
         Found::Program(path) => match start_service(world, &qube, &name, &path) {
             Ok(service) => call_program(call, &verdict, service),
-            Err(error) => Ok(service::start_failure(&error)),
+            Err(error) => fails(service::start_failure(&error)),
         },
+    }
+}
+
+fn refused() -> u8 {
+    eprintln!("Request refused");
+    exit::REFUSED
+}
+
+/// The stream is there, and the service is not. What the caller has sent by now goes to nobody, and its socket is shut
+/// before we end: whoever waits for our end can no longer answer on it.
+fn fail_after_set_up(call: &Arguments, code: u8) -> io::Result<u8> {
+    if call.use_stdin_socket {
+        let stdin = io::stdin();
+        let mut buffer = vec![0; 64 * 1024];
+        // Nothing may be there.
+        let _ = recv(stdin.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
+        close_stdin_socket();
+    }
+    Ok(code)
+}
+
+/// As qrexec closes a socket that it uses both ways: for writing, then for reading.
+fn close_stdin_socket() {
+    for how in [Shutdown::Write, Shutdown::Read] {
+        // One that the peer has closed needs no more.
+        let _ = shutdown(io::stdin().as_raw_fd(), how);
     }
 }
 
@@ -74,6 +121,7 @@ fn call_socket(
     stream: UnixStream,
 ) -> io::Result<u8> {
     let mut first = format!("{} {}\0", name.full(), world.source).into_bytes();
+    let is_socket = call.use_stdin_socket;
     let mut local = Local::open(&call)?;
     match verdict.header {
         Header::Alone => (&stream).write_all(&std::mem::take(&mut first))?,
@@ -88,6 +136,9 @@ fn call_socket(
     let to_service = Way::new(local.from, stream.try_clone()?.into(), End::Shutdown, first)?;
     let to_client = Way::new(stream.into(), local.to, local.end, Vec::new())?;
     let ended = pump::run(to_service, to_client, None, verdict.cut)?;
+    if is_socket {
+        close_stdin_socket();
+    }
     exit_code(ended, 0, local.program)
 }
 
@@ -159,10 +210,14 @@ fn call_program(call: Arguments, verdict: &Verdict, service: Service) -> io::Res
         drop(exiting);
         status
     });
+    let is_socket = call.use_stdin_socket;
     let local = Local::open(&call)?;
     let to_service = Way::new(local.from, input.into(), End::Close, call.prefix)?;
     let to_client = Way::new(output.into(), local.to, local.end, Vec::new())?;
     let ended = pump::run(to_service, to_client, Some(exited.into()), verdict.cut)?;
+    if is_socket {
+        close_stdin_socket();
+    }
     if ended == Ended::Cut {
         return exit_code(ended, 0, local.program);
     }
@@ -252,7 +307,10 @@ fn status_code(status: ExitStatus) -> u8 {
 /// The service's status wins unless it is zero; then the local program's counts.
 fn exit_code(ended: Ended, service: u8, program: Option<Child>) -> io::Result<u8> {
     if ended == Ended::Cut {
-        eprintln!("vchan connection closed early");
+        log::line(
+            "process_io.c:251:qrexec_process_io",
+            "vchan connection closed early (fds: 0 0 -1, status: -1 -1)",
+        );
         return Ok(exit::CUT);
     }
     match program {

@@ -6,9 +6,11 @@
 
 pub mod arguments;
 pub mod call;
+pub mod log;
 pub mod policy;
 pub mod pump;
 pub mod service;
+pub mod transactions;
 pub mod world;
 
 /// Exit codes of `qrexec-client-vm` that are not the service's own.

@@ -5,7 +5,8 @@
 //! Known keys: `target=`, `default_target=`, `user=`, `notify=`, `autostart=`; and ours, which stand for
 //! what a person or a slow system does: `answer=yes|no` (to an ask; no is the default),
 //! `delay=MILLISECONDS` and `hang=yes` (before dom0's answer arrives), `cut=MILLISECONDS` (the target dies
-//! that long into the stream), `header=alone|joined|split` (how a socket service's header arrives).
+//! that long into the stream), `header=alone|joined|split` (how a socket service's header arrives),
+//! `transaction=MILLISECONDS` (how long xenstore takes to set a stream up).
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub struct Verdict {
     pub hang: bool,
     pub cut: Option<Duration>,
     pub header: Header,
+    pub transaction: Duration,
 }
 
 impl Verdict {
@@ -40,6 +42,7 @@ impl Verdict {
             hang: false,
             cut: None,
             header: Header::Alone,
+            transaction: Duration::ZERO,
         }
     }
 }
@@ -112,6 +115,9 @@ impl<'a> Rule<'a> {
                 "delay" => rule.verdict.delay = Duration::from_millis(value.parse().ok()?),
                 "hang" => rule.verdict.hang = yes(value)?,
                 "cut" => rule.verdict.cut = Some(Duration::from_millis(value.parse().ok()?)),
+                "transaction" => {
+                    rule.verdict.transaction = Duration::from_millis(value.parse().ok()?);
+                }
                 "header" => rule.verdict.header = header(value)?,
                 _ => return None,
             }

@@ -35,6 +35,14 @@ impl Name {
         }
     }
 
+    /// What a relay is asked for to reach the RemoteVM `remote`: all of it is the argument of `transport`.
+    pub fn nested(&self, transport: &str, remote: &str) -> Self {
+        Self {
+            service: transport.to_owned(),
+            argument: format!("{remote}+{}", self.full()),
+        }
+    }
+
     /// `SERVICE+ARG`, with the plus also when the argument is empty.
     pub fn full(&self) -> String {
         format!("{}+{}", self.service, self.argument)

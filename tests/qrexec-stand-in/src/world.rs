@@ -5,6 +5,8 @@
 //! policy                  dom0's rules (see `policy`)
 //! qubes/NAME/services/    what /etc/qubes-rpc is in the qube NAME; a qube exists when qubes/NAME does
 //! qubes/NAME/environment  KEY=VALUE lines that the qube's session adds to executable services
+//! qubes/NAME/relay        NAME is a RemoteVM: one line, `RELAY TRANSPORT`, the qube and the service that lead to it
+//! transactions/           written by us: one file a xenstore transaction that may be under way
 //! release-4.1             if present, options that came later than R4.1 are unknown
 //! calls                   written by us: one line a call, `SOURCE TARGET SERVICE+ARG allow|deny`
 //! ```
@@ -94,7 +96,36 @@ impl World {
         calls.write_all(line.as_bytes())
     }
 
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+    /// Where a RemoteVM is reached: the relay's name and the service to call there.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn relay(&self, qube: &str) -> io::Result<Option<(String, String)>> {
+        match fs::read_to_string(self.path("qubes").join(qube).join("relay")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(read?
+                .trim()
+                .split_once(' ')
+                .map(|(relay, transport)| (relay.to_owned(), transport.to_owned()))),
+        }
+    }
+
+    /// A relay calls for `remote`, which must be a RemoteVM of its own.
+    ///
+    /// # Errors
+    /// The file that says so cannot be read.
+    pub fn speak_for(&mut self, remote: &str) -> io::Result<bool> {
+        let is_its_relay = self.qube_exists(remote)
+            && self
+                .relay(remote)?
+                .is_some_and(|(relay, _)| relay == self.source);
+        if is_its_relay {
+            remote.clone_into(&mut self.source);
+        }
+        Ok(is_its_relay)
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.join(name)
     }
 }

@@ -182,6 +182,78 @@ fn the_stdin_socket_carries_both_directions() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+/// Whoever waits for the program's end to answer on its socket comes too late.
+#[test]
+fn a_stdin_socket_is_shut_before_a_failure_is_told() {
+    let world = World::new(ALLOW);
+    drop(UnixListener::bind(world.service("dead")).unwrap());
+    for (service, code) in [("missing", 127), ("dead", 125)] {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let mut kept = theirs.try_clone().unwrap();
+        let mut command = world.command(&["--use-stdin-socket", "--", "vault", service]);
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null());
+        ours.write_all(b"request").unwrap();
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let refused = kept.write_all(b"answer").unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::BrokenPipe, "{service}");
+        assert_eq!(ours.read(&mut [0]).unwrap(), 0, "{service}");
+    }
+}
+
+#[test]
+fn more_than_ten_set_ups_at_once_fail() {
+    let world =
+        World::new("svc +slow work vault allow transaction=600000\nsvc * work vault allow\n");
+    world.script("svc", "#!/bin/sh\nexit 0\n");
+    let mut slow: Vec<Child> = (0..10)
+        .map(|_| world.start(&["vault", "svc+slow"]))
+        .collect();
+    // Some may not have begun.
+    let failed = std::iter::repeat_with(|| world.call(&["vault", "svc"], b""))
+        .find(|output| code(output) != 0)
+        .unwrap();
+    assert_eq!(code(&failed), 1);
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("Data vchan connection failed"), "{said}");
+    for child in &mut slow {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(code(&world.call(&["vault", "svc"], b"")), 0);
+}
+
+#[test]
+fn a_remote_vault_is_called_through_its_relay() {
+    let world = World::new("* * @anyvm @anyvm allow\n");
+    let qube = |path: &str| world.directory.path().join("qubes").join(path);
+    fs::create_dir_all(qube("remote")).unwrap();
+    fs::create_dir_all(qube("relay/services")).unwrap();
+    fs::write(qube("remote/relay"), "relay bench.Env\n").unwrap();
+    let transport = qube("relay/services/bench.Env");
+    fs::write(&transport, "#!/bin/sh\necho \"$1\"\n").unwrap();
+    fs::set_permissions(&transport, fs::Permissions::from_mode(0o755)).unwrap();
+    for (called, nested) in [("svc+work", "remote+svc+work\n"), ("svc", "remote+svc+\n")] {
+        let output = world.call(&["remote", called], b"");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), nested);
+    }
+    world.script("svc", "#!/bin/sh\necho \"$QREXEC_REMOTE_DOMAIN\"\n");
+    let speak = |source: &str| {
+        let mut command = world.command(&["-s", "remote", "vault", "svc"]);
+        command
+            .env("QREXEC_STAND_IN_SOURCE", source)
+            .output()
+            .unwrap()
+    };
+    assert_eq!(speak("relay").stdout, b"remote\n");
+    assert_eq!(
+        code(&speak("work")),
+        126,
+        "only its own relay speaks for it"
+    );
+}
+
 #[test]
 fn a_call_lingers_until_the_caller_closes_when_only_the_output_ended() {
     let world = World::new(ALLOW);
@@ -230,7 +302,10 @@ fn a_cut_stream_is_255_and_an_ask_is_answered() {
     let mut child = world.start(&["vault", "svc+cut"]);
     // At the end of its input the service would end by itself, perhaps before the cut.
     let _input = child.stdin.take();
-    assert_eq!(child.wait().unwrap().code(), Some(255));
+    let cut = child.wait_with_output().unwrap();
+    assert_eq!(code(&cut), 255);
+    let said = String::from_utf8_lossy(&cut.stderr);
+    assert!(said.contains("vchan connection closed early"), "{said}");
     assert_eq!(world.call(&["vault", "svc+yes"], b"x").stdout, b"x");
     assert_eq!(code(&world.call(&["vault", "svc+no"], b"")), 126);
 }

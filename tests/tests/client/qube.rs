@@ -19,14 +19,11 @@ use testbed::world::World;
 /// The way from the client to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// qrexec-client-vm takes the client's socket.
-    HandedOver,
-    /// An older qrexec, or a command: the client pumps.
-    Pumped,
+    Qrexec,
     Command,
 }
 
-pub const WAYS: [Way; 3] = [Way::HandedOver, Way::Pumped, Way::Command];
+pub const WAYS: [Way; 2] = [Way::Qrexec, Way::Command];
 
 /// `split-ssh client` with an ssh-agent that holds one key at the other end.
 #[derive(Debug)]
@@ -65,9 +62,6 @@ impl Qube {
             "dom0/policy",
             format!("qubes.SshAgent * work @default {verdict} target=vault\n"),
         );
-        if way == Way::Pumped {
-            world.file("dom0/release-4.1", "");
-        }
         let carrier = match way {
             Way::Command => service,
             _ => programs::qrexec_client_vm(),

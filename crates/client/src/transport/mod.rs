@@ -35,9 +35,6 @@ pub enum Transport {
 /// A stream on its way to the vault.
 #[derive(Debug)]
 pub enum Stream {
-    /// The program reads and writes the client's own socket. It may be read or written here only
-    /// when the program is dead; to look at it is no harm.
-    HandedOver(Carrier),
     /// The program reads `its_stdin`, of which `to_stdin` is our end, and writes `from_stdout`.
     Piped {
         carrier: Carrier,
@@ -55,9 +52,9 @@ impl Transport {
     ///
     /// # Errors
     /// The program cannot be started, or nobody accepts at the socket before `end`.
-    pub fn open(&self, client: &UnixStream, first: &[u8], end: Instant) -> io::Result<Stream> {
+    pub fn open(&self, first: &[u8], end: Instant) -> io::Result<Stream> {
         match self {
-            Self::Qrexec(qrexec) => qrexec.call(client, first),
+            Self::Qrexec(qrexec) => qrexec.call(first),
             Self::Command { program, arguments } => command::start(program, arguments, first),
             Self::Unix { path, argument } => {
                 unix::connect(path, argument, end).map(Stream::Connected)
@@ -77,7 +74,7 @@ impl Transport {
 impl Stream {
     pub fn carrier(&mut self) -> Option<&mut Carrier> {
         match self {
-            Self::HandedOver(carrier) | Self::Piped { carrier, .. } => Some(carrier),
+            Self::Piped { carrier, .. } => Some(carrier),
             Self::Connected(_) => None,
         }
     }

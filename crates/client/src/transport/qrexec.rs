@@ -1,26 +1,15 @@
-//! The way through dom0: `qrexec-client-vm [--use-stdin-socket] -- TARGET qubes.SshAgent+KEYRING`.
+//! The way through dom0: `qrexec-client-vm -- TARGET qubes.SshAgent+KEYRING`.
 
 use std::fmt;
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
 
 use super::{SERVICE, Stream, command};
-use crate::child::Carrier;
-use common::wait;
 
 /// Where Qubes keeps the program besides `PATH`.
 const PROGRAM: &str = "qrexec-client-vm";
 const USUAL_PLACE: &str = "/usr/lib/qubes/qrexec-client-vm";
-/// qrexec 4.2.19 and later: stdin is a socket, used both ways.
-const SOCKET_OPTION: &str = "--use-stdin-socket";
-/// `--help` prints a screenful and ends.
-const HELP_PATIENCE: Duration = Duration::from_secs(5);
-const MAX_HELP: usize = 64 * 1024;
 
 /// Calls of `qubes.SshAgent` at one target with one argument.
 #[derive(Debug)]
@@ -28,7 +17,6 @@ pub struct Qrexec {
     program: PathBuf,
     target: String,
     argument: String,
-    takes_socket: OnceLock<bool>,
 }
 
 impl Qrexec {
@@ -39,34 +27,17 @@ impl Qrexec {
             program,
             target,
             argument,
-            takes_socket: OnceLock::new(),
         }
     }
 
-    pub(super) fn call(&self, client: &UnixStream, first: &[u8]) -> io::Result<Stream> {
-        // A client that will send no more must not hand its socket over: the end of its input would
-        // reach the vault with the request, and ssh-agent then drops the reply. The pump holds it back.
-        let hands_over = self.takes_socket() && !wait::has_half_closed(client)?;
+    /// The program never gets the client's own socket: it shuts that before it ends with 125 or 127, and nobody could
+    /// answer the client any more.
+    pub(super) fn call(&self, first: &[u8]) -> io::Result<Stream> {
         let mut call = Command::new(&self.program);
-        if hands_over {
-            call.arg(SOCKET_OPTION);
-        }
         call.arg("--")
             .arg(&self.target)
             .arg(service_with(&self.argument));
-        if !hands_over {
-            return command::start_piped(&mut call, first);
-        }
-        client.set_nonblocking(false)?; // an earlier attempt may have left it otherwise
-        call.stdin(OwnedFd::from(client.try_clone()?))
-            .stdout(Stdio::null());
-        Carrier::start(&mut call).map(Stream::HandedOver)
-    }
-
-    fn takes_socket(&self) -> bool {
-        *self
-            .takes_socket
-            .get_or_init(|| help_of(&self.program).is_ok_and(|help| help.contains(SOCKET_OPTION)))
+        command::start_piped(&mut call, first)
     }
 }
 
@@ -96,31 +67,4 @@ fn find_program() -> PathBuf {
         .map(|folder| folder.join(PROGRAM))
         .find(|program| program.is_file())
         .unwrap_or_else(|| PathBuf::from(USUAL_PLACE))
-}
-
-/// What the program says of its options, on stdout or stderr.
-fn help_of(program: &Path) -> io::Result<String> {
-    let end = Instant::now() + HELP_PATIENCE;
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let mut child = Command::new(program)
-        .arg("--help")
-        .stdin(Stdio::null())
-        .stdout(OwnedFd::from(theirs.try_clone()?))
-        .stderr(OwnedFd::from(theirs))
-        .spawn()?;
-    let mut help = Vec::new();
-    let mut buffer = [0; 4096];
-    while help.len() < MAX_HELP {
-        ours.set_read_timeout(Some(
-            end.saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(1)),
-        ))?;
-        match ours.read(&mut buffer) {
-            Ok(length) if length > 0 => help.extend(buffer.iter().take(length)),
-            _ => break,
-        }
-    }
-    child.kill()?;
-    child.wait()?;
-    Ok(String::from_utf8_lossy(&help).into_owned())
 }

@@ -13,7 +13,7 @@ use super::Kind;
 pub enum Outcome {
     /// The stream was open and ended in the usual way.
     Served,
-    /// The client closed before the stream was open.
+    /// The client closed before it was answered.
     ClientLeft,
     /// The carrying program exited with this status, not 0.
     Exited(i32),
@@ -64,7 +64,7 @@ impl Outcome {
     pub fn words(&self, kind: Kind) -> String {
         match (self, kind) {
             (Self::Served, _) => "served".to_owned(),
-            (Self::ClientLeft, _) => "the client left before the vault was reached".to_owned(),
+            (Self::ClientLeft, _) => "the client left before it was answered".to_owned(),
             (Self::Exited(126), Kind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
             (Self::Exited(127), Kind::Qrexec) => {
                 "the vault has no such service (exit 127)".to_owned()

@@ -18,6 +18,7 @@ use policy::waiting::{Action, AllowedBy, DeniedBy, NotTaken, Resolution, Ticket,
 use crate::intake::stream::poll_until;
 use common::clock;
 use common::sync::lock;
+use common::wait;
 
 /// How often waiting connections look at the clocks for all.
 const TICK: Duration = Duration::from_secs(1);
@@ -102,15 +103,12 @@ impl Questions {
             }
             let mut fds = [
                 PollFd::new(woken.as_fd(), PollFlags::POLLIN),
-                // No events asked for: hang-up and error are always told.
-                PollFd::new(client.as_fd(), PollFlags::empty()),
+                // Of a caller that died, qrexec and relays may tell no more than the end of its input.
+                PollFd::new(client.as_fd(), wait::LEAVING),
             ];
             let ready = poll_until(&mut fds, Instant::now() + TICK);
             let [_, client_fd] = &fds;
-            let hung_up = client_fd
-                .revents()
-                .is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR));
-            if ready.is_err() || hung_up {
+            if ready.is_err() || wait::has_left(client_fd) {
                 self.change(DecidedBy::Policy, |waiting, grants| {
                     waiting.gone(ticket, clock::now(), grants)
                 });

@@ -23,18 +23,18 @@ fn main() -> ExitCode {
             );
         }
     };
-    let world = match world {
+    let mut world = match world {
         Ok(world) => world,
         Err(error) => return fail(exit::LOCAL_TROUBLE, format_args!("connect: {error}")),
     };
     if call.use_stdin_socket && !call::stdin_is_socket() {
         return fail(
-            exit::LOCAL_TROUBLE,
-            format_args!("--use-stdin-socket passed, but stdin is not a socket"),
+            exit::USAGE,
+            format_args!("--use-stdin-socket passed, but stdin not a socket"),
         );
     }
     let local_program = !call.local_program.is_empty();
-    match call::make(&world, call) {
+    match call::make(&mut world, call) {
         Ok(code) => ExitCode::from(code),
         Err(error) if local_program => fail(exit::CUT, format_args!("local program: {error}")),
         Err(error) => fail(exit::LOCAL_TROUBLE, format_args!("{error}")),

@@ -17,6 +17,7 @@ use super::child::Running;
 use super::unit;
 use crate::intake::stream::{ByteStream, poll_until};
 use common::askpass::{MAX_PASSPHRASE, wipe};
+use common::wait;
 
 /// From the start until the window is on the screen.
 const START_TIME: Duration = Duration::from_secs(20);
@@ -172,11 +173,10 @@ impl Lines {
             }
             let mut fds = [
                 PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN),
-                // Hang-up and error are always told.
-                PollFd::new(client.as_fd(), PollFlags::empty()),
+                PollFd::new(client.as_fd(), wait::LEAVING),
             ];
             let ready = poll_until(&mut fds, until).ok()?;
-            if ready == 0 || fds[1].any().unwrap_or(true) || self.buffer.len() >= MAX_LINE {
+            if ready == 0 || wait::has_left(&fds[1]) || self.buffer.len() >= MAX_LINE {
                 return None;
             }
             let mut chunk = [0; 1024];
