@@ -5,7 +5,7 @@ UNITDIR ?= /usr/lib/systemd/system
 ZSHDIR ?= /usr/share/zsh/site-functions
 PROFILE ?= packaged
 
-.PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 \
+.PHONY: demo test bench fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
 	deb rpm source test-packages test-packages-trixie reproducible
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
@@ -82,7 +82,7 @@ rpm: ## Packages for Fedora templates and dom0, in target/packages
 	scripts/install-deps package
 	scripts/package-rpm
 
-source: ## The sources with all crates, for builds without network
+source: ## The sources of all crates in one archive, for builds without network
 	scripts/package-source
 
 test-packages: deb rpm ## Contents; install, upgrade and purge in a fresh Debian 12; its systemd booted (some minutes)
