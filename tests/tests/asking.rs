@@ -240,7 +240,7 @@ fn a_locked_screen_ends_the_yeses_and_not_the_noes() {
     fs::write(&desktop, "{\"locked\":true}\n").expect("a file");
     let ended = wait_for("the records", || {
         let mut records = desk.vault.records();
-        records.retain(|record| record["event"] == "grant");
+        records.retain(|record| record["event"] == "revoked");
         (records.len() == 2).then_some(records)
     });
     for (record, user) in ended.iter().zip(["git", "root"]) {

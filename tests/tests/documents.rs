@@ -179,12 +179,12 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "4 in line",
-        "policy/src/waiting.rs",
-        "IN_LINE_PER_CALLER: usize = 4",
+        "policy/src/queue.rs",
+        "LISTED_PER_CALLER: usize = 4",
     ),
     (
         "64 requests waiting",
-        "policy/src/waiting.rs",
+        "policy/src/queue.rs",
         "MAX_REQUESTS_PER_CALLER: usize = 64",
     ),
     (
@@ -199,12 +199,12 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "denied for 600 s",
-        "policy/src/grant/noes.rs",
+        "policy/src/remembered/denial_counter.rs",
         "COOL_DOWN_SECONDS: u64 = 600",
     ),
     (
         "| mute | 300 s",
-        "policy/src/grant.rs",
+        "policy/src/remembered.rs",
         "MUTE_SECONDS: u64 = 300",
     ),
     (

@@ -126,24 +126,24 @@ mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
     use policy::facts::Proof;
-    use policy::grant::{Covers, Purpose, Scope};
+    use policy::remembered::{Denial, Purpose, RememberedAnswer, Scope};
 
     use super::*;
 
-    fn shown(covers: &Covers) -> String {
+    fn shown(answer: &RememberedAnswer) -> String {
         text(&Approval {
             number: 12,
-            allows: covers.allows(),
-            qube: covers.caller().to_string(),
-            covers: covers.what(),
-            key: covers.key(),
+            allows: answer.is_approval(),
+            qube: answer.caller().to_string(),
+            covers: answer.what(),
+            key: answer.key(),
             seconds_left: 7 * 86400,
             uses: 12345,
         })
     }
 
-    fn login(qube: &str, user: &str, host: &str, comment: &str, keyring: &str) -> Covers {
-        Covers::Requests(Box::new(Scope {
+    fn login(qube: &str, user: &str, host: &str, comment: &str, keyring: &str) -> RememberedAnswer {
+        RememberedAnswer::Approval(Box::new(Scope {
             caller: Caller::Qube(qube.to_owned()),
             keyring: Keyring::from_argument(keyring).unwrap(),
             key: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
@@ -175,7 +175,7 @@ mod tests {
              login root@build7.eu-central.internal.example (proven)\n     \
              with work laptop of keyring deploy\n"
         );
-        let muted = Covers::Muted(Caller::Qube("noisy".to_owned()));
+        let muted = RememberedAnswer::Denial(Denial::Muted(Caller::Qube("noisy".to_owned())));
         assert_eq!(
             shown(&muted),
             " 12  deny   noisy, 7 days left, used 12345 times\n     \

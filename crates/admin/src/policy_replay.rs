@@ -115,11 +115,11 @@ impl Replay {
             self.policy
                 .count(&judgement, &facts.caller, &moment, &mut self.ledger);
         }
-        if judgement.verdict == was {
+        if judgement.verdict() == was {
             self.same += 1;
             return None;
         }
-        *self.changed.entry((was, judgement.verdict)).or_default() += 1;
+        *self.changed.entry((was, judgement.verdict())).or_default() += 1;
         Some(Change { was, judgement })
     }
 
@@ -153,15 +153,14 @@ impl Change {
         let qube = display::ascii(record.qube.as_deref().unwrap_or("-").as_bytes(), MAX_REASON);
         let place = self
             .judgement
-            .rule
-            .as_ref()
+            .rule()
             .map(|rule| format!(", at {}", rule.place));
-        let why = format!("{}{}", self.judgement.reason, place.unwrap_or_default());
+        let why = format!("{}{}", self.judgement.reason(), place.unwrap_or_default());
         format!(
             "{}  {qube}  {} -> {}  {}: {}",
             record.time,
             self.was.word(),
-            self.judgement.verdict.word(),
+            self.judgement.verdict().word(),
             Sentence::of(record).what,
             display::prose(why.as_bytes(), MAX_REASON)
         )

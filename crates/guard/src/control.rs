@@ -12,13 +12,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
-use policy::grant::Grant;
 use policy::question::{Answer, Decision, QuestionId};
+use policy::queue::{NotTaken, PendingQuestion};
 use policy::record::DecidedBy;
-use policy::waiting::{InLine, NotTaken};
+use policy::remembered::Remembered;
 
 use super::Vault;
-use crate::ask::questions::Told;
+use crate::ask::questions::QuestionEvent;
 use common::clock;
 use common::control::{
     Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,
@@ -69,14 +69,14 @@ fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
     let now = clock::now();
     match request {
         Request::Pending { .. } => {
-            let pending = vault.questions.with(|state| state.waiting.in_line(now));
+            let pending = vault.questions.with(|state| state.queue.pending(now));
             Reply {
                 pending: Some(pending.into_iter().map(self::pending).collect()),
                 ..Reply::ok()
             }
         }
         Request::Shown { id, .. } => {
-            vault.questions.with(|state| state.waiting.shown(*id, now));
+            vault.questions.with(|state| state.queue.shown(*id, now));
             Reply::ok()
         }
         Request::Answer {
@@ -104,11 +104,14 @@ fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
         Request::Revoke { number, all, .. } => match (number, all) {
             (None, true) => revoked(
                 vault,
-                &vault.questions.with(|state| state.grants.revoke_all()),
+                &vault.questions.with(|state| state.remembered.revoke_all()),
             ),
             (Some(number), false) => {
-                match vault.questions.with(|state| state.grants.revoke(*number)) {
-                    Some(grant) => revoked(vault, &[grant]),
+                match vault
+                    .questions
+                    .with(|state| state.remembered.revoke(*number))
+                {
+                    Some(ended) => revoked(vault, &[ended]),
                     None => Reply::error(format!("no approval has the number {number}")),
                 }
             }
@@ -150,15 +153,15 @@ fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
     }
 }
 
-fn revoked(vault: &Vault, grants: &[Grant]) -> Reply {
-    vault.record_ended(grants, "taken back by the owner");
+fn revoked(vault: &Vault, ended: &[Remembered]) -> Reply {
+    vault.record_ended(ended, "taken back by the owner");
     Reply {
-        revoked: u64::try_from(grants.len()).ok(),
+        revoked: u64::try_from(ended.len()).ok(),
         ..Reply::ok()
     }
 }
 
-fn pending(waiting: InLine) -> Pending {
+fn pending(waiting: PendingQuestion) -> Pending {
     Pending {
         question: waiting.question,
         seconds_left: waiting.seconds_left,
@@ -170,16 +173,16 @@ impl Vault {
     fn approvals(&self) -> Vec<Approval> {
         let now = clock::now();
         self.questions.with(|state| {
-            let grants = state.grants.list(now).iter();
-            grants
-                .map(|grant| Approval {
-                    number: grant.number,
-                    allows: grant.covers.allows(),
-                    qube: grant.covers.caller().to_string(),
-                    covers: grant.covers.what(),
-                    key: grant.covers.key(),
-                    seconds_left: grant.ends.left(now),
-                    uses: grant.uses,
+            let remembered = state.remembered.list(now).iter();
+            remembered
+                .map(|entry| Approval {
+                    number: entry.number,
+                    allows: entry.answer.is_approval(),
+                    qube: entry.answer.caller().to_string(),
+                    covers: entry.answer.what(),
+                    key: entry.answer.key(),
+                    seconds_left: entry.ends.left(now),
+                    uses: entry.uses,
                 })
                 .collect()
         })
@@ -188,27 +191,27 @@ impl Vault {
 
 /// Tells every change to the waiting questions until the peer closes.
 fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
-    let told = vault.questions.listen();
+    let events = vault.questions.listen();
     // What waited before is news to this view.
     for waiting in vault
         .questions
-        .with(|state| state.waiting.in_line(clock::now()))
+        .with(|state| state.queue.pending(clock::now()))
     {
         tell(stream, Event::Asked(pending(waiting)))?;
     }
     write(stream, &Reply::ok())?;
     loop {
-        let told = match told.recv_timeout(LOOK_AFTER_PEER) {
-            Ok(told) => told,
+        let event = match events.recv_timeout(LOOK_AFTER_PEER) {
+            Ok(event) => event,
             Err(RecvTimeoutError::Timeout) if has_left(stream) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        match told {
-            Told::Show(id) | Told::Changed(id) => {
+        match event {
+            QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
                 let waiting = vault
                     .questions
-                    .with(|state| state.waiting.in_line(clock::now()));
+                    .with(|state| state.queue.pending(clock::now()));
                 if let Some(waiting) = waiting
                     .into_iter()
                     .find(|waiting| waiting.question.id == id)
@@ -216,14 +219,14 @@ fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
                     tell(stream, Event::Asked(pending(waiting)))?;
                 }
             }
-            Told::Over(id) => tell(
+            QuestionEvent::Over(id) => tell(
                 stream,
                 Event::Settled {
                     id,
                     how: "over".to_owned(),
                 },
             )?,
-            Told::Notice(text) => tell(stream, Event::Notice(text))?,
+            QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
         }
     }
 }

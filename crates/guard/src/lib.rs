@@ -18,12 +18,12 @@ use std::time::Instant;
 
 use policy::caller::Keyring;
 use policy::facts::Facts;
-use policy::grant::{Covers, Grant};
 use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
 use policy::question::{Answer, BadAnswer, QuestionId};
+use policy::queue::NotTaken;
 use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
-use policy::waiting::NotTaken;
+use policy::remembered::{Denial, Remembered, RememberedAnswer};
 
 use ask::prompt::{Notice, Notifier, Prompter};
 use ask::questions::Questions;
@@ -104,24 +104,31 @@ impl Vault {
     fn end_what_no_longer_asks(&self) {
         let policy = self.policy.snapshot();
         let now = clock::now();
-        let asks = |facts: &Facts| policy.judge_unrated(facts, &now).verdict == Verdict::Ask;
+        let asks = |facts: &Facts| policy.judge_unrated(facts, &now).verdict() == Verdict::Ask;
         let mut ended = Vec::new();
-        self.questions.change(DecidedBy::Policy, |waiting, grants| {
-            ended = grants.keep(|scope| asks(&scope.facts()));
-            waiting.reconsider(|asked| asks(&asked.facts), now, grants)
-        });
+        self.questions
+            .change(DecidedBy::Policy, |queue, remembered| {
+                ended = remembered.keep(|scope| asks(&scope.facts()));
+                queue.reconsider(|subject| asks(&subject.facts), now, remembered)
+            });
         self.record_ended(&ended, "the policy was changed");
     }
 
     /// A record for each remembered answer that ended before its time.
-    fn record_ended(&self, grants: &[Grant], why: &str) {
-        for grant in grants {
-            let mut record = self.record(Event::Grant, Outcome::Refused);
-            record.qube = Some(grant.covers.caller().to_string());
-            self.write(match &grant.covers {
-                Covers::Requests(scope) => record.of(&scope.facts(), &clock::now()).because(why),
-                Covers::Muted(_) => record.because(format!("the mute was {why}")),
-                Covers::CooledDown(_) => record.because(format!("the cool-down was {why}")),
+    fn record_ended(&self, ended: &[Remembered], why: &str) {
+        for entry in ended {
+            let mut record = self.record(Event::Revoked, Outcome::Refused);
+            record.qube = Some(entry.answer.caller().to_string());
+            self.write(match &entry.answer {
+                RememberedAnswer::Approval(scope) => {
+                    record.of(&scope.facts(), &clock::now()).because(why)
+                }
+                RememberedAnswer::Denial(Denial::Muted(_)) => {
+                    record.because(format!("the mute was {why}"))
+                }
+                RememberedAnswer::Denial(Denial::CooledDown(_)) => {
+                    record.because(format!("the cool-down was {why}"))
+                }
             });
         }
     }
@@ -158,10 +165,12 @@ impl Vault {
         by: DecidedBy,
     ) -> Result<usize, NotTaken> {
         let policy = self.policy();
-        let asked = self
+        let subject = self
             .questions
-            .with(|state| state.waiting.asked(id).cloned());
-        let host_key = asked.as_ref().and_then(|asked| asked.host_key.as_deref());
+            .with(|state| state.queue.subject(id).cloned());
+        let host_key = subject
+            .as_ref()
+            .and_then(|subject| subject.host_key.as_deref());
         let host_key = host_key.and_then(|blob| HostKey::parse(blob).ok());
         let is_taken = |name: &str| {
             host_key
@@ -179,9 +188,10 @@ impl Vault {
     fn prompter_answered_badly(&self, id: QuestionId, why: BadAnswer) {
         let said = format!("A request was denied: {why}");
         self.notifier.tell(Notice::Said(said));
-        self.questions.change(DecidedBy::Prompt, |waiting, grants| {
-            waiting.prompter_answered_badly(id, why, clock::now(), grants)
-        });
+        self.questions
+            .change(DecidedBy::Prompt, |queue, remembered| {
+                queue.prompter_answered_badly(id, why, clock::now(), remembered)
+            });
     }
 
     fn keep_label(&self, name: &str, host_key: &HostKey<'_>, policy_names: &[String]) {
@@ -206,7 +216,7 @@ impl Vault {
     /// `false` if the record is not on disk: then nothing may be given that it tells of.
     fn write(&self, record: Record) -> bool {
         let refuses = matches!(record.outcome, Outcome::Refused | Outcome::Failed);
-        if refuses && record.event != Event::Grant {
+        if refuses && record.event != Event::Revoked {
             self.remember_refusal(&record);
         }
         let Err(error) = self.log.write(record) else {

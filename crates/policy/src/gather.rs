@@ -5,12 +5,13 @@ use std::fmt;
 
 use wire::key::PublicKey;
 use wire::plain_key::PlainKey;
-use wire::request::{RSA_SHA2_256, RSA_SHA2_512, SignRequest};
+use wire::request::{RSA_SHA2_256, RSA_SHA2_512};
 
 use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
 use crate::intent::{Intent, LooksLike};
 use crate::session::{Contradiction, Session, Shown};
+use crate::sign_request::{ClassifiedRequest, OwnedSignRequest};
 
 /// The RSA hash bits that RFC 9987 §3.6.1 knows.
 const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
@@ -19,6 +20,8 @@ const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     UnknownFlags(u32),
+    /// Of no form that we know, so that nobody can tell what it would sign as.
+    UnreadableKey,
     KeyNotListed,
     Contradiction(&'static str),
     /// Data that a server or a tool could take for what it is not to us.
@@ -33,6 +36,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
+            Self::UnreadableKey => f.write_str("a key that cannot be read"),
             Self::KeyNotListed => f.write_str("a key that is not listed for this qube"),
             Self::Contradiction(what) => f.write_str(what),
             Self::LooksLike(looks_like) => looks_like.fmt(f),
@@ -56,24 +60,64 @@ impl From<LooksLike> for Refusal {
     }
 }
 
-/// What a connection asks, with what its vault side knows.
+/// A sign request with what the vault knows of its connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RequestContext<'a> {
     pub caller: &'a Caller,
     pub keyring: &'a Keyring,
+    /// The key that is to sign, as the upstream lists it.
     pub key: &'a KeyFacts,
-    pub sign: &'a SignRequest<'a>,
-    pub intent: &'a Intent<'a>,
+    pub request: &'a ClassifiedRequest<'a>,
     pub session: &'a Session,
 }
 
-/// The facts that rules look at, and what was shown of a login's host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A request with the facts that rules look at. Only [`gather`] makes one, so that the facts are its own.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Gathered {
-    pub facts: Facts,
+    request: OwnedSignRequest,
+    facts: Facts,
+    host_key: Option<Vec<u8>>,
+    unverifiable_bind: bool,
+}
+
+impl Gathered {
+    /// What rules look at.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// The blob behind the facts' host.
-    pub host_key: Option<Vec<u8>>,
-    pub unverifiable_bind: bool,
+    pub fn host_key(&self) -> Option<&[u8]> {
+        self.host_key.as_deref()
+    }
+
+    /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
+    pub fn unverifiable_bind(&self) -> bool {
+        self.unverifiable_bind
+    }
+
+    /// The request itself.
+    pub fn request(&self) -> &OwnedSignRequest {
+        &self.request
+    }
+
+    /// The facts with the host named anew, by the known hosts that are in force now.
+    pub(crate) fn facts_named_by(&self, identify: &dyn Fn(&[u8]) -> HostIdentity) -> Facts {
+        Facts {
+            host: self.host_key().map(identify),
+            ..self.facts.clone()
+        }
+    }
+
+    /// The same request, with the facts as they are now.
+    pub(crate) fn with_facts(&self, facts: Facts) -> Self {
+        Self {
+            request: self.request.clone(),
+            facts,
+            host_key: self.host_key.clone(),
+            unverifiable_bind: self.unverifiable_bind,
+        }
+    }
 }
 
 /// Gathers the facts; `identify` names a host key from the vault's own files.
@@ -81,18 +125,20 @@ pub struct Gathered {
 /// # Errors
 /// A request that no rule can make right.
 pub fn gather(
-    asked: &Asked<'_>,
+    context: &RequestContext<'_>,
     identify: &dyn Fn(&[u8]) -> HostIdentity,
 ) -> Result<Gathered, Refusal> {
-    if asked.sign.flags & !KNOWN_FLAGS != 0 {
-        return Err(Refusal::UnknownFlags(asked.sign.flags));
+    let (request, intent) = (context.request.request(), context.request.intent());
+    if request.flags & !KNOWN_FLAGS != 0 {
+        return Err(Refusal::UnknownFlags(request.flags));
     }
-    if asked.session.bind_failed() {
+    if context.session.bind_failed() {
         return Err(Refusal::BindFailed);
     }
-    let shown = match asked.intent {
-        Intent::Login(login) => asked.session.shown(login)?,
-        Intent::Sshsig(_) if asked.session.login_bind().is_some() => {
+    let key = PublicKey::parse(request.key).map_err(|_| Refusal::UnreadableKey)?;
+    let shown = match intent {
+        Intent::Login(login) => context.session.shown(login)?,
+        Intent::Sshsig(_) if context.session.login_bind().is_some() => {
             return Err(Refusal::SshsigOnLoginConnection);
         }
         _ => Shown {
@@ -102,24 +148,25 @@ pub fn gather(
         },
     };
     Ok(Gathered {
+        request: OwnedSignRequest::of(request),
         facts: Facts {
-            caller: asked.caller.clone(),
-            keyring: asked.keyring.clone(),
-            key: asked.key.clone(),
-            kind: asked.intent.kind(),
-            sha1: is_sha1(asked.sign),
-            user: match asked.intent {
+            caller: context.caller.clone(),
+            keyring: context.keyring.clone(),
+            key: context.key.clone(),
+            kind: intent.kind(),
+            sha1: is_sha1(&key, request.flags),
+            user: match intent {
                 Intent::Login(login) => Some(login.user.to_vec()),
                 Intent::Sudo(sudo) => Some(sudo.user.to_vec()),
                 _ => None,
             },
             proof: shown.proof,
             host: shown.host_key.as_deref().map(identify),
-            namespace: match asked.intent {
+            namespace: match intent {
                 Intent::Sshsig(sshsig) => Some(sshsig.namespace.to_vec()),
                 _ => None,
             },
-            forwarded: asked.session.forwarded(),
+            forwarded: context.session.forwarded(),
         },
         unverifiable_bind: shown.unverifiable_bind,
         host_key: shown.host_key,
@@ -127,8 +174,23 @@ pub fn gather(
 }
 
 /// Without a hash flag an RSA key signs with SHA-1.
-fn is_sha1(sign: &SignRequest<'_>) -> bool {
-    let is_rsa =
-        PublicKey::parse(sign.key).is_ok_and(|key| matches!(key.plain(), PlainKey::Rsa { .. }));
-    is_rsa && sign.flags & KNOWN_FLAGS == 0
+fn is_sha1(key: &PublicKey<'_>, flags: u32) -> bool {
+    matches!(key.plain(), PlainKey::Rsa { .. }) && flags & KNOWN_FLAGS == 0
+}
+
+#[cfg(test)]
+impl Gathered {
+    /// For tests of what comes after gathering.
+    pub(crate) fn in_tests(data: &[u8], facts: Facts, host_key: Option<Vec<u8>>) -> Self {
+        Self {
+            request: OwnedSignRequest::of(&wire::request::SignRequest {
+                key: b"key",
+                data,
+                flags: 0,
+            }),
+            facts,
+            host_key,
+            unverifiable_bind: false,
+        }
+    }
 }

@@ -3,7 +3,20 @@
 //!
 //! The story, in the order in which a request meets it:
 //! [`caller`] who asks → [`intent`] what the bytes to be signed are for → [`session`] what is proven
-//! about the host → [`facts`] all that a rule may look at → [`rules`] the judgement → [`record`] the log.
+//! about the host → [`gather`] the [`facts`] that rules look at → [`rules`] the judgement → [`queue`] the
+//! person's answer → [`permit`] the leave to sign → [`record`] the log.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::unreachable
+    )
+)]
 
 pub mod caller;
 pub mod crypto;
@@ -11,17 +24,21 @@ pub mod display;
 pub mod facts;
 pub mod gather;
 pub mod glob;
-pub mod grant;
 pub mod host_certificate;
 pub mod intent;
-pub mod judgement;
 pub mod known_hosts;
 pub mod language;
 pub mod learn;
 pub mod permit;
 pub mod question;
+pub mod queue;
 pub mod rate;
 pub mod record;
+pub mod remembered;
 pub mod rules;
+#[cfg(doctest)]
+mod sealed;
 pub mod session;
-pub mod waiting;
+pub mod sign_request;
+
+pub use rules::judgement;

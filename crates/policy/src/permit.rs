@@ -1,36 +1,334 @@
-//! The value that alone opens the way to the upstream: for one exact request, consumed by use.
+//! The way of one request to the upstream: gathered → judged → (asked about) → permitted.
+//!
+//! Every step consumes the one before, and each value can be made only here:
+//!
+//! * [`Judged`], by [`Judged::by`]: a gathered request with the policy's word on it;
+//! * [`Inquiry`], by [`Judged::inquiry`]: a request that the policy wants asked about;
+//! * [`Yes`], by [`crate::queue`]: the inquiry again, with the person's consent to this very request;
+//! * [`Permit`], by [`Judged::permit`] or [`Yes::permit`]: the leave to sign, which owns the request.
+//!
+//! Questions, passphrases and queues take time, and the policy or the known hosts may change meanwhile. So
+//! [`Permit::recheck`] comes last, right before the request goes to the upstream. The guard's loop is:
+//!
+//! ```
+//! use policy::crypto::Crypto;
+//! use policy::facts::{HostIdentity, Moment};
+//! use policy::gather::Gathered;
+//! use policy::judgement::Verdict;
+//! use policy::permit::{Inquiry, Judged, Permit, Yes};
+//! use policy::rate::Ledger;
+//! use policy::rules::Policy;
+//!
+//! fn permitted(
+//!     gathered: Gathered,
+//!     in_force: impl Fn() -> Policy,
+//!     identify: &dyn Fn(&[u8]) -> HostIdentity,
+//!     now: impl Fn() -> Moment,
+//!     ask: impl Fn(Inquiry) -> Option<Yes>,
+//!     crypto: &dyn Crypto,
+//! ) -> Option<Permit> {
+//!     let mut judged = Judged::by(&in_force(), gathered, &now(), &Ledger::default());
+//!     loop {
+//!         let permit = match judged.judgement().verdict() {
+//!             Verdict::Deny => return None,
+//!             Verdict::Allow => judged.permit().ok()?,
+//!             Verdict::Ask => ask(judged.inquiry(Vec::new(), crypto).ok()?)?.permit(),
+//!         };
+//!         // Here the key is unlocked and the request waits for its turn.
+//!         match permit.recheck(&in_force(), identify, &now()) {
+//!             Ok(permit) => return Some(permit),
+//!             Err(changed) => judged = changed, // the policy's word now is another
+//!         }
+//!     }
+//! }
+//! ```
 
-use wire::request::{Request, SignRequest};
+use std::sync::Arc;
 
-use crate::judgement::{Judgement, Verdict};
-use crate::question::Yes;
+use crate::crypto::Crypto;
+use crate::facts::{Facts, HostIdentity, Moment};
+use crate::gather::Gathered;
+use crate::judgement::{Judgement, Remember, Verdict};
+use crate::question::Subject;
+use crate::rate::Ledger;
+use crate::remembered::Scope;
+use crate::rules::Policy;
+use crate::sign_request::OwnedSignRequest;
 
-/// Leave to sign one exact request. There is no other way to make one than from a judgement that allows
-/// or from a person's yes, and sending it upstream consumes it.
-#[derive(Debug)]
-pub struct Permit {
-    payload: Vec<u8>,
+/// A request and what the policy said of it, to be read: for the record, the question and notifications.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Case {
+    gathered: Gathered,
+    judgement: Judgement,
 }
 
-impl Permit {
-    /// A permit by the policy alone; `None` unless it says allow.
-    pub fn by_judgement(judgement: &Judgement, request: &SignRequest<'_>) -> Option<Self> {
-        (judgement.verdict == Verdict::Allow).then(|| Self::for_request(request))
+impl Case {
+    /// What rules looked at.
+    pub fn facts(&self) -> &Facts {
+        self.gathered.facts()
     }
 
-    /// A permit by a person whom the policy had asked; `None` if the policy asks nobody.
-    pub fn by_answer(judgement: &Judgement, _yes: Yes, request: &SignRequest<'_>) -> Option<Self> {
-        (judgement.verdict == Verdict::Ask).then(|| Self::for_request(request))
+    /// The blob behind the facts' host.
+    pub fn host_key(&self) -> Option<&[u8]> {
+        self.gathered.host_key()
     }
 
-    fn for_request(request: &SignRequest<'_>) -> Self {
+    /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
+    pub fn unverifiable_bind(&self) -> bool {
+        self.gathered.unverifiable_bind()
+    }
+
+    /// The request itself.
+    pub fn request(&self) -> &OwnedSignRequest {
+        self.gathered.request()
+    }
+
+    /// The policy's word.
+    pub fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+/// A request that was judged. It becomes a permit, an inquiry, or nothing.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Judged {
+    case: Arc<Case>,
+}
+
+impl Judged {
+    /// Judges a request by the policy in force; see [`Policy::judge`].
+    pub fn by(policy: &Policy, gathered: Gathered, moment: &Moment, ledger: &Ledger) -> Self {
+        let judgement = policy.judge(gathered.facts(), moment, ledger);
+        Self::new(gathered, judgement)
+    }
+
+    /// Denies a request without asking a policy.
+    pub fn denied(gathered: Gathered, reason: impl Into<String>) -> Self {
+        Self::new(gathered, Judgement::denial(reason))
+    }
+
+    fn new(gathered: Gathered, judgement: Judgement) -> Self {
         Self {
-            payload: Request::Sign(*request).rebuild(),
+            case: Arc::new(Case {
+                gathered,
+                judgement,
+            }),
         }
     }
 
-    /// The message for the upstream: rebuilt from what was parsed and judged, never relayed.
-    pub fn into_payload(self) -> Vec<u8> {
-        self.payload
+    /// The request and its judgement, which may outlive this value.
+    pub fn case(&self) -> &Arc<Case> {
+        &self.case
+    }
+
+    /// The policy's word.
+    pub fn judgement(&self) -> &Judgement {
+        &self.case.judgement
+    }
+
+    /// A permit by the policy alone.
+    ///
+    /// # Errors
+    /// The judgement does not allow; nothing has changed.
+    pub fn permit(self) -> Result<Permit, Self> {
+        match self.judgement().verdict() {
+            Verdict::Allow => Ok(Permit {
+                case: self.case,
+                basis: Basis::Policy,
+            }),
+            Verdict::Ask | Verdict::Deny => Err(self),
+        }
+    }
+
+    /// What the person is to be asked. `via` are the hosts that the request was forwarded through, nearest
+    /// first.
+    ///
+    /// # Errors
+    /// The judgement does not ask; nothing has changed.
+    pub fn inquiry(self, via: Vec<HostIdentity>, crypto: &dyn Crypto) -> Result<Inquiry, Self> {
+        if self.judgement().verdict() != Verdict::Ask {
+            return Err(self);
+        }
+        let subject = Subject::of(&self.case, via, crypto);
+        Ok(Inquiry {
+            case: self.case,
+            subject,
+        })
     }
 }
+
+/// A request that the policy wants asked about, on its way to the person.
+#[must_use]
+#[derive(Debug)]
+pub struct Inquiry {
+    case: Arc<Case>,
+    subject: Subject,
+}
+
+impl Inquiry {
+    /// The request and its judgement.
+    pub fn case(&self) -> &Arc<Case> {
+        &self.case
+    }
+
+    pub(crate) fn into_parts(self) -> (Subject, Unanswered) {
+        (self.subject, Unanswered { case: self.case })
+    }
+}
+
+/// A request whose question is shown, or shares one with others. Only [`crate::queue`] holds it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unanswered {
+    case: Arc<Case>,
+}
+
+impl Unanswered {
+    /// The person allowed this very request, now or by an approval.
+    pub(crate) fn yes(self, basis: Consent) -> Yes {
+        Yes {
+            case: self.case,
+            basis,
+        }
+    }
+}
+
+/// How the person consented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// To the question that this request asked.
+    Answer,
+    /// Earlier, for all requests of one scope.
+    Approval,
+}
+
+/// A person's timely consent to one request.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Yes {
+    case: Arc<Case>,
+    basis: Consent,
+}
+
+impl Yes {
+    /// Whether the consent was given earlier, to all requests of one scope.
+    pub fn is_remembered(&self) -> bool {
+        self.basis == Consent::Approval
+    }
+
+    /// The permit for the request that was asked about.
+    pub fn permit(self) -> Permit {
+        Permit {
+            case: self.case,
+            basis: match self.basis {
+                Consent::Answer => Basis::Answer,
+                Consent::Approval => Basis::Approval,
+            },
+        }
+    }
+}
+
+/// What a permit stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    Policy,
+    Answer,
+    Approval,
+}
+
+/// Leave to sign one exact request, which it owns. Sending the request consumes it.
+#[must_use]
+#[derive(Debug)]
+pub struct Permit {
+    case: Arc<Case>,
+    basis: Basis,
+}
+
+impl Permit {
+    /// The request and the judgement that it was permitted under.
+    pub fn case(&self) -> &Arc<Case> {
+        &self.case
+    }
+
+    /// The key, the data and the flags that may be signed.
+    pub fn request(&self) -> &OwnedSignRequest {
+        self.case.request()
+    }
+
+    /// Spends the permit: the message for the upstream.
+    pub fn into_message(self) -> Vec<u8> {
+        self.request().message()
+    }
+
+    /// Gives the permit up: the request is denied after all.
+    pub fn void(self, reason: impl Into<String>) -> Judged {
+        let facts = self.case.facts().clone();
+        Judged::denied(self.case.gathered.with_facts(facts), reason)
+    }
+
+    /// Holds the permit against the policy and the known hosts in force now; `identify` names a host key by
+    /// the latter. The request was counted against rates when it was judged first, so no rate is used up here.
+    ///
+    /// The permit stands if the policy now
+    /// * allows the request; or
+    /// * asks, and the person allowed it in answer to a question that called the host as it is called now; or
+    /// * asks, and an approval covers it that this judgement would honour for as long: the same scope, the same
+    ///   longest time.
+    ///
+    /// # Errors
+    /// The request as it is judged now: denied, or to be asked about.
+    pub fn recheck(
+        self,
+        policy: &Policy,
+        identify: &dyn Fn(&[u8]) -> HostIdentity,
+        moment: &Moment,
+    ) -> Result<Self, Judged> {
+        let facts = self.case.gathered.facts_named_by(identify);
+        let judgement = policy.judge(&facts, moment, &Ledger::default());
+        let stands = match (judgement.verdict(), self.basis) {
+            (Verdict::Deny, _) | (Verdict::Ask, Basis::Policy) => false,
+            (Verdict::Allow, _) => true,
+            (Verdict::Ask, Basis::Answer) => is_what_was_shown(self.case.facts(), &facts),
+            (Verdict::Ask, Basis::Approval) => {
+                let remember = judgement.remember();
+                let is_honoured = remember != Remember::Never;
+                let same_scope = Scope::of(&facts) == Scope::of(self.case.facts());
+                is_honoured && remember == self.case.judgement.remember() && same_scope
+            }
+        };
+        if stands {
+            return Ok(self);
+        }
+        Err(Judged::new(self.case.gathered.with_facts(facts), judgement))
+    }
+}
+
+/// Whether a person who was shown a request of the facts `before` has seen what it is `now`. Only the host is
+/// named anew. It may have got further names since, or the label that came with the answer.
+fn is_what_was_shown(before: &Facts, now: &Facts) -> bool {
+    let (Some(before), Some(now)) = (&before.host, &now.host) else {
+        return before.host == now.host;
+    };
+    before.fingerprint == now.fingerprint
+        && before.ca == now.ca
+        && before.names.is_empty() == now.names.is_empty()
+        && before.names.iter().all(|name| now.names.contains(name))
+}
+
+#[cfg(test)]
+impl Inquiry {
+    /// For tests of what comes after judging.
+    pub(crate) fn in_tests(subject: Subject) -> Self {
+        let data = subject.details.session_id().unwrap_or_default();
+        let gathered = Gathered::in_tests(data, subject.facts.clone(), subject.host_key.clone());
+        let judgement =
+            Judgement::asks_in_tests(subject.rule.clone(), &subject.reason, subject.remember);
+        Self {
+            case: Judged::new(gathered, judgement).case,
+            subject,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

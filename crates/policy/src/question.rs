@@ -3,19 +3,19 @@
 //! A question is plain rows in a fixed order; every text in it has passed [`crate::display`]. Its
 //! title is made of our own words and of names from dom0 and the vault, never of the client's.
 
-mod asked;
 mod compose;
 mod date;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
+mod subject;
 
 use serde::{Deserialize, Serialize};
 
 use crate::known_hosts::check_name;
 
-pub use asked::{Asked, CertificateFields, Details};
 pub use compose::{Standing, length_in_words};
+pub use subject::{CertificateFields, Details, Subject};
 
 /// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
 /// question.
@@ -28,7 +28,7 @@ pub const SECONDS_FROM_ARRIVAL: u64 = 110;
 /// The longest label for a host: one that is longer helps nobody to tell hosts apart.
 pub const MAX_HOST_LABEL: usize = 63;
 
-/// One thing a person is asked. Written as JSON as `docs/prompt-protocol.md` says.
+/// One question to a person. Written as JSON as `docs/prompt-protocol.md` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -160,20 +160,6 @@ impl std::fmt::Display for BadAnswer {
 }
 
 impl std::error::Error for BadAnswer {}
-
-/// A person's timely yes for one waiting request: now, or by an answer given before. Only
-/// [`crate::waiting`] and [`crate::grant`] make one, and a permit consumes it.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub struct Yes {
-    _made_here: (),
-}
-
-impl Yes {
-    pub(crate) fn by_a_person() -> Self {
-        Self { _made_here: () }
-    }
-}
 
 impl Question {
     /// Holds an answer against what was offered.

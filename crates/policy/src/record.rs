@@ -276,10 +276,10 @@ impl Record {
     /// The policy's word; who decided in the end is `decided_by`, here the policy.
     #[must_use]
     pub fn judged(mut self, judgement: &Judgement) -> Self {
-        self.verdict = Some(judgement.verdict);
-        self.reason = Some(judgement.reason.clone());
-        self.rule = judgement.rule.as_ref().and_then(|rule| rule.name.clone());
-        self.rule_place = judgement.rule.as_ref().map(|rule| rule.place.to_string());
+        self.verdict = Some(judgement.verdict());
+        self.reason = Some(judgement.reason().to_owned());
+        self.rule = judgement.rule().and_then(|rule| rule.name.clone());
+        self.rule_place = judgement.rule().map(|rule| rule.place.to_string());
         self.decided_by = Some(DecidedBy::Policy);
         self
     }
@@ -294,7 +294,7 @@ impl Record {
     /// What a rule looked at. `None` where the record is not of a sign request, or holds a text that
     /// was too long to be kept whole: such a record cannot be judged again.
     pub fn facts(&self) -> Option<Facts> {
-        if self.event == Event::Grant {
+        if self.event == Event::Revoked {
             return None; // it tells of an answer, not of a request
         }
         let whole = |text: &Option<Escaped>| match text {

@@ -3,9 +3,9 @@
 use policy::caller::{Caller, Keyring};
 use policy::crypto::{Crypto, Fingerprint, Verified};
 use policy::facts::{HostIdentity, KeyFacts, Kind, Proof};
-use policy::gather::{Asked, Gathered, Refusal, gather};
-use policy::intent::Intent;
+use policy::gather::{Gathered, Refusal, RequestContext, gather};
 use policy::session::{BindOutcome, Session};
+use policy::sign_request::ClassifiedRequest;
 use wire::bind::SessionBind;
 use wire::certificate::CertificateToSign;
 use wire::plain_key::PlainKey;
@@ -123,15 +123,14 @@ fn gathered_on(
         comment: Vec::new(),
     };
     let sign = SignRequest { key, data, flags };
-    let asked = Asked {
+    let context = RequestContext {
         caller: &Caller::parse("work").unwrap(),
         keyring: &Keyring::from_argument("").unwrap(),
         key: &facts,
-        sign: &sign,
-        intent: &Intent::classify(data, key)?,
+        request: &ClassifiedRequest::of(sign)?,
         session,
     };
-    gather(&asked, &|_| HostIdentity {
+    gather(&context, &|_| HostIdentity {
         fingerprint: Fingerprint("SHA256:h".to_owned()),
         algorithm: String::new(),
         ca: None,
@@ -146,7 +145,7 @@ fn gathered_on(
 #[test]
 fn what_is_almost_a_login_is_no_raw_data() {
     let proper = gathered(&rsa(1), &login().bytes()).unwrap();
-    assert_eq!(proper.facts.kind, Kind::Login);
+    assert_eq!(proper.facts().kind, Kind::Login);
     let bound = "publickey-hostbound-v00@openssh.com";
     for (what, data) in [
         (
@@ -393,7 +392,8 @@ fn what_the_connection_has_shown_is_among_the_facts() {
     let key = ed25519(4);
     let fresh = Session::default();
     let sshsig = sshsig(b"git", "sha512");
-    let facts = |session: &Session| gathered_on(session, &key, &sshsig, 0).map(|it| it.facts);
+    let facts =
+        |session: &Session| gathered_on(session, &key, &sshsig, 0).map(|it| it.facts().clone());
     assert!(!facts(&fresh).unwrap().forwarded);
     assert!(facts(&bound(true)).unwrap().forwarded);
     assert_eq!(facts(&bound(false)), Err(Refusal::SshsigOnLoginConnection));
@@ -406,8 +406,8 @@ fn what_the_connection_has_shown_is_among_the_facts() {
     .bytes();
     let shown = gathered_on(&bound(false), &key, &login, 0).unwrap();
     assert_eq!(
-        (shown.facts.proof, shown.host_key),
-        (Proof::Bound, Some(ed25519(1)))
+        (shown.facts().proof, shown.host_key()),
+        (Proof::Bound, Some(&*ed25519(1)))
     );
 
     // A connection that tried to deceive signs nothing, whatever it is.
@@ -436,7 +436,7 @@ fn flags_say_which_hash_an_rsa_key_signs_with() {
     for flags in 0..16 {
         for (key, may_be_sha1) in [(&plain, true), (&certified, true), (&other, false)] {
             let gathered = gathered_on(&Session::default(), key, &data, flags);
-            let sha1 = gathered.map(|it| it.facts.sha1);
+            let sha1 = gathered.map(|it| it.facts().sha1);
             let expected = match flags {
                 0 => Ok(may_be_sha1),
                 2 | 4 | 6 => Ok(false),

@@ -47,7 +47,7 @@ impl Recipe {
     }
 
     fn verdict(&self, facts: &Facts) -> Verdict {
-        self.judge(facts).verdict
+        self.judge(facts).verdict()
     }
 
     /// The name of the rule that decides; `default` if none does.
@@ -55,8 +55,8 @@ impl Recipe {
         let explained = self.0.explain(facts, &NOON);
         explained
             .judgement
-            .rule
-            .map_or("default".to_owned(), |rule| rule.name.unwrap())
+            .rule()
+            .map_or("default".to_owned(), |rule| rule.name.clone().unwrap())
     }
 }
 
@@ -184,7 +184,7 @@ fn ask_for_new_hosts() {
     );
     let new = login("work", "work", "me", "", Proven);
     assert_eq!(
-        (recipe.rule(&new).as_str(), recipe.judge(&new).remember),
+        (recipe.rule(&new).as_str(), recipe.judge(&new).remember()),
         ("new hosts", Remember::Never)
     );
     for asked in [
@@ -212,14 +212,14 @@ fn ci_qube() {
         Proven,
     ));
     assert_eq!(recipe.rule(&deploy), "deploy");
-    assert!(recipe.judge(&deploy).notify);
+    assert!(recipe.judge(&deploy).notify());
     let mut ledger = Ledger::default();
     let allowed = (0..100).filter(|_| {
         let judgement = recipe.0.judge(&deploy, &NOON, &ledger);
         recipe
             .0
             .count(&judgement, &deploy.caller, &NOON, &mut ledger);
-        judgement.verdict == Allow
+        judgement.verdict() == Allow
     });
     assert_eq!(allowed.count(), 60);
     for refused in [
@@ -244,7 +244,10 @@ fn disposables_by_keyring() {
     assert_eq!(recipe.verdict(&fetch), Deny, "from another keyring");
     fetch.keyring = Keyring::from_argument("throwaway").unwrap();
     assert_eq!(
-        (recipe.rule(&fetch).as_str(), recipe.judge(&fetch).remember),
+        (
+            recipe.rule(&fetch).as_str(),
+            recipe.judge(&fetch).remember()
+        ),
         ("fetch", Remember::UpTo(600))
     );
     fetch.user = Some(b"root".to_vec());
@@ -258,7 +261,7 @@ fn git_signing() {
     assert_eq!(
         (
             recipe.rule(&commit).as_str(),
-            recipe.judge(&commit).remember
+            recipe.judge(&commit).remember()
         ),
         ("commits and tags", Remember::UpTo(3_600))
     );
@@ -284,7 +287,7 @@ fn sudo_by_agent() {
         ..request("admin", "sudo", Kind::Sudo)
     };
     assert_eq!(
-        (recipe.rule(&sudo).as_str(), recipe.judge(&sudo).remember),
+        (recipe.rule(&sudo).as_str(), recipe.judge(&sudo).remember()),
         ("sudo", Remember::Never)
     );
     assert_eq!(recipe.verdict(&forwarded(sudo.clone())), Ask);

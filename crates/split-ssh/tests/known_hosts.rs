@@ -441,7 +441,7 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
                 local_minute: 720,
                 boot: 0,
             };
-            policy.judge(&facts, &noon, &Ledger::default()).verdict
+            policy.judge(&facts, &noon, &Ledger::default()).verdict()
         };
         assert_eq!(at(&ecdsa), Verdict::Deny, "{table}");
         assert_eq!(at(stranger), other, "{table}");

@@ -105,8 +105,8 @@ impl<'a> Vault<'a> {
         let judgement = self.policy.judge(facts, &moment, &self.ledger);
         self.policy
             .count(&judgement, &facts.caller, &moment, &mut self.ledger);
-        let asked = judgement.verdict == Verdict::Ask;
-        let signed = judgement.verdict == Verdict::Allow || (asked && person_says);
+        let asked = judgement.verdict() == Verdict::Ask;
+        let signed = judgement.verdict() == Verdict::Allow || (asked && person_says);
         let outcome = if signed {
             Outcome::Ok
         } else {
@@ -120,7 +120,7 @@ impl<'a> Vault<'a> {
             record.decided_by = Some(DecidedBy::Prompt);
         }
         self.log.write(record).unwrap();
-        judgement.verdict
+        judgement.verdict()
     }
 }
 
@@ -298,7 +298,7 @@ fn learn_proposes_what_was_answered_and_the_proposal_works() {
         local_minute: 0,
         boot: 0,
     };
-    let verdict = |facts: &Facts| learned.judge(facts, &moment, &Ledger::default()).verdict;
+    let verdict = |facts: &Facts| learned.judge(facts, &moment, &Ledger::default()).verdict();
     assert!(
         yes.iter().all(|facts| verdict(facts) == Verdict::Allow),
         "{proposal}"

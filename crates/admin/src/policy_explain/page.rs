@@ -22,10 +22,10 @@ impl Page<'_> {
         let judgement = &explained.judgement;
         let mut text = format!("{}\n\n", self.folded(&self.request(), 0));
         let verdict = self.painted(
-            judgement.verdict,
-            &format!("{:<5}", judgement.verdict.word()),
+            judgement.verdict(),
+            &format!("{:<5}", judgement.verdict().word()),
         );
-        let reason = self.folded(&clean(&judgement.reason), 9);
+        let reason = self.folded(&clean(judgement.reason()), 9);
         text += &format!("  {verdict}  {reason}\n");
         for line in self.details(judgement) {
             text += &format!("{:9}{}\n", "", self.folded(&line, 9));
@@ -40,14 +40,13 @@ impl Page<'_> {
             .max("default".len());
         for trace in &explained.rules {
             let decides = judgement
-                .rule
-                .as_ref()
+                .rule()
                 .is_some_and(|rule| rule.index == trace.rule.index);
             text += &self.rule(trace, width, decides);
         }
-        let end = match &judgement.rule {
+        let end = match judgement.rule() {
             Some(_) => "",
-            None if judgement.verdict == self.policy.default_verdict() => "<- decides",
+            None if judgement.verdict() == self.policy.default_verdict() => "<- decides",
             // A revoked host, or what only a rule can cover.
             None => "does not cover this",
         };
@@ -107,29 +106,28 @@ impl Page<'_> {
 
     fn details(&self, judgement: &Judgement) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(rule) = &judgement.rule {
+        if let Some(rule) = judgement.rule() {
             lines.push(display::ascii(rule.place.to_string().as_bytes(), SENTENCE));
         }
-        if judgement.verdict == Verdict::Ask {
-            lines.push(match judgement.remember {
+        if judgement.verdict() == Verdict::Ask {
+            lines.push(match judgement.remember() {
                 Remember::Never => "the answer is not remembered".to_owned(),
                 Remember::UpTo(seconds) => {
                     format!("the answer may be remembered for {}", span(seconds))
                 }
             });
         }
-        if judgement.signatures > 1 {
+        if judgement.signatures() > 1 {
             lines.push(format!(
                 "up to {} signatures on a connection",
-                judgement.signatures
+                judgement.signatures()
             ));
         }
         let rate = judgement
-            .rule
-            .as_ref()
+            .rule()
             .and_then(|rule| self.policy.rules().get(rule.index)?.rate);
         lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
-        if judgement.notify {
+        if judgement.notify() {
             lines.push("with a notification".to_owned());
         }
         let listed = |login_to| {

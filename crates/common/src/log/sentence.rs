@@ -90,8 +90,7 @@ fn head(record: &Record) -> (&'static str, Tone) {
         (Event::NoAnswer, _) => ("no answer", Tone::Refused),
         (Event::Answer, Outcome::Ok) => ("answered", Tone::Plain),
         (Event::Answer, _) => ("answered no", Tone::Plain),
-        (Event::Grant, Outcome::Ok) => ("granted", Tone::Plain),
-        (Event::Grant, _) => ("grant ended", Tone::Plain),
+        (Event::Revoked, _) => ("answer ended", Tone::Plain),
         (Event::Recovered, _) => ("recovered", Tone::Alarm),
     }
 }

@@ -10,10 +10,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use policy::grant::Grants;
-use policy::question::{Answer, Asked, QuestionId, Yes};
+use policy::permit::{Inquiry, Yes};
+use policy::question::{Answer, QuestionId};
+use policy::queue::{Action, DeniedBy, NotTaken, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
-use policy::waiting::{Action, AllowedBy, DeniedBy, NotTaken, Resolution, Ticket, Waiting};
+use policy::remembered::RememberedAnswers;
 
 use crate::intake::stream::poll_until;
 use common::clock;
@@ -26,15 +27,15 @@ const TICK: Duration = Duration::from_secs(1);
 /// What became of one request that waited.
 #[derive(Debug)]
 pub enum Settled {
-    Yes { yes: Yes, by: DecidedBy },
-    No { by: DecidedBy, reason: String },
-    NoAnswer { reason: String },
-    TooMany { reason: String },
+    Allowed { yes: Yes, by: DecidedBy },
+    Denied { why: DeniedBy, by: DecidedBy },
+    ClientHungUp,
+    NoDescriptors,
 }
 
-/// What the shell of the questions tells: to live views, and to whoever runs prompters.
+/// What happens to a question, for live views and for whoever runs prompters.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum QuestionEvent {
     /// A prompter should show this question.
     Show(QuestionId),
     /// More or fewer requests share it, or wait behind it.
@@ -50,10 +51,10 @@ pub struct Questions {
 
 #[derive(Debug, Default)]
 pub struct State {
-    pub waiting: Waiting,
-    pub grants: Grants,
+    pub queue: QuestionQueue,
+    pub remembered: RememberedAnswers,
     tickets: HashMap<Ticket, Waker>,
-    listeners: Vec<Sender<Told>>,
+    listeners: Vec<Sender<QuestionEvent>>,
 }
 
 #[derive(Debug)]
@@ -64,19 +65,17 @@ struct Waker {
 
 impl Questions {
     /// Asks and waits. A client that hangs up takes its question with it.
-    pub fn ask(&self, asked: Asked, client: &UnixStream) -> Settled {
+    pub fn ask(&self, inquiry: Inquiry, client: &UnixStream) -> Settled {
         let Ok((wake, woken)) = UnixStream::pair() else {
-            return Settled::TooMany {
-                reason: "the vault has no descriptors left".to_owned(),
-            };
+            return Settled::NoDescriptors;
         };
         let (sender, receiver) = mpsc::channel();
         let ticket = {
             let mut state = lock(&self.state);
             let State {
-                waiting, grants, ..
+                queue, remembered, ..
             } = &mut *state;
-            let (ticket, actions) = waiting.arrive(asked, clock::now(), grants);
+            let (ticket, actions) = queue.enqueue(inquiry, clock::now(), remembered);
             state.tickets.insert(
                 ticket,
                 Waker {
@@ -109,17 +108,15 @@ impl Questions {
             let ready = poll_until(&mut fds, Instant::now() + TICK);
             let [_, client_fd] = &fds;
             if ready.is_err() || wait::has_left(client_fd) {
-                self.change(DecidedBy::Policy, |waiting, grants| {
-                    waiting.gone(ticket, clock::now(), grants)
+                self.change(DecidedBy::Policy, |queue, remembered| {
+                    queue.client_disconnected(ticket, clock::now(), remembered)
                 });
                 lock(&self.state).tickets.remove(&ticket);
                 // A yes that came in this very moment is not used.
-                return Settled::NoAnswer {
-                    reason: "the client hung up".to_owned(),
-                };
+                return Settled::ClientHungUp;
             }
-            self.change(DecidedBy::Policy, |waiting, grants| {
-                waiting.tick(clock::now(), grants)
+            self.change(DecidedBy::Policy, |queue, remembered| {
+                queue.tick(clock::now(), remembered)
             });
         }
     }
@@ -128,13 +125,13 @@ impl Questions {
     pub fn change(
         &self,
         by: DecidedBy,
-        event: impl FnOnce(&mut Waiting, &mut Grants) -> Vec<Action>,
+        event: impl FnOnce(&mut QuestionQueue, &mut RememberedAnswers) -> Vec<Action>,
     ) -> usize {
         let mut state = lock(&self.state);
         let State {
-            waiting, grants, ..
+            queue, remembered, ..
         } = &mut *state;
-        let actions = event(waiting, grants);
+        let actions = event(queue, remembered);
         state.perform(actions, by)
     }
 
@@ -151,9 +148,9 @@ impl Questions {
     ) -> Result<usize, NotTaken> {
         let mut state = lock(&self.state);
         let State {
-            waiting, grants, ..
+            queue, remembered, ..
         } = &mut *state;
-        let actions = waiting.answer(id, answer, name_is_taken, clock::now(), grants)?;
+        let actions = queue.answer(id, answer, name_is_taken, clock::now(), remembered)?;
         Ok(state.perform(actions, by))
     }
 
@@ -163,7 +160,7 @@ impl Questions {
     }
 
     /// What happens to questions from now on.
-    pub fn listen(&self) -> Receiver<Told> {
+    pub fn listen(&self) -> Receiver<QuestionEvent> {
         let (sender, receiver) = mpsc::channel();
         lock(&self.state).listeners.push(sender);
         receiver
@@ -171,26 +168,26 @@ impl Questions {
 
     /// Tells the person something that is no question.
     pub fn notice(&self, text: &str) {
-        lock(&self.state).tell(&Told::Notice(text.to_owned()));
+        lock(&self.state).tell(&QuestionEvent::Notice(text.to_owned()));
     }
 
     /// Denies all that waits: the vault stops.
     pub fn stop(&self) {
-        self.change(DecidedBy::Policy, |waiting, grants| {
-            waiting.stop(clock::now(), grants)
+        self.change(DecidedBy::Policy, |queue, remembered| {
+            queue.stop(clock::now(), remembered)
         });
     }
 
     /// A yes is remembered.
     pub fn remembers_a_yes(&self) -> bool {
-        self.with(|state| state.grants.has_allowed(clock::now()))
+        self.with(|state| state.remembered.has_approvals(clock::now()))
     }
 
     /// Neither a question nor a remembered answer is left.
     pub fn is_idle(&self) -> bool {
         self.with(|state| {
             let now = clock::now();
-            state.waiting.in_line(now).is_empty() && state.grants.list(now).is_empty()
+            state.queue.pending(now).is_empty() && state.remembered.list(now).is_empty()
         })
     }
 }
@@ -201,11 +198,11 @@ impl State {
         let mut resolved = 0;
         for action in actions {
             match action {
-                Action::Show(id) => self.tell(&Told::Show(id)),
-                Action::Recount(id) => self.tell(&Told::Changed(id)),
-                Action::Withdraw(id) => self.tell(&Told::Over(id)),
-                Action::Notice(cool_down) => self.tell(&Told::Notice(format!(
-                    "{} asks in vain too often: its requests are denied for {} minutes",
+                Action::Show(id) => self.tell(&QuestionEvent::Show(id)),
+                Action::UpdateCounts(id) => self.tell(&QuestionEvent::Changed(id)),
+                Action::Close(id) => self.tell(&QuestionEvent::Over(id)),
+                Action::Notice(cool_down) => self.tell(&QuestionEvent::Notice(format!(
+                    "{} had too many requests denied: its requests are denied for {} minutes",
                     cool_down.caller,
                     cool_down.seconds / 60
                 ))),
@@ -221,39 +218,22 @@ impl State {
         resolved
     }
 
-    fn tell(&mut self, told: &Told) {
+    fn tell(&mut self, event: &QuestionEvent) {
         self.listeners
-            .retain(|listener| listener.send(told.clone()).is_ok());
+            .retain(|listener| listener.send(event.clone()).is_ok());
     }
 }
 
 fn settled(resolution: Resolution, by: DecidedBy) -> Settled {
     match resolution {
-        Resolution::Allowed {
-            yes,
-            by: AllowedBy::Grant(_),
-        } => Settled::Yes {
-            yes,
-            by: DecidedBy::Remembered,
-        },
-        Resolution::Allowed {
-            yes,
-            by: AllowedBy::Answer { .. },
-        } => Settled::Yes { yes, by },
-        Resolution::Denied(denied) => {
-            let reason = denied.sentence();
-            match denied {
-                DeniedBy::Answer { .. } => Settled::No { by, reason },
-                DeniedBy::Muted | DeniedBy::CooledDown | DeniedBy::SameLogin => Settled::No {
-                    by: DecidedBy::Remembered,
-                    reason,
-                },
-                DeniedBy::TooMany => Settled::TooMany { reason },
-                DeniedBy::Nobody
-                | DeniedBy::BadAnswer(_)
-                | DeniedBy::PrompterFailed(_)
-                | DeniedBy::Stopped => Settled::NoAnswer { reason },
-            }
+        Resolution::Allowed(yes) => {
+            let by = if yes.is_remembered() {
+                DecidedBy::Remembered
+            } else {
+                by
+            };
+            Settled::Allowed { yes, by }
         }
+        Resolution::Denied(why) => Settled::Denied { why, by },
     }
 }

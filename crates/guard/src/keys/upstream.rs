@@ -5,9 +5,11 @@ use std::fmt;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use policy::permit::Permit;
+use policy::sign_request::OwnedSignRequest;
 use wire::algorithm;
 use wire::key::PublicKey;
 use wire::plain_key::PlainKey;
@@ -108,20 +110,17 @@ impl Upstream {
         }
     }
 
-    /// Spends `permit`, which is for `key` and `flags`, and returns the SIGN_RESPONSE payload for the client.
+    /// Spends `permit` and returns the SIGN_RESPONSE payload for the client.
     ///
     /// # Errors
     /// No usable answer, or a signature of another type than was judged; the next call connects anew.
-    pub fn sign(
-        &mut self,
-        permit: Permit,
-        key: &PublicKey<'_>,
-        flags: u32,
-    ) -> Result<Vec<u8>, UpstreamError> {
-        let answer = self.ask(&permit.into_payload(), SIGN_TIME)?;
+    pub fn sign(&mut self, permit: Permit) -> Result<Vec<u8>, UpstreamError> {
+        let case = Arc::clone(permit.case());
+        let request = case.request();
+        let answer = self.ask(&permit.into_message(), SIGN_TIME)?;
         match Reply::parse(&answer) {
             Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
-                Ok(signature) if may_make(key, flags, signature.algorithm) => {
+                Ok(signature) if may_make(request, signature.algorithm) => {
                     Ok(Reply::Signature(bytes).rebuild())
                 }
                 Ok(_) => Err(self.wrong("a signature of another type than was asked for")),
@@ -197,10 +196,14 @@ impl Upstream {
     }
 }
 
-/// Whether `key`, asked with `flags`, answers by a signature of this algorithm. RSA keys are told the hash
+/// Whether the request's key answers by a signature of this algorithm. RSA keys are told the hash
 /// by the flags (RFC 8332), and the policy has judged that hash: an agent that knows no flags signs with
 /// SHA-1. The web form of an ecdsa security key is by PROTOCOL.u2f.
-fn may_make(key: &PublicKey<'_>, flags: u32, algorithm: &str) -> bool {
+fn may_make(request: &OwnedSignRequest, algorithm: &str) -> bool {
+    let flags = request.flags();
+    let Ok(key) = PublicKey::parse(request.key()) else {
+        return false;
+    };
     match (key.plain(), algorithm) {
         (PlainKey::Rsa { .. }, algorithm::RSA_SHA256) => flags & RSA_SHA2_256 != 0,
         (PlainKey::Rsa { .. }, algorithm::RSA_SHA512) => flags & RSA_SHA2_512 != 0,

@@ -132,7 +132,7 @@ fn is_counted(record: &Record) -> bool {
         | Event::Stop
         | Event::Reload
         | Event::Answer
-        | Event::Grant
+        | Event::Revoked
         | Event::Recovered => false,
     }
 }

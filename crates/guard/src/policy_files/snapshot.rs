@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
-use policy::judgement::{Judgement, Remember, Verdict};
+use policy::gather::Gathered;
+use policy::judgement::{Judgement, Verdict};
 use policy::known_hosts::HostKey;
+use policy::permit::{Judged, Permit};
 use policy::rate::Ledger;
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
 use policy::session::{Session, Standing};
@@ -18,6 +20,8 @@ use common::known_hosts_files::{self, Hosts};
 use common::paths::Paths;
 use common::policy_files;
 use common::sync::lock;
+
+const BROKEN: &str = "the policy is broken: run `split-ssh policy check` in the vault";
 
 /// What holds for a request from its first look at a rule to its last.
 #[derive(Debug)]
@@ -152,33 +156,38 @@ impl PolicySnapshot {
     fn judge_after(&self, facts: &Facts, moment: &Moment, used: &Ledger) -> Judgement {
         match &self.policy {
             Some(policy) => policy.judge(facts, moment, used),
-            None => Judgement {
-                verdict: Verdict::Deny,
-                reason: "the policy is broken: run `split-ssh policy check` in the vault"
-                    .to_owned(),
-                rule: None,
-                remember: Remember::Never,
-                notify: false,
-                signatures: 1,
-            },
+            None => Judgement::denial(BROKEN),
         }
     }
 
-    /// The same, and counts the request for `rate` if the policy does not deny it and `has_room` for it. No other
+    /// Judges a request, and counts it for `rate` if the policy does not deny it and `has_room` for it. No other
     /// request is judged in between.
     pub fn judge_and_count(
         &self,
-        facts: &Facts,
+        gathered: Gathered,
         moment: &Moment,
         has_room: impl FnOnce(&Judgement) -> bool,
-    ) -> (Judgement, bool) {
+    ) -> (Judged, bool) {
         let mut used = lock(&self.used);
-        let judgement = self.judge_after(facts, moment, &used);
-        let has_room = judgement.verdict == Verdict::Deny || has_room(&judgement);
-        if let (Some(policy), true) = (&self.policy, has_room) {
-            policy.count(&judgement, &facts.caller, moment, &mut used);
+        let Some(policy) = &self.policy else {
+            return (Judged::denied(gathered, BROKEN), true);
+        };
+        let judged = Judged::by(policy, gathered, moment, &used);
+        let judgement = judged.judgement();
+        let has_room = judgement.verdict() == Verdict::Deny || has_room(judgement);
+        if has_room {
+            let caller = &judged.case().facts().caller;
+            policy.count(judgement, caller, moment, &mut used);
         }
-        (judgement, has_room)
+        (judged, has_room)
+    }
+
+    /// Holds a permit against this policy and these known hosts, see [`Permit::recheck`].
+    pub fn recheck(&self, permit: Permit, moment: &Moment) -> Result<Permit, Judged> {
+        match &self.policy {
+            Some(policy) => permit.recheck(policy, &|key| self.identify(key), moment),
+            None => Err(permit.void(BROKEN)),
+        }
     }
 
     /// Forgets what no longer counts against any rate; `boot` is in seconds since boot.

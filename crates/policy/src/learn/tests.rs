@@ -101,7 +101,7 @@ fn learned(main: &str, facts: &[Facts]) -> (Policy, String) {
 }
 
 fn allows(policy: &Policy, facts: &Facts) -> bool {
-    policy.judge(facts, &NOW, &Ledger::default()).verdict == Verdict::Allow
+    policy.judge(facts, &NOW, &Ledger::default()).verdict() == Verdict::Allow
 }
 
 /// Texts that would like to be more than a name.

@@ -1,12 +1,12 @@
 //! Makes a question of a request: heading, warning, offers and the words around the rows.
 
 use super::{
-    Asked, Details, MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, date, rows,
+    Details, MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, Subject, date, rows,
 };
 use crate::display;
 use crate::facts::{HostIdentity, Kind, Proof};
-use crate::grant::Scope;
 use crate::judgement::Remember;
+use crate::remembered::Scope;
 
 /// Lengths that a question offers, in seconds; the rule's longest is offered too.
 const LENGTHS: [u64; 4] = [300, 900, 3600, 28_800];
@@ -31,17 +31,17 @@ pub struct Standing {
 }
 
 impl Question {
-    pub fn about(id: QuestionId, asked: &Asked, standing: Standing) -> Self {
-        let offers = offers(asked);
+    pub fn about(id: QuestionId, subject: &Subject, standing: Standing) -> Self {
+        let offers = offers(subject);
         let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
         Self {
             id,
-            kind: asked.facts.kind.word().to_owned(),
-            heading: heading(asked),
-            warning: warning(asked),
-            rows: rows::rows(asked),
-            why: why(asked),
-            scope: offers_longer.then(|| covers(asked)),
+            kind: subject.facts.kind.word().to_owned(),
+            heading: heading(subject),
+            warning: warning(subject),
+            rows: rows::rows(subject),
+            why: why(subject),
+            scope: offers_longer.then(|| covers(subject)),
             offers,
             seconds: standing.seconds_left.min(SECONDS_FROM_SHOWN),
             waiting: standing.waiting,
@@ -63,21 +63,21 @@ impl Question {
     }
 }
 
-fn host(asked: &Asked) -> Option<&HostIdentity> {
-    asked
+fn host(subject: &Subject) -> Option<&HostIdentity> {
+    subject
         .facts
         .host
         .as_ref()
-        .filter(|_| asked.facts.proof != Proof::Unproven)
+        .filter(|_| subject.facts.proof != Proof::Unproven)
 }
 
-fn heading(asked: &Asked) -> String {
-    let who = &asked.facts.caller;
-    let what = match (&asked.details, host(asked)) {
+fn heading(subject: &Subject) -> String {
+    let who = &subject.facts.caller;
+    let what = match (&subject.details, host(subject)) {
         (Details::Login { .. }, Some(host)) => format!("log in to {}", rows::short_name(host)),
         (Details::Login { .. }, None) => "log in to an unproven server".to_owned(),
         // Words of ours for the namespaces that everybody meets; others have their row.
-        (Details::Sshsig { .. }, _) => match asked.facts.namespace.as_deref() {
+        (Details::Sshsig { .. }, _) => match subject.facts.namespace.as_deref() {
             Some(b"git") => "sign a git commit or tag".to_owned(),
             Some(b"file") => "sign a file".to_owned(),
             _ => "sign data".to_owned(),
@@ -89,17 +89,17 @@ fn heading(asked: &Asked) -> String {
         (Details::Sudo { .. }, _) => "become another user by sudo".to_owned(),
         (Details::Raw { .. }, _) => "sign data of no known kind".to_owned(),
     };
-    if asked.facts.forwarded {
+    if subject.facts.forwarded {
         return format!("{who} passes on a request to {what}");
     }
     format!("{who} asks to {what}")
 }
 
-fn warning(asked: &Asked) -> Option<String> {
-    let facts = &asked.facts;
+fn warning(subject: &Subject) -> Option<String> {
+    let facts = &subject.facts;
     let mut said = Vec::new();
     if facts.forwarded {
-        said.push(match asked.via.last() {
+        said.push(match subject.via.last() {
             Some(last) => format!(
                 "This request was forwarded: whoever has root on {} could have made it.",
                 rows::short_name(last)
@@ -107,8 +107,8 @@ fn warning(asked: &Asked) -> Option<String> {
             None => "This request was forwarded: another host could have made it.".to_owned(),
         });
     }
-    match (facts.kind, host(asked)) {
-        (Kind::Certificate, _) => said.push(certified(&asked.details).into()),
+    match (facts.kind, host(subject)) {
+        (Kind::Certificate, _) => said.push(certified(&subject.details).into()),
         (Kind::Login, None) => said.push(
             "Nothing shows which server this is for: the signature opens any that takes this key."
                 .into(),
@@ -137,22 +137,22 @@ fn certified(details: &Details) -> &'static str {
     }
 }
 
-fn why(asked: &Asked) -> String {
-    let text = match &asked.rule {
+fn why(subject: &Subject) -> String {
+    let text = match &subject.rule {
         Some(rule) => match &rule.name {
             Some(name) => format!("rule \"{name}\", {}", rule.place),
             None => format!("rule at {}", rule.place),
         },
-        // Only the default asks without a rule. The prompt writes "Asked by" before it.
+        // Only the default asks without a rule. The prompt writes "Subject by" before it.
         None => "the default, because no rule covers this".to_owned(),
     };
     display::prose(text.as_bytes(), MAX_WHY)
 }
 
 /// Completes "Longer answers cover …".
-fn covers(asked: &Asked) -> String {
-    let facts = &asked.facts;
-    match host(asked) {
+fn covers(subject: &Subject) -> String {
+    let facts = &subject.facts;
+    match host(subject) {
         Some(host) => {
             let user = rows::value(facts.user.as_deref().unwrap_or_default(), MAX_COVERED);
             format!(
@@ -169,9 +169,9 @@ fn covers(asked: &Asked) -> String {
     }
 }
 
-fn offers(asked: &Asked) -> Vec<Offer> {
+fn offers(subject: &Subject) -> Vec<Offer> {
     let mut offers = vec![Offer::Deny, Offer::Mute, Offer::Once];
-    if let (Remember::UpTo(longest), Some(_)) = (asked.remember, Scope::of(&asked.facts)) {
+    if let (Remember::UpTo(longest), Some(_)) = (subject.remember, Scope::of(&subject.facts)) {
         let longest = longest.min(LONGEST);
         let shorter: Vec<u64> = LENGTHS
             .into_iter()
@@ -183,8 +183,8 @@ fn offers(asked: &Asked) -> Vec<Offer> {
             offers.push(Offer::For(longest));
         }
     }
-    let unnamed = host(asked).is_some_and(|host| host.names.is_empty() && host.label.is_none());
-    if unnamed && !asked.facts.forwarded {
+    let unnamed = host(subject).is_some_and(|host| host.names.is_empty() && host.label.is_none());
+    if unnamed && !subject.facts.forwarded {
         offers.push(Offer::Name);
     }
     offers

@@ -1,7 +1,7 @@
 //! Lays a request out as rows. The order never changes: who, what, for whom, with which key, on which
 //! path. One claim a row, so that no value can pass for another row.
 
-use super::{Asked, CertificateFields, Class, Details, Mark, Row, date};
+use super::{CertificateFields, Class, Details, Mark, Row, Subject, date};
 use crate::display;
 use crate::facts::{Facts, HostIdentity, Proof, cut_user};
 
@@ -14,14 +14,14 @@ const MAX_VIA: usize = 4;
 /// Bytes of a hash that are shown: enough to compare by eye, and the whole decides.
 const SHOWN_HASH_BYTES: usize = 16;
 
-pub(super) fn rows(asked: &Asked) -> Vec<Row> {
-    let facts = &asked.facts;
+pub(super) fn rows(subject: &Subject) -> Vec<Row> {
+    let facts = &subject.facts;
     let mut rows = vec![
         ours("Qube", facts.caller.to_string()).note(format!("keyring {}", facts.keyring)),
-        ours("Asks to", what(asked)),
+        ours("Asks to", what(subject)),
     ];
-    match &asked.details {
-        Details::Login { .. } => rows.extend(login(asked)),
+    match &subject.details {
+        Details::Login { .. } => rows.extend(login(subject)),
         Details::Sshsig {
             hash_algorithm,
             hash,
@@ -58,12 +58,12 @@ pub(super) fn rows(asked: &Asked) -> Vec<Row> {
         }
     }
     rows.extend(key(facts));
-    rows.extend(path(asked));
+    rows.extend(path(subject));
     rows
 }
 
-fn what(asked: &Asked) -> String {
-    match &asked.details {
+fn what(subject: &Subject) -> String {
+    match &subject.details {
         Details::Login { .. } => "log in",
         Details::Sshsig { .. } => "sign data (SSHSIG; no server takes it as a login)",
         Details::Certificate(fields) if fields.for_hosts => "issue a host certificate",
@@ -74,8 +74,8 @@ fn what(asked: &Asked) -> String {
     .to_owned()
 }
 
-fn login(asked: &Asked) -> Vec<Row> {
-    let facts = &asked.facts;
+fn login(subject: &Subject) -> Vec<Row> {
+    let facts = &subject.facts;
     let mark = match facts.proof {
         Proof::Proven => Mark::Proven,
         Proof::Bound => Mark::Bound,
@@ -87,7 +87,7 @@ fn login(asked: &Asked) -> Vec<Row> {
         .as_ref()
         .filter(|_| facts.proof != Proof::Unproven)
     else {
-        let why = if asked.unverifiable_bind {
+        let why = if subject.unverifiable_bind {
             "its host key is of a kind that this vault cannot check"
         } else {
             "nothing shows which server this is for"
@@ -155,8 +155,8 @@ fn key(facts: &Facts) -> Vec<Row> {
     rows
 }
 
-fn path(asked: &Asked) -> Vec<Row> {
-    if !asked.facts.forwarded {
+fn path(subject: &Subject) -> Vec<Row> {
+    if !subject.facts.forwarded {
         return vec![
             ours("Path", "direct".into())
                 .note("as the qube tells it")
@@ -168,7 +168,7 @@ fn path(asked: &Asked) -> Vec<Row> {
             .note("made on another host")
             .stands_out(),
     ];
-    for host in asked.via.iter().take(MAX_VIA) {
+    for host in subject.via.iter().take(MAX_VIA) {
         let name = short_name(host);
         rows.push(
             ascii("", name.as_bytes())
@@ -176,10 +176,10 @@ fn path(asked: &Asked) -> Vec<Row> {
                 .mark(Mark::None),
         );
     }
-    if asked.via.len() > MAX_VIA {
+    if subject.via.len() > MAX_VIA {
         rows.push(ours(
             "",
-            format!("and {} more hosts", asked.via.len() - MAX_VIA),
+            format!("and {} more hosts", subject.via.len() - MAX_VIA),
         ));
     }
     rows

@@ -1,6 +1,6 @@
 //! Requests for tests.
 
-use super::{Asked, CertificateFields, Details};
+use super::{CertificateFields, Details, Subject};
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
@@ -15,7 +15,8 @@ pub(crate) fn at(second: u64) -> Moment {
 }
 
 pub(crate) fn fingerprint(letter: char) -> Fingerprint {
-    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+    // The last of 43 characters holds four bits only.
+    Fingerprint(format!("SHA256:{}A", letter.to_string().repeat(42)))
 }
 
 pub(crate) fn host(name: &str) -> HostIdentity {
@@ -30,8 +31,8 @@ pub(crate) fn host(name: &str) -> HostIdentity {
     }
 }
 
-/// A proven login, which leaves a grant of up to an hour.
-pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Asked {
+/// A proven login, which leaves a entry of up to an hour.
+pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
     let facts = Facts {
         caller: Caller::Qube(qube.to_owned()),
         keyring: Keyring::from_argument("work").expect("a keyring's name"),
@@ -48,8 +49,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Asked {
         namespace: None,
         forwarded: false,
     };
-    Asked {
-        connection: 1,
+    Subject {
         facts,
         details: Details::Login {
             session_id: b"session".to_vec(),
@@ -63,17 +63,17 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Asked {
     }
 }
 
-pub(crate) fn sshsig(qube: &str, namespace: &str, hash: &[u8]) -> Asked {
-    let mut asked = other_kind(qube, Kind::Sshsig);
-    asked.facts.namespace = Some(namespace.as_bytes().to_vec());
-    asked.details = Details::Sshsig {
+pub(crate) fn sshsig(qube: &str, namespace: &str, hash: &[u8]) -> Subject {
+    let mut subject = other_kind(qube, Kind::Sshsig);
+    subject.facts.namespace = Some(namespace.as_bytes().to_vec());
+    subject.details = Details::Sshsig {
         hash_algorithm: b"sha512".to_vec(),
         hash: hash.to_vec(),
     };
-    asked
+    subject
 }
 
-pub(crate) fn certificate(qube: &str) -> Asked {
+pub(crate) fn certificate(qube: &str) -> Subject {
     let fields = CertificateFields {
         for_hosts: false,
         key_id: b"alice".to_vec(),
@@ -85,53 +85,53 @@ pub(crate) fn certificate(qube: &str) -> Asked {
         extensions: vec![b"permit-pty".to_vec()],
         subject: fingerprint('S'),
     };
-    let mut asked = other_kind(qube, Kind::Certificate);
-    asked.details = Details::Certificate(Box::new(fields));
-    asked
+    let mut subject = other_kind(qube, Kind::Certificate);
+    subject.details = Details::Certificate(Box::new(fields));
+    subject
 }
 
-pub(crate) fn sudo(qube: &str) -> Asked {
-    let mut asked = other_kind(qube, Kind::Sudo);
-    asked.facts.user = Some(b"root".to_vec());
-    asked.details = Details::Sudo {
+pub(crate) fn sudo(qube: &str) -> Subject {
+    let mut subject = other_kind(qube, Kind::Sudo);
+    subject.facts.user = Some(b"root".to_vec());
+    subject.details = Details::Sudo {
         command: Some(b"apt upgrade".to_vec()),
         host: b"box".to_vec(),
         directory: b"/home/me".to_vec(),
         service: b"sudo".to_vec(),
     };
-    asked
+    subject
 }
 
-pub(crate) fn raw(qube: &str) -> Asked {
-    let mut asked = other_kind(qube, Kind::Raw);
-    asked.details = Details::Raw {
+pub(crate) fn raw(qube: &str) -> Subject {
+    let mut subject = other_kind(qube, Kind::Raw);
+    subject.details = Details::Raw {
         length: 3,
         sha256: [7; 32],
     };
-    asked
+    subject
 }
 
 /// The login, stripped of all that only a login has.
-fn other_kind(qube: &str, kind: Kind) -> Asked {
-    let mut asked = login(qube, "git", "github.com");
-    asked.facts.kind = kind;
-    asked.facts.user = None;
-    asked.facts.proof = Proof::Unproven;
-    asked.facts.host = None;
-    asked
+fn other_kind(qube: &str, kind: Kind) -> Subject {
+    let mut subject = login(qube, "git", "github.com");
+    subject.facts.kind = kind;
+    subject.facts.user = None;
+    subject.facts.proof = Proof::Unproven;
+    subject.facts.host = None;
+    subject
 }
 
 /// Pairs of a word and a request that differs from `login("work", "git", "github.com")`, whose host has
 /// a CA, in that one shown fact.
-pub(crate) fn logins_that_differ_in_one_fact() -> (Asked, Vec<(&'static str, Asked)>) {
+pub(crate) fn logins_that_differ_in_one_fact() -> (Subject, Vec<(&'static str, Subject)>) {
     let mut base = login("work", "git", "github.com");
     if let Some(host) = &mut base.facts.host {
         host.ca = Some(fingerprint('C'));
     }
     let changed = |change: fn(&mut Facts)| {
-        let mut asked = base.clone();
-        change(&mut asked.facts);
-        asked
+        let mut subject = base.clone();
+        change(&mut subject.facts);
+        subject
     };
     fn host_of(facts: &mut Facts) -> &mut HostIdentity {
         facts.host.as_mut().expect("the sample has a host")

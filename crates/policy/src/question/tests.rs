@@ -9,8 +9,8 @@ const STANDING: Standing = Standing {
     same: 1,
 };
 
-fn ask(asked: &Asked) -> Question {
-    Question::about(3, asked, STANDING)
+fn ask(subject: &Subject) -> Question {
+    Question::about(3, subject, STANDING)
 }
 
 fn answer(decision: Decision) -> Answer {
@@ -31,17 +31,17 @@ fn row<'q>(question: &'q Question, label: &str) -> &'q Row {
 
 #[test]
 fn a_login_says_who_what_where_with_which_key() {
-    let mut asked = login("work-dev", "git", "github.com");
+    let mut subject = login("work-dev", "git", "github.com");
     let place = Place {
         file: "policy.toml".into(),
         line: 12,
     };
-    asked.rule = Some(RuleRef {
+    subject.rule = Some(RuleRef {
         index: 0,
         name: Some("push from work".into()),
         place,
     });
-    let question = ask(&asked);
+    let question = ask(&subject);
     assert_eq!(question.heading, "work-dev asks to log in to github.com");
     assert_eq!(question.warning, None);
     assert_eq!(question.why, "rule \"push from work\", policy.toml:12");
@@ -121,10 +121,10 @@ fn unnamed_and_unproven_are_different_words() {
 
 #[test]
 fn a_forwarded_request_is_allowed_once_at_most() {
-    let mut asked = login("work", "root", "db1.internal");
-    asked.facts.forwarded = true;
-    asked.via = vec![host("bastion.example.org")];
-    let question = ask(&asked);
+    let mut subject = login("work", "root", "db1.internal");
+    subject.facts.forwarded = true;
+    subject.via = vec![host("bastion.example.org")];
+    let question = ask(&subject);
     assert_eq!(question.offers, [Offer::Deny, Offer::Mute, Offer::Once]);
     assert_eq!(
         question.heading,
@@ -148,9 +148,9 @@ fn longer_answers_stay_within_the_rule() {
         (Remember::UpTo(7200), vec![3600, 7200]),
         (Remember::UpTo(u64::MAX), vec![28_800, 604_800]),
     ] {
-        let mut asked = login("work", "git", "github.com");
-        asked.remember = remember;
-        let question = ask(&asked);
+        let mut subject = login("work", "git", "github.com");
+        subject.remember = remember;
+        let question = ask(&subject);
         let offered: Vec<u64> = question
             .offers
             .iter()
@@ -165,8 +165,11 @@ fn longer_answers_stay_within_the_rule() {
         assert_eq!(offered, lengths, "{remember:?}");
         assert_eq!(question.scope.is_some(), !lengths.is_empty());
     }
-    for asked in [certificate("w"), sudo("w"), raw("w")] {
-        assert_eq!(ask(&asked).offers, [Offer::Deny, Offer::Mute, Offer::Once]);
+    for subject in [certificate("w"), sudo("w"), raw("w")] {
+        assert_eq!(
+            ask(&subject).offers,
+            [Offer::Deny, Offer::Mute, Offer::Once]
+        );
     }
 }
 
@@ -253,9 +256,9 @@ fn a_typed_name_is_a_host_name_that_nothing_else_has() {
 #[test]
 fn hostile_text_stays_in_its_row() {
     let hostile = "x\nServer: github.com\u{202e}<b>root</b>\u{1b}[2J";
-    let mut asked = login("work", hostile, "github.com");
-    asked.facts.key.comment = hostile.repeat(40).into_bytes();
-    let question = ask(&asked);
+    let mut subject = login("work", hostile, "github.com");
+    subject.facts.key.comment = hostile.repeat(40).into_bytes();
+    let question = ask(&subject);
     let printable = |text: &str| text.bytes().all(|b| (b' '..=b'~').contains(&b));
     for row in &question.rows {
         assert!(
@@ -275,8 +278,8 @@ fn hostile_text_stays_in_its_row() {
 
 #[test]
 fn lists_and_commands_are_read_to_their_end() {
-    let read_whole = |asked: &Asked, labels: &[&str]| {
-        let question = ask(asked);
+    let read_whole = |subject: &Subject, labels: &[&str]| {
+        let question = ask(subject);
         for label in labels {
             assert_eq!(row(&question, label).class, Class::Prose, "{label}");
         }
@@ -292,13 +295,16 @@ fn lists_and_commands_are_read_to_their_end() {
 
 #[test]
 fn nothing_of_the_client_is_in_the_heading() {
-    let mut asked = sshsig("work", "github.com", b"hash");
-    assert_eq!(ask(&asked).heading, "work asks to sign data");
-    asked.facts.namespace = Some(b"git".to_vec());
-    assert_eq!(ask(&asked).heading, "work asks to sign a git commit or tag");
-    asked = sudo("work");
+    let mut subject = sshsig("work", "github.com", b"hash");
+    assert_eq!(ask(&subject).heading, "work asks to sign data");
+    subject.facts.namespace = Some(b"git".to_vec());
     assert_eq!(
-        ask(&asked).heading,
+        ask(&subject).heading,
+        "work asks to sign a git commit or tag"
+    );
+    subject = sudo("work");
+    assert_eq!(
+        ask(&subject).heading,
         "work asks to become another user by sudo"
     );
 }
@@ -326,31 +332,31 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
         }),
     ];
     for (label, text, change) in changes {
-        let mut asked = certificate("work");
-        let Details::Certificate(fields) = &mut asked.details else {
+        let mut subject = certificate("work");
+        let Details::Certificate(fields) = &mut subject.details else {
             unreachable!()
         };
         change(fields);
-        let question = ask(&asked);
+        let question = ask(&subject);
         assert_eq!(row(&question, label).text, text);
         assert!(row(&question, label).stands_out);
     }
-    let mut asked = certificate("work");
-    let Details::Certificate(fields) = &mut asked.details else {
+    let mut subject = certificate("work");
+    let Details::Certificate(fields) = &mut subject.details else {
         unreachable!()
     };
     fields.for_hosts = true;
     fields.principals.push(b"root".to_vec());
-    let question = ask(&asked);
+    let question = ask(&subject);
     assert!(!row(&question, "For").stands_out, "a host may be called so");
     assert!(question.warning.unwrap().contains("pass for these hosts"));
-    let mut asked = certificate("work");
-    let Details::Certificate(fields) = &mut asked.details else {
+    let mut subject = certificate("work");
+    let Details::Certificate(fields) = &mut subject.details else {
         unreachable!()
     };
     fields.principals = vec![b"alice, root".to_vec()];
     assert_eq!(
-        row(&ask(&asked), "For").text,
+        row(&ask(&subject), "For").text,
         "\"alice, root\"",
         "one name that looks like two"
     );

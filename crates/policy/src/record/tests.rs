@@ -83,21 +83,15 @@ fn a_text_that_was_cut_is_not_judged_again() {
 
 #[test]
 fn a_judgement_leaves_its_rule_and_reason() {
-    let judgement = Judgement {
-        verdict: Verdict::Ask,
-        reason: "rule asks".into(),
-        rule: Some(RuleRef {
-            index: 3,
-            name: Some("push".into()),
-            place: Place {
-                file: "policy.toml".into(),
-                line: 12,
-            },
-        }),
-        remember: Remember::Never,
-        notify: false,
-        signatures: 1,
+    let rule = RuleRef {
+        index: 3,
+        name: Some("push".into()),
+        place: Place {
+            file: "policy.toml".into(),
+            line: 12,
+        },
     };
+    let judgement = Judgement::asks_in_tests(Some(rule), "rule asks", Remember::Never);
     let record = Record::new(Event::Sign, Outcome::Ok, time()).judged(&judgement);
     assert_eq!(record.verdict, Some(Verdict::Ask));
     assert_eq!(record.rule.as_deref(), Some("push"));

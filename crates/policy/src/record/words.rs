@@ -30,8 +30,9 @@ pub enum Event {
     NoAnswer,
     /// A person answered a question.
     Answer,
-    /// A remembered answer was made, ended or revoked.
-    Grant,
+    /// A remembered answer ended before its time. Logs of 0.1 call it `grant`.
+    #[serde(alias = "grant")]
+    Revoked,
     /// The log itself was mended after a crash or a full disk.
     Recovered,
 }
@@ -78,7 +79,7 @@ impl Event {
             Self::Upstream => "upstream",
             Self::NoAnswer => "no-answer",
             Self::Answer => "answer",
-            Self::Grant => "grant",
+            Self::Revoked => "revoked",
             Self::Recovered => "recovered",
         }
     }

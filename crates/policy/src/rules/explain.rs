@@ -13,7 +13,7 @@ use super::rule::{CallerPattern, HostPattern, Hours, KeyPattern, Rule};
 const SHOWN: usize = 60;
 
 /// A judgement, and each rule's part in it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Explanation {
     pub judgement: Judgement,
     pub rules: Vec<RuleTrace>,

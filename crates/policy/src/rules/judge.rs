@@ -26,7 +26,7 @@ impl Policy {
     pub fn judge(&self, facts: &Facts, moment: &Moment, ledger: &Ledger) -> Judgement {
         let request = Request::new(self, facts, moment);
         if facts.host.as_ref().is_some_and(|host| host.revoked) {
-            return refusal("the host key is marked as revoked in known hosts");
+            return Judgement::denial("the host key is marked as revoked in known hosts");
         }
         let mut floor: Option<(&Rule, Verdict)> = None;
         let mut missed: Option<&Rule> = None;
@@ -109,7 +109,7 @@ impl Policy {
     fn by_default(&self, request: &Request<'_>, missed: Option<&Rule>) -> Judgement {
         let facts = request.facts;
         if let Some(what) = beyond_default(facts) {
-            return refusal(format!(
+            return Judgement::denial(format!(
                 "no rule covers this, and the default never covers {what}"
             ));
         }
@@ -151,17 +151,6 @@ pub(super) fn beyond_default(facts: &Facts) -> Option<&'static str> {
         Kind::Login | Kind::Sshsig => {}
     }
     facts.sha1.then_some("SHA-1 signatures")
-}
-
-fn refusal(reason: impl Into<String>) -> Judgement {
-    Judgement {
-        verdict: Verdict::Deny,
-        reason: reason.into(),
-        rule: None,
-        remember: Remember::Never,
-        notify: false,
-        signatures: 1,
-    }
 }
 
 /// The rule's rate, if the caller has used it up.

@@ -8,6 +8,7 @@ mod aliases;
 mod entry;
 mod explain;
 mod judge;
+pub mod judgement;
 mod lint;
 pub mod matching;
 mod pattern;

@@ -35,7 +35,7 @@ fn policies(seed: u64, count: usize, mut each: impl FnMut(&Model, &Policy, &mut 
 }
 
 fn verdict(policy: &Policy, facts: &Facts, moment: &Moment) -> Verdict {
-    policy.judge(facts, moment, &Ledger::default()).verdict
+    policy.judge(facts, moment, &Ledger::default()).verdict()
 }
 
 #[test]
@@ -61,12 +61,13 @@ fn the_judge_does_what_the_document_says() {
             let judgement = policy.judge(&facts, &moment, &ledger);
             let (expected, by) = evaluator::judge(model, &facts, &moment, &used_up);
             assert_eq!(
-                judgement.verdict, expected,
+                judgement.verdict(),
+                expected,
                 "{policy:#?}\n{facts:#?}\n{moment:?}"
             );
             if let Some(by) = by {
                 assert_eq!(
-                    judgement.rule.map(|rule| rule.index),
+                    judgement.rule().map(|rule| rule.index),
                     Some(by),
                     "{policy:#?}\n{facts:#?}"
                 );
@@ -114,14 +115,14 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
         for _ in 0..REQUESTS {
             let (facts, moment) = (random_facts(dice), random_moment(dice));
             let judgement = policy.judge(&facts, &moment, &Ledger::default());
-            if judgement.verdict != Verdict::Ask {
-                assert_eq!(judgement.remember, Remember::Never);
+            if judgement.verdict() != Verdict::Ask {
+                assert_eq!(judgement.remember(), Remember::Never);
             }
-            if judgement.verdict != Verdict::Allow {
+            if judgement.verdict() != Verdict::Allow {
                 continue;
             }
             allowed += 1;
-            let rule = &model.rules[judgement.rule.expect("no default allows").index];
+            let rule = &model.rules[judgement.rule().expect("no default allows").index];
             assert_eq!(rule.action, Verdict::Allow);
             assert!(rule.user.is_none() || facts.user.is_some());
             assert!(rule.namespace.is_none() || facts.namespace.is_some());
@@ -287,7 +288,11 @@ fn a_key_that_is_hidden_could_not_be_used() {
                 }
             }
             let judgement = policy.judge(&facts, &random_moment(dice), &Ledger::default());
-            assert_eq!(judgement.verdict, Verdict::Deny, "{policy:#?}\n{facts:#?}");
+            assert_eq!(
+                judgement.verdict(),
+                Verdict::Deny,
+                "{policy:#?}\n{facts:#?}"
+            );
         }
     });
     assert!(

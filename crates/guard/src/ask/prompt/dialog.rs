@@ -23,14 +23,14 @@ pub struct Counts {
 /// One question's window, from whichever prompter.
 #[derive(Debug)]
 pub struct Dialog {
-    told: Mutex<Told>,
+    told: Mutex<DialogState>,
     /// A byte here says that `told` has changed.
     wake: UnixStream,
     woken: UnixStream,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct DialogState {
     withdrawn: bool,
     counts: Option<Counts>,
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::child::{self, Running};
 use super::{Prompter, unit};
 use crate::Vault;
-use crate::ask::questions::Told;
+use crate::ask::questions::QuestionEvent;
 use crate::intake::stream::ByteStream;
 use common::log::journal::{self, Priority};
 
@@ -50,7 +50,7 @@ pub fn watch_lock(vault: &Arc<Vault>) {
 }
 
 /// Lets what is told go by until then.
-fn pass_over(told: &Receiver<Told>, until: Instant) {
+fn pass_over(told: &Receiver<QuestionEvent>, until: Instant) {
     while told
         .recv_timeout(until.saturating_duration_since(Instant::now()))
         .is_ok()
@@ -72,7 +72,7 @@ impl Prompter {
 
 impl Vault {
     /// Returns when no yes is remembered, or when the watch has ended or says what means nothing.
-    fn listen_for_lock(&self, stream: UnixStream, told: &Receiver<Told>) {
+    fn listen_for_lock(&self, stream: UnixStream, told: &Receiver<QuestionEvent>) {
         let Ok(stream) = ByteStream::new(stream) else {
             return;
         };
@@ -99,7 +99,9 @@ impl Vault {
     }
 
     fn screen_was_locked(&self) {
-        let ended = self.questions.with(|state| state.grants.revoke_allowed());
+        let ended = self
+            .questions
+            .with(|state| state.remembered.revoke_approvals());
         self.record_ended(&ended, "the screen was locked");
         let said = match ended.len() {
             0 => return,

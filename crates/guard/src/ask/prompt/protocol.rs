@@ -104,7 +104,7 @@ pub(super) fn answer(untrusted_line: &[u8], question: &Question) -> Result<Outco
     let decision = match (untrusted.decision, untrusted.seconds) {
         (DecisionWord::Deny, None) if untrusted.unanswered => return Ok(Outcome::Nobody),
         (DecisionWord::Deny, None) => Decision::Deny,
-        (DecisionWord::Mute, None | Some(policy::grant::MUTE_SECONDS)) => Decision::Mute,
+        (DecisionWord::Mute, None | Some(policy::remembered::MUTE_SECONDS)) => Decision::Mute,
         (DecisionWord::Once, None) => Decision::Once,
         (DecisionWord::For, Some(seconds)) => Decision::For(seconds),
         _ => return Err("its answer has a length of time that does not fit".to_owned()),

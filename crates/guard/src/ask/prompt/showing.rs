@@ -7,12 +7,12 @@ use std::thread;
 
 use policy::display;
 use policy::question::{BadAnswer, QuestionId};
+use policy::queue::NotTaken;
 use policy::record::DecidedBy;
-use policy::waiting::NotTaken;
 
 use super::{Counts, Dialog, Notice, Outcome};
 use crate::Vault;
-use crate::ask::questions::Told;
+use crate::ask::questions::QuestionEvent;
 use common::clock;
 use common::log::journal::{self, Priority};
 
@@ -21,13 +21,13 @@ const MAX_TAKEN_NAMES: usize = 5;
 
 /// Shows questions until the vault stops.
 pub fn follow(vault: &Arc<Vault>) {
-    let told = vault.questions.listen();
+    let events = vault.questions.listen();
     let vault = Arc::clone(vault);
     thread::spawn(move || {
         let mut open: HashMap<QuestionId, Arc<Dialog>> = HashMap::new();
-        for told in told {
-            match told {
-                Told::Show(id) => {
+        for event in events {
+            match event {
+                QuestionEvent::Show(id) => {
                     let Ok(dialog) = Dialog::new().map(Arc::new) else {
                         continue;
                     };
@@ -35,13 +35,13 @@ pub fn follow(vault: &Arc<Vault>) {
                     let vault = Arc::clone(&vault);
                     thread::spawn(move || show(&vault, id, &dialog));
                 }
-                Told::Changed(id) => recount(&vault, id, open.get(&id)),
-                Told::Over(id) => {
+                QuestionEvent::Changed(id) => recount(&vault, id, open.get(&id)),
+                QuestionEvent::Over(id) => {
                     if let Some(dialog) = open.remove(&id) {
                         dialog.withdraw();
                     }
                 }
-                Told::Notice(text) => vault.notifier.tell(Notice::Said(text)),
+                QuestionEvent::Notice(text) => vault.notifier.tell(Notice::Said(text)),
             }
         }
     });
@@ -50,7 +50,7 @@ pub fn follow(vault: &Arc<Vault>) {
 fn recount(vault: &Vault, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
     let question = vault
         .questions
-        .with(|state| state.waiting.question(id, clock::now()));
+        .with(|state| state.queue.question(id, clock::now()));
     if let (Some(question), Some(dialog)) = (question, dialog) {
         dialog.recount(Counts {
             waiting: question.waiting,
@@ -77,8 +77,8 @@ fn show(vault: &Vault, id: QuestionId, dialog: &Dialog) {
             Outcome::Nobody => {
                 vault
                     .questions
-                    .change(DecidedBy::Prompt, |waiting, grants| {
-                        waiting.nobody_answered(id, clock::now(), grants)
+                    .change(DecidedBy::Prompt, |queue, remembered| {
+                        queue.nobody_answered(id, clock::now(), remembered)
                     });
             }
             Outcome::Failed(why) => failed(vault, id, &why),
@@ -92,7 +92,7 @@ fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>
     let question = || {
         let question = vault
             .questions
-            .with(|state| state.waiting.question(id, clock::now()))?;
+            .with(|state| state.queue.question(id, clock::now()))?;
         Some(match taken {
             Some(name) => question.for_another_name(name),
             None => question,
@@ -104,7 +104,7 @@ fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>
         &|| {
             vault
                 .questions
-                .with(|state| state.waiting.shown(id, clock::now()))
+                .with(|state| state.queue.shown(id, clock::now()))
         },
         &|why| {
             let why = display::prose(why.as_bytes(), 300);
@@ -122,7 +122,7 @@ fn failed(vault: &Vault, id: QuestionId, why: &str) {
     vault.notifier.tell(Notice::Said(said));
     vault
         .questions
-        .change(DecidedBy::Prompt, |waiting, grants| {
-            waiting.prompter_failed(id, &why, clock::now(), grants)
+        .change(DecidedBy::Prompt, |queue, remembered| {
+            queue.prompter_failed(id, &why, clock::now(), remembered)
         });
 }

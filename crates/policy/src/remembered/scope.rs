@@ -1,4 +1,4 @@
-//! What a remembered yes covers: nothing but what equals the question in every shown fact.
+//! What an approval covers: nothing but what equals the question in every shown fact.
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
@@ -33,7 +33,7 @@ pub enum Purpose {
 }
 
 impl Scope {
-    /// The scope of a request; `None` if its kind leaves no grant: a certificate, sudo, raw data, an
+    /// The scope of a request; `None` if its kind leaves no approval: a certificate, sudo, raw data, an
     /// unproven or unnamed host, anything forwarded.
     pub fn of(facts: &Facts) -> Option<Self> {
         if facts.forwarded {

@@ -1,47 +1,49 @@
-//! The line itself: who waits, who shares a question, whose turn is next.
+//! The questions of the queue: which requests share one, and which is shown next.
 
 use crate::caller::Caller;
 use crate::facts::Moment;
-use crate::grant::Scope;
 use crate::judgement::{Remember, RuleRef};
-use crate::question::{Asked, Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN};
+use crate::permit::{Consent, Unanswered, Yes};
+use crate::question::{Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject};
+use crate::remembered::Scope;
 
-use super::{IN_LINE_PER_CALLER, Ticket};
+use super::{LISTED_PER_CALLER, Ticket};
 
 /// Questions in order of arrival.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct QueuedQuestions {
     last_id: QuestionId,
-    waiters: Vec<Waiter>,
+    questions: Vec<QueuedQuestion>,
     last_served: Option<Caller>,
 }
 
 /// One question and the requests that share it; there is always at least one.
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct QueuedQuestion {
     pub(super) id: QuestionId,
     /// Of the first request; the others equal it in all that is shown.
-    pub(super) asked: Asked,
+    pub(super) subject: Subject,
     /// Boot seconds.
     pub(super) shown_at: Option<u64>,
-    sameness: Option<Sameness>,
-    requests: Vec<Request>,
+    merge_key: Option<MergeKey>,
+    requests: Vec<QueuedRequest>,
     /// Requests that ever shared it.
     joined: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct QueuedRequest {
     pub(super) ticket: Ticket,
     /// Its number among those that ever shared the question, from 0.
     place: usize,
     arrived: u64,
     session_id: Option<Vec<u8>>,
+    unanswered: Unanswered,
 }
 
 /// Everything in which two requests must agree to share a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Sameness {
+struct MergeKey {
     scope: Scope,
     /// Of an SSHSIG: algorithm and hash.
     content: Option<(Vec<u8>, Vec<u8>)>,
@@ -50,10 +52,10 @@ struct Sameness {
     remember: Remember,
 }
 
-impl Sameness {
-    /// `None` for kinds that leave no grant: each of them is asked about on its own.
-    fn of(asked: &Asked) -> Option<Self> {
-        let content = match &asked.details {
+impl MergeKey {
+    /// `None` for kinds that leave no approval: each of them is a question of its own.
+    fn of(subject: &Subject) -> Option<Self> {
+        let content = match &subject.details {
             Details::Login { .. } => None,
             Details::Sshsig {
                 hash_algorithm,
@@ -62,24 +64,35 @@ impl Sameness {
             Details::Certificate(_) | Details::Sudo { .. } | Details::Raw { .. } => return None,
         };
         Some(Self {
-            scope: Scope::of(&asked.facts)?,
+            scope: Scope::of(&subject.facts)?,
             content,
-            rule: asked.rule.clone(),
-            reason: asked.reason.clone(),
-            remember: asked.remember,
+            rule: subject.rule.clone(),
+            reason: subject.reason.clone(),
+            remember: subject.remember,
         })
     }
 }
 
-impl Request {
-    pub(super) fn new(ticket: Ticket, asked: &Asked, now: Moment) -> Self {
-        let session_id = asked.details.session_id().map(<[u8]>::to_vec);
+impl QueuedRequest {
+    pub(super) fn new(
+        ticket: Ticket,
+        unanswered: Unanswered,
+        subject: &Subject,
+        now: Moment,
+    ) -> Self {
+        let session_id = subject.details.session_id().map(<[u8]>::to_vec);
         Self {
             ticket,
             place: 0,
             arrived: now.boot,
             session_id,
+            unanswered,
         }
+    }
+
+    /// The person allows this request.
+    pub(super) fn yes(self, consent: Consent) -> Yes {
+        self.unanswered.yes(consent)
     }
 
     pub(super) fn session(&self) -> Option<&[u8]> {
@@ -91,9 +104,9 @@ impl Request {
     }
 }
 
-impl Waiter {
+impl QueuedQuestion {
     pub(super) fn caller(&self) -> &Caller {
-        &self.asked.facts.caller
+        &self.subject.facts.caller
     }
 
     pub(super) fn was_shown(&self) -> bool {
@@ -105,7 +118,7 @@ impl Waiter {
         self.joined
     }
 
-    pub(super) fn requests(&self) -> &[Request] {
+    pub(super) fn requests(&self) -> &[QueuedRequest] {
         &self.requests
     }
 
@@ -137,161 +150,166 @@ impl Waiter {
     }
 
     /// Takes the requests out that were there when `seen` of them were shown.
-    pub(super) fn take_seen(&mut self, seen: usize) -> Vec<Ticket> {
+    pub(super) fn take_seen(&mut self, seen: usize) -> Vec<QueuedRequest> {
         let all = std::mem::take(&mut self.requests);
         let (taken, left) = all.into_iter().partition(|request| request.place < seen);
         self.requests = left;
-        Vec::<Request>::into_iter(taken)
-            .map(|request| request.ticket)
-            .collect()
+        taken
     }
 }
 
-impl Line {
+impl QueuedQuestions {
     #[cfg(test)]
     pub(super) fn last_id(&self) -> QuestionId {
         self.last_id
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiters.len()
+        self.questions.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiter> {
-        self.waiters.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &QueuedQuestion> {
+        self.questions.iter()
     }
 
-    pub(super) fn find(&self, id: QuestionId) -> Option<&Waiter> {
-        self.waiters.iter().find(|waiter| waiter.id == id)
+    pub(super) fn find(&self, id: QuestionId) -> Option<&QueuedQuestion> {
+        self.questions.iter().find(|queued| queued.id == id)
     }
 
-    pub(super) fn find_mut(&mut self, id: QuestionId) -> Option<&mut Waiter> {
-        self.waiters.iter_mut().find(|waiter| waiter.id == id)
+    pub(super) fn find_mut(&mut self, id: QuestionId) -> Option<&mut QueuedQuestion> {
+        self.questions.iter_mut().find(|queued| queued.id == id)
     }
 
     pub(super) fn requests_of(&self, caller: &Caller) -> usize {
         let theirs = self
-            .waiters
+            .questions
             .iter()
-            .filter(|waiter| waiter.caller() == caller);
-        theirs.map(|waiter| waiter.requests.len()).sum()
+            .filter(|queued| queued.caller() == caller);
+        theirs.map(|queued| queued.requests.len()).sum()
     }
 
-    /// Puts a request in line; says the question that it joined, if there was one for it.
-    pub(super) fn join(&mut self, asked: Asked, mut request: Request) -> Option<QuestionId> {
-        let sameness = Sameness::of(&asked);
-        let same = |waiter: &&mut Waiter| sameness.is_some() && waiter.sameness == sameness;
-        if let Some(waiter) = self.waiters.iter_mut().find(same) {
-            request.place = waiter.joined;
-            waiter.joined += 1;
-            waiter.requests.push(request);
-            return Some(waiter.id);
+    /// Queues a request; says the question that it joined, if there was one for it.
+    pub(super) fn join(
+        &mut self,
+        subject: Subject,
+        mut request: QueuedRequest,
+    ) -> Option<QuestionId> {
+        let merge_key = MergeKey::of(&subject);
+        let same =
+            |queued: &&mut QueuedQuestion| merge_key.is_some() && queued.merge_key == merge_key;
+        if let Some(queued) = self.questions.iter_mut().find(same) {
+            request.place = queued.joined;
+            queued.joined += 1;
+            queued.requests.push(request);
+            return Some(queued.id);
         }
         self.last_id += 1;
         let id = self.last_id;
         let requests = vec![request];
-        self.waiters.push(Waiter {
+        self.questions.push(QueuedQuestion {
             id,
-            asked,
+            subject,
             shown_at: None,
-            sameness,
+            merge_key,
             requests,
             joined: 1,
         });
         None
     }
 
-    pub(super) fn remove(&mut self, id: QuestionId) -> Option<Waiter> {
-        let at = self.waiters.iter().position(|waiter| waiter.id == id)?;
-        Some(self.waiters.remove(at))
+    pub(super) fn remove(&mut self, id: QuestionId) -> Option<QueuedQuestion> {
+        let at = self.questions.iter().position(|queued| queued.id == id)?;
+        Some(self.questions.remove(at))
     }
 
     /// Takes one request out; gives back its question if it was the last to share it.
-    pub(super) fn remove_request(&mut self, ticket: Ticket) -> Option<Waiter> {
-        for waiter in &mut self.waiters {
-            waiter.requests.retain(|request| request.ticket != ticket);
+    pub(super) fn remove_request(&mut self, ticket: Ticket) -> Option<QueuedQuestion> {
+        for queued in &mut self.questions {
+            queued.requests.retain(|request| request.ticket != ticket);
         }
         let emptied = self
-            .waiters
+            .questions
             .iter()
-            .position(|waiter| waiter.requests.is_empty())?;
-        Some(self.waiters.remove(emptied))
+            .position(|queued| queued.requests.is_empty())?;
+        Some(self.questions.remove(emptied))
     }
 
     /// After an answer: what joined too late to be seen becomes a question of its own, with a new id,
     /// so that nothing said of the old one can reach it.
-    pub(super) fn renew(&mut self, id: QuestionId) {
-        let Some(mut waiter) = self.remove(id) else {
+    pub(super) fn requeue(&mut self, id: QuestionId) {
+        let Some(mut queued) = self.remove(id) else {
             return;
         };
-        if waiter.requests.is_empty() {
+        if queued.requests.is_empty() {
             return;
         }
         self.last_id += 1;
-        waiter.id = self.last_id;
-        waiter.shown_at = None;
-        waiter.joined = waiter.requests.len();
-        for (place, request) in waiter.requests.iter_mut().enumerate() {
+        queued.id = self.last_id;
+        queued.shown_at = None;
+        queued.joined = queued.requests.len();
+        for (place, request) in queued.requests.iter_mut().enumerate() {
             request.place = place;
         }
-        self.waiters.push(waiter);
+        self.questions.push(queued);
     }
 
     /// Questions whose time since they were shown has run out.
     pub(super) fn late_questions(&self, now: Moment) -> Vec<QuestionId> {
         let late = self
-            .waiters
+            .questions
             .iter()
-            .filter(|waiter| waiter.was_shown() && waiter.seconds_left(now) == 0);
-        late.map(|waiter| waiter.id).collect()
+            .filter(|queued| queued.was_shown() && queued.seconds_left(now) == 0);
+        late.map(|queued| queued.id).collect()
     }
 
     /// Takes out the requests that have waited too long since they arrived, each with its question if
     /// that is empty now.
     pub(super) fn take_late_requests(&mut self, now: Moment) -> Vec<(Ticket, Option<QuestionId>)> {
-        let late = |_: &Waiter, request: &Request| (request.seconds_left(now) == 0).then_some(());
-        let taken = self.take_recalled(late);
+        let late = |_: &QueuedQuestion, request: &QueuedRequest| {
+            (request.seconds_left(now) == 0).then_some(())
+        };
+        let taken = self.take_settled(late);
         taken
             .into_iter()
-            .map(|(ticket, (), emptied)| (ticket, emptied))
+            .map(|(request, (), emptied)| (request.ticket, emptied))
             .collect()
     }
 
     /// Takes out each request for which `settled` has something to say.
-    pub(super) fn take_recalled<T>(
+    pub(super) fn take_settled<T>(
         &mut self,
-        mut settled: impl FnMut(&Waiter, &Request) -> Option<T>,
-    ) -> Vec<(Ticket, T, Option<QuestionId>)> {
+        mut settled: impl FnMut(&QueuedQuestion, &QueuedRequest) -> Option<T>,
+    ) -> Vec<(QueuedRequest, T, Option<QuestionId>)> {
         let mut taken = Vec::new();
-        for waiter in &mut self.waiters {
-            for request in std::mem::take(&mut waiter.requests) {
-                match settled(waiter, &request) {
-                    Some(said) => taken.push((request.ticket, said, None)),
-                    None => waiter.requests.push(request),
+        for queued in &mut self.questions {
+            for request in std::mem::take(&mut queued.requests) {
+                match settled(queued, &request) {
+                    Some(said) => taken.push((request, said, None)),
+                    None => queued.requests.push(request),
                 }
             }
-            if waiter.requests.is_empty() {
+            if queued.requests.is_empty() {
                 if let Some((_, _, emptied)) = taken.last_mut() {
-                    *emptied = Some(waiter.id);
+                    *emptied = Some(queued.id);
                 }
             }
         }
-        self.waiters.retain(|waiter| !waiter.requests.is_empty());
+        self.questions.retain(|queued| !queued.requests.is_empty());
         taken
     }
 
-    /// The first questions of each qube stand in line, the rest are held back.
-    pub(super) fn is_in_line(&self, waiter: &Waiter) -> bool {
+    /// The first questions of each qube are listed, the rest are held back.
+    pub(super) fn is_listed(&self, queued: &QueuedQuestion) -> bool {
         let before = self
-            .waiters
+            .questions
             .iter()
-            .filter(|other| other.id < waiter.id && other.caller() == waiter.caller());
-        before.count() < IN_LINE_PER_CALLER
+            .filter(|other| other.id < queued.id && other.caller() == queued.caller());
+        before.count() < LISTED_PER_CALLER
     }
 
     /// The next question to show: qubes take turns in the order of their names, each with its oldest.
     pub(super) fn take_turn(&mut self) -> Option<QuestionId> {
-        let callers = || self.waiters.iter().map(Waiter::caller);
+        let callers = || self.questions.iter().map(QueuedQuestion::caller);
         let after = |caller: &&Caller| self.last_served.as_ref().is_none_or(|last| *caller > last);
         let next = callers()
             .filter(after)
@@ -299,9 +317,9 @@ impl Line {
             .or_else(|| callers().min())?
             .clone();
         let turn = self
-            .waiters
+            .questions
             .iter()
-            .find(|waiter| *waiter.caller() == next)?
+            .find(|queued| *queued.caller() == next)?
             .id;
         self.last_served = Some(next);
         Some(turn)

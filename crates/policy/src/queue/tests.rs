@@ -10,22 +10,23 @@ use crate::question::{Details, Offer};
 /// A line with its remembered answers, as the shell holds them.
 #[derive(Default)]
 struct Desk {
-    waiting: Waiting,
-    grants: Grants,
+    queue: QuestionQueue,
+    remembered: RememberedAnswers,
 }
 
 impl Desk {
-    fn arrive(&mut self, asked: Asked, second: u64) -> (Ticket, Vec<Action>) {
-        self.waiting.arrive(asked, at(second), &mut self.grants)
+    fn enqueue(&mut self, subject: Subject, second: u64) -> (Ticket, Vec<Action>) {
+        self.queue
+            .enqueue(Inquiry::in_tests(subject), at(second), &mut self.remembered)
     }
 
     fn shown(&mut self, id: QuestionId, second: u64) {
-        self.waiting.shown(id, at(second));
+        self.queue.shown(id, at(second));
     }
 
     fn say(&mut self, id: QuestionId, decision: Decision, second: u64) -> Vec<Action> {
         let same = self
-            .waiting
+            .queue
             .question(id, at(second))
             .map_or(1, |question| question.same);
         self.say_for(id, decision, same, second)
@@ -45,24 +46,25 @@ impl Desk {
         };
         let taken = |_: &str| false;
         match self
-            .waiting
-            .answer(id, &answer, taken, at(second), &mut self.grants)
+            .queue
+            .answer(id, &answer, taken, at(second), &mut self.remembered)
         {
             Ok(actions) => actions,
             Err(NotTaken::Over) => Vec::new(),
             Err(NotTaken::Bad(why)) => {
-                self.waiting
-                    .prompter_answered_badly(id, why, at(second), &mut self.grants)
+                self.queue
+                    .prompter_answered_badly(id, why, at(second), &mut self.remembered)
             }
         }
     }
 
-    fn gone(&mut self, ticket: Ticket, second: u64) -> Vec<Action> {
-        self.waiting.gone(ticket, at(second), &mut self.grants)
+    fn client_disconnected(&mut self, ticket: Ticket, second: u64) -> Vec<Action> {
+        self.queue
+            .client_disconnected(ticket, at(second), &mut self.remembered)
     }
 
     fn tick(&mut self, second: u64) -> Vec<Action> {
-        self.waiting.tick(at(second), &mut self.grants)
+        self.queue.tick(at(second), &mut self.remembered)
     }
 }
 
@@ -97,9 +99,9 @@ fn shows(actions: &[Action]) -> Vec<QuestionId> {
 }
 
 /// A login on a session of its own.
-fn login_on(session: u64, qube: &str, host: &str) -> Asked {
+fn login_on(session: u64, qube: &str, host: &str) -> Subject {
     let session_id = session.to_be_bytes().to_vec();
-    Asked {
+    Subject {
         details: Details::Login { session_id },
         ..login(qube, "git", host)
     }
@@ -110,19 +112,19 @@ fn requests_that_differ_in_one_shown_fact_are_asked_about_apart() {
     let (base, others) = logins_that_differ_in_one_fact();
     for (what, other) in others {
         let mut desk = Desk::default();
-        desk.arrive(base.clone(), 0);
-        desk.arrive(other.clone(), 0);
+        desk.enqueue(base.clone(), 0);
+        desk.enqueue(other.clone(), 0);
         assert_eq!(
-            desk.waiting.in_line(at(0)).len(),
+            desk.queue.pending(at(0)).len(),
             2,
             "{what}, at the same time"
         );
 
         for (first, second) in [(&base, &other), (&other, &base)] {
             let mut desk = Desk::default();
-            desk.arrive(first.clone(), 0);
+            desk.enqueue(first.clone(), 0);
             let decision = match desk
-                .waiting
+                .queue
                 .question(1, at(0))
                 .unwrap()
                 .offers
@@ -133,21 +135,21 @@ fn requests_that_differ_in_one_shown_fact_are_asked_about_apart() {
             };
             assert_eq!(allowed(&desk.say(1, decision, 1)).len(), 1);
             assert!(
-                asks(&desk.arrive(second.clone(), 2).1),
+                asks(&desk.enqueue(second.clone(), 2).1),
                 "{what}, after a yes for longer"
             );
         }
     }
     let mut desk = Desk::default();
-    for asked in [
+    for subject in [
         sshsig("work", "git", b"one"),
         sshsig("work", "git", b"two"),
         sshsig("work", "file", b"one"),
     ] {
-        desk.arrive(asked, 0);
+        desk.enqueue(subject, 0);
     }
     assert_eq!(
-        desk.waiting.in_line(at(0)).len(),
+        desk.queue.pending(at(0)).len(),
         3,
         "content and namespace are shown"
     );
@@ -156,20 +158,20 @@ fn requests_that_differ_in_one_shown_fact_are_asked_about_apart() {
 #[test]
 fn fifty_logins_to_one_host_are_one_question() {
     let mut desk = Desk::default();
-    let (first, actions) = desk.arrive(login_on(0, "work", "github.com"), 0);
+    let (first, actions) = desk.enqueue(login_on(0, "work", "github.com"), 0);
     assert_eq!(actions, [Action::Show(1)]);
     let mut tickets = vec![first];
     for session in 1..50 {
-        let (ticket, actions) = desk.arrive(login_on(session, "work", "github.com"), 1);
-        assert_eq!(actions, [Action::Recount(1)]);
+        let (ticket, actions) = desk.enqueue(login_on(session, "work", "github.com"), 1);
+        assert_eq!(actions, [Action::UpdateCounts(1)]);
         tickets.push(ticket);
     }
-    assert_eq!(desk.waiting.question(1, at(1)).unwrap().same, 50);
+    assert_eq!(desk.queue.question(1, at(1)).unwrap().same, 50);
     let actions = desk.say(1, Decision::Once, 2);
     assert_eq!(allowed(&actions), tickets);
-    assert!(desk.waiting.in_line(at(2)).is_empty());
+    assert!(desk.queue.pending(at(2)).is_empty());
     assert!(
-        asks(&desk.arrive(login_on(50, "work", "github.com"), 3).1),
+        asks(&desk.enqueue(login_on(50, "work", "github.com"), 3).1),
         "once is once"
     );
 }
@@ -177,8 +179,8 @@ fn fifty_logins_to_one_host_are_one_question() {
 #[test]
 fn who_joined_unseen_is_asked_about_anew() {
     let mut desk = Desk::default();
-    let (first, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
-    let (late, _) = desk.arrive(login_on(2, "work", "github.com"), 1);
+    let (first, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
+    let (late, _) = desk.enqueue(login_on(2, "work", "github.com"), 1);
     let actions = desk.say_for(1, Decision::Once, 1, 2);
     assert_eq!(allowed(&actions), [first]);
     assert_eq!(shows(&actions), [2], "under a new id");
@@ -192,10 +194,10 @@ fn who_joined_unseen_is_asked_about_anew() {
 #[test]
 fn who_left_is_not_replaced_unseen() {
     let mut desk = Desk::default();
-    desk.arrive(login_on(1, "work", "github.com"), 0);
-    let (leaver, _) = desk.arrive(login_on(2, "work", "github.com"), 0);
-    desk.gone(leaver, 1);
-    let (unseen, _) = desk.arrive(login_on(3, "work", "github.com"), 1);
+    desk.enqueue(login_on(1, "work", "github.com"), 0);
+    let (leaver, _) = desk.enqueue(login_on(2, "work", "github.com"), 0);
+    desk.client_disconnected(leaver, 1);
+    let (unseen, _) = desk.enqueue(login_on(3, "work", "github.com"), 1);
     let actions = desk.say_for(1, Decision::Once, 2, 2);
     assert!(!allowed(&actions).contains(&unseen));
 }
@@ -204,14 +206,14 @@ fn who_left_is_not_replaced_unseen() {
 fn fifty_hosts_are_fifty_questions_in_one_window() {
     let mut desk = Desk::default();
     for host in 0..50_u8 {
-        let mut asked = login_on(host.into(), "work", "github.com");
-        let named = asked.facts.host.as_mut().unwrap();
+        let mut subject = login_on(host.into(), "work", "github.com");
+        let named = subject.facts.host.as_mut().unwrap();
         named.names = vec![format!("host{host}")];
         named.fingerprint.0 = format!("SHA256:{host}");
-        let (_, actions) = desk.arrive(asked, 0);
+        let (_, actions) = desk.enqueue(subject, 0);
         assert_eq!(shows(&actions).len(), usize::from(host == 0));
     }
-    assert_eq!(desk.waiting.in_line(at(0)).len(), IN_LINE_PER_CALLER);
+    assert_eq!(desk.queue.pending(at(0)).len(), LISTED_PER_CALLER);
     let mut questions = 0;
     let mut showing = vec![1];
     while let Some(id) = showing.pop() {
@@ -228,20 +230,20 @@ fn fifty_hosts_are_fifty_questions_in_one_window() {
 fn kinds_that_leave_no_grant_never_share() {
     let mut forwarded = login("work", "git", "github.com");
     forwarded.facts.forwarded = true;
-    for asked in [certificate("work"), sudo("work"), raw("work"), forwarded] {
+    for subject in [certificate("work"), sudo("work"), raw("work"), forwarded] {
         let mut desk = Desk::default();
-        desk.arrive(asked.clone(), 0);
-        desk.arrive(asked, 0);
-        assert_eq!(desk.waiting.in_line(at(0)).len(), 2);
+        desk.enqueue(subject.clone(), 0);
+        desk.enqueue(subject, 0);
+        assert_eq!(desk.queue.pending(at(0)).len(), 2);
     }
 }
 
 #[test]
 fn a_yes_for_longer_serves_what_else_it_covers() {
     let mut desk = Desk::default();
-    let (first, _) = desk.arrive(sshsig("work", "git", b"one"), 0);
-    let (second, _) = desk.arrive(sshsig("work", "git", b"two"), 0);
-    let (other, _) = desk.arrive(sshsig("work", "file", b"two"), 0);
+    let (first, _) = desk.enqueue(sshsig("work", "git", b"one"), 0);
+    let (second, _) = desk.enqueue(sshsig("work", "git", b"two"), 0);
+    let (other, _) = desk.enqueue(sshsig("work", "file", b"two"), 0);
     let actions = desk.say(1, Decision::For(900), 1);
     assert_eq!(allowed(&actions), [first, second]);
     assert_eq!(shows(&actions), [3]);
@@ -249,53 +251,44 @@ fn a_yes_for_longer_serves_what_else_it_covers() {
 }
 
 #[test]
-fn one_no_is_one_no_for_a_login() {
+fn one_denial_is_enough_for_a_login() {
     let mut desk = Desk::default();
     let first = login_on(1, "work", "github.com");
     let mut second = first.clone();
     second.facts.key.fingerprint.0 = "SHA256:second".into();
-    let (denied, _) = desk.arrive(first, 0);
+    let (denied, _) = desk.enqueue(first, 0);
     let actions = desk.say(1, Decision::Deny, 1);
-    assert_eq!(
-        refused(&actions),
-        [(
-            denied,
-            DeniedBy::Answer {
-                question: 1,
-                same: 1
-            }
-        )]
-    );
-    let (next_key, actions) = desk.arrive(second, 2);
+    assert_eq!(refused(&actions), [(denied, DeniedBy::Answer)]);
+    let (next_key, actions) = desk.enqueue(second, 2);
     assert_eq!(refused(&actions), [(next_key, DeniedBy::SameLogin)]);
     assert!(
-        asks(&desk.arrive(login_on(2, "work", "github.com"), 3).1),
-        "the next try is asked about"
+        asks(&desk.enqueue(login_on(2, "work", "github.com"), 3).1),
+        "the next try is subject about"
     );
 }
 
 #[test]
 fn a_mute_silences_one_qube() {
     let mut desk = Desk::default();
-    desk.arrive(login_on(1, "noisy", "github.com"), 0);
-    let (waiting, _) = desk.arrive(login_on(2, "noisy", "gitlab.com"), 0);
-    let (other, _) = desk.arrive(login_on(3, "quiet", "github.com"), 0);
+    desk.enqueue(login_on(1, "noisy", "github.com"), 0);
+    let (waiting, _) = desk.enqueue(login_on(2, "noisy", "gitlab.com"), 0);
+    let (other, _) = desk.enqueue(login_on(3, "quiet", "github.com"), 0);
     let actions = desk.say(1, Decision::Mute, 1);
     assert!(refused(&actions).contains(&(waiting, DeniedBy::Muted)));
     assert_eq!(shows(&actions).len(), 1);
     assert_eq!(allowed(&desk.say(3, Decision::Once, 2)), [other]);
-    let (ticket, actions) = desk.arrive(login_on(4, "noisy", "github.com"), 300);
+    let (ticket, actions) = desk.enqueue(login_on(4, "noisy", "github.com"), 300);
     assert_eq!(refused(&actions), [(ticket, DeniedBy::Muted)]);
     assert!(asks(
-        &desk.arrive(login_on(5, "noisy", "github.com"), 301).1
+        &desk.enqueue(login_on(5, "noisy", "github.com"), 301).1
     ));
 }
 
 #[test]
-fn three_noes_answer_the_rest() {
+fn three_denials_answer_the_rest() {
     let mut desk = Desk::default();
     for session in 0..10 {
-        desk.arrive(
+        desk.enqueue(
             login_on(
                 session,
                 "noisy",
@@ -318,31 +311,31 @@ fn three_noes_answer_the_rest() {
         .iter()
         .filter(|action| matches!(action, Action::Notice(_)));
     assert_eq!(notices.count(), 1);
-    assert_eq!(desk.waiting.seconds_until_tick(at(4)), None);
+    assert_eq!(desk.queue.seconds_until_tick(at(4)), None);
 }
 
 #[test]
 fn time_runs_from_arrival_and_from_display() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
-    assert_eq!(desk.waiting.seconds_until_tick(at(0)), Some(110));
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
+    assert_eq!(desk.queue.seconds_until_tick(at(0)), Some(110));
     desk.shown(1, 10);
     desk.shown(1, 50);
     assert_eq!(
-        desk.waiting.seconds_until_tick(at(10)),
+        desk.queue.seconds_until_tick(at(10)),
         Some(60),
         "seen again is not seen anew"
     );
     assert!(desk.tick(69).is_empty());
     assert_eq!(refused(&desk.tick(70)), [(ticket, DeniedBy::Nobody)]);
 
-    let (unseen, _) = desk.arrive(login_on(2, "work", "github.com"), 200);
+    let (unseen, _) = desk.enqueue(login_on(2, "work", "github.com"), 200);
     assert!(desk.tick(309).is_empty());
     assert_eq!(refused(&desk.tick(310)), [(unseen, DeniedBy::Nobody)]);
 
-    let (seen_late, _) = desk.arrive(login_on(3, "work", "github.com"), 400);
+    let (seen_late, _) = desk.enqueue(login_on(3, "work", "github.com"), 400);
     desk.shown(3, 490);
-    assert_eq!(desk.waiting.question(3, at(490)).unwrap().seconds, 20);
+    assert_eq!(desk.queue.question(3, at(490)).unwrap().seconds, 20);
     let too_late = desk.say(3, Decision::Once, 510);
     assert!(allowed(&too_late).is_empty());
     assert_eq!(refused(&desk.tick(510)), [(seen_late, DeniedBy::Nobody)]);
@@ -351,7 +344,7 @@ fn time_runs_from_arrival_and_from_display() {
 #[test]
 fn a_login_is_allowed_at_second_fifty() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     desk.shown(1, 0);
     assert!(desk.tick(50).is_empty());
     assert_eq!(allowed(&desk.say(1, Decision::Once, 50)), [ticket]);
@@ -360,10 +353,10 @@ fn a_login_is_allowed_at_second_fifty() {
 #[test]
 fn a_client_that_hangs_up_takes_its_question_along() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
-    let (next, _) = desk.arrive(login_on(2, "work", "gitlab.com"), 0);
-    let actions = desk.gone(ticket, 1);
-    assert_eq!(actions, [Action::Withdraw(1), Action::Show(2)]);
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
+    let (next, _) = desk.enqueue(login_on(2, "work", "gitlab.com"), 0);
+    let actions = desk.client_disconnected(ticket, 1);
+    assert_eq!(actions, [Action::Close(1), Action::Show(2)]);
     assert!(desk.say(1, Decision::Once, 2).is_empty());
     assert_eq!(allowed(&desk.say(2, Decision::Once, 2)), [next]);
 }
@@ -372,26 +365,26 @@ fn a_client_that_hangs_up_takes_its_question_along() {
 fn a_qube_that_keeps_taking_its_questions_back_is_cooled_down() {
     let mut desk = Desk::default();
     for session in 0..9 {
-        let (ticket, actions) = desk.arrive(login_on(session, "flashy", "github.com"), 0);
+        let (ticket, actions) = desk.enqueue(login_on(session, "flashy", "github.com"), 0);
         assert!(asks(&actions));
-        desk.gone(ticket, 0);
+        desk.client_disconnected(ticket, 0);
     }
-    let (ticket, actions) = desk.arrive(login_on(9, "flashy", "github.com"), 1);
+    let (ticket, actions) = desk.enqueue(login_on(9, "flashy", "github.com"), 1);
     assert_eq!(refused(&actions), [(ticket, DeniedBy::CooledDown)]);
 }
 
 #[test]
 fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_terminal() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     let answer = Answer {
         decision: Decision::For(7),
         name: None,
         same: 1,
     };
     let typed = desk
-        .waiting
-        .answer(1, &answer, |_| false, at(1), &mut desk.grants);
+        .queue
+        .answer(1, &answer, |_| false, at(1), &mut desk.remembered);
     assert_eq!(typed, Err(NotTaken::Bad(BadAnswer::NotOffered)));
     let actions = desk.say(1, Decision::For(7), 1);
     assert_eq!(
@@ -403,16 +396,16 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
 #[test]
 fn a_prompter_that_fails_is_a_no() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     let actions = desk
-        .waiting
-        .prompter_failed(1, "killed", at(1), &mut desk.grants);
+        .queue
+        .prompter_failed(1, "killed", at(1), &mut desk.remembered);
     assert_eq!(
         refused(&actions),
         [(ticket, DeniedBy::PrompterFailed("killed".into()))]
     );
     assert!(
-        asks(&desk.arrive(login_on(2, "work", "github.com"), 2).1),
+        asks(&desk.enqueue(login_on(2, "work", "github.com"), 2).1),
         "and no cool-down of its own"
     );
 }
@@ -422,30 +415,30 @@ fn a_qube_may_have_so_many_requests_waiting_and_others_do_not_mind() {
     let mut desk = Desk::default();
     for session in 0..MAX_REQUESTS_PER_CALLER as u64 {
         assert!(asks(
-            &desk.arrive(login_on(session, "noisy", "github.com"), 0).1
+            &desk.enqueue(login_on(session, "noisy", "github.com"), 0).1
         ));
     }
-    let (ticket, actions) = desk.arrive(login_on(99, "noisy", "github.com"), 0);
+    let (ticket, actions) = desk.enqueue(login_on(99, "noisy", "github.com"), 0);
     assert_eq!(refused(&actions), [(ticket, DeniedBy::TooMany)]);
-    assert!(asks(&desk.arrive(login_on(1, "quiet", "github.com"), 0).1));
+    assert!(asks(&desk.enqueue(login_on(1, "quiet", "github.com"), 0).1));
 }
 
 #[test]
 fn qubes_take_turns_however_many_questions_one_has() {
     let mut desk = Desk::default();
     for session in 0..20 {
-        desk.arrive(
-            Asked {
+        desk.enqueue(
+            Subject {
                 facts: certificate("noisy").facts,
                 ..certificate("noisy")
             },
             session,
         );
     }
-    let (quiet, _) = desk.arrive(login_on(1, "quiet", "github.com"), 20);
+    let (quiet, _) = desk.enqueue(login_on(1, "quiet", "github.com"), 20);
     let next = shows(&desk.say(1, Decision::Once, 21));
     assert_eq!(
-        desk.waiting.asked(next[0]).unwrap().facts.caller,
+        desk.queue.subject(next[0]).unwrap().facts.caller,
         Caller::Qube("quiet".into())
     );
     assert_eq!(allowed(&desk.say(next[0], Decision::Once, 22)), [quiet]);
@@ -454,14 +447,16 @@ fn qubes_take_turns_however_many_questions_one_has() {
 #[test]
 fn a_change_of_policy_settles_what_it_no_longer_asks() {
     let mut desk = Desk::default();
-    let (ticket, _) = desk.arrive(login_on(1, "work", "github.com"), 0);
-    desk.arrive(login_on(2, "home", "github.com"), 0);
-    let still_asks = |asked: &Asked| asked.facts.caller == Caller::Qube("home".into());
-    let actions = desk.waiting.reconsider(still_asks, at(1), &mut desk.grants);
+    let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
+    desk.enqueue(login_on(2, "home", "github.com"), 0);
+    let still_asks = |subject: &Subject| subject.facts.caller == Caller::Qube("home".into());
+    let actions = desk
+        .queue
+        .reconsider(still_asks, at(1), &mut desk.remembered);
     assert_eq!(refused(&actions), [(ticket, DeniedBy::Stopped)]);
     assert_eq!(shows(&actions), [2]);
     assert_eq!(
-        refused(&desk.waiting.stop(at(1), &mut desk.grants)).len(),
+        refused(&desk.queue.stop(at(1), &mut desk.remembered)).len(),
         1
     );
 }
@@ -499,9 +494,9 @@ impl Shell {
                 }
                 Action::Show(id) => {
                     assert_eq!(self.dialog.replace(id), None, "two dialogs");
-                    let shown = &desk.waiting.asked(id).unwrap().facts.caller;
+                    let shown = &desk.queue.subject(id).unwrap().facts.caller;
                     self.passed_over.remove(shown);
-                    for waiting in desk.waiting.line.iter().filter(|w| w.caller() != shown) {
+                    for waiting in desk.queue.queued.iter().filter(|w| w.caller() != shown) {
                         self.passed_over
                             .entry(waiting.caller().clone())
                             .or_default();
@@ -514,13 +509,13 @@ impl Shell {
                         );
                     }
                 }
-                Action::Withdraw(id) => assert_eq!(self.dialog.take(), Some(id)),
-                Action::Recount(id) => assert_eq!(self.dialog, Some(id)),
+                Action::Close(id) => assert_eq!(self.dialog.take(), Some(id)),
+                Action::UpdateCounts(id) => assert_eq!(self.dialog, Some(id)),
                 Action::Notice(_) => {}
             }
         }
         self.passed_over
-            .retain(|caller, _| desk.waiting.line.requests_of(caller) > 0);
+            .retain(|caller, _| desk.queue.queued.requests_of(caller) > 0);
     }
 }
 
@@ -536,27 +531,27 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 0..=4 => {
                     let qube = ["a", "b", "c", "d"][random.below(4) as usize];
                     let host = ["github.com", "lab"][random.below(2) as usize];
-                    let asked = match random.below(6) {
+                    let subject = match random.below(6) {
                         0 => certificate(qube),
                         1 => sshsig(qube, "git", &[random.below(3) as u8]),
                         2 => raw(qube),
                         _ => login_on(random.below(40), qube, host),
                     };
-                    let (ticket, arrived) = desk.arrive(asked, second);
+                    let (ticket, arrived) = desk.enqueue(subject, second);
                     (new, actions) = (Some(ticket), arrived);
                 }
                 5 => {
                     let nth = random.below(shell.open.len() as u64 + 1) as usize;
                     if let Some(ticket) = shell.open.iter().nth(nth).copied() {
                         shell.open.remove(&ticket);
-                        actions = desk.gone(ticket, second);
+                        actions = desk.client_disconnected(ticket, second);
                     }
                 }
                 6 => actions = desk.tick(second),
                 7 => drop(shell.dialog.map(|id| desk.shown(id, second))),
                 8 => {
                     // A terminal answers any question, also one that is over.
-                    let id = random.below(desk.waiting.line.last_id() + 2);
+                    let id = random.below(desk.queue.queued.last_id() + 2);
                     actions = desk.say_for(id, Decision::Once, random.below(4) as usize, second);
                 }
                 _ => {
@@ -573,15 +568,12 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 }
             }
             shell.obey(&desk, actions, new);
-            assert_eq!(
-                shell.dialog, desk.waiting.dialog,
-                "seed {seed}, step {step}"
-            );
-            let waiting: usize = desk.waiting.line.iter().map(|w| w.requests().len()).sum();
+            assert_eq!(shell.dialog, desk.queue.window, "seed {seed}, step {step}");
+            let waiting: usize = desk.queue.queued.iter().map(|w| w.requests().len()).sum();
             assert_eq!(waiting, shell.open.len(), "seed {seed}, step {step}");
             assert_eq!(shell.dialog.is_some(), waiting > 0);
         }
-        while let Some(seconds) = desk.waiting.seconds_until_tick(at(second)) {
+        while let Some(seconds) = desk.queue.seconds_until_tick(at(second)) {
             second += seconds;
             let actions = desk.tick(second);
             assert!(!actions.is_empty(), "a tick at its time does something");

@@ -1,4 +1,4 @@
-//! One request that waits for a person: all that the question shows, in values that outlive the bytes.
+//! What a question is about, in values that outlive the request's bytes.
 
 use wire::certificate::CertificateToSign;
 
@@ -6,12 +6,11 @@ use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{Facts, HostIdentity};
 use crate::intent::Intent;
 use crate::judgement::{Remember, RuleRef};
+use crate::permit::Case;
 
-/// A request that the policy wants asked about.
+/// All that a question shows of the request that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The connection it came on.
-    pub connection: u64,
+pub struct Subject {
     pub facts: Facts,
     pub details: Details,
     /// The hosts that this connection was forwarded through, nearest first.
@@ -24,6 +23,24 @@ pub struct Asked {
     pub rule: Option<RuleRef>,
     pub reason: String,
     pub remember: Remember,
+}
+
+impl Subject {
+    pub(crate) fn of(case: &Case, via: Vec<HostIdentity>, crypto: &dyn Crypto) -> Self {
+        let request = case.request();
+        // It was classified before it was judged.
+        let intent = Intent::classify(request.data(), request.key()).unwrap_or(Intent::Raw);
+        Self {
+            facts: case.facts().clone(),
+            details: Details::of(&intent, request.data(), crypto),
+            via,
+            host_key: case.host_key().map(<[u8]>::to_vec),
+            unverifiable_bind: case.unverifiable_bind(),
+            rule: case.judgement().rule().cloned(),
+            reason: case.judgement().reason().to_owned(),
+            remember: case.judgement().remember(),
+        }
+    }
 }
 
 /// What a question shows beyond the facts that rules see. Bytes are as the client sent them.

@@ -1,7 +1,7 @@
 //! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
 //! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
-use super::{Covers, Purpose, Scope};
+use super::{Denial, Purpose, RememberedAnswer, Scope};
 use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
 
@@ -9,28 +9,32 @@ const MAX_USER: usize = 24;
 /// A host's name, a namespace, a key's comment.
 const MAX_NAME: usize = 34;
 
-impl Covers {
+impl RememberedAnswer {
     pub fn caller(&self) -> &Caller {
         match self {
-            Self::Requests(scope) => &scope.caller,
-            Self::Muted(caller) | Self::CooledDown(caller) => caller,
+            Self::Approval(scope) => &scope.caller,
+            Self::Denial(denial) => denial.caller(),
         }
     }
 
     /// What is allowed or denied, and to whom: `login git@github.com (proven)`.
     pub fn what(&self) -> String {
         match self {
-            Self::Requests(scope) => scope.what(),
-            Self::Muted(_) => "every question, because you muted this qube".to_owned(),
-            Self::CooledDown(_) => "every question, after too many noes".to_owned(),
+            Self::Approval(scope) => scope.what(),
+            Self::Denial(Denial::Muted(_)) => {
+                "every question, because you muted this qube".to_owned()
+            }
+            Self::Denial(Denial::CooledDown(_)) => {
+                "every question, after too many denials".to_owned()
+            }
         }
     }
 
     /// The key that may sign, and its keyring if it has a name: `work laptop of keyring work`.
     pub fn key(&self) -> Option<String> {
         match self {
-            Self::Requests(scope) => Some(scope.key_in_words()),
-            Self::Muted(_) | Self::CooledDown(_) => None,
+            Self::Approval(scope) => Some(scope.key_in_words()),
+            Self::Denial(_) => None,
         }
     }
 }

@@ -1,0 +1,415 @@
+//! The requests that wait for a person, as a state machine: events in, actions out. It holds no
+//! thread, window or clock; `now` comes with each event.
+//!
+//! One window at a time, taken in turns from qube to qube. Requests that look the same to the person
+//! share a question and its answer. Every request that arrives is resolved exactly once.
+
+mod outcome;
+mod queued;
+
+use crate::facts::Moment;
+use crate::permit::{Consent, Inquiry};
+use crate::question::{Answer, BadAnswer, Decision, Question, QuestionId, Standing, Subject};
+use crate::remembered::{CountedDenial, Recalled, RememberedAnswers};
+
+pub use outcome::{Action, DeniedBy, Resolution};
+use queued::{QueuedQuestion, QueuedQuestions, QueuedRequest};
+
+/// Questions of one qube that are listed; the rest are held back until there is
+/// room, so that no qube fills the list.
+pub const LISTED_PER_CALLER: usize = 4;
+/// Requests of one qube that wait, held back ones included; more are refused. Above OpenSSH's and
+/// ansible's usual bursts, below the 128 calls that qrexec allows.
+pub const MAX_REQUESTS_PER_CALLER: usize = 64;
+
+/// One waiting request. Never reused.
+pub type Ticket = u64;
+
+/// Why an answer typed in a terminal was not taken; the question still waits, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// No question of this id waits (any more).
+    Over,
+    Bad(BadAnswer),
+}
+
+/// A question that waits, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingQuestion {
+    pub question: Question,
+    /// Seconds until it is denied.
+    pub seconds_left: u64,
+    /// Somebody sees it now.
+    pub shown: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct QuestionQueue {
+    last_ticket: Ticket,
+    queued: QueuedQuestions,
+    /// The question whose prompter runs, or is about to.
+    window: Option<QuestionId>,
+}
+
+impl QuestionQueue {
+    /// A request that the policy wants to ask about. Its ticket may be resolved at once.
+    pub fn enqueue(
+        &mut self,
+        inquiry: Inquiry,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> (Ticket, Vec<Action>) {
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        let (subject, unanswered) = inquiry.into_parts();
+        let request = QueuedRequest::new(ticket, unanswered, &subject, now);
+        let recalled = remembered.recall(&subject.facts, subject.remember, request.session(), now);
+        if let Some(recalled) = recalled {
+            return (ticket, vec![by_recalled(request, recalled)]);
+        }
+        if self.queued.requests_of(&subject.facts.caller) >= MAX_REQUESTS_PER_CALLER {
+            return (ticket, vec![denied(ticket, DeniedBy::TooMany)]);
+        }
+        let joined = self.queued.join(subject, request);
+        // A new question makes the window's queue longer; one that joins it makes itself be counted.
+        let recounts = self
+            .window
+            .filter(|shown| joined.is_none_or(|id| id == *shown));
+        let mut actions: Vec<Action> = recounts.map(Action::UpdateCounts).into_iter().collect();
+        self.show_next(&mut actions);
+        (ticket, actions)
+    }
+
+    /// The client hung up; its request needs no answer any more and is not resolved.
+    pub fn client_disconnected(
+        &mut self,
+        ticket: Ticket,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Some(emptied) = self.queued.remove_request(ticket) {
+            if self.window == Some(emptied.id) {
+                // A qube that opens windows and takes them back is as tiresome as one that keeps asking.
+                let cooled =
+                    remembered.count_denial(emptied.caller(), CountedDenial::Withdrawn, now);
+                actions.extend(cooled.map(Action::Notice));
+            }
+            self.dismiss(emptied.id, &mut actions);
+            actions.extend(self.window.map(Action::UpdateCounts));
+            self.advance(now, remembered, &mut actions);
+        }
+        actions
+    }
+
+    /// The person sees the question, in a window or a live view.
+    pub fn shown(&mut self, id: QuestionId, now: Moment) {
+        if let Some(queued) = self.queued.find_mut(id) {
+            queued.shown_at.get_or_insert(now.boot);
+        }
+    }
+
+    /// The prompter gave an answer that does not count: a no.
+    pub fn prompter_answered_badly(
+        &mut self,
+        id: QuestionId,
+        why: BadAnswer,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        self.deny(id, &DeniedBy::BadAnswer(why), None, now, remembered)
+    }
+
+    /// The prompter ended without an answer, after it had been seen: a no.
+    pub fn prompter_failed(
+        &mut self,
+        id: QuestionId,
+        why: &str,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        self.deny(
+            id,
+            &DeniedBy::PrompterFailed(why.to_owned()),
+            None,
+            now,
+            remembered,
+        )
+    }
+
+    /// The prompter says that its time ran out.
+    pub fn nobody_answered(
+        &mut self,
+        id: QuestionId,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        self.deny(
+            id,
+            &DeniedBy::Nobody,
+            Some(CountedDenial::Unanswered),
+            now,
+            remembered,
+        )
+    }
+
+    /// An answer, wherever it was given.
+    ///
+    /// # Errors
+    /// The question is over, or the answer was not offered; it waits on then.
+    pub fn answer(
+        &mut self,
+        id: QuestionId,
+        answer: &Answer,
+        name_is_taken: impl Fn(&str) -> bool,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Result<Vec<Action>, NotTaken> {
+        let queued = self
+            .queued
+            .find(id)
+            .filter(|queued| queued.seconds_left(now) > 0);
+        let queued = queued.ok_or(NotTaken::Over)?;
+        let question = Question::about(id, &queued.subject, self.standing(queued, now));
+        question
+            .accepts(answer, name_is_taken)
+            .map_err(NotTaken::Bad)?;
+        Ok(match answer.decision {
+            Decision::Deny | Decision::Mute => {
+                let by = DeniedBy::Answer;
+                let mut counts_as = Some(CountedDenial::Denied);
+                if answer.decision == Decision::Mute {
+                    remembered.mute(queued.caller(), now);
+                    counts_as = None;
+                }
+                self.deny(id, &by, counts_as, now, remembered)
+            }
+            Decision::Once => self.allow(id, answer.same, now, remembered),
+            Decision::For(seconds) => {
+                remembered.allow(&queued.subject, seconds, now);
+                self.allow(id, answer.same, now, remembered)
+            }
+        })
+    }
+
+    /// Ends what has waited too long. Call it when [`QuestionQueue::seconds_until_tick`] says so, or oftener.
+    pub fn tick(&mut self, now: Moment, remembered: &mut RememberedAnswers) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for id in self.queued.late_questions(now) {
+            let by = DeniedBy::Nobody;
+            self.settle_denied(
+                id,
+                &by,
+                Some(CountedDenial::Unanswered),
+                now,
+                remembered,
+                &mut actions,
+            );
+        }
+        for (ticket, emptied) in self.queued.take_late_requests(now) {
+            actions.push(denied(ticket, DeniedBy::Nobody));
+            if let Some(id) = emptied {
+                self.dismiss(id, &mut actions);
+            }
+        }
+        self.advance(now, remembered, &mut actions);
+        actions
+    }
+
+    /// Seconds until something ends by time.
+    pub fn seconds_until_tick(&self, now: Moment) -> Option<u64> {
+        self.queued
+            .iter()
+            .map(|queued| queued.seconds_until_change(now))
+            .min()
+    }
+
+    /// Denies what the policy would no longer ask about, after it changed.
+    pub fn reconsider(
+        &mut self,
+        still_asks: impl Fn(&Subject) -> bool,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        let changed = self
+            .queued
+            .iter()
+            .filter(|queued| !still_asks(&queued.subject));
+        let changed: Vec<QuestionId> = changed.map(|queued| queued.id).collect();
+        let mut actions = Vec::new();
+        for id in changed {
+            self.settle_denied(id, &DeniedBy::Stopped, None, now, remembered, &mut actions);
+        }
+        self.advance(now, remembered, &mut actions);
+        actions
+    }
+
+    /// Denies all: the vault stops.
+    pub fn stop(&mut self, now: Moment, remembered: &mut RememberedAnswers) -> Vec<Action> {
+        self.reconsider(|_| false, now, remembered)
+    }
+
+    /// What the person is to be shown under this id.
+    pub fn question(&self, id: QuestionId, now: Moment) -> Option<Question> {
+        let queued = self.queued.find(id)?;
+        Some(Question::about(
+            id,
+            &queued.subject,
+            self.standing(queued, now),
+        ))
+    }
+
+    /// The request behind a question; the first of those that share it.
+    pub fn subject(&self, id: QuestionId) -> Option<&Subject> {
+        self.queued.find(id).map(|queued| &queued.subject)
+    }
+
+    /// The questions that wait, oldest first, at most [`LISTED_PER_CALLER`] of each qube.
+    pub fn pending(&self, now: Moment) -> Vec<PendingQuestion> {
+        let listed = self
+            .queued
+            .iter()
+            .filter(|queued| self.queued.is_listed(queued));
+        listed
+            .map(|queued| PendingQuestion {
+                question: Question::about(queued.id, &queued.subject, self.standing(queued, now)),
+                seconds_left: queued.seconds_left(now),
+                shown: queued.was_shown(),
+            })
+            .collect()
+    }
+
+    fn standing(&self, queued: &QueuedQuestion, now: Moment) -> Standing {
+        Standing {
+            seconds_left: queued.seconds_left(now),
+            waiting: self.queued.len().saturating_sub(1),
+            same: queued.same(),
+        }
+    }
+
+    /// Allows those of the question's requests that the person saw; who joined later waits on.
+    fn allow(
+        &mut self,
+        id: QuestionId,
+        seen: usize,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let Some(queued) = self.queued.find_mut(id) else {
+            return actions;
+        };
+        remembered.count_approval(queued.caller());
+        for request in queued.take_seen(seen) {
+            actions.push(allowed(request, Consent::Answer));
+        }
+        self.queued.requeue(id);
+        self.dismiss(id, &mut actions);
+        self.advance(now, remembered, &mut actions);
+        actions
+    }
+
+    fn deny(
+        &mut self,
+        id: QuestionId,
+        by: &DeniedBy,
+        counts_as: Option<CountedDenial>,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.settle_denied(id, by, counts_as, now, remembered, &mut actions);
+        self.advance(now, remembered, &mut actions);
+        actions
+    }
+
+    /// Denies all of the question's requests, and the rest of their logins.
+    fn settle_denied(
+        &mut self,
+        id: QuestionId,
+        by: &DeniedBy,
+        counts_as: Option<CountedDenial>,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(queued) = self.queued.remove(id) else {
+            return;
+        };
+        for request in queued.requests() {
+            if let Some(session_id) = request.session() {
+                remembered.refuse_session(queued.caller(), session_id, now);
+            }
+            actions.push(denied(request.ticket, by.clone()));
+        }
+        let cooled =
+            counts_as.and_then(|denial| remembered.count_denial(queued.caller(), denial, now));
+        actions.extend(cooled.map(Action::Notice));
+        self.dismiss(id, actions);
+    }
+
+    /// Closes the window if it shows this question.
+    fn dismiss(&mut self, id: QuestionId, actions: &mut Vec<Action>) {
+        if self.window == Some(id) {
+            self.window = None;
+            actions.push(Action::Close(id));
+        }
+    }
+
+    /// Resolves what an answer has settled beside its own question, and shows the next one.
+    fn advance(
+        &mut self,
+        now: Moment,
+        remembered: &mut RememberedAnswers,
+        actions: &mut Vec<Action>,
+    ) {
+        let recall = |queued: &QueuedQuestion, request: &QueuedRequest| {
+            remembered.recall(
+                &queued.subject.facts,
+                queued.subject.remember,
+                request.session(),
+                now,
+            )
+        };
+        for (request, recalled, emptied) in self.queued.take_settled(recall) {
+            actions.push(by_recalled(request, recalled));
+            if let Some(id) = emptied {
+                self.dismiss(id, actions);
+            }
+        }
+        if !actions.is_empty() {
+            actions.extend(self.window.map(Action::UpdateCounts));
+        }
+        self.show_next(actions);
+    }
+
+    fn show_next(&mut self, actions: &mut Vec<Action>) {
+        if self.window.is_none() {
+            self.window = self.queued.take_turn();
+            actions.extend(self.window.map(Action::Show));
+        }
+    }
+}
+
+fn allowed(request: QueuedRequest, consent: Consent) -> Action {
+    let ticket = request.ticket;
+    Action::Resolve(ticket, Resolution::Allowed(request.yes(consent)))
+}
+
+/// What an answer of before means for a request of now.
+fn by_recalled(request: QueuedRequest, recalled: Recalled) -> Action {
+    let by = match recalled {
+        Recalled::Approved(_) => return allowed(request, Consent::Approval),
+        Recalled::Muted => DeniedBy::Muted,
+        Recalled::CooledDown => DeniedBy::CooledDown,
+        Recalled::SameLogin => DeniedBy::SameLogin,
+    };
+    denied(request.ticket, by)
+}
+
+fn denied(ticket: Ticket, by: DeniedBy) -> Action {
+    Action::Resolve(ticket, Resolution::Denied(by))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! Answers that are remembered. An *approval* allows what equals the question in every shown fact. A
+//! *denial* refuses the rest of the same login, a muted qube, or a qube that was denied too often. They are
+//! in memory only: gone when the vault stops.
+
+mod denial_counter;
+mod scope;
+mod words;
+
+use std::collections::VecDeque;
+
+use crate::caller::Caller;
+use crate::facts::{Facts, Moment};
+use crate::judgement::Remember;
+use crate::question::Subject;
+
+use denial_counter::DenialCounter;
+pub use denial_counter::{
+    COOL_DOWN_SECONDS, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
+};
+pub use scope::{Purpose, Scope};
+
+/// Seconds that "deny and mute" lasts.
+pub const MUTE_SECONDS: u64 = 300;
+/// More are never needed by hand; the one that ends first makes room.
+const MAX_REMEMBERED: usize = 1024;
+/// Refused logins that are remembered; the oldest makes room.
+const MAX_REFUSED_SESSIONS: usize = 256;
+/// How long a refused login stays refused, in seconds: longer than any server waits for one to finish.
+const REFUSED_SESSION_SECONDS: u64 = 600;
+
+/// An end that a suspended machine can't stretch and a clock set back can't either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    boot: u64,
+    unix: u64,
+}
+
+impl Ends {
+    pub fn after(now: Moment, seconds: u64) -> Self {
+        Self {
+            boot: now.boot.saturating_add(seconds),
+            unix: now.unix.saturating_add(seconds),
+        }
+    }
+
+    /// Seconds left by the clock that ends it first; 0 = over.
+    pub fn left(self, now: Moment) -> u64 {
+        self.boot
+            .saturating_sub(now.boot)
+            .min(self.unix.saturating_sub(now.unix))
+    }
+
+    pub fn is_over(self, now: Moment) -> bool {
+        self.left(now) == 0
+    }
+}
+
+/// One remembered answer, as `split-ssh approvals` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Never reused.
+    pub number: u64,
+    pub answer: RememberedAnswer,
+    pub given: Moment,
+    pub ends: Ends,
+    pub uses: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RememberedAnswer {
+    /// Allows what has this scope.
+    Approval(Box<Scope>),
+    /// Denies every question of a qube.
+    Denial(Denial),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The person muted this qube.
+    Muted(Caller),
+    /// This qube was denied too often.
+    CooledDown(Caller),
+}
+
+impl Denial {
+    /// The qube whose questions are denied.
+    pub fn caller(&self) -> &Caller {
+        match self {
+            Self::Muted(caller) | Self::CooledDown(caller) => caller,
+        }
+    }
+}
+
+impl RememberedAnswer {
+    /// An approval; else a denial.
+    pub fn is_approval(&self) -> bool {
+        matches!(self, Self::Approval(_))
+    }
+}
+
+/// What earlier answers say of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recalled {
+    /// The number of the approval.
+    Approved(u64),
+    Muted,
+    CooledDown,
+    /// Another key of this login was denied.
+    SameLogin,
+}
+
+/// A qube is refused without a question for a while; the person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoolDown {
+    pub caller: Caller,
+    pub seconds: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct RememberedAnswers {
+    last_number: u64,
+    remembered: Vec<Remembered>,
+    refused_sessions: VecDeque<RefusedSession>,
+    denials: DenialCounter,
+}
+
+#[derive(Debug)]
+struct RefusedSession {
+    caller: Caller,
+    session_id: Vec<u8>,
+    ends: Ends,
+}
+
+impl RememberedAnswers {
+    /// What earlier answers say of a request that the policy wants to ask about and lets be remembered
+    /// for so long. `session_id` is a login's. An answer that is found counts one use.
+    pub fn recall(
+        &mut self,
+        facts: &Facts,
+        remember: Remember,
+        session_id: Option<&[u8]>,
+        now: Moment,
+    ) -> Option<Recalled> {
+        self.forget_what_ended(now);
+        let caller = &facts.caller;
+        for entry in &mut self.remembered {
+            let recalled = match &entry.answer {
+                RememberedAnswer::Denial(denial) if denial.caller() == caller => match denial {
+                    Denial::Muted(_) => Recalled::Muted,
+                    Denial::CooledDown(_) => Recalled::CooledDown,
+                },
+                _ => continue,
+            };
+            entry.uses = entry.uses.saturating_add(1);
+            return Some(recalled);
+        }
+        let refused = self.refused_sessions.iter().any(|refused| {
+            refused.caller == *caller && Some(refused.session_id.as_slice()) == session_id
+        });
+        if refused {
+            return Some(Recalled::SameLogin);
+        }
+        // A rule that has become stricter since the answer rules over the answer.
+        let Remember::UpTo(longest) = remember else {
+            return None;
+        };
+        let scope = Scope::of(facts)?;
+        let entry = self.remembered.iter_mut().find(|entry| {
+            matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
+                && !Ends::after(entry.given, longest).is_over(now)
+        })?;
+        entry.uses = entry.uses.saturating_add(1);
+        Some(Recalled::Approved(entry.number))
+    }
+
+    /// Remembers an approval for `seconds`. Some requests leave none, see [`Scope::of`].
+    pub(crate) fn allow(&mut self, subject: &Subject, seconds: u64, now: Moment) -> Option<u64> {
+        let scope = Scope::of(&subject.facts)?;
+        self.remembered.retain(
+            |entry| !matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope),
+        );
+        Some(self.push(RememberedAnswer::Approval(Box::new(scope)), seconds, now))
+    }
+
+    /// Denies every question of `caller` for five minutes.
+    pub(crate) fn mute(&mut self, caller: &Caller, now: Moment) -> u64 {
+        let muted = RememberedAnswer::Denial(Denial::Muted(caller.clone()));
+        self.remembered.retain(|entry| entry.answer != muted);
+        self.push(muted, MUTE_SECONDS, now)
+    }
+
+    /// After a denial the next keys of the same login are refused without a question.
+    pub(crate) fn refuse_session(&mut self, caller: &Caller, session_id: &[u8], now: Moment) {
+        if self.refused_sessions.len() >= MAX_REFUSED_SESSIONS {
+            self.refused_sessions.pop_front();
+        }
+        self.refused_sessions.push_back(RefusedSession {
+            caller: caller.clone(),
+            session_id: session_id.to_vec(),
+            ends: Ends::after(now, REFUSED_SESSION_SECONDS),
+        });
+    }
+
+    /// Counts a denial; enough of them begin a cool-down.
+    pub(crate) fn count_denial(
+        &mut self,
+        caller: &Caller,
+        denial: CountedDenial,
+        now: Moment,
+    ) -> Option<CoolDown> {
+        if !self.denials.count(caller, denial, now) {
+            return None;
+        }
+        self.push(
+            RememberedAnswer::Denial(Denial::CooledDown(caller.clone())),
+            COOL_DOWN_SECONDS,
+            now,
+        );
+        Some(CoolDown {
+            caller: caller.clone(),
+            seconds: COOL_DOWN_SECONDS,
+        })
+    }
+
+    /// Forgets this qube's denials: the person is there and trusts it.
+    pub(crate) fn count_approval(&mut self, caller: &Caller) {
+        self.denials.forget(caller);
+    }
+
+    /// The remembered answers, oldest first.
+    pub fn list(&mut self, now: Moment) -> &[Remembered] {
+        self.forget_what_ended(now);
+        &self.remembered
+    }
+
+    /// Whether there is an approval.
+    pub fn has_approvals(&mut self, now: Moment) -> bool {
+        self.list(now)
+            .iter()
+            .any(|entry| entry.answer.is_approval())
+    }
+
+    /// Forgets one remembered answer. `None` if there is none of this number.
+    pub fn revoke(&mut self, number: u64) -> Option<Remembered> {
+        self.take_out(|entry| entry.number == number).pop()
+    }
+
+    /// Forgets all of them and says which there were.
+    pub fn revoke_all(&mut self) -> Vec<Remembered> {
+        self.refused_sessions.clear();
+        std::mem::take(&mut self.remembered)
+    }
+
+    /// Forgets the approvals and keeps the denials: for a locked screen. Says which were forgotten.
+    pub fn revoke_approvals(&mut self) -> Vec<Remembered> {
+        self.keep(|_| false)
+    }
+
+    /// After a change of policy: keeps the approvals whose requests the new policy would still ask about.
+    /// Says which were forgotten.
+    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<Remembered> {
+        self.take_out(|entry| match &entry.answer {
+            RememberedAnswer::Approval(scope) => !would_still_ask(scope),
+            RememberedAnswer::Denial(_) => false,
+        })
+    }
+
+    fn take_out(&mut self, ends: impl Fn(&Remembered) -> bool) -> Vec<Remembered> {
+        let (ended, kept) = std::mem::take(&mut self.remembered)
+            .into_iter()
+            .partition(ends);
+        self.remembered = kept;
+        ended
+    }
+
+    fn push(&mut self, answer: RememberedAnswer, seconds: u64, now: Moment) -> u64 {
+        self.forget_what_ended(now);
+        if self.remembered.len() >= MAX_REMEMBERED {
+            let first_to_end = self
+                .remembered
+                .iter()
+                .map(|entry| entry.ends.left(now))
+                .enumerate();
+            if let Some((index, _)) = first_to_end.min_by_key(|(_, left)| *left) {
+                self.remembered.remove(index);
+            }
+        }
+        self.last_number += 1;
+        self.remembered.push(Remembered {
+            number: self.last_number,
+            answer,
+            given: now,
+            ends: Ends::after(now, seconds),
+            uses: 0,
+        });
+        self.last_number
+    }
+
+    fn forget_what_ended(&mut self, now: Moment) {
+        self.remembered.retain(|entry| !entry.ends.is_over(now));
+        self.refused_sessions
+            .retain(|refused| !refused.ends.is_over(now));
+    }
+}
+
+#[cfg(test)]
+mod tests;
