@@ -324,3 +324,33 @@ fn the_places_of_the_old_guides_are_told_apart() {
     let (said, is_bad) = checked("30-Work.policy", "");
     assert!(is_bad && said.contains("deny every call"), "{said}");
 }
+
+#[test]
+fn a_file_without_a_line_about_the_service_is_not_good() {
+    for (line, what) in [
+        (
+            "qubes.SSHAgent + work @default allow target=vault",
+            "capitals",
+        ),
+        (
+            "qubes.Ssh-Agent + work @default allow target=vault",
+            "another service",
+        ),
+        (
+            "qusal.SshAgent + work @default allow target=vault",
+            "another service",
+        ),
+        (
+            "qubes.Gpg + work @default allow target=vault",
+            "no line is about",
+        ),
+        ("# nothing yet", "no line is about"),
+    ] {
+        let (said, is_bad) = checked("30-user.policy", &format!("{line}\n"));
+        assert!(!said.contains("good"), "{line}: {said}");
+        assert!(said.contains(what), "{line}: {said}");
+        assert_eq!(is_bad, line.starts_with("qubes.S"), "{line}: {said}");
+    }
+    let (said, is_bad) = checked("30-user.policy", "!include-dir other\n");
+    assert!(!is_bad && said.ends_with(": good\n"), "{said}");
+}

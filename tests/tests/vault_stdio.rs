@@ -164,6 +164,38 @@ fn a_call_by_ssh_needs_a_name_and_believes_no_qrexec_variable() {
     assert!(!home.log().contains("\"qube\":\"work\""));
 }
 
+/// Says nothing of the vault but where to look.
+const REFUSED: &str =
+    "split-ssh: the vault does not take this call; `split-ssh status` in the vault says why\n";
+
+/// A forced command of sshd has neither a session's folder nor a terminal.
+#[test]
+fn a_forced_command_that_cannot_start_leaves_its_reason_on_both_sides() {
+    let home = Home::new();
+    let state = home.0.path("vault/state");
+    let blocked = home.0.file("blocked", "a file where the folder should be");
+    for (from, runtime, reason) in [
+        ("bad name", home.0.path("vault/run"), "bad qube name"),
+        ("laptop", blocked.join("run"), "XDG_RUNTIME_DIR is not set"),
+    ] {
+        let mut command = home.0.command(programs::split_ssh());
+        command
+            .env("HOME", home.0.path("vault"))
+            .env_remove("XDG_RUNTIME_DIR")
+            .env("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22");
+        command.arg("--runtime-dir").arg(&runtime);
+        command.arg("--state-dir").arg(&state);
+        command.args(["vault", "--stdio", "--from", from]);
+        let output = command.stdin(Stdio::null()).output().expect("it runs");
+        assert!(!output.status.success());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(stderr, REFUSED);
+        let status = home.split_ssh(&["status"]).output().expect("it runs");
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(status.contains(reason), "{status}");
+    }
+}
+
 #[test]
 fn a_call_without_a_caller_or_with_a_bad_name_is_refused() {
     let home = Home::new();
@@ -184,7 +216,14 @@ fn a_call_without_a_caller_or_with_a_bad_name_is_refused() {
             .expect("split-ssh runs");
         assert_eq!(output.status.code(), Some(1), "{qube:?} {argument}");
         assert_eq!(output.stdout, b"");
-        assert_eq!(output.stderr, b"", "standard error goes to the client");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(stderr, REFUSED, "standard error goes to the client");
+        let status = home.split_ssh(&["status"]).output().expect("it runs");
+        let status = String::from_utf8_lossy(&status.stdout).into_owned();
+        assert!(
+            status.contains("`vault --stdio` that came to nothing"),
+            "{status}"
+        );
     }
     assert!(home.daemons().is_empty());
 }

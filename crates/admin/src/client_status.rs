@@ -79,7 +79,7 @@ fn print_folded(text: &str, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "    {}", fold(text, 4, 6))
 }
 
-fn local_time(unix: u64) -> String {
+pub fn local_time(unix: u64) -> String {
     let seconds = i64::try_from(unix).unwrap_or_default();
     match jiff::Timestamp::from_second(seconds) {
         Ok(moment) => moment

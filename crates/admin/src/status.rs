@@ -10,6 +10,7 @@ use super::fold::fold;
 use common::control::{self, Refusal, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
+use common::stdio_failure::StdioFailure;
 
 /// The vault cleaned its words already; this is the same sanitizer once more, with room for all of them.
 const MAX_LINE: usize = 1000;
@@ -43,6 +44,9 @@ fn print(paths: &Paths, out: &mut impl Write) -> io::Result<bool> {
     };
     if let Some(status) = &vault {
         print_vault(status, out)?;
+    }
+    if let Some(failure) = StdioFailure::last(&paths.state) {
+        print_stdio_failure(&failure, out)?;
     }
     let client = client_status::print(&paths.client_runtime(), out)?;
     if vault.is_none() && !client {
@@ -100,6 +104,19 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
         print_refusal(refusal, out)?;
     }
     Ok(())
+}
+
+fn print_stdio_failure(failure: &StdioFailure, out: &mut impl Write) -> io::Result<()> {
+    let time = client_status::local_time(failure.at);
+    writeln!(
+        out,
+        "the last call by `vault --stdio` that came to nothing, {time}:"
+    )?;
+    writeln!(out, "  {}", fold(&prose(&failure.what), 2, 4))?;
+    match &failure.hint {
+        Some(hint) => writeln!(out, "  {}", fold(&prose(&format!("hint: {hint}")), 2, 4)),
+        None => Ok(()),
+    }
 }
 
 fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! `split-ssh vault --stdio`: where a socket service cannot be, one process a call. It never judges: it
 //! names the caller to the daemon, starting one if none runs, and passes the bytes.
 //!
-//! Nothing is written to standard error: qrexec carries it to the client.
+//! Standard error goes to the client, by qrexec and by sshd: of what goes wrong it gets one fixed sentence. The
+//! reason stays in the vault: in the journal, and in a file that `split-ssh status` reads.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -21,13 +22,18 @@ use crate::intake::header::SERVICE;
 use common::error::Error;
 use common::log::journal::{self, Priority};
 use common::paths::Paths;
+use common::stdio_failure::StdioFailure;
 
 /// A vault that has just been started loads its programs from a cold disk.
 const START_TIME: Duration = Duration::from_secs(20);
 const CHUNK: usize = 16 * 1024;
 
-/// Hands standard input and output over to the daemon. What goes wrong is told to the journal, and to a
-/// person only if one is there.
+/// All that the client is told.
+const REFUSED: &str =
+    "split-ssh: the vault does not take this call; `split-ssh status` in the vault says why";
+
+/// Hands standard input and output over to the daemon. What goes wrong is told to the journal and left for
+/// `split-ssh status`; a person at a terminal is told at once.
 pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCode {
     match run(from, keyring, paths) {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,7 +42,10 @@ pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCo
                 error.print();
             } else {
                 journal::note(Priority::Error, &error.to_string(), &[]);
+                let _ = writeln!(io::stderr(), "{REFUSED}");
             }
+            // Where nothing can be written, the journal has it.
+            let _ = StdioFailure::new(&error).keep(&paths.state);
             ExitCode::FAILURE
         }
     }
@@ -117,7 +126,12 @@ fn lock(dir: &Path) -> Result<Flock<File>, Error> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|error| Error::io("create", dir, &error))?;
+        .map_err(|error| {
+            Error::io("create", dir, &error).hint(
+                "no session of this user runs, and XDG_RUNTIME_DIR is not set: \
+                 loginctl enable-linger keeps its folder; or say --runtime-dir DIR",
+            )
+        })?;
     let path = dir.join("start.lock");
     let file = OpenOptions::new()
         .create(true)

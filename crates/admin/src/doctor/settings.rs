@@ -54,10 +54,9 @@ pub fn check(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
         if has_toml {
             continue;
         }
-        let (Some(own), Some(dom0s)) = (&setting.in_file, &setting.in_dom0) else {
-            continue;
-        };
-        if own != dom0s {
+        if let (Some(own), Some(dom0s)) = (&setting.in_file, &setting.in_dom0)
+            && own != dom0s
+        {
             findings.warn(
                 CHECK,
                 format!(

@@ -98,14 +98,16 @@ pub fn lint(path: &Path, text: &str) -> Vec<Problem> {
 pub fn lint_lines(text: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut ours: Vec<(usize, Rule)> = Vec::new();
+    let mut has_directive = false;
     for (number, line) in numbered(text) {
         if line.starts_with('!') {
+            has_directive = true;
             problems.extend(directive(number, line));
             continue;
         }
         match Rule::parse(line) {
             Ok(rule) if rule.service == SERVICE || rule.service == "*" => ours.push((number, rule)),
-            Ok(_) => {}
+            Ok(rule) => problems.extend(mistaken_service(number, &rule.service)),
             Err(mistake) => problems.push(match old::translate(line) {
                 Some(today) => Problem {
                     severity: Severity::Error,
@@ -125,8 +127,47 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
             }),
         }
     }
+    // What a directive brings in is not known here.
+    if ours.is_empty() && problems.is_empty() && !has_directive {
+        problems.push(Problem {
+            severity: Severity::Warning,
+            place: String::new(),
+            what: format!("no line is about {SERVICE}, so no call to a vault is covered"),
+            hint: Some(
+                "print the lines: split-ssh dom0-policy --client QUBE --vault QUBE".to_owned(),
+            ),
+        });
+    }
     problems.extend(advice(&ours));
     problems
+}
+
+/// A service that was surely meant to be ours.
+fn mistaken_service(number: usize, service: &str) -> Option<Problem> {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let (found, meant) = (letters(service), letters(SERVICE));
+    let (severity, why) = if found == meant {
+        (
+            Severity::Error,
+            "dom0 tells capitals from small letters, and one sign from another",
+        )
+    } else if found.contains("sshagent") {
+        (Severity::Warning, "split-ssh never calls it")
+    } else {
+        return None;
+    };
+    Some(Problem {
+        severity,
+        place: number.to_string(),
+        what: format!(
+            "`{}` is another service than {SERVICE}: {why}",
+            shown(service)
+        ),
+        hint: Some(format!("write {SERVICE}, if that is meant")),
+    })
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {

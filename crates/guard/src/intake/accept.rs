@@ -31,10 +31,14 @@ pub fn accept(
             thread::sleep(PAUSE);
             continue;
         };
-        // Whoever already is root or this user could use the keys without us.
-        let Some(uid) = trusted_peer(&stream) else {
+        let Some(uid) = peer_uid(&stream) else {
             continue;
         };
+        // Whoever already is root or this user could use the keys without us.
+        if !uid.is_root() && uid != Uid::current() {
+            refuse_peer(vault, uid);
+            continue;
+        }
         let vault = Arc::clone(vault);
         let started = thread::Builder::new().spawn(move || serve(&vault, stream, uid));
         if started.is_err() {
@@ -43,9 +47,18 @@ pub fn accept(
     }
 }
 
-fn trusted_peer(stream: &UnixStream) -> Option<Uid> {
-    let uid = Uid::from_raw(getsockopt(stream, PeerCredentials).ok()?.uid());
-    (uid.is_root() || uid == Uid::current()).then_some(uid)
+fn peer_uid(stream: &UnixStream) -> Option<Uid> {
+    Some(Uid::from_raw(
+        getsockopt(stream, PeerCredentials).ok()?.uid(),
+    ))
+}
+
+fn refuse_peer(vault: &Vault, uid: Uid) {
+    let mut record = vault.record(Event::Refusal, Outcome::Refused);
+    record.qube = Some(Caller::Local(uid.as_raw()).to_string());
+    record.reason =
+        Some("only root and the vault's own user may connect to its sockets".to_owned());
+    vault.write(record);
 }
 
 /// One qrexec call: its header says who calls, then the agent protocol follows.

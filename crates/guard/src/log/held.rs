@@ -33,19 +33,7 @@ impl Held {
             .mode(0o700)
             .create(folder)
             .map_err(failed("making the folder of"))?;
-        let about = fs::metadata(folder).map_err(failed("reading the folder of"))?;
-        if about.uid() != nix::unistd::geteuid().as_raw() {
-            return Err(LogError::Unsafe {
-                path: folder.to_owned(),
-                why: "the folder belongs to another user",
-            });
-        }
-        if about.mode() & OTHERS_WRITE != 0 {
-            return Err(LogError::Unsafe {
-                path: folder.to_owned(),
-                why: "others can write the folder",
-            });
-        }
+        check(folder)?;
         let path = folder.join(LOCK);
         let file = owned(
             OpenOptions::new().write(true).create(true).truncate(false),
@@ -63,6 +51,11 @@ impl Held {
                 source: errno.into(),
             }),
         }
+    }
+
+    /// Refuses a folder that others have come to own or write since it was taken: they could put another log there.
+    pub(super) fn check(&self) -> Result<(), LogError> {
+        check(&self.folder)
     }
 
     pub(super) fn newest(&self) -> PathBuf {
@@ -114,6 +107,25 @@ impl Held {
                 source,
             })
     }
+}
+
+fn check(folder: &Path) -> Result<(), LogError> {
+    let about = fs::metadata(folder).map_err(|source| LogError::Io {
+        doing: "reading the folder of",
+        path: folder.to_owned(),
+        source,
+    })?;
+    let why = if about.uid() != nix::unistd::geteuid().as_raw() {
+        "the folder belongs to another user"
+    } else if about.mode() & OTHERS_WRITE != 0 {
+        "others can write the folder"
+    } else {
+        return Ok(());
+    };
+    Err(LogError::Unsafe {
+        path: folder.to_owned(),
+        why,
+    })
 }
 
 fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {

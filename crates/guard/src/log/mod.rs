@@ -195,6 +195,7 @@ impl State {
     }
 
     fn append(&mut self, record: &Record) -> Result<(), LogError> {
+        self.held.check()?;
         if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
             self.tail = None;
             self.mend(format!("{what}; see `split-ssh log --verify`"));

@@ -110,6 +110,28 @@ fn files_are_for_their_owner_only_and_others_folders_are_refused() {
     assert!(link.hint().is_some());
 }
 
+#[test]
+fn a_folder_that_others_come_to_write_is_not_used_any_more() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    log.write(signed(1)).unwrap();
+    let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    let refused = log.write(signed(2)).unwrap_err();
+    assert!(matches!(refused, LogError::Unsafe { .. }), "{refused}");
+    assert!(log.trouble().is_some());
+    mode(0o700);
+    log.write(signed(3)).unwrap();
+    assert_eq!(log.trouble(), None);
+    let records = records_that_can_be_read(folder.path());
+    assert_eq!(
+        records.len(),
+        3,
+        "two, and one that tells of the lost one: {records:?}"
+    );
+}
+
 /// What a log still says after `meddle` with its folder while it is open.
 fn meddled_with(meddle: impl FnOnce(&Path)) -> (tempfile::TempDir, Log, String) {
     let folder = tempfile::tempdir().unwrap();

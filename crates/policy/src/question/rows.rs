@@ -159,7 +159,7 @@ fn path(subject: &Subject) -> Vec<Row> {
     if !subject.facts.forwarded {
         return vec![
             ours("Path", "direct".into())
-                .note("as the qube tells it")
+                .note("as the caller tells it")
                 .mark(Mark::None),
         ];
     }
