@@ -5,8 +5,8 @@ UNITDIR ?= /usr/lib/systemd/system
 ZSHDIR ?= /usr/share/zsh/site-functions
 PROFILE ?= packaged
 
-.PHONY: demo test bench fuzz lint build install-vm install-vm-files install-prompt install-dom0 \
-	deb rpm source test-packages test-packages-trixie reproducible
+.PHONY: demo test bench fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
+	deb rpm source repo test-packages test-packages-trixie reproducible
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
 	scripts/install-deps demo
@@ -29,12 +29,22 @@ fuzz: ## Feed the parsers for a minute each
 	scripts/install-deps fuzz
 	fuzz/run $(or $(SECONDS),60)
 
+campaign: ## The long runs: random policies, and every parser for an hour each (CASES=…, SECONDS=…)
+	scripts/install-deps fuzz
+	SPLIT_SSH_CASES=$(or $(CASES),200000) $(CARGO) test --profile campaign -p split-ssh-policy
+	fuzz/run $(or $(SECONDS),3600)
+
 lint: ## Formatting, clippy and the rules for dependencies, as CI wants them
+	scripts/install-deps lint
 	for manifest in Cargo.toml prompt/Cargo.toml fuzz/Cargo.toml; do \
 		$(CARGO) fmt --all --check --manifest-path $$manifest && \
 		$(CARGO) clippy --manifest-path $$manifest --workspace --all-targets --locked -- -D warnings || exit 1; \
 	done
 	python3 -B scripts/check-dependencies
+
+msrv: ## Check everything with the oldest Rust that we promise, Debian 13's own (fetches a Debian 13 once)
+	[ "$$(id -u)" -ne 0 ] || scripts/install-deps msrv
+	tests/packages/oldest-rust
 
 build: ## The two programs as packages have them, man pages and completions
 	scripts/build-release
@@ -42,7 +52,9 @@ build: ## The two programs as packages have them, man pages and completions
 install-vm: install-vm-files ## What a template has, but for the dialog (DESTDIR=…; after `make build`)
 	install -D -m 755 target/$(PROFILE)/split-ssh $(DESTDIR)/usr/bin/split-ssh
 	for section in 1 5 8; do \
-		install -D -m 644 -t $(DESTDIR)/usr/share/man/man$$section target/pages/man$$section/* || exit 1; \
+		install -d $(DESTDIR)/usr/share/man/man$$section; \
+		find target/pages/man$$section -type f ! -name 'split-ssh-prompt.*' \
+			-exec install -m 644 -t $(DESTDIR)/usr/share/man/man$$section {} + || exit 1; \
 	done
 	install -D -m 644 -t $(DESTDIR)/usr/share/bash-completion/completions target/pages/bash/split-ssh
 	install -D -m 644 -t $(DESTDIR)/usr/share/fish/vendor_completions.d target/pages/fish/split-ssh.fish
@@ -54,7 +66,7 @@ install-vm-files:
 	ln -sfn /run/split-ssh-vault/qrexec.sock $(DESTDIR)/etc/qubes-rpc/qubes.SshAgent
 	install -D -m 644 -t $(DESTDIR)/etc/qubes/rpc-config qubes/vm/rpc-config/qubes.SshAgent
 	install -D -m 755 -t $(DESTDIR)/etc/qubes/post-install.d qubes/vm/post-install.d/30-split-ssh.sh
-	install -D -m 644 -t $(DESTDIR)/etc/profile.d qubes/vm/profile.d/qubes-ssh.sh
+	install -D -m 644 -t $(DESTDIR)/etc/profile.d qubes/vm/profile.d/split-ssh.sh
 	install -D -m 755 qubes/vm/user-environment-generator \
 		$(DESTDIR)/usr/lib/systemd/user-environment-generators/60-split-ssh
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) qubes/vm/system/*
@@ -63,6 +75,7 @@ install-vm-files:
 
 install-prompt: ## The dialog (DESTDIR=…; after `make build`)
 	install -D -m 755 prompt/target/$(PROFILE)/split-ssh-prompt $(DESTDIR)/usr/bin/split-ssh-prompt
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 target/pages/man1/split-ssh-prompt.1
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/user qubes/vm/user/*
 	install -D -m 644 qubes/vm/user.preset $(DESTDIR)/usr/lib/systemd/user-preset/75-split-ssh-prompt.preset
 
@@ -82,20 +95,26 @@ rpm: ## Packages for Fedora templates and dom0, in target/packages
 	scripts/install-deps package
 	scripts/package-rpm
 
-source: ## The sources with all crates, for builds without network
+source: ## The sources of all crates in one archive, for builds without network
 	scripts/package-source
+
+repo: ## A signed repository of the built packages, in target/repo (REPO_KEY=…, REPO_URL=…)
+	scripts/install-deps repo
+	REPO_KEY='$(REPO_KEY)' REPO_URL='$(REPO_URL)' scripts/package-repo
 
 test-packages: deb rpm ## Contents; install, upgrade and purge in a fresh Debian 12; its systemd booted (some minutes)
 	scripts/install-deps packages
 	tests/packages/contents
 	tests/packages/install bookworm
 	tests/packages/install-rpm
+	tests/packages/repo
 	tests/packages/boot bookworm
 
-test-packages-trixie: deb ## The same in a fresh Debian 13
+test-packages-trixie: deb ## The same in a fresh Debian 13, and a build there as Qubes' builder makes it
 	scripts/install-deps packages
 	tests/packages/install trixie
 	tests/packages/boot trixie
+	tests/packages/builder
 
 reproducible: ## Build the packages in two folders and compare them (two release builds)
 	scripts/install-deps package

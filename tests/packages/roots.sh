@@ -10,22 +10,44 @@ need_root() {
     }
 }
 
+# debootstrap SUITE FOLDER PACKAGES: a Debian in a new folder, whole or not at all. What debootstrap mounts there goes
+# away with it, however it ends.
+fetch_debian() {
+    echo "$test_name: fetching Debian $1" >&2
+    rm -rf "$2" "$2.part"
+    mkdir -p "$2.part"
+    nice unshare --mount --propagation private debootstrap --variant=minbase ${3:+--include="$3"} "$1" "$2.part" \
+        "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$2.log" 2>&1 || {
+        tail -3 "$2.log" >&2
+        exit 1
+    }
+}
+
 # The folder of a Debian of this suite that is never changed; fetched once.
 base_root() {
     base=$PWD/target/roots/$1
-    if [ ! -e "$base/.complete" ]; then
-        rm -rf "$base"
-        mkdir -p "$base"
-        echo "$test_name: fetching Debian $1" >&2
-        gtk=libgtk-3-0
-        [ "$1" = bookworm ] || gtk=libgtk-3-0t64
-        nice debootstrap --variant=minbase --include="$root_packages,$gtk" "$1" "$base" \
-            "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$base.log" 2>&1 || {
-            tail -3 "$base.log" >&2
-            exit 1
-        }
-        : >"$base/.complete"
-    fi
+    [ ! -d "$base" ] || return 0
+    gtk=libgtk-3-0
+    [ "$1" = bookworm ] || gtk=libgtk-3-0t64
+    fetch_debian "$1" "$base" "$root_packages,$gtk"
+    mv "$base.part" "$base"
+}
+
+# A Debian 13 with its own Rust and what the packages are built with, as $root; fetched once.
+builder_root() {
+    root=$PWD/target/roots/trixie-builder
+    [ ! -d "$root" ] || return 0
+    fetch_debian trixie "$root"
+    # Not by debootstrap, which configures these many packages in an order that fails.
+    # shellcheck disable=SC2046 # a list of words
+    (
+        root=$root.part
+        install_packages rustc cargo debhelper $(sed -n 's/^ \(lib[a-z0-9-]*\|xz-utils\)[ ,<].*/\1/p' debian/control)
+    ) >>"$root.log" 2>&1 || {
+        tail -3 "$root.log" >&2
+        exit 1
+    }
+    mv "$root.part" "$root"
 }
 
 # A copy of the suite's system as $root, with a user as qubes have one.

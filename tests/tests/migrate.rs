@@ -97,7 +97,7 @@ impl Qube {
             "usr/bin/split-ssh",
             "usr/lib/systemd/system/split-ssh-client.socket",
             "usr/lib/systemd/system/split-ssh-vault.service",
-            "etc/profile.d/qubes-ssh.sh",
+            "etc/profile.d/split-ssh.sh",
         ] {
             qube.write(file, "", 0o644);
         }
@@ -350,7 +350,7 @@ fn the_rest_of_a_file_stays_byte_for_byte() {
 #[test]
 fn without_our_profile_the_bashrc_keeps_setting_the_socket() {
     let qube = Qube::new("work");
-    qube.remove("etc/profile.d/qubes-ssh.sh");
+    qube.remove("etc/profile.d/split-ssh.sh");
     qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
     qube.write("~/.bashrc", GUIDES_BASHRC, 0o644);
     let (_, is_done) = qube.migrate(&["--apply"]);
@@ -663,10 +663,7 @@ fn qusals_and_the_official_service_are_told_of() {
         said.contains("remove /etc/qubes-rpc/qusal.SshAgent"),
         "{said}"
     );
-    assert!(
-        said.contains("it takes the place of qubes-split-ssh and keeps its keyrings"),
-        "{said}"
-    );
+    assert!(said.contains("it goes on with the keyrings"), "{said}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub struct Written {
 }
 
 /// The pages that are written by hand.
-pub const WRITTEN: [Written; 3] = [
+pub const WRITTEN: [Written; 4] = [
     Written {
         name: "split-ssh-policy",
         section: "5",
@@ -41,6 +41,12 @@ pub const WRITTEN: [Written; 3] = [
         section: "5",
         about: "which vaults a qube reaches, and how",
         text: include_str!("../../../docs/man/client.toml.md"),
+    },
+    Written {
+        name: "split-ssh-prompt",
+        section: "1",
+        about: "asks a question of the SSH vault in a window",
+        text: include_str!("../../../docs/man/prompt.md"),
     },
 ];
 

@@ -379,7 +379,7 @@ fn no_mangled_login_is_raw_data() {
         hostbased(&session),
     ];
     let (mut raw, mut logins) = (0, 0);
-    for round in 0..60_000 {
+    for round in 0..20_000 {
         let mut data = seeds[round % seeds.len()].clone();
         for _ in 0..=random.below(3) {
             let at = random.below(data.len());

@@ -51,11 +51,6 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Bytes read so far, counted from the outermost start.
-    pub fn at(&self) -> usize {
-        self.at
-    }
-
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()

@@ -100,18 +100,6 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The message's name, for people.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Failure => "failure",
-            Self::Success => "success",
-            Self::Identities(_) => "identities",
-            Self::Signature(_) => "signature",
-            Self::ExtensionFailure => "extension-failure",
-            Self::ExtensionResponse { .. } => "extension-response",
-        }
-    }
-
     /// The message again.
     pub fn rebuild(&self) -> Vec<u8> {
         Writer::build(|writer| {

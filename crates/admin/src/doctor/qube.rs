@@ -27,9 +27,9 @@ pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
         ),
     }
     // The units do not start for somebody who is not there.
-    if let Some(user) = read(place, "/default-user")
-        && matches!(User::from_name(&user), Ok(None))
-    {
+    let stranger =
+        read(place, "/default-user").filter(|user| matches!(User::from_name(user), Ok(None)));
+    if let Some(user) = stranger {
         findings.bad(
             "user",
             format!("dom0 calls this qube's user `{user}`, and there is none here"),

@@ -54,9 +54,10 @@ pub fn check(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
         if has_toml {
             continue;
         }
-        if let (Some(own), Some(dom0s)) = (&setting.in_file, &setting.in_dom0)
-            && own != dom0s
-        {
+        let (Some(own), Some(dom0s)) = (&setting.in_file, &setting.in_dom0) else {
+            continue;
+        };
+        if own != dom0s {
             findings.warn(
                 CHECK,
                 format!(

@@ -48,9 +48,8 @@ pub fn translate(line: &str) -> Option<Translated> {
             if let Some(redirect) = redirect {
                 line += &format!(" target={redirect}");
             }
-            if let Some(target) = given("default_target").or(redirect)
-                && *action == "ask"
-            {
+            let proposed = given("default_target").or(redirect);
+            if let Some(target) = proposed.filter(|_| *action == "ask") {
                 line += &format!(" default_target={target}");
             }
             for key in ["user", "notify"] {

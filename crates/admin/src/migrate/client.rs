@@ -23,7 +23,7 @@ pub const VAULT_FILE: &str = "/rw/config/split-ssh-vault";
 pub const KEYRING_FILE: &str = "/rw/config/split-ssh-default-agent";
 const SOCKET: &str = "/run/split-ssh-client/agent.sock";
 const UNIT: &str = "/usr/lib/systemd/system/split-ssh-client.socket";
-const PROFILE: &str = "/etc/profile.d/qubes-ssh.sh";
+const PROFILE: &str = "/etc/profile.d/split-ssh.sh";
 /// dom0's file in the guide and in henn's scripts.
 const OLD_POLICY: &str = "/etc/qubes-rpc/policy/qubes.SshAgent";
 

@@ -12,8 +12,8 @@ pub fn find(place: &Place, plan: &mut Plan) {
     let mut part = Part::new("the official package's set-up");
     if place.has(START_AGENT) {
         part.by_hand.push(
-            "install split-ssh in the template: it takes the place of qubes-split-ssh and keeps its keyrings, \
-             /rw/config/split-ssh-vault and the sockets in ~/.split-ssh"
+            "in the template: sudo apt purge qubes-split-ssh (Fedora: sudo dnf remove qubes-split-ssh), then install \
+             split-ssh; it goes on with the keyrings, /rw/config/split-ssh-vault and the sockets in ~/.split-ssh"
                 .to_owned(),
         );
     }

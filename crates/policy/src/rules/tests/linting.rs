@@ -11,10 +11,11 @@ fn warnings(text: &str) -> Vec<String> {
         comment: b"git-work".to_vec(),
     }];
     let knows = |name: &str| name == "github.com";
+    let keyrings = ["default".to_owned(), "throwaway".to_owned()];
     let surroundings = Surroundings {
         knows_host: Some(&knows),
         keys: Some(&keys),
-        keyrings: Some(&["default".to_owned(), "throwaway".to_owned()]),
+        keyrings: Some(&keyrings),
     };
     let text = format!("default = \"ask\"\n{text}");
     policy(&text)
