@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine as _;
 use common::crypto::Ring;
 use common::known_hosts_files::Files;
 use common::paths::Paths;
@@ -455,6 +456,25 @@ fn what_is_too_long_to_be_shown_whole_is_not_taken() {
     );
     assert!(out.contains(&format!("  {seen}  ssh-ed25519")), "{out}");
     assert_eq!(vault.own_text(), format!("{seen} {}\n", key.line));
+}
+
+/// Work that grows with the square of the lines would take a minute here.
+#[test]
+fn twenty_thousand_hosts_are_taken_and_known_after_that() {
+    const HOSTS: u32 = 20_000;
+    let vault = Vault::new();
+    let mut lines = String::new();
+    for number in 0..HOSTS {
+        let key = [&[0; 28][..], &number.to_be_bytes()].concat();
+        let blob = [&[0, 0, 0, 11][..], b"ssh-ed25519", &[0, 0, 0, 32], &key].concat();
+        let key = base64::prelude::BASE64_STANDARD.encode(blob);
+        lines += &format!("host{number}.example ssh-ed25519 {key}\n");
+    }
+    fs::write(vault.0.path().join("client"), lines).unwrap();
+    let out = vault.hosts(&["import", "client", "--yes"]).good();
+    assert!(out.contains("taken: 20000"));
+    let out = vault.hosts(&["import", "client", "--yes"]).good();
+    assert!(out.contains("known already, by the same key: 20000"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `split-ssh hosts import`: a client's known_hosts file is only a proposal. The client may be hostile,
 //! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ pub struct Also {
 }
 
 /// A name or pattern that would be taken, with its key.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct New {
     names: String,
     marker: Marker,
@@ -39,7 +40,9 @@ struct New {
 
 #[derive(Default)]
 struct Sorted {
+    /// In the file's order, each once.
     new: Vec<New>,
+    seen: HashSet<New>,
     known: usize,
     refused: Vec<(Place, String)>,
 }
@@ -74,7 +77,7 @@ pub fn run(
     // Another run may have given a name meanwhile.
     let lock = files.lock()?;
     let mut still_new = sort(&files.read()?, &untrusted, also).new;
-    still_new.retain(|new| sorted.new.contains(new));
+    still_new.retain(|new| sorted.seen.contains(new));
     let mut file = read_or_empty(&files.own)?;
     for new in &still_new {
         let marker = if new.marker == Marker::Authority {
@@ -240,17 +243,15 @@ fn too_long(name: &str) -> String {
 }
 
 fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
-    let Entry { line, .. } = entry;
-    let is_double =
-        |new: &New| new.names == names && new.key == line.key && new.marker == line.marker;
-    if !sorted.new.iter().any(is_double) {
-        let (algorithm, key) = (line.algorithm.clone(), line.key.clone());
-        sorted.new.push(New {
-            names,
-            marker: line.marker,
-            algorithm,
-            key,
-        });
+    let line = &entry.line;
+    let new = New {
+        names,
+        marker: line.marker,
+        algorithm: line.algorithm.clone(),
+        key: line.key.clone(),
+    };
+    if sorted.seen.insert(new.clone()) {
+        sorted.new.push(new);
     }
 }
 
@@ -271,25 +272,39 @@ impl Sorted {
         }
         if !self.new.is_empty() {
             say("new:");
-            let cells = |new: &New| new.cells(hosts, self.keys_alike(new));
+            // Several keys of one type are a host that changed, or two hosts.
+            let mut alike: HashMap<_, usize> = HashMap::new();
+            for new in &self.new {
+                *alike.entry(new.what_a_host_has_once()).or_default() += 1;
+            }
+            let known = names_by_key(hosts);
+            let cells = |new: &New| {
+                let alike = alike.get(&new.what_a_host_has_once()).copied();
+                new.cells(&known, alike.unwrap_or(1))
+            };
             say_table(&self.new.iter().map(cells).collect::<Vec<_>>());
         }
     }
 }
 
-impl Sorted {
-    /// How many new keys of one type a name would have: several are a host that changed, or two hosts.
-    fn keys_alike(&self, new: &New) -> usize {
-        let is_alike = |other: &&New| {
-            (&other.names, other.marker, &other.algorithm)
-                == (&new.names, new.marker, &new.algorithm)
-        };
-        self.new.iter().filter(is_alike).count()
+/// What known hosts call each key.
+type NamesByKey<'a> = HashMap<(Marker, &'a [u8]), Vec<String>>;
+
+fn names_by_key(hosts: &Hosts) -> NamesByKey<'_> {
+    let mut names = NamesByKey::new();
+    for Entry { line, .. } in hosts.known.entries() {
+        let of_key = names.entry((line.marker, &line.key)).or_default();
+        of_key.push(line.names.to_string());
     }
+    names
 }
 
 impl New {
-    fn cells(&self, hosts: &Hosts, alike: usize) -> [String; 5] {
+    fn what_a_host_has_once(&self) -> (&str, Marker, &str) {
+        (&self.names, self.marker, &self.algorithm)
+    }
+
+    fn cells(&self, known: &NamesByKey<'_>, alike: usize) -> [String; 5] {
         let fingerprint = Ring.fingerprint(&self.key).to_string();
         let role = if self.marker == Marker::Authority {
             "CA"
@@ -301,12 +316,12 @@ impl New {
             shown(&self.algorithm),
             fingerprint,
             role.to_owned(),
-            self.remarks(hosts, alike),
+            self.remarks(known, alike),
         ]
     }
 
-    fn remarks(&self, hosts: &Hosts, alike: usize) -> String {
-        let also = self.other_names(hosts);
+    fn remarks(&self, known: &NamesByKey<'_>, alike: usize) -> String {
+        let also = self.other_names(known);
         match (alike, also.is_empty()) {
             (..=1, _) => also,
             (_, true) => format!("one of {alike} keys of this type"),
@@ -315,19 +330,10 @@ impl New {
     }
 
     /// A new name for a key that the vault knows deserves a look.
-    fn other_names(&self, hosts: &Hosts) -> String {
-        let same = |known: &&Entry| known.line.key == self.key && known.line.marker == self.marker;
-        let names = hosts
-            .known
-            .entries()
-            .iter()
-            .filter(same)
-            .map(|known| known.line.names.to_string());
-        let names: Vec<String> = names.collect();
-        if names.is_empty() {
-            String::new()
-        } else {
-            format!("also {}", shown(&names.join(",")))
+    fn other_names(&self, known: &NamesByKey<'_>) -> String {
+        match known.get(&(self.marker, self.key.as_slice())) {
+            Some(names) => format!("also {}", shown(&names.join(","))),
+            None => String::new(),
         }
     }
 }

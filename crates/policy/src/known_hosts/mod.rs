@@ -73,8 +73,11 @@ pub struct KnownKey {
 pub struct KnownHosts {
     entries: Vec<Entry>,
     by_key: HashMap<Vec<u8>, Vec<usize>>,
-    /// Types of the keys that plain lines give to the names that they spell out.
-    types_by_name: HashMap<String, Vec<String>>,
+    /// The lines that spell a name out, of every marker.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Those that may speak of names that they do not spell out, or not of all that they do: hashed ones, wildcards,
+    /// negations.
+    open: Vec<usize>,
     /// The same by every line that ssh would find, for the names tried first: a hashed line costs an HMAC for
     /// each name, and whoever asks always tries the same ones.
     types_by_try: OnceLock<HashMap<String, Vec<String>>>,
@@ -120,15 +123,16 @@ impl KnownHosts {
     }
 
     fn push(&mut self, entry: Entry) {
+        let index = self.entries.len();
         self.by_key
             .entry(entry.line.key.clone())
             .or_default()
-            .push(self.entries.len());
-        if entry.line.marker == Marker::Plain {
-            for name in entry.line.names.literals() {
-                let types = self.types_by_name.entry(name.to_owned()).or_default();
-                types.push(entry.line.algorithm.clone());
-            }
+            .push(index);
+        for name in entry.line.names.literals() {
+            self.by_name.entry(name.to_owned()).or_default().push(index);
+        }
+        if !entry.line.names.is_all_spelled_out() {
+            self.open.push(index);
         }
         self.entries.push(entry);
     }
@@ -153,8 +157,9 @@ impl KnownHosts {
             let names = &line.names;
             found.extend(names.wildcards());
             found.extend(names.literals().filter(|name| {
-                let types = self.types_by_name.get(*name);
-                !types.is_some_and(|types| types.iter().any(|has| has == algorithm))
+                let spelled_out = self.by_name.get(*name).into_iter().flatten();
+                let mut entries = spelled_out.filter_map(|&index| self.entries.get(index));
+                !entries.any(|entry| has_type(&entry.line))
             }));
             let tried = |name: &String| names.match_name(name, crypto);
             if names.is_hashed() && !found.contains(HASHED) && !tries.iter().any(tried) {
@@ -269,21 +274,29 @@ impl KnownHosts {
     /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.
     pub fn keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<KnownKey> {
         let name = normalise(name);
-        let found = self
-            .entries
-            .iter()
-            .filter(|entry| entry.line.names.match_name(&name, crypto));
+        let found = self.speak_of(&name, crypto);
         found.map(|entry| entry.known_key(crypto)).collect()
+    }
+
+    /// The lines that speak of `name` (normalised), in their order.
+    fn speak_of<'a>(
+        &'a self,
+        name: &'a str,
+        crypto: &'a dyn Crypto,
+    ) -> impl Iterator<Item = &'a Entry> {
+        let spelled_out = self.by_name.get(name).into_iter().flatten();
+        let candidates: BTreeSet<usize> = spelled_out.chain(&self.open).copied().collect();
+        candidates
+            .into_iter()
+            .filter_map(|index| self.entries.get(index))
+            .filter(move |entry| entry.line.names.match_name(name, crypto))
     }
 
     /// Whether some key or authority stands for `name`; a `@revoked` line does not count.
     pub fn knows(&self, name: &str, crypto: &dyn Crypto) -> bool {
         let name = normalise(name);
-        let mut trusted = self
-            .entries
-            .iter()
-            .filter(|entry| entry.line.marker != Marker::Revoked);
-        trusted.any(|entry| entry.line.names.match_name(&name, crypto))
+        self.speak_of(&name, crypto)
+            .any(|entry| entry.line.marker != Marker::Revoked)
     }
 
     /// Stricter than ssh, which looks at the names of a `@revoked` line too: here the key is dead under any name.

@@ -110,6 +110,11 @@ impl Names {
         matches!(self, Self::Hashed { .. })
     }
 
+    /// The field speaks of its [`Self::literals`], all of them and nothing else.
+    pub fn is_all_spelled_out(&self) -> bool {
+        matches!(self, Self::Patterns(patterns) if patterns.iter().all(|pattern| !pattern.negated && pattern.is_literal()))
+    }
+
     pub fn has_wildcards(&self) -> bool {
         matches!(self, Self::Patterns(patterns) if patterns.iter().any(|pattern| !pattern.is_literal()))
     }
