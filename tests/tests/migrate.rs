@@ -527,121 +527,6 @@ fn an_ssh_add_with_options_is_left_to_its_owner() {
 }
 
 #[test]
-fn mtdcrs_client_is_changed_over() {
-    let qube = Qube::new("work");
-    qube.write("rw/config/ssh-vault", "keys\n", 0o644);
-    let unit = "[Socket]\nListenStream=%t/%p/agent\nAccept=yes\n";
-    qube.write("etc/systemd/user/qubes-ssh-agent.socket", unit, 0o644);
-    let (plan, _) = qube.migrate_for_good();
-    assert!(
-        plan.contains("mtdcr's split SSH, with the vault `keys`"),
-        "{plan}"
-    );
-    assert!(
-        plan.contains("qubes.SshAgent +work work keys ask target=keys"),
-        "{plan}"
-    );
-    assert_eq!(qube.read("rw/config/split-ssh-vault"), "keys\n");
-    assert_eq!(qube.read("rw/config/split-ssh-default-agent"), "work\n");
-    assert_eq!(
-        qube.link("~/.config/systemd/user/qubes-ssh-agent.socket"),
-        PathBuf::from("/dev/null")
-    );
-}
-
-#[test]
-fn mtdcrs_keys_stay_where_they_are_and_are_in_keyrings() {
-    let qube = Qube::new("ssh-vault");
-    let key = Key::ed25519(&qube.world, "key");
-    let folder = qube.world.directory("vault/.qubes_ssh/work");
-    for (from, to) in [
-        (key.private.clone(), "id_work"),
-        (key.private.with_extension("pub"), "id_work.pub"),
-    ] {
-        fs::copy(from, folder.join(to)).expect("a copy");
-    }
-    qube.write("~/.qubes_ssh/work/.default", "id_work\n", 0o600);
-    let (plan, _) = qube.migrate_for_good();
-    assert!(plan.contains("mtdcr's keys for the qube `work`"), "{plan}");
-    assert!(
-        plan.contains("qubes.SshAgent +work work @default ask target=ssh-vault"),
-        "{plan}"
-    );
-    assert!(folder.join("id_work").is_file());
-    let vault = Vault::start_configured(&qube.world, "", "default = \"ask\"\n", "");
-    wait_for("the key in its keyring", || {
-        let listed = text(&finish(&mut vault.control(&["list", "work"])));
-        listed.contains(&key.fingerprint(&qube.world)).then_some(())
-    });
-}
-
-#[test]
-fn qusals_client_is_changed_over() {
-    let qube = Qube::new("work");
-    let rc_local = "#!/bin/sh\nsudo systemctl --no-block restart qusal-ssh-agent-forwarder@personal.service\n\
-                    # systemctl start qusal-ssh-agent-forwarder@old.service\n";
-    qube.write("rw/config/rc.local", rc_local, 0o755);
-    let config =
-        "Host personal\n        IdentityAgent /tmp/qusal-ssh-agent-forwarder/personal.sock\n";
-    qube.write("~/.ssh/config", config, 0o600);
-    qube.write(
-        "~/.profile",
-        "export SSH_AUTH_SOCK=/tmp/qusal-ssh-agent-forwarder/work.sock;\n",
-        0o644,
-    );
-    let (plan, _) = qube.migrate_for_good();
-    assert!(
-        plan.contains("qubes.SshAgent +personal work @default ask target=sys-ssh-agent"),
-        "{plan}"
-    );
-    assert_eq!(
-        qube.read("rw/config/rc.local"),
-        "#!/bin/sh\nsystemctl --no-block start split-ssh-forwarder@personal.service\n\
-         # systemctl start qusal-ssh-agent-forwarder@old.service\n"
-    );
-    let sockets = qube.home.join(".split-ssh");
-    let agent = format!("IdentityAgent {}/personal.sock", sockets.display());
-    assert!(qube.read("~/.ssh/config").contains(&agent));
-    assert!(
-        qube.read("~/.profile")
-            .contains(&format!("{}/work.sock", sockets.display()))
-    );
-    let mode = fs::metadata(qube.home.join(".ssh/config"))
-        .expect("a file")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-}
-
-/// Changed by halves, programs would be sent to sockets that nobody makes.
-#[test]
-fn a_line_of_qusals_that_does_more_keeps_all_as_it_is() {
-    let qube = Qube::new("work");
-    let start = "systemctl --no-block restart qusal-ssh-agent-forwarder@";
-    let rc_local = format!("{start}work.service\n{start}home.service || logger no\n");
-    qube.write("rw/config/rc.local", &rc_local, 0o755);
-    qube.write(
-        "~/.profile",
-        "SSH_AUTH_SOCK=/tmp/qusal-ssh-agent-forwarder/work.sock\n",
-        0o644,
-    );
-    let before = qube.state();
-    let (said, _) = qube.migrate(&["--apply"]);
-    assert!(said.contains("line 2 of"), "{said}");
-    assert_eq!(qube.state(), before);
-    qube.write(
-        "rw/config/rc.local",
-        &format!("if true; then\n    {start}work.service\nfi\n"),
-        0o755,
-    );
-    qube.migrate_for_good();
-    assert_eq!(
-        qube.read("rw/config/rc.local"),
-        "if true; then\n    systemctl --no-block start split-ssh-forwarder@work.service\nfi\n"
-    );
-}
-
-#[test]
 fn dotfiles_that_are_links_stay_links() {
     let qube = Qube::new("work");
     let real = qube.write("~/dotfiles/bashrc", GUIDES_BASHRC, 0o644);
@@ -655,12 +540,16 @@ fn dotfiles_that_are_links_stay_links() {
 #[test]
 fn qusals_and_the_official_service_are_told_of() {
     let qube = Qube::new("vault");
-    qube.write("etc/qubes-rpc/qusal.SshAgent", "#!/bin/sh\n", 0o755);
+    qube.write(
+        "etc/qubes-rpc/qusal.SshAgent",
+        "#!/bin/sh\nlogger qusal.SshAgent\n",
+        0o755,
+    );
     qube.write("usr/lib/split-ssh/start-agent", "#!/bin/sh\n", 0o755);
     let (said, is_done) = qube.migrate(&[]);
     assert!(is_done, "nothing to do here: {said}");
     assert!(
-        said.contains("remove /etc/qubes-rpc/qusal.SshAgent"),
+        said.contains("qusal.SshAgent:2: names the service qusal.SshAgent"),
         "{said}"
     );
     assert!(said.contains("it goes on with the keyrings"), "{said}");
@@ -715,4 +604,239 @@ fn what_stays_of_rc_local_still_runs() {
     qube.migrate_for_good();
     run(&mut Command::new(&file));
     assert!(marker.exists());
+}
+
+/// Files with their texts, and what is said of them.
+type SetUp = (
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
+/// Published set-ups of every form: each line is found with its place and with what it does, and is left to its owner.
+#[test]
+fn set_ups_of_any_form_are_found_line_by_line() {
+    let cases: &[SetUp] = &[
+        (
+            &[(
+                "rw/config/rc.local",
+                "#!/bin/sh\nVAULT=keys\nrm -f /home/user/.agent-$VAULT\n\
+                 sudo -u user sh -c \"umask 177; exec ncat -kl -U /home/user/.agent-$VAULT -c \
+                 'qrexec-client-vm $VAULT qubes.SshAgent'\" &\n",
+            )],
+            &[
+                "rc.local:3: removes /home/user/.agent-keys",
+                "rc.local:4: listens at /home/user/.agent-keys, calls qubes.SshAgent in keys",
+            ],
+        ),
+        (
+            &[(
+                "rw/config/rc.local.d/20-agent.rc",
+                "sock=/home/user/.SSH_AGENT_vault\nrm -f \"$sock\"\n\
+                 runuser -u user -- socat \"UNIX-LISTEN:$sock,fork,mode=600\" \\\n  \
+                 \"EXEC:qrexec-client-vm vault qubes.SshAgent+work\" &\n",
+            )],
+            &[
+                "20-agent.rc:2: removes /home/user/.SSH_AGENT_vault",
+                "20-agent.rc:3: listens at /home/user/.SSH_AGENT_vault, calls qubes.SshAgent in vault",
+            ],
+        ),
+        (
+            &[
+                (
+                    "~/.config/systemd/user/remote.socket",
+                    "[Socket]\nListenStream=%t/remote-agent.socket\nAccept=yes\n",
+                ),
+                (
+                    "~/.config/systemd/user/remote@.service",
+                    "[Service]\nExecStart=/usr/bin/qrexec-client-vm @default qubes.SshAgent\n",
+                ),
+                (
+                    "~/.ssh/config",
+                    "Host *\n  IdentityAgent /run/user/1000/remote-agent.socket\n",
+                ),
+            ],
+            &[
+                "remote.socket:2: listens at %t/remote-agent.socket for remote@.service",
+                "remote@.service:2: calls qubes.SshAgent in @default",
+                "config:2: leads ssh to the agent /run/user/1000/remote-agent.socket",
+            ],
+        ),
+        (
+            &[
+                (
+                    "etc/xdg/autostart/agent.desktop",
+                    "[Desktop Entry]\nExec=/opt/agent/start qubes.SshAgent\n",
+                ),
+                (
+                    "opt/agent/start",
+                    "#!/bin/sh\nSERVICE=$1\n# qubes.SshAgent\nS=qubes.SshAgent\n\
+                     ncat -lk -U /tmp/agent.here -e \"qrexec-client-vm vault $S\"\n",
+                ),
+            ],
+            &[
+                "agent.desktop:2: names the service qubes.SshAgent",
+                "start:5: listens at /tmp/agent.here, calls qubes.SshAgent in vault",
+            ],
+        ),
+        (
+            &[(
+                "~/.bashrc",
+                "export SSH_AUTH_SOCK=/tmp/disp.sock\n\
+                 socat UNIX-LISTEN:$SSH_AUTH_SOCK,fork EXEC:'qrexec-client-vm @dispvm:vault-dvm qubes.SshAgent' &\n",
+            )],
+            &[
+                ".bashrc:1: sets SSH_AUTH_SOCK to /tmp/disp.sock",
+                ".bashrc:2: listens at /tmp/disp.sock, calls qubes.SshAgent in",
+            ],
+        ),
+        (
+            &[
+                (
+                    "rw/bind-dirs/etc/qubes-rpc/qubes.SshAgent",
+                    "#!/bin/sh\nexec socat - UNIX-CONNECT:/run/user/1000/ssh-work.sock # qubes.SshAgent\n",
+                ),
+                (
+                    "etc/systemd/system/ssh-work.service",
+                    "[Service]\nExecStart=/usr/bin/ssh-agent -D -a /run/user/1000/ssh-work.sock\n\
+                     ExecStartPost=/usr/bin/ssh-add /home/user/keys/work/id\n",
+                ),
+            ],
+            &[
+                "qubes.SshAgent:2: names the service qubes.SshAgent",
+                "ssh-work.service:2: starts an ssh-agent",
+                "ssh-work.service:3: adds keys to an agent",
+            ],
+        ),
+        (
+            &[(
+                "~/.config/environment.d/agent.conf",
+                "SSH_AUTH_SOCK=${XDG_RUNTIME_DIR}/vault-agent\n",
+            )],
+            &["agent.conf:1: sets SSH_AUTH_SOCK to ${XDG_RUNTIME_DIR}/vault-agent"],
+        ),
+        (
+            &[(
+                "~/connect.sh",
+                "#!/bin/bash\nexec qrexec-client-vm ssh-keys qubes.SshAgent\n",
+            )],
+            &["connect.sh:2: calls qubes.SshAgent in ssh-keys"],
+        ),
+        (
+            &[
+                ("~/.qubes_ssh/work/.default", "id\n"),
+                (
+                    "etc/systemd/user/qubes-ssh-agent.socket",
+                    "[Socket]\nListenStream=%t/qubes-ssh-agent/agent\n",
+                ),
+            ],
+            &[
+                ".qubes_ssh: holds a folder of keys for each client",
+                "qubes-ssh-agent.socket:2: names qubes-ssh-agent of another split SSH",
+            ],
+        ),
+        (
+            &[
+                (
+                    "rw/config/rc.local",
+                    "#!/bin/sh\nsystemctl start qusal-ssh-agent-forwarder@work.service\n",
+                ),
+                (
+                    "~/.profile",
+                    "SSH_AUTH_SOCK=/tmp/qusal-ssh-agent-forwarder/work.sock; export SSH_AUTH_SOCK\n",
+                ),
+            ],
+            &[
+                "rc.local:2: names qusal-ssh-agent-forwarder of another split SSH",
+                ".profile:1: sets SSH_AUTH_SOCK to /tmp/qusal-ssh-agent-forwarder/work.sock",
+            ],
+        ),
+    ];
+    for (files, found) in cases {
+        let qube = Qube::new("work");
+        for (file, text) in *files {
+            qube.write(file, text, 0o755);
+        }
+        let before = qube.state();
+        let (said, _) = qube.migrate(&[]);
+        for one in *found {
+            assert!(said.contains(one), "{one}:\n{said}");
+        }
+        let (said, _) = qube.migrate(&["--apply"]);
+        for one in *found {
+            assert!(said.contains(one), "{one}:\n{said}");
+        }
+        assert_eq!(qube.state(), before, "nothing of it is ours to change");
+    }
+}
+
+/// What the changed file uncovers, and what another file sets, is told by asking the shell.
+#[test]
+fn the_socket_that_wins_is_told_by_the_shell() {
+    let qube = Qube::new("work");
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    let older = "export SSH_AUTH_SOCK=/run/user/1000/older.socket\n";
+    qube.write("~/.bashrc", &format!("{older}{GUIDES_BASHRC}"), 0o644);
+    qube.write(
+        "~/.config/environment.d/agent.conf",
+        "SSH_AUTH_SOCK=/run/user/1000/unit.socket\n",
+        0o644,
+    );
+    qube.write("~/.bash_profile", ". ~/.bashrc\n", 0o644);
+    let (said, _) = qube.migrate(&[]);
+    let in_login = "a login shell (bash): it is ";
+    assert!(
+        said.contains(&format!("{in_login}/home/user/.SSH_AGENT_vault")),
+        "{said}"
+    );
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(
+        said.contains(&format!(
+            "{in_login}/run/user/1000/older.socket, NOT split-ssh's"
+        )),
+        "{said}"
+    );
+    assert!(
+        said.contains(".bashrc:1: sets SSH_AUTH_SOCK to /run/user/1000/older.socket"),
+        "{said}"
+    );
+    assert!(
+        said.contains("a user unit: it is /run/user/1000/unit.socket, NOT split-ssh's"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_lines_between_the_marks_that_nobody_documents_stay() {
+    let qube = Qube::new("work");
+    let zshrc = "export SSH_AUTH_SOCK=/run/user/1000/ssh-agent.socket\nalias ll='ls -l'\n\
+                 # SPLIT SSH CONFIGURATION >>>\nexport SSH_AUTH_SOCK=/home/user/.SSH_AGENT_vault\n\
+                 # <<< SPLIT SSH CONFIGURATION\n";
+    qube.write("~/.zshrc", zshrc, 0o644);
+    let (said, _) = qube.migrate(&["--apply"]);
+    for line in [
+        ".zshrc:1: sets SSH_AUTH_SOCK to /run/user/1000/ssh-agent.socket",
+        ".zshrc:4: sets SSH_AUTH_SOCK to /home/user/.SSH_AGENT_vault",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert_eq!(qube.read("~/.zshrc"), zshrc);
+}
+
+/// A script of rc.local.d would put its socket over our link when the qube starts next.
+#[test]
+fn an_old_socket_that_another_script_makes_is_not_linked() {
+    let qube = Qube::new("work");
+    qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
+    qube.write(
+        "rw/config/rc.local.d/20-agent.rc",
+        "rm -f /home/user/.SSH_AGENT_vault\n\
+         socat UNIX-LISTEN:/home/user/.SSH_AGENT_vault,fork EXEC:'qrexec-client-vm vault qubes.SshAgent' &\n",
+        0o755,
+    );
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(
+        said.contains("20-agent.rc:2 makes it anew at each start"),
+        "{said}"
+    );
+    assert!(!qube.home.join(".SSH_AGENT_vault").is_symlink());
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::super::doctor::Place;
 use super::change::Change;
 use super::plan::{Part, Plan};
+use super::scan::Found;
 use super::shell::{self, Block};
 use super::whole::{Whole, read_whole};
 
@@ -20,7 +21,6 @@ const DOTFILES: [&str; 5] = [
     ".zprofile",
 ];
 pub const VAULT_FILE: &str = "/rw/config/split-ssh-vault";
-pub const KEYRING_FILE: &str = "/rw/config/split-ssh-default-agent";
 const SOCKET: &str = "/run/split-ssh-client/agent.sock";
 const UNIT: &str = "/usr/lib/systemd/system/split-ssh-client.socket";
 const PROFILE: &str = "/etc/profile.d/split-ssh.sh";
@@ -44,7 +44,7 @@ struct Old {
     does: &'static str,
 }
 
-pub fn find(place: &Place, plan: &mut Plan) {
+pub fn find(place: &Place, found: &[Found], plan: &mut Plan) {
     let starts = old(place.at(RC_LOCAL), "start the old client");
     let dotfiles = DOTFILES.map(|name| place.paths.home.join(name));
     let points: Vec<Old> = dotfiles
@@ -55,7 +55,11 @@ pub fn find(place: &Place, plan: &mut Plan) {
         return;
     }
     let vaults = vaults(starts.as_ref(), &points);
+    let is_changed = |old: &Old| old.blocks.iter().any(|block| block.is_changed);
     let mut part = Part::new(match vaults.as_slice() {
+        [] if starts.iter().chain(&points).any(is_changed) => {
+            "a client of the guide's scripts, changed by hand".to_owned()
+        }
         [] => "a client of the guide's scripts, switched off".to_owned(),
         [vault] => format!("a client of the guide's scripts, with the vault `{vault}`"),
         vaults => format!(
@@ -85,6 +89,7 @@ pub fn find(place: &Place, plan: &mut Plan) {
         }
         vaults => name_vaults(place, vaults, &mut part),
     }
+    leave_sockets_of_others(found, starts.as_ref(), &points, &mut part);
     if !vaults.is_empty() && !part.changes.is_empty() {
         part.say_policy(place, &vaults, &[]);
         part.by_hand.push(format!(
@@ -92,6 +97,37 @@ pub fn find(place: &Place, plan: &mut Plan) {
         ));
     }
     plan.add(part);
+}
+
+/// Another script would put its own socket over our link at the next start of the qube.
+fn leave_sockets_of_others(found: &[Found], starts: Option<&Old>, points: &[Old], part: &mut Part) {
+    let goes = |one: &Found| {
+        let mut old = starts.into_iter().chain(points);
+        old.any(|old| {
+            let mut blocks = old.blocks.iter();
+            old.file == one.file
+                && blocks.any(|block| (block.first..=block.last).contains(&one.line))
+        })
+    };
+    let mut by_hand = Vec::new();
+    part.changes.retain(|change| {
+        let Change::Link { link, .. } = change else {
+            return true;
+        };
+        let link = link.display().to_string();
+        let name = link.rsplit('/').next().unwrap_or_default();
+        let makes = |one: &&Found| one.does.starts_with("listens at") && one.does.contains(name);
+        let Some(other) = found.iter().filter(|one| !goes(one)).find(makes) else {
+            return true;
+        };
+        by_hand.push(format!(
+            "{link} is not linked to our socket: {}:{} makes it anew at each start; take that out, then run this again",
+            other.file.display(),
+            other.line
+        ));
+        false
+    });
+    part.by_hand.extend(by_hand);
 }
 
 fn old(file: PathBuf, does: &'static str) -> Option<Old> {

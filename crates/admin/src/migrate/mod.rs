@@ -1,23 +1,26 @@
-//! `split-ssh migrate`: finds what an earlier split SSH left in this qube and says what to change, or
-//! changes it. Nothing is deleted: every file that is changed has its old self beside it, keys stay where
-//! they are, and the sockets that people's own scripts know go on working.
+//! `split-ssh migrate`: finds what an earlier split SSH left in this qube, line by line, and says what to do. It
+//! changes only what the guide, henn's scripts and the official package have people write, word for word. Nothing is
+//! deleted: every file that is changed has its old self beside it, keys stay where they are, and the sockets that
+//! people's own scripts know go on working.
 
 mod change;
 mod client;
 mod keys;
-mod mtdcr;
+mod meaning;
 mod official;
+mod places;
 mod plan;
-mod qusal;
+mod scan;
 mod service;
 mod shell;
 mod whole;
+mod winner;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use plan::Plan;
+use plan::{Page, Plan};
 
 use super::doctor::Place;
 use common::error::Error;
@@ -25,9 +28,11 @@ use common::paths::Paths;
 
 /// Change over from another split SSH
 ///
-/// From the community guide's, henn's, mtdcr's, qusal's or the official one.
-/// Without --apply it only says what it would do. With it, each file that is
-/// changed is kept beside the new one as FILE.before-split-ssh.
+/// Finds every line of the usual places that has to do with an SSH agent of
+/// another qube, whoever wrote it, and says which SSH_AUTH_SOCK shells and
+/// sessions get. It changes only what the community guide, henn's scripts and
+/// the official package have people write, and only with --apply; each file
+/// that is changed is kept beside the new one as FILE.before-split-ssh.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -46,22 +51,28 @@ pub struct Args {
 /// None; what fails is told with the change that failed.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let place = Place::new(args.root.clone(), paths.clone());
+    let found = scan::find(&place);
     let mut plan = Plan::default();
-    client::find(&place, &mut plan);
-    mtdcr::find_client(&place, &mut plan);
-    qusal::find_client(&place, &mut plan);
+    client::find(&place, &found, &mut plan);
     service::find(&place, &mut plan);
     keys::find(&place, &mut plan);
-    mtdcr::find_keys(&place, &mut plan);
-    qusal::find_service(&place, &mut plan);
     official::find(&place, &mut plan);
-    let to_people = io::stdout().is_terminal();
-    let (text, is_done) = if args.apply {
-        plan.apply(to_people)
+    let mut page = Page::new(io::stdout().is_terminal());
+    let is_done = if args.apply {
+        let is_done = plan.apply(&mut page);
+        page.left(&scan::find(&place));
+        is_done
     } else {
-        (plan.to_text(to_people), plan.changes().next().is_none())
+        page.found(&found);
+        plan.say(&mut page);
+        plan.changes().next().is_none()
     };
-    drop(io::stdout().write_all(text.as_bytes()));
+    if found.is_empty() && plan.is_empty() {
+        page.say("nothing of an earlier split SSH is left to change here");
+    } else {
+        page.winners(&winner::ask(&place));
+    }
+    drop(io::stdout().write_all(page.text().as_bytes()));
     Ok(if is_done {
         ExitCode::SUCCESS
     } else {

@@ -5,6 +5,8 @@ use super::super::doctor::read_qubesdb;
 use super::super::dom0_policy::{Action, Wanted};
 use super::super::fold::fold;
 use super::change::Change;
+use super::scan::Found;
+use super::winner::Winner;
 use common::error::reason;
 
 #[derive(Debug, Default)]
@@ -74,12 +76,11 @@ impl Plan {
         self.parts.iter().flat_map(|part| &part.changes)
     }
 
-    /// `to_people`: in lines that end between words.
-    pub fn to_text(&self, to_people: bool) -> String {
-        let mut page = Page::new(to_people);
-        if self.parts.is_empty() {
-            page.say(NOTHING);
-        }
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub fn say(&self, page: &mut Page) {
         for part in &self.parts {
             page.say(&part.found);
             for change in &part.changes {
@@ -90,15 +91,11 @@ impl Plan {
         if self.changes().next().is_some() {
             page.say(&format!("nothing is changed yet; to do it: {HOW}"));
         }
-        page.text
     }
 
-    /// Does it, part by part. A part whose change fails is left there, and the next one is tried.
-    pub fn apply(&self, to_people: bool) -> (String, bool) {
-        let mut page = Page::new(to_people);
-        if self.parts.is_empty() {
-            page.say(NOTHING);
-        }
+    /// Does it, part by part; false if something failed. A part whose change fails is left there, and the next one is
+    /// tried.
+    pub fn apply(&self, page: &mut Page) -> bool {
         let mut is_done = true;
         for part in &self.parts {
             page.say(&part.found);
@@ -126,31 +123,68 @@ impl Plan {
         } else if self.changes().next().is_some() {
             page.say("restart this qube, then see: split-ssh doctor");
         }
-        (page.text, is_done)
+        is_done
     }
 }
 
 /// Parts of it are root's, parts the user's.
 const HOW: &str = "sudo HOME=\"$HOME\" split-ssh migrate --apply";
-const NOTHING: &str = "nothing of an earlier split SSH is left to change here";
 /// Where an item's sentence begins.
 const COLUMN: usize = 11;
 
 /// What is printed.
-struct Page {
+pub struct Page {
     text: String,
     to_people: bool,
 }
 
 impl Page {
-    fn new(to_people: bool) -> Self {
+    /// `to_people`: in lines that end between words.
+    pub fn new(to_people: bool) -> Self {
         Self {
             text: String::new(),
             to_people,
         }
     }
 
-    fn say(&mut self, sentence: &str) {
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What there is, before anything is changed.
+    pub fn found(&mut self, found: &[Found]) {
+        if !found.is_empty() {
+            self.say("found in this qube:");
+        }
+        for one in found {
+            self.item("found", &one.to_string());
+        }
+    }
+
+    /// What there is after all that could be changed was.
+    pub fn left(&mut self, found: &[Found]) {
+        if !found.is_empty() {
+            self.say("still here, and yours to take out or to keep:");
+        }
+        for one in found {
+            self.item("left", &one.to_string());
+        }
+    }
+
+    /// Which agent programs are led to now.
+    pub fn winners(&mut self, winners: &[Winner]) {
+        self.say("SSH_AUTH_SOCK, as this machine's shells say it now:");
+        for winner in winners {
+            let says = match (winner.value.as_str(), winner.is_ours()) {
+                ("", _) => "is not set".to_owned(),
+                (value, true) => format!("is {value}, split-ssh's"),
+                (value, false) => format!("is {value}, NOT split-ssh's"),
+            };
+            self.item("in", &format!("{}: it {says}", winner.session));
+        }
+    }
+
+    pub fn say(&mut self, sentence: &str) {
         let sentence = self.fit(sentence, 0, 0);
         self.text += &format!("{sentence}\n");
     }

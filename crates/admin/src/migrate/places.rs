@@ -1,0 +1,132 @@
+//! Where an earlier split SSH can have left something: everything here is read, and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::doctor::{Place, text_of};
+
+/// Files in all; a qube with more of them has something else below these folders.
+const MAX_FILES: usize = 3000;
+/// Folders below a folder that are looked into.
+const MAX_DEPTH: usize = 3;
+
+/// A qube's own files, the template's places in which people write by hand, and programs that these start.
+const SYSTEM: [&str; 20] = [
+    "/rw/config/rc.local",
+    "/rw/config/rc.local-early",
+    "/rw/config/rc.local.d",
+    "/rw/config/rc.local-early.d",
+    "/rw/config/ssh-vault",
+    "/rw/config/qubes-bind-dirs.d",
+    "/rw/bind-dirs",
+    "/etc/qubes-rpc",
+    "/usr/local/etc/qubes-rpc",
+    "/etc/systemd/system",
+    "/etc/systemd/user",
+    "/usr/lib/systemd/system",
+    "/usr/lib/systemd/user",
+    "/usr/local/lib/systemd",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/environment",
+    "/etc/xdg/autostart",
+    "/usr/local/bin",
+    "/opt",
+];
+/// What shells, sessions, systemd and ssh read in a home.
+const HOME: [&str; 25] = [
+    ".bashrc",
+    ".bashrc.d",
+    ".bash_profile",
+    ".bash_login",
+    ".profile",
+    ".zshenv",
+    ".zshrc",
+    ".zprofile",
+    ".zlogin",
+    ".xprofile",
+    ".xsessionrc",
+    ".xsession",
+    ".xinitrc",
+    ".pam_environment",
+    ".config/fish",
+    ".config/environment.d",
+    ".config/autostart",
+    ".config/systemd/user",
+    ".config/i3",
+    ".config/sway",
+    ".ssh/config",
+    ".ssh/config.d",
+    ".ssh/rc",
+    ".local/bin",
+    "bin",
+];
+/// Ends of the names of scripts that people keep in their home itself.
+const SCRIPTS: [&str; 3] = [".sh", ".bash", ".py"];
+/// A folder of keys for each client, as mtdcr's service reads them.
+pub const MTDCR_KEYS: &str = ".qubes_ssh";
+
+/// A file to look into.
+#[derive(Clone, Debug)]
+pub struct ReadFile {
+    pub path: PathBuf,
+    pub text: String,
+    /// A qube's owner wrote it, or may have: not only a package.
+    pub is_own: bool,
+}
+
+/// All files of these places that are text, without those of our own package.
+pub fn read(place: &Place) -> Vec<ReadFile> {
+    let home = &place.paths.home;
+    let mut paths = Vec::new();
+    for system in SYSTEM {
+        let is_own = !system.starts_with("/usr/lib/") && !system.starts_with("/etc/profile");
+        collect(&place.at(system), is_own, MAX_DEPTH, &mut paths);
+    }
+    for name in HOME {
+        collect(&home.join(name), true, MAX_DEPTH, &mut paths);
+    }
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if SCRIPTS.iter().any(|end| name.ends_with(end)) {
+            collect(&entry.path(), true, 0, &mut paths);
+        }
+    }
+    let mut files: Vec<ReadFile> = Vec::new();
+    for (path, is_own) in paths {
+        let is_known = files.iter().any(|file| file.path == path);
+        if is_known || is_ours(&path) || files.len() >= MAX_FILES {
+            continue;
+        }
+        let text = text_of(&path).filter(|text| !text.contains('\0'));
+        files.extend(text.map(|text| ReadFile { path, text, is_own }));
+    }
+    files
+}
+
+fn collect(path: &Path, is_own: bool, depth: usize, paths: &mut Vec<(PathBuf, bool)>) {
+    let Ok(found) = fs::metadata(path) else {
+        return;
+    };
+    if found.is_file() {
+        paths.push((path.to_owned(), is_own));
+    } else if found.is_dir() && depth > 0 && paths.len() < MAX_FILES {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        inside.sort();
+        for path in inside {
+            collect(&path, is_own, depth - 1, paths);
+        }
+    }
+}
+
+/// What our package brings, and what an earlier run kept.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_installed = ["/etc/systemd/", "/usr/lib/systemd/", "/etc/profile.d/"]
+        .iter()
+        .any(|folder| path.to_string_lossy().contains(folder));
+    name.contains(".before-split-ssh")
+        || name.starts_with("split-ssh-") && is_installed
+        || name == "split-ssh.sh" && is_installed
+}

@@ -1,0 +1,224 @@
+//! Which `SSH_AUTH_SOCK` programs get: the shells and systemd's own programs are asked, as they would start a
+//! session.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use nix::unistd::{Uid, User, geteuid};
+
+use super::super::doctor::Place;
+use super::meaning;
+use common::wait;
+
+/// A shell whose start takes longer waits for something.
+const SHELL_TIME: Duration = Duration::from_secs(10);
+/// What a shell's start may print, in bytes.
+const MAX_OUTPUT: u64 = 64 * 1024;
+/// Stands around the value, so that what dotfiles print is told apart.
+const MARK: &str = "\x1f";
+/// systemd.environment-generator(7), in the order in which one of a name comes before another.
+const GENERATORS: [&str; 4] = [
+    "/run/systemd/user-environment-generators",
+    "/etc/systemd/user-environment-generators",
+    "/usr/local/lib/systemd/user-environment-generators",
+    "/usr/lib/systemd/user-environment-generators",
+];
+
+/// What one kind of session sets.
+pub struct Winner {
+    pub session: String,
+    /// Empty if it sets none.
+    pub value: String,
+}
+
+impl Winner {
+    /// Whether programs reach our client, or a keyring's agent, by it.
+    pub fn is_ours(&self) -> bool {
+        let target = fs::read_link(&self.value).unwrap_or_default();
+        meaning::is_ours(&self.value) || meaning::is_ours(&target.to_string_lossy())
+    }
+}
+
+/// Asks for a login shell, a desktop session and a user unit. A shell that does not answer is left out.
+pub fn ask(place: &Place) -> Vec<Winner> {
+    let person = Person::of(&place.paths.home);
+    let unit = person.unit_environment(place);
+    let mut winners = Vec::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let is_used =
+            person.shell.ends_with(shell) || shell == "bash" || person.has_files_of(shell);
+        if let Some(value) = is_used
+            .then(|| person.ask_shell(shell, true, &[]))
+            .flatten()
+        {
+            let session = format!("a login shell ({shell})");
+            winners.push(Winner { session, value });
+        }
+    }
+    // A session is started by a login shell that is not interactive, on top of what systemd gives it.
+    let shell = person.shell.file_name().unwrap_or_default();
+    if let Some(value) = person.ask_shell(&shell.to_string_lossy(), false, &unit) {
+        let session = "a desktop session".to_owned();
+        winners.push(Winner { session, value });
+    }
+    let in_unit = unit.iter().rev().find(|(name, _)| name == "SSH_AUTH_SOCK");
+    winners.push(Winner {
+        session: "a user unit".to_owned(),
+        value: in_unit.map_or_else(String::new, |(_, value)| value.clone()),
+    });
+    winners
+}
+
+struct Person {
+    home: PathBuf,
+    uid: Uid,
+    user: Option<User>,
+    shell: PathBuf,
+}
+
+impl Person {
+    fn of(home: &Path) -> Self {
+        let uid = fs::metadata(home).map_or(geteuid(), |found| Uid::from_raw(found.uid()));
+        let user = User::from_uid(uid).ok().flatten();
+        let shell = user.as_ref().map(|user| user.shell.clone());
+        Self {
+            home: home.to_owned(),
+            uid,
+            shell: shell
+                .filter(|shell| shell.is_file())
+                .unwrap_or_else(|| "/bin/bash".into()),
+            user,
+        }
+    }
+
+    fn has_files_of(&self, shell: &str) -> bool {
+        match shell {
+            "zsh" => [".zshrc", ".zshenv", ".zprofile", ".zlogin"]
+                .iter()
+                .any(|name| self.home.join(name).exists()),
+            _ => self.home.join(".config/fish").exists(),
+        }
+    }
+
+    /// A program in the environment that a login gives; never as root in somebody else's home, whose files it runs.
+    fn command(&self, program: &str) -> Command {
+        let mut command = match &self.user {
+            Some(user) if geteuid().is_root() && !self.uid.is_root() => {
+                let mut command = Command::new("setpriv");
+                command.arg(format!("--reuid={}", self.uid));
+                command.arg(format!("--regid={}", user.gid));
+                command.args(["--init-groups", "--", program]);
+                command
+            }
+            _ => Command::new(program),
+        };
+        let name = self.user.as_ref().map_or("user", |user| user.name.as_str());
+        command.env_clear();
+        command
+            .env("HOME", &self.home)
+            .env("USER", name)
+            .env("LOGNAME", name)
+            .env("SHELL", &self.shell)
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("TERM", "dumb")
+            .env("XDG_RUNTIME_DIR", format!("/run/user/{}", self.uid));
+        command.current_dir(&self.home);
+        command
+    }
+
+    fn ask_shell(
+        &self,
+        shell: &str,
+        interactive: bool,
+        environment: &[(String, String)],
+    ) -> Option<String> {
+        let script = format!("printf '{MARK}%s{MARK}' \"$SSH_AUTH_SOCK\"");
+        // setsid: an interactive shell would take our terminal.
+        let mut command = self.command("setsid");
+        command.args(["--wait", shell, "-l"]);
+        if interactive {
+            command.arg("-i");
+        }
+        command.args(["-c", &script]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let output = output_of(&mut command)?;
+        output.split(MARK).nth(1).map(str::to_owned)
+    }
+
+    /// What systemd's generators make, each on top of those before it.
+    fn unit_environment(&self, place: &Place) -> Vec<(String, String)> {
+        let mut programs: Vec<(OsString, PathBuf)> = Vec::new();
+        for folder in GENERATORS {
+            let entries = fs::read_dir(place.at(folder))
+                .into_iter()
+                .flatten()
+                .flatten();
+            for entry in entries {
+                let name = entry.file_name();
+                if !programs.iter().any(|(known, _)| *known == name) {
+                    programs.push((name, entry.path()));
+                }
+            }
+        }
+        programs.sort();
+        let mut environment: Vec<(String, String)> = Vec::new();
+        if programs.is_empty() {
+            return self.environment_files();
+        }
+        for (_, program) in programs {
+            let mut command = self.command(&program.to_string_lossy());
+            command.envs(environment.iter().map(|(name, value)| (name, value)));
+            environment.extend(variables(&output_of(&mut command).unwrap_or_default()));
+        }
+        environment
+    }
+
+    /// Where no systemd is: a shell reads the files of environment.d(5) in its place.
+    fn environment_files(&self) -> Vec<(String, String)> {
+        let script = "set -a; for file in \"$HOME\"/.config/environment.d/*.conf; do [ -r \"$file\" ] && . \"$file\"; done; env";
+        let mut command = self.command("sh");
+        variables(&output_of(command.args(["-c", script])).unwrap_or_default())
+    }
+}
+
+fn variables(text: &str) -> Vec<(String, String)> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    let clean = |value: &str| value.trim_matches(['"', '\'']).to_owned();
+    pairs
+        .map(|(name, value)| (name.to_owned(), clean(value)))
+        .collect()
+}
+
+/// What a program prints within its time.
+fn output_of(command: &mut Command) -> Option<String> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let mut stdout = child.stdout.take()?;
+    let end = Instant::now() + SHELL_TIME;
+    let mut text = Vec::new();
+    let mut chunk = [0_u8; 4096];
+    loop {
+        let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
+        let waited = wait::until(&mut fds, Some(end));
+        if waited.is_err() || wait::said(&fds[0]).is_empty() || text.len() as u64 > MAX_OUTPUT {
+            let _ = child.kill();
+            break;
+        }
+        match stdout.read(&mut chunk) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => text.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+        }
+    }
+    let _ = child.wait();
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
