@@ -94,6 +94,10 @@ enum Action {
 pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     let files = Files::of(paths);
     let hosts = files.read()?;
+    for line in hosts.known.unreadable_revocations() {
+        let shown = display::ascii(line.to_string().as_bytes(), LINE_WIDTH);
+        let _ = writeln!(io::stderr(), "split-ssh: error: {shown}");
+    }
     for warning in &hosts.warnings {
         let shown = display::ascii(warning.to_string().as_bytes(), LINE_WIDTH);
         let _ = writeln!(io::stderr(), "split-ssh: warning: {shown}");

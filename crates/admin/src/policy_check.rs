@@ -30,7 +30,8 @@ const SHOWN_NAME: usize = 80;
 
 /// Find mistakes: bad lines, useless rules, unknown hosts and keys
 ///
-/// Ends with 0 if the policy can be used, even with warnings, else with 1.
+/// Ends with 0 if the policy can be used and no @revoked line is unreadable, even
+/// with warnings, else with 1.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Check this file alone instead of the policy in force
@@ -126,6 +127,18 @@ struct Told {
 }
 
 impl Told {
+    /// The sentence names file and line.
+    fn of_known_hosts(line: &str) -> Self {
+        Self {
+            severity: "error",
+            file: None,
+            line: None,
+            column: None,
+            message: line.to_owned(),
+            hint: None,
+        }
+    }
+
     fn of(problem: &Problem) -> Self {
         Self {
             severity: match problem.severity {
@@ -186,6 +199,11 @@ impl Report {
         if let Err(error) = &hosts {
             unchecked.push(format!("hosts: {}", error.plain()));
         }
+        let unreadable: Vec<String> = hosts
+            .iter()
+            .flat_map(|hosts| hosts.known.unreadable_revocations())
+            .map(ToString::to_string)
+            .collect();
         let (keyrings, keys) = keys(paths)
             .map_err(|why| unchecked.push(format!("keys: {why}")))
             .ok()
@@ -196,10 +214,15 @@ impl Report {
             keys: keys.as_deref(),
             keyrings: keyrings.as_deref(),
         });
-        let mut text: String = warnings
+        let mut text: String = unreadable
             .iter()
-            .map(|warning| format!("{warning}\n\n"))
+            .map(|line| {
+                format!(
+                    "error: {line}\n hint: correct the line, or remove it if it revokes nothing\n\n"
+                )
+            })
             .collect();
+        text.extend(warnings.iter().map(|warning| format!("{warning}\n\n")));
         let only_bound = only_bound(policy, paths).unwrap_or_else(|error| {
             unchecked.push(format!("the log: {}", error.plain()));
             Vec::new()
@@ -212,13 +235,17 @@ impl Report {
         }
         text += &summary(loaded, warnings.len() + only_bound.len());
         Self {
-            ok: true,
+            ok: unreadable.is_empty(),
             files: loaded.files.clone(),
             digest: Some(loaded.digest.clone()),
             default: Some(policy.default_verdict().word()),
             rules: policy.rules().len(),
             hosts: policy.hosts().len(),
-            problems: warnings.iter().map(Told::of).collect(),
+            problems: unreadable
+                .iter()
+                .map(|line| Told::of_known_hosts(line))
+                .chain(warnings.iter().map(Told::of))
+                .collect(),
             only_bound,
             unchecked,
             text,
@@ -265,7 +292,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
             names: host.names.clone(),
             label: None,
             possible_names: Vec::new(),
-            revoked: false,
+            revocation: policy::facts::Revocation::None,
         };
         is_ours(host) && policy.required_proof(&identity) == Proof::Proven
     };

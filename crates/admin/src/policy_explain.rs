@@ -336,7 +336,7 @@ fn stranger(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
         names,
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: policy::facts::Revocation::None,
     }
 }
 

@@ -85,6 +85,12 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
         }
         (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
     }
+    if !status.unreadable_revocations.is_empty() {
+        writeln!(out, "  hosts    A REVOCATION CANNOT BE READ:")?;
+    }
+    for line in &status.unreadable_revocations {
+        writeln!(out, "    {}", fold(&prose(line), 4, 4))?;
+    }
     writeln!(out, "  asks by  {}", status.prompt.asks_by)?;
     match &status.log_trouble {
         None => writeln!(out, "  log      {}", clean(&status.log))?,

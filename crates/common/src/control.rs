@@ -168,6 +168,8 @@ pub struct VaultStatus {
     pub broken: Option<String>,
     /// Why the files on disk are not what holds.
     pub stale: Option<String>,
+    /// `@revoked` lines of known hosts that cannot be read, and what is refused for it.
+    pub unreadable_revocations: Vec<String>,
     pub prompt: PromptState,
     pub log: String,
     /// Why the log cannot be written, so that everything is refused.

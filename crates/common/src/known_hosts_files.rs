@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy::crypto::Crypto as _;
 use policy::display;
-use policy::facts::HostIdentity;
+use policy::facts::{HostIdentity, Revocation};
 use policy::known_hosts::{Entry, HostKey, KnownHosts, MAX_FILE, Warning, check_name};
 
 use crate::crypto::Ring;
@@ -57,7 +57,8 @@ impl Files {
         }
     }
 
-    /// Reads all files; one that does not exist is empty. Bad lines become warnings.
+    /// Reads all files; one that does not exist is empty. Bad lines become warnings, or revocations that cannot be
+    /// read.
     ///
     /// # Errors
     /// A file that others can write, or that is too large or unreadable. Nothing is known then: lines
@@ -141,7 +142,11 @@ impl Hosts {
                 names: Vec::new(),
                 label: None,
                 possible_names: Vec::new(),
-                revoked: false,
+                // It cannot be compared with the keys that are revoked.
+                revocation: match self.known.has_revocations() {
+                    true => Revocation::Unreadable,
+                    false => Revocation::None,
+                },
             };
         };
         let mut identity = self.known.identify(&host_key, tries, &Ring, unix);

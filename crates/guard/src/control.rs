@@ -260,6 +260,7 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
         policy_sha256: policy.digest().to_owned(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
+        unreadable_revocations: policy.unreadable_revocations(),
         prompt: vault.prompter.state(),
         log: vault.log.path().display().to_string(),
         log_trouble: vault.log.trouble(),

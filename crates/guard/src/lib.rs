@@ -86,7 +86,9 @@ impl Vault {
         match reloaded {
             Reloaded::Same => {}
             Reloaded::Changed => {
-                self.write(self.record(Event::Reload, Outcome::Ok));
+                let mut record = self.record(Event::Reload, Outcome::Ok);
+                record.reason = self.tell_unreadable_revocations();
+                self.write(record);
                 journal::say(Priority::Notice, "the policy was read again");
                 self.end_what_no_longer_asks();
             }
@@ -98,6 +100,17 @@ impl Vault {
                 self.questions.notice(&said);
             }
         }
+    }
+
+    /// Tells the journal and the person of revocations that cannot be read, and returns them for a record.
+    fn tell_unreadable_revocations(&self) -> Option<String> {
+        let lines = self.policy.snapshot().unreadable_revocations();
+        for line in &lines {
+            journal::say(Priority::Error, line);
+        }
+        let first = lines.first()?;
+        self.questions.notice(first);
+        Some(lines.join("\n"))
     }
 
     /// Questions and remembered answers that the new policy would decide by itself.

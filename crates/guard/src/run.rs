@@ -203,6 +203,8 @@ impl Vault {
             let why = first_line(broken);
             let said = format!("everything is refused, because the policy is broken: {why}");
             journal::say(Priority::Error, &said);
+        } else {
+            start.reason = self.tell_unreadable_revocations();
         }
         self.write(start);
         self.start_agents();

@@ -26,7 +26,7 @@ fn main() {
         names: vec!["last.example".to_owned(), "192.0.2.7".to_owned()],
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: policy::facts::Revocation::None,
     };
     let facts = Facts {
         caller: Caller::Qube("work-dev".to_owned()),

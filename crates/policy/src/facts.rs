@@ -69,8 +69,25 @@ pub struct HostIdentity {
     /// Of an unnamed host: names and patterns for which known hosts have no key of this type. Their server
     /// may be met by another of its keys, or by its plain key instead of its certificate.
     pub possible_names: Vec<String>,
-    /// `@revoked` in known hosts: no rule can allow it.
-    pub revoked: bool,
+    /// `@revoked` lines of known hosts: no rule can allow what they revoke, or may revoke.
+    pub revocation: Revocation,
+}
+
+/// What the `@revoked` lines of known hosts say of a host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Revocation {
+    #[default]
+    None,
+    /// Its key, or its authority's, is on such a line.
+    Revoked,
+    /// A line that cannot be read could revoke it, or what the host showed cannot be compared with the lines.
+    Unreadable,
+}
+
+impl Revocation {
+    pub fn is_some(self) -> bool {
+        self != Self::None
+    }
 }
 
 /// The key that is to sign.

@@ -220,7 +220,7 @@ fn pattern(untrusted: Option<&[u8]>) -> Result<String, Unfit> {
 }
 
 fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, Unfit> {
-    if host.revoked {
+    if host.revocation.is_some() {
         return Err(Unfit::Revoked);
     }
     let tables = policy.hosts().iter().filter(|table| {

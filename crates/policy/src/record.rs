@@ -269,7 +269,7 @@ impl Record {
             .iter()
             .map(|name| Escaped::from_bytes(name.as_bytes()))
             .collect();
-        self.host_revoked = host.revoked;
+        self.host_revoked = host.revocation.is_some();
         self
     }
 
@@ -341,7 +341,10 @@ impl Record {
                 .iter()
                 .map(Escaped::to_utf8)
                 .collect::<Option<_>>()?,
-            revoked: self.host_revoked,
+            revocation: match self.host_revoked {
+                true => crate::facts::Revocation::Revoked,
+                false => crate::facts::Revocation::None,
+            },
         })
     }
 

@@ -137,7 +137,7 @@ fn gathered_on(
         names: Vec::new(),
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: policy::facts::Revocation::None,
     })
 }
 

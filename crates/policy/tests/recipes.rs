@@ -93,7 +93,7 @@ fn login(qube: &str, key: &str, user: &str, host: &str, proof: Proof) -> Facts {
         },
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: policy::facts::Revocation::None,
     };
     Facts {
         user: Some(user.as_bytes().to_vec()),

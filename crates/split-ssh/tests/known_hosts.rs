@@ -2,15 +2,17 @@
 
 mod keygen;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use common::crypto::Ring;
 use keygen::{Folder, Key};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Crypto as _;
-use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
 use policy::rate::Ledger;
-use policy::rules::{Policy, Source};
+use policy::rules::{LoginTo, Policy, Source, VisibilityQuery};
 
 const NAMES: [&str; 26] = [
     "github.com",
@@ -237,13 +239,14 @@ fn a_revoked_key_is_revoked_under_every_name() {
     assert!(
         known
             .identify(&HostKey::parse(&key.blob).unwrap(), &[], &Ring, 0)
-            .revoked
+            .revocation
+            .is_some()
     );
     assert!(known.knows("a", &Ring) && !known.knows("b", &Ring));
 }
 
 #[test]
-fn bad_lines_are_named_and_passed_over() {
+fn bad_lines_are_named_and_skipped() {
     let folder = Folder::new();
     let (key, ca) = (
         folder.key("key", "ed25519", "256"),
@@ -253,8 +256,7 @@ fn bad_lines_are_named_and_passed_over() {
     let certificate = std::fs::read_to_string(folder.path().join("key-cert.pub")).unwrap();
     let line = &key.line;
     let bad: Vec<Vec<u8>> = vec![
-        format!("@unknown a {line}").into(),
-        format!("@revoked @revoked a {line}").into(),
+        "@cert-authority a ssh-ed25519 AAAA".into(),
         "a".into(),
         "a ssh-ed25519".into(),
         "a ssh-ed25519 AAAA".into(),
@@ -274,10 +276,152 @@ fn bad_lines_are_named_and_passed_over() {
     let first: &Warning = &warnings[0];
     assert_eq!(
         first.to_string(),
-        "dir/file:1: the marker is neither @cert-authority nor @revoked; the line is ignored"
+        "dir/file:1: the key is malformed; the line is ignored"
     );
     assert_eq!(known.entries().len(), 1);
-    assert!(known.knows("good", &Ring));
+    assert!(known.knows("good", &Ring) && known.unreadable_revocations().is_empty());
+}
+
+/// Each of these may have been meant to revoke the key of `a`, and nobody can tell which key.
+#[test]
+fn a_revocation_that_cannot_be_read_refuses_what_it_could_revoke() {
+    let folder = Folder::new();
+    let [key, other] = ["key", "other"].map(|name| folder.key(name, "ed25519", "256"));
+    let of_future = folder.key("future", "ed25519", "256");
+    // A certificate type that nobody knows yet.
+    let blob = [&b"\0\0\0\x13ssh-new-cert-v01@xy"[..], &of_future.blob].concat();
+    let future = STANDARD.encode(&blob);
+    let line = &key.line;
+    let good = format!("a,[a]:2222 {line}\nb {}\n", other.line);
+    let at = |file: &[u8], key: &Key| {
+        let (known, _) = KnownHosts::parse(&[("file", file)]);
+        let unreadable = known.unreadable_revocations().len();
+        let shown = HostKey::parse(&key.blob).unwrap();
+        (unreadable, known.identify(&shown, &[], &Ring, 0).revocation)
+    };
+    let stranger = folder.key("stranger", "ed25519", "256");
+    use Revocation::{None, Revoked, Unreadable};
+    // Each: the line, and what it leaves of `a`, of `b`, and of a host without a name.
+    for (bad, expected) in [
+        (
+            "@revoked a ssh-ed25519 AAAA".to_owned(),
+            [Unreadable, None, Unreadable],
+        ),
+        (
+            format!("@revoked a ssh-new-cert-v01@xy {future}"),
+            [Unreadable, None, Unreadable],
+        ),
+        (
+            format!("@revoked * ssh-new-cert-v01@xy {future}"),
+            [Unreadable; 3],
+        ),
+        (
+            "@revoked a,!b 1024 35 12345".to_owned(),
+            [Unreadable, None, Unreadable],
+        ),
+        (
+            "@revoked |1|AAAA|AAAA ssh-ed25519 AAAA".to_owned(),
+            [Unreadable; 3],
+        ),
+        ("@revoked a".to_owned(), [Unreadable, None, Unreadable]),
+        ("@revoked".to_owned(), [Unreadable; 3]),
+        (
+            format!("@revoked a {}", line.replacen("ssh-ed25519", "ssh-rsa", 1)),
+            [Unreadable, None, Unreadable],
+        ),
+        (format!("@revoked @revoked a {line}"), [Unreadable; 3]),
+        (format!("@Revoked a {line}"), [Unreadable; 3]),
+        (format!("@revoke a {line}"), [Unreadable; 3]),
+        (format!("@revoked,a {line}"), [Unreadable; 3]),
+        (format!("\"@revoked\" a {line}"), [Unreadable; 3]),
+        (format!("@cert-authority\u{a0}a {line}"), [Unreadable; 3]),
+        // What can be read is revoked, however odd the rest.
+        (format!("\u{feff}@revoked a {line}"), [Revoked, None, None]),
+        (
+            format!("@revoked {} {line}", "x".repeat(600)),
+            [Revoked, None, None],
+        ),
+        (
+            format!("@revoked {} {line}", "x,".repeat(20_000)),
+            [Revoked, None, None],
+        ),
+        (
+            format!(" \t@revoked\t\tb\u{7}\t{line} {}", "x".repeat(50_000)),
+            [Revoked, None, None],
+        ),
+        (format!("# @revoked a {line}"), [None; 3]),
+        (format!("c {} @revoked", other.line), [None; 3]),
+    ] {
+        let file = format!("{bad}\n{good}");
+        let found = [&key, &other, &stranger].map(|key| at(file.as_bytes(), key).1);
+        assert_eq!(found, expected, "{}", &bad[..bad.len().min(200)]);
+        let is_unreadable = expected.contains(&Unreadable);
+        assert_eq!(at(file.as_bytes(), &key).0, usize::from(is_unreadable));
+    }
+    let (known, _) = KnownHosts::parse(&[("file", b"x\n@revoked a,*.b ssh-ed25519 AAAA\n")]);
+    assert_eq!(
+        known.unreadable_revocations()[0].to_string(),
+        "file:2: a @revoked line cannot be read, the key is malformed; logins at a,*.b and at hosts without a name \
+         are refused"
+    );
+    // What a host shows in a form that cannot be read cannot be compared with what is revoked.
+    let shown = HostKey::parse(&blob).unwrap();
+    let revokes = format!("@revoked elsewhere {}\n", other.line);
+    for (file, expected) in [("", None), (revokes.as_str(), Unreadable)] {
+        let (known, _) = KnownHosts::parse(&[("file", file.as_bytes())]);
+        assert_eq!(known.identify(&shown, &[], &Ring, 0).revocation, expected);
+    }
+}
+
+#[test]
+fn a_revocation_that_cannot_be_read_is_denied_and_not_listed_whatever_rules_say() {
+    let folder = Folder::new();
+    let key = folder.key("key", "ed25519", "256");
+    let source = Source {
+        name: "policy.toml",
+        text: "default = \"ask\"\n[[rule]]\naction = \"allow\"\n",
+        main: true,
+    };
+    let policy = Policy::parse(&[source]).unwrap();
+    for (line, expected) in [("", Verdict::Allow), ("@revoked a x y\n", Verdict::Deny)] {
+        let file = format!("{line}a {}\n", key.line);
+        let (known, _) = KnownHosts::parse(&[("file", file.as_bytes())]);
+        let shown = HostKey::parse(&key.blob).unwrap();
+        let facts = Facts {
+            caller: Caller::parse("work").unwrap(),
+            keyring: Keyring::from_argument("").unwrap(),
+            key: KeyFacts {
+                fingerprint: Ring.fingerprint(b""),
+                algorithm: "ssh-ed25519".to_owned(),
+                comment: b"key".to_vec(),
+            },
+            kind: Kind::Login,
+            sha1: false,
+            user: Some(b"me".to_vec()),
+            proof: Proof::Proven,
+            host: Some(known.identify(&shown, &[], &Ring, 0)),
+            namespace: None,
+            forwarded: false,
+        };
+        let moment = Moment {
+            unix: 0,
+            local_minute: 0,
+            boot: 0,
+        };
+        let judgement = policy.judge(&facts, &moment, &Ledger::default());
+        assert_eq!(judgement.verdict, expected, "{}", judgement.reason);
+        let query = VisibilityQuery {
+            caller: &facts.caller,
+            keyring: &facts.keyring,
+            key: &facts.key,
+            forwarded: false,
+            login_to: facts.host.as_ref().map(|host| LoginTo {
+                host,
+                verified: true,
+            }),
+        };
+        assert_eq!(policy.visible(&query), expected == Verdict::Allow);
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
             names: vec![host.to_owned()],
             label: None,
             possible_names: Vec::new(),
-            revoked: false,
+            revocation: policy::facts::Revocation::None,
         }),
         namespace: None,
         forwarded: false,

@@ -22,6 +22,13 @@ pub fn check(place: &Place, findings: &mut Findings) {
             );
         }
     };
+    for line in hosts.known.unreadable_revocations() {
+        findings.bad(
+            "known hosts",
+            line.to_string(),
+            format!("correct line {} of {}", line.place.line, line.place.file),
+        );
+    }
     for warning in hosts.warnings.iter().take(SHOWN) {
         findings.warn(
             "known hosts",

@@ -64,6 +64,11 @@ pub fn run(
             .into_iter()
             .map(|warning| (warning.place, warning.what.to_owned())),
     );
+    let unreadable = untrusted.unreadable_revocations().iter();
+    sorted.refused.extend(unreadable.map(|line| {
+        let why = format!("a @revoked line that cannot be read: {}", line.what);
+        (line.place.clone(), why)
+    }));
     sorted.refused.sort_by_key(|(place, _)| place.line);
     sorted.show(hosts);
     if sorted.new.is_empty() {

@@ -104,6 +104,7 @@ fn is_named(entry: &Entry, name: &str) -> bool {
     let names = &entry.line.names;
     let is_spelled = match names {
         Names::Hashed { .. } => names.match_name(name, &Ring),
+        Names::Unread => false,
         Names::Patterns(patterns) => patterns
             .iter()
             .any(|pattern| !pattern.negated && pattern.text == name),

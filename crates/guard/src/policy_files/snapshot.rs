@@ -121,6 +121,12 @@ impl PolicySnapshot {
         self.stale.as_deref()
     }
 
+    /// `@revoked` lines that cannot be read: what they could revoke is refused. One sentence for each.
+    pub fn unreadable_revocations(&self) -> Vec<String> {
+        let lines = self.hosts.known.unreadable_revocations();
+        lines.iter().map(ToString::to_string).collect()
+    }
+
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }

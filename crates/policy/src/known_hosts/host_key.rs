@@ -30,6 +30,14 @@ impl<'a> HostKey<'a> {
         self.shown.plain()
     }
 
+    /// A certificate of a type that we do not know: neither the key inside nor its authority can be told.
+    pub fn is_unread_certificate(&self) -> bool {
+        let PublicKey::Opaque { algorithm, .. } = &self.shown else {
+            return false;
+        };
+        algorithm.contains("-cert-v")
+    }
+
     pub fn certificate(&self) -> Option<&Certificate<'a>> {
         match &self.shown {
             PublicKey::Certificate(certificate) => Some(certificate),

@@ -13,18 +13,18 @@ use std::fmt;
 use std::sync::OnceLock;
 
 pub use host_key::HostKey;
-pub use line::{Line, Marker, key as parse_key};
+pub use line::{BadLine, Line, Marker, key as parse_key};
 pub use names::{MAX_GIVEN_NAME, Names, Pattern, check_name, is_port_without_brackets, normalise};
 
 use crate::crypto::{Crypto, Fingerprint};
-use crate::facts::HostIdentity;
+use crate::facts::{HostIdentity, Revocation};
 use crate::glob::{Glob, MAX_PATTERN};
 use crate::host_certificate::{self, Checked};
 use crate::judgement::Place;
 
 /// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
 pub const MAX_FILE: usize = 16 << 20;
-/// Bytes of one line: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
+/// Bytes of one line that is not `@revoked`: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
 pub const MAX_LINE: usize = 16 << 10;
 
 /// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
@@ -46,6 +46,48 @@ pub struct Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; the line is ignored", self.place, self.what)
+    }
+}
+
+/// A `@revoked` line that cannot be read. What it could revoke is refused until somebody corrects it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableRevocation {
+    pub place: Place,
+    pub what: &'static str,
+    /// The hosts that the line speaks of, if that much can be read; else it could be any.
+    pub names: Option<Names>,
+}
+
+impl fmt::Display for UnreadableRevocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: a @revoked line cannot be read, {}; ",
+            self.place, self.what
+        )?;
+        match &self.names {
+            Some(names @ Names::Patterns(_)) => {
+                write!(
+                    f,
+                    "logins at {names} and at hosts without a name are refused"
+                )
+            }
+            _ => f.write_str("logins at every host that is shown are refused"),
+        }
+    }
+}
+
+impl UnreadableRevocation {
+    /// Whether the line could be about a host with these names. A name that leaves open which it is could be any.
+    fn may_revoke(&self, names: &[String], crypto: &dyn Crypto) -> bool {
+        let Some(about) = &self.names else {
+            return true;
+        };
+        let is_about = |name: &String| {
+            let host = host_of_port(name).unwrap_or(name);
+            is_open(name) || about.match_name(name, crypto) || about.match_name(host, crypto)
+        };
+        names.is_empty() || about.is_hashed() || names.iter().any(is_about)
     }
 }
 
@@ -72,6 +114,7 @@ pub struct KnownKey {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
+    unreadable: Vec<UnreadableRevocation>,
     by_key: HashMap<Vec<u8>, Vec<usize>>,
     /// The lines that spell a name out, of every marker.
     by_name: HashMap<String, Vec<usize>>,
@@ -84,7 +127,8 @@ pub struct KnownHosts {
 }
 
 impl KnownHosts {
-    /// Reads files given as (name, contents). Bad lines become warnings and are passed over, as ssh does.
+    /// Reads files given as (name, contents). Bad lines become warnings and are skipped, as ssh does. But what may
+    /// have been meant as a revocation is kept, see [`Self::unreadable_revocations`].
     pub fn parse(sources: &[(&str, &[u8])]) -> (Self, Vec<Warning>) {
         let mut known = Self::default();
         let mut warnings = Vec::new();
@@ -94,27 +138,29 @@ impl KnownHosts {
                 line,
             };
             if contents.len() > MAX_FILE {
-                warnings.push(Warning {
+                known.unreadable.push(UnreadableRevocation {
                     place: place(1),
-                    what: "the file is larger than 16 MiB and is not read",
+                    what: "as the file is larger than 16 MiB",
+                    names: None,
                 });
                 continue;
             }
             for (number, bytes) in (1..).zip(contents.split(|&byte| byte == b'\n')) {
-                let parsed = match bytes.len() {
-                    0..=MAX_LINE => Line::parse(bytes),
-                    _ => Err("the line is longer than 16 KiB"),
-                };
-                match parsed {
+                match Line::parse(bytes) {
                     Ok(None) => {}
                     Ok(Some(line)) => known.push(Entry {
                         line,
                         place: place(number),
                         learned: OnceLock::new(),
                     }),
-                    Err(what) => warnings.push(Warning {
+                    Err(bad) if bad.may_revoke => known.unreadable.push(UnreadableRevocation {
                         place: place(number),
-                        what,
+                        what: bad.what,
+                        names: bad.names,
+                    }),
+                    Err(bad) => warnings.push(Warning {
+                        place: place(number),
+                        what: bad.what,
                     }),
                 }
             }
@@ -196,6 +242,38 @@ impl KnownHosts {
             .collect()
     }
 
+    /// `@revoked` lines, or what may have been meant as such, that cannot be read.
+    pub fn unreadable_revocations(&self) -> &[UnreadableRevocation] {
+        &self.unreadable
+    }
+
+    /// Whether any line revokes a key, or may: what cannot be compared with these lines cannot be trusted then.
+    pub fn has_revocations(&self) -> bool {
+        let mut markers = self.entries.iter().map(|entry| entry.line.marker);
+        !self.unreadable.is_empty() || markers.any(|marker| marker == Marker::Revoked)
+    }
+
+    /// What the `@revoked` lines say of a host that showed this key and has these names.
+    fn revocation(
+        &self,
+        host_key: &HostKey<'_>,
+        names: &[String],
+        crypto: &dyn Crypto,
+    ) -> Revocation {
+        let authority = host_key.certificate().map(|shown| shown.signature_key);
+        let mut keys = authority.into_iter().chain([host_key.plain_blob()]);
+        if keys.any(|blob| self.is_revoked(blob)) {
+            return Revocation::Revoked;
+        }
+        let mut unreadable = self.unreadable.iter();
+        if unreadable.any(|line| line.may_revoke(names, crypto))
+            || (host_key.is_unread_certificate() && self.has_revocations())
+        {
+            return Revocation::Unreadable;
+        }
+        Revocation::None
+    }
+
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -220,10 +298,8 @@ impl KnownHosts {
             .map(|name| normalise(name))
             .collect();
         let mut names = self.names_of_key(host_key.plain_blob(), &tries, crypto);
-        let mut revoked = self.is_revoked(host_key.plain_blob());
         let mut ca = None;
         if let Some(certificate) = host_key.certificate() {
-            revoked |= self.is_revoked(certificate.signature_key);
             if let Checked::Good {
                 authority,
                 principals,
@@ -238,14 +314,15 @@ impl KnownHosts {
             false => Vec::new(),
         };
         let (open, full): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_open(name));
+        let names = [full, open].concat();
         HostIdentity {
             fingerprint: crypto.fingerprint(host_key.plain_blob()),
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
             possible_names,
-            names: [full, open].concat(),
+            revocation: self.revocation(host_key, &names, crypto),
+            names,
             label: None,
-            revoked,
         }
     }
 

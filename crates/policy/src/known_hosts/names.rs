@@ -22,6 +22,8 @@ pub enum Names {
         salt: [u8; HASH_LEN],
         hash: [u8; HASH_LEN],
     },
+    /// Of a `@revoked` line: names that cannot be read, or are too long. The line holds for every name anyway.
+    Unread,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,7 @@ impl Names {
     /// Whether the field speaks of `name` (normalised). One negated match outweighs every other.
     pub fn match_name(&self, name: &str, crypto: &dyn Crypto) -> bool {
         match self {
+            Self::Unread => false,
             Self::Hashed { salt, hash } => {
                 crypto.hmac_sha1_for_known_hosts(salt, name.as_bytes()) == *hash
             }
@@ -86,7 +89,7 @@ impl Names {
     pub fn literals(&self) -> impl Iterator<Item = &str> {
         let patterns = match self {
             Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } => &[],
+            Self::Hashed { .. } | Self::Unread => &[],
         };
         patterns
             .iter()
@@ -98,7 +101,7 @@ impl Names {
     pub fn wildcards(&self) -> impl Iterator<Item = &str> {
         let patterns = match self {
             Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } => &[],
+            Self::Hashed { .. } | Self::Unread => &[],
         };
         patterns
             .iter()
@@ -123,7 +126,7 @@ impl Names {
     pub(super) fn ports(&self) -> impl Iterator<Item = &str> {
         let patterns = match self {
             Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } => &[],
+            Self::Hashed { .. } | Self::Unread => &[],
         };
         patterns
             .iter()
@@ -147,8 +150,10 @@ fn parse_pattern(part: &str) -> Option<Pattern> {
 impl fmt::Display for Names {
     /// As in the file, but for normalisation; a hashed name as `(hashed)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Patterns(patterns) = self else {
-            return f.write_str("(hashed)");
+        let patterns = match self {
+            Self::Patterns(patterns) => patterns,
+            Self::Hashed { .. } => return f.write_str("(hashed)"),
+            Self::Unread => return f.write_str("(not read)"),
         };
         for (index, pattern) in patterns.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };

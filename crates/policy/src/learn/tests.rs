@@ -37,7 +37,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
             },
             label: None,
             possible_names: Vec::new(),
-            revoked: false,
+            revocation: crate::facts::Revocation::None,
         }),
         namespace: None,
         forwarded: false,
@@ -326,7 +326,7 @@ fn names_of_tables_are_not_taken_twice() {
 #[test]
 fn what_a_rule_could_not_hold_narrow_is_not_proposed() {
     let mut revoked = login(b"git", "host.example", Proof::Proven);
-    revoked.host.as_mut().unwrap().revoked = true;
+    revoked.host.as_mut().unwrap().revocation = crate::facts::Revocation::Revoked;
     let raw = Facts {
         kind: Kind::Raw,
         ..sshsig(b"")

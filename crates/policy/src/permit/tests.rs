@@ -167,7 +167,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         "an approval is for exactly these names"
     );
     let revoked = |key: &[u8]| HostIdentity {
-        revoked: true,
+        revocation: crate::facts::Revocation::Revoked,
         ..github(key)
     };
     for permit in [by_policy(), by_person(ASKS, Consent::Answer)] {

@@ -27,7 +27,7 @@ pub(crate) fn host(name: &str) -> HostIdentity {
         names: vec![name.to_owned()],
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: crate::facts::Revocation::None,
     }
 }
 

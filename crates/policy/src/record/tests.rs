@@ -21,7 +21,7 @@ fn login() -> Facts {
             names: vec!["github.com".into(), "b\u{fc}ro".into()],
             label: Some("forge".into()),
             possible_names: Vec::new(),
-            revoked: true,
+            revocation: crate::facts::Revocation::Revoked,
         }),
         namespace: None,
         forwarded: true,

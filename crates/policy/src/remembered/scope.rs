@@ -85,7 +85,7 @@ impl Scope {
                     names: host_names.clone(),
                     label: None,
                     possible_names: Vec::new(),
-                    revoked: false,
+                    revocation: crate::facts::Revocation::None,
                 });
             }
             Purpose::Sshsig { namespace } => {
@@ -102,7 +102,10 @@ impl Purpose {
         match facts.kind {
             Kind::Login => {
                 let host = facts.host.as_ref()?;
-                if facts.proof == Proof::Unproven || host.names.is_empty() || host.revoked {
+                if facts.proof == Proof::Unproven
+                    || host.names.is_empty()
+                    || host.revocation.is_some()
+                {
                     return None;
                 }
                 Some(Self::Login {

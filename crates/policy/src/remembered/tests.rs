@@ -68,7 +68,7 @@ fn some_kinds_leave_no_grant() {
     let mut labelled = unnamed.clone();
     labelled.facts.host.as_mut().unwrap().label = Some("staging".into());
     let mut revoked = login("work", "git", "github.com");
-    revoked.facts.host.as_mut().unwrap().revoked = true;
+    revoked.facts.host.as_mut().unwrap().revocation = crate::facts::Revocation::Revoked;
     let all = [
         certificate("w"),
         sudo("w"),

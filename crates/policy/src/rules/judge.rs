@@ -2,7 +2,7 @@
 //! rule before it that might have.
 
 use crate::caller::Caller;
-use crate::facts::{Facts, Kind, Moment, Proof};
+use crate::facts::{Facts, Kind, Moment, Proof, Revocation};
 use crate::judgement::{Judgement, Remember, Verdict};
 use crate::rate::{Ledger, Rate};
 
@@ -25,8 +25,17 @@ impl Policy {
     /// is counted by [`Policy::count`], under the same lock.
     pub fn judge(&self, facts: &Facts, moment: &Moment, ledger: &Ledger) -> Judgement {
         let request = Request::new(self, facts, moment);
-        if facts.host.as_ref().is_some_and(|host| host.revoked) {
-            return Judgement::denial("the host key is marked as revoked in known hosts");
+        match facts.host.as_ref().map(|host| host.revocation) {
+            None | Some(Revocation::None) => {}
+            Some(Revocation::Revoked) => {
+                return Judgement::denial("the host key is marked as revoked in known hosts");
+            }
+            Some(Revocation::Unreadable) => {
+                return Judgement::denial(
+                    "a @revoked line of known hosts that cannot be read could revoke this host; \
+                     `split-ssh hosts list` in the vault names it",
+                );
+            }
         }
         let mut floor: Option<(&Rule, Verdict)> = None;
         let mut missed: Option<&Rule> = None;

@@ -72,7 +72,7 @@ impl Policy {
             .facts
             .host
             .as_ref()
-            .is_some_and(|host| host.revoked)
+            .is_some_and(|host| host.revocation.is_some())
         {
             return false;
         }

@@ -25,7 +25,11 @@ pub fn judge(
     moment: &Moment,
     used_up: &[usize],
 ) -> (Verdict, Option<usize>) {
-    if facts.host.as_ref().is_some_and(|host| host.revoked) {
+    if facts
+        .host
+        .as_ref()
+        .is_some_and(|host| host.revocation.is_some())
+    {
         return (Verdict::Deny, None);
     }
     let says = |index: usize, rule: &Rule| match used_up.contains(&index) && rule.rate.is_some() {

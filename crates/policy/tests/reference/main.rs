@@ -129,7 +129,7 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
             let says = |word: &str| rule.host.iter().flatten().any(|host| *host == word);
             if facts.kind == Kind::Login {
                 assert!(facts.host.is_some() || says("unproven"), "{rule:?}");
-                assert!(facts.host.iter().all(|host| !host.revoked));
+                assert!(facts.host.iter().all(|host| !host.revocation.is_some()));
             } else {
                 assert!(rule.host.is_none());
             }
@@ -167,7 +167,7 @@ fn a_host_that_is_hidden_is_judged_no_milder_than_any_that_it_could_be() {
                 host: None,
                 ..facts.clone()
             };
-            if shown.host.iter().any(|host| host.revoked) {
+            if shown.host.iter().any(|host| host.revocation.is_some()) {
                 continue;
             }
             let strict = verdict(policy, &shown, &moment);

@@ -2,7 +2,7 @@
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::rules::{Policy, Source};
 
@@ -109,6 +109,13 @@ const TABLE_NAMES: [&str; 6] = [
 ];
 const HOURS: [&str; 4] = ["08:00-20:00", "22:00-06:00", "00:00-24:00", "12:00-12:01"];
 const MINUTES: [u16; 10] = [0, 359, 360, 479, 480, 720, 721, 1199, 1320, 1439];
+
+const REVOCATIONS: [Revocation; 20] = {
+    let mut all = [Revocation::None; 20];
+    all[0] = Revocation::Revoked;
+    all[1] = Revocation::Unreadable;
+    all
+};
 
 pub const ACTIONS: [Verdict; 3] = [Verdict::Allow, Verdict::Ask, Verdict::Deny];
 
@@ -415,7 +422,7 @@ pub fn random_identity(dice: &mut Dice) -> HostIdentity {
         names: owned(names),
         label: dice.one_in(4).then(|| "prod.example".to_owned()),
         possible_names: owned(could_be),
-        revoked: dice.one_in(20),
+        revocation: dice.pick(&REVOCATIONS),
     }
 }
 

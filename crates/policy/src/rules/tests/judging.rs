@@ -252,7 +252,7 @@ fn an_unnamed_host_that_could_be_a_denied_one_is_never_allowed_silently() {
 fn a_revoked_host_key_is_denied_whatever_rules_say() {
     let policy = policy("default = \"ask\"\n[[rule]]\nhost = \"h\"\naction = \"allow\"\n");
     let revoked = HostIdentity {
-        revoked: true,
+        revocation: crate::facts::Revocation::Revoked,
         ..host('h', &["h"])
     };
     let judgement = judge(&policy, &login("me", revoked, Proof::Proven));

@@ -50,7 +50,7 @@ pub(super) fn host(letter: char, names: &[&str]) -> HostIdentity {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         label: None,
         possible_names: Vec::new(),
-        revoked: false,
+        revocation: crate::facts::Revocation::None,
     }
 }
 
