@@ -30,8 +30,9 @@ const SHOWN_NAME: usize = 80;
 
 /// Find mistakes: bad lines, useless rules, unknown hosts and keys
 ///
-/// Ends with 0 if the policy can be used and no @revoked line is unreadable, even
-/// with warnings, else with 1.
+/// Ends with 0 if the policy can be used, even with warnings, else with 1.
+///
+/// A @revoked line of known hosts that cannot be read is an error, too.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Check this file alone instead of the policy in force

@@ -32,10 +32,8 @@ impl<'a> HostKey<'a> {
 
     /// A certificate of a type that we do not know: neither the key inside nor its authority can be told.
     pub fn is_unread_certificate(&self) -> bool {
-        let PublicKey::Opaque { algorithm, .. } = &self.shown else {
-            return false;
-        };
-        algorithm.contains("-cert-v")
+        let is_plain = matches!(self.shown, PublicKey::Plain(_));
+        is_plain && self.shown.algorithm().contains("-cert-v")
     }
 
     pub fn certificate(&self) -> Option<&Certificate<'a>> {
