@@ -409,7 +409,7 @@ fn a_revocation_that_cannot_be_read_is_denied_and_not_listed_whatever_rules_say(
             boot: 0,
         };
         let judgement = policy.judge(&facts, &moment, &Ledger::default());
-        assert_eq!(judgement.verdict, expected, "{}", judgement.reason);
+        assert_eq!(judgement.verdict(), expected, "{}", judgement.reason());
         let query = VisibilityQuery {
             caller: &facts.caller,
             keyring: &facts.keyring,
