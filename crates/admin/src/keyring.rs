@@ -172,7 +172,7 @@ impl Agent {
             )));
         };
         start(&place, paths)?;
-        let record = place.record(paths);
+        let record = place.record();
         Ok(Self { place, record })
     }
 

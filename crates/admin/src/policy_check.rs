@@ -350,7 +350,7 @@ fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
             if !found.iter().any(|place| place.socket.exists()) {
                 return Err("no vault and no keyring's agent runs here".to_owned());
             }
-            found.iter().map(|place| place.state(paths)).collect()
+            found.iter().map(|place| place.state()).collect()
         }
     };
     let mut keys = Vec::new();

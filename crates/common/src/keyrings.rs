@@ -122,32 +122,22 @@ pub enum LoadState {
 
 impl KeyringPlace {
     /// What we loaded into its agent; `None` if the agent is not ours.
-    pub fn record(&self, paths: &Paths) -> Option<LoadRecord> {
+    pub fn record(&self) -> Option<LoadRecord> {
         let folder = self.folder.as_ref()?;
-        Some(LoadRecord::new(
-            paths,
-            self.name.as_str(),
-            &self.socket,
-            folder,
-        ))
+        Some(LoadRecord::new(&self.socket, folder))
     }
 
     /// Asks the agent, and looks into the folder.
-    pub fn state(&self, paths: &Paths) -> KeyringState {
+    pub fn state(&self) -> KeyringState {
         let (listed, trouble) = match agent::list(&self.socket) {
             Ok(listed) => (listed, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        self.state_of(listed, trouble.as_ref(), paths)
+        self.state_of(listed, trouble.as_ref())
     }
 
-    fn state_of(
-        &self,
-        listed: Vec<ListedKey>,
-        trouble: Option<&AgentError>,
-        paths: &Paths,
-    ) -> KeyringState {
-        let record = self.record(paths).map(|record| record.keys());
+    fn state_of(&self, listed: Vec<ListedKey>, trouble: Option<&AgentError>) -> KeyringState {
+        let record = self.record().map(|record| record.keys());
         let locked = self.folder.as_deref().map(identities::locked_keys);
         let state = |blob: &[u8]| match &record {
             None => LoadState::Loaded,

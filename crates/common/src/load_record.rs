@@ -1,6 +1,6 @@
 //! Which keys of an agent we loaded from which file of its keyring's folder, so that a key whose file is gone can be
-//! taken out and a key that somebody else added stays. One small file for each keyring; it counts only for the agent
-//! that it was written for.
+//! taken out and a key that somebody else added stays. One small file beside the agent's socket, where whoever loads
+//! keys can write; it counts only for the agent that it was written for.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::agent;
 use crate::error::Error;
-use crate::paths::Paths;
 use crate::trusted_files;
 
 /// A keyring has some keys and certificates of about a kilobyte; more is not ours.
@@ -35,9 +34,9 @@ pub struct LoadRecord {
 
 impl LoadRecord {
     /// Of the agent on `socket`, which holds the keys of `folder`.
-    pub fn new(paths: &Paths, keyring: &str, socket: &Path, folder: &Path) -> Self {
+    pub fn new(socket: &Path, folder: &Path) -> Self {
         Self {
-            path: paths.state.join("loaded").join(keyring),
+            path: socket.with_extension("loaded"),
             socket: socket.to_owned(),
             folder: folder.to_owned(),
         }

@@ -90,7 +90,7 @@ fn check_keyrings(
                 configured.socket.display()
             );
             findings.warn("vault.toml", what, start);
-            keyrings::check(place, &configured.state(&place.paths), findings);
+            keyrings::check(place, &configured.state(), findings);
         }
     }
     running

@@ -16,7 +16,6 @@ use common::config::vault::VaultConfig;
 use common::error::Error;
 use common::identities;
 use common::keyrings::{self, KeyringPlace, KeyringState};
-use common::load_record::LoadRecord;
 use common::paths::Paths;
 use common::sync::lock;
 
@@ -82,7 +81,7 @@ impl Keyrings {
             return Ok(Some(place));
         };
         let name = keyring.as_str();
-        let record = self.record(&place);
+        let record = place.record();
         let mut own = lock(&self.own);
         let running = own.get_mut(name).is_some_and(OwnAgent::is_running);
         // A systemd unit may run this keyring's agent; then it is not ours to start.
@@ -108,16 +107,11 @@ impl Keyrings {
         Ok(Some(place))
     }
 
-    /// What was loaded into a keyring's agent, if that is ours.
-    pub fn record(&self, place: &KeyringPlace) -> Option<LoadRecord> {
-        place.record(&self.paths)
-    }
-
     /// A keyring's keys, for its owner. Its agent is started if it does not run.
     pub fn state(&self, keyring: &Keyring, said: &mut Vec<String>) -> Option<KeyringState> {
         let started = self.source(keyring, said);
         let place = keyrings::of(keyring, &self.paths, &self.config)?;
-        let mut state = place.state(&self.paths);
+        let mut state = place.state();
         if let (Err(error), Some(trouble)) = (started, &mut state.trouble) {
             *trouble = error.what().to_owned();
         }

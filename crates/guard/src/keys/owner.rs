@@ -47,7 +47,7 @@ impl Vault {
         let Some(source) = self.source(&keyring) else {
             return Reply::error(format!("there is no keyring {keyring} here"));
         };
-        let record = self.keyrings.record(&source);
+        let record = source.record();
         match identities::load_key(file, &source.socket, None, record.as_ref()) {
             Ok(()) => return Reply::ok(),
             Err(NotLoaded::Locked) => {}

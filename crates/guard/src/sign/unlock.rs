@@ -45,7 +45,7 @@ impl Connection<'_> {
             fingerprint: &key.fingerprint.0,
             why: format!("{} may use this key now", self.caller),
             by_hand: format!("split-ssh add {}", self.keyring),
-            record: self.vault.keyrings.record(source),
+            record: source.record(),
         };
         asking
             .unlock(&source.socket, self.stream.socket(), until)
