@@ -465,6 +465,16 @@ fn a_socket_that_is_passed_to_us_is_served_and_left_alone() {
     command.stdin(std::os::fd::OwnedFd::from(listener));
     let mut client = command.spawn().expect("a shell");
     assert!(ssh_add(&qube.world, &socket).contains(qube.key.line().trim()));
+    let mut status = qube.world.command(testbed::programs::split_ssh());
+    status
+        .arg("--runtime-dir")
+        .arg(qube.world.path("run2"))
+        .arg("status");
+    let said = testbed::children::text(&testbed::children::finish(&mut status));
+    assert!(
+        said.contains(&format!("listening at {}", socket.display())),
+        "the place that was passed, not the settings': {said}"
+    );
     kill(
         Pid::from_raw(i32::try_from(client.id()).expect("a pid")),
         Signal::SIGTERM,

@@ -39,6 +39,15 @@ fn the_guard_has_few_packages_and_none_of_the_tools() {
 }
 
 #[test]
+fn what_people_type_links_neither_the_guard_nor_the_client() {
+    let admin = packages_of("split-ssh-admin");
+    assert!(has(&admin, "split-ssh-common"), "{admin:#?}");
+    for name in ["split-ssh-guard", "split-ssh-client"] {
+        assert!(!has(&admin, name), "{name} is in {admin:#?}");
+    }
+}
+
+#[test]
 fn the_whole_program_has_at_most_60_packages_and_the_parsers_none() {
     let program = packages_of("split-ssh");
     assert!(program.len() <= 60, "{}: {program:#?}", program.len());

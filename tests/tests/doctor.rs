@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -1209,4 +1210,43 @@ fn files_out_of_the_vaults_reach_are_named() {
             "{said}"
         );
     }
+}
+
+/// The socket's file can be another process's by now; the client's own file cannot know it.
+#[test]
+fn another_process_at_the_clients_socket_is_told() {
+    let qube = Qube::new();
+    fs::remove_file(&qube.client.socket).expect("a socket");
+    let _other = UnixListener::bind(&qube.client.socket).expect("a free place");
+    let (found, is_well) = findings(&mut qube.doctor());
+    let ours = format!("process {} listens at ", std::process::id());
+    let is_it = |finding: &&Found| finding.check == "socket" && finding.what.starts_with(&ours);
+    let told = found
+        .iter()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(!is_well && told.remedy.contains("ps -p"), "{told:?}");
+}
+
+/// Two clients that call their vaults alike do not write over each other.
+#[test]
+fn two_clients_of_one_vault_are_both_told() {
+    let qube = Qube::new();
+    let second = qube.world.path("work/second.sock");
+    let mut command = qube.client.control(&["client", "--socket"]);
+    command
+        .arg(&second)
+        .env("QREXEC_STAND_IN", &qube.client.qrexec);
+    let _second = Running::start(command, &qube.world.path("work/second-output"));
+    let both = wait_for("both clients", || {
+        let said = qube.client.status();
+        let first = qube.client.socket.display().to_string();
+        let second = second.display().to_string();
+        (said.contains(&first) && said.contains(&second)).then_some(said)
+    });
+    assert_eq!(
+        both.matches("client vault: listening at ").count(),
+        2,
+        "{both}"
+    );
 }

@@ -19,6 +19,7 @@ mod slots;
 pub mod transport;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -51,7 +52,8 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     let mut served = Vec::new();
     for vault in &vaults {
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
-        served.push((listener, Arc::new(open_vault(vault, paths))));
+        let open = open_vault(vault, &listener.path, paths);
+        served.push((listener, Arc::new(open)));
     }
     if !activated.is_empty() {
         return Err(
@@ -63,16 +65,16 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
         let first = Arc::clone(first);
         served.push((listener, first));
     }
-    for (vault, (_, open)) in vaults.iter().zip(&served) {
-        say_ready(vault, &open.transport);
+    for (vault, (listener, _)) in vaults.iter().zip(&served) {
+        say_ready(vault, &listener.path);
     }
     serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// One line for whoever starts us by hand, and for the journal; a person is told what to do with it.
-fn say_ready(vault: &VaultConfig, transport: &Transport) {
-    let socket = vault.socket.display();
+fn say_ready(vault: &VaultConfig, socket: &Path) {
+    let (socket, transport) = (socket.display(), &vault.transport);
     // A closed standard output is nobody's problem.
     let _ = writeln!(io::stdout(), "listening at {socket}");
     let mut err = io::stderr();
@@ -88,15 +90,15 @@ fn cannot_go_on(error: io::Error) -> Error {
     Error::new(format!("cannot go on: {error}")).hint("is there a limit on open files (ulimit -n)?")
 }
 
-fn open_vault(vault: &VaultConfig, paths: &Paths) -> Vault {
+fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
     let transport = Transport::from(vault.transport.clone());
     let folder = paths.client_runtime();
-    let status = StatusFile::new(
+    let mut status = StatusFile::new(
         &folder,
         &vault.name,
-        transport.kind(),
-        transport.to_string(),
-        vault.socket.clone(),
+        vault.transport.kind(),
+        vault.transport.to_string(),
+        socket.to_owned(),
     );
     if let Err(error) = status.start() {
         let what = format!(

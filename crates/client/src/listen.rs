@@ -1,7 +1,7 @@
 //! The user's agent socket: from systemd, or our own.
 
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::activation::Activated;
 use common::config::client::VaultConfig;
@@ -20,6 +20,8 @@ const HINTS: Hints = Hints {
 #[derive(Debug)]
 pub struct Listener {
     pub socket: UnixListener,
+    /// Where it listens.
+    pub path: PathBuf,
     /// Removed at the end; `None` where systemd made it.
     _file: Option<SocketFile>,
 }
@@ -35,8 +37,10 @@ impl Listener {
         };
         let socket = activated.swap_remove(index).listener;
         prepare(&socket, Path::new(FOR_ALL))?;
+        let path = path_of(&socket).unwrap_or_default();
         Ok(Some(Self {
             socket,
+            path,
             _file: None,
         }))
     }
@@ -57,8 +61,10 @@ impl Listener {
         if let Some(index) = activated.iter().position(is_for_us) {
             let socket = activated.swap_remove(index).listener;
             prepare(&socket, &vault.socket)?;
+            let path = path_of(&socket).unwrap_or_else(|| vault.socket.clone());
             return Ok(Self {
                 socket,
+                path,
                 _file: None,
             });
         }
@@ -66,16 +72,19 @@ impl Listener {
         prepare(&socket, &vault.socket)?;
         Ok(Self {
             socket,
+            path: vault.socket.clone(),
             _file: Some(file),
         })
     }
 }
 
 fn is_bound_to(socket: &Activated, path: &Path) -> bool {
-    socket
-        .listener
-        .local_addr()
-        .is_ok_and(|address| address.as_pathname() == Some(path))
+    path_of(&socket.listener).is_some_and(|bound| bound == path)
+}
+
+/// systemd may listen at another place than the settings say.
+fn path_of(listener: &UnixListener) -> Option<PathBuf> {
+    Some(listener.local_addr().ok()?.as_pathname()?.to_owned())
 }
 
 fn prepare(socket: &UnixListener, path: &Path) -> Result<(), Error> {

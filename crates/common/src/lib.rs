@@ -21,6 +21,7 @@ pub mod log;
 pub mod own_socket;
 pub mod paths;
 pub mod policy_files;
+pub mod service;
 pub mod stdio_failure;
 pub mod sync;
 pub mod trusted_files;

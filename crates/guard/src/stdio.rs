@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg};
 use policy::caller::{Caller, Keyring};
 
-use crate::intake::header::SERVICE;
 use common::error::Error;
 use common::log::journal::{self, Priority};
 use common::paths::Paths;
+use common::service::SERVICE;
 use common::stdio_failure::StdioFailure;
 
 /// A vault that has just been started loads its programs from a cold disk.

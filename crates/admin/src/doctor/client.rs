@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
 use super::{owner, qube, settings, units};
-use client::transport::{Kind, Transport};
+use common::client_status::Kind;
 use common::client_status::file::{self, Status};
 use common::client_status::outcome::Outcome;
 use common::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
@@ -44,13 +44,14 @@ pub fn check(place: &Place, findings: &mut Findings) {
         }
     };
     settings::check(place, &vaults, findings);
-    check_targets(place, &vaults, findings);
-    check_qrexec(place, &vaults, findings);
     let mut statuses = file::read_all(&place.paths.client_runtime()).unwrap_or_default();
     statuses.retain(Status::is_running);
+    check_targets(place, &vaults, &statuses, findings);
+    check_qrexec(place, &vaults, findings);
     let sockets = check_sockets(place, &vaults, &statuses, findings);
     check_environment(place, &sockets, findings);
     for status in &statuses {
+        check_listener(status, findings);
         check_calls(status, findings);
         check_is_current(place, status, &vaults, findings);
     }
@@ -58,7 +59,19 @@ pub fn check(place: &Place, findings: &mut Findings) {
     check_old(place, findings);
 }
 
-fn check_targets(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+/// Where calls go: as the running clients say, and else as the settings do.
+fn check_targets(
+    place: &Place,
+    vaults: &[VaultConfig],
+    statuses: &[Status],
+    findings: &mut Findings,
+) {
+    for status in statuses {
+        findings.ok(
+            "vault",
+            format!("the running client calls by {}", status.transport),
+        );
+    }
     let Some(own) = qube::read(place, "/name") else {
         return;
     };
@@ -72,8 +85,8 @@ fn check_targets(place: &Place, vaults: &[VaultConfig], findings: &mut Findings)
                 format!("`{own}` is this qube, and qrexec lets no qube call itself"),
                 "name the vault's qube in client.toml or /rw/config/split-ssh-vault, or leave it to dom0: @default",
             );
-        } else {
-            findings.ok("vault", format!("calls go to {target}"));
+        } else if statuses.is_empty() {
+            findings.ok("vault", format!("a client would call {target}"));
         }
     }
 }
@@ -142,6 +155,24 @@ fn check_sockets(
     sockets
 }
 
+/// A client is still there, and another process answers at its socket.
+fn check_listener(status: &Status, findings: &mut Findings) {
+    // systemd listens for a client that it starts.
+    let is_it = |pid: &i32| *pid == 1 || u32::try_from(*pid) == Ok(status.pid);
+    let Some(pid) = status.listener().filter(|pid| !is_it(pid)) else {
+        return;
+    };
+    findings.bad(
+        "socket",
+        format!(
+            "process {pid} listens at {}, and the client is process {}",
+            status.socket.display(),
+            status.pid
+        ),
+        format!("see what it is: ps -p {pid} -o args; end it, then start the client again"),
+    );
+}
+
 fn check_environment(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
     let ours = sockets
         .first()
@@ -205,7 +236,7 @@ fn check_is_current(
     let Some(vault) = vaults.iter().find(is_it) else {
         return;
     };
-    let today = Transport::from(vault.transport.clone()).to_string();
+    let today = vault.transport.to_string();
     if units::CLIENT.is_on(place) && today != status.transport {
         findings.bad(
             "settings",

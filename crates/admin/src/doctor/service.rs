@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
 use super::units;
+use common::service::SERVICE;
 
 /// qrexec looks through these folders in this order; the first since Qubes 4.3.
 const FOLDERS: [&str; 3] = [
@@ -16,7 +17,6 @@ const FOLDERS: [&str; 3] = [
 ];
 /// The one of them that is a qube's own.
 const OWN_FOLDER: &str = "/usr/local/etc/qubes-rpc";
-const SERVICE: &str = "qubes.SshAgent";
 const CHECK: &str = "service";
 const PACKAGED_SOCKET: &str = "/run/split-ssh-vault/qrexec.sock";
 

@@ -11,8 +11,8 @@ use super::file_name;
 use super::old;
 use super::rule::Rule;
 use super::{POLICY_FOLDER, USUAL_FILE};
+use common::service::SERVICE;
 
-const SERVICE: &str = "qubes.SshAgent";
 /// Characters of a line that are shown.
 const SHOWN: usize = 200;
 

@@ -4,7 +4,6 @@ mod command;
 mod qrexec;
 mod unix;
 
-use std::fmt;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -13,7 +12,6 @@ use std::time::Instant;
 
 use super::child::Carrier;
 
-pub use common::client_status::Kind;
 pub use qrexec::Qrexec;
 
 /// How a client reaches its vault.
@@ -61,14 +59,6 @@ impl Transport {
             }
         }
     }
-
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Qrexec(_) => Kind::Qrexec,
-            Self::Command { .. } => Kind::Command,
-            Self::Unix { .. } => Kind::Unix,
-        }
-    }
 }
 
 impl Stream {
@@ -79,16 +69,3 @@ impl Stream {
         }
     }
 }
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Qrexec(qrexec) => write!(f, "{qrexec}"),
-            Self::Command { program, .. } => write!(f, "command {program}"),
-            Self::Unix { path, .. } => write!(f, "unix socket {}", path.display()),
-        }
-    }
-}
-
-/// The service that every Split SSH calls.
-pub const SERVICE: &str = "qubes.SshAgent";

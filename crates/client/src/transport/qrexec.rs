@@ -1,11 +1,11 @@
 //! The way through dom0: `qrexec-client-vm -- TARGET qubes.SshAgent+KEYRING`.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{SERVICE, Stream, command};
+use super::{Stream, command};
+use common::service::service_with;
 
 /// Where Qubes keeps the program besides `PATH`.
 const PROGRAM: &str = "qrexec-client-vm";
@@ -38,26 +38,6 @@ impl Qrexec {
             .arg(&self.target)
             .arg(service_with(&self.argument));
         command::start_piped(&mut call, first)
-    }
-}
-
-impl fmt::Display for Qrexec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "qrexec to {}, {}",
-            self.target,
-            service_with(&self.argument)
-        )
-    }
-}
-
-/// `qubes.SshAgent` alone for no argument: so every older dom0 policy reads it as well.
-fn service_with(argument: &str) -> String {
-    if argument.is_empty() {
-        SERVICE.to_owned()
-    } else {
-        format!("{SERVICE}+{argument}")
     }
 }
 

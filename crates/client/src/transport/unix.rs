@@ -12,7 +12,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect as connect_to, socket,
 };
 
-use super::SERVICE;
+use common::service::SERVICE;
 
 /// Between two attempts at a vault whose queue is full.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -4,22 +4,28 @@ use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use super::outcome::Outcome;
+use crate::sync::lock;
 
 /// Troubles that are kept, the last ones.
 pub const MAX_RECENT: usize = 20;
 /// Characters kept of what the carrying program said.
 const MAX_SAID: usize = 200;
+
+/// Clients of one user that call their vaults alike, each with a file of its own.
+const MAX_ALIKE: usize = 16;
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,29 +82,35 @@ impl StatusFile {
             recent: VecDeque::new(),
         };
         Self {
-            path: path_of(folder, vault),
+            path: path_of(folder, vault, 1),
             status: Mutex::new(status),
         }
     }
 
-    /// Writes the first version, and removes what clients that have ended left.
+    /// Writes the first version, and removes what clients that have ended left. Two clients that call their vaults
+    /// alike have a file each.
     ///
     /// # Errors
     /// The folder cannot be made or written to. Streams are served without the file as well.
-    pub fn start(&self) -> io::Result<()> {
-        if let Some(folder) = self.path.parent() {
+    pub fn start(&mut self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent().map(Path::to_owned) {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
-                .create(folder)?;
-            remove_old(folder);
+                .create(&folder)?;
+            remove_old(&folder);
+            let vault = lock(&self.status).vault.clone();
+            let mut paths = (1..=MAX_ALIKE).map(|number| path_of(&folder, &vault, number));
+            if let Some(free) = paths.find(|path| !path.exists()) {
+                self.path = free;
+            }
         }
-        self.write(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
+        self.write(&lock(&self.status))
     }
 
     /// Notes how a stream ended.
     pub fn note(&self, outcome: &Outcome, answered: bool, untrusted_said: &str) {
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = lock(&self.status);
         if *outcome == Outcome::Served {
             status.served += 1;
             status.last_served = Some(now());
@@ -140,6 +152,12 @@ impl StatusFile {
 const MAX_FILE: u64 = 256 * 1024;
 
 impl Status {
+    /// The process that listens at the client's socket, if any does: the client, or pid 1 for systemd.
+    pub fn listener(&self) -> Option<i32> {
+        let stream = UnixStream::connect(&self.socket).ok()?;
+        Some(getsockopt(&stream, PeerCredentials).ok()?.pid())
+    }
+
     /// Whether the client that wrote this is still there.
     pub fn is_running(&self) -> bool {
         let pid = i32::try_from(self.pid).ok().filter(|pid| *pid > 0);
@@ -149,15 +167,19 @@ impl Status {
 
 /// Nobody would call a client by its old keyring again.
 fn remove_old(folder: &Path) {
-    for status in read_all(folder).unwrap_or_default() {
+    for (path, status) in read_files(folder).unwrap_or_default() {
         if !status.is_running() {
-            let _ = fs::remove_file(path_of(folder, &status.vault));
+            let _ = fs::remove_file(path);
         }
     }
 }
 
-fn path_of(folder: &Path, vault: &str) -> PathBuf {
-    folder.join(format!("{vault}.json"))
+/// `VAULT.json`, `VAULT-2.json` and so on.
+fn path_of(folder: &Path, vault: &str, number: usize) -> PathBuf {
+    folder.join(match number {
+        1 => format!("{vault}.json"),
+        number => format!("{vault}-{number}.json"),
+    })
 }
 
 /// The vaults' files in `folder`, by name; what is not one is passed over.
@@ -165,14 +187,20 @@ fn path_of(folder: &Path, vault: &str) -> PathBuf {
 /// # Errors
 /// The folder is there but cannot be read.
 pub fn read_all(folder: &Path) -> io::Result<Vec<Status>> {
+    let files = read_files(folder)?;
+    Ok(files.into_iter().map(|(_, status)| status).collect())
+}
+
+fn read_files(folder: &Path) -> io::Result<Vec<(PathBuf, Status)>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut found: Vec<Status> = entries
-        .filter_map(|entry| read_one(&entry.ok()?.path()))
+    let read = |path: PathBuf| Some((path.clone(), read_one(&path)?));
+    let mut found: Vec<(PathBuf, Status)> = entries
+        .filter_map(|entry| read(entry.ok()?.path()))
         .collect();
-    found.sort_by(|a, b| a.vault.cmp(&b.vault));
+    found.sort_by(|a, b| a.1.vault.cmp(&b.1.vault).then_with(|| a.0.cmp(&b.0)));
     Ok(found)
 }
 

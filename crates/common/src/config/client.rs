@@ -21,6 +21,7 @@ pub use entry::VaultEntry;
 pub(super) use entry::is_target;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,8 +30,10 @@ use serde::Deserialize;
 
 use super::line_and_column;
 use super::qubes::Qubes;
+use crate::client_status::Kind;
 use crate::error::Error;
 use crate::paths::Paths;
+use crate::service::service_with;
 use crate::trusted_files;
 
 /// The name of the file in its two places.
@@ -63,6 +66,28 @@ pub enum TransportConfig {
         path: PathBuf,
         argument: String,
     },
+}
+
+impl TransportConfig {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Qrexec { .. } => Kind::Qrexec,
+            Self::Command { .. } => Kind::Command,
+            Self::Unix { .. } => Kind::Unix,
+        }
+    }
+}
+
+impl fmt::Display for TransportConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qrexec {
+                target, argument, ..
+            } => write!(f, "qrexec to {target}, {}", service_with(argument)),
+            Self::Command { program, .. } => write!(f, "command {program}"),
+            Self::Unix { path, .. } => write!(f, "unix socket {}", path.display()),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

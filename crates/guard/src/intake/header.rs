@@ -5,12 +5,11 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use common::service::SERVICE;
 use policy::caller::{BadName, Caller, Keyring};
 
 use super::stream::ByteStream;
 
-/// The one service that we are.
-pub const SERVICE: &str = "qubes.SshAgent";
 /// Service, argument and source at their longest are 112 bytes; the rest is room for strangers to be
 /// refused by name rather than by length.
 pub const MAX_HEADER: usize = 512;
