@@ -31,7 +31,7 @@ fuzz: ## Feed the parsers for a minute each
 
 campaign: ## The long runs: random policies, and every parser for an hour each (CASES=…, SECONDS=…)
 	scripts/install-deps fuzz
-	SPLIT_SSH_CASES=$(or $(CASES),200000) $(CARGO) test --profile campaign -p split-ssh-policy
+	SPLIT_SSH_CASES=$(or $(CASES),200000) $(CARGO) test --profile campaign -p split-ssh-wire -p split-ssh-policy
 	fuzz/run $(or $(SECONDS),3600)
 
 lint: ## Formatting, clippy and the rules for dependencies, as CI wants them

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use testbed::agent::Agent;
+use testbed::children::finish;
 use testbed::desk::Desk;
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message::{self, Message};
 use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
+use testbed::wait::wait_at_most;
 use testbed::world::World;
 
 /// sshd's default LoginGraceTime is 120 s; a window stands for 60 s.
@@ -29,10 +31,17 @@ fn a_yes_at_second_50_is_in_time_for_sshd() {
     let vault = desk.vault(&lab.world, &lab.agent.socket, policy, &lab.known_hosts());
     let qube = ClientQube::start(&lab.world, &vault, "work");
     let mut ssh = lab.client(&qube.socket).ssh(&["server", "echo inside"]);
-    let began = Instant::now();
     let ssh = ssh.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let window = desk.window();
-    thread::sleep(LATE.saturating_sub(began.elapsed()));
+    wait_at_most(2 * LATE, || {
+        let pending = finish(&mut vault.control(&["pending", "--json"])).stdout;
+        let pending: serde_json::Value = serde_json::from_slice(&pending).expect("JSON");
+        let seconds = |value: &serde_json::Value| value.as_u64().expect("a number");
+        let waited =
+            seconds(&pending[0]["question"]["seconds"]) - seconds(&pending[0]["seconds_left"]);
+        (waited >= LATE.as_secs()).then_some(())
+    })
+    .expect("the question stands for so long");
     window.press("Allow once");
     let output = ssh.expect("ssh runs").wait_with_output().expect("its end");
     assert_eq!(output.stdout, b"inside\n");
@@ -182,11 +191,10 @@ fn a_thousand_signatures_are_a_handful_of_notifications_in_flat_memory() {
             .map(|(summary, _)| told(summary))
             .sum::<u64>()
     };
-    while all_told() < SIGNATURES {
-        let minutes = began.elapsed().as_secs() / MINUTE;
-        assert!(minutes < 5, "{:?}", desk.notifications());
-        thread::sleep(Duration::from_millis(100));
-    }
+    let all_came = wait_at_most(Duration::from_secs(5 * MINUTE), || {
+        (all_told() >= SIGNATURES).then_some(())
+    });
+    assert!(all_came.is_some(), "{:?}", desk.notifications());
     let notifications = desk.notifications();
     let minutes = began.elapsed().as_secs() / MINUTE;
     assert!(

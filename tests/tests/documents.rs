@@ -64,6 +64,54 @@ fn links_lead_somewhere() {
     assert!(links > 20, "only {links} links were found");
 }
 
+/// The names in `a/{b,c}.rs`, one by one.
+fn spelled_out(path: &str) -> Vec<String> {
+    let Some((before, rest)) = path.split_once('{') else {
+        return vec![path.to_owned()];
+    };
+    let (names, after) = rest.split_once('}').expect("a closed brace");
+    names
+        .split(',')
+        .map(|name| format!("{before}{name}{after}"))
+        .collect()
+}
+
+/// Whether there is a file or folder of this name, which may end in `*`.
+fn is_there(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name.strip_suffix('*') {
+        None => path.exists(),
+        Some(start) => {
+            let folder = path.parent().expect("a folder");
+            let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.any(|entry| entry.file_name().to_string_lossy().starts_with(start))
+        }
+    }
+}
+
+/// What looks like a path of the project in these documents is one, from the root or from `crates`.
+#[test]
+fn files_that_are_named_are_there() {
+    const OF_A_PATH: &str = "._-/{},*";
+    let mut paths = 0;
+    for document in ["docs/design.md", "CONTRIBUTING.md"] {
+        let text = read(document);
+        let outside_blocks: String = text.split("```").step_by(2).collect();
+        let quoted = outside_blocks.split('`').skip(1).step_by(2);
+        let is_path = |word: &&str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || OF_A_PATH.contains(c);
+            word.contains('/') && !word.starts_with(['/', '~']) && word.chars().all(fits)
+        };
+        for path in quoted.filter(is_path).flat_map(spelled_out) {
+            paths += 1;
+            let is_found =
+                is_there(&root().join(&path)) || is_there(&root().join("crates").join(&path));
+            assert!(is_found, "{document} names {path}");
+        }
+    }
+    assert!(paths > 50, "only {paths} paths were found");
+}
+
 /// README's examples, one after the other, are one policy.
 #[test]
 fn the_policy_of_the_readme_is_good() {

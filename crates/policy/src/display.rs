@@ -205,24 +205,17 @@ mod tests {
             b"[cut 3]",
             "é".as_bytes(),
         ];
-        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = move || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed as usize
-        };
-        for _ in 0..20_000 {
-            let text: Vec<u8> = (0..next() % 60)
-                .flat_map(|_| alphabet[next() % alphabet.len()].to_vec())
+        seeded::cases(20_000, |random| {
+            let text: Vec<u8> = (0..random.below(60))
+                .flat_map(|_| random.pick(alphabet).to_vec())
                 .collect();
-            let max = next() % 120;
+            let max = random.below(120);
             for sanitize in [ascii, prose] {
                 let once = sanitize(&text, max);
                 assert!(once.bytes().all(|b| (b' '..=b'~').contains(&b)), "{once:?}");
                 assert!(once.len() <= max.max(LEAST_WIDTH), "{once:?}");
                 assert_eq!(sanitize(once.as_bytes(), max), once, "{text:?} {max}");
             }
-        }
+        });
     }
 }

@@ -294,13 +294,9 @@ mod tests {
 
     #[test]
     fn agrees_with_the_textbook() {
-        let mut seed = 7_u64;
-        let mut next = move |below: usize| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 33) as usize % below
-        };
         let (mut hits, mut misses) = (0, 0);
-        for _ in 0..50_000 {
+        let is_whole = seeded::cases(50_000, |random| {
+            let mut next = |below| random.below(below);
             let pattern: String = (0..1 + next(7))
                 .map(|_| ["a", "b", "*", "?", "\\*"][next(5)])
                 .collect();
@@ -308,8 +304,11 @@ mod tests {
             let expected = naive(pattern.as_bytes(), text.as_bytes());
             assert_eq!(matches(&pattern, &text), expected, "{pattern} {text}");
             if expected { hits += 1 } else { misses += 1 }
-        }
-        assert!(hits > 1000 && misses > 1000, "both answers are exercised");
+        });
+        assert!(
+            !is_whole || hits > 1000 && misses > 1000,
+            "both answers are exercised"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod login_oracle;
 
 use login_oracle::could_be_login;
 use policy::intent::{Intent, LooksLike};
+use seeded::Random;
 
 const RAW: Option<LooksLike> = None;
 
@@ -57,33 +58,13 @@ fn hostbased(session: &[u8]) -> Vec<u8> {
     [session, &[50], &strings(fields)].concat()
 }
 
-/// A generator of bytes that looks random (xorshift64*), the same on each run.
-struct Random(u64);
-
-impl Random {
-    fn byte(&mut self) -> u8 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.byte()).collect()
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (usize::from(self.byte()) << 8 | usize::from(self.byte())) % end
-    }
-}
-
 /// OpenSSH's sshd leaves out the length for clients of some names, and nobody knows what others do.
 #[test]
 fn a_login_after_anything_is_a_login() {
     let plain = request(b"root", b"ssh-connection", b"publickey", b"");
     let bound = b"publickey-hostbound-v00@openssh.com";
     let bound = request(b"root", b"ssh-connection", bound, &string(ed25519(9)));
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for request in [&plain, &bound] {
         for length in [0, 1, 4, 19, 20, 32, 33, 48, 64, 129, 5000] {
             let session = random.bytes(length);
@@ -328,7 +309,7 @@ fn what_raw_data_is_for_stays_raw() {
     // The head of a tar archive: a name that ends in 2 and 6, padded with zeros, then numbers as text.
     let name = [b"file26", &[0; 94][..]].concat();
     let archive = [&name, &b"0000644\x000001750\x00"[..], &[0; 400]].concat();
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let mut all: Vec<Vec<u8>> = vec![
         Vec::new(),
         b"SSHSI".to_vec(),
@@ -362,10 +343,9 @@ fn what_raw_data_is_for_stays_raw() {
 /// What is raw, the oracle takes for nothing, however a login is mangled.
 #[test]
 fn no_mangled_login_is_raw_data() {
-    let mut random = Random(11);
     let session = string([7; 32]);
     let bound = b"publickey-hostbound-v00@openssh.com";
-    let seeds = [
+    let bases = [
         [
             &session[..],
             &request(b"root", b"ssh-connection", b"publickey", b""),
@@ -379,8 +359,8 @@ fn no_mangled_login_is_raw_data() {
         hostbased(&session),
     ];
     let (mut raw, mut logins) = (0, 0);
-    for round in 0..20_000 {
-        let mut data = seeds[round % seeds.len()].clone();
+    let is_whole = seeded::cases(10_000, |random| {
+        let mut data = bases[random.below(bases.len())].clone();
         for _ in 0..=random.below(3) {
             let at = random.below(data.len());
             match random.below(5) {
@@ -405,8 +385,11 @@ fn no_mangled_login_is_raw_data() {
             raw += 1;
             assert!(!could_be, "{data:?}");
         }
-    }
-    assert!(raw > 1000 && logins > 1000, "{raw} raw, {logins} logins");
+    });
+    assert!(
+        !is_whole || raw > 500 && logins > 500,
+        "{raw} raw, {logins} logins"
+    );
 }
 
 /// A client may send such data as fast as it likes.

@@ -4,22 +4,12 @@
 use policy::crypto::{Crypto, Fingerprint, Verified};
 use policy::facts::Proof;
 use policy::session::{BindOutcome, MAX_KEYS_PER_LOGIN, Session};
+use seeded::Random;
 use wire::bind::SessionBind;
 use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 use wire::userauth::{Method, UserauthRequest};
 use wire::writer::Writer;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
-    }
-}
 
 /// A signature is good if it begins with the key's first byte and the signed bytes; that of key 9 cannot be checked.
 struct Pretend;
@@ -100,13 +90,13 @@ struct Bind {
 }
 
 impl Bind {
-    fn random(dice: &mut Dice) -> Self {
+    fn random(random: &mut Random) -> Self {
         Self {
-            host: [1, 2, 9][dice.below(3)],
-            form: dice.below(5).saturating_sub(2) as u64,
-            session: dice.below(90) as u8,
-            forwarding: dice.below(12) != 0,
-            forged: dice.below(60) == 0,
+            host: [1, 2, 9][random.below(3)],
+            form: random.below(5).saturating_sub(2) as u64,
+            session: random.below(90) as u8,
+            forwarding: random.below(12) != 0,
+            forged: random.below(60) == 0,
         }
     }
 
@@ -184,14 +174,13 @@ fn login<'a>(
 
 #[test]
 fn binds_show_what_they_prove_and_no_more() {
-    let mut dice = Dice(0x5e55);
     let mut seen = [0; 7];
-    for _ in 0..6_000 {
+    let is_whole = seeded::cases(6_000, |random| {
         let mut session = Session::default();
         let (mut taken, mut failed): (Vec<Bind>, bool) = (Vec::new(), false);
-        let most = [3, 24][dice.below(2)];
-        for _ in 0..dice.below(most) {
-            let bind = Bind::random(&mut dice);
+        let most = [3, 24][random.below(2)];
+        for _ in 0..random.below(most) {
+            let bind = Bind::random(random);
             let outcome = bind.take(&mut session);
             let expected = expected(&taken, &bind);
             let as_expected = match outcome {
@@ -219,14 +208,14 @@ fn binds_show_what_they_prove_and_no_more() {
             assert_eq!(session.login_bind().is_some(), own.is_some());
         }
         for _ in 0..6 {
-            let one = match dice.below(2) {
+            let one = match random.below(2) {
                 0 => taken.last(),
-                _ => taken.get(dice.below(taken.len() + 1)),
+                _ => taken.get(random.below(taken.len() + 1)),
             };
-            let id = [one.map_or(dice.below(90) as u8, |bind| bind.session); 32];
-            let host = [1, 2, 9][dice.below(3)];
+            let id = [one.map_or(random.below(90) as u8, |bind| bind.session); 32];
+            let host = [1, 2, 9][random.below(3)];
             let names = [None, Some(host_key(host)), Some(certificate(host, 1))];
-            let names = &names[dice.below(3)];
+            let names = &names[random.below(3)];
             let key = host_key(5);
             let shown = session.shown(&login(&id, b"me", &key, names.as_deref()));
             let bound = taken.iter().find(|bind| [bind.session; 32] == id);
@@ -255,30 +244,32 @@ fn binds_show_what_they_prove_and_no_more() {
             seen[6] += usize::from(session.forwarded());
             assert_eq!((shown.proof, shown.host_key), expected);
         }
-    }
-    assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
+    });
+    assert!(
+        !is_whole || seen.iter().all(|count| *count > 100),
+        "{seen:?}"
+    );
 }
 
 /// Signatures are counted by connection; further keys for the same login are free, up to six.
 #[test]
 fn signatures_are_counted_and_the_further_keys_of_a_login_are_free() {
-    let mut dice = Dice(0xc0de);
     let (mut free, mut full) = (0, 0);
-    for _ in 0..5_000 {
+    let is_whole = seeded::cases(5_000, |random| {
         let mut session = Session::default();
         let mut total = 0;
         // Session, user and host, with the keys that it was given.
         let mut given: Vec<((u8, u8, u8), Vec<u8>)> = Vec::new();
-        for _ in 0..dice.below(30) {
-            let limit = 1 + dice.below(4) as u32;
-            if dice.below(5) == 0 {
+        for _ in 0..random.below(30) {
+            let limit = 1 + random.below(4) as u32;
+            if random.below(5) == 0 {
                 // No login.
                 assert_eq!(session.has_room(limit, None), total < limit);
                 session.count(None);
                 total += 1;
                 continue;
             }
-            let (which, key) = ([0; 3].map(|_| dice.below(2) as u8), dice.below(9) as u8);
+            let (which, key) = ([0; 3].map(|_| random.below(2) as u8), random.below(9) as u8);
             let which = (which[0], which[1], which[2]);
             let host = host_key(which.2);
             let (id, user, blob) = ([which.0; 32], [b'a' + which.1], host_key(key));
@@ -308,6 +299,9 @@ fn signatures_are_counted_and_the_further_keys_of_a_login_are_free() {
                 None => given.push((which, vec![key])),
             }
         }
-    }
-    assert!(free > 1_000 && full > 1_000, "{free} free, {full} full");
+    });
+    assert!(
+        !is_whole || free > 1_000 && full > 1_000,
+        "{free} free, {full} full"
+    );
 }

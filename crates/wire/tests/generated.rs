@@ -15,22 +15,22 @@ use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
 use wire::userauth::{Method, UserauthRequest};
 
-const ROUNDS: usize = 2000;
+const ROUNDS: u64 = 2000;
 
-fn curve(dice: &mut Dice) -> Curve {
+fn curve(dice: &mut Dice<'_>) -> Curve {
     [Curve::P256, Curve::P384, Curve::P521][dice.below(3)]
 }
 
-fn point(dice: &mut Dice, curve: Curve) -> &'static [u8] {
+fn point(dice: &mut Dice<'_>, curve: Curve) -> &'static [u8] {
     let coordinates = dice.bytes(2 * curve.coordinate_bytes());
     Vec::leak([&[4][..], coordinates].concat())
 }
 
-fn ed25519_point(dice: &mut Dice) -> &'static [u8; 32] {
+fn ed25519_point(dice: &mut Dice<'_>) -> &'static [u8; 32] {
     dice.bytes(32).try_into().unwrap()
 }
 
-fn known_plain_key(dice: &mut Dice) -> PlainKey<'static> {
+fn known_plain_key(dice: &mut Dice<'_>) -> PlainKey<'static> {
     match dice.below(7) {
         0 => PlainKey::Ed25519 {
             point: ed25519_point(dice),
@@ -66,7 +66,7 @@ fn known_plain_key(dice: &mut Dice) -> PlainKey<'static> {
     }
 }
 
-fn plain_key(dice: &mut Dice) -> PlainKey<'static> {
+fn plain_key(dice: &mut Dice<'_>) -> PlainKey<'static> {
     if dice.below(5) > 0 {
         return known_plain_key(dice);
     }
@@ -77,13 +77,13 @@ fn plain_key(dice: &mut Dice) -> PlainKey<'static> {
     }
 }
 
-fn options(dice: &mut Dice) -> Vec<(&'static [u8], &'static [u8])> {
+fn options(dice: &mut Dice<'_>) -> Vec<(&'static [u8], &'static [u8])> {
     (0..dice.below(3))
         .map(|_| (dice.text(9), dice.some(9)))
         .collect()
 }
 
-fn terms(dice: &mut Dice) -> CertificateToSign<'static> {
+fn terms(dice: &mut Dice<'_>) -> CertificateToSign<'static> {
     let key = known_plain_key(dice);
     let base = key.algorithm().trim_end_matches("@openssh.com");
     let algorithm: &str = format!("{base}-cert-v01@openssh.com").leak();
@@ -105,18 +105,18 @@ fn terms(dice: &mut Dice) -> CertificateToSign<'static> {
     }
 }
 
-fn certificate_blob(dice: &mut Dice) -> &'static [u8] {
+fn certificate_blob(dice: &mut Dice<'_>) -> &'static [u8] {
     let signature = signature(dice).rebuild();
     Vec::leak([terms(dice).rebuild(), string(signature)].concat())
 }
 
 /// A key of any type.
-fn any_key(dice: &mut Dice) -> PublicKey<'static> {
+fn any_key(dice: &mut Dice<'_>) -> PublicKey<'static> {
     PublicKey::parse(key_blob(dice)).unwrap()
 }
 
 /// A blob of any key.
-fn key_blob(dice: &mut Dice) -> &'static [u8] {
+fn key_blob(dice: &mut Dice<'_>) -> &'static [u8] {
     if dice.below(3) == 0 {
         certificate_blob(dice)
     } else {
@@ -129,7 +129,7 @@ fn magnitude_string(magnitude: &[u8]) -> Vec<u8> {
     string([zero, magnitude].concat())
 }
 
-fn signature(dice: &mut Dice) -> Signature<'static> {
+fn signature(dice: &mut Dice<'_>) -> Signature<'static> {
     let mut numbers = |most| {
         [
             magnitude_string(dice.magnitude(most)),
@@ -184,12 +184,12 @@ fn signature(dice: &mut Dice) -> Signature<'static> {
     }
 }
 
-fn session_id(dice: &mut Dice) -> &'static [u8] {
+fn session_id(dice: &mut Dice<'_>) -> &'static [u8] {
     let length = [1, 20, 32, 48, 64, 128][dice.below(6)];
     dice.bytes(length)
 }
 
-fn bind(dice: &mut Dice) -> SessionBind<'static> {
+fn bind(dice: &mut Dice<'_>) -> SessionBind<'static> {
     SessionBind {
         host_key: key_blob(dice),
         session_id: session_id(dice),
@@ -199,12 +199,12 @@ fn bind(dice: &mut Dice) -> SessionBind<'static> {
 }
 
 /// A key and an algorithm that fits it.
-fn key_and_algorithm(dice: &mut Dice) -> (&'static [u8], &'static str) {
+fn key_and_algorithm(dice: &mut Dice<'_>) -> (&'static [u8], &'static str) {
     let key = key_blob(dice);
     (key, PublicKey::parse(key).unwrap().algorithm())
 }
 
-fn login(dice: &mut Dice) -> UserauthRequest<'static> {
+fn login(dice: &mut Dice<'_>) -> UserauthRequest<'static> {
     let (key, algorithm) = key_and_algorithm(dice);
     let hostbound = dice.below(2) == 0;
     UserauthRequest {
@@ -223,7 +223,7 @@ fn login(dice: &mut Dice) -> UserauthRequest<'static> {
     }
 }
 
-fn sudo(dice: &mut Dice) -> SudoRequest<'static> {
+fn sudo(dice: &mut Dice<'_>) -> SudoRequest<'static> {
     let (key, algorithm) = key_and_algorithm(dice);
     SudoRequest {
         cookie: dice.some(256),
@@ -239,7 +239,7 @@ fn sudo(dice: &mut Dice) -> SudoRequest<'static> {
     }
 }
 
-fn request(dice: &mut Dice) -> Request<'static> {
+fn request(dice: &mut Dice<'_>) -> Request<'static> {
     match dice.below(5) {
         0 => Request::List,
         1 => Request::Sign(SignRequest {
@@ -258,7 +258,8 @@ fn request(dice: &mut Dice) -> Request<'static> {
 
 #[test]
 fn requests_that_are_never_served_keep_their_bodies() {
-    let mut dice = Dice::new(5);
+    let mut random = seeded::Random::new(5);
+    let mut dice = Dice(&mut random);
     let served = [11, 13, 27];
     for number in (0..=255).filter(|number| !served.contains(number)) {
         for _ in 0..20 {
@@ -273,7 +274,7 @@ fn requests_that_are_never_served_keep_their_bodies() {
     }
 }
 
-fn reply(dice: &mut Dice) -> Reply<'static> {
+fn reply(dice: &mut Dice<'_>) -> Reply<'static> {
     match dice.below(6) {
         0 => Reply::Failure,
         1 => Reply::Success,
@@ -299,14 +300,13 @@ macro_rules! roundtrips {
     ($name:ident, $make:expr, $type:ty) => {
         #[test]
         fn $name() {
-            let mut dice = Dice::new(stringify!($name).len() as u64);
-            for _ in 0..ROUNDS {
-                let value: $type = $make(&mut dice);
+            seeded::cases(ROUNDS, |random| {
+                let value: $type = $make(&mut Dice(random));
                 let bytes = value.rebuild();
                 let again = <$type>::parse(&bytes).unwrap_or_else(|bad| panic!("{bad}: {value:?}"));
                 assert_eq!(again, value);
                 assert_eq!(again.rebuild(), bytes);
-            }
+            });
         }
     };
 }
@@ -321,7 +321,7 @@ roundtrips!(requests, request, Request<'_>);
 roundtrips!(replies, reply, Reply<'_>);
 roundtrips!(
     sshsig_requests,
-    |dice: &mut Dice| {
+    |dice: &mut Dice<'_>| {
         let (hash_algorithm, length) = [("sha256", 32), ("sha512", 64)][dice.below(2)];
         let namespace = [b"n", dice.text(20)].concat().leak();
         let reserved = dice.some(3);
@@ -336,8 +336,8 @@ roundtrips!(
 );
 #[test]
 fn certificates() {
-    let mut dice = Dice::new(7);
-    for _ in 0..ROUNDS {
+    seeded::cases(ROUNDS, |random| {
+        let mut dice = Dice(random);
         let terms = terms(&mut dice);
         let signature = signature(&mut dice).rebuild();
         let to_be_signed = terms.rebuild();
@@ -352,5 +352,5 @@ fn certificates() {
             (key.rebuild(), key.algorithm()),
             (blob.clone(), terms.algorithm)
         );
-    }
+    });
 }

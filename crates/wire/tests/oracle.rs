@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Dice, vectors};
+use common::vectors;
 use ssh_key::public::KeyData;
 use wire::certificate::{Certificate, CertificateKind};
 use wire::key::PublicKey;
@@ -91,7 +91,7 @@ fn certificates_that_end_are_read_alike() {
 /// Whatever we accept as one of their types they accept too: being stricter is fine, laxer is not.
 #[test]
 fn nothing_is_accepted_that_ssh_key_refuses() {
-    let mut dice = Dice::new(3);
+    let mut random = seeded::Random::new(3);
     let mut accepted = 0;
     for (name, mut blob) in vectors("key") {
         if name.ends_with("-cert") {
@@ -99,7 +99,7 @@ fn nothing_is_accepted_that_ssh_key_refuses() {
         }
         for place in 0..blob.len() {
             let old = blob[place];
-            blob[place] = [old ^ 1, 0, 0xff, dice.byte()][dice.below(4)];
+            blob[place] = [old ^ 1, 0, 0xff, random.byte()][random.below(4)];
             match PublicKey::parse(&blob) {
                 // They know no opaque names without `@`, and want UTF-8 in applications.
                 Err(_) | Ok(PublicKey::Plain(PlainKey::Opaque { .. })) => {}

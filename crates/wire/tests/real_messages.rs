@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Dice, vector, vectors};
+use common::{vector, vectors};
 use wire::bind::SessionBind;
 use wire::certificate::{Certificate, CertificateKind, CertificateToSign};
 use wire::key::PublicKey;
@@ -123,14 +123,14 @@ fn one_byte_too_few_or_too_many_is_refused() {
 
 #[test]
 fn a_changed_byte_is_refused_or_given_back() {
-    let mut dice = Dice::new(1);
+    let mut random = seeded::Random::new(1);
     for (name, mut bytes, roundtrip) in everything() {
         if matches!(Request::parse(&bytes), Ok(Request::NeverServed(_))) {
             continue; // whatever its body is
         }
         for place in 0..bytes.len() {
             let old = bytes[place];
-            for new in [old ^ 1, old ^ 0x80, 0, 255, dice.byte()] {
+            for new in [old ^ 1, old ^ 0x80, 0, 255, random.byte()] {
                 bytes[place] = new;
                 if let Some(again) = roundtrip(&bytes) {
                     assert_eq!(again, bytes, "{name}: {new} at {place}");

@@ -461,17 +461,6 @@ fn a_change_of_policy_settles_what_it_no_longer_asks() {
     );
 }
 
-struct Xorshift(u64);
-
-impl Xorshift {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 /// Plays the shell: every ticket resolved at most once, never two dialogs.
 #[derive(Default)]
 struct Shell {
@@ -521,27 +510,27 @@ impl Shell {
 
 #[test]
 fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
-    for seed in 1..=300 {
-        let mut random = Xorshift(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+    seeded::cases(100, |random| {
+        let mut below = |end: u64| random.below(end as usize) as u64;
         let (mut desk, mut shell, mut second) = (Desk::default(), Shell::default(), 0);
         for step in 0..400 {
-            second += random.below(4) * random.below(8);
+            second += below(4) * below(8);
             let (mut new, mut actions) = (None, Vec::new());
-            match random.below(10) {
+            match below(10) {
                 0..=4 => {
-                    let qube = ["a", "b", "c", "d"][random.below(4) as usize];
-                    let host = ["github.com", "lab"][random.below(2) as usize];
-                    let subject = match random.below(6) {
+                    let qube = ["a", "b", "c", "d"][below(4) as usize];
+                    let host = ["github.com", "lab"][below(2) as usize];
+                    let subject = match below(6) {
                         0 => certificate(qube),
-                        1 => sshsig(qube, "git", &[random.below(3) as u8]),
+                        1 => sshsig(qube, "git", &[below(3) as u8]),
                         2 => raw(qube),
-                        _ => login_on(random.below(40), qube, host),
+                        _ => login_on(below(40), qube, host),
                     };
                     let (ticket, arrived) = desk.enqueue(subject, second);
                     (new, actions) = (Some(ticket), arrived);
                 }
                 5 => {
-                    let nth = random.below(shell.open.len() as u64 + 1) as usize;
+                    let nth = below(shell.open.len() as u64 + 1) as usize;
                     if let Some(ticket) = shell.open.iter().nth(nth).copied() {
                         shell.open.remove(&ticket);
                         actions = desk.client_disconnected(ticket, second);
@@ -551,12 +540,12 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 7 => drop(shell.dialog.map(|id| desk.shown(id, second))),
                 8 => {
                     // A terminal answers any question, also one that is over.
-                    let id = random.below(desk.queue.queued.last_id() + 2);
-                    actions = desk.say_for(id, Decision::Once, random.below(4) as usize, second);
+                    let id = below(desk.queue.queued.last_id() + 2);
+                    actions = desk.say_for(id, Decision::Once, below(4) as usize, second);
                 }
                 _ => {
                     if let Some(id) = shell.dialog {
-                        let decision = match random.below(6) {
+                        let decision = match below(6) {
                             0 => Decision::Deny,
                             1 => Decision::Mute,
                             2 => Decision::For(900),
@@ -568,9 +557,9 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 }
             }
             shell.obey(&desk, actions, new);
-            assert_eq!(shell.dialog, desk.queue.window, "seed {seed}, step {step}");
+            assert_eq!(shell.dialog, desk.queue.window, "step {step}");
             let waiting: usize = desk.queue.queued.iter().map(|w| w.requests().len()).sum();
-            assert_eq!(waiting, shell.open.len(), "seed {seed}, step {step}");
+            assert_eq!(waiting, shell.open.len(), "step {step}");
             assert_eq!(shell.dialog.is_some(), waiting > 0);
         }
         while let Some(seconds) = desk.queue.seconds_until_tick(at(second)) {
@@ -580,5 +569,5 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
             shell.obey(&desk, actions, None);
         }
         assert!(shell.open.is_empty() && shell.dialog.is_none());
-    }
+    });
 }

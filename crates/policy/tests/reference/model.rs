@@ -5,33 +5,15 @@ use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::rules::{Policy, Source};
+use seeded::Random;
 
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
+/// One to three of `from`, in one of `odds` cases.
+fn maybe<T: Copy>(random: &mut Random, odds: usize, from: &[T]) -> Option<Vec<T>> {
+    if !random.one_in(odds) {
+        return None;
     }
-
-    pub fn one_in(&mut self, odds: usize) -> bool {
-        self.below(odds) == 0
-    }
-
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
-    /// One to three of `from`, in one of `odds` cases.
-    fn maybe<T: Copy>(&mut self, odds: usize, from: &[T]) -> Option<Vec<T>> {
-        if !self.one_in(odds) {
-            return None;
-        }
-        let count = 1 + self.below(3);
-        Some((0..count).map(|_| self.pick(from)).collect())
-    }
+    let count = 1 + random.below(3);
+    Some((0..count).map(|_| random.pick(from)).collect())
 }
 
 pub const KINDS: [Kind; 5] = [
@@ -156,18 +138,18 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn random(dice: &mut Dice) -> Self {
+    pub fn random(random: &mut Random) -> Self {
         let mut tables = Vec::new();
         for name in ["t-one", "t-two", "t-three"] {
-            if dice.one_in(3) {
+            if random.one_in(3) {
                 continue;
             }
             let mut table = Table {
                 name,
-                names: dice.maybe(2, &TABLE_NAMES).unwrap_or_default(),
-                keys: dice.maybe(4, &['p', 'q']).unwrap_or_default(),
-                ca: dice.maybe(5, &['C', 'D']).unwrap_or_default(),
-                proof: dice.pick(&[None, Some(Proof::Bound), Some(Proof::Proven)]),
+                names: maybe(random, 2, &TABLE_NAMES).unwrap_or_default(),
+                keys: maybe(random, 4, &['p', 'q']).unwrap_or_default(),
+                ca: maybe(random, 5, &['C', 'D']).unwrap_or_default(),
+                proof: random.pick(&[None, Some(Proof::Bound), Some(Proof::Proven)]),
             };
             if table.names.is_empty() && table.keys.is_empty() && table.ca.is_empty() {
                 table.names.push("prod.example");
@@ -178,20 +160,20 @@ impl Model {
             .into_iter()
             .chain(tables.iter().map(|table| table.name))
             .collect();
-        let rules = (0..dice.below(6))
-            .map(|_| Rule::random(dice, &hosts))
+        let rules = (0..random.below(6))
+            .map(|_| Rule::random(random, &hosts))
             .collect();
         Self {
-            default: dice.pick(&[Verdict::Ask, Verdict::Deny]),
+            default: random.pick(&[Verdict::Ask, Verdict::Deny]),
             tables,
-            deploy: dice.pick(&[None, Some('b')]),
+            deploy: random.pick(&[None, Some('b')]),
             rules,
         }
     }
 
     /// The policy, read back from TOML: in one file, or with rules in drop-ins.
-    pub fn parse(&self, dice: &mut Dice) -> Policy {
-        let files = self.write(dice);
+    pub fn parse(&self, random: &mut Random) -> Policy {
+        let files = self.write(random);
         let sources: Vec<Source<'_>> = files
             .iter()
             .enumerate()
@@ -204,30 +186,34 @@ impl Model {
         Policy::parse(&sources).unwrap_or_else(|error| panic!("{error}\n{}", files.join("----\n")))
     }
 
-    fn write(&self, dice: &mut Dice) -> Vec<String> {
+    fn write(&self, random: &mut Random) -> Vec<String> {
         let mut head = format!("default = \"{}\"\n", self.default.word());
-        let mut tables: Vec<String> = self.tables.iter().map(|table| table.write(dice)).collect();
+        let mut tables: Vec<String> = self
+            .tables
+            .iter()
+            .map(|table| table.write(random))
+            .collect();
         if let Some(letter) = self.deploy {
-            let print = quoted(dice, &fingerprint(letter).0);
+            let print = quoted(random, &fingerprint(letter).0);
             tables.push(format!("[key.deploy]\nfingerprints = {print}\n"));
         }
         let mut files = vec![String::new(); 3];
         for table in tables {
-            let file = dice.below(3);
+            let file = random.below(3);
             files[file] += &table;
         }
         // In the order in which they count.
         let mut file = 0;
         for rule in &self.rules {
-            if file < 2 && dice.one_in(4) {
+            if file < 2 && random.one_in(4) {
                 file += 1;
             }
-            files[file] += &rule.write(dice);
+            files[file] += &rule.write(random);
         }
         head += &files[0];
         files[0] = head;
         for text in &mut files {
-            if dice.one_in(4) {
+            if random.one_in(4) {
                 *text = text.replace('\n', "\r\n");
             }
         }
@@ -236,8 +222,8 @@ impl Model {
 }
 
 impl Rule {
-    pub fn random(dice: &mut Dice, hosts: &[&'static str]) -> Self {
-        let mut rule = Self::random_matchers(dice, hosts);
+    pub fn random(random: &mut Random, hosts: &[&'static str]) -> Self {
+        let mut rule = Self::random_matchers(random, hosts);
         rule.drop_what_its_kinds_lack();
         rule
     }
@@ -259,25 +245,25 @@ impl Rule {
         }
     }
 
-    fn random_matchers(dice: &mut Dice, hosts: &[&'static str]) -> Self {
+    fn random_matchers(random: &mut Random, hosts: &[&'static str]) -> Self {
         Self {
-            action: dice.pick(&ACTIONS),
-            qube: dice.maybe(5, &QUBES),
-            keyring: dice.maybe(9, &KEYRING_PATTERNS),
-            key: dice.maybe(5, &KEY_PATTERNS),
-            kind: dice.maybe(3, &KINDS),
-            user: dice.maybe(4, &USER_PATTERNS),
-            host: dice.maybe(2, hosts),
-            namespace: dice.maybe(8, &NAMESPACE_PATTERNS),
-            forwarded: dice.maybe(6, &[true, false]),
-            sha1: dice.maybe(6, &[true, false]),
-            hours: dice.maybe(8, &HOURS),
-            rate: dice.one_in(8).then_some(2),
+            action: random.pick(&ACTIONS),
+            qube: maybe(random, 5, &QUBES),
+            keyring: maybe(random, 9, &KEYRING_PATTERNS),
+            key: maybe(random, 5, &KEY_PATTERNS),
+            kind: maybe(random, 3, &KINDS),
+            user: maybe(random, 4, &USER_PATTERNS),
+            host: maybe(random, 2, hosts),
+            namespace: maybe(random, 8, &NAMESPACE_PATTERNS),
+            forwarded: maybe(random, 6, &[true, false]),
+            sha1: maybe(random, 6, &[true, false]),
+            hours: maybe(random, 8, &HOURS),
+            rate: random.one_in(8).then_some(2),
         }
     }
 
     /// A rule that denies all of something.
-    pub fn random_denial(dice: &mut Dice, model: &Model) -> Self {
+    pub fn random_denial(random: &mut Random, model: &Model) -> Self {
         let hosts: Vec<&str> = HOST_PATTERNS
             .into_iter()
             .chain(model.tables.iter().map(|table| table.name))
@@ -285,11 +271,11 @@ impl Rule {
         Self {
             action: Verdict::Deny,
             rate: None,
-            ..Self::random(dice, &hosts)
+            ..Self::random(random, &hosts)
         }
     }
 
-    fn write(&self, dice: &mut Dice) -> String {
+    fn write(&self, random: &mut Random) -> String {
         let texts = |list: &Option<Vec<&'static str>>| list.clone();
         let bools = |list: &Option<Vec<bool>>| -> Option<Vec<String>> {
             Some(list.as_ref()?.iter().map(bool::to_string).collect())
@@ -316,10 +302,10 @@ impl Rule {
                         .strip_prefix("SHA256:")
                         .and_then(|rest| rest.chars().next());
                     let whole = whole.map(|letter| fingerprint(letter).0);
-                    quoted(dice, whole.as_deref().unwrap_or(text))
+                    quoted(random, whole.as_deref().unwrap_or(text))
                 });
                 let items = items.collect();
-                lines.push(line(dice, word, items));
+                lines.push(line(random, word, items));
             }
         }
         for (word, list) in [
@@ -327,7 +313,7 @@ impl Rule {
             ("sha1", bools(&self.sha1)),
         ] {
             if let Some(items) = list {
-                lines.push(line(dice, word, items));
+                lines.push(line(random, word, items));
             }
         }
         if let (Some(rate), true) = (self.rate, self.action != Verdict::Deny) {
@@ -335,9 +321,9 @@ impl Rule {
         }
         let mut text = "[[rule]]\n".to_owned();
         while !lines.is_empty() {
-            let next = dice.below(lines.len());
+            let next = random.below(lines.len());
             text += &lines.swap_remove(next);
-            if dice.one_in(9) {
+            if random.one_in(9) {
                 text += "# a remark, in \"quotes\"\n\n";
             }
         }
@@ -346,19 +332,19 @@ impl Rule {
 }
 
 impl Table {
-    fn write(&self, dice: &mut Dice) -> String {
+    fn write(&self, random: &mut Random) -> String {
         let mut text = format!("[host.{}]\n", self.name);
-        let names: Vec<String> = self.names.iter().map(|name| quoted(dice, name)).collect();
-        let prints = |dice: &mut Dice, letters: &[char]| -> Vec<String> {
+        let names: Vec<String> = self.names.iter().map(|name| quoted(random, name)).collect();
+        let prints = |random: &mut Random, letters: &[char]| -> Vec<String> {
             letters
                 .iter()
-                .map(|letter| quoted(dice, &fingerprint(*letter).0))
+                .map(|letter| quoted(random, &fingerprint(*letter).0))
                 .collect()
         };
-        let (keys, ca) = (prints(dice, &self.keys), prints(dice, &self.ca));
+        let (keys, ca) = (prints(random, &self.keys), prints(random, &self.ca));
         for (word, list) in [("names", names), ("keys", keys), ("ca", ca)] {
             if !list.is_empty() {
-                text += &line(dice, word, list);
+                text += &line(random, word, list);
             }
         }
         if let Some(proof) = self.proof {
@@ -368,16 +354,16 @@ impl Table {
     }
 }
 
-fn quoted(dice: &mut Dice, text: &str) -> String {
-    if dice.one_in(2) {
+fn quoted(random: &mut Random, text: &str) -> String {
+    if random.one_in(2) {
         format!("'{text}'")
     } else {
         format!("\"{}\"", text.replace('\\', "\\\\"))
     }
 }
 
-fn line(dice: &mut Dice, word: &str, items: Vec<String>) -> String {
-    match (items.as_slice(), dice.below(3)) {
+fn line(random: &mut Random, word: &str, items: Vec<String>) -> String {
+    match (items.as_slice(), random.below(3)) {
         ([one], 0 | 1) => format!("{word} = {one}\n"),
         (_, 0) => format!("{word}=[\n\t{},\n]\n", items.join(",\n\t")),
         _ => format!("{word} = [{}]\n", items.join(", ")),
@@ -389,16 +375,16 @@ pub fn fingerprint(letter: char) -> Fingerprint {
     Fingerprint(format!("SHA256:{}A", letter.to_string().repeat(42)))
 }
 
-pub fn random_moment(dice: &mut Dice) -> Moment {
+pub fn random_moment(random: &mut Random) -> Moment {
     Moment {
         unix: 1_700_000_000,
-        local_minute: dice.pick(&MINUTES),
+        local_minute: random.pick(&MINUTES),
         boot: 1_000,
     }
 }
 
-pub fn random_identity(dice: &mut Dice) -> HostIdentity {
-    let names = dice.maybe(2, &HOST_NAMES).unwrap_or_default();
+pub fn random_identity(random: &mut Random) -> HostIdentity {
+    let names = maybe(random, 2, &HOST_NAMES).unwrap_or_default();
     let strange = [
         "prod.example",
         "web",
@@ -409,55 +395,55 @@ pub fn random_identity(dice: &mut Dice) -> HostIdentity {
         "other",
     ];
     let could_be = match names.is_empty() {
-        true => dice.maybe(2, &strange).unwrap_or_default(),
+        true => maybe(random, 2, &strange).unwrap_or_default(),
         false => Vec::new(),
     };
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     HostIdentity {
-        fingerprint: fingerprint(dice.pick(&['p', 'q', 'r', 's'])),
+        fingerprint: fingerprint(random.pick(&['p', 'q', 'r', 's'])),
         algorithm: "ssh-ed25519".to_owned(),
-        ca: dice
+        ca: random
             .pick(&[None, None, Some('C'), Some('D'), Some('E')])
             .map(fingerprint),
         names: owned(names),
-        label: dice.one_in(4).then(|| "prod.example".to_owned()),
+        label: random.one_in(4).then(|| "prod.example".to_owned()),
         possible_names: owned(could_be),
-        revocation: dice.pick(&REVOCATIONS),
+        revocation: random.pick(&REVOCATIONS),
     }
 }
 
 /// A request as `gather` could make it.
-pub fn random_facts(dice: &mut Dice) -> Facts {
-    let kind = match dice.one_in(2) {
+pub fn random_facts(random: &mut Random) -> Facts {
+    let kind = match random.one_in(2) {
         true => Kind::Login,
-        false => dice.pick(&KINDS),
+        false => random.pick(&KINDS),
     };
-    let (letter, comment) = dice.pick(&KEYS);
+    let (letter, comment) = random.pick(&KEYS);
     let proof = match kind {
-        Kind::Login => dice.pick(&[Proof::Unproven, Proof::Bound, Proof::Proven, Proof::Proven]),
+        Kind::Login => random.pick(&[Proof::Unproven, Proof::Bound, Proof::Proven, Proof::Proven]),
         _ => Proof::Unproven,
     };
     let text = |text: &str| Some(text.as_bytes().to_vec());
     Facts {
-        caller: Caller::parse(dice.pick(&CALLERS)).unwrap(),
-        keyring: Keyring::from_argument(dice.pick(&KEYRINGS)).unwrap(),
+        caller: Caller::parse(random.pick(&CALLERS)).unwrap(),
+        keyring: Keyring::from_argument(random.pick(&KEYRINGS)).unwrap(),
         key: KeyFacts {
             fingerprint: fingerprint(letter),
             algorithm: "ssh-rsa".to_owned(),
             comment: comment.as_bytes().to_vec(),
         },
         kind,
-        sha1: dice.one_in(5),
+        sha1: random.one_in(5),
         user: match kind {
-            Kind::Login | Kind::Sudo => text(dice.pick(&USERS)),
+            Kind::Login | Kind::Sudo => text(random.pick(&USERS)),
             _ => None,
         },
         proof,
-        host: (proof != Proof::Unproven).then(|| random_identity(dice)),
+        host: (proof != Proof::Unproven).then(|| random_identity(random)),
         namespace: match kind {
-            Kind::Sshsig => text(dice.pick(&NAMESPACES)),
+            Kind::Sshsig => text(random.pick(&NAMESPACES)),
             _ => None,
         },
-        forwarded: dice.one_in(3),
+        forwarded: random.one_in(3),
     }
 }

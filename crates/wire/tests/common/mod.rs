@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use seeded::Random;
+
 /// All vectors of one kind (`request`, `reply`, `key`), by name.
 pub fn vectors(kind: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -52,29 +54,20 @@ pub fn join<T: AsRef<[u8]>>(pieces: impl IntoIterator<Item = T>) -> Vec<u8> {
         .collect()
 }
 
-/// xorshift64*: the same numbers on each run.
-pub struct Dice(u64);
+/// Random values that live as long as the test.
+pub struct Dice<'r>(pub &'r mut Random);
 
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed | 1)
-    }
-
+impl Dice<'_> {
     pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).unwrap() % end
+        self.0.below(end)
     }
 
     pub fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap()
+        self.0.byte()
     }
 
-    /// `count` bytes that live as long as the test.
     pub fn bytes(&mut self, count: usize) -> &'static [u8] {
-        Vec::leak((0..count).map(|_| self.byte()).collect())
+        self.0.bytes(count).leak()
     }
 
     /// Fewer than `end` bytes.

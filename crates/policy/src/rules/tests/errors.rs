@@ -370,20 +370,16 @@ fn an_accepted_host_pattern_has_a_witness() {
         "web", "*", "?", ".", ":", "[", "]", "]:", "22", "2222", "0", "-", "::1", "%", "A", "\\",
         "@", "/", " ",
     ];
-    let mut seed = 11_u64;
-    let mut next = move |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 33) as usize % below
-    };
     let (mut accepted, mut refused) = (0, 0);
-    for _ in 0..20_000 {
+    let is_whole = seeded::cases(5_000, |random| {
+        let mut next = |below| random.below(below);
         let pattern: String = (0..1 + next(6))
             .map(|_| pieces[next(pieces.len())])
             .collect();
         let text = format!("default = \"ask\"\n[[rule]]\naction = \"deny\"\nhost = '{pattern}'\n");
         let Ok(policy) = parse(&text) else {
             refused += 1;
-            continue;
+            return;
         };
         accepted += 1;
         let Some([HostPattern::Name(glob)]) = policy.rules()[0].host.as_deref() else {
@@ -398,8 +394,11 @@ fn an_accepted_host_pattern_has_a_witness() {
             Verdict::Deny,
             "{pattern} {witness}"
         );
-    }
-    assert!(accepted > 1_000 && refused > 1_000, "{accepted} {refused}");
+    });
+    assert!(
+        !is_whole || accepted > 200 && refused > 200,
+        "{accepted} {refused}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Random policies against all requests over a small vocabulary: the judge against a naive one, the
 //! key list against the judge, and the lint against both.
 
+use seeded::Random;
+
 use super::*;
 use crate::facts::KeyFacts;
 use crate::rules::lint::Surroundings;
@@ -19,47 +21,37 @@ const HOSTS: [&str; 5] = ["a", "b", "c", "z", ""];
 const USERS: [&str; 3] = ["git", "root", "max"];
 const NAMESPACES: [&str; 2] = ["git", "zip"];
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
+/// One line `key = [..]` of one or two of `values`, in one of `odds` cases.
+fn line(random: &mut Random, odds: usize, key: &str, values: &[&str]) -> String {
+    if !random.one_in(odds) {
+        return String::new();
     }
-
-    /// One line `key = [..]` of one or two of `values`, in one of `odds` cases.
-    fn line(&mut self, odds: usize, key: &str, values: &[&str]) -> String {
-        if self.below(odds) != 0 {
-            return String::new();
-        }
-        let picked: Vec<&str> = (0..1 + self.below(2))
-            .map(|_| values[self.below(values.len())])
-            .collect();
-        format!("{key} = [{}]\n", picked.join(", "))
-    }
+    let picked: Vec<&str> = (0..1 + random.below(2))
+        .map(|_| random.pick(values))
+        .collect();
+    format!("{key} = [{}]\n", picked.join(", "))
 }
 
 const TABLES: &str = "[host.ta]\nnames = [\"a\"]\nproof = \"bound\"\n[host.tb]\nnames = [\"b\"]\n";
 
-fn random_policy(dice: &mut Dice) -> String {
-    let mut text = format!("default = \"{}\"\n", ["ask", "deny"][dice.below(2)]);
+fn random_policy(random: &mut Random) -> String {
+    let mut text = format!("default = \"{}\"\n", ["ask", "deny"][random.below(2)]);
     // `a` is a table that accepts bound logins, `b` one that does not, `c` a bare name.
     text += TABLES;
-    for _ in 0..dice.below(5) {
-        text += &random_rule(dice);
+    for _ in 0..random.below(5) {
+        text += &random_rule(random);
     }
     text
 }
 
 /// A rule that may stand in a policy with these tables: it says nothing that its kinds do not have.
-fn random_rule(dice: &mut Dice) -> String {
+fn random_rule(random: &mut Random) -> String {
     loop {
         let mut text = "[[rule]]\n".to_owned();
-        text += &dice.line(6, "qube", &["\"work\"", "\"home\"", "\"w*\""]);
-        text += &dice.line(6, "key", &["\"git-work\"", "\"other\""]);
-        text += &dice.line(
+        text += &line(random, 6, "qube", &["\"work\"", "\"home\"", "\"w*\""]);
+        text += &line(random, 6, "key", &["\"git-work\"", "\"other\""]);
+        text += &line(
+            random,
             3,
             "kind",
             &[
@@ -70,8 +62,14 @@ fn random_rule(dice: &mut Dice) -> String {
                 "\"raw\"",
             ],
         );
-        text += &dice.line(4, "user", &["\"git\"", "\"root\"", "\"*o*\"", "\"*\""]);
-        text += &dice.line(
+        text += &line(
+            random,
+            4,
+            "user",
+            &["\"git\"", "\"root\"", "\"*o*\"", "\"*\""],
+        );
+        text += &line(
+            random,
             2,
             "host",
             &[
@@ -83,10 +81,13 @@ fn random_rule(dice: &mut Dice) -> String {
                 "\"unproven\"",
             ],
         );
-        text += &dice.line(6, "namespace", &["\"git\"", "\"*\""]);
-        text += &dice.line(5, "forwarded", &["true", "false"]);
-        text += &dice.line(5, "sha1", &["true", "false"]);
-        text += &format!("action = \"{}\"\n", ["allow", "ask", "deny"][dice.below(3)]);
+        text += &line(random, 6, "namespace", &["\"git\"", "\"*\""]);
+        text += &line(random, 5, "forwarded", &["true", "false"]);
+        text += &line(random, 5, "sha1", &["true", "false"]);
+        text += &format!(
+            "action = \"{}\"\n",
+            ["allow", "ask", "deny"][random.below(3)]
+        );
         if parse(&format!("default = \"ask\"\n{TABLES}{text}")).is_ok() {
             return text;
         }
@@ -258,13 +259,11 @@ fn naive(text: &str, facts: &Facts) -> Verdict {
     default.max(floor)
 }
 
-/// Random policies, each as text and parsed.
-fn policies(seed: u64, count: usize) -> impl Iterator<Item = (String, Policy)> {
-    let mut dice = Dice(seed);
-    (0..count).map(move |_| {
-        let text = random_policy(&mut dice);
-        let policy = policy(&text);
-        (text, policy)
+/// Tries random policies, each as text and parsed.
+fn policies(usual: u64, mut case: impl FnMut(&str, &Policy)) -> bool {
+    seeded::cases(usual, |random| {
+        let text = random_policy(random);
+        case(&text, &policy(&text));
     })
 }
 
@@ -272,15 +271,15 @@ fn policies(seed: u64, count: usize) -> impl Iterator<Item = (String, Policy)> {
 fn the_judge_agrees_with_a_naive_one() {
     let facts = all_facts();
     let mut seen = std::collections::HashMap::new();
-    for (text, policy) in policies(0x5eed, 1_000) {
+    let is_whole = policies(300, |text, policy| {
         for facts in &facts {
-            let verdict = verdict(&policy, facts);
-            assert_eq!(verdict, naive(&text, facts), "{text}\n{facts:?}");
+            let verdict = verdict(policy, facts);
+            assert_eq!(verdict, naive(text, facts), "{text}\n{facts:?}");
             *seen.entry(verdict).or_insert(0) += 1;
         }
-    }
+    });
     assert!(
-        seen.len() == 3 && seen.values().all(|count| *count > 3_000),
+        !is_whole || seen.len() == 3 && seen.values().all(|count| *count > 1_000),
         "{seen:?}"
     );
 }
@@ -288,10 +287,10 @@ fn the_judge_agrees_with_a_naive_one() {
 #[test]
 fn an_explanation_tells_what_the_judge_did() {
     let facts = all_facts();
-    for (text, policy) in policies(0xe17, 150) {
+    policies(150, |text, policy| {
         for facts in &facts {
             let explained = policy.explain(facts, &noon());
-            assert_eq!(explained.judgement, judge(&policy, facts));
+            assert_eq!(explained.judgement, judge(policy, facts));
             assert_eq!(explained.rules.len(), policy.rules().len());
             for trace in &explained.rules {
                 let least = trace.matchers.iter().map(|matcher| matcher.result).min();
@@ -303,7 +302,7 @@ fn an_explanation_tells_what_the_judge_did() {
                 assert!(trace.matchers.iter().all(|matcher| !matcher.why.is_empty()));
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -311,9 +310,9 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
     let facts = all_facts();
     let unshown = |facts: &&Facts| facts.kind == Kind::Login && facts.proof == Proof::Unproven;
     let mut allowed = 0;
-    for (text, policy) in policies(0xd0d6e, 2_000) {
+    let is_whole = policies(600, |text, policy| {
         for facts in facts.iter().filter(unshown) {
-            let judgement = judge(&policy, facts);
+            let judgement = judge(policy, facts);
             if judgement.verdict != Verdict::Allow {
                 continue;
             }
@@ -333,7 +332,7 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
                     proof: Proof::Proven,
                     ..facts.clone()
                 };
-                let strict = judge(&policy, &shown);
+                let strict = judge(policy, &shown);
                 // An allow rule that does not say `forwarded` asks about a forwarded login; it was not passed over.
                 let is_allow = |index: usize| policy.rules()[index].action == Verdict::Allow;
                 let rule = strict.rule.filter(|rule| rule.index < by);
@@ -346,8 +345,11 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
                 }
             }
         }
-    }
-    assert!(allowed > 100, "the property is exercised: {allowed}");
+    });
+    assert!(
+        !is_whole || allowed > 30,
+        "the property is exercised: {allowed}"
+    );
 }
 
 /// Whether a connection in this state could ask for what the facts say.
@@ -376,7 +378,7 @@ fn the_key_list_follows_from_the_rules() {
         }
     }
     let (mut hidden, mut listed) = (0, 0);
-    for (text, policy) in policies(0x11575, 400) {
+    let is_whole = policies(200, |text, policy| {
         for (forwarded, login_to) in &states {
             let query = VisibilityQuery {
                 caller: &base.caller,
@@ -388,13 +390,13 @@ fn the_key_list_follows_from_the_rules() {
             let usable = facts
                 .iter()
                 .filter(|facts| may_come(&query, facts))
-                .any(|facts| verdict(&policy, facts) != Verdict::Deny);
+                .any(|facts| verdict(policy, facts) != Verdict::Deny);
             assert_eq!(policy.visible(&query), usable, "{query:?}\n{text}");
             if usable { listed += 1 } else { hidden += 1 }
         }
-    }
+    });
     assert!(
-        hidden > 500 && listed > 500,
+        !is_whole || hidden > 250 && listed > 250,
         "{hidden} hidden, {listed} listed"
     );
 }
@@ -403,7 +405,7 @@ fn the_key_list_follows_from_the_rules() {
 fn a_rule_called_unreachable_never_decides() {
     let facts = all_facts();
     let mut called = 0;
-    for (text, policy) in policies(0x117, 1_000) {
+    let is_whole = policies(500, |text, policy| {
         for warning in policy.lint(&Surroundings::default()) {
             let Some(rule) = policy
                 .rules()
@@ -422,7 +424,7 @@ fn a_rule_called_unreachable_never_decides() {
                 .iter()
                 .filter(|facts| facts.host.is_some() || facts.kind != Kind::Login)
             {
-                let decided = judge(&policy, facts)
+                let decided = judge(policy, facts)
                     .rule
                     .is_some_and(|by| by.index == rule.index);
                 let only_bound = facts.proof == Proof::Bound;
@@ -433,6 +435,6 @@ fn a_rule_called_unreachable_never_decides() {
                 );
             }
         }
-    }
-    assert!(called > 100, "{called}");
+    });
+    assert!(!is_whole || called > 50, "{called}");
 }
