@@ -16,9 +16,9 @@ use common::error::Error;
 use common::log::heads;
 use common::log::line::BadLine;
 use common::log::read::{self, Line, Lines};
-use common::log::sentence::{Sentence, Tone};
 use common::log::verify::{self, Broken};
 use common::paths::Paths;
+use policy::record::sentence::{Sentence, Tone};
 
 use filter::Filter;
 

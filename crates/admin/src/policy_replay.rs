@@ -16,9 +16,9 @@ use super::recorded::LogArg;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files;
-use common::log::sentence::Sentence;
 use common::paths::Paths;
 use common::policy_files;
+use policy::record::sentence::Sentence;
 
 /// Characters of a judgement's reason.
 const MAX_REASON: usize = 240;

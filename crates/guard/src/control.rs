@@ -257,7 +257,7 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
             .iter()
             .map(|file| file.display().to_string())
             .collect(),
-        policy_sha256: policy.digest().to_owned(),
+        policy_sha256: policy.digest().to_string(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),

@@ -33,13 +33,13 @@ use common::control::Refusal;
 use common::crypto::Ring;
 use common::keyrings::KeyringPlace;
 use common::log::journal::{self, Priority};
-use common::log::sentence::Sentence;
 use common::sync::lock;
 use intake::limits::Streams;
 use keys::concurrency::Turns;
 use keys::keyrings::Keyrings;
 use log::Log;
 use log::refusals::Refusals;
+use policy::record::sentence::Sentence;
 use policy_files::{PolicyFiles, PolicySnapshot, Reloaded};
 
 pub use run::{Options, run};
@@ -131,7 +131,7 @@ impl Vault {
     fn record_ended(&self, ended: &[Remembered], why: &str) {
         for entry in ended {
             let mut record = self.record(Event::Revoked, Outcome::Refused);
-            record.qube = Some(entry.answer.caller().to_string());
+            record.qube = Some(entry.answer.caller().to_string().into());
             self.write(match &entry.answer {
                 RememberedAnswer::Approval(scope) => {
                     record.of(&scope.facts(), &clock::now()).because(why)
@@ -222,7 +222,7 @@ impl Vault {
 
     fn record(&self, event: Event, outcome: Outcome) -> Record {
         let mut record = Record::new(event, outcome, timestamp());
-        record.policy = Some(self.policy.snapshot().digest().to_owned());
+        record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
         record
     }
 
@@ -255,7 +255,7 @@ impl Vault {
         let sentence = Sentence::of(record);
         lock(&self.refusals).add(Refusal {
             time: record.time.to_string(),
-            qube: record.qube.clone(),
+            qube: record.qube.as_deref().map(str::to_owned),
             what: format!("{} {}", sentence.head, sentence.what),
             why: sentence.why,
             times: 1,

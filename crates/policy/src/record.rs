@@ -3,6 +3,7 @@
 
 mod escaped;
 mod host_proofs;
+pub mod sentence;
 mod timestamp;
 mod words;
 
@@ -10,6 +11,8 @@ pub use escaped::{Escaped, MAX_TEXT};
 pub use host_proofs::{HostProof, HostProofs};
 pub use timestamp::Timestamp;
 pub use words::{DecidedBy, Event, Outcome};
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,29 +33,23 @@ pub struct Record {
     /// 1, 2, 3 … over the whole life of the log; set by the log.
     pub seq: u64,
     /// The kernel's boot id; set by the log.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub boot: String,
+    #[serde(default = "nothing", skip_serializing_if = "str::is_empty")]
+    pub boot: Arc<str>,
     pub event: Event,
     pub outcome: Outcome,
 
     /// The caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub qube: Option<String>,
+    pub qube: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keyring: Option<String>,
+    pub keyring: Option<Arc<str>>,
     /// Counts agent connections since the vault started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
-    /// Counts qrexec calls, or their stand-ins, since the vault started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<u64>,
 
     /// The request's name in the agent protocol, such as `add-identity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// The name of an extension that a client asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extension: Option<Escaped>,
     /// Of the request's payload, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_sha256: Option<String>,
@@ -136,7 +133,7 @@ pub struct Record {
     pub sign_ms: Option<u64>,
     /// SHA-256 of the policy in force, 64 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
+    pub policy: Option<Arc<str>>,
 
     /// How many alike this line stands for; absent = 1. Set by the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,15 +153,13 @@ impl Record {
             v: VERSION,
             time,
             seq: 0,
-            boot: String::new(),
+            boot: nothing(),
             event,
             outcome,
             qube: None,
             keyring: None,
             connection: None,
-            stream: None,
             request: None,
-            extension: None,
             request_sha256: None,
             bytes: None,
             listed: None,
@@ -203,16 +198,8 @@ impl Record {
 
     #[must_use]
     pub fn caller(mut self, caller: &Caller, keyring: &Keyring) -> Self {
-        self.qube = Some(caller.to_string());
-        self.keyring = Some(keyring.to_string());
-        self
-    }
-
-    /// The numbers of the qrexec call and of the agent connection in it.
-    #[must_use]
-    pub fn on(mut self, stream: u64, connection: u64) -> Self {
-        self.stream = Some(stream);
-        self.connection = Some(connection);
+        self.qube = Some(caller.to_string().into());
+        self.keyring = Some(keyring.as_str().into());
         self
     }
 
@@ -365,10 +352,16 @@ impl Record {
     }
 }
 
+fn nothing() -> Arc<str> {
+    Arc::from("")
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn is_false(value: &bool) -> bool {
     !*value
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

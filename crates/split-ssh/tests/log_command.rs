@@ -28,7 +28,7 @@ fn at(seconds: u64) -> Timestamp {
 
 fn login(qube: &str, host: &str, outcome: Outcome, seconds: u64) -> Record {
     let mut record = Record::new(Event::Sign, outcome, at(seconds));
-    record.qube = Some(qube.to_owned());
+    record.qube = Some(qube.into());
     record.kind = Some(policy::facts::Kind::Login);
     record.user = Some(Escaped::from_bytes(b"git\x1b]0;x\x07"));
     record.host = vec![Escaped::from_bytes(host.as_bytes())];

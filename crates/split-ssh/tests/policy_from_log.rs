@@ -114,8 +114,8 @@ impl<'a> Vault<'a> {
         };
         let mut record = Record::new(Event::Sign, outcome, Timestamp::from_unix_ms(unix * 1000))
             .of(facts, &moment)
-            .judged(&judgement)
-            .on(self.seconds, self.seconds);
+            .judged(&judgement);
+        record.connection = Some(self.seconds);
         if asked {
             record.decided_by = Some(DecidedBy::Prompt);
         }

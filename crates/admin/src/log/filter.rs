@@ -17,12 +17,12 @@ pub(super) fn glob(text: &str) -> Result<Glob, BadGlob> {
 
 impl Filter {
     pub(super) fn lets(&self, record: &Record) -> bool {
-        let qube = plain(record.qube.as_ref());
+        let qube = plain(record.qube.as_deref());
         let key =
-            plain(record.key.as_ref()).chain(texts(record.label.iter().chain(&record.comment)));
+            plain(record.key.as_deref()).chain(texts(record.label.iter().chain(&record.comment)));
         let host = [&record.host_key, &record.host_ca]
             .into_iter()
-            .flat_map(|key| plain(key.as_ref()));
+            .flat_map(|key| plain(key.as_deref()));
         let host = host.chain(texts(record.host.iter().chain(&record.host_label)));
         self.since.is_none_or(|since| record.time >= since)
             && lets(self.qube.as_ref(), qube)
@@ -35,8 +35,8 @@ fn lets(wanted: Option<&Glob>, mut names: impl Iterator<Item = Vec<u8>>) -> bool
     wanted.is_none_or(|glob| names.any(|name| glob.matches(&name)))
 }
 
-fn plain(text: Option<&String>) -> impl Iterator<Item = Vec<u8>> {
-    text.map(|text| text.clone().into_bytes()).into_iter()
+fn plain(text: Option<&str>) -> impl Iterator<Item = Vec<u8>> {
+    text.map(|text| text.as_bytes().to_vec()).into_iter()
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a Escaped>) -> impl Iterator<Item = Vec<u8>> {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn records_are_found_by_any_of_their_names() {
         let mut record = Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(1000));
-        record.qube = Some("work-dev".to_owned());
+        record.qube = Some("work-dev".into());
         record.key = Some("SHA256:key".to_owned());
         record.comment = Some(Escaped::from_bytes("b\u{fc}ro".as_bytes()));
         record.host = vec![

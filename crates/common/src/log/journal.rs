@@ -5,6 +5,8 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use policy::record::sentence::Tone;
+
 use crate::clock;
 
 const SOCKET: &str = "/run/systemd/journal/socket";
@@ -17,6 +19,16 @@ pub enum Priority {
     Warning = 4,
     Notice = 5,
     Info = 6,
+}
+
+impl From<Tone> for Priority {
+    fn from(tone: Tone) -> Self {
+        match tone {
+            Tone::Signed | Tone::Plain => Self::Info,
+            Tone::Refused => Self::Notice,
+            Tone::Alarm => Self::Warning,
+        }
+    }
 }
 
 /// Says one line in the journal, or on standard error where there is none (with syslog's `<N>` before

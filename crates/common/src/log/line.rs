@@ -10,6 +10,9 @@ use ring::digest;
 /// hundreds of names comes near.
 pub const MAX_LINE: usize = 64 * 1024;
 
+/// Room for a line about a login, so that it is written without growing.
+const USUAL_LINE: usize = 2048;
+
 /// `previous` of the first line.
 pub const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -47,9 +50,11 @@ pub struct TooLong(pub usize);
 /// # Errors
 /// A record that is too long.
 pub fn encode(record: &Record) -> Result<(String, String), TooLong> {
+    let mut json = Vec::with_capacity(USUAL_LINE);
     // A record is strings, numbers and lists of them: that serializes always.
-    let json = serde_json::to_string(record).unwrap_or_default();
-    let mut line = ascii(json.strip_suffix('}').unwrap_or_default());
+    let _ = serde_json::to_writer(&mut json, record);
+    json.pop(); // the closing brace: the hash comes before it
+    let mut line = printable(json);
     let hash = sha256_hex(line.as_bytes());
     line.push_str(HASH_KEY);
     line.push_str(&hash);
@@ -82,18 +87,26 @@ pub fn decode(untrusted_line: &[u8]) -> Result<(Record, String), BadLine> {
 
 /// SHA-256 as 64 small hex digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let hash = digest::digest(&digest::SHA256, bytes);
-    // A signature waits for two of these: no `format!` for each byte.
-    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
+    let mut text = [0; HEX];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(hash.as_ref()) {
+        pair.copy_from_slice(&[byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// JSON in which every character outside printable ASCII is escaped, so that a terminal shows the file
-/// as it is.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len() + HASH_KEY.len() + HEX + END.len());
+/// as it is. As a rule there is none.
+fn printable(json: Vec<u8>) -> String {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    // No early end, so that many bytes are looked at in one go.
+    let odd = json.iter().filter(|byte| !is_printable(byte)).count();
+    let json = String::from_utf8(json).unwrap_or_default();
+    if odd == 0 {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len() + 4 * odd + HASH_KEY.len() + HEX + END.len());
     for character in json.chars() {
         if matches!(character, ' '..='~') {
             text.push(character);

@@ -6,5 +6,4 @@ pub mod heads;
 pub mod journal;
 pub mod line;
 pub mod read;
-pub mod sentence;
 pub mod verify;

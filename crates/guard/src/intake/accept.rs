@@ -55,7 +55,7 @@ fn peer_uid(stream: &UnixStream) -> Option<Uid> {
 
 fn refuse_peer(vault: &Vault, uid: Uid) {
     let mut record = vault.record(Event::Refusal, Outcome::Refused);
-    record.qube = Some(Caller::Local(uid.as_raw()).to_string());
+    record.qube = Some(Caller::Local(uid.as_raw()).to_string().into());
     record.reason =
         Some("only root and the vault's own user may connect to its sockets".to_owned());
     vault.write(record);
@@ -90,8 +90,8 @@ fn serve_caller(vault: &Arc<Vault>, place: Place, header: header::Header, stream
     let number = vault.next_connection();
     let Some(_seat) = place.seat(&header.caller) else {
         let mut record = vault.record(Event::Limit, Outcome::Refused);
-        record.qube = Some(header.caller.to_string());
-        record.keyring = Some(header.keyring.to_string());
+        record.qube = Some(header.caller.to_string().into());
+        record.keyring = Some(header.keyring.as_str().into());
         record.reason = Some("as many streams as one qube may have".to_owned());
         vault.write(record);
         return;
@@ -111,7 +111,7 @@ fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
 
 fn refuse_header(vault: &Vault, caller: Option<&Caller>, reason: &str) {
     let mut record = vault.record(Event::Malformed, Outcome::Refused);
-    record.qube = caller.map(ToString::to_string);
+    record.qube = caller.map(|caller| caller.to_string().into());
     record.reason = Some(reason.to_owned());
     vault.write(record);
     let who = caller.map_or_else(

@@ -18,6 +18,7 @@ use crate::Vault;
 use crate::keys::upstream::Upstream;
 use crate::policy_files::PolicySnapshot;
 use crate::sign::listing::Listing;
+use crate::timestamp;
 use common::keyrings::KeyringPlace;
 
 /// A message that is begun is sent in one go; ssh needs microseconds.
@@ -28,6 +29,8 @@ pub struct Connection<'v> {
     pub(crate) vault: &'v Vault,
     pub(crate) caller: Caller,
     pub(crate) keyring: Keyring,
+    /// Caller and keyring, as every record of this connection names them.
+    recorded_as: (Arc<str>, Arc<str>),
     pub(crate) number: u64,
     pub(crate) stream: MessageStream,
     pub(crate) session: Session,
@@ -54,6 +57,7 @@ impl<'v> Connection<'v> {
             .map(|source| Upstream::new(source.socket.clone()));
         Self {
             vault,
+            recorded_as: (caller.to_string().into(), keyring.as_str().into()),
             caller,
             keyring,
             number,
@@ -148,11 +152,11 @@ impl<'v> Connection<'v> {
 
     /// A record with what is known of every request on this connection.
     pub(crate) fn record(&self, event: Event, outcome: Outcome) -> Record {
-        let mut record = self.vault.record(event, outcome);
-        record.qube = Some(self.caller.to_string());
-        record.keyring = Some(self.keyring.to_string());
+        let mut record = Record::new(event, outcome, timestamp());
+        record.qube = Some(Arc::clone(&self.recorded_as.0));
+        record.keyring = Some(Arc::clone(&self.recorded_as.1));
         record.connection = Some(self.number);
-        record.policy = Some(self.policy.digest().to_owned());
+        record.policy = Some(Arc::clone(self.policy.digest()));
         record
     }
 

@@ -1,6 +1,8 @@
 //! Counts repeated lists and refusals together, so that nobody fills the disk: the first is written at
 //! once, the others as one line with a `count` when their minute is over. Signatures are never counted.
 
+use std::sync::Arc;
+
 use policy::record::{Event, Outcome, Record, Timestamp};
 
 /// Milliseconds in which records that are alike are one line.
@@ -128,12 +130,7 @@ fn is_counted(record: &Record) -> bool {
         Event::Sign => record.outcome != Outcome::Ok,
         Event::List | Event::Bind | Event::Refusal | Event::Malformed => true,
         Event::Limit | Event::Upstream | Event::NoAnswer => true,
-        Event::Start
-        | Event::Stop
-        | Event::Reload
-        | Event::Answer
-        | Event::Revoked
-        | Event::Recovered => false,
+        Event::Start | Event::Stop | Event::Reload | Event::Revoked | Event::Recovered => false,
     }
 }
 
@@ -141,7 +138,9 @@ fn is_counted(record: &Record) -> bool {
 fn pattern(record: &Record) -> Record {
     let mut pattern = record.clone();
     pattern.time = Timestamp::from_unix_ms(0);
-    pattern.stream = None;
+    pattern.seq = 0;
+    pattern.boot = Arc::from("");
+    pattern.previous = String::new();
     pattern.connection = None;
     pattern.request_sha256 = None;
     pattern.bytes = None;

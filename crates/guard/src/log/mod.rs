@@ -10,8 +10,9 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use policy::record::sentence::Sentence;
 use policy::record::{Event, Outcome, Record, Timestamp};
 
 use alike::Alike;
@@ -19,7 +20,6 @@ pub use common::log::files::{KEEP, MAX_FILE};
 use common::log::heads::{self, Head};
 use common::log::journal::{self, Priority};
 use common::log::line::{self, TooLong};
-use common::log::sentence::Sentence;
 use held::Held;
 use tail::{Last, Tail};
 
@@ -33,7 +33,7 @@ pub struct Log {
 
 struct State {
     held: Held,
-    boot: String,
+    boot: Arc<str>,
     /// `None` after a failure from which the file must be read again.
     tail: Option<Tail>,
     /// The last line that was written.
@@ -88,7 +88,7 @@ impl Log {
         Ok(Self {
             state: Mutex::new(State {
                 held,
-                boot: boot.trim().to_owned(),
+                boot: boot.trim().into(),
                 noted: tail.seq(),
                 tail: Some(tail),
                 written: None,
@@ -177,24 +177,24 @@ impl State {
         // The stop record is the last: what was counted comes before it.
         let is_last = record.event == Event::Stop;
         self.flush((!is_last).then_some(record.time))?;
-        let Some(record) = self.alike.count(record) else {
+        let Some(mut record) = self.alike.count(record) else {
             return Ok(());
         };
-        self.append(&record)?;
+        self.append(&mut record)?;
         self.alike.begin(record);
         Ok(())
     }
 
     /// Writes the counts whose minute is over at `now`; all of them without `now`.
     fn flush(&mut self, now: Option<Timestamp>) -> Result<(), LogError> {
-        while let Some(summary) = self.alike.due(now) {
-            self.append(&summary)?;
+        while let Some(mut summary) = self.alike.due(now) {
+            self.append(&mut summary)?;
             self.alike.written(now);
         }
         Ok(())
     }
 
-    fn append(&mut self, record: &Record) -> Result<(), LogError> {
+    fn append(&mut self, record: &mut Record) -> Result<(), LogError> {
         self.held.check()?;
         if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
             self.tail = None;
@@ -206,19 +206,19 @@ impl State {
             mended.into_iter().for_each(|what| self.mend(what));
         }
         if let Some(reason) = &self.mended {
-            let told =
+            let mut told =
                 Record::new(Event::Recovered, Outcome::Ok, record.time).because(reason.clone());
-            self.append_line(told)?;
+            self.append_line(&mut told)?;
             self.mended = None;
         }
         if self.lost > 0 {
             let mut told = Record::new(Event::Recovered, Outcome::Failed, record.time)
                 .because("records could not be written; their requests were refused");
             told.count = Some(self.lost);
-            self.append_line(told)?;
+            self.append_line(&mut told)?;
             self.lost = 0;
         }
-        self.append_line(record.clone())?;
+        self.append_line(record)?;
         self.trouble = None;
         Ok(())
     }
@@ -243,7 +243,7 @@ impl State {
         Ok(Some((tail.file()?, head)))
     }
 
-    fn append_line(&mut self, mut record: Record) -> Result<(), LogError> {
+    fn append_line(&mut self, record: &mut Record) -> Result<(), LogError> {
         let Some(mut tail) = self.tail.take() else {
             return Err(LogError::Io {
                 doing: "reading",
@@ -251,8 +251,8 @@ impl State {
                 source: io::Error::other("its end is not known"),
             });
         };
-        record.boot.clone_from(&self.boot);
-        let line = match tail.next_line(record.clone()) {
+        record.boot = Arc::clone(&self.boot);
+        let line = match tail.next_line(record) {
             Ok(line) => line,
             Err(error) => {
                 self.tail = Some(tail);
@@ -271,8 +271,8 @@ impl State {
         }
         written?;
         if journal::is_heard() {
-            let sentence = Sentence::of(&record);
-            journal::note(sentence.tone.priority(), &sentence.line(&record), &[]);
+            let sentence = Sentence::of(record);
+            journal::note(sentence.tone.into(), &sentence.line(record), &[]);
         }
         Ok(())
     }

@@ -122,11 +122,11 @@ impl Tail {
         })
     }
 
-    /// The line that `record` makes behind the last one.
-    pub(super) fn next_line(&mut self, mut record: Record) -> Result<String, LogError> {
+    /// The line that `record` makes behind the last one, whose place in the chain it is given.
+    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<String, LogError> {
         record.seq = self.last.seq + 1;
         record.previous.clone_from(&self.last.hash);
-        let (line, hash) = line::encode(&record)?;
+        let (line, hash) = line::encode(record)?;
         self.coming = hash;
         Ok(line)
     }

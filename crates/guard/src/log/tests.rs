@@ -18,16 +18,16 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn signed(number: u64) -> Record {
-    let mut record = Record::new(Event::Sign, Outcome::Ok, at(number)).on(1, number);
-    record.qube = Some("work".to_owned());
+    let mut record = Record::new(Event::Sign, Outcome::Ok, at(number));
+    record.connection = Some(number);
+    record.qube = Some("work".into());
     record
 }
 
 fn refused(qube: &str, reason: &str, seconds: u64) -> Record {
-    let mut record = Record::new(Event::Refusal, Outcome::Refused, at(seconds))
-        .on(1, seconds)
-        .because(reason);
-    record.qube = Some(qube.to_owned());
+    let mut record = Record::new(Event::Refusal, Outcome::Refused, at(seconds)).because(reason);
+    record.connection = Some(seconds);
+    record.qube = Some(qube.into());
     record
 }
 
@@ -472,7 +472,8 @@ fn refusals_that_are_alike_are_counted_exactly() {
         .iter()
         .filter(|record| record.event == Event::Refusal)
     {
-        let key = (record.qube.clone().unwrap(), record.reason.clone().unwrap());
+        let qube = record.qube.as_deref().unwrap().to_owned();
+        let key = (qube, record.reason.clone().unwrap());
         *counted.entry(key).or_default() += record.times();
     }
     assert_eq!(counted, expected);

@@ -37,7 +37,7 @@ pub struct PolicySnapshot {
     stale: Option<String>,
     files: Vec<PathBuf>,
     /// SHA-256 over the policy's files, 64 hex digits.
-    digest: String,
+    digest: Arc<str>,
     /// What counts against `rate`. Rules are counted by their place, so a changed policy counts anew.
     used: Arc<Mutex<Ledger>>,
 }
@@ -72,7 +72,7 @@ impl PolicySnapshot {
             broken: None,
             stale: None,
             files: loaded.files,
-            digest: loaded.digest,
+            digest: loaded.digest.into(),
             used: Arc::default(),
         })
     }
@@ -86,7 +86,7 @@ impl PolicySnapshot {
             broken: Some(broken),
             stale: None,
             files,
-            digest: String::new(),
+            digest: Arc::from(""),
             used: Arc::default(),
         }
     }
@@ -100,7 +100,7 @@ impl PolicySnapshot {
             broken: self.broken.as_ref().map(|_| why.to_owned()),
             stale: self.policy.as_ref().map(|_| why.to_owned()),
             files,
-            digest: self.digest.clone(),
+            digest: Arc::clone(&self.digest),
             used: Arc::clone(&self.used),
         }
     }
@@ -131,7 +131,7 @@ impl PolicySnapshot {
         &self.files
     }
 
-    pub fn digest(&self) -> &str {
+    pub fn digest(&self) -> &Arc<str> {
         &self.digest
     }
 

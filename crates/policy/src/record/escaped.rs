@@ -16,13 +16,18 @@ impl Escaped {
     pub fn from_bytes(untrusted: &[u8]) -> Self {
         let kept = untrusted.get(..MAX_TEXT).unwrap_or(untrusted);
         let mut text = String::with_capacity(kept.len());
-        for &byte in kept {
+        let mut rest = kept;
+        while let Some(odd) = rest.iter().position(|byte| !stands_for_itself(*byte)) {
+            let (clean, after) = rest.split_at(odd);
+            push_ascii(&mut text, clean);
+            let (byte, after) = after.split_first().unwrap_or((&b'\\', &[]));
             match byte {
                 b'\\' => text.push_str("\\\\"),
-                b' '..=b'~' => text.push(char::from(byte)),
                 _ => text.push_str(&format!("\\x{byte:02x}")),
             }
+            rest = after;
         }
+        push_ascii(&mut text, rest);
         if untrusted.len() > kept.len() {
             text.push_str(&format!("\\+{}", untrusted.len() - kept.len()));
         }
@@ -57,6 +62,14 @@ impl Escaped {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
+}
+
+fn push_ascii(text: &mut String, ascii: &[u8]) {
+    text.push_str(std::str::from_utf8(ascii).unwrap_or_default());
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -28,9 +28,7 @@ pub enum Event {
     Upstream,
     /// A question got no answer: timed out, closed, crashed, nobody to ask.
     NoAnswer,
-    /// A person answered a question.
-    Answer,
-    /// A remembered answer ended before its time. Logs of 0.1 call it `grant`.
+    /// A remembered answer ended before its time. Older logs say `grant`.
     #[serde(alias = "grant")]
     Revoked,
     /// The log itself was mended after a crash or a full disk.
@@ -64,6 +62,24 @@ pub enum DecidedBy {
 }
 
 impl Event {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 13] = [
+        Self::Start,
+        Self::Stop,
+        Self::Reload,
+        Self::List,
+        Self::Sign,
+        Self::Bind,
+        Self::Refusal,
+        Self::Malformed,
+        Self::Limit,
+        Self::Upstream,
+        Self::NoAnswer,
+        Self::Revoked,
+        Self::Recovered,
+    ];
+
     /// The word in the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -78,7 +94,6 @@ impl Event {
             Self::Limit => "limit",
             Self::Upstream => "upstream",
             Self::NoAnswer => "no-answer",
-            Self::Answer => "answer",
             Self::Revoked => "revoked",
             Self::Recovered => "recovered",
         }
@@ -86,6 +101,10 @@ impl Event {
 }
 
 impl Outcome {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Failed, Self::Unverifiable];
+
     /// The word in the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -98,6 +117,11 @@ impl Outcome {
 }
 
 impl DecidedBy {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 4] =
+        [Self::Policy, Self::Prompt, Self::Terminal, Self::Remembered];
+
     /// The word in the log.
     pub fn word(self) -> &'static str {
         match self {

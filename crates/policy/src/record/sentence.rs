@@ -1,11 +1,10 @@
 //! A record as a person reads it, on a screen and in the journal. All text passes the sanitizer.
 
-use policy::display;
-use policy::facts::Kind;
-use policy::judgement::Verdict;
-use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
+use crate::display;
+use crate::facts::Kind;
+use crate::judgement::Verdict;
 
-use super::journal::Priority;
+use super::{DecidedBy, Escaped, Event, Outcome, Record};
 
 /// Characters of one name or value on a line.
 const MAX_VALUE: usize = 64;
@@ -59,17 +58,6 @@ impl Sentence {
     }
 }
 
-impl Tone {
-    /// The journal's level for it.
-    pub fn priority(self) -> Priority {
-        match self {
-            Self::Signed | Self::Plain => Priority::Info,
-            Self::Refused => Priority::Notice,
-            Self::Alarm => Priority::Warning,
-        }
-    }
-}
-
 fn head(record: &Record) -> (&'static str, Tone) {
     match (record.event, record.outcome) {
         (Event::Start, _) => ("started", Tone::Plain),
@@ -88,8 +76,6 @@ fn head(record: &Record) -> (&'static str, Tone) {
         (Event::Limit, _) => ("limit", Tone::Refused),
         (Event::Upstream, _) => ("agent failed", Tone::Alarm),
         (Event::NoAnswer, _) => ("no answer", Tone::Refused),
-        (Event::Answer, Outcome::Ok) => ("answered", Tone::Plain),
-        (Event::Answer, _) => ("answered no", Tone::Plain),
         (Event::Revoked, _) => ("answer ended", Tone::Plain),
         (Event::Recovered, _) => ("recovered", Tone::Alarm),
     }
@@ -105,7 +91,6 @@ fn what(record: &Record) -> String {
     if record.kind.is_none() {
         let request = record.request.as_deref().map(value);
         words.extend(request);
-        words.extend(record.extension.as_ref().map(escaped));
     }
     if let Some(listed) = record.listed {
         words.push(format!(
@@ -126,7 +111,7 @@ fn what(record: &Record) -> String {
     if let Some(keyring) = record
         .keyring
         .as_deref()
-        .filter(|name| *name != policy::caller::DEFAULT_KEYRING)
+        .filter(|name| *name != crate::caller::DEFAULT_KEYRING)
     {
         let of = if words.is_empty() { "" } else { "of " };
         words.push(format!("{of}keyring {}", value(keyring)));
@@ -249,9 +234,8 @@ fn escaped(text: &Escaped) -> String {
 
 #[cfg(test)]
 mod tests {
-    use policy::record::Timestamp;
-
     use super::*;
+    use crate::record::Timestamp;
 
     fn record(json: &str) -> Record {
         let text =
@@ -299,8 +283,8 @@ mod tests {
                 "recovered records could not be written",
             ),
             (
-                r#""event":"refusal","outcome":"refused","qube":"work","request":"extension","extension":"a\\x0ab""#,
-                "work refused extension a\\x0ab",
+                r#""event":"refusal","outcome":"refused","qube":"work","request":"add-identity""#,
+                "work refused add-identity",
             ),
         ] {
             let record = record(json);
@@ -333,7 +317,7 @@ mod tests {
         let mut record =
             Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(0)).because(evil);
         record.kind = Some(Kind::Login);
-        record.qube = Some(evil.to_owned());
+        record.qube = Some(evil.into());
         record.rule = Some(evil.to_owned());
         record.rule_place = Some(evil.to_owned());
         record.user = Some(Escaped::from_bytes(evil.as_bytes()));
