@@ -15,10 +15,13 @@ use nix::unistd::Uid;
 use policy::question::{Answer, Decision, QuestionId};
 use policy::queue::{NotTaken, PendingQuestion};
 use policy::record::DecidedBy;
-use policy::remembered::Remembered;
 
-use super::Vault;
+use crate::ask::asker::Asker;
 use crate::ask::questions::QuestionEvent;
+use crate::intake::call::Intake;
+use crate::keys::registry::Keys;
+use crate::log::recorder::Recorder;
+use crate::policy_files::PolicyFiles;
 use common::clock;
 use common::control::{
     Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,
@@ -31,12 +34,35 @@ const LOOK_AFTER_PEER: Duration = Duration::from_secs(1);
 /// A request is a few words.
 const MAX_REQUEST: u64 = 64 * 1024;
 
-/// Serves one peer until it closes.
-pub fn serve(vault: &Arc<Vault>, stream: UnixStream, _peer: Uid) {
-    let _ = serve_lines(vault, &stream);
+/// What the owner may ask about.
+pub struct Control {
+    pub intake: Arc<Intake>,
+    pub policy: Arc<PolicyFiles>,
+    pub keys: Arc<Keys>,
+    pub asker: Arc<Asker>,
+    pub recorder: Arc<Recorder>,
+    /// When this daemon started, RFC 3339.
+    pub started: String,
 }
 
-fn serve_lines(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
+impl Control {
+    /// Serves one peer until it closes.
+    pub fn serve(&self, stream: UnixStream, _peer: Uid) {
+        // A peer that has left needs no answer.
+        let _ = serve_lines(self, &stream);
+    }
+
+    /// Reads policy and known hosts again, and starts the agents of keyrings that have come since.
+    ///
+    /// # Errors
+    /// What is broken; the last good policy still holds.
+    pub fn reload(&self) -> Result<(), String> {
+        self.keys.start_agents();
+        self.policy.read_again()
+    }
+}
+
+fn serve_lines(control: &Control, stream: &UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(WRITE_TIME))?;
     let mut lines = BufReader::new(stream);
     loop {
@@ -51,8 +77,8 @@ fn serve_lines(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
                     &Reply::error(format!("this vault speaks version {VERSION}")),
                 )?;
             }
-            Ok(Request::Watch { .. }) => return watch(vault, stream),
-            Ok(request) => write(stream, &answer(vault, &request))?,
+            Ok(Request::Watch { .. }) => return watch(control, stream),
+            Ok(request) => write(stream, &answer(control, &request))?,
             Err(error) => write(stream, &Reply::error(format!("not understood: {error}")))?,
         }
     }
@@ -65,18 +91,24 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
     stream.write_all(&line)
 }
 
-fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
+fn answer(control: &Control, request: &Request) -> Reply {
     let now = clock::now();
     match request {
         Request::Pending { .. } => {
-            let pending = vault.questions.with(|state| state.queue.pending(now));
+            let pending = control
+                .asker
+                .questions
+                .with(|state| state.queue.pending(now));
             Reply {
                 pending: Some(pending.into_iter().map(self::pending).collect()),
                 ..Reply::ok()
             }
         }
         Request::Shown { id, .. } => {
-            vault.questions.with(|state| state.queue.shown(*id, now));
+            control
+                .asker
+                .questions
+                .with(|state| state.queue.shown(*id, now));
             Reply::ok()
         }
         Request::Answer {
@@ -93,38 +125,34 @@ fn answer(vault: &Arc<Vault>, request: &Request) -> Reply {
                     same: *same,
                     name: name.clone(),
                 };
-                settle(vault, *id, &answer)
+                settle(control, *id, &answer)
             }
             None => Reply::error("`for` needs seconds, and nothing else takes them"),
         },
         Request::Approvals { .. } => Reply {
-            approvals: Some(vault.approvals()),
+            approvals: Some(approvals(&control.asker)),
             ..Reply::ok()
         },
         Request::Revoke { number, all, .. } => match (number, all) {
-            (None, true) => revoked(
-                vault,
-                &vault.questions.with(|state| state.remembered.revoke_all()),
-            ),
-            (Some(number), false) => {
-                match vault
-                    .questions
-                    .with(|state| state.remembered.revoke(*number))
-                {
-                    Some(ended) => revoked(vault, &[ended]),
-                    None => Reply::error(format!("no approval has the number {number}")),
-                }
-            }
+            (None, true) => revoked(control.asker.revoke(None)),
+            (Some(number), false) => match control.asker.revoke(Some(*number)) {
+                0 => Reply::error(format!("no approval has the number {number}")),
+                count => revoked(count),
+            },
             _ => Reply::error("say a number, or all"),
         },
         Request::Status { .. } => Reply {
-            status: Some(status(vault)),
+            status: Some(status(control)),
             ..Reply::ok()
         },
-        Request::Keyrings { name, .. } => vault.keyring_states(name.as_deref()),
-        Request::Load { keyring, file, .. } => vault.load_for_owner(keyring, file),
-        Request::Host { key, .. } => names_of(vault, key),
-        Request::Reload { .. } => match vault.reload() {
+        Request::Keyrings { name, .. } => control.keys.keyring_states(name.as_deref()),
+        Request::Load { keyring, file, .. } => {
+            control
+                .keys
+                .load_for_owner(keyring, file, &control.asker.prompter)
+        }
+        Request::Host { key, .. } => names_of(control, key),
+        Request::Reload { .. } => match control.reload() {
             Ok(()) => Reply::ok(),
             Err(error) => Reply::error(error),
         },
@@ -142,8 +170,8 @@ fn decide(word: DecisionWord, seconds: Option<u64>) -> Option<Decision> {
     })
 }
 
-fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
-    match vault.answer_question(id, answer, DecidedBy::Terminal) {
+fn settle(control: &Control, id: QuestionId, answer: &Answer) -> Reply {
+    match control.asker.answer(id, answer, DecidedBy::Terminal) {
         Ok(settled) => Reply {
             settled: u64::try_from(settled).ok(),
             ..Reply::ok()
@@ -153,10 +181,9 @@ fn settle(vault: &Arc<Vault>, id: QuestionId, answer: &Answer) -> Reply {
     }
 }
 
-fn revoked(vault: &Vault, ended: &[Remembered]) -> Reply {
-    vault.record_ended(ended, "taken back by the owner");
+fn revoked(count: usize) -> Reply {
     Reply {
-        revoked: u64::try_from(ended.len()).ok(),
+        revoked: u64::try_from(count).ok(),
         ..Reply::ok()
     }
 }
@@ -169,31 +196,30 @@ fn pending(waiting: PendingQuestion) -> Pending {
     }
 }
 
-impl Vault {
-    fn approvals(&self) -> Vec<Approval> {
-        let now = clock::now();
-        self.questions.with(|state| {
-            let remembered = state.remembered.list(now).iter();
-            remembered
-                .map(|entry| Approval {
-                    number: entry.number,
-                    allows: entry.answer.is_approval(),
-                    qube: entry.answer.caller().to_string(),
-                    covers: entry.answer.what(),
-                    key: entry.answer.key(),
-                    seconds_left: entry.ends.left(now),
-                    uses: entry.uses,
-                })
-                .collect()
-        })
-    }
+fn approvals(asker: &Asker) -> Vec<Approval> {
+    let now = clock::now();
+    asker.questions.with(|state| {
+        let remembered = state.remembered.list(now).iter();
+        remembered
+            .map(|entry| Approval {
+                number: entry.number,
+                allows: entry.answer.is_approval(),
+                qube: entry.answer.caller().to_string(),
+                covers: entry.answer.what(),
+                key: entry.answer.key(),
+                seconds_left: entry.ends.left(now),
+                uses: entry.uses,
+            })
+            .collect()
+    })
 }
 
 /// Tells every change to the waiting questions until the peer closes.
-fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
-    let events = vault.questions.listen();
+fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
+    let events = control.asker.questions.listen();
     // What waited before is news to this view.
-    for waiting in vault
+    for waiting in control
+        .asker
         .questions
         .with(|state| state.queue.pending(clock::now()))
     {
@@ -209,7 +235,8 @@ fn watch(vault: &Arc<Vault>, stream: &UnixStream) -> io::Result<()> {
         };
         match event {
             QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
-                let waiting = vault
+                let waiting = control
+                    .asker
                     .questions
                     .with(|state| state.queue.pending(clock::now()));
                 if let Some(waiting) = waiting
@@ -247,11 +274,11 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
     )
 }
 
-fn status(vault: &Arc<Vault>) -> VaultStatus {
-    let policy = vault.policy();
+fn status(control: &Control) -> VaultStatus {
+    let policy = control.policy.latest();
     VaultStatus {
-        started: vault.started.clone(),
-        streams: vault.streams.count(),
+        started: control.started.clone(),
+        streams: control.intake.count(),
         policy_files: policy
             .files()
             .iter()
@@ -261,18 +288,18 @@ fn status(vault: &Arc<Vault>) -> VaultStatus {
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),
-        prompt: vault.prompter.state(),
-        log: vault.log.path().display().to_string(),
-        log_trouble: vault.log.trouble(),
-        refusals: vault.last_refusals(),
+        prompt: control.asker.prompter.state(),
+        log: control.recorder.path().display().to_string(),
+        log_trouble: control.recorder.trouble(),
+        refusals: control.recorder.last_refusals(),
     }
 }
 
 /// The names of a host key in the known hosts that hold.
-fn names_of(vault: &Vault, encoded: &str) -> Reply {
+fn names_of(control: &Control, encoded: &str) -> Reply {
     match STANDARD.decode(encoded) {
         Ok(key) => Reply {
-            names: Some(vault.policy().identify(&key).names),
+            names: Some(control.policy.latest().identify(&key).names),
             ..Reply::ok()
         },
         Err(error) => Reply::error(format!("the key is no base64: {error}")),

@@ -72,7 +72,7 @@ pub struct RequestContext<'a> {
 }
 
 /// A request with the facts that rules look at. Only [`gather`] makes one, so that the facts are its own.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gathered {
     request: OwnedSignRequest,
     facts: Facts,

@@ -47,11 +47,12 @@ use std::sync::Arc;
 
 use crate::crypto::Crypto;
 use crate::facts::{Facts, HostIdentity, Moment};
-use crate::gather::Gathered;
+use crate::gather::{Gathered, Refusal};
 use crate::judgement::{Judgement, Remember, Verdict};
 use crate::question::Subject;
+use crate::queue::DeniedBy;
 use crate::rate::Ledger;
-use crate::remembered::Scope;
+use crate::remembered::{RememberedAnswers, Scope};
 use crate::rules::Policy;
 use crate::sign_request::OwnedSignRequest;
 
@@ -106,6 +107,17 @@ impl Judged {
     /// Denies a request without asking a policy.
     pub fn denied(gathered: Gathered, reason: impl Into<String>) -> Self {
         Self::new(gathered, Judgement::denial(reason))
+    }
+
+    /// The same request, denied because its key is not one that its caller may see; the rule stays named.
+    pub fn hidden(self, why: &Refusal) -> Self {
+        let judgement = self.judgement();
+        let reason = match (why, judgement.rule()) {
+            (Refusal::KeyNotListed, None) => format!("{why}: {}", judgement.reason()),
+            _ => why.to_string(),
+        };
+        let judgement = judgement.to_denial(reason);
+        Self::new(self.case.gathered.clone(), judgement)
     }
 
     fn new(gathered: Gathered, judgement: Judgement) -> Self {
@@ -253,6 +265,27 @@ impl Permit {
     /// The key, the data and the flags that may be signed.
     pub fn request(&self) -> &OwnedSignRequest {
         self.case.request()
+    }
+
+    /// Holds the permit against the answers that are remembered now: an approval that was taken back, and a qube that
+    /// was muted since, end what the person allowed. A permit by the policy alone needs nobody's answer.
+    ///
+    /// # Errors
+    /// Which answer it was.
+    pub fn check_answers(
+        &self,
+        remembered: &mut RememberedAnswers,
+        now: Moment,
+    ) -> Result<(), DeniedBy> {
+        let facts = self.case.facts();
+        match self.basis {
+            Basis::Policy => Ok(()),
+            Basis::Answer | Basis::Approval if remembered.is_muted(&facts.caller, now) => {
+                Err(DeniedBy::Muted)
+            }
+            Basis::Approval if !remembered.approves(facts, now) => Err(DeniedBy::Revoked),
+            Basis::Answer | Basis::Approval => Ok(()),
+        }
     }
 
     /// Spends the permit: the message for the upstream.

@@ -173,6 +173,23 @@ impl RememberedAnswers {
         Some(Recalled::Approved(entry.number))
     }
 
+    /// Whether the person muted this qube.
+    pub(crate) fn is_muted(&mut self, caller: &Caller, now: Moment) -> bool {
+        self.list(now).iter().any(|entry| {
+            matches!(&entry.answer, RememberedAnswer::Denial(Denial::Muted(muted)) if muted == caller)
+        })
+    }
+
+    /// Whether an approval of these facts is still remembered.
+    pub(crate) fn approves(&mut self, facts: &Facts, now: Moment) -> bool {
+        let Some(scope) = Scope::of(facts) else {
+            return false;
+        };
+        self.list(now).iter().any(|entry| {
+            matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
+        })
+    }
+
     /// Remembers an approval for `seconds`. Some requests leave none, see [`Scope::of`].
     pub(crate) fn allow(&mut self, subject: &Subject, seconds: u64, now: Moment) -> Option<u64> {
         let scope = Scope::of(&subject.facts)?;

@@ -39,7 +39,7 @@
 //! use policy::judgement::{Judgement, Verdict};
 //! fn denied(mut judgement: Judgement) -> Judgement {
 //!     assert_eq!(judgement.verdict(), Verdict::Allow);
-//!     judgement.into_denial("")
+//!     judgement.to_denial("")
 //! }
 //! ```
 //!

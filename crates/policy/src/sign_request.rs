@@ -1,7 +1,9 @@
 //! One sign request, owned: what was parsed is what is judged, asked about and sent.
 
 use wire::request::{Request, SignRequest};
+use wire::userauth::UserauthRequest;
 
+use crate::crypto::Fingerprint;
 use crate::intent::{Intent, LooksLike};
 
 /// A sign request with what its data is for. The two cannot be of different requests.
@@ -26,6 +28,17 @@ impl<'a> ClassifiedRequest<'a> {
     /// The request as it was parsed.
     pub fn request(&self) -> &SignRequest<'a> {
         &self.request
+    }
+
+    /// The login that this is for, with the key that would sign it.
+    pub fn login_with<'s>(
+        &'s self,
+        key: &'s Fingerprint,
+    ) -> Option<(&'s UserauthRequest<'s>, &'s Fingerprint)> {
+        match &self.intent {
+            Intent::Login(login) => Some((login, key)),
+            _ => None,
+        }
     }
 
     /// What the signature would be for.

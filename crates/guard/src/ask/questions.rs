@@ -1,4 +1,4 @@
-//! The requests that wait for a person: the shell around [`policy::waiting`]. Each waiting connection
+//! The requests that wait for a person: the shell around [`policy::queue`]. Each waiting connection
 //! sleeps until its ticket is resolved, its client hangs up, or time is up.
 
 use std::collections::HashMap;
@@ -10,7 +10,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use policy::permit::{Inquiry, Yes};
+use policy::facts::Moment;
+use policy::permit::{Inquiry, Permit, Yes};
 use policy::question::{Answer, QuestionId};
 use policy::queue::{Action, DeniedBy, NotTaken, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
@@ -152,6 +153,14 @@ impl Questions {
         } = &mut *state;
         let actions = queue.answer(id, answer, name_is_taken, clock::now(), remembered)?;
         Ok(state.perform(actions, by))
+    }
+
+    /// Whether the person's answers still let the request of `permit` be signed.
+    ///
+    /// # Errors
+    /// Which answer was given, or taken back, since.
+    pub fn still_allow(&self, permit: &Permit, now: Moment) -> Result<(), DeniedBy> {
+        self.with(|state| permit.check_answers(&mut state.remembered, now))
     }
 
     /// Looks at, or changes, what waits and what is remembered, without anything that follows.

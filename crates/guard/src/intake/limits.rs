@@ -7,7 +7,7 @@ use policy::caller::Caller;
 
 use common::sync::lock;
 
-/// Counts streams. A stream takes a [`Place`] when it is accepted and a [`Seat`] once its caller is known.
+/// Counts streams. A stream takes a [`StreamGuard`] when it is accepted and a [`QubeStreamGuard`] once its caller is known.
 #[derive(Debug)]
 pub struct Streams {
     most: usize,
@@ -23,12 +23,12 @@ struct Taken {
 
 /// Room for one stream whose caller is not known yet.
 #[derive(Debug)]
-pub struct Place(Arc<Streams>);
+pub struct StreamGuard(Arc<Streams>);
 
 /// Room for one stream of one caller.
 #[derive(Debug)]
-pub struct Seat {
-    place: Place,
+pub struct QubeStreamGuard {
+    stream: StreamGuard,
     caller: Caller,
 }
 
@@ -42,13 +42,13 @@ impl Streams {
     }
 
     /// `None` when there are as many streams as there may be.
-    pub fn place(self: &Arc<Self>) -> Option<Place> {
+    pub fn register(self: &Arc<Self>) -> Option<StreamGuard> {
         let mut taken = lock(&self.taken);
         if taken.all >= self.most {
             return None;
         }
         taken.all += 1;
-        Some(Place(Arc::clone(self)))
+        Some(StreamGuard(Arc::clone(self)))
     }
 
     pub fn count(&self) -> usize {
@@ -56,9 +56,9 @@ impl Streams {
     }
 }
 
-impl Place {
+impl StreamGuard {
     /// `None` when this caller has as many streams as it may have.
-    pub fn seat(self, caller: &Caller) -> Option<Seat> {
+    pub fn of_caller(self, caller: &Caller) -> Option<QubeStreamGuard> {
         {
             let mut taken = lock(&self.0.taken);
             let count = taken.by_caller.entry(caller.clone()).or_insert(0);
@@ -67,23 +67,23 @@ impl Place {
             }
             *count += 1;
         }
-        Some(Seat {
-            place: self,
+        Some(QubeStreamGuard {
+            stream: self,
             caller: caller.clone(),
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         let mut taken = lock(&self.0.taken);
         taken.all = taken.all.saturating_sub(1);
     }
 }
 
-impl Drop for Seat {
+impl Drop for QubeStreamGuard {
     fn drop(&mut self) {
-        let mut taken = lock(&self.place.0.taken);
+        let mut taken = lock(&self.stream.0.taken);
         if let Some(count) = taken.by_caller.get_mut(&self.caller) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -102,14 +102,14 @@ mod tests {
         let streams = Streams::new(4, 2);
         let greedy = Caller::parse("greedy").unwrap();
         let seats: Vec<_> = (0..2)
-            .map(|_| streams.place().unwrap().seat(&greedy).unwrap())
+            .map(|_| streams.register().unwrap().of_caller(&greedy).unwrap())
             .collect();
-        assert!(streams.place().unwrap().seat(&greedy).is_none());
+        assert!(streams.register().unwrap().of_caller(&greedy).is_none());
         assert!(
             streams
-                .place()
+                .register()
                 .unwrap()
-                .seat(&Caller::parse("work").unwrap())
+                .of_caller(&Caller::parse("work").unwrap())
                 .is_some()
         );
         drop(seats);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn there_is_an_end_to_all_streams() {
         let streams = Streams::new(2, 2);
-        let _places: Vec<_> = (0..2).map(|_| streams.place().unwrap()).collect();
-        assert!(streams.place().is_none());
+        let _places: Vec<_> = (0..2).map(|_| streams.register().unwrap()).collect();
+        assert!(streams.register().is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! From a socket to whole messages, and who they are from.
 
 pub mod accept;
-pub mod connection;
+pub mod call;
+mod connection;
 pub mod header;
-pub mod limits;
+mod limits;
 pub mod stream;

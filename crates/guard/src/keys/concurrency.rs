@@ -1,5 +1,5 @@
-//! Turns at the upstream: an ssh-agent serves one question at a time, so no caller may have more than a
-//! few waiting there, however many streams it opens.
+//! How many requests of one caller may be at the upstream at once. An ssh-agent serves one request at a time, so that
+//! a caller with many streams would make all others wait.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -8,26 +8,26 @@ use policy::caller::Caller;
 
 use common::sync::lock;
 
-/// Others wait behind at most this many questions of one caller.
+/// Others wait behind at most this many requests of one caller.
 const MOST: usize = 4;
 
 #[derive(Debug, Default)]
-pub struct Turns {
+pub struct UpstreamConcurrency {
     taken: Mutex<HashMap<Caller, usize>>,
     ended: Condvar,
 }
 
 /// A caller's turn; ends when dropped.
 #[derive(Debug)]
-pub struct Turn<'t> {
-    turns: &'t Turns,
+pub struct UpstreamTurn<'t> {
+    concurrency: &'t UpstreamConcurrency,
     caller: Caller,
 }
 
-impl Turns {
-    /// Waits until fewer than four of this caller's questions are at an upstream. Each of those ends in
+impl UpstreamConcurrency {
+    /// Waits until fewer than four of this caller's requests are at an upstream. Each of those ends in
     /// bounded time.
-    pub fn wait(&self, caller: &Caller) -> Turn<'_> {
+    pub fn wait(&self, caller: &Caller) -> UpstreamTurn<'_> {
         let mut taken = self
             .ended
             .wait_while(lock(&self.taken), |taken| {
@@ -35,22 +35,22 @@ impl Turns {
             })
             .unwrap_or_else(PoisonError::into_inner);
         *taken.entry(caller.clone()).or_insert(0) += 1;
-        Turn {
-            turns: self,
+        UpstreamTurn {
+            concurrency: self,
             caller: caller.clone(),
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for UpstreamTurn<'_> {
     fn drop(&mut self) {
-        let mut taken = lock(&self.turns.taken);
+        let mut taken = lock(&self.concurrency.taken);
         if let Some(count) = taken.get_mut(&self.caller) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 taken.remove(&self.caller);
             }
         }
-        self.turns.ended.notify_all();
+        self.concurrency.ended.notify_all();
     }
 }

@@ -3,5 +3,7 @@
 mod agent;
 pub mod concurrency;
 pub mod keyrings;
-mod owner;
+pub mod owner;
+pub mod registry;
+pub mod unlock;
 pub mod upstream;

@@ -7,18 +7,18 @@ use std::time::Instant;
 use policy::caller::Keyring;
 use policy::crypto::Crypto as _;
 
-use crate::Vault;
-use crate::sign::unlock::Unlock;
+use super::registry::{Keys, warn};
+use super::unlock::Unlock;
+use crate::ask::prompt::Prompter;
 use common::control::Reply;
+use common::crypto::Ring;
 use common::identities::{self, NotLoaded};
-use common::log::journal::{self, Priority};
-use common::sync::lock;
 
-impl Vault {
+impl Keys {
     /// All keyrings, or the one of this name.
-    pub(crate) fn keyring_states(&self, untrusted_name: Option<&str>) -> Reply {
+    pub fn keyring_states(&self, untrusted_name: Option<&str>) -> Reply {
         let names = match untrusted_name {
-            None => self.keyrings.names(),
+            None => self.keyrings().names(),
             Some(name) => match Keyring::from_argument(name) {
                 Ok(keyring) => vec![keyring],
                 Err(bad) => return Reply::error(bad.to_string()),
@@ -27,11 +27,9 @@ impl Vault {
         let mut said = Vec::new();
         let states = names
             .iter()
-            .filter_map(|name| self.keyrings.state(name, &mut said));
+            .filter_map(|name| self.keyrings().state(name, &mut said));
         let keyrings = Some(states.collect());
-        for line in said {
-            journal::say(Priority::Warning, &line);
-        }
+        warn(said);
         Reply {
             keyrings,
             ..Reply::ok()
@@ -39,12 +37,17 @@ impl Vault {
     }
 
     /// Loads a key file into a keyring's agent; the owner is asked for its passphrase.
-    pub(crate) fn load_for_owner(&self, untrusted_keyring: &str, file: &Path) -> Reply {
+    pub fn load_for_owner(
+        &self,
+        untrusted_keyring: &str,
+        file: &Path,
+        prompter: &Prompter,
+    ) -> Reply {
         let keyring = match Keyring::from_argument(untrusted_keyring) {
             Ok(keyring) => keyring,
             Err(bad) => return Reply::error(bad.to_string()),
         };
-        let Some(source) = self.source(&keyring) else {
+        let Some(source) = self.place(&keyring) else {
             return Reply::error(format!("there is no keyring {keyring} here"));
         };
         let record = source.record();
@@ -60,18 +63,18 @@ impl Vault {
         let public = identities::read_public(file, ".pub");
         let fingerprint = public.map_or_else(
             || "no .pub file beside it".to_owned(),
-            |key| self.crypto.fingerprint(&key.blob).0,
+            |key| Ring.fingerprint(&key.blob).0,
         );
         let by_hand = format!("split-ssh add {keyring}");
         let unlock = Unlock {
-            prompter: &self.prompter,
+            prompter,
             private: file,
             fingerprint: &fingerprint,
             why: by_hand.clone(),
             by_hand,
             record,
         };
-        let _turn = lock(&self.unlocking);
+        let _turn = self.unlocking();
         match unlock.unlock(&source.socket, &client, Instant::now() + Unlock::time()) {
             Ok(()) => Reply::ok(),
             Err(why) => Reply::error(why),

@@ -3,6 +3,7 @@
 
 mod alike;
 mod held;
+pub mod recorder;
 pub mod refusals;
 mod tail;
 

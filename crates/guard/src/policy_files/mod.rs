@@ -61,9 +61,11 @@ struct State {
 }
 
 impl PolicyFiles {
-    /// Reads all files for the first time. If they are being saved at this moment, everything is refused until they
-    /// are whole.
-    pub fn read(paths: &Paths) -> std::io::Result<Arc<Self>> {
+    /// Everything is refused until [`PolicyFiles::follow`] has read the files.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn unread(paths: &Paths) -> std::io::Result<Arc<Self>> {
         let hosts = known_hosts_files::Files::of(paths);
         let unread = PolicySnapshot::broken_from_the_start(
             "the policy's files are being written".to_owned(),
@@ -89,6 +91,12 @@ impl PolicyFiles {
     /// What holds now.
     pub fn snapshot(&self) -> Arc<PolicySnapshot> {
         Arc::clone(&lock(&self.state).snapshot)
+    }
+
+    /// What holds, by a look at the files that is at most [`FRESH`] old.
+    pub fn latest(&self) -> Arc<PolicySnapshot> {
+        let now = Instant::now();
+        self.as_saved_at(now.checked_sub(FRESH).unwrap_or(now))
     }
 
     /// What holds, if it is what the files said at `then` or later. If they have changed since, this waits until they

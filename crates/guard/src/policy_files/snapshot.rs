@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
-use policy::gather::Gathered;
+use policy::gather::{Gathered, Refusal};
 use policy::judgement::{Judgement, Verdict};
 use policy::known_hosts::HostKey;
 use policy::permit::{Judged, Permit};
@@ -149,19 +149,10 @@ impl PolicySnapshot {
             .is_some()
     }
 
-    /// The policy's word on one request; a broken policy says deny.
-    pub fn judge(&self, facts: &Facts, moment: &Moment) -> Judgement {
-        self.judge_after(facts, moment, &lock(&self.used))
-    }
-
-    /// The same as if nothing had counted against a rate yet.
+    /// The policy's word on one request as if nothing had counted against a rate yet; a broken policy says deny.
     pub fn judge_unrated(&self, facts: &Facts, moment: &Moment) -> Judgement {
-        self.judge_after(facts, moment, &Ledger::default())
-    }
-
-    fn judge_after(&self, facts: &Facts, moment: &Moment, used: &Ledger) -> Judgement {
         match &self.policy {
-            Some(policy) => policy.judge(facts, moment, used),
+            Some(policy) => policy.judge(facts, moment, &Ledger::default()),
             None => Judgement::denial(BROKEN),
         }
     }
@@ -186,6 +177,14 @@ impl PolicySnapshot {
             policy.count(judgement, caller, moment, &mut used);
         }
         (judged, has_room)
+    }
+
+    /// What the policy says of a key that the caller is not shown: no, and by which rule.
+    pub fn judge_hidden(&self, gathered: Gathered, moment: &Moment, why: &Refusal) -> Judged {
+        let Some(policy) = &self.policy else {
+            return Judged::denied(gathered, BROKEN);
+        };
+        Judged::by(policy, gathered, moment, &lock(&self.used)).hidden(why)
     }
 
     /// Holds a permit against this policy and these known hosts, see [`Permit::recheck`].
@@ -213,10 +212,6 @@ impl PolicySnapshot {
         let Some(policy) = &self.policy else {
             return false;
         };
-        // A failed bind refuses whatever is asked for; nothing to be seen then.
-        if session.bind_failed() {
-            return false;
-        }
         policy.visible(&VisibilityQuery {
             caller,
             keyring,

@@ -6,42 +6,40 @@ use policy::session::BindOutcome;
 use wire::bind::SessionBind;
 use wire::reply::Reply;
 
-use crate::intake::connection::Connection;
+use super::session::AgentSession;
 
-impl Connection<'_> {
-    pub(crate) fn bind(&mut self, untrusted: &SessionBind<'_>, payload: &[u8]) -> Vec<u8> {
-        let outcome = self.session.bind(untrusted, &self.vault.crypto);
-        // After a failed one nothing is signed on this connection, so the upstream need not know.
-        let is_taken = matches!(outcome, BindOutcome::Good | BindOutcome::Unverifiable);
-        if is_taken && !self.session.bind_failed() {
-            if let Some(upstream) = &mut self.upstream {
-                upstream.pass_bind(payload.to_vec());
-            }
+/// Checks a bind and answers it; `payload` is the whole message, for the upstream.
+pub fn bind(
+    session: &mut AgentSession<'_>,
+    untrusted: &SessionBind<'_>,
+    payload: &[u8],
+) -> Vec<u8> {
+    let outcome = session.session.bind(untrusted, &session.signer.crypto);
+    // After a failed one nothing is signed on this connection, so the upstream need not know.
+    let is_taken = matches!(outcome, BindOutcome::Good | BindOutcome::Unverifiable);
+    if is_taken && !session.session.bind_failed() {
+        if let Some(upstream) = &mut session.upstream {
+            upstream.pass_bind(payload.to_vec());
         }
-        let (said, reason) = match outcome {
-            BindOutcome::Good | BindOutcome::Repeated => return Reply::Success.rebuild(),
-            BindOutcome::Unverifiable => (
-                Outcome::Unverifiable,
-                "a host key of a type or size that we cannot check",
-            ),
-            BindOutcome::Failed(reason) => (Outcome::Failed, reason),
-        };
-        let mut record = self.record(Event::Bind, said);
-        record.reason = Some(reason.to_owned());
-        record.host_key = Some(
-            self.policy
-                .identify(untrusted.host_key)
-                .fingerprint
-                .to_string(),
-        );
-        record.forwarded = Some(untrusted.is_forwarding);
-        let written = self.write(record);
-        match said {
-            Outcome::Unverifiable if written => Reply::Success.rebuild(),
-            _ => {
-                self.session.refuse_logins();
-                Reply::ExtensionFailure.rebuild()
-            }
+    }
+    let (recorded, reason) = match outcome {
+        BindOutcome::Good | BindOutcome::Repeated => return Reply::Success.rebuild(),
+        BindOutcome::Unverifiable => (
+            Outcome::Unverifiable,
+            "a host key of a type or size that we cannot check",
+        ),
+        BindOutcome::Failed(reason) => (Outcome::Failed, reason),
+    };
+    let mut record = session.record(Event::Bind, recorded).because(reason);
+    let host = session.policy.identify(untrusted.host_key);
+    record.host_key = Some(host.fingerprint.to_string());
+    record.forwarded = Some(untrusted.is_forwarding);
+    let is_written = session.signer.recorder.write(record);
+    match recorded {
+        Outcome::Unverifiable if is_written => Reply::Success.rebuild(),
+        _ => {
+            session.session.refuse_logins();
+            Reply::ExtensionFailure.rebuild()
         }
     }
 }

@@ -1,104 +1,45 @@
 //! Key files with a passphrase that a keyring's agent does not hold: they are listed, and loaded when a
-//! rule or a person has let them sign. Only then is the owner asked for it, three times at most.
+//! rule or a person has let them sign. Only then is the owner asked for the passphrase.
 
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use policy::display;
 use policy::facts::KeyFacts;
 
-use crate::ask::prompt::{Prompter, Wanted};
-use crate::intake::connection::Connection;
+use super::listing;
+use super::session::AgentSession;
+use crate::keys::unlock::Unlock;
 use crate::keys::upstream::UpstreamError;
-use common::identities::{self, KeyFile, NotLoaded};
-use common::load_record::LoadRecord;
-use common::sync::lock;
+use common::identities::KeyFile;
 
-/// Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
-const UNLOCK_TIME: Duration = Duration::from_secs(100);
-/// A person who mistypes; not a guesser.
-const ATTEMPTS: u8 = 3;
-/// Seconds that one window waits.
-const WINDOW_SECONDS: u64 = 60;
-/// Characters of a path in the window.
-const MAX_SHOWN: usize = 200;
-
-impl Connection<'_> {
-    /// Brings the key into the agent.
-    pub(crate) fn unlock(&mut self, file: &KeyFile, key: &KeyFacts) -> Result<(), UpstreamError> {
-        let until = Instant::now() + UNLOCK_TIME;
-        // Two logins with one locked key are one question for its passphrase.
-        let _turn = lock(&self.vault.unlocking);
-        self.ask_for_keys()?;
-        if !self
-            .listing
-            .as_ref()
-            .is_some_and(|listing| listing.is_locked(&file.blob))
-        {
-            return Ok(());
-        }
-        let source = self.source.as_ref().ok_or(UpstreamError::NoKeyring)?;
-        let asking = Unlock {
-            prompter: &self.vault.prompter,
-            private: &file.private,
-            fingerprint: &key.fingerprint.0,
-            why: format!("{} may use this key now", self.caller),
-            by_hand: format!("split-ssh add {}", self.keyring),
-            record: source.record(),
-        };
-        asking
-            .unlock(&source.socket, self.stream.socket(), until)
-            .map_err(UpstreamError::Locked)?;
-        self.ask_for_keys()
+/// Brings the key into the agent.
+pub fn unlock(
+    session: &mut AgentSession<'_>,
+    file: &KeyFile,
+    key: &KeyFacts,
+) -> Result<(), UpstreamError> {
+    let until = Instant::now() + Unlock::time();
+    let keys = &session.signer.keys;
+    // Two logins with one locked key are one question for its passphrase.
+    let _turn = keys.unlocking();
+    listing::read_keys(session)?;
+    let is_locked = session
+        .keys
+        .as_ref()
+        .is_some_and(|keys| keys.is_locked(&file.blob));
+    if !is_locked {
+        return Ok(());
     }
-}
-
-/// A key file to be unlocked in a window.
-pub struct Unlock<'a> {
-    pub prompter: &'a Prompter,
-    pub private: &'a Path,
-    pub fingerprint: &'a str,
-    /// What the window says it is for.
-    pub why: String,
-    /// What to run in the vault where there is no window.
-    pub by_hand: String,
-    /// Where it is recorded that we loaded it.
-    pub record: Option<LoadRecord>,
-}
-
-impl Unlock<'_> {
-    /// Asks and loads, until it fits, `client` hangs up, or time is up.
-    ///
-    /// # Errors
-    /// Why the key is not in the agent, for people.
-    pub fn unlock(&self, socket: &Path, client: &UnixStream, until: Instant) -> Result<(), String> {
-        for attempt in 1..=ATTEMPTS {
-            let left = until.saturating_duration_since(Instant::now()).as_secs();
-            let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);
-            let seconds = left.min(WINDOW_SECONDS);
-            let wanted = Wanted::new(&file, self.fingerprint, self.why.clone(), attempt, seconds);
-            let asked = self.prompter.passphrase(&wanted, client).map_err(|why| {
-                format!(
-                    "it has a passphrase, and {why}: run `{}` in the vault",
-                    self.by_hand
-                )
-            })?;
-            let Some(passphrase) = asked else {
-                return Err("its passphrase was not given".to_owned());
-            };
-            let secret = Some(passphrase.bytes());
-            match identities::load_key(self.private, socket, secret, self.record.as_ref()) {
-                Ok(()) => return Ok(()),
-                Err(NotLoaded::Locked) => {}
-                Err(why) => return Err(why.to_string()),
-            }
-        }
-        Err("none of three passphrases fitted".to_owned())
-    }
-
-    /// The longest time from the first window to the last.
-    pub fn time() -> Duration {
-        UNLOCK_TIME
-    }
+    let place = session.place.as_ref().ok_or(UpstreamError::NoKeyring)?;
+    let unlock = Unlock {
+        prompter: &session.signer.asker.prompter,
+        private: &file.private,
+        fingerprint: &key.fingerprint.0,
+        why: format!("{} may use this key now", session.client.caller),
+        by_hand: format!("split-ssh add {}", session.client.keyring),
+        record: place.record(),
+    };
+    unlock
+        .unlock(&place.socket, session.stream, until)
+        .map_err(UpstreamError::Locked)?;
+    listing::read_keys(session)
 }

@@ -47,6 +47,8 @@ pub enum DeniedBy {
     CooledDown,
     /// Another key of this login was denied.
     SameLogin,
+    /// The approval was taken back while the request waited for a passphrase or its turn.
+    Revoked,
     /// Too many requests of this qube wait already.
     TooMany,
     /// The vault stops, or its policy changed while the request waited.
@@ -69,6 +71,7 @@ impl fmt::Display for DeniedBy {
                     COOL_DOWN_SECONDS / 60
                 );
             }
+            Self::Revoked => "the approval was revoked meanwhile",
             Self::SameLogin => "another key of this login was denied",
             Self::TooMany => "too many requests of this qube wait already",
             Self::Stopped => "the question was withdrawn",

@@ -71,13 +71,11 @@ impl Judgement {
         }
     }
 
-    /// The same judgement, but a denial for another reason.
-    pub fn into_denial(self, reason: impl Into<String>) -> Self {
+    /// A denial for another reason, by the same rule.
+    pub fn to_denial(&self, reason: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Deny,
-            reason: reason.into(),
-            remember: Remember::Never,
-            ..self
+            rule: self.rule.clone(),
+            ..Self::denial(reason)
         }
     }
 

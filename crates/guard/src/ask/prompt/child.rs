@@ -15,7 +15,7 @@ const NAME: &str = "split-ssh-prompt";
 const PLACES: [&str; 3] = ["/usr/bin", "/usr/libexec/split-ssh", "/usr/lib/split-ssh"];
 
 /// A process that ends with this value, whatever it shows.
-pub(super) struct Running(pub(super) Child);
+pub struct Running(pub(super) Child);
 
 impl Running {
     /// Waits for its end, but no longer than until then.

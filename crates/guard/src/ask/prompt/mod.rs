@@ -8,12 +8,10 @@
 mod child;
 mod conversation;
 mod dialog;
-mod lock_watch;
 mod notify;
 mod passphrase;
 mod protocol;
 mod session;
-mod showing;
 mod unit;
 
 use std::path::PathBuf;
@@ -21,16 +19,17 @@ use std::time::{Duration, Instant};
 
 use policy::question::{Answer, Question};
 
+use std::os::unix::net::UnixStream;
+
 use common::config::vault::{PromptBy, PromptConfig};
 use common::control::{AsksBy, PromptState};
 use common::paths::Paths;
 
+pub use child::Running;
 pub use dialog::{Counts, Dialog};
-pub use lock_watch::watch_lock;
 pub use notify::{Notice, Notifier};
 pub use passphrase::Wanted;
 use session::Session;
-pub use showing::follow;
 
 /// How often a question without a window looks for a session that has come up.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -144,6 +143,17 @@ impl Prompter {
                 return Outcome::Withdrawn;
             }
         }
+    }
+
+    /// Starts a program that tells when the screen is locked: by the session's socket unit, else as our child; closing the stream ends it.
+    pub fn start_lock_watch(&self) -> Option<(Option<Running>, UnixStream)> {
+        if let Some(socket) = self.live_socket(unit::LOCK) {
+            return Some((None, unit::connect(&socket).ok()?));
+        }
+        let environment = self.session.environment()?;
+        let (running, stream) =
+            child::start(self.program.as_deref()?, Some("--watch-lock"), &environment).ok()?;
+        Some((Some(running), stream))
     }
 
     /// Waits for so long, or until the session's socket is there that was not before; true if the

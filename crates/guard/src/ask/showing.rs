@@ -10,9 +10,9 @@ use policy::question::{BadAnswer, QuestionId};
 use policy::queue::NotTaken;
 use policy::record::DecidedBy;
 
-use super::{Counts, Dialog, Notice, Outcome};
-use crate::Vault;
-use crate::ask::questions::QuestionEvent;
+use super::asker::Asker;
+use super::prompt::{Counts, Dialog, Notice, Outcome};
+use super::questions::QuestionEvent;
 use common::clock;
 use common::log::journal::{self, Priority};
 
@@ -20,9 +20,9 @@ use common::log::journal::{self, Priority};
 const MAX_TAKEN_NAMES: usize = 5;
 
 /// Shows questions until the vault stops.
-pub fn follow(vault: &Arc<Vault>) {
-    let events = vault.questions.listen();
-    let vault = Arc::clone(vault);
+pub fn follow(asker: &Arc<Asker>) {
+    let events = asker.questions.listen();
+    let asker = Arc::clone(asker);
     thread::spawn(move || {
         let mut open: HashMap<QuestionId, Arc<Dialog>> = HashMap::new();
         for event in events {
@@ -32,23 +32,23 @@ pub fn follow(vault: &Arc<Vault>) {
                         continue;
                     };
                     open.insert(id, Arc::clone(&dialog));
-                    let vault = Arc::clone(&vault);
-                    thread::spawn(move || show(&vault, id, &dialog));
+                    let asker = Arc::clone(&asker);
+                    thread::spawn(move || show(&asker, id, &dialog));
                 }
-                QuestionEvent::Changed(id) => recount(&vault, id, open.get(&id)),
+                QuestionEvent::Changed(id) => recount(&asker, id, open.get(&id)),
                 QuestionEvent::Over(id) => {
                     if let Some(dialog) = open.remove(&id) {
                         dialog.withdraw();
                     }
                 }
-                QuestionEvent::Notice(text) => vault.notifier.tell(Notice::Said(text)),
+                QuestionEvent::Notice(text) => asker.notifier.tell(Notice::Said(text)),
             }
         }
     });
 }
 
-fn recount(vault: &Vault, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
-    let question = vault
+fn recount(asker: &Asker, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
+    let question = asker
         .questions
         .with(|state| state.queue.question(id, clock::now()));
     if let (Some(question), Some(dialog)) = (question, dialog) {
@@ -60,37 +60,35 @@ fn recount(vault: &Vault, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
 }
 
 /// Shows one question until it is over: anew, and saying why, after a name that cannot be taken.
-fn show(vault: &Vault, id: QuestionId, dialog: &Dialog) {
+fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
     let mut taken: Vec<String> = Vec::new();
     loop {
-        match show_once(vault, id, dialog, taken.last().map(String::as_str)) {
-            Outcome::Answered(answer) => {
-                match vault.answer_question(id, &answer, DecidedBy::Prompt) {
-                    Err(NotTaken::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
-                        taken.extend(answer.name);
-                        continue;
-                    }
-                    Err(NotTaken::Bad(why)) => vault.prompter_answered_badly(id, why),
-                    Ok(_) | Err(NotTaken::Over) => {}
+        match show_once(asker, id, dialog, taken.last().map(String::as_str)) {
+            Outcome::Answered(answer) => match asker.answer(id, &answer, DecidedBy::Prompt) {
+                Err(NotTaken::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
+                    taken.extend(answer.name);
+                    continue;
                 }
-            }
+                Err(NotTaken::Bad(why)) => asker.prompter_answered_badly(id, why),
+                Ok(_) | Err(NotTaken::Over) => {}
+            },
             Outcome::Nobody => {
-                vault
+                asker
                     .questions
                     .change(DecidedBy::Prompt, |queue, remembered| {
                         queue.nobody_answered(id, clock::now(), remembered)
                     });
             }
-            Outcome::Failed(why) => failed(vault, id, &why),
+            Outcome::Failed(why) => failed(asker, id, &why),
             Outcome::Withdrawn => {}
         }
         return;
     }
 }
 
-fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>) -> Outcome {
+fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>) -> Outcome {
     let question = || {
-        let question = vault
+        let question = asker
             .questions
             .with(|state| state.queue.question(id, clock::now()))?;
         Some(match taken {
@@ -98,11 +96,11 @@ fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>
             None => question,
         })
     };
-    vault.prompter.ask(
+    asker.prompter.ask(
         &question,
         dialog,
         &|| {
-            vault
+            asker
                 .questions
                 .with(|state| state.queue.shown(id, clock::now()))
         },
@@ -114,13 +112,13 @@ fn show_once(vault: &Vault, id: QuestionId, dialog: &Dialog, taken: Option<&str>
     )
 }
 
-fn failed(vault: &Vault, id: QuestionId, why: &str) {
+fn failed(asker: &Asker, id: QuestionId, why: &str) {
     let why = display::prose(why.as_bytes(), 300);
     let said = format!("question {id} was denied: {why}");
     journal::say(Priority::Warning, &said);
     let said = format!("A request was denied: {why}");
-    vault.notifier.tell(Notice::Said(said));
-    vault
+    asker.notifier.tell(Notice::Said(said));
+    asker
         .questions
         .change(DecidedBy::Prompt, |queue, remembered| {
             queue.prompter_failed(id, &why, clock::now(), remembered)

@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::child::{self, Running};
-use super::{Prompter, unit};
-use crate::Vault;
-use crate::ask::questions::QuestionEvent;
+use super::asker::Asker;
+use super::questions::QuestionEvent;
 use crate::intake::stream::ByteStream;
-use common::log::journal::{self, Priority};
 
 /// How often a watch looks whether a yes is still remembered.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -30,18 +27,18 @@ struct UntrustedLine {
 }
 
 /// Watches until the vault stops.
-pub fn watch_lock(vault: &Arc<Vault>) {
+pub fn watch(asker: &Arc<Asker>) {
     // A yes is told of by the end of its question.
-    let told = vault.questions.listen();
-    let vault = Arc::clone(vault);
+    let told = asker.questions.listen();
+    let asker = Arc::clone(asker);
     thread::spawn(move || {
         while told.recv().is_ok() {
-            while vault.questions.remembers_a_yes() {
+            while asker.questions.remembers_a_yes() {
                 let began = Instant::now();
-                if let Some((_running, stream)) = vault.prompter.start_lock_watch() {
-                    vault.listen_for_lock(stream, &told);
+                if let Some((_running, stream)) = asker.prompter.start_lock_watch() {
+                    asker.listen_for_lock(stream, &told);
                 }
-                if vault.questions.remembers_a_yes() {
+                if asker.questions.remembers_a_yes() {
                     pass_over(&told, began + START_AGAIN);
                 }
             }
@@ -57,20 +54,7 @@ fn pass_over(told: &Receiver<QuestionEvent>, until: Instant) {
     {}
 }
 
-impl Prompter {
-    /// By the session's socket unit, else as our child; closing the stream ends it.
-    fn start_lock_watch(&self) -> Option<(Option<Running>, UnixStream)> {
-        if let Some(socket) = self.live_socket(unit::LOCK) {
-            return Some((None, unit::connect(&socket).ok()?));
-        }
-        let environment = self.session.environment()?;
-        let (running, stream) =
-            child::start(self.program.as_deref()?, Some("--watch-lock"), &environment).ok()?;
-        Some((Some(running), stream))
-    }
-}
-
-impl Vault {
+impl Asker {
     /// Returns when no yes is remembered, or when the watch has ended or says what means nothing.
     fn listen_for_lock(&self, stream: UnixStream, told: &Receiver<QuestionEvent>) {
         let Ok(stream) = ByteStream::new(stream) else {
@@ -96,19 +80,5 @@ impl Vault {
                 return;
             }
         }
-    }
-
-    fn screen_was_locked(&self) {
-        let ended = self
-            .questions
-            .with(|state| state.remembered.revoke_approvals());
-        self.record_ended(&ended, "the screen was locked");
-        let said = match ended.len() {
-            0 => return,
-            1 => "the screen was locked: 1 remembered yes has ended".to_owned(),
-            count => format!("the screen was locked: {count} remembered yeses have ended"),
-        };
-        journal::say(Priority::Notice, &said);
-        self.questions.notice(&said);
     }
 }

@@ -1,0 +1,117 @@
+//! One qrexec call: its header says who calls, then the agent protocol follows.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::unistd::Uid;
+use policy::caller::Caller;
+use policy::record::{Event, Outcome, Record};
+
+use super::connection;
+use super::header::{self, BadHeader, Header};
+use super::limits::{StreamGuard, Streams};
+use super::stream::{ByteStream, MessageStream};
+use crate::log::recorder::timestamp;
+use crate::sign::session::{AgentSession, Client, Signer};
+use common::config::vault::Limits;
+use common::log::journal::{self, Priority};
+
+/// What all calls share before they are known to be anybody's.
+pub struct Intake {
+    limits: Limits,
+    streams: Arc<Streams>,
+    connections: AtomicU64,
+    signer: Signer,
+}
+
+impl Intake {
+    pub fn new(limits: Limits, signer: Signer) -> Self {
+        Self {
+            streams: Streams::new(limits.streams, limits.streams_per_qube),
+            connections: AtomicU64::new(0),
+            limits,
+            signer,
+        }
+    }
+
+    /// How many calls there are now.
+    pub fn count(&self) -> usize {
+        self.streams.count()
+    }
+
+    /// Serves one call to its end.
+    pub fn serve(&self, stream: UnixStream, peer: Uid) {
+        let Some(guard) = self.streams.register() else {
+            return self.note(Event::Limit, None, "as many streams as there may be in all");
+        };
+        let Ok(bytes) = ByteStream::new(stream) else {
+            return;
+        };
+        match header::read(&bytes) {
+            Ok((header, data)) => {
+                if let Err(why) = may_say(&header.caller, peer) {
+                    return self.refuse_header(None, why);
+                }
+                let stream = MessageStream::new(bytes, &data);
+                self.serve_caller(guard, header, stream);
+            }
+            // A peer that only looked whether we are there.
+            Err(BadHeader::Ended(false)) => {}
+            Err(bad) => self.refuse_header(bad.caller(), &bad.to_string()),
+        }
+    }
+
+    fn serve_caller(&self, guard: StreamGuard, header: Header, mut stream: MessageStream) {
+        let client = Client {
+            caller: header.caller,
+            keyring: header.keyring,
+            number: self.connections.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        let Some(_guard) = guard.of_caller(&client.caller) else {
+            let why = "as many streams as one qube may have";
+            return self.note(Event::Limit, Some(&client), why);
+        };
+        let Ok(socket) = stream.socket().try_clone() else {
+            return;
+        };
+        let mut session = AgentSession::new(&self.signer, client, &socket);
+        connection::serve(&mut session, &mut stream, &self.limits);
+    }
+
+    fn refuse_header(&self, caller: Option<&Caller>, reason: &str) {
+        let mut record = self.record(Event::Malformed).because(reason);
+        record.qube = caller.map(|caller| caller.to_string().into());
+        self.signer.recorder.note(record);
+        let who = caller.map_or_else(
+            || "a stream".to_owned(),
+            |caller| format!("a stream of {caller}"),
+        );
+        let said = format!("{who} was closed: {reason}");
+        journal::say(Priority::Warning, &said);
+    }
+
+    fn note(&self, event: Event, client: Option<&Client>, why: &str) {
+        let mut record = self.record(event).because(why);
+        if let Some(client) = client {
+            record = record.caller(&client.caller, &client.keyring);
+        }
+        self.signer.recorder.note(record);
+    }
+
+    fn record(&self, event: Event) -> Record {
+        let mut record = Record::new(event, Outcome::Refused, timestamp());
+        record.policy = Some(Arc::clone(self.signer.policy.snapshot().digest()));
+        record
+    }
+}
+
+/// A local caller is who the kernel says; qrexec never names one of the other kinds.
+fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
+    match caller {
+        Caller::Local(uid) if *uid != peer.as_raw() && !peer.is_root() => {
+            Err("a local caller under another uid's name")
+        }
+        _ => Ok(()),
+    }
+}

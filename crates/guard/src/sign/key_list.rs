@@ -1,0 +1,37 @@
+//! The keys of a keyring: those that the upstream holds, then those of its folder that it does not.
+
+use policy::facts::KeyFacts;
+
+use common::agent::ListedKey;
+use common::identities::KeyFile;
+
+#[derive(Debug)]
+pub struct KeyList {
+    keys: Vec<KeyEntry>,
+}
+
+#[derive(Clone, Debug)]
+pub struct KeyEntry {
+    pub key: ListedKey,
+    pub facts: KeyFacts,
+    /// Where it must be loaded from before it can sign.
+    pub locked: Option<KeyFile>,
+}
+
+impl KeyList {
+    pub fn new(keys: Vec<KeyEntry>) -> Self {
+        Self { keys }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &KeyEntry> {
+        self.keys.iter()
+    }
+
+    pub fn find(&self, blob: &[u8]) -> Option<&KeyEntry> {
+        self.keys.iter().find(|entry| entry.key.blob == blob)
+    }
+
+    pub fn is_locked(&self, blob: &[u8]) -> bool {
+        self.find(blob).is_some_and(|entry| entry.locked.is_some())
+    }
+}

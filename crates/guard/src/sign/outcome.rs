@@ -1,0 +1,197 @@
+//! What came of a sign request, and the one place where that becomes a record.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::crypto::Fingerprint;
+use policy::facts::Moment;
+use policy::gather::Refusal;
+use policy::permit::Case;
+use policy::queue::DeniedBy;
+use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
+use policy::sign_request::ClassifiedRequest;
+use wire::request::{Request, SignRequest};
+
+use crate::keys::upstream::UpstreamError;
+use crate::log::recorder::timestamp;
+use common::agent::plain_fingerprint;
+use common::crypto::Ring;
+use common::log::line::sha256_hex;
+
+/// A sign request that is over.
+#[derive(Debug)]
+pub struct SignOutcome<'r> {
+    pub trace: Trace<'r>,
+    /// The agent's reply.
+    pub result: Result<Vec<u8>, Refused>,
+}
+
+/// What was found out about a request on its way, as far as it came.
+#[derive(Debug)]
+pub struct Trace<'r> {
+    pub request: SignRequest<'r>,
+    pub fingerprint: Fingerprint,
+    pub classified: Option<ClassifiedRequest<'r>>,
+    /// The facts, the policy's last word on them, and when it was said.
+    pub case: Option<(Arc<Case>, Moment)>,
+    /// The vault's own name for the key.
+    pub label: Option<String>,
+    /// Who allowed it, if it was not the policy alone.
+    pub decided_by: Option<DecidedBy>,
+    pub waited: Option<Duration>,
+    /// What the upstream took to sign.
+    pub signed: Option<Duration>,
+}
+
+impl<'r> Trace<'r> {
+    /// Whatever comes of it, the log is to say what was asked.
+    pub fn of(untrusted: &SignRequest<'r>, crypto: &Ring) -> Self {
+        Self {
+            request: *untrusted,
+            fingerprint: plain_fingerprint(untrusted.key, crypto),
+            classified: None,
+            case: None,
+            label: None,
+            decided_by: None,
+            waited: None,
+            signed: None,
+        }
+    }
+}
+
+/// Why a sign request got no signature.
+#[derive(Debug)]
+pub enum Refused {
+    /// By the judgement of the case.
+    Policy,
+    /// Before the policy was asked.
+    Request(Refusal),
+    /// The person, an earlier answer, or nobody.
+    Person(DeniedBy, DecidedBy),
+    ClientHungUp,
+    NoDescriptors,
+    /// This many signatures were given on the connection.
+    SignatureLimit(u32),
+    PolicyKeepsChanging,
+    Upstream(UpstreamError),
+}
+
+impl Refused {
+    fn recorded_as(&self) -> (Event, Outcome) {
+        let event = match self {
+            Self::Policy | Self::Request(_) => Event::Sign,
+            Self::Person(why, _) => match why {
+                DeniedBy::Answer
+                | DeniedBy::Muted
+                | DeniedBy::CooledDown
+                | DeniedBy::SameLogin
+                | DeniedBy::Revoked => Event::Sign,
+                DeniedBy::TooMany => Event::Limit,
+                DeniedBy::Nobody
+                | DeniedBy::BadAnswer(_)
+                | DeniedBy::PrompterFailed(_)
+                | DeniedBy::Stopped => Event::NoAnswer,
+            },
+            Self::ClientHungUp => Event::NoAnswer,
+            Self::NoDescriptors | Self::SignatureLimit(_) | Self::PolicyKeepsChanging => {
+                Event::Limit
+            }
+            Self::Upstream(_) => return (Event::Upstream, Outcome::Failed),
+        };
+        (event, Outcome::Refused)
+    }
+
+    /// Who denied; nobody, where nobody answered or too many asked. The policy, where it was asked and nobody else.
+    fn decided_by(&self) -> Option<Option<DecidedBy>> {
+        match self {
+            Self::Person(why, by) => Some(match why {
+                DeniedBy::Answer => Some(*by),
+                DeniedBy::Muted
+                | DeniedBy::CooledDown
+                | DeniedBy::SameLogin
+                | DeniedBy::Revoked => Some(DecidedBy::Remembered),
+                DeniedBy::TooMany => Some(DecidedBy::Policy),
+                DeniedBy::Nobody
+                | DeniedBy::BadAnswer(_)
+                | DeniedBy::PrompterFailed(_)
+                | DeniedBy::Stopped => None,
+            }),
+            Self::ClientHungUp => Some(None),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy => f.write_str("the policy denies it"),
+            Self::Request(refusal) => write!(f, "{refusal}"),
+            Self::Person(why, _) => write!(f, "{why}"),
+            Self::ClientHungUp => f.write_str("the client hung up"),
+            Self::NoDescriptors => f.write_str("the vault has no descriptors left"),
+            Self::SignatureLimit(limit) => {
+                write!(f, "signature limit of this connection reached ({limit})")
+            }
+            Self::PolicyKeepsChanging => {
+                f.write_str("the policy or the known hosts keep changing while the request waits")
+            }
+            Self::Upstream(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Request(refusal)
+    }
+}
+
+impl From<UpstreamError> for Refused {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(error)
+    }
+}
+
+impl SignOutcome<'_> {
+    /// The outcome's record, on the base of what is recorded of every request of the connection.
+    pub fn record(&self, base: Record) -> Record {
+        let trace = &self.trace;
+        let mut record = base;
+        record.time = timestamp();
+        record.request_sha256 = Some(sha256_hex(&Request::Sign(trace.request).rebuild()));
+        if let Some(classified) = &trace.classified {
+            record = record.asked(classified.intent());
+        }
+        if let Some((case, moment)) = &trace.case {
+            record = record.of(case.facts(), moment).judged(case.judgement());
+        }
+        record.key = Some(trace.fingerprint.to_string());
+        record.label = trace
+            .label
+            .as_ref()
+            .map(|label| Escaped::from_bytes(label.as_bytes()));
+        record.decided_by = trace.decided_by.or(record.decided_by);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        record.wait_ms = trace.waited.map(millis);
+        record.sign_ms = trace.signed.map(millis);
+        match &self.result {
+            Ok(_) => {
+                (record.event, record.outcome) = (Event::Sign, Outcome::Ok);
+            }
+            Err(refused) => {
+                (record.event, record.outcome) = refused.recorded_as();
+                record.decided_by = refused.decided_by().unwrap_or(record.decided_by);
+                if let Refused::Request(Refusal::LooksLike(looks_like)) = refused {
+                    record.looks_like = Some(*looks_like);
+                }
+                // The judgement's own reason says more.
+                if !matches!(refused, Refused::Policy) {
+                    record.reason = Some(refused.to_string());
+                }
+            }
+        }
+        record
+    }
+}

@@ -1,0 +1,83 @@
+//! One request, one reply. Refusals are answers, too.
+
+use policy::record::{Event, Outcome};
+use wire::Problem;
+use wire::reader::Reader;
+use wire::reply::Reply;
+use wire::request::{BadRequest, Extension, Request, SignRequest};
+use wire::writer::Writer;
+
+use super::session::AgentSession;
+use super::{binding, listing, pipeline};
+
+/// Answers one message of the agent protocol, without its length.
+pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
+    session.begin_request();
+    match Request::parse(untrusted) {
+        Ok(Request::List) => listing::list(session),
+        Ok(Request::Sign(request)) => sign(session, &request),
+        Ok(Request::Extension(Extension::SessionBind(bind))) => {
+            binding::bind(session, &bind, untrusted)
+        }
+        Ok(Request::Extension(Extension::Query)) => query(),
+        Ok(request) => refuse(session, request.number(), request.name()),
+        Err(bad) => bad_request(session, &bad, untrusted),
+    }
+}
+
+/// Signs, or does not, with a record before the reply.
+fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> {
+    let outcome = pipeline::sign(session, untrusted);
+    let base = session.record(Event::Sign, Outcome::Refused);
+    let is_written = session.signer.recorder.write(outcome.record(base));
+    match outcome.result {
+        // A signature that is not in the log was not given.
+        Ok(reply) if is_written => reply,
+        _ => Reply::Failure.rebuild(),
+    }
+}
+
+/// A request that is understood and never served: it would change the vault's agent.
+fn refuse(session: &AgentSession<'_>, number: u8, name: &str) -> Vec<u8> {
+    let mut record = session.record(Event::Refusal, Outcome::Refused);
+    record.request = Some(name.to_owned());
+    session.note(record.because(format!("request {number} is never served")));
+    Reply::Failure.rebuild()
+}
+
+fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8]) -> Vec<u8> {
+    let mut record = session.record(Event::Refusal, Outcome::Refused);
+    record.bytes = u64::try_from(untrusted.len()).ok();
+    record.reason = Some(match &bad.problem {
+        Problem::Unknown => format!("request {} is not known", bad.number),
+        Problem::Malformed(malformed) => {
+            format!("request {} cannot be read: {malformed}", bad.number)
+        }
+    });
+    session.note(record);
+    if is_session_bind(untrusted) {
+        // Whoever garbles a bind may want the login that follows to look unbound.
+        session.session.refuse_logins();
+        return Reply::ExtensionFailure.rebuild();
+    }
+    Reply::Failure.rebuild()
+}
+
+/// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
+fn query() -> Vec<u8> {
+    let mut names = Writer::new();
+    names.string("session-bind@openssh.com");
+    names.string("query");
+    Reply::ExtensionResponse {
+        name: "query",
+        contents: &names.into_bytes(),
+    }
+    .rebuild()
+}
+
+/// Whether a request that can't be read is a session-bind by its first words.
+fn is_session_bind(untrusted: &[u8]) -> bool {
+    let mut reader = Reader::new(untrusted);
+    reader.u8("number") == Ok(27)
+        && reader.string("name") == Ok(b"session-bind@openssh.com".as_slice())
+}

@@ -1,0 +1,129 @@
+//! What one agent connection has shown, and what was listed and signed on it so far.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use policy::caller::{Caller, Keyring};
+use policy::facts::KeyFacts;
+use policy::gather::Refusal;
+use policy::record::{Event, Outcome, Record};
+use policy::session::Session;
+
+use super::key_list::KeyList;
+use crate::ask::asker::Asker;
+use crate::keys::registry::Keys;
+use crate::keys::upstream::Upstream;
+use crate::log::recorder::{Recorder, timestamp};
+use crate::policy_files::{BoundHost, PolicyFiles, PolicySnapshot};
+use common::crypto::Ring;
+use common::keyrings::KeyringPlace;
+
+/// What is needed to list and to sign, shared by all connections.
+#[derive(Clone)]
+pub struct Signer {
+    pub policy: Arc<PolicyFiles>,
+    pub keys: Arc<Keys>,
+    pub asker: Arc<Asker>,
+    pub recorder: Arc<Recorder>,
+    pub crypto: Ring,
+}
+
+/// Who asks for signatures on a connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub caller: Caller,
+    pub keyring: Keyring,
+    /// The connection's number in the log.
+    pub number: u64,
+}
+
+/// The state of one connection.
+pub struct AgentSession<'s> {
+    pub(super) signer: &'s Signer,
+    pub(super) client: Client,
+    /// Caller and keyring, as every record of this connection names them.
+    recorded_as: (Arc<str>, Arc<str>),
+    /// A client that hangs up takes its question along.
+    pub(super) stream: &'s UnixStream,
+    pub(super) session: Session,
+    /// `None`: there is no such keyring.
+    pub(super) place: Option<KeyringPlace>,
+    pub(super) upstream: Option<Upstream>,
+    /// The keyring's keys, as last listed on this connection.
+    pub(super) keys: Option<KeyList>,
+    /// What holds for the request at hand.
+    pub(super) policy: Arc<PolicySnapshot>,
+}
+
+impl<'s> AgentSession<'s> {
+    pub fn new(signer: &'s Signer, client: Client, stream: &'s UnixStream) -> Self {
+        let place = signer.keys.place(&client.keyring);
+        let upstream = place
+            .as_ref()
+            .map(|place| Upstream::new(place.socket.clone()));
+        Self {
+            signer,
+            recorded_as: (
+                client.caller.to_string().into(),
+                client.keyring.as_str().into(),
+            ),
+            client,
+            stream,
+            session: Session::default(),
+            place,
+            upstream,
+            keys: None,
+            policy: signer.policy.snapshot(),
+        }
+    }
+
+    /// Takes the policy as it was saved by now for the request that has come.
+    pub(super) fn begin_request(&mut self) {
+        self.policy = self.signer.policy.latest();
+    }
+
+    /// The one gate for what this connection may know of and use: after a failed bind nothing, else the keys that
+    /// some rule or the default could let its caller use, for the host that its login is bound to.
+    ///
+    /// # Errors
+    /// Why the key is as good as not there.
+    pub(super) fn may_see(
+        &self,
+        key: &KeyFacts,
+        login_to: Option<&BoundHost>,
+    ) -> Result<(), Refusal> {
+        if self.session.bind_failed() {
+            return Err(Refusal::BindFailed);
+        }
+        let Client {
+            caller, keyring, ..
+        } = &self.client;
+        match self
+            .policy
+            .may_see(caller, keyring, key, &self.session, login_to)
+        {
+            true => Ok(()),
+            false => Err(Refusal::KeyNotListed),
+        }
+    }
+
+    /// A record with what is known of every request on this connection.
+    pub(super) fn record(&self, event: Event, outcome: Outcome) -> Record {
+        let mut record = Record::new(event, outcome, timestamp());
+        record.qube = Some(Arc::clone(&self.recorded_as.0));
+        record.keyring = Some(Arc::clone(&self.recorded_as.1));
+        record.connection = Some(self.client.number);
+        record.policy = Some(Arc::clone(self.policy.digest()));
+        record
+    }
+
+    /// Records why the connection is ended.
+    pub fn note_end(&self, event: Event, why: String) {
+        self.note(self.record(event, Outcome::Refused).because(why));
+    }
+
+    /// Records a request that was refused without being judged.
+    pub(super) fn note(&self, record: Record) {
+        self.signer.recorder.note(record);
+    }
+}
