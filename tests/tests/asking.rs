@@ -252,7 +252,7 @@ fn a_locked_screen_ends_the_yeses_and_not_the_noes() {
     }
     wait_for("a notice", || {
         let told = fs::read_to_string(desk.prompter.with_extension("told")).unwrap_or_default();
-        told.contains("2 remembered yeses").then_some(())
+        told.contains("2 approvals have ended").then_some(())
     });
     let left = desk.split_ssh(&["approvals"]);
     assert!(left.contains("noisy") && !left.contains("work"), "{left}");

@@ -26,3 +26,4 @@ pub mod stdio_failure;
 pub mod sync;
 pub mod trusted_files;
 pub mod wait;
+pub mod wake;

@@ -15,16 +15,16 @@ pub fn has_left(fd: &PollFd<'_>) -> bool {
     fd.any().unwrap_or(true)
 }
 
-/// Waits until one of `fds` is ready, or until `end`; with no `end`, for as long as it takes.
+/// Waits until one of `fds` is ready, or until `end`; with no `end`, for as long as it takes. False: time is up.
 ///
 /// # Errors
 /// As `poll(2)`, except that a signal only makes it wait again.
-pub fn until(fds: &mut [PollFd<'_>], end: Option<Instant>) -> io::Result<()> {
+pub fn until(fds: &mut [PollFd<'_>], end: Option<Instant>) -> io::Result<bool> {
     loop {
         match poll(fds, timeout(end)) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
+            Ok(ready) => return Ok(ready > 0),
         }
     }
 }

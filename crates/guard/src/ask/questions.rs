@@ -2,11 +2,10 @@
 //! sleeps until its ticket is resolved, its client hangs up, or time is up.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
@@ -17,10 +16,10 @@ use policy::queue::{Action, DeniedBy, NotTaken, QuestionQueue, Resolution, Ticke
 use policy::record::DecidedBy;
 use policy::remembered::RememberedAnswers;
 
-use crate::intake::stream::poll_until;
 use common::clock;
 use common::sync::lock;
 use common::wait;
+use common::wake::WakeEvent;
 
 /// How often waiting connections look at the clocks for all.
 const TICK: Duration = Duration::from_secs(1);
@@ -61,13 +60,13 @@ pub struct State {
 #[derive(Debug)]
 struct Waker {
     settled: Sender<Settled>,
-    wake: UnixStream,
+    wake: Arc<WakeEvent>,
 }
 
 impl Questions {
     /// Asks and waits. A client that hangs up takes its question with it.
     pub fn ask(&self, inquiry: Inquiry, client: &UnixStream) -> Settled {
-        let Ok((wake, woken)) = UnixStream::pair() else {
+        let Ok(wake) = WakeEvent::new().map(Arc::new) else {
             return Settled::NoDescriptors;
         };
         let (sender, receiver) = mpsc::channel();
@@ -81,20 +80,20 @@ impl Questions {
                 ticket,
                 Waker {
                     settled: sender,
-                    wake,
+                    wake: Arc::clone(&wake),
                 },
             );
             state.perform(actions, DecidedBy::Remembered);
             ticket
         };
-        self.wait(ticket, client, &woken, &receiver)
+        self.wait(ticket, client, &wake, &receiver)
     }
 
     fn wait(
         &self,
         ticket: Ticket,
         client: &UnixStream,
-        woken: &UnixStream,
+        wake: &WakeEvent,
         receiver: &Receiver<Settled>,
     ) -> Settled {
         loop {
@@ -102,11 +101,11 @@ impl Questions {
                 return settled;
             }
             let mut fds = [
-                PollFd::new(woken.as_fd(), PollFlags::POLLIN),
+                PollFd::new(wake.as_fd(), PollFlags::POLLIN),
                 // Of a caller that died, qrexec and relays may tell no more than the end of its input.
                 PollFd::new(client.as_fd(), wait::LEAVING),
             ];
-            let ready = poll_until(&mut fds, Instant::now() + TICK);
+            let ready = wait::until(&mut fds, Some(Instant::now() + TICK));
             let [_, client_fd] = &fds;
             if ready.is_err() || wait::has_left(client_fd) {
                 self.change(DecidedBy::Policy, |queue, remembered| {
@@ -219,7 +218,7 @@ impl State {
                     resolved += 1;
                     if let Some(waker) = self.tickets.remove(&ticket) {
                         let _ = waker.settled.send(settled(resolution, by));
-                        let _ = (&waker.wake).write_all(&[1]);
+                        waker.wake.signal();
                     }
                 }
             }

@@ -11,7 +11,7 @@ use policy::queue::NotTaken;
 use policy::record::DecidedBy;
 
 use super::asker::Asker;
-use super::prompt::{Counts, Dialog, Notice, Outcome};
+use super::prompt::{Counts, Dialog, Notice, PromptOutcome};
 use super::questions::QuestionEvent;
 use common::clock;
 use common::log::journal::{self, Priority};
@@ -64,7 +64,7 @@ fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
     let mut taken: Vec<String> = Vec::new();
     loop {
         match show_once(asker, id, dialog, taken.last().map(String::as_str)) {
-            Outcome::Answered(answer) => match asker.answer(id, &answer, DecidedBy::Prompt) {
+            PromptOutcome::Answered(answer) => match asker.answer(id, &answer, DecidedBy::Prompt) {
                 Err(NotTaken::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
                     taken.extend(answer.name);
                     continue;
@@ -72,21 +72,21 @@ fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
                 Err(NotTaken::Bad(why)) => asker.prompter_answered_badly(id, why),
                 Ok(_) | Err(NotTaken::Over) => {}
             },
-            Outcome::Nobody => {
+            PromptOutcome::Nobody => {
                 asker
                     .questions
                     .change(DecidedBy::Prompt, |queue, remembered| {
                         queue.nobody_answered(id, clock::now(), remembered)
                     });
             }
-            Outcome::Failed(why) => failed(asker, id, &why),
-            Outcome::Withdrawn => {}
+            PromptOutcome::Failed(why) => failed(asker, id, &why),
+            PromptOutcome::Withdrawn => {}
         }
         return;
     }
 }
 
-fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>) -> Outcome {
+fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>) -> PromptOutcome {
     let question = || {
         let question = asker
             .questions
@@ -105,7 +105,7 @@ fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>
                 .with(|state| state.queue.shown(id, clock::now()))
         },
         &|why| {
-            let why = display::prose(why.as_bytes(), 300);
+            let why = display::prose(why.to_string().as_bytes(), 300);
             let said = format!("question {id} waits, see `split-ssh pending`: {why}");
             journal::say(Priority::Notice, &said);
         },

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use common::wait;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use wire::frame::{self, Decoder, FrameError};
 
@@ -37,7 +38,7 @@ impl ByteStream {
     pub fn read_until(&self, buffer: &mut [u8], until: Instant) -> io::Result<Option<usize>> {
         loop {
             let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            if poll_until(&mut fds, until)? == 0 {
+            if !wait::until(&mut fds, Some(until))? {
                 return Ok(None);
             }
             match (&self.0).read(buffer) {
@@ -45,25 +46,6 @@ impl ByteStream {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(0)),
                 result => return result.map(Some),
             }
-        }
-    }
-}
-
-/// Waits for one of `fds` until `until`; 0 = time is up.
-///
-/// # Errors
-/// The system's own; an interrupted wait goes on.
-pub fn poll_until(fds: &mut [PollFd<'_>], until: Instant) -> io::Result<i32> {
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        // Rounded up, so that the last millisecond is waited for and not spun through.
-        let millis = left.as_millis().saturating_add(1).min(60_000);
-        let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
-        match poll(fds, timeout) {
-            Ok(0) if Instant::now() < until => {}
-            Ok(ready) => return Ok(ready),
-            Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
         }
     }
 }

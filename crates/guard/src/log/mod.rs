@@ -1,13 +1,13 @@
 //! The audit log: `log.jsonl`, one JSON object a line, appended only, each line chained to the one
 //! before by a hash. A record that cannot be written means that the request is refused.
 
-mod alike;
-mod held;
+mod error;
+mod locked_dir;
 pub mod recorder;
 pub mod refusals;
+mod repeats;
 mod tail;
 
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use policy::record::sentence::Sentence;
 use policy::record::{Event, Outcome, Record, Timestamp};
 
-use alike::Alike;
 pub use common::log::files::{KEEP, MAX_FILE};
 use common::log::heads::{self, Head};
 use common::log::journal::{self, Priority};
-use common::log::line::{self, TooLong};
-use held::Held;
+pub use error::LogError;
+use locked_dir::LockedLogDir;
+use repeats::RepeatCounter;
 use tail::{Last, Tail};
 
-use common::error;
 use common::sync::lock;
 
 /// The log of one vault, open for writing. There is one writer per folder.
@@ -33,13 +32,13 @@ pub struct Log {
 }
 
 struct State {
-    held: Held,
+    dir: LockedLogDir,
     boot: Arc<str>,
     /// `None` after a failure from which the file must be read again.
     tail: Option<Tail>,
     /// The last line that was written.
     written: Option<Last>,
-    alike: Alike,
+    repeats: RepeatCounter,
     /// To be told in a `recovered` record before the next one.
     mended: Option<String>,
     /// Records that could not be written since the last that could, and why the last one could not.
@@ -48,28 +47,6 @@ struct State {
     /// The last head that was noted in the journal.
     noted: u64,
     max_file: u64,
-}
-
-/// Why a record is not on disk.
-#[derive(Debug)]
-pub enum LogError {
-    /// Another process holds the log of this folder.
-    Busy(PathBuf),
-    /// Others could change the log.
-    Unsafe { path: PathBuf, why: &'static str },
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-    /// A record beyond [`line::MAX_LINE`] bytes.
-    TooLong(usize),
-}
-
-impl From<TooLong> for LogError {
-    fn from(TooLong(bytes): TooLong) -> Self {
-        Self::TooLong(bytes)
-    }
 }
 
 impl Log {
@@ -83,17 +60,17 @@ impl Log {
     }
 
     fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
-        let held = Held::take(folder)?;
-        let (tail, mended) = Tail::find(&held, None)?;
+        let dir = LockedLogDir::take(folder)?;
+        let (tail, mended) = Tail::find(&dir, None)?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Ok(Self {
             state: Mutex::new(State {
-                held,
+                dir,
                 boot: boot.trim().into(),
                 noted: tail.seq(),
                 tail: Some(tail),
                 written: None,
-                alike: Alike::default(),
+                repeats: RepeatCounter::default(),
                 mended,
                 lost: 0,
                 trouble: None,
@@ -147,7 +124,7 @@ impl Log {
 
     /// Where the log is.
     pub fn path(&self) -> PathBuf {
-        self.lock().held.newest()
+        self.lock().dir.newest()
     }
 
     /// First the disk, then the journal: the journal never knows more than the disk. Records that come
@@ -178,31 +155,31 @@ impl State {
         // The stop record is the last: what was counted comes before it.
         let is_last = record.event == Event::Stop;
         self.flush((!is_last).then_some(record.time))?;
-        let Some(mut record) = self.alike.count(record) else {
+        let Some(mut record) = self.repeats.count(record) else {
             return Ok(());
         };
         self.append(&mut record)?;
-        self.alike.begin(record);
+        self.repeats.begin(record);
         Ok(())
     }
 
     /// Writes the counts whose minute is over at `now`; all of them without `now`.
     fn flush(&mut self, now: Option<Timestamp>) -> Result<(), LogError> {
-        while let Some(mut summary) = self.alike.due(now) {
+        while let Some(mut summary) = self.repeats.due(now) {
             self.append(&mut summary)?;
-            self.alike.written(now);
+            self.repeats.written(now);
         }
         Ok(())
     }
 
     fn append(&mut self, record: &mut Record) -> Result<(), LogError> {
-        self.held.check()?;
+        self.dir.check()?;
         if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
             self.tail = None;
             self.mend(format!("{what}; see `split-ssh log --verify`"));
         }
         if self.tail.is_none() {
-            let (tail, mended) = Tail::find(&self.held, self.written.as_ref())?;
+            let (tail, mended) = Tail::find(&self.dir, self.written.as_ref())?;
             self.tail = Some(tail);
             mended.into_iter().for_each(|what| self.mend(what));
         }
@@ -248,7 +225,7 @@ impl State {
         let Some(mut tail) = self.tail.take() else {
             return Err(LogError::Io {
                 doing: "reading",
-                path: self.held.newest(),
+                path: self.dir.newest(),
                 source: io::Error::other("its end is not known"),
             });
         };
@@ -261,7 +238,7 @@ impl State {
             }
         };
         if tail.is_full_for(line.len(), self.max_file) {
-            tail.rotate(&self.held)?;
+            tail.rotate(&self.dir)?;
         }
         let (written, still_sound) = tail.append(&line);
         if written.is_ok() {
@@ -276,59 +253,6 @@ impl State {
             journal::note(sentence.tone.into(), &sentence.line(record), &[]);
         }
         Ok(())
-    }
-}
-
-impl LogError {
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Busy(_) => Some("`split-ssh status` shows it"),
-            Self::Unsafe { .. } => {
-                Some("it must be a plain one, yours, that nobody else can write")
-            }
-            Self::Io { .. } | Self::TooLong(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for LogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy(path) => {
-                let path = path.display();
-                write!(f, "another vault writes the log in {path}")
-            }
-            Self::Unsafe { path, why } => {
-                let path = path.display();
-                write!(f, "the log is not safe in {path}: {why}")
-            }
-            Self::Io {
-                doing,
-                path,
-                source,
-            } => {
-                let path = path.display();
-                let why = error::reason(source);
-                write!(f, "{doing} the log {path} failed: {why}")
-            }
-            Self::TooLong(bytes) => {
-                write!(
-                    f,
-                    "a record of {bytes} bytes is too long for the log, {} at most",
-                    line::MAX_LINE
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for LogError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            _ => None,
-        }
     }
 }
 

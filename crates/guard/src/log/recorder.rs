@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use policy::record::sentence::Sentence;
 use policy::record::{Event, Outcome, Record, Timestamp};
 
+use super::Log;
+use super::error::LogError;
 use super::refusals::Refusals;
-use super::{Log, LogError};
 use crate::ask::prompt::{Notice, Notifier};
 use common::clock;
 use common::control::Refusal;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use policy::record::Record;
 
-use super::LogError;
-use super::held::Held;
+use super::error::LogError;
+use super::locked_dir::LockedLogDir;
 use common::log::line::{self, NOTHING_BEFORE};
 use common::log::read::Lines;
 
@@ -43,11 +43,11 @@ impl Tail {
     /// Finds the end, cuts off a half-written line, and says what was mended. The chain goes on from
     /// `written`, the last line that this process wrote, whatever became of it since.
     pub(super) fn find(
-        held: &Held,
+        dir: &LockedLogDir,
         written: Option<&Last>,
     ) -> Result<(Self, Option<String>), LogError> {
-        let path = held.newest();
-        let file = held.open_newest()?;
+        let path = dir.newest();
+        let file = dir.open_newest()?;
         let end = end_of(&path)?;
         let mut mended = Vec::new();
         if end.torn > 0 {
@@ -64,7 +64,7 @@ impl Tail {
         if end.odd {
             mended.push("the line before was changed; see `split-ssh log --verify`".to_owned());
         }
-        let last = match (written, end.last, held.before_newest()) {
+        let last = match (written, end.last, dir.before_newest()) {
             (Some(written), _, _) => Some(written.clone()),
             (None, Some(last), _) => Some(last),
             (None, None, Some(before)) => end_of(&before)?.last,
@@ -140,12 +140,12 @@ impl Tail {
     }
 
     /// Goes on in a new file; the chain goes on with it.
-    pub(super) fn rotate(&mut self, held: &Held) -> Result<(), LogError> {
+    pub(super) fn rotate(&mut self, dir: &LockedLogDir) -> Result<(), LogError> {
         self.sync()?;
-        held.rotate()?;
-        self.file = held.open_newest()?;
+        dir.rotate()?;
+        self.file = dir.open_newest()?;
         self.len = 0;
-        held.sync_names()
+        dir.sync_names()
     }
 
     /// Appends the line that [`Tail::next_line`] made, with one write. The second value tells whether

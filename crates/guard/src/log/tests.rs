@@ -593,7 +593,7 @@ fn a_record_that_is_too_long_is_refused_and_harms_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
     log.write(signed(1)).unwrap();
-    let long = signed(2).because("x".repeat(super::line::MAX_LINE));
+    let long = signed(2).because("x".repeat(common::log::line::MAX_LINE));
     assert!(matches!(log.write(long), Err(LogError::TooLong(_))));
     log.write(signed(3)).unwrap();
     assert_eq!(verify(folder.path(), &[]).unwrap().records, 3);

@@ -1,8 +1,7 @@
 //! The thread that reads the files again. Nothing else reads them.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -12,8 +11,8 @@ use nix::poll::{PollFd, PollFlags};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
+use super::store::{PolicyFiles, SETTLE, State};
 use super::writers::{Writers, is_open_for_writing};
-use super::{PolicyFiles, SETTLE, State};
 use common::policy_files;
 use common::sync::lock;
 use common::wait;
@@ -29,32 +28,6 @@ pub enum Reloaded {
     Changed,
     /// The last good policy still holds.
     Failed(String),
-}
-
-/// Wakes the thread.
-#[derive(Debug)]
-pub struct Waker {
-    signal: UnixStream,
-    woken: UnixStream,
-}
-
-impl Waker {
-    pub fn new() -> io::Result<Self> {
-        let (signal, woken) = UnixStream::pair()?;
-        signal.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        Ok(Self { signal, woken })
-    }
-
-    pub fn signal(&self) {
-        // A full buffer wakes as well.
-        let _ = (&self.signal).write(&[1]);
-    }
-
-    fn clear(&self) {
-        let mut bytes = [0; 64];
-        while matches!((&self.woken).read(&mut bytes), Ok(count) if count == bytes.len()) {}
-    }
 }
 
 /// Files that are to be read.
@@ -103,15 +76,6 @@ impl PolicyFiles {
         policy_files::found(&self.paths.config, &self.paths.system_config)
     }
 
-    /// Every file that was read or could have been, if `files` are the policy's.
-    pub(super) fn watched(&self, files: &[PathBuf]) -> Vec<PathBuf> {
-        let mut all = policy_files::watched(&self.paths.config, &self.paths.system_config);
-        all.extend(files.iter().cloned());
-        let hosts = &self.hosts;
-        all.extend([&hosts.ssh, &hosts.own, &hosts.system, &hosts.labels].map(PathBuf::clone));
-        all
-    }
-
     fn reload_for_ever(&self, tell: &dyn Fn(&Reloaded)) {
         let mut writers = Writers::new();
         let mut pending: Option<Pending> = None;
@@ -154,13 +118,13 @@ impl PolicyFiles {
     }
 
     fn wait(&self, writers: &Writers, time: Duration) {
-        let mut fds = vec![PollFd::new(self.waker.woken.as_fd(), PollFlags::POLLIN)];
+        let mut fds = vec![PollFd::new(self.wake.as_fd(), PollFlags::POLLIN)];
         if let Some(inotify) = writers.as_fd() {
             fds.push(PollFd::new(inotify, PollFlags::POLLIN));
         }
         // A poll that fails is a wait that ends early.
         let _ = wait::until(&mut fds, Some(Instant::now() + time));
-        self.waker.clear();
+        self.wake.clear();
     }
 
     /// Reads the files, if they are as `stamps` say before and after; `None` if nothing is to be told.

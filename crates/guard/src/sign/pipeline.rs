@@ -42,6 +42,7 @@ fn steps<'r>(
 ) -> Result<Vec<u8>, Refused> {
     let request = ClassifiedRequest::of(*untrusted).map_err(gather::Refusal::from)?;
     let request = trace.classified.insert(request).clone();
+    session.check_binds()?;
     let key = find_key(session, untrusted)?;
     let context = RequestContext {
         caller: &session.client.caller,

@@ -82,8 +82,18 @@ impl<'s> AgentSession<'s> {
         self.policy = self.signer.policy.latest();
     }
 
-    /// The one gate for what this connection may know of and use: after a failed bind nothing, else the keys that
-    /// some rule or the default could let its caller use, for the host that its login is bound to.
+    /// The gate for everything that keys are used or shown for: a connection whose bind failed gets nothing more.
+    ///
+    /// # Errors
+    /// An earlier bind failed.
+    pub(super) fn check_binds(&self) -> Result<(), Refusal> {
+        match self.session.bind_failed() {
+            true => Err(Refusal::BindFailed),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether some rule or the default could let the caller use this key, for the host that its login is bound to.
     ///
     /// # Errors
     /// Why the key is as good as not there.
@@ -92,9 +102,7 @@ impl<'s> AgentSession<'s> {
         key: &KeyFacts,
         login_to: Option<&BoundHost>,
     ) -> Result<(), Refusal> {
-        if self.session.bind_failed() {
-            return Err(Refusal::BindFailed);
-        }
+        self.check_binds()?;
         let Client {
             caller, keyring, ..
         } = &self.client;

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::conversation;
+use super::outcome::{Asking, Try, Unseen};
 use super::session::Environment;
-use super::{Asking, Try, conversation};
 
 const NAME: &str = "split-ssh-prompt";
 /// Where packages put it.
@@ -48,7 +49,7 @@ pub(super) fn find_dialog() -> Option<PathBuf> {
 pub(super) fn by_child(asking: &Asking<'_>, program: &Path, environment: &Environment) -> Try {
     match start(program, None, environment) {
         Ok((_running, stream)) => conversation::converse(asking, &stream),
-        Err(error) => Try::Unseen(error.to_string()),
+        Err(error) => Try::Unseen(Unseen::Failed(error.to_string())),
     }
 }
 

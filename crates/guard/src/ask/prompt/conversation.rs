@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
+use super::outcome::{Asking, PromptOutcome, Try, Unseen};
 use super::protocol::{self, MAX_LINE};
-use super::{Asking, Outcome, Try, unit};
-use crate::intake::stream::poll_until;
+use super::unit;
+use common::wait;
 
 /// From the start until the window is on the screen: a vault that has just booted is slow.
 const START_TIME: Duration = Duration::from_secs(20);
@@ -23,26 +24,34 @@ const WRITE_TIME: Duration = Duration::from_secs(2);
 pub(super) fn by_socket(asking: &Asking<'_>, path: &Path) -> Try {
     match unit::connect(path) {
         Ok(stream) => converse(asking, &stream),
-        Err(why) => Try::Unseen(why),
+        Err(why) => Try::Unseen(Unseen::Failed(why)),
     }
 }
 
 /// Asks over a stream and waits for the answer.
 pub(super) fn converse(asking: &Asking<'_>, stream: &UnixStream) -> Try {
     let Some(line) = protocol::ask(asking.question) else {
-        return Try::Unseen("the question is too long for it".to_owned());
+        return Try::Unseen(Unseen::Failed("the question is too long for it".to_owned()));
     };
     if let Err(why) = send(stream, &line) {
-        return Try::Unseen(why);
+        return Try::Unseen(Unseen::Failed(why));
     }
     let mut lines = Lines::new(stream);
     match lines.next(asking, Instant::now() + START_TIME) {
         Next::Line(line) if protocol::is_shown(&line) => (asking.shown)(),
         // It might have been seen by somebody who said no.
         Next::Line(_) => return failed("it answered before it had shown the question"),
-        Next::Withdrawn => return Try::Over(Outcome::Withdrawn),
-        Next::TimeUp => return Try::Unseen("it did not show the question in time".to_owned()),
-        Next::End => return Try::Unseen("it ended before it had shown the question".to_owned()),
+        Next::Withdrawn => return Try::Over(PromptOutcome::Withdrawn),
+        Next::TimeUp => {
+            return Try::Unseen(Unseen::Failed(
+                "it did not show the question in time".to_owned(),
+            ));
+        }
+        Next::End => {
+            return Try::Unseen(Unseen::Failed(
+                "it ended before it had shown the question".to_owned(),
+            ));
+        }
         Next::Garbage => return failed("it sent something that is no line"),
     }
     let until = Instant::now() + Duration::from_secs(asking.question.seconds) + GRACE;
@@ -51,15 +60,15 @@ pub(super) fn converse(asking: &Asking<'_>, stream: &UnixStream) -> Try {
             Ok(outcome) => Try::Over(outcome),
             Err(why) => failed(&why),
         },
-        Next::Withdrawn => Try::Over(Outcome::Withdrawn),
-        Next::TimeUp => Try::Over(Outcome::Nobody),
+        Next::Withdrawn => Try::Over(PromptOutcome::Withdrawn),
+        Next::TimeUp => Try::Over(PromptOutcome::Nobody),
         Next::End => failed("it ended without an answer"),
         Next::Garbage => failed("it sent something that is no line"),
     }
 }
 
 fn failed(why: &str) -> Try {
-    Try::Over(Outcome::Failed(why.to_owned()))
+    Try::Over(PromptOutcome::Failed(why.to_owned()))
 }
 
 fn send(mut stream: &UnixStream, line: &[u8]) -> Result<(), String> {
@@ -107,15 +116,15 @@ impl<'s> Lines<'s> {
                 PollFd::new(self.stream.as_fd(), PollFlags::POLLIN),
                 PollFd::new(asking.dialog.fd(), PollFlags::POLLIN),
             ];
-            match poll_until(&mut fds, until) {
-                Ok(0) => return Next::TimeUp,
+            match wait::until(&mut fds, Some(until)) {
+                Ok(false) => return Next::TimeUp,
                 Err(_) => return Next::End,
-                Ok(_) => {}
+                Ok(true) => {}
             }
             let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
             let (from_prompter, from_vault) = (is_ready(&fds[0]), is_ready(&fds[1]));
             if from_vault {
-                asking.dialog.rest();
+                asking.dialog.clear();
                 let recount = asking.dialog.take_counts();
                 if let Some(line) =
                     recount.and_then(|counts| protocol::recount(asking.question, counts))

@@ -1,15 +1,15 @@
 //! The line between the vault's state and one running prompter: take it back, or tell it new counts.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::intake::stream::poll_until;
 use common::sync::lock;
+use common::wait;
+use common::wake::WakeEvent;
 
 /// What may change while a question is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,8 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Dialog {
     told: Mutex<DialogState>,
-    /// A byte here says that `told` has changed.
-    wake: UnixStream,
-    woken: UnixStream,
+    /// Signalled when `told` has changed.
+    changed: WakeEvent,
 }
 
 #[derive(Debug, Default)]
@@ -39,27 +38,22 @@ impl Dialog {
     /// # Errors
     /// No descriptors are left.
     pub fn new() -> io::Result<Self> {
-        let (wake, woken) = UnixStream::pair()?;
-        // A pipe full of wake-ups wakes as well as one.
-        wake.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
         Ok(Self {
             told: Mutex::default(),
-            wake,
-            woken,
+            changed: WakeEvent::new()?,
         })
     }
 
     /// Ends the prompter; its answer, if it has one by now, does not count.
     pub fn withdraw(&self) {
         lock(&self.told).withdrawn = true;
-        let _ = (&self.wake).write(&[0]);
+        self.changed.signal();
     }
 
     /// Tells the prompter that the counts of its question have changed.
     pub fn recount(&self, counts: Counts) {
         lock(&self.told).counts = Some(counts);
-        let _ = (&self.wake).write(&[0]);
+        self.changed.signal();
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {
@@ -73,13 +67,12 @@ impl Dialog {
 
     /// Readable when something was told.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.woken.as_fd()
+        self.changed.as_fd()
     }
 
-    /// Makes [`Dialog::fd`] wait for the next word.
-    pub(super) fn rest(&self) {
-        let mut bytes = [0; 64];
-        while matches!((&self.woken).read(&mut bytes), Ok(read) if read > 0) {}
+    /// Makes [`Dialog::fd`] wait for the next change.
+    pub(super) fn clear(&self) {
+        self.changed.clear();
     }
 
     /// Waits for so long at most; true if the question was withdrawn.
@@ -87,11 +80,11 @@ impl Dialog {
         let until = Instant::now() + pause;
         while !self.is_withdrawn() {
             let mut fds = [PollFd::new(self.fd(), PollFlags::POLLIN)];
-            match poll_until(&mut fds, until) {
-                Ok(0) => return false,
+            match wait::until(&mut fds, Some(until)) {
+                Ok(false) => return false,
                 // Without poll there is no waiting; better no window than a busy loop.
                 Err(_) => return true,
-                Ok(_) => self.rest(),
+                Ok(true) => self.clear(),
             }
         }
         true

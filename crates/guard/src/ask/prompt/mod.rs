@@ -9,6 +9,7 @@ mod child;
 mod conversation;
 mod dialog;
 mod notify;
+mod outcome;
 mod passphrase;
 mod protocol;
 mod session;
@@ -17,7 +18,7 @@ mod unit;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use policy::question::{Answer, Question};
+use policy::question::Question;
 
 use std::os::unix::net::UnixStream;
 
@@ -28,6 +29,8 @@ use common::paths::Paths;
 pub use child::Running;
 pub use dialog::{Counts, Dialog};
 pub use notify::{Notice, Notifier};
+pub use outcome::PromptOutcome;
+use outcome::{Asking, Try, Unseen};
 pub use passphrase::Wanted;
 use session::Session;
 
@@ -35,34 +38,6 @@ use session::Session;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// After a prompter that did not start: it is not called again and again.
 const TRY_AGAIN: Duration = Duration::from_secs(10);
-
-/// What came of a question.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Answered(Answer),
-    /// The prompter's time ran out.
-    Nobody,
-    /// It had been seen, or may have been, and no answer came that counts.
-    Failed(String),
-    /// [`Dialog::withdraw`] was called.
-    Withdrawn,
-}
-
-/// How one prompter fared.
-#[derive(Debug, PartialEq, Eq)]
-enum Try {
-    Over(Outcome),
-    /// Nobody has seen the question; another prompter may show it.
-    Unseen(String),
-}
-
-/// What a prompter needs of its asker while it shows a question.
-struct Asking<'a> {
-    question: &'a Question,
-    dialog: &'a Dialog,
-    /// Called once, when the question is on the screen.
-    shown: &'a dyn Fn(),
-}
 
 /// Who shows questions.
 #[derive(Clone, Debug)]
@@ -114,12 +89,12 @@ impl Prompter {
         question: &dyn Fn() -> Option<Question>,
         dialog: &Dialog,
         shown: &dyn Fn(),
-        unseen: &dyn Fn(&str),
-    ) -> Outcome {
+        unseen: &dyn Fn(&Unseen),
+    ) -> PromptOutcome {
         let mut said = None;
         loop {
             let Some(question) = question() else {
-                return Outcome::Withdrawn;
+                return PromptOutcome::Withdrawn;
             };
             let had_socket = self.has_socket();
             let why = match self.try_all(&Asking {
@@ -130,7 +105,7 @@ impl Prompter {
                 Try::Over(outcome) => return outcome,
                 Try::Unseen(why) => why,
             };
-            let pause = if why == NO_WINDOW {
+            let pause = if why == Unseen::NoSession {
                 LOOK_AGAIN
             } else {
                 TRY_AGAIN
@@ -140,12 +115,13 @@ impl Prompter {
                 said = Some(why);
             }
             if self.wait_for_session(dialog, pause, had_socket) {
-                return Outcome::Withdrawn;
+                return PromptOutcome::Withdrawn;
             }
         }
     }
 
-    /// Starts a program that tells when the screen is locked: by the session's socket unit, else as our child; closing the stream ends it.
+    /// Starts a program that tells when the screen is locked: by the session's socket unit, else as our child.
+    /// Closing the stream ends it.
     pub fn start_lock_watch(&self) -> Option<(Option<Running>, UnixStream)> {
         if let Some(socket) = self.live_socket(unit::LOCK) {
             return Some((None, unit::connect(&socket).ok()?));
@@ -179,7 +155,7 @@ impl Prompter {
 
     fn try_all(&self, asking: &Asking<'_>) -> Try {
         let mut reasons = Vec::new();
-        let mut say = |who: String, why: String| reasons.push(format!("{who}: {why}"));
+        let mut say = |who: String, why: Unseen| reasons.push(format!("{who}: {why}"));
         if let Some(socket) = self.live_socket(unit::QUESTION) {
             match conversation::by_socket(asking, &socket) {
                 Try::Over(outcome) => return Try::Over(outcome),
@@ -195,13 +171,11 @@ impl Prompter {
             }
         }
         match reasons.is_empty() {
-            true => Try::Unseen(NO_WINDOW.to_owned()),
-            false => Try::Unseen(reasons.join("; ")),
+            true => Try::Unseen(Unseen::NoSession),
+            false => Try::Unseen(Unseen::Failed(reasons.join("; "))),
         }
     }
 }
-
-const NO_WINDOW: &str = "there is no session to show a window in";
 
 #[cfg(test)]
 mod tests;

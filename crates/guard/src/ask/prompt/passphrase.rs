@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Prompter;
 use super::child::Running;
 use super::unit;
-use crate::intake::stream::{ByteStream, poll_until};
+use crate::intake::stream::ByteStream;
 use common::askpass::{MAX_PASSPHRASE, wipe};
 use common::wait;
 
@@ -175,8 +175,8 @@ impl Lines {
                 PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN),
                 PollFd::new(client.as_fd(), wait::LEAVING),
             ];
-            let ready = poll_until(&mut fds, until).ok()?;
-            if ready == 0 || wait::has_left(&fds[1]) || self.buffer.len() >= MAX_LINE {
+            let is_ready = wait::until(&mut fds, Some(until)).ok()?;
+            if !is_ready || wait::has_left(&fds[1]) || self.buffer.len() >= MAX_LINE {
                 return None;
             }
             let mut chunk = [0; 1024];

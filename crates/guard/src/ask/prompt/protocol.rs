@@ -3,7 +3,8 @@
 use policy::question::{Answer, Decision, Offer, Question, Row};
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Outcome};
+use super::dialog::Counts;
+use super::outcome::PromptOutcome;
 use common::control::DecisionWord;
 
 /// The longest line either way, with its newline.
@@ -95,14 +96,14 @@ pub(super) fn is_shown(untrusted_line: &[u8]) -> bool {
 ///
 /// # Errors
 /// What is wrong with it; the request is denied then.
-pub(super) fn answer(untrusted_line: &[u8], question: &Question) -> Result<Outcome, String> {
+pub(super) fn answer(untrusted_line: &[u8], question: &Question) -> Result<PromptOutcome, String> {
     let untrusted: UntrustedAnswer = serde_json::from_slice(untrusted_line)
         .map_err(|_| "it answered with something that is no answer".to_owned())?;
     if untrusted.id != question.id.to_string() {
         return Err("it answered another question".to_owned());
     }
     let decision = match (untrusted.decision, untrusted.seconds) {
-        (DecisionWord::Deny, None) if untrusted.unanswered => return Ok(Outcome::Nobody),
+        (DecisionWord::Deny, None) if untrusted.unanswered => return Ok(PromptOutcome::Nobody),
         (DecisionWord::Deny, None) => Decision::Deny,
         (DecisionWord::Mute, None | Some(policy::remembered::MUTE_SECONDS)) => Decision::Mute,
         (DecisionWord::Once, None) => Decision::Once,
@@ -114,7 +115,7 @@ pub(super) fn answer(untrusted_line: &[u8], question: &Question) -> Result<Outco
     }
     // Without a number, the answer is for the first request alone.
     let same = untrusted.same.unwrap_or(1);
-    Ok(Outcome::Answered(Answer {
+    Ok(PromptOutcome::Answered(Answer {
         decision,
         name: untrusted.name,
         same,

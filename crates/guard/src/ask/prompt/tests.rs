@@ -10,6 +10,8 @@ use std::sync::Arc;
 use policy::question::{Class, Decision, Offer, Row};
 use tempfile::TempDir;
 
+use policy::question::Answer;
+
 use super::*;
 
 const SHOWN: &str = r#"read -r question; echo '{"shown":true}'"#;
@@ -95,9 +97,9 @@ impl Stage {
     }
 
     /// Asks once: down the list, but not again from its top.
-    fn ask(&self, dialog: &Dialog) -> Outcome {
+    fn ask(&self, dialog: &Dialog) -> PromptOutcome {
         let shown = || self.seen.set(self.seen.get() + 1);
-        let unseen = |_: &str| {
+        let unseen = |_: &Unseen| {
             self.unseen.set(self.unseen.get() + 1);
             dialog.withdraw();
         };
@@ -105,13 +107,13 @@ impl Stage {
             .ask(&|| Some(question()), dialog, &shown, &unseen)
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> PromptOutcome {
         self.ask(&Dialog::new().unwrap())
     }
 }
 
-fn failed(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed(_))
+fn failed(outcome: &PromptOutcome) -> bool {
+    matches!(outcome, PromptOutcome::Failed(_))
 }
 
 #[test]
@@ -145,18 +147,18 @@ fn answers_come_back_as_they_were_given() {
             name: None,
             same,
         };
-        assert_eq!(stage.outcome(), Outcome::Answered(answer), "{line}");
+        assert_eq!(stage.outcome(), PromptOutcome::Answered(answer), "{line}");
         assert_eq!(stage.seen.get(), 1);
     }
     let named = r#"{"id":"17","decision":"once","name":"staging","same":1}"#;
     let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{named}'"));
-    let Outcome::Answered(answer) = stage.outcome() else {
+    let PromptOutcome::Answered(answer) = stage.outcome() else {
         panic!("no answer")
     };
     assert_eq!(answer.name.as_deref(), Some("staging"));
     let unanswered = r#"{"id":"17","decision":"deny","unanswered":true,"same":1}"#;
     let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{unanswered}'"));
-    assert_eq!(stage.outcome(), Outcome::Nobody);
+    assert_eq!(stage.outcome(), PromptOutcome::Nobody);
 }
 
 #[test]
@@ -195,7 +197,7 @@ fn an_answer_before_the_question_was_seen_is_a_no() {
 fn a_window_that_was_not_seen_leaves_the_question_to_a_terminal() {
     for body in ["exit 3", "read -r question; exit 2", "kill -9 $$"] {
         let stage = Stage::with_dialog(body);
-        assert_eq!(stage.outcome(), Outcome::Withdrawn, "{body}");
+        assert_eq!(stage.outcome(), PromptOutcome::Withdrawn, "{body}");
         assert_eq!(
             (stage.seen.get(), stage.unseen.get()),
             (0, 1),
@@ -220,7 +222,7 @@ fn withdrawing_ends_the_prompter() {
     let outcome = stage
         .prompter
         .ask(&|| Some(question()), &dialog, &shown, &|_| {});
-    assert_eq!(outcome, Outcome::Withdrawn);
+    assert_eq!(outcome, PromptOutcome::Withdrawn);
     let pid = fs::read_to_string(stage.dir.path().join("pid")).unwrap();
     assert!(
         !Path::new(&format!("/proc/{}", pid.trim())).exists(),
@@ -250,7 +252,7 @@ fn new_counts_reach_the_prompter() {
         .ask(&|| Some(question()), &dialog, &shown, &|_| {});
     assert_eq!(
         outcome,
-        Outcome::Answered(Answer {
+        PromptOutcome::Answered(Answer {
             decision: Decision::Once,
             name: None,
             same: 5
@@ -274,7 +276,7 @@ fn the_prompter_gets_the_question_and_nothing_else_of_ours() {
         },
         ..stage
     };
-    assert!(matches!(stage.outcome(), Outcome::Answered(_)));
+    assert!(matches!(stage.outcome(), PromptOutcome::Answered(_)));
     let asked: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
     assert_eq!(asked["v"], 1);
@@ -328,7 +330,7 @@ fn the_sessions_socket_comes_first_and_closing_it_withdraws() {
     let outcome = stage
         .prompter
         .ask(&|| Some(question()), &dialog, &withdraw, &|_| {});
-    assert_eq!(outcome, Outcome::Withdrawn);
+    assert_eq!(outcome, PromptOutcome::Withdrawn);
     assert_eq!(
         session.join().unwrap(),
         0,

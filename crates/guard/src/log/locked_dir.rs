@@ -8,18 +8,18 @@ use common::log::files::{KEEP, kept, newest};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use super::LogError;
+use super::error::LogError;
 
 const LOCK: &str = "log.lock";
 const OTHERS_WRITE: u32 = 0o022;
 
 /// The folder of a log, held by one writer.
-pub(super) struct Held {
+pub(super) struct LockedLogDir {
     folder: PathBuf,
     _lock: Flock<File>,
 }
 
-impl Held {
+impl LockedLogDir {
     pub(super) fn take(folder: &Path) -> Result<Self, LogError> {
         let failed = |doing| {
             move |source| LogError::Io {

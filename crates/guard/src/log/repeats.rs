@@ -11,7 +11,7 @@ const WINDOW: u64 = 60_000;
 const MAX_UNLIKE: usize = 8;
 
 #[derive(Default)]
-pub(super) struct Alike {
+pub(super) struct RepeatCounter {
     groups: Vec<Group>,
 }
 
@@ -29,7 +29,7 @@ struct Group {
     last: Record,
 }
 
-impl Alike {
+impl RepeatCounter {
     /// Counts the record, or gives it back to be written now.
     pub(super) fn count(&mut self, record: Record) -> Option<Record> {
         if !is_counted(&record) {
@@ -81,7 +81,7 @@ impl Alike {
             >= MAX_UNLIKE
     }
 
-    /// A line that is due at `now`, or at once without `now`. Call [`Alike::written`] when it is written.
+    /// A line that is due at `now`, or at once without `now`. Call [`RepeatCounter::written`] when it is written.
     pub(super) fn due(&mut self, now: Option<Timestamp>) -> Option<Record> {
         self.groups
             .retain(|group| group.count > 0 || !group.is_over(now));
@@ -91,7 +91,7 @@ impl Alike {
             .map(Group::summary)
     }
 
-    /// The last line that [`Alike::due`] gave is written. A group that goes on begins a new minute.
+    /// The last line that [`RepeatCounter::due`] gave is written. A group that goes on begins a new minute.
     pub(super) fn written(&mut self, now: Option<Timestamp>) {
         if let Some(group) = self.groups.iter_mut().find(|group| group.is_over(now)) {
             group.count = 0;

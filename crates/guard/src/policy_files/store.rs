@@ -1,0 +1,161 @@
+//! What holds now, and since when the files say something else.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::known_hosts_files;
+use common::paths::Paths;
+use common::policy_files;
+use common::sync::lock;
+
+use common::wake::WakeEvent;
+
+use super::snapshot::PolicySnapshot;
+use super::stamps::Stamps;
+
+/// Files that have not changed for this long, and that nobody is writing, count as saved whole. Programs that save
+/// in several goes need microseconds between two of them; people do not notice it.
+pub(super) const SETTLE: Duration = Duration::from_millis(200);
+/// A request waits this long for files that are being saved; then what held before holds on. Counted
+/// from the first change, so that a file that is saved without end delays nobody for ever.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Requests that follow each other faster than a hand saves a file share one look at the files.
+pub const FRESH: Duration = Duration::from_millis(10);
+/// Reading at start, or when told to, waits this long for files that are being saved.
+const WHOLE_TIME: Duration = Duration::from_secs(5);
+
+/// The files, and what was last read of them.
+#[derive(Debug)]
+pub struct PolicyFiles {
+    pub(super) paths: Paths,
+    pub(super) hosts: known_hosts_files::Files,
+    pub(super) state: Mutex<State>,
+    /// Signalled when the state has changed.
+    pub(super) changed: Condvar,
+    pub(super) wake: WakeEvent,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) snapshot: Arc<PolicySnapshot>,
+    /// Of the files that the snapshot was read from.
+    pub(super) stamps: Stamps,
+    /// When the files were last found to be those of the snapshot.
+    pub(super) looked: Instant,
+    /// Since when they are others.
+    pub(super) unsettled: Option<Instant>,
+    /// How many times reading was asked for, and done.
+    pub(super) asked: u64,
+    pub(super) done: u64,
+    /// What the last reading came to.
+    pub(super) failed: Option<String>,
+}
+
+impl PolicyFiles {
+    /// Everything is refused until [`PolicyFiles::follow`] has read the files.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn unread(paths: &Paths) -> std::io::Result<Arc<Self>> {
+        let hosts = known_hosts_files::Files::of(paths);
+        let unread = PolicySnapshot::broken_from_the_start(
+            "the policy's files are being written".to_owned(),
+            Vec::new(),
+        );
+        Ok(Arc::new(Self {
+            paths: paths.clone(),
+            hosts,
+            state: Mutex::new(State {
+                snapshot: Arc::new(unread),
+                stamps: Stamps::default(),
+                looked: Instant::now(),
+                unsettled: None,
+                asked: 0,
+                done: 0,
+                failed: None,
+            }),
+            changed: Condvar::new(),
+            wake: WakeEvent::new()?,
+        }))
+    }
+
+    /// What holds now.
+    pub fn snapshot(&self) -> Arc<PolicySnapshot> {
+        Arc::clone(&lock(&self.state).snapshot)
+    }
+
+    /// What holds, by a look at the files that is at most [`FRESH`] old.
+    pub fn latest(&self) -> Arc<PolicySnapshot> {
+        let now = Instant::now();
+        self.as_saved_at(now.checked_sub(FRESH).unwrap_or(now))
+    }
+
+    /// What holds, if it is what the files said at `then` or later. If they have changed since, this waits until they
+    /// are read, but no longer than [`PATIENCE`] from the change.
+    pub fn as_saved_at(&self, then: Instant) -> Arc<PolicySnapshot> {
+        let mut state = lock(&self.state);
+        if state.looked >= then {
+            return Arc::clone(&state.snapshot);
+        }
+        let now = Instant::now();
+        if self.stamps(&state.snapshot) == state.stamps {
+            state.looked = now;
+            return Arc::clone(&state.snapshot);
+        }
+        let until = *state.unsettled.get_or_insert(now) + PATIENCE;
+        self.wake.signal();
+        let before = Arc::clone(&state.snapshot);
+        while Arc::ptr_eq(&before, &state.snapshot) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Arc::clone(&state.snapshot)
+    }
+
+    /// Has the files read, whether they have changed or not, and waits for it.
+    ///
+    /// # Errors
+    /// What is broken; the last good policy still holds.
+    pub fn read_again(&self) -> Result<(), String> {
+        let until = Instant::now() + WHOLE_TIME;
+        let mut state = lock(&self.state);
+        state.asked += 1;
+        let turn = state.asked;
+        self.wake.signal();
+        while state.done < turn {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err("a file is being written; what held before still holds".to_owned());
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match &state.failed {
+            Some(why) => Err(why.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the known hosts are.
+    pub fn host_files(&self) -> &known_hosts_files::Files {
+        &self.hosts
+    }
+
+    fn stamps(&self, snapshot: &PolicySnapshot) -> Stamps {
+        Stamps::of(&self.watched(snapshot.files()))
+    }
+
+    /// Every file that was read or could have been, if `files` are the policy's.
+    pub(super) fn watched(&self, files: &[PathBuf]) -> Vec<PathBuf> {
+        let mut all = policy_files::watched(&self.paths.config, &self.paths.system_config);
+        all.extend(files.iter().cloned());
+        let hosts = &self.hosts;
+        all.extend([&hosts.ssh, &hosts.own, &hosts.system, &hosts.labels].map(PathBuf::clone));
+        all
+    }
+}
