@@ -5,7 +5,7 @@ UNITDIR ?= /usr/lib/systemd/system
 ZSHDIR ?= /usr/share/zsh/site-functions
 PROFILE ?= packaged
 
-.PHONY: demo test bench fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
+.PHONY: demo test bench instructions fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
 	deb rpm source repo test-packages test-packages-trixie reproducible
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
@@ -24,6 +24,11 @@ bench: ## Measure us beside the direct agent and the plain pipes
 	$(CARGO) build --release --quiet --workspace --bins
 	target/release/split-ssh-bench $(ROUNDS)
 	prompt/tests/measure
+
+instructions: ## Count the instructions that the vault's own program takes for a signature by a rule
+	scripts/install-deps instructions
+	$(CARGO) build --release --quiet -p split-ssh
+	tests/bench/instructions
 
 fuzz: ## Feed the parsers for a minute each
 	scripts/install-deps fuzz
