@@ -3,6 +3,7 @@
 
 mod escaped;
 mod host_proofs;
+mod json;
 pub mod sentence;
 mod timestamp;
 mod words;
@@ -14,7 +15,7 @@ pub use words::{DecidedBy, Event, Outcome};
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
@@ -25,8 +26,9 @@ use crate::judgement::{Judgement, Verdict};
 /// The version of the fields below.
 pub const VERSION: u32 = 1;
 
-/// One line of the log. `None` is left out of the line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One line of the log, written by [`Record::write_json`]. `None` is left out of the line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 pub struct Record {
     pub v: u32,
     pub time: Timestamp,
@@ -356,6 +358,7 @@ fn nothing() -> Arc<str> {
     Arc::from("")
 }
 
+#[cfg(test)]
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn is_false(value: &bool) -> bool {
     !*value

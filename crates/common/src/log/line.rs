@@ -10,9 +10,6 @@ use ring::digest;
 /// hundreds of names comes near.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// Room for a line about a login, so that it is written without growing.
-const USUAL_LINE: usize = 2048;
-
 /// `previous` of the first line.
 pub const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -45,24 +42,22 @@ impl fmt::Display for BadLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong(pub usize);
 
-/// A record as a line, and its hash.
+/// Appends a record to `line` as a line, and gives back its hash.
 ///
 /// # Errors
 /// A record that is too long.
-pub fn encode(record: &Record) -> Result<(String, String), TooLong> {
-    let mut json = Vec::with_capacity(USUAL_LINE);
-    // A record is strings, numbers and lists of them: that serializes always.
-    let _ = serde_json::to_writer(&mut json, record);
-    json.pop(); // the closing brace: the hash comes before it
-    let mut line = printable(json);
-    let hash = sha256_hex(line.as_bytes());
-    line.push_str(HASH_KEY);
-    line.push_str(&hash);
-    line.push_str(END);
-    if line.len() > MAX_LINE {
-        return Err(TooLong(line.len()));
+pub fn encode(record: &Record, line: &mut Vec<u8>) -> Result<String, TooLong> {
+    let start = line.len();
+    record.write_json(line);
+    line.pop(); // the closing brace: the hash comes before it
+    let hash = sha256_hex(line.get(start..).unwrap_or_default());
+    for part in [HASH_KEY, &hash, END] {
+        line.extend_from_slice(part.as_bytes());
     }
-    Ok((line, hash))
+    match line.len().saturating_sub(start) {
+        length if length > MAX_LINE => Err(TooLong(length)),
+        _ => Ok(hash),
+    }
 }
 
 /// The record of a line, newline included, and its hash.
@@ -96,29 +91,6 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// JSON in which every character outside printable ASCII is escaped, so that a terminal shows the file
-/// as it is. As a rule there is none.
-fn printable(json: Vec<u8>) -> String {
-    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
-    // No early end, so that many bytes are looked at in one go.
-    let odd = json.iter().filter(|byte| !is_printable(byte)).count();
-    let json = String::from_utf8(json).unwrap_or_default();
-    if odd == 0 {
-        return json;
-    }
-    let mut text = String::with_capacity(json.len() + 4 * odd + HASH_KEY.len() + HEX + END.len());
-    for character in json.chars() {
-        if matches!(character, ' '..='~') {
-            text.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use policy::record::{Event, Outcome, Timestamp};
@@ -134,22 +106,24 @@ mod tests {
         .because("odd \u{1f600} \u{202e} \u{7f} \u{1b} \"quoted\"\n")
     }
 
+    fn line_of(record: &Record) -> (Vec<u8>, String) {
+        let mut line = Vec::new();
+        let hash = encode(record, &mut line).unwrap();
+        (line, hash)
+    }
+
     #[test]
     fn a_line_is_printable_ascii_and_comes_back() {
-        let (line, hash) = encode(&record()).unwrap();
-        assert!(
-            line.trim_end_matches('\n')
-                .bytes()
-                .all(|byte| (b' '..=b'~').contains(&byte)),
-            "{line}"
-        );
-        assert_eq!(decode(line.as_bytes()), Ok((record(), hash)));
+        let (line, hash) = line_of(&record());
+        let (end, text) = line.split_last().unwrap();
+        assert_eq!(*end, b'\n');
+        assert!(text.iter().all(|byte| (b' '..=b'~').contains(byte)));
+        assert_eq!(decode(&line), Ok((record(), hash)));
     }
 
     #[test]
     fn no_byte_can_be_changed_added_or_taken() {
-        let (line, _) = encode(&record()).unwrap();
-        let line = line.into_bytes();
+        let (line, _) = line_of(&record());
         for at in 0..line.len() {
             for bit in 0..8 {
                 let mut changed = line.clone();
@@ -171,7 +145,7 @@ mod tests {
     #[test]
     fn a_record_beyond_the_bound_is_refused() {
         assert!(matches!(
-            encode(&record().because("x".repeat(MAX_LINE))),
+            encode(&record().because("x".repeat(MAX_LINE)), &mut Vec::new()),
             Err(TooLong(_))
         ));
     }

@@ -230,17 +230,14 @@ impl State {
             });
         };
         record.boot = Arc::clone(&self.boot);
-        let line = match tail.next_line(record) {
-            Ok(line) => line,
-            Err(error) => {
-                self.tail = Some(tail);
-                return Err(error);
-            }
-        };
-        if tail.is_full_for(line.len(), self.max_file) {
+        if let Err(error) = tail.next_line(record) {
+            self.tail = Some(tail);
+            return Err(error);
+        }
+        if tail.is_full(self.max_file) {
             tail.rotate(&self.dir)?;
         }
-        let (written, still_sound) = tail.append(&line);
+        let (written, still_sound) = tail.append();
         if written.is_ok() {
             self.written = Some(tail.last().clone());
         }

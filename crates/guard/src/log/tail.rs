@@ -19,7 +19,8 @@ pub(super) struct Tail {
     /// Bytes of whole lines in the file.
     len: u64,
     last: Last,
-    /// The hash of the line that [`Tail::next_line`] made.
+    /// What [`Tail::next_line`] made, and its hash.
+    line: Vec<u8>,
     coming: String,
 }
 
@@ -79,6 +80,7 @@ impl Tail {
             file,
             len: end.whole,
             last,
+            line: Vec::new(),
             coming: String::new(),
         };
         Ok((tail, (!mended.is_empty()).then(|| mended.join("; "))))
@@ -122,21 +124,19 @@ impl Tail {
         })
     }
 
-    /// The line that `record` makes behind the last one, whose place in the chain it is given.
-    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<String, LogError> {
+    /// Makes the line of `record` behind the last one, and gives the record its place in the chain.
+    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<(), LogError> {
         record.seq = self.last.seq + 1;
         record.previous.clone_from(&self.last.hash);
-        let (line, hash) = line::encode(record)?;
-        self.coming = hash;
-        Ok(line)
+        self.line.clear();
+        self.coming = line::encode(record, &mut self.line)?;
+        Ok(())
     }
 
-    pub(super) fn is_full_for(&self, bytes: usize, max_file: u64) -> bool {
-        self.len > 0
-            && self
-                .len
-                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX))
-                > max_file
+    /// Whether the line that [`Tail::next_line`] made goes beyond `max_file`.
+    pub(super) fn is_full(&self, max_file: u64) -> bool {
+        let bytes = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
+        self.len > 0 && self.len.saturating_add(bytes) > max_file
     }
 
     /// Goes on in a new file; the chain goes on with it.
@@ -150,9 +150,9 @@ impl Tail {
 
     /// Appends the line that [`Tail::next_line`] made, with one write. The second value tells whether
     /// the file is whole, also after a failure.
-    pub(super) fn append(&mut self, line: &str) -> (Result<(), LogError>, bool) {
-        let error = match (&self.file).write(line.as_bytes()) {
-            Ok(written) if written == line.len() => {
+    pub(super) fn append(&mut self) -> (Result<(), LogError>, bool) {
+        let error = match (&self.file).write(&self.line) {
+            Ok(written) if written == self.line.len() => {
                 self.len += u64::try_from(written).unwrap_or(0);
                 self.last = Last {
                     seq: self.last.seq + 1,

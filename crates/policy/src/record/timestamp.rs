@@ -74,7 +74,7 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 impl Timestamp {
     /// As it prints. Every signature waits for one of these: no `write!` for each number.
-    fn to_text(self) -> [u8; 24] {
+    pub(super) fn to_text(self) -> [u8; 24] {
         let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
         let (year, month, day) = date(seconds / DAY);
         let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
