@@ -231,7 +231,7 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "4 in line",
-        "policy/src/queue.rs",
+        "policy/src/queue/queued.rs",
         "LISTED_PER_CALLER: usize = 4",
     ),
     (

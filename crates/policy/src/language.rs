@@ -6,8 +6,9 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::caller::{MAX_KEYRING_NAME, MAX_QUBE_NAME};
 use crate::glob::{Glob, Token};
-use crate::known_hosts::MAX_GIVEN_NAME;
 
+/// Bytes of a host's name; DNS allows 253.
+pub const MAX_HOST_NAME: usize = 255;
 /// Bytes of a user's name, a namespace or a comment that anybody would write a rule for.
 const MAX_TEXT: usize = 255;
 
@@ -155,7 +156,7 @@ impl Language {
             Self::QubeName => MAX_QUBE_NAME,
             Self::KeyringName => MAX_KEYRING_NAME,
             Self::Uid => MAX_UID.len(),
-            Self::HostName => MAX_GIVEN_NAME,
+            Self::HostName => MAX_HOST_NAME,
             Self::Line => MAX_TEXT,
         }
     }

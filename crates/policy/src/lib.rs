@@ -20,6 +20,7 @@
 
 pub mod caller;
 pub mod crypto;
+pub mod denied_by;
 pub mod display;
 pub mod facts;
 pub mod gather;

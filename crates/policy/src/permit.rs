@@ -46,11 +46,11 @@
 use std::sync::Arc;
 
 use crate::crypto::Crypto;
+use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, HostIdentity, Moment};
 use crate::gather::{Gathered, Refusal};
 use crate::judgement::{Judgement, Remember, Verdict};
 use crate::question::Subject;
-use crate::queue::DeniedBy;
 use crate::rate::Ledger;
 use crate::remembered::{RememberedAnswers, Scope};
 use crate::rules::Policy;
@@ -162,7 +162,7 @@ impl Judged {
         if self.judgement().verdict() != Verdict::Ask {
             return Err(self);
         }
-        let subject = Subject::of(&self.case, via, crypto);
+        let subject = Subject::of(&self.case.gathered, &self.case.judgement, via, crypto);
         Ok(Inquiry {
             case: self.case,
             subject,

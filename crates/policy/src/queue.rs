@@ -7,23 +7,19 @@
 mod outcome;
 mod queued;
 
+use crate::denied_by::DeniedBy;
 use crate::facts::Moment;
 use crate::permit::{Consent, Inquiry};
 use crate::question::{Answer, BadAnswer, Decision, Question, QuestionId, Standing, Subject};
 use crate::remembered::{CountedDenial, Recalled, RememberedAnswers};
 
-pub use outcome::{Action, DeniedBy, Resolution};
+pub use outcome::{Action, Resolution};
+pub use queued::{LISTED_PER_CALLER, Ticket};
 use queued::{QueuedQuestion, QueuedQuestions, QueuedRequest};
 
-/// Questions of one qube that are listed; the rest are held back until there is
-/// room, so that no qube fills the list.
-pub const LISTED_PER_CALLER: usize = 4;
 /// Requests of one qube that wait, held back ones included; more are refused. Above OpenSSH's and
 /// ansible's usual bursts, below the 128 calls that qrexec allows.
 pub const MAX_REQUESTS_PER_CALLER: usize = 64;
-
-/// One waiting request. Never reused.
-pub type Ticket = u64;
 
 /// Why an answer typed in a terminal was not taken; the question still waits, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

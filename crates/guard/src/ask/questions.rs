@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
+use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
 use policy::permit::{Inquiry, Permit, Yes};
 use policy::question::{Answer, QuestionId};
-use policy::queue::{Action, DeniedBy, NotTaken, QuestionQueue, Resolution, Ticket};
+use policy::queue::{Action, NotTaken, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
 use policy::remembered::RememberedAnswers;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy::crypto::Fingerprint;
+use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
 use policy::gather::Refusal;
 use policy::permit::Case;
-use policy::queue::DeniedBy;
 use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
 use policy::sign_request::ClassifiedRequest;
 use wire::request::{Request, SignRequest};

@@ -4,9 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wire::key::PublicKey;
 
-use super::MAX_LINE;
 use super::host_key::HostKey;
 use super::names::Names;
+
+/// Bytes of one line that is not `@revoked`: the largest key in use (RSA 16384, under
+/// 3 KiB of base64) with a page of names.
+pub const MAX_LINE: usize = 16 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Marker {

@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 pub use host_key::HostKey;
-pub use line::{BadLine, Line, Marker, key as parse_key};
-pub use names::{MAX_GIVEN_NAME, Names, Pattern, check_name, is_port_without_brackets, normalise};
+pub use line::{BadLine, Line, MAX_LINE, Marker, key as parse_key};
+pub use names::{Names, Pattern, check_name, is_port_without_brackets, normalise};
 
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{HostIdentity, Revocation};
@@ -24,8 +24,6 @@ use crate::judgement::Place;
 
 /// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
 pub const MAX_FILE: usize = 16 << 20;
-/// Bytes of one line that is not `@revoked`: the largest known key (RSA 16384, under 3 KiB of base64) with a page of names.
-pub const MAX_LINE: usize = 16 << 10;
 
 /// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
 const MAX_POSSIBLE_NAMES: usize = 32;

@@ -7,10 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::crypto::Crypto;
 use crate::glob::Glob;
-use crate::language::Language;
+use crate::language::{Language, MAX_HOST_NAME};
 
-/// Bytes of a name that a person gives; DNS allows 253.
-pub const MAX_GIVEN_NAME: usize = 255;
 /// Salt and hash of a hashed name: one SHA-1 each.
 const HASH_LEN: usize = 20;
 
@@ -179,7 +177,7 @@ pub fn normalise(name: &str) -> String {
 /// The rule that it breaks: it must be able to stand in a known_hosts line and in a rule, as itself.
 pub fn check_name(untrusted: &str) -> Result<String, &'static str> {
     let name = normalise(untrusted);
-    if name.len() > MAX_GIVEN_NAME {
+    if name.len() > MAX_HOST_NAME {
         return Err("it is longer than 255 bytes");
     }
     let host = split_port(&name).map_or(name.as_str(), |(host, _)| host);

@@ -4,9 +4,9 @@ use wire::certificate::CertificateToSign;
 
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{Facts, HostIdentity};
+use crate::gather::Gathered;
 use crate::intent::Intent;
-use crate::judgement::{Remember, RuleRef};
-use crate::permit::Case;
+use crate::judgement::{Judgement, Remember, RuleRef};
 
 /// All that a question shows of the request that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,19 +26,24 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn of(case: &Case, via: Vec<HostIdentity>, crypto: &dyn Crypto) -> Self {
-        let request = case.request();
+    pub(crate) fn of(
+        gathered: &Gathered,
+        judgement: &Judgement,
+        via: Vec<HostIdentity>,
+        crypto: &dyn Crypto,
+    ) -> Self {
+        let request = gathered.request();
         // It was classified before it was judged.
         let intent = Intent::classify(request.data(), request.key()).unwrap_or(Intent::Raw);
         Self {
-            facts: case.facts().clone(),
+            facts: gathered.facts().clone(),
             details: Details::of(&intent, request.data(), crypto),
             via,
-            host_key: case.host_key().map(<[u8]>::to_vec),
-            unverifiable_bind: case.unverifiable_bind(),
-            rule: case.judgement().rule().cloned(),
-            reason: case.judgement().reason().to_owned(),
-            remember: case.judgement().remember(),
+            host_key: gathered.host_key().map(<[u8]>::to_vec),
+            unverifiable_bind: gathered.unverifiable_bind(),
+            rule: judgement.rule().cloned(),
+            reason: judgement.reason().to_owned(),
+            remember: judgement.remember(),
         }
     }
 }

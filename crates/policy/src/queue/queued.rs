@@ -7,7 +7,12 @@ use crate::permit::{Consent, Unanswered, Yes};
 use crate::question::{Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject};
 use crate::remembered::Scope;
 
-use super::{LISTED_PER_CALLER, Ticket};
+/// Questions of one qube that are listed; the rest are held back until there is room, so that
+/// no qube fills the list.
+pub const LISTED_PER_CALLER: usize = 4;
+
+/// One waiting request. Never reused.
+pub type Ticket = u64;
 
 /// Questions in order of arrival.
 #[derive(Debug, Default)]
