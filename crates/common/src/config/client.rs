@@ -16,79 +16,29 @@
 //! ```
 
 mod entry;
+mod target;
+mod vault_config;
 
 pub use entry::VaultEntry;
-pub(super) use entry::is_target;
+pub(super) use target::is_target;
+pub use vault_config::{TransportConfig, VaultConfig};
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use entry::Wrong;
 use serde::Deserialize;
 
 use super::line_and_column;
 use super::qubes::Qubes;
-use crate::client_status::Kind;
 use crate::error::Error;
 use crate::paths::Paths;
-use crate::service::service_with;
 use crate::trusted_files;
 
 /// The name of the file in its two places.
 const FILE: &str = "client.toml";
 /// A file for people is far smaller; bounds what a wrong link can cost, in bytes.
 const MAX_FILE: usize = 256 * 1024;
-
-/// One vault, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultConfig {
-    pub name: String,
-    pub socket: PathBuf,
-    pub transport: TransportConfig,
-    pub set_up_time: Duration,
-    pub set_ups: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TransportConfig {
-    Qrexec {
-        program: Option<PathBuf>,
-        target: String,
-        argument: String,
-    },
-    Command {
-        program: String,
-        arguments: Vec<String>,
-    },
-    Unix {
-        path: PathBuf,
-        argument: String,
-    },
-}
-
-impl TransportConfig {
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Qrexec { .. } => Kind::Qrexec,
-            Self::Command { .. } => Kind::Command,
-            Self::Unix { .. } => Kind::Unix,
-        }
-    }
-}
-
-impl fmt::Display for TransportConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Qrexec {
-                target, argument, ..
-            } => write!(f, "qrexec to {target}, {}", service_with(argument)),
-            Self::Command { program, .. } => write!(f, "command {program}"),
-            Self::Unix { path, .. } => write!(f, "unix socket {}", path.display()),
-        }
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

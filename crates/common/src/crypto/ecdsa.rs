@@ -5,6 +5,8 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED};
 use wire::algorithm::Curve;
 use wire::signature::Signature;
 
+use super::primitives::verify_by_ring;
+
 /// `point` is uncompressed, 0x04 first.
 pub fn verify(curve: Curve, point: &[u8], signature: &Signature<'_>, bytes: &[u8]) -> Verified {
     if signature.algorithm != curve.algorithm() {
@@ -13,7 +15,7 @@ pub fn verify(curve: Curve, point: &[u8], signature: &Signature<'_>, bytes: &[u8
     match curve {
         Curve::P256 => verify_p256(point, signature, bytes),
         Curve::P384 => match fixed::<48>(signature) {
-            Some(fixed) => super::by_ring(&ECDSA_P384_SHA384_FIXED, point, bytes, &fixed),
+            Some(fixed) => verify_by_ring(&ECDSA_P384_SHA384_FIXED, point, bytes, &fixed),
             None => Verified::Bad,
         },
         Curve::P521 => verify_p521(point, signature, bytes),
@@ -23,7 +25,7 @@ pub fn verify(curve: Curve, point: &[u8], signature: &Signature<'_>, bytes: &[u8
 /// Also for security keys, whose algorithm has another name.
 pub fn verify_p256(point: &[u8], signature: &Signature<'_>, bytes: &[u8]) -> Verified {
     match fixed::<32>(signature) {
-        Some(fixed) => super::by_ring(&ECDSA_P256_SHA256_FIXED, point, bytes, &fixed),
+        Some(fixed) => verify_by_ring(&ECDSA_P256_SHA256_FIXED, point, bytes, &fixed),
         None => Verified::Bad,
     }
 }

@@ -1,16 +1,19 @@
 //! The cryptography behind `policy::crypto::Crypto`: ring, and nothing of our own.
 
 mod ecdsa;
+mod primitives;
 mod rsa;
 mod security_key;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use policy::crypto::{Crypto, Fingerprint, Verified};
-use ring::signature::{ED25519, UnparsedPublicKey, VerificationAlgorithm};
-use ring::{digest, hmac};
+use ring::hmac;
+use ring::signature::ED25519;
 use wire::plain_key::PlainKey;
 use wire::signature::Signature;
+
+use primitives::{sha256, verify_by_ring};
 
 /// Host keys that it verifies: Ed25519, ECDSA P-256 and P-384 (P-521 with the feature `p521`), RSA of
 /// 2048 to 8192 bits with SHA-2, and both security key types. Everything else is `Unverifiable`.
@@ -34,7 +37,7 @@ impl Crypto for Ring {
             PlainKey::Rsa { e, n } => rsa::verify(e, n, signature, bytes),
             PlainKey::Ecdsa { curve, point } => ecdsa::verify(*curve, point, signature, bytes),
             PlainKey::Ed25519 { point } => match signature.algorithm {
-                "ssh-ed25519" => by_ring(&ED25519, *point, bytes, signature.blob),
+                "ssh-ed25519" => verify_by_ring(&ED25519, *point, bytes, signature.blob),
                 _ => Verified::Bad,
             },
             PlainKey::SkEd25519 { point, application } => {
@@ -51,23 +54,5 @@ impl Crypto for Ring {
 
     fn fingerprint(&self, blob: &[u8]) -> Fingerprint {
         Fingerprint(format!("SHA256:{}", STANDARD_NO_PAD.encode(sha256(blob))))
-    }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    hash
-}
-
-fn by_ring(
-    algorithm: &'static dyn VerificationAlgorithm,
-    key: &[u8],
-    bytes: &[u8],
-    signature: &[u8],
-) -> Verified {
-    match UnparsedPublicKey::new(algorithm, key).verify(bytes, signature) {
-        Ok(()) => Verified::Good,
-        Err(ring::error::Unspecified) => Verified::Bad,
     }
 }

@@ -5,6 +5,9 @@ use policy::crypto::Verified;
 use ring::signature::ED25519;
 use wire::signature::{Signature, Trailer};
 
+use super::ecdsa;
+use super::primitives::{sha256, verify_by_ring};
+
 pub fn verify_ed25519(
     key: &[u8],
     application: &[u8],
@@ -13,7 +16,7 @@ pub fn verify_ed25519(
 ) -> Verified {
     match (signature.algorithm, signed(application, signature, bytes)) {
         ("sk-ssh-ed25519@openssh.com", Some(signed)) => {
-            super::by_ring(&ED25519, key, &signed, signature.blob)
+            verify_by_ring(&ED25519, key, &signed, signature.blob)
         }
         _ => Verified::Bad,
     }
@@ -28,7 +31,7 @@ pub fn verify_ecdsa(
     match (signature.algorithm, signed(application, signature, bytes)) {
         ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", _) => Verified::Unverifiable,
         ("sk-ecdsa-sha2-nistp256@openssh.com", Some(signed)) => {
-            super::ecdsa::verify_p256(point, signature, &signed)
+            ecdsa::verify_p256(point, signature, &signed)
         }
         _ => Verified::Bad,
     }
@@ -38,9 +41,9 @@ fn signed(application: &[u8], signature: &Signature<'_>, bytes: &[u8]) -> Option
     let Trailer::Sk { flags, counter } = signature.trailer else {
         return None;
     };
-    let mut signed = super::sha256(application).to_vec();
+    let mut signed = sha256(application).to_vec();
     signed.push(flags);
     signed.extend_from_slice(&counter.to_be_bytes());
-    signed.extend_from_slice(&super::sha256(bytes));
+    signed.extend_from_slice(&sha256(bytes));
     Some(signed)
 }

@@ -8,7 +8,8 @@ use policy::caller::Keyring;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{TransportConfig, VaultConfig};
+use super::target::is_target;
+use super::vault_config::{TransportConfig, VaultConfig};
 
 /// Longer than a person takes to answer dom0, as the person's own patience goes: sshd's
 /// LoginGraceTime is as long.
@@ -18,8 +19,6 @@ const MAX_SETUP_SECONDS: u64 = 3600;
 const DEFAULT_SETUPS: usize = 2;
 /// About 40 pending calls exhaust a target's xenstore watches.
 const MAX_SETUPS: usize = 16;
-/// What qrexec-client-vm keeps of a target's name, in bytes.
-const MAX_TARGET: usize = 63;
 
 /// One `[[vault]]` as it is written; flags fill the same shape.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -185,13 +184,6 @@ impl VaultEntry {
             "leave it out, and dom0's policy names the vault for `@default`",
         ))
     }
-}
-
-/// A qube's name, or one of dom0's words for a target (`@default`, `@dispvm:NAME`).
-pub(in crate::config) fn is_target(text: &str) -> bool {
-    let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-@:".contains(&byte);
-    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@');
-    starts && text.len() <= MAX_TARGET && text.bytes().all(is_one)
 }
 
 /// A value that will not do, and where it stands.

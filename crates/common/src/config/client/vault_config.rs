@@ -1,0 +1,57 @@
+//! What `client.toml` says of one vault, once it is checked.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client_status::Kind;
+use crate::service::service_with;
+
+/// One vault and how it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultConfig {
+    pub name: String,
+    pub socket: PathBuf,
+    pub transport: TransportConfig,
+    pub set_up_time: Duration,
+    pub set_ups: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportConfig {
+    Qrexec {
+        program: Option<PathBuf>,
+        target: String,
+        argument: String,
+    },
+    Command {
+        program: String,
+        arguments: Vec<String>,
+    },
+    Unix {
+        path: PathBuf,
+        argument: String,
+    },
+}
+
+impl TransportConfig {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Qrexec { .. } => Kind::Qrexec,
+            Self::Command { .. } => Kind::Command,
+            Self::Unix { .. } => Kind::Unix,
+        }
+    }
+}
+
+impl fmt::Display for TransportConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qrexec {
+                target, argument, ..
+            } => write!(f, "qrexec to {target}, {}", service_with(argument)),
+            Self::Command { program, .. } => write!(f, "command {program}"),
+            Self::Unix { path, .. } => write!(f, "unix socket {}", path.display()),
+        }
+    }
+}
