@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use policy::question::length_in_words;
 
-use super::pending::ask;
+use super::running_vault::ask;
 use super::shown_question::ascii;
 use common::control::{Approval, Request, VERSION};
 use common::error::Error;

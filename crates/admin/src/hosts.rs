@@ -3,36 +3,23 @@
 mod add;
 mod import;
 mod in_force;
+mod input;
+mod output;
 mod remove;
 
-use std::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use policy::crypto::Crypto as _;
 use policy::display;
-use policy::judgement::Place;
 use policy::known_hosts::{Entry, Marker};
 
-use super::fold::{WIDTH, fold};
-use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, Hosts};
 use common::paths::Paths;
 
-/// Characters of a name, or of a list of names, on the screen.
-const NAME_WIDTH: usize = 64;
-/// Characters of `file:line` on the screen.
-const PLACE_WIDTH: usize = 120;
-/// Characters of a message about a line.
-const LINE_WIDTH: usize = 240;
-/// Blanks before each column of a table.
-const GAP: usize = 2;
-/// Blanks before what goes on from the line above.
-const MORE: usize = 6;
+use output::{LINE_WIDTH, key_cells, say, say_table, shown, shown_place};
 
 /// Show and change the names that this vault gives to host keys
 ///
@@ -174,67 +161,4 @@ fn state(entry: &Entry) -> &'static str {
         Marker::Authority => "authority",
         Marker::Revoked => "revoked",
     }
-}
-
-/// Type and fingerprint.
-fn key_cells(entry: &Entry) -> [String; 2] {
-    [
-        shown(&entry.line.algorithm),
-        Ring.fingerprint(&entry.line.key).to_string(),
-    ]
-}
-
-fn shown(untrusted: &str) -> String {
-    display::ascii(untrusted.as_bytes(), NAME_WIDTH)
-}
-
-fn shown_place(place: &Place) -> String {
-    display::ascii(place.to_string().as_bytes(), PLACE_WIDTH)
-}
-
-/// Prints a line; a closed standard output is nobody's problem.
-fn say(line: impl fmt::Display) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Prints a line that has passed the sanitizer; a person reads it in lines that end between words.
-fn say_folded(indent: usize, line: &str) {
-    let line = match io::stdout().is_terminal() {
-        true => fold(line, indent, MORE),
-        false => line.to_owned(),
-    };
-    say(format_args!("{:indent$}{line}", ""));
-}
-
-/// Prints rows with their columns aligned; the cells have passed the sanitizer. Where a terminal has
-/// no room for a row, its last cells go on in another line.
-fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
-    let widths: [usize; COLUMNS] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
-    let to_people = io::stdout().is_terminal();
-    for row in rows {
-        let (mut text, mut at) = (String::new(), 0);
-        for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
-            if to_people && at > 0 && at + GAP + cell.len() > WIDTH {
-                text.truncate(text.trim_end().len());
-                text.push_str(&format!("\n{:MORE$}", ""));
-                at = MORE;
-            } else {
-                text.push_str(&format!("{:GAP$}", ""));
-                at += GAP;
-            }
-            text.push_str(&format!("{cell:width$}"));
-            at += width;
-        }
-        say(text.trim_end());
-    }
-}
-
-/// A file that a person names; `-` is standard input.
-fn open(path: &Path) -> io::Result<Box<dyn io::Read>> {
-    Ok(if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path)?)
-    })
 }

@@ -18,6 +18,7 @@ mod policy_explain;
 mod policy_learn;
 mod policy_replay;
 mod recorded;
+mod running_vault;
 pub mod shown_question;
 pub mod status;
 

@@ -13,7 +13,7 @@ use nix::sys::termios::{FlushArg, tcflush};
 use policy::question::{Question, QuestionId};
 
 use super::colour;
-use super::pending::{answer, no_vault, waiting};
+use super::running_vault::{answer, ask, no_vault, waiting};
 use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
 use common::control::{DecisionWord, Event, Reply, Request, VERSION};
 use common::error::Error;
@@ -149,7 +149,7 @@ impl View<'_> {
                 "\nquestion {id}: {}",
                 text(&pending, colour()).trim_end()
             ))?;
-            super::pending::ask(&Request::Shown { v: VERSION, id }, self.paths)?;
+            ask(&Request::Shown { v: VERSION, id }, self.paths)?;
             self.open = Some(Open::new(pending.question));
         }
         Ok(())

@@ -2,35 +2,23 @@
 
 mod filter;
 mod follow;
+mod show;
 mod since;
 
-use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use jiff::tz::TimeZone;
-use policy::record::Record;
-
-use super::fold::fold;
 use common::error::Error;
 use common::log::heads;
-use common::log::line::BadLine;
-use common::log::read::{self, Line, Lines};
+use common::log::read;
 use common::log::verify::{self, Broken};
 use common::paths::Paths;
-use policy::record::sentence::{Sentence, Tone};
 
 use filter::Filter;
+use show::Show;
 
 /// Records that `--follow` begins with, unless `--since` says otherwise.
 const BEFORE_FOLLOW: usize = 10;
-
-/// Characters of the longest [`Sentence::head`].
-const HEAD_WIDTH: usize = 12;
-
-/// Where the qube stands, after the time; on a terminal, what does not fit goes on here.
-const INDENT: usize = 21;
-const QUBE_WIDTH: usize = 12;
 
 /// Show what was signed, refused and asked, and why
 #[derive(Debug, clap::Args)]
@@ -163,121 +151,4 @@ fn meaning(broken: &Broken) -> &'static str {
         }
         _ => "the records before that place are as they were written",
     }
-}
-
-/// Prints records.
-struct Show {
-    json: bool,
-    colour: bool,
-    /// Standard output is a terminal.
-    to_people: bool,
-    out: io::Stdout,
-    /// What went wrong was the printing, not the reading.
-    out_failed: bool,
-}
-
-impl Show {
-    /// Prints the line if the filter lets it through. False if it is no record of ours, which is said on
-    /// standard error.
-    fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<bool> {
-        match line.record() {
-            Ok((record, _)) => {
-                if filter.lets(&record) {
-                    self.record(&record, line)
-                        .inspect_err(|_| self.out_failed = true)?;
-                }
-                Ok(true)
-            }
-            // The vault may be writing it.
-            Err(BadLine::Torn) => Ok(true),
-            Err(bad) => {
-                let place = lines.path.display();
-                writeln!(
-                    io::stderr(),
-                    "split-ssh: warning: {place}:{} {bad}",
-                    line.number
-                )?;
-                Ok(false)
-            }
-        }
-    }
-
-    fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
-        if self.json {
-            // Printable ASCII, or its hash would not have fitted.
-            return self.out.write_all(&line.bytes);
-        }
-        let sentence = Sentence::of(record);
-        let (dim, strong, end) = match (self.colour, sentence.tone) {
-            (false, _) => ("", "", ""),
-            (true, Tone::Signed) => ("\x1b[2m", "\x1b[32m", "\x1b[0m"),
-            (true, Tone::Plain) => ("\x1b[2m", "", "\x1b[0m"),
-            (true, Tone::Refused) => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
-            (true, Tone::Alarm) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
-        };
-        let qube = record.qube.as_deref().unwrap_or("-");
-        let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
-        let time = local(record);
-        let head = sentence.head;
-        write!(
-            self.out,
-            "{dim}{time}{end}  {qube:<QUBE_WIDTH$} {strong}{head}{end}"
-        )?;
-        let (what, why) = (&sentence.what, &sentence.why);
-        if !what.is_empty() || !(why.is_empty() || self.to_people) {
-            let pad = HEAD_WIDTH.saturating_sub(head.len());
-            let column = INDENT + qube.len().max(QUBE_WIDTH) + HEAD_WIDTH + 2;
-            write!(self.out, "{:pad$} {}", "", self.fold(what, column))?;
-        }
-        if !why.is_empty() {
-            match (self.to_people, what.is_empty()) {
-                (true, _) => write!(self.out, "\n{:INDENT$}", "")?,
-                (false, true) => {}
-                (false, false) => write!(self.out, "  ")?,
-            }
-            write!(self.out, "{dim}{}{end}", self.fold(why, INDENT))?;
-        }
-        writeln!(self.out)
-    }
-
-    /// A person reads lines that end between words; a program reads one line a record.
-    fn fold(&self, text: &str, column: usize) -> String {
-        match self.to_people {
-            true => fold(text, column, INDENT),
-            false => text.to_owned(),
-        }
-    }
-}
-
-/// The time on the wall.
-fn local(record: &Record) -> String {
-    let ms = i64::try_from(record.time.unix_ms()).unwrap_or(i64::MAX);
-    match jiff::Timestamp::from_millisecond(ms) {
-        Ok(time) => time
-            .to_zoned(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
-        Err(_) => record.time.to_string(),
-    }
-}
-
-/// The last `most` lines of all that there is, each with its file.
-fn last_lines(
-    opened: &mut [Lines],
-    most: usize,
-    filter: &Filter,
-) -> io::Result<VecDeque<(usize, Line)>> {
-    let mut kept = VecDeque::new();
-    for (index, lines) in opened.iter_mut().enumerate() {
-        while let Some(line) = lines.next_whole_line()? {
-            if line.record().is_ok_and(|(record, _)| !filter.lets(&record)) {
-                continue;
-            }
-            if kept.len() >= most {
-                kept.pop_front();
-            }
-            kept.push_back((index, line));
-        }
-    }
-    Ok(kept)
 }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use policy::question::{Question, QuestionId};
 
-use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
+use super::running_vault::{answer, waiting};
+use super::shown_question::{answered, lengths, parse_length, short_length, text};
 use super::{colour, live};
-use common::control::{self, DecisionWord, Pending, Reply, Request, VERSION};
-use common::error::{Error, reason};
+use common::control::{DecisionWord, Pending};
+use common::error::Error;
 use common::paths::Paths;
 
 /// Show the questions that wait for an answer
@@ -189,55 +190,4 @@ fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {
         Error::new(format!("no question {id} waits"))
             .hint("`split-ssh pending` shows those that do")
     })
-}
-
-/// The questions that wait now.
-pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
-    Ok(ask(&Request::Pending { v: VERSION }, paths)?
-        .pending
-        .unwrap_or_default())
-}
-
-/// Sends an answer for the requests that `question` told of; says how many it settled.
-pub(super) fn answer(
-    question: &Question,
-    decision: DecisionWord,
-    seconds: Option<u64>,
-    name: Option<String>,
-    paths: &Paths,
-) -> Result<u64, Error> {
-    let request = Request::Answer {
-        v: VERSION,
-        id: question.id,
-        decision,
-        seconds,
-        same: question.same,
-        name,
-    };
-    Ok(ask(&request, paths)?.settled.unwrap_or_default())
-}
-
-/// Asks the vault; a refusal is an error.
-pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
-    let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
-    match reply {
-        Reply { ok: true, .. } => Ok(reply),
-        Reply { error, .. } => Err(Error::new(ascii(&error.unwrap_or_default()))),
-    }
-}
-
-pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
-    let socket = paths.control_socket();
-    let what = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            format!("no vault runs here: nobody listens on {}", socket.display())
-        }
-        _ => format!(
-            "no vault answers on {}: {}",
-            socket.display(),
-            reason(error)
-        ),
-    };
-    Error::new(what)
-        .hint("this command is for the vault qube; start its vault with `split-ssh vault`")
 }

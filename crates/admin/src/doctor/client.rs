@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
-use super::{owner, qube, settings, units};
+use super::{owner, qube, qubesdb, settings, units};
 use common::client_status::Kind;
 use common::client_status::file::{self, Status};
 use common::client_status::outcome::Outcome;
@@ -72,7 +72,7 @@ fn check_targets(
             format!("the running client calls by {}", status.transport),
         );
     }
-    let Some(own) = qube::read(place, "/name") else {
+    let Some(own) = qubesdb::read(place, "/name") else {
         return;
     };
     for vault in vaults {

@@ -4,6 +4,7 @@ use nix::sys::statvfs::statvfs;
 
 use super::finding::Findings;
 use super::place::Place;
+use super::qubesdb;
 use common::control::VaultStatus;
 use common::error::reason;
 use common::log::{heads, verify, verify::Broken};
@@ -70,7 +71,7 @@ pub fn check_space(place: &Place, findings: &mut Findings) {
     let remedy = || {
         format!(
             "make room, or in dom0: qvm-volume resize {}:private SIZE",
-            place.qube()
+            qubesdb::own_name(place)
         )
     };
     if free < TOO_LITTLE {

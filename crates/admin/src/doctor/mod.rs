@@ -12,6 +12,7 @@ mod owner;
 mod place;
 mod policy;
 mod qube;
+mod qubesdb;
 mod rpc_config;
 mod service;
 mod settings;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use finding::Findings;
 pub use finding::State;
 pub(super) use place::{Place, text_of};
-pub(super) use qube::read as read_qubesdb;
+pub(super) use qubesdb::read as read_qubesdb;
 
 use common::error::Error;
 use common::paths::Paths;
@@ -78,7 +79,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             format!(
                 "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
                  keys belong into a qube of their own, and qrexec never lets a qube call itself",
-                place.qube()
+                qubesdb::own_name(&place)
             ),
         );
     }
@@ -90,7 +91,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             format!(
                 "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \
                  then restart the qube",
-                place.qube()
+                qubesdb::own_name(&place)
             ),
         );
         client::check_old(&place, &mut findings);

@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::qube;
 use common::paths::Paths;
 
 /// Scripts and settings that we look into are far smaller, in bytes.
@@ -29,11 +28,6 @@ impl Place {
                 .filter(set)
                 .map(PathBuf::from),
         }
-    }
-
-    /// What dom0 calls this qube, for its commands.
-    pub fn qube(&self) -> String {
-        qube::read(self, "/name").unwrap_or_else(|| "QUBE".to_owned())
     }
 
     /// A path of the system, below the root.

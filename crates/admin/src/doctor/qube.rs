@@ -1,14 +1,12 @@
 //! The qube itself: does it know its own name, and is a vault offline as it should be?
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use nix::unistd::User;
 
 use super::finding::Findings;
 use super::place::Place;
-
-const QUBESDB_READ: &str = "/usr/bin/qubesdb-read";
+use super::qubesdb::{self, QUBESDB_READ};
 
 pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
     if !place.has(QUBESDB_READ) {
@@ -18,7 +16,7 @@ pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
             "in a qube, install qubes-core-agent in its template",
         );
     }
-    match read(place, "/name") {
+    match qubesdb::read(place, "/name") {
         Some(name) => findings.ok("qubesdb", format!("dom0 calls this qube {name}")),
         None => findings.bad(
             "qubesdb",
@@ -27,15 +25,15 @@ pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
         ),
     }
     // The units do not start for somebody who is not there.
-    let stranger =
-        read(place, "/default-user").filter(|user| matches!(User::from_name(user), Ok(None)));
+    let stranger = qubesdb::read(place, "/default-user")
+        .filter(|user| matches!(User::from_name(user), Ok(None)));
     if let Some(user) = stranger {
         findings.bad(
             "user",
             format!("dom0 calls this qube's user `{user}`, and there is none here"),
             format!(
                 "in dom0: qvm-prefs {} default_user user; then restart this qube",
-                place.qube()
+                qubesdb::own_name(place)
             ),
         );
     }
@@ -55,19 +53,7 @@ pub fn check_offline(place: &Place, findings: &mut Findings) {
         Some(name) => findings.warn(
             "network",
             format!("this vault is on a network ({name})"),
-            format!("in dom0: qvm-prefs {} netvm none", place.qube()),
+            format!("in dom0: qvm-prefs {} netvm none", qubesdb::own_name(place)),
         ),
     }
-}
-
-/// What dom0 says; `None` if nothing.
-pub fn read(place: &Place, path: &str) -> Option<String> {
-    let output = Command::new(place.at(QUBESDB_READ))
-        .arg(path)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let value = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (output.status.success() && !value.is_empty()).then_some(value)
 }

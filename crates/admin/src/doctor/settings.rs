@@ -2,7 +2,7 @@
 
 use super::finding::Findings;
 use super::place::Place;
-use super::qube;
+use super::qubesdb;
 use common::config::client::{TransportConfig, VaultConfig};
 
 const CHECK: &str = "settings";
@@ -23,14 +23,14 @@ impl Setting {
             file,
             feature,
             in_file,
-            in_dom0: qube::read(place, &format!("/{}", feature.replacen('.', "/", 1))),
+            in_dom0: qubesdb::read(place, &format!("/{}", feature.replacen('.', "/", 1))),
         }
     }
 
     fn unset(&self, place: &Place) -> String {
         format!(
             "in dom0: qvm-features --unset {} {}",
-            place.qube(),
+            qubesdb::own_name(place),
             self.feature
         )
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::finding::Findings;
 use super::place::Place;
+use super::qubesdb;
 
 const CHECK: &str = "units";
 const FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];
@@ -96,7 +97,7 @@ impl Units {
                 format!("{switch} is switched off"),
                 format!(
                     "in dom0: qvm-service {} {switch} on; then restart this qube",
-                    place.qube()
+                    qubesdb::own_name(place)
                 ),
             );
         }

@@ -3,9 +3,8 @@
 
 use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
 
-use super::file_name::FileName;
+use super::file_name::{FileName, PACKAGED_FILE, POLICY_FOLDER};
 use super::lint::{Severity, lint_lines};
-use super::{PACKAGED_FILE, POLICY_FOLDER};
 use common::error::Error;
 
 const SERVICE: &str = "qubes.SshAgent";

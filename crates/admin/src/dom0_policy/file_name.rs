@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-use super::{PACKAGED_FILE, USUAL_FILE};
 use common::error::Error;
 
+/// The file that our lines go to unless somebody names another: 30 is the user's own number.
+pub const USUAL_FILE: &str = "30-user-split-ssh.policy";
+/// What the dom0 package brings: it denies what no earlier file allows.
+pub const PACKAGED_FILE: &str = "90-split-ssh.policy";
+/// Where dom0 reads policy.
+pub const POLICY_FOLDER: &str = "/etc/qubes/policy.d";
 /// What a policy file's name ends with; other files are not read.
 pub const SUFFIX: &str = ".policy";
 

@@ -7,10 +7,9 @@ use std::path::Path;
 use policy::caller::Keyring;
 use policy::display;
 
-use super::file_name;
+use super::file_name::{self, POLICY_FOLDER, USUAL_FILE};
 use super::old;
 use super::rule::Rule;
-use super::{POLICY_FOLDER, USUAL_FILE};
 use common::service::SERVICE;
 
 /// Characters of a line that are shown.

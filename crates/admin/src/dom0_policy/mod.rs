@@ -14,18 +14,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use compose::{Action, Wanted};
-pub use file_name::FileName;
+pub use file_name::{FileName, USUAL_FILE};
 pub use lint::{Problem, Severity, lint};
 
 use super::fold::fold;
 use common::error::Error;
 
-/// The file that our lines go to unless somebody names another: 30 is the user's own number.
-pub const USUAL_FILE: &str = "30-user-split-ssh.policy";
-/// What the dom0 package brings: it denies what no earlier file allows.
-pub const PACKAGED_FILE: &str = "90-split-ssh.policy";
-/// Where dom0 reads policy.
-pub const POLICY_FOLDER: &str = "/etc/qubes/policy.d";
 /// A policy for people is far smaller, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 

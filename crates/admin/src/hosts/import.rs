@@ -12,7 +12,8 @@ use policy::judgement::Place;
 use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
 
 use super::in_force::read_by_vault;
-use super::{LINE_WIDTH, open, say, say_folded, say_table, shown};
+use super::input::open;
+use super::output::{LINE_WIDTH, say, say_folded, say_table, shown};
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, Hosts, append, read_or_empty};

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{say, shown};
+use super::output::{say, shown};
 use common::control::{self, Request, VERSION};
 use common::error::Error;
 use common::paths::Paths;

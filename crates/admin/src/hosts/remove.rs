@@ -4,7 +4,7 @@ use std::path::Path;
 
 use policy::known_hosts::{Entry, Marker, Names, normalise};
 
-use super::{key_cells, say, say_table, shown, shown_place};
+use super::output::{key_cells, say, say_table, shown, shown_place};
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, read_or_empty, without_lines};

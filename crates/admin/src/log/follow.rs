@@ -1,5 +1,6 @@
 //! `--follow`: goes on with new records, also over a rotation.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::filter::Filter;
-use super::{Show, last_lines};
-use common::log::read::{self, Lines};
+use super::show::Show;
+use common::log::read::{self, Line, Lines};
 
 /// How often the log is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -41,6 +42,27 @@ pub(super) fn follow(
             drain(lines, filter, show)?;
         }
     }
+}
+
+/// The last `most` lines of all that there is, each with its file.
+fn last_lines(
+    opened: &mut [Lines],
+    most: usize,
+    filter: &Filter,
+) -> io::Result<VecDeque<(usize, Line)>> {
+    let mut kept = VecDeque::new();
+    for (index, lines) in opened.iter_mut().enumerate() {
+        while let Some(line) = lines.next_whole_line()? {
+            if line.record().is_ok_and(|(record, _)| !filter.lets(&record)) {
+                continue;
+            }
+            if kept.len() >= most {
+                kept.pop_front();
+            }
+            kept.push_back((index, line));
+        }
+    }
+    Ok(kept)
 }
 
 fn drain(lines: &mut Lines, filter: &Filter, show: &mut Show) -> io::Result<()> {

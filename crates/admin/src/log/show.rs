@@ -1,0 +1,115 @@
+//! One record on the screen.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use policy::record::Record;
+use policy::record::sentence::{Sentence, Tone};
+
+use super::filter::Filter;
+use crate::fold::fold;
+use common::log::line::BadLine;
+use common::log::read::{Line, Lines};
+
+/// Characters of the longest [`Sentence::head`].
+const HEAD_WIDTH: usize = 12;
+
+/// Where the qube stands, after the time; on a terminal, what does not fit goes on here.
+const INDENT: usize = 21;
+const QUBE_WIDTH: usize = 12;
+
+/// Prints records.
+pub(super) struct Show {
+    pub(super) json: bool,
+    pub(super) colour: bool,
+    /// Standard output is a terminal.
+    pub(super) to_people: bool,
+    pub(super) out: io::Stdout,
+    /// What went wrong was the printing, not the reading.
+    pub(super) out_failed: bool,
+}
+
+impl Show {
+    /// Prints the line if the filter lets it through. False if it is no record of ours, which is said on
+    /// standard error.
+    pub(super) fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<bool> {
+        match line.record() {
+            Ok((record, _)) => {
+                if filter.lets(&record) {
+                    self.record(&record, line)
+                        .inspect_err(|_| self.out_failed = true)?;
+                }
+                Ok(true)
+            }
+            // The vault may be writing it.
+            Err(BadLine::Torn) => Ok(true),
+            Err(bad) => {
+                let place = lines.path.display();
+                writeln!(
+                    io::stderr(),
+                    "split-ssh: warning: {place}:{} {bad}",
+                    line.number
+                )?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+        if self.json {
+            // Printable ASCII, or its hash would not have fitted.
+            return self.out.write_all(&line.bytes);
+        }
+        let sentence = Sentence::of(record);
+        let (dim, strong, end) = match (self.colour, sentence.tone) {
+            (false, _) => ("", "", ""),
+            (true, Tone::Signed) => ("\x1b[2m", "\x1b[32m", "\x1b[0m"),
+            (true, Tone::Plain) => ("\x1b[2m", "", "\x1b[0m"),
+            (true, Tone::Refused) => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
+            (true, Tone::Alarm) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
+        };
+        let qube = record.qube.as_deref().unwrap_or("-");
+        let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
+        let time = local(record);
+        let head = sentence.head;
+        write!(
+            self.out,
+            "{dim}{time}{end}  {qube:<QUBE_WIDTH$} {strong}{head}{end}"
+        )?;
+        let (what, why) = (&sentence.what, &sentence.why);
+        if !what.is_empty() || !(why.is_empty() || self.to_people) {
+            let pad = HEAD_WIDTH.saturating_sub(head.len());
+            let column = INDENT + qube.len().max(QUBE_WIDTH) + HEAD_WIDTH + 2;
+            write!(self.out, "{:pad$} {}", "", self.fold(what, column))?;
+        }
+        if !why.is_empty() {
+            match (self.to_people, what.is_empty()) {
+                (true, _) => write!(self.out, "\n{:INDENT$}", "")?,
+                (false, true) => {}
+                (false, false) => write!(self.out, "  ")?,
+            }
+            write!(self.out, "{dim}{}{end}", self.fold(why, INDENT))?;
+        }
+        writeln!(self.out)
+    }
+
+    /// A person reads lines that end between words; a program reads one line a record.
+    fn fold(&self, text: &str, column: usize) -> String {
+        match self.to_people {
+            true => fold(text, column, INDENT),
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// The time on the wall.
+fn local(record: &Record) -> String {
+    let ms = i64::try_from(record.time.unix_ms()).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(time) => time
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d %H:%M:%S")
+            .to_string(),
+        Err(_) => record.time.to_string(),
+    }
+}

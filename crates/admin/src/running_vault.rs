@@ -1,0 +1,62 @@
+//! Talks to the running vault: its questions and the answers to them.
+
+use std::io;
+
+use policy::question::Question;
+
+use super::shown_question::ascii;
+use common::control::{self, DecisionWord, Pending, Reply, Request, VERSION};
+use common::error::{Error, reason};
+use common::paths::Paths;
+
+/// The questions that wait now.
+pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
+    Ok(ask(&Request::Pending { v: VERSION }, paths)?
+        .pending
+        .unwrap_or_default())
+}
+
+/// Sends an answer for the requests that `question` told of; says how many it settled.
+pub(super) fn answer(
+    question: &Question,
+    decision: DecisionWord,
+    seconds: Option<u64>,
+    name: Option<String>,
+    paths: &Paths,
+) -> Result<u64, Error> {
+    let request = Request::Answer {
+        v: VERSION,
+        id: question.id,
+        decision,
+        seconds,
+        same: question.same,
+        name,
+    };
+    Ok(ask(&request, paths)?.settled.unwrap_or_default())
+}
+
+/// Asks the vault; a refusal is an error.
+pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
+    let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
+    match reply {
+        Reply { ok: true, .. } => Ok(reply),
+        Reply { error, .. } => Err(Error::new(ascii(&error.unwrap_or_default()))),
+    }
+}
+
+/// What to say when the vault cannot be reached.
+pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
+    let socket = paths.control_socket();
+    let what = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            format!("no vault runs here: nobody listens on {}", socket.display())
+        }
+        _ => format!(
+            "no vault answers on {}: {}",
+            socket.display(),
+            reason(error)
+        ),
+    };
+    Error::new(what)
+        .hint("this command is for the vault qube; start its vault with `split-ssh vault`")
+}
