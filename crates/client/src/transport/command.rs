@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-use super::Stream;
+use super::stream::Stream;
 use crate::child::Carrier;
 
 pub fn start(program: &str, arguments: &[String], first: &[u8]) -> io::Result<Stream> {

@@ -2,17 +2,15 @@
 
 mod command;
 mod qrexec;
+mod stream;
 mod unix;
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::ChildStdout;
 use std::time::Instant;
 
-use super::child::Carrier;
-
 pub use qrexec::Qrexec;
+pub use stream::Stream;
 
 /// How a client reaches its vault.
 #[derive(Debug)]
@@ -30,20 +28,6 @@ pub enum Transport {
     },
 }
 
-/// A stream on its way to the vault.
-#[derive(Debug)]
-pub enum Stream {
-    /// The program reads `its_stdin`, of which `to_stdin` is our end, and writes `from_stdout`.
-    Piped {
-        carrier: Carrier,
-        to_stdin: UnixStream,
-        its_stdin: UnixStream,
-        from_stdout: ChildStdout,
-    },
-    /// A vault on this machine: it listens, so set-up is over.
-    Connected(UnixStream),
-}
-
 impl Transport {
     /// Starts what carries the stream. Set-up goes on after that; `first` is where its end shows:
     /// in a socket whose reader has taken these bytes.
@@ -57,15 +41,6 @@ impl Transport {
             Self::Unix { path, argument } => {
                 unix::connect(path, argument, end).map(Stream::Connected)
             }
-        }
-    }
-}
-
-impl Stream {
-    pub fn carrier(&mut self) -> Option<&mut Carrier> {
-        match self {
-            Self::Piped { carrier, .. } => Some(carrier),
-            Self::Connected(_) => None,
         }
     }
 }

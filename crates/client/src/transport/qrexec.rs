@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Stream, command};
+use super::command;
+use super::stream::Stream;
 use common::service::service_with;
 
 /// Where Qubes keeps the program besides `PATH`.
