@@ -18,6 +18,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 5] = [
+        Self::Login,
+        Self::Sshsig,
+        Self::Certificate,
+        Self::Sudo,
+        Self::Raw,
+    ];
+
     /// The word in rules, prompts and the log.
     pub fn word(self) -> &'static str {
         match self {

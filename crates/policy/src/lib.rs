@@ -29,7 +29,6 @@ pub mod host_certificate;
 pub mod intent;
 pub mod known_hosts;
 pub mod language;
-pub mod learn;
 pub mod permit;
 pub mod question;
 pub mod queue;

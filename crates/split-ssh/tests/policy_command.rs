@@ -26,6 +26,7 @@ qube = "work-*"
 key = "git-*"
 user = "git"
 host = "forge"
+forwarded = false
 action = "allow"
 rate = "30/min"
 "#;

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use policy::rules::Surroundings;
-
 use super::finding::Findings;
 use super::place::Place;
 use super::units;
+use crate::policy::lint::{Surroundings, lint};
 use common::control::{AsksBy, PromptState, VaultStatus};
 use common::policy_files;
 
@@ -56,7 +55,7 @@ pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findin
             "split-ssh status; if it says so again: sudo systemctl reload split-ssh-vault",
         );
     }
-    let warnings = loaded.policy.lint(&Surroundings::default());
+    let warnings = lint(&loaded.policy, &Surroundings::default());
     let what = match loaded.files.as_slice() {
         [] => "no file: every login and sshsig is asked about".to_owned(),
         files => format!(

@@ -78,7 +78,7 @@ fn heading(subject: &Subject) -> String {
         (Details::Login { .. }, None) => "log in to an unproven server".to_owned(),
         // Words of ours for the namespaces that everybody meets; others have their row.
         (Details::Sshsig { .. }, _) => match subject.facts.namespace.as_deref() {
-            Some(b"git") => "sign a git commit or tag".to_owned(),
+            Some(b"git") => "sign a git commit, tag or push".to_owned(),
             Some(b"file") => "sign a file".to_owned(),
             _ => "sign data".to_owned(),
         },

@@ -65,7 +65,13 @@ pub(super) fn rows(subject: &Subject) -> Vec<Row> {
 fn what(subject: &Subject) -> String {
     match &subject.details {
         Details::Login { .. } => "log in",
-        Details::Sshsig { .. } => "sign data (SSHSIG; no server takes it as a login)",
+        Details::Sshsig { .. } if subject.facts.namespace.as_deref() == Some(b"git") => {
+            "sign data (SSHSIG; no SSH server takes it as a login)"
+        }
+        // Tools derive keys from such a signature, and web sites take it as a login.
+        Details::Sshsig { .. } => {
+            "sign data (SSHSIG; it may decrypt a file, or log in to a web site)"
+        }
         Details::Certificate(fields) if fields.for_hosts => "issue a host certificate",
         Details::Certificate(_) => "issue a user certificate",
         Details::Sudo { .. } => "approve sudo by ssh-agent",

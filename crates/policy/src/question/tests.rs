@@ -300,7 +300,7 @@ fn nothing_of_the_client_is_in_the_heading() {
     subject.facts.namespace = Some(b"git".to_vec());
     assert_eq!(
         ask(&subject).heading,
-        "work asks to sign a git commit or tag"
+        "work asks to sign a git commit, tag or push"
     );
     subject = sudo("work");
     assert_eq!(

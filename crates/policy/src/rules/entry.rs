@@ -4,7 +4,8 @@ use toml::Spanned;
 
 use super::problem::{Problem, Source};
 use super::tree::Value;
-use super::value::{Bad, nearest, quoted};
+use super::value::Bad;
+use super::words::{nearest, quoted};
 
 /// A connection that needs more is not a login.
 const MAX_SIGNATURES: i64 = 1_000;

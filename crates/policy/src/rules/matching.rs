@@ -108,6 +108,22 @@ impl Matcher {
 }
 
 impl Rule {
+    /// Whether the rule itself has this matcher.
+    pub fn says(&self, matcher: Matcher) -> bool {
+        match matcher {
+            Matcher::Qube => self.qube.is_some(),
+            Matcher::Keyring => self.keyring.is_some(),
+            Matcher::Kind => self.kind.is_some(),
+            Matcher::Key => self.key.is_some(),
+            Matcher::User => self.user.is_some(),
+            Matcher::Namespace => self.namespace.is_some(),
+            Matcher::Host => self.host.is_some(),
+            Matcher::Forwarded => self.forwarded.is_some(),
+            Matcher::Sha1 => self.sha1.is_some(),
+            Matcher::Hours => self.hours.is_some(),
+        }
+    }
+
     /// The kinds that this rule covers.
     pub fn covers_kind(&self, kind: Kind) -> bool {
         match &self.kind {

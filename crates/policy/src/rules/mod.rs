@@ -1,15 +1,12 @@
 //! The policy: rules in a file, a judgement for each request, and the reasons for it.
 //!
 //! [`Policy::parse`] reads the files, [`Policy::judge`] decides, [`Policy::visible`] says which keys a
-//! qube may see, [`Policy::explain`] shows every rule's why and why not, [`Policy::lint`] finds what
-//! was surely not meant.
+//! qube may see, [`Policy::trace`] shows how every rule met a request.
 
 mod aliases;
 mod entry;
-mod explain;
 mod judge;
 pub mod judgement;
-mod lint;
 pub mod matching;
 mod pattern;
 mod problem;
@@ -18,9 +15,11 @@ pub mod rule;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tree;
 mod value;
 mod visible;
+pub mod words;
 
 use std::collections::HashSet;
 
@@ -28,11 +27,10 @@ use crate::crypto::{Crypto, Fingerprint};
 use crate::judgement::{Place, Verdict};
 use crate::known_hosts::{self, KnownHosts};
 
-pub use explain::{Explanation, MatcherTrace, RuleTrace};
 pub use judge::DEFAULT_REMEMBER;
-pub use lint::Surroundings;
 pub use problem::{PolicyError, Problem, Severity, Source};
 pub use rule::{Host, Label, Rule};
+pub use trace::{RuleTrace, Trace};
 pub use visible::{LoginTo, VisibilityQuery};
 
 /// A whole policy, ready to judge.
@@ -68,6 +66,10 @@ impl Policy {
 
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
+    }
+
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
     }
 
     /// The name that the policy gives a key, to be listed instead of its comment.

@@ -7,7 +7,8 @@ use crate::known_hosts::{is_port_without_brackets, normalise};
 use crate::language::Language;
 
 use super::rule::CallerPattern;
-use super::value::{Bad, Value, quoted};
+use super::value::{Bad, Value};
+use super::words::quoted;
 
 /// SHA-256 in base64 without padding: 43 characters, and the last has two bits that are always zero.
 const FINGERPRINT_CHARS: usize = 43;

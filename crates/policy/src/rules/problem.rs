@@ -71,7 +71,7 @@ impl Problem {
     }
 
     /// A warning at a place whose text is not at hand.
-    pub(super) fn warning(place: &Place, message: impl Into<String>) -> Self {
+    pub fn warning(place: &Place, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             place: place.clone(),
@@ -82,7 +82,8 @@ impl Problem {
         }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -13,7 +13,7 @@ use super::pattern;
 use super::problem::{Lines, PolicyError, Problem, Source};
 use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
-use super::value::{self, Bad, KINDS};
+use super::value::{self, Bad};
 
 const FILE_KEYS: [&str; 4] = ["default", "host", "key", "rule"];
 const RULE_KEYS: [&str; 16] = [
@@ -224,7 +224,7 @@ impl Reading {
                     .unwrap_or_default()
                     .iter()
                     .find(|other| {
-                        !KINDS
+                        !Kind::ALL
                             .iter()
                             .any(|kind| matcher.looks_at(*kind) && other.looks_at(*kind))
                     })

@@ -1,5 +1,7 @@
 //! A policy's parts as they mean, after reading: rules, hosts, labels.
 
+use std::fmt;
+
 use crate::crypto::Fingerprint;
 use crate::facts::{Kind, Proof};
 use crate::glob::Glob;
@@ -112,10 +114,31 @@ impl Rule {
     }
 
     /// How sentences call it.
-    pub(super) fn called(&self) -> String {
+    pub fn called(&self) -> String {
         match &self.name {
             Some(name) => format!("rule `{}`", crate::display::ascii(name.as_bytes(), 64)),
             None => format!("the rule at {}", self.place),
+        }
+    }
+}
+
+/// `HH:MM` of a minute since midnight.
+pub fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", clock(self.from), clock(self.to))
+    }
+}
+
+impl fmt::Display for CallerPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Qube(glob) => write!(f, "{glob}"),
+            Self::Ssh(glob) => write!(f, "ssh:{glob}"),
+            Self::Local(glob) => write!(f, "local:{glob}"),
         }
     }
 }

@@ -9,7 +9,8 @@ use super::problem::{Problem, Source};
 use super::read::{Reading, entries, place};
 use super::rule::{Host, Label};
 use super::tree::{Table, Value};
-use super::value::{self, quoted};
+use super::value;
+use super::words::quoted;
 use crate::judgement::Place;
 
 const HOST_KEYS: [&str; 4] = ["names", "keys", "ca", "proof"];

@@ -6,19 +6,10 @@ use crate::judgement::{Remember, Verdict};
 use crate::rate::Rate;
 
 use super::rule::Hours;
+use super::words::{MAX_NAME, nearest, quoted};
 
 /// A grant that outlives a week is a rule that nobody wrote down.
 const MAX_REMEMBER: u64 = 7 * 86_400;
-/// Names are shown in prompts and logs, on one line with other things.
-const MAX_NAME: usize = 64;
-
-pub(super) const KINDS: [Kind; 5] = [
-    Kind::Login,
-    Kind::Sshsig,
-    Kind::Certificate,
-    Kind::Sudo,
-    Kind::Raw,
-];
 
 /// What is wrong with a value, and how to fix it.
 pub(super) struct Bad {
@@ -36,41 +27,6 @@ impl Bad {
 }
 
 pub(super) type Value<T> = Result<T, Bad>;
-
-/// A piece of the file inside a sentence.
-pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", display::ascii(text.as_bytes(), MAX_NAME))
-}
-
-/// The candidate that a slip of the finger turns into `text`, if one is near.
-pub(super) fn nearest<'c>(
-    text: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let text = text.to_ascii_lowercase();
-    let near = candidates
-        .into_iter()
-        .map(|candidate| (distance(&text, candidate), candidate));
-    let (steps, candidate) = near.min_by_key(|(steps, _)| *steps)?;
-    (steps <= 1 + candidate.len() / 4).then_some(candidate)
-}
-
-/// Letters to insert, remove or change to get from one to the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(MAX_NAME).enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (pair, y) in row.windows(2).zip(&b) {
-            let [diagonal, up] = pair else { continue };
-            left = (diagonal + usize::from(x != *y)).min(up + 1).min(left + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
 
 fn one_of(text: &str, words: &[&'static str], what: &str) -> Bad {
     let hint = match nearest(text, words.iter().copied()) {
@@ -101,8 +57,8 @@ pub(super) fn default(text: &str) -> Value<Verdict> {
 }
 
 pub(super) fn kind(text: &str) -> Value<Kind> {
-    let words = KINDS.map(Kind::word);
-    KINDS
+    let words = Kind::ALL.map(Kind::word);
+    Kind::ALL
         .into_iter()
         .find(|kind| kind.word() == text)
         .ok_or_else(|| one_of(text, &words, "kind"))

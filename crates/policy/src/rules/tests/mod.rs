@@ -3,7 +3,6 @@
 mod aliases;
 mod errors;
 mod judging;
-mod linting;
 mod random;
 
 use crate::caller::{Caller, Keyring};

@@ -1,24 +1,28 @@
 //! The answer on the screen: the request, the verdict, and each rule's why and why not.
 
 use policy::display;
+use policy::facts::Moment;
 use policy::facts::{Facts, Kind};
 use policy::judgement::{Judgement, Remember, Verdict};
-use policy::rules::{Explanation, LoginTo, Policy, RuleTrace, VisibilityQuery};
+use policy::remembered::Scope;
+use policy::rules::{LoginTo, Policy, RuleTrace, Trace, VisibilityQuery};
 
-use super::super::fold::fold;
+use super::why::{self, Asked};
 use super::{SENTENCE, SHOWN};
+use crate::fold::fold;
 
 /// What is explained, and to whom.
 pub(super) struct Page<'a> {
     pub policy: &'a Policy,
     pub facts: &'a Facts,
+    pub moment: &'a Moment,
     pub colour: bool,
     /// Long sentences are broken for a terminal, where a person reads.
     pub to_people: bool,
 }
 
 impl Page<'_> {
-    pub fn text(&self, explained: &Explanation) -> String {
+    pub fn text(&self, explained: &Trace) -> String {
         let judgement = &explained.judgement;
         let mut text = format!("{}\n\n", self.folded(&self.request(), 0));
         let verdict = self.painted(
@@ -42,7 +46,7 @@ impl Page<'_> {
             let decides = judgement
                 .rule()
                 .is_some_and(|rule| rule.index == trace.rule.index);
-            text += &self.rule(trace, width, decides);
+            text += &self.rule(explained, trace, width, decides);
         }
         let end = match judgement.rule() {
             Some(_) => "",
@@ -110,7 +114,9 @@ impl Page<'_> {
             lines.push(display::ascii(rule.place.to_string().as_bytes(), SENTENCE));
         }
         if judgement.verdict() == Verdict::Ask {
+            let remembers = Scope::of(self.facts).is_some();
             lines.push(match judgement.remember() {
+                Remember::UpTo(_) if !remembers => "the answer is not remembered".to_owned(),
                 Remember::Never => "the answer is not remembered".to_owned(),
                 Remember::UpTo(seconds) => {
                     format!("the answer may be remembered for {}", span(seconds))
@@ -162,7 +168,7 @@ impl Page<'_> {
         lines
     }
 
-    fn rule(&self, trace: &RuleTrace, width: usize, decides: bool) -> String {
+    fn rule(&self, explained: &Trace, trace: &RuleTrace, width: usize, decides: bool) -> String {
         let name = display::ascii(
             trace.rule.name.as_deref().unwrap_or_default().as_bytes(),
             SHOWN,
@@ -179,13 +185,25 @@ impl Page<'_> {
             trace.result.word(),
             &format!("{name}  {end}"),
         );
-        for matcher in trace.matchers.iter().filter(|_| trace.reached) {
-            let word = matcher.matcher.word();
-            let why = self.folded(&clean(&matcher.why), width + 20);
+        let asked = Asked {
+            policy: self.policy,
+            facts: self.facts,
+            moment: self.moment,
+            trace: explained,
+        };
+        let rule = self.policy.rules().get(trace.rule.index);
+        // A rule below the first that covers the request can decide for another name of the host key.
+        let is_told = trace.reached || decides;
+        for (matcher, result) in trace.matchers.iter().filter(|_| is_told) {
+            let why = rule.map_or_else(String::new, |rule| {
+                clean(&why::why(&asked, rule, *matcher, *result))
+            });
+            let why = self.folded(&why, width + 20);
             text += &format!(
-                "{:width$}  {word:<9}  {:<5}  {why}\n",
+                "{:width$}  {:<9}  {:<5}  {why}\n",
                 "",
-                matcher.result.word()
+                matcher.word(),
+                result.word()
             );
         }
         text

@@ -1,43 +1,40 @@
 //! Rules proposed from the answers in a log, as TOML to paste: each covers what a person said yes to
 //! and nothing else. What came from a client is escaped, as a pattern and as TOML.
 
-mod proposal;
-mod toml_text;
-
 use std::fmt;
 
-use crate::caller::{Caller, Keyring};
-use crate::crypto::Fingerprint;
-use crate::display;
-use crate::facts::{Facts, HostIdentity, Kind, Proof};
-use crate::glob::{self, Glob};
-use crate::judgement::Verdict;
-use crate::language::Language;
-use crate::record::{DecidedBy, Event, Outcome, Record, Timestamp};
-use crate::rules::Policy;
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::display;
+use policy::facts::{Facts, HostIdentity, Kind, Proof};
+use policy::glob::{self, Glob};
+use policy::judgement::Verdict;
+use policy::language::Language;
+use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::rules::Policy;
 
 /// Characters of a name or value in a comment.
-const MAX_SHOWN: usize = 64;
+pub(super) const MAX_SHOWN: usize = 64;
 
 /// The answers of a log, case by case.
 #[derive(Default)]
 pub struct Lessons {
-    cases: Vec<Case>,
+    pub(super) cases: Vec<Case>,
 }
 
 /// Requests that one rule can tell from all others.
-struct Case {
-    facts: Facts,
-    yes: u64,
-    no: u64,
-    last: Timestamp,
+pub(super) struct Case {
+    pub(super) facts: Facts,
+    pub(super) yes: u64,
+    pub(super) no: u64,
+    pub(super) last: Timestamp,
     /// The place of the rule that asked; none if it was the default.
-    asked_at: Option<String>,
+    pub(super) asked_at: Option<String>,
 }
 
 /// Why no rule is proposed for a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unfit {
+pub(super) enum Unfit {
     SaidNo,
     Kind(Kind),
     Unproven,
@@ -50,27 +47,27 @@ enum Unfit {
 
 /// A rule that covers a case and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Lesson {
-    qubes: Vec<Caller>,
-    keyring: Keyring,
-    key: Fingerprint,
-    comment: String,
-    kind: Kind,
+pub(super) struct Lesson {
+    pub(super) qubes: Vec<Caller>,
+    pub(super) keyring: Keyring,
+    pub(super) key: Fingerprint,
+    pub(super) comment: String,
+    pub(super) kind: Kind,
     /// A pattern that matches one text.
-    user: Option<String>,
-    hosts: Vec<HostWord>,
-    namespace: Option<String>,
-    forwarded: bool,
-    sha1: bool,
-    yes: u64,
-    last: Timestamp,
+    pub(super) user: Option<String>,
+    pub(super) hosts: Vec<HostWord>,
+    pub(super) namespace: Option<String>,
+    pub(super) forwarded: bool,
+    pub(super) sha1: bool,
+    pub(super) yes: u64,
+    pub(super) last: Timestamp,
     /// Rules that ask about it now.
-    asked_at: Vec<String>,
+    pub(super) asked_at: Vec<String>,
 }
 
 /// What a rule's `host` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum HostWord {
+pub(super) enum HostWord {
     /// A pattern that matches one name in known hosts.
     Name(String),
     /// A table for one key, to be defined beside the rule.
@@ -133,7 +130,7 @@ impl Lessons {
             }
         }
         let lessons = join_qubes(join_hosts(lessons));
-        proposal::write(lessons, &unfit, policy)
+        super::proposal::write(lessons, &unfit, policy)
     }
 }
 
@@ -345,7 +342,7 @@ impl Lesson {
     }
 
     /// How many cases it covers.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.qubes.len() * self.hosts.len().max(1)
     }
 }
@@ -364,6 +361,3 @@ impl fmt::Display for Unfit {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! `split-ssh policy explain`: what the policy would say of a request, and each rule's why and why not.
 
 mod page;
+mod why;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use policy::rules::Policy;
 
 use page::Page;
 
-use super::{colour, policy_replay, recorded};
+use super::replay;
+use crate::{colour, recorded};
 use common::clock;
 use common::crypto::Ring;
 use common::error::Error;
@@ -53,8 +55,8 @@ pub struct Args {
     qube: Option<Caller>,
 
     /// The keyring, as in qubes.SshAgent+KEYRING
-    #[arg(long, value_name = "KEYRING", default_value = "default", value_parser = keyring)]
-    keyring: Keyring,
+    #[arg(long, value_name = "KEYRING", value_parser = keyring)]
+    keyring: Option<Keyring>,
 
     /// A label of the policy, a fingerprint, or a comment
     #[arg(long, value_name = "KEY")]
@@ -127,7 +129,7 @@ enum ProofArg {
 /// # Errors
 /// The policy or known hosts cannot be read, or the options contradict each other.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let policy = policy_replay::load(args.policy.as_deref(), paths)?;
+    let policy = replay::load(args.policy.as_deref(), paths)?;
     let mut notes = Vec::new();
     let (facts, mut moment) = match (args.record, &args.qube) {
         (Some(seq), _) => recorded(seq, args.log.as_deref(), paths)?,
@@ -138,10 +140,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         (None, None) => return Err(Error::new("who asks?").hint("say --qube NAME or --record SEQ")),
     };
     moment.local_minute = args.at.unwrap_or(moment.local_minute);
-    let explained = policy.explain(&facts, &moment);
+    let explained = policy.trace(&facts, &moment);
     let page = Page {
         policy: &policy,
         facts: &facts,
+        moment: &moment,
         colour: colour(),
         to_people: io::stdout().is_terminal(),
     };
@@ -227,6 +230,14 @@ impl Args {
             Kind::Sshsig => Some(said("--namespace", &self.namespace, "file")),
             _ => None,
         };
+        let keyring = match &self.keyring {
+            Some(keyring) => keyring.clone(),
+            None => Keyring::from_argument("").map_err(|bad| Error::new(bad.to_string()))?,
+        };
+        let rules_tell_keyrings = policy.rules().iter().any(|rule| rule.keyring.is_some());
+        if self.keyring.is_none() && rules_tell_keyrings {
+            assumed.push(format!("--keyring {keyring}"));
+        }
         if !assumed.is_empty() {
             notes.push(format!(
                 "not said, so this is as with {}",
@@ -235,7 +246,7 @@ impl Args {
         }
         Ok(Facts {
             caller: qube.clone(),
-            keyring: self.keyring.clone(),
+            keyring,
             key: self.key_facts(&key, policy),
             kind,
             sha1: self.sha1,

@@ -1,11 +1,15 @@
 //! `split-ssh policy`: what the policy says, and what another would.
 
+mod check;
+mod explain;
+mod learn;
+pub(crate) mod lint;
+mod replay;
+
 use std::process::ExitCode;
 
 use common::error::Error;
 use common::paths::Paths;
-
-use super::{policy_check, policy_explain, policy_learn, policy_replay};
 
 /// Check, try and learn rules
 #[derive(Debug, clap::Args)]
@@ -16,19 +20,19 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    Check(policy_check::Args),
-    Explain(Box<policy_explain::Args>),
-    Replay(policy_replay::Args),
-    Learn(policy_learn::Args),
+    Check(check::Args),
+    Explain(Box<explain::Args>),
+    Replay(replay::Args),
+    Learn(learn::Args),
 }
 
 /// # Errors
 /// What the subcommand says.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     match &args.command {
-        Command::Check(args) => policy_check::run(args, paths),
-        Command::Explain(args) => policy_explain::run(args, paths),
-        Command::Replay(args) => policy_replay::run(args, paths),
-        Command::Learn(args) => policy_learn::run(args, paths),
+        Command::Check(args) => check::run(args, paths),
+        Command::Explain(args) => explain::run(args, paths),
+        Command::Replay(args) => replay::run(args, paths),
+        Command::Learn(args) => learn::run(args, paths),
     }
 }

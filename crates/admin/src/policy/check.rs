@@ -9,11 +9,12 @@ use policy::display;
 use policy::facts::{HostIdentity, KeyFacts, Proof};
 use policy::judgement::Verdict;
 use policy::record::{HostProof, HostProofs};
-use policy::rules::{Policy, Problem, Severity, Surroundings};
+use policy::rules::{Policy, Problem, Severity};
 use serde::Serialize;
 
-use super::fold::fold;
-use super::recorded;
+use super::lint::{Surroundings, lint};
+use crate::fold::fold;
+use crate::recorded;
 use common::config::vault::VaultConfig;
 use common::control::{self, Request};
 use common::crypto::Ring;
@@ -210,11 +211,21 @@ impl Report {
             .ok()
             .unzip();
         let policy = &loaded.policy;
-        let warnings = policy.lint(&Surroundings {
-            knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
-            keys: keys.as_deref(),
-            keyrings: keyrings.as_deref(),
-        });
+        let tries = policy.literal_host_names().into_iter().map(str::to_owned);
+        let tries: Vec<String> = tries.collect();
+        let shared_keys = hosts
+            .as_ref()
+            .ok()
+            .map(|hosts| hosts.known.shared_keys(&tries, &Ring));
+        let warnings = lint(
+            policy,
+            &Surroundings {
+                knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
+                keys: keys.as_deref(),
+                keyrings: keyrings.as_deref(),
+                shared_keys: shared_keys.as_deref(),
+            },
+        );
         let mut text: String = unreadable
             .iter()
             .map(|line| {

@@ -1,14 +1,21 @@
 //! `split-ssh policy learn`: proposes rules from the answers in a log.
 
+mod lessons;
+mod proposal;
+#[cfg(test)]
+mod tests;
+mod toml_text;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use policy::learn::Lessons;
 use policy::rules::{Policy, Source};
 
-use super::policy_replay;
-use super::recorded::LogArg;
+use lessons::Lessons;
+
+use super::replay;
+use crate::recorded::LogArg;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -31,7 +38,7 @@ pub struct Args {
 /// # Errors
 /// A policy or a log that cannot be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let policy = policy_replay::load(args.policy.as_deref(), paths)?;
+    let policy = replay::load(args.policy.as_deref(), paths)?;
     let mut lessons = Lessons::default();
     args.log.each(paths, |record, _| lessons.add(record))?;
     let proposal = lessons.propose(&policy);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::crypto::Fingerprint;
-use crate::display;
-use crate::facts::{Kind, Proof};
-use crate::rules::Policy;
+use policy::crypto::Fingerprint;
+use policy::display;
+use policy::facts::{Kind, Proof};
+use policy::rules::Policy;
 
+use super::lessons::{Case, HostWord, Lesson, MAX_SHOWN, Unfit};
 use super::toml_text::{string, strings};
-use super::{Case, HostWord, Lesson, MAX_SHOWN, Unfit};
 
 /// A `[host.NAME]` table for one key.
 struct Table<'a> {

@@ -11,8 +11,8 @@ use policy::rate::Ledger;
 use policy::record::Record;
 use policy::rules::Policy;
 
-use super::fold::fold;
-use super::recorded::LogArg;
+use crate::fold::fold;
+use crate::recorded::LogArg;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files;

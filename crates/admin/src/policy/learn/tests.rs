@@ -1,7 +1,12 @@
-use super::*;
-use crate::facts::{KeyFacts, Moment};
-use crate::rate::Ledger;
-use crate::rules::Source;
+use policy::caller::{Caller, Keyring};
+use policy::crypto::Fingerprint;
+use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::judgement::Verdict;
+use policy::rate::Ledger;
+use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::rules::{Policy, Source};
+
+use super::lessons::Lessons;
 
 const NOW: Moment = Moment {
     unix: 1_795_289_000,
@@ -37,7 +42,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
             },
             label: None,
             possible_names: Vec::new(),
-            revocation: crate::facts::Revocation::None,
+            revocation: policy::facts::Revocation::None,
         }),
         namespace: None,
         forwarded: false,
@@ -326,7 +331,7 @@ fn names_of_tables_are_not_taken_twice() {
 #[test]
 fn what_a_rule_could_not_hold_narrow_is_not_proposed() {
     let mut revoked = login(b"git", "host.example", Proof::Proven);
-    revoked.host.as_mut().unwrap().revocation = crate::facts::Revocation::Revoked;
+    revoked.host.as_mut().unwrap().revocation = policy::facts::Revocation::Revoked;
     let raw = Facts {
         kind: Kind::Raw,
         ..sshsig(b"")

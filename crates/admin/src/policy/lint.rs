@@ -1,0 +1,57 @@
+//! What was surely not meant: rules that can never decide, names that lead nowhere, allowances
+//! without a bound. Warnings, not errors: the policy still judges.
+
+mod bounds;
+mod coverage;
+mod names;
+mod shared_keys;
+#[cfg(test)]
+mod tests;
+
+use policy::facts::KeyFacts;
+use policy::known_hosts::SharedKey;
+use policy::rules::rule::Rule;
+use policy::rules::{Policy, Problem};
+
+/// What the vault knows beside the policy. What is not known is not complained about.
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Whether known hosts have a key for a name.
+    pub knows_host: Option<&'a dyn Fn(&str) -> bool>,
+    /// All keys of all keyrings.
+    pub keys: Option<&'a [KeyFacts]>,
+    /// The names of all keyrings.
+    pub keyrings: Option<&'a [String]>,
+    /// Host keys that have several names in known hosts.
+    pub shared_keys: Option<&'a [SharedKey]>,
+}
+
+/// Warnings in the order of the rules.
+pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for host in policy.hosts() {
+        warnings.extend(names::host_without_keys(host, surroundings));
+        warnings.extend(bounds::any_host_bound(host));
+    }
+    for label in policy.labels() {
+        warnings.extend(names::label_without_key(label, surroundings));
+    }
+    for rule in policy.rules() {
+        warnings.extend(coverage::unreachable(policy, rule));
+        warnings.extend(bounds::unbounded(rule).or_else(|| bounds::more_than_signatures(rule)));
+        warnings.extend(bounds::silent_on_forwarding(rule));
+        warnings.extend(names::leads_nowhere(policy, rule, surroundings));
+        for key in surroundings.shared_keys.unwrap_or_default() {
+            warnings.extend(shared_keys::other_names(policy, rule, key));
+        }
+    }
+    warnings
+}
+
+/// The rule that a warning is about; the warning's own place stands before it.
+fn subject(rule: &Rule) -> String {
+    match rule.name {
+        Some(_) => rule.called(),
+        None => "this rule".to_owned(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Rules that decide about nothing, or about less than they say, because an earlier one covers it.
+
+use policy::facts::Kind;
+use policy::glob::Glob;
+use policy::judgement::Verdict;
+use policy::rules::matching::Matcher;
+use policy::rules::rule::{CallerPattern, HostPattern, KeyPattern, Rule};
+use policy::rules::{Policy, Problem};
+
+use super::subject;
+
+pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
+    let counts = may_count_for_another_name(policy, rule);
+    let earlier = || {
+        let all = policy.rules().iter().take(rule.index);
+        all.filter(|earlier| !(counts && denies_every_host(policy, earlier)))
+    };
+    let whole =
+        earlier().find(|earlier| left_by(earlier, rule).is_some_and(|left| left.is_empty()));
+    if let Some(earlier) = whole {
+        let message = format!(
+            "{} never decides: {} covers all of it",
+            subject(rule),
+            earlier.called()
+        );
+        let hint = format!("move it above {}, or remove it", earlier.place);
+        return Some(Problem::warning(&rule.place, message).hint(hint));
+    }
+    let (earlier, left) = earlier().find_map(|earlier| Some((earlier, left_by(earlier, rule)?)))?;
+    let message = format!(
+        "{} decides about nothing but {}: {} covers the rest",
+        subject(rule),
+        left.join(" and "),
+        earlier.called()
+    );
+    let hint = format!("first match wins: move it above {}", earlier.place);
+    Some(Problem::warning(&rule.place, message).hint(hint))
+}
+
+/// Where a rule above names hosts, a host key may have another name as well, and this rule counts for that name: a
+/// rule between them that denies every host does not.
+fn may_count_for_another_name(policy: &Policy, rule: &Rule) -> bool {
+    let mut above = policy.rules().iter().take(rule.index);
+    let names_hosts = |rule: &Rule| rule.action != Verdict::Deny && rule.host.is_some();
+    rule.action != Verdict::Allow && rule.host.is_some() && above.any(names_hosts)
+}
+
+fn denies_every_host(policy: &Policy, rule: &Rule) -> bool {
+    let is_every = |pattern: &HostPattern| match pattern {
+        HostPattern::Name(glob) => glob.is_any(),
+        HostPattern::Host(index) => {
+            let table = policy.hosts().get(*index);
+            table.is_some_and(|table| table.names.iter().any(Glob::is_any))
+        }
+        HostPattern::Unnamed | HostPattern::Unproven => false,
+    };
+    let every = rule
+        .host
+        .as_ref()
+        .is_none_or(|list| list.iter().any(is_every));
+    rule.action == Verdict::Deny && every
+}
+
+/// Kind, forwarded, SHA-1.
+type Reach = (Kind, bool, bool);
+
+/// The requests that a rule's matchers leave possible.
+pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
+    let mut reach = Vec::new();
+    for kind in Kind::ALL {
+        let lacks = (rule.user.is_some() && !Matcher::User.looks_at(kind))
+            || (rule.host.is_some() && !Matcher::Host.looks_at(kind))
+            || (rule.namespace.is_some() && !Matcher::Namespace.looks_at(kind));
+        for forwarded in [false, true] {
+            for sha1 in [false, true] {
+                if !lacks
+                    && rule.covers_kind(kind)
+                    && rule.covers_forwarded(forwarded, kind)
+                    && rule.covers_sha1(sha1)
+                {
+                    reach.push((kind, forwarded, sha1));
+                }
+            }
+        }
+    }
+    reach
+}
+
+/// What `later` still decides about, where `earlier` surely covers the plain cases of it; nothing if all of
+/// them. Simple: list item by list item.
+fn left_by(earlier: &Rule, later: &Rule) -> Option<Vec<&'static str>> {
+    if !matchers_cover(earlier, later) {
+        return None;
+    }
+    let (wide, all) = (reach(earlier), reach(later));
+    let (covered, missing): (Vec<Reach>, Vec<Reach>) =
+        all.iter().partition(|case| wide.contains(case));
+    let is_met = |kind: Kind| covered.iter().any(|(covered, ..)| *covered == kind);
+    if !all.iter().all(|(kind, ..)| is_met(*kind)) {
+        return None;
+    }
+    let mut left = Vec::new();
+    // What a rule does not name it may not cover; where it does name it, the other is its counterpart.
+    let (by_sha1, others): (Vec<Reach>, Vec<Reach>) =
+        missing.into_iter().partition(|(.., sha1)| *sha1);
+    if !by_sha1.is_empty() {
+        left.push("SHA-1 signatures");
+    }
+    if !others.is_empty() {
+        left.push("forwarded sshsig");
+    }
+    let names_the_rest = (!by_sha1.is_empty() && earlier.sha1.is_some())
+        || (!others.is_empty() && earlier.forwarded.is_some());
+    if leaves_unproven(earlier, later) {
+        // "Allow it if proven, else deny" is the same host twice.
+        if earlier.host == later.host && later.action == Verdict::Deny {
+            return None;
+        }
+        left.push("logins that do not prove their host");
+    }
+    (!names_the_rest).then_some(left)
+}
+
+/// An allow rule passes over logins that show too little, and a stricter rule for a host may mean them.
+fn leaves_unproven(earlier: &Rule, later: &Rule) -> bool {
+    let names_hosts = later
+        .host
+        .iter()
+        .flatten()
+        .any(|pattern| *pattern != HostPattern::Unproven);
+    earlier.action == Verdict::Allow && later.action != Verdict::Allow && names_hosts
+}
+
+fn matchers_cover(earlier: &Rule, later: &Rule) -> bool {
+    list_covers(&earlier.qube, &later.qube, |a, b| match (a, b) {
+        (CallerPattern::Qube(a), CallerPattern::Qube(b))
+        | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
+        | (CallerPattern::Local(a), CallerPattern::Local(b)) => a.covers(b),
+        _ => false,
+    }) && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
+        && list_covers(&earlier.key, &later.key, |a, b| match (a, b) {
+            (KeyPattern::Comment(a), KeyPattern::Comment(b)) => a.covers(b),
+            (KeyPattern::Comment(a), _) => a.is_any(),
+            _ => a == b,
+        })
+        && list_covers(&earlier.user, &later.user, Glob::covers)
+        && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
+        && covers_host(earlier, later)
+        && list_covers(&earlier.hours, &later.hours, |a, b| {
+            (0..1440).all(|minute| a.contain(minute) || !b.contain(minute))
+        })
+}
+
+fn covers_host(earlier: &Rule, later: &Rule) -> bool {
+    if earlier.action == Verdict::Allow && earlier.host.is_none() {
+        // It covers every host that is shown; what may be unproven it leaves to others.
+        let shown_only = |list: &Vec<HostPattern>| !list.contains(&HostPattern::Unproven);
+        let logins = reach(later).iter().any(|(kind, ..)| *kind == Kind::Login);
+        return !logins
+            || later
+                .host
+                .as_ref()
+                .map_or(later.action == Verdict::Allow, shown_only);
+    }
+    list_covers(&earlier.host, &later.host, |a, b| match (a, b) {
+        (HostPattern::Name(a), HostPattern::Name(b)) => a.covers(b),
+        _ => a == b,
+    })
+}
+
+fn list_covers<T>(
+    earlier: &Option<Vec<T>>,
+    later: &Option<Vec<T>>,
+    one: impl Fn(&T, &T) -> bool,
+) -> bool {
+    match (earlier, later) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(earlier), Some(later)) => later.iter().all(|b| earlier.iter().any(|a| one(a, b))),
+    }
+}

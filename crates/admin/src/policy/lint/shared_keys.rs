@@ -1,0 +1,91 @@
+//! Host keys with several names, of which one rule allows one and a later rule asks or denies for another.
+
+use policy::display;
+use policy::facts::Kind;
+use policy::glob::Glob;
+use policy::judgement::Verdict;
+use policy::known_hosts::SharedKey;
+use policy::rules::rule::{CallerPattern, HostPattern, Rule};
+use policy::rules::{Policy, Problem};
+
+/// Characters of a name.
+const SHOWN: usize = 80;
+
+/// A rule that allows less than it seems: the first later rule that counts for another name of the key.
+pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Option<Problem> {
+    if rule.action != Verdict::Allow || rule.host.is_none() || !rule.covers_kind(Kind::Login) {
+        return None;
+    }
+    let own = names_of(policy, rule, key);
+    let first = own.first()?;
+    let (later, other) = policy
+        .rules()
+        .iter()
+        .skip(rule.index + 1)
+        .find_map(|later| {
+            let is_stricter = later.action != Verdict::Allow && later.covers_kind(Kind::Login);
+            let names = names_of(policy, later, key);
+            let other = names.into_iter().find(|name| !own.contains(name))?;
+            (is_stricter && may_meet(rule, later)).then_some((later, other))
+        })?;
+    let does = match later.action {
+        Verdict::Deny => "denies",
+        _ => "asks",
+    };
+    let [first, other] = [*first, other].map(|name| display::ascii(name.as_bytes(), SHOWN));
+    let message = format!(
+        "{} allows {first}, whose host key is also that of {other} in known hosts, and {} {does}: so it {does}",
+        rule.called(),
+        later.called()
+    );
+    let hint = "give each host a key of its own, or name both in the rule that allows";
+    Some(Problem::warning(&rule.place, message).hint(hint))
+}
+
+/// The names of the key that a rule means in particular.
+fn names_of<'k>(policy: &Policy, rule: &Rule, key: &'k SharedKey) -> Vec<&'k str> {
+    let globs = |pattern: &'_ HostPattern| -> Vec<Glob> {
+        match pattern {
+            HostPattern::Name(glob) => vec![glob.clone()],
+            HostPattern::Host(index) => {
+                let table = policy.hosts().get(*index);
+                table.map_or_else(Vec::new, |table| table.names.clone())
+            }
+            HostPattern::Unnamed | HostPattern::Unproven => Vec::new(),
+        }
+    };
+    let globs: Vec<Glob> = rule.host.iter().flatten().flat_map(globs).collect();
+    let is_meant = |name: &&str| {
+        let mut globs = globs.iter();
+        globs.any(|glob| !glob.is_any() && glob.matches(name.as_bytes()))
+    };
+    let names = key.names.iter().map(String::as_str);
+    names.filter(is_meant).collect()
+}
+
+/// Whether one request could be covered by both; `true` may mean "not seen".
+fn may_meet(a: &Rule, b: &Rule) -> bool {
+    lists_meet(&a.qube, &b.qube, callers_meet)
+        && lists_meet(&a.keyring, &b.keyring, globs_meet)
+        && lists_meet(&a.user, &b.user, globs_meet)
+}
+
+fn callers_meet(a: &CallerPattern, b: &CallerPattern) -> bool {
+    match (a, b) {
+        (CallerPattern::Qube(a), CallerPattern::Qube(b))
+        | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
+        | (CallerPattern::Local(a), CallerPattern::Local(b)) => globs_meet(a, b),
+        _ => false,
+    }
+}
+
+fn globs_meet(a: &Glob, b: &Glob) -> bool {
+    a.covers(b) || b.covers(a) || (a.literal().is_none() && b.literal().is_none())
+}
+
+fn lists_meet<T>(a: &Option<Vec<T>>, b: &Option<Vec<T>>, meet: impl Fn(&T, &T) -> bool) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.iter().any(|a| b.iter().any(|b| meet(a, b))),
+        _ => true,
+    }
+}

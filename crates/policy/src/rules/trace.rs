@@ -1,0 +1,63 @@
+//! How every rule met a request, by the same matching that judges. The sentences are the tools'.
+
+use crate::facts::{Facts, Moment, Proof};
+use crate::judgement::{Judgement, RuleRef, Verdict};
+use crate::rate::Ledger;
+
+use super::Policy;
+use super::matching::{Match, Matcher, Request};
+
+/// A judgement, and each rule's part in it.
+#[derive(Debug)]
+pub struct Trace {
+    pub judgement: Judgement,
+    pub rules: Vec<RuleTrace>,
+    /// What a login to this host must show before rules believe the host.
+    pub required: Proof,
+    /// It shows that much.
+    pub is_host_shown: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct RuleTrace {
+    pub rule: RuleRef,
+    pub action: Verdict,
+    pub result: Match,
+    /// No rule before this one had decided.
+    pub reached: bool,
+    /// What the rule says, and what stands against it though it does not say so.
+    pub matchers: Vec<(Matcher, Match)>,
+}
+
+impl Policy {
+    /// Judges a request as [`Policy::judge`] does with no rate used up, and tells of every rule how
+    /// it met the request.
+    pub fn trace(&self, facts: &Facts, moment: &Moment) -> Trace {
+        let request = Request::new(self, facts, moment);
+        let mut reached = true;
+        let rules = self.rules.iter().map(|rule| {
+            let mut matchers = Vec::new();
+            let result = request.try_rule(rule, |matcher, result| {
+                if rule.says(matcher) || result != Match::Yes {
+                    matchers.push((matcher, result));
+                }
+                true
+            });
+            let trace = RuleTrace {
+                rule: rule.to_ref(),
+                action: rule.action,
+                result,
+                reached,
+                matchers,
+            };
+            reached &= result != Match::Yes;
+            trace
+        });
+        Trace {
+            rules: rules.collect(),
+            judgement: self.judge(facts, moment, &Ledger::default()),
+            required: request.host.required,
+            is_host_shown: request.host.meets_required_proof,
+        }
+    }
+}
