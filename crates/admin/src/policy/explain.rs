@@ -15,7 +15,7 @@ use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
 use policy::known_hosts::{HostKey, normalise};
 use policy::rules::Policy;
 
-use page::Page;
+use page::{Page, SENTENCE, SHOWN};
 
 use super::replay;
 use crate::{colour, recorded};
@@ -24,11 +24,6 @@ use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{self, Hosts};
 use common::paths::Paths;
-
-/// Characters of one value.
-const SHOWN: usize = 60;
-/// Characters of a sentence; the parts from outside are cut before.
-const SENTENCE: usize = 400;
 
 /// Try a request: which rule decides, and why not the others
 #[derive(Debug, clap::Args)]

@@ -5,26 +5,13 @@ mod bounds;
 mod coverage;
 mod names;
 mod shared_keys;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 
-use policy::facts::KeyFacts;
-use policy::known_hosts::SharedKey;
-use policy::rules::rule::Rule;
 use policy::rules::{Policy, Problem};
 
-/// What the vault knows beside the policy. What is not known is not complained about.
-#[derive(Clone, Copy, Default)]
-pub struct Surroundings<'a> {
-    /// Whether known hosts have a key for a name.
-    pub knows_host: Option<&'a dyn Fn(&str) -> bool>,
-    /// All keys of all keyrings.
-    pub keys: Option<&'a [KeyFacts]>,
-    /// The names of all keyrings.
-    pub keyrings: Option<&'a [String]>,
-    /// Host keys that have several names in known hosts.
-    pub shared_keys: Option<&'a [SharedKey]>,
-}
+pub use surroundings::Surroundings;
 
 /// Warnings in the order of the rules.
 pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
@@ -46,12 +33,4 @@ pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
         }
     }
     warnings
-}
-
-/// The rule that a warning is about; the warning's own place stands before it.
-fn subject(rule: &Rule) -> String {
-    match rule.name {
-        Some(_) => rule.called(),
-        None => "this rule".to_owned(),
-    }
 }

@@ -8,8 +8,12 @@ use policy::remembered::Scope;
 use policy::rules::{LoginTo, Policy, RuleTrace, Trace, VisibilityQuery};
 
 use super::why::{self, Asked};
-use super::{SENTENCE, SHOWN};
 use crate::fold::fold;
+
+/// Characters of one value.
+pub(super) const SHOWN: usize = 60;
+/// Characters of a sentence; the parts from outside are cut before.
+pub(super) const SENTENCE: usize = 400;
 
 /// What is explained, and to whom.
 pub(super) struct Page<'a> {

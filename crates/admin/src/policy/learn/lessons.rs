@@ -117,21 +117,6 @@ impl Lessons {
             }),
         }
     }
-
-    /// The rules as TOML, narrowest first, to be pasted behind those of `policy`, whose names of hosts
-    /// are not taken again. What is not proposed is said in comments.
-    pub fn propose(&self, policy: &Policy) -> String {
-        let mut lessons = Vec::new();
-        let mut unfit = Vec::new();
-        for case in &self.cases {
-            match case.lesson(policy) {
-                Ok(lesson) => lessons.push(lesson),
-                Err(why) => unfit.push((case, why)),
-            }
-        }
-        let lessons = join_qubes(join_hosts(lessons));
-        super::proposal::write(lessons, &unfit, policy)
-    }
 }
 
 /// Whether one rule says the same of both: a key's comment and a host's other names may differ.
@@ -161,7 +146,7 @@ fn same_case(a: &Facts, b: &Facts) -> bool {
 }
 
 impl Case {
-    fn lesson(&self, policy: &Policy) -> Result<Lesson, Unfit> {
+    pub(super) fn lesson(&self, policy: &Policy) -> Result<Lesson, Unfit> {
         let facts = &self.facts;
         if self.no > 0 {
             return Err(Unfit::SaidNo);
@@ -275,7 +260,7 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
 }
 
 /// Rules that differ in their host alone become one; it covers the same.
-fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
+pub(super) fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
     join(lessons, |a, b| {
         a.kind == Kind::Login
             && Lesson {
@@ -287,7 +272,7 @@ fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
 }
 
 /// Rules that differ in their qube alone become one; it covers the same.
-fn join_qubes(lessons: Vec<Lesson>) -> Vec<Lesson> {
+pub(super) fn join_qubes(lessons: Vec<Lesson>) -> Vec<Lesson> {
     join(lessons, |a, b| {
         Lesson {
             qubes: b.qubes.clone(),

@@ -7,7 +7,7 @@ use policy::display;
 use policy::facts::{Kind, Proof};
 use policy::rules::Policy;
 
-use super::lessons::{Case, HostWord, Lesson, MAX_SHOWN, Unfit};
+use super::lessons::{Case, HostWord, Lesson, Lessons, MAX_SHOWN, Unfit, join_hosts, join_qubes};
 use super::toml_text::{string, strings};
 
 /// A `[host.NAME]` table for one key.
@@ -26,7 +26,24 @@ macro_rules! put {
     ($text:expr, $($part:tt)*) => { let _ = writeln!($text, $($part)*); };
 }
 
-pub(super) fn write(mut lessons: Vec<Lesson>, unfit: &[(&Case, Unfit)], policy: &Policy) -> String {
+impl Lessons {
+    /// The rules as TOML, narrowest first, to be pasted behind those of `policy`, whose names of hosts
+    /// are not taken again. What is not proposed is said in comments.
+    pub fn propose(&self, policy: &Policy) -> String {
+        let mut lessons = Vec::new();
+        let mut unfit = Vec::new();
+        for case in &self.cases {
+            match case.lesson(policy) {
+                Ok(lesson) => lessons.push(lesson),
+                Err(why) => unfit.push((case, why)),
+            }
+        }
+        let lessons = join_qubes(join_hosts(lessons));
+        write(lessons, &unfit, policy)
+    }
+}
+
+fn write(mut lessons: Vec<Lesson>, unfit: &[(&Case, Unfit)], policy: &Policy) -> String {
     lessons.sort_by_key(Lesson::width);
     let tables = tables(&lessons, policy);
     let mut text = String::new();

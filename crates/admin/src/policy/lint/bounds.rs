@@ -8,7 +8,7 @@ use policy::rules::rule::{CallerPattern, Host, HostPattern, KeyPattern, Rule};
 use policy::rules::words::quoted;
 
 use super::coverage::reach;
-use super::subject;
+use super::surroundings::subject;
 
 /// Signatures in this namespace are what git makes, and nothing else is known to take them.
 const GIT: &[u8] = b"git";

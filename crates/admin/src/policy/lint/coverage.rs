@@ -7,7 +7,7 @@ use policy::rules::matching::Matcher;
 use policy::rules::rule::{CallerPattern, HostPattern, KeyPattern, Rule};
 use policy::rules::{Policy, Problem};
 
-use super::subject;
+use super::surroundings::subject;
 
 pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
     let counts = may_count_for_another_name(policy, rule);

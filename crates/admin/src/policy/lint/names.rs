@@ -5,7 +5,7 @@ use policy::rules::rule::{Host, HostPattern, KeyPattern, Label, Rule};
 use policy::rules::words::{nearest, quoted};
 use policy::rules::{Policy, Problem};
 
-use super::{Surroundings, subject};
+use super::surroundings::{Surroundings, subject};
 
 const LIST_KEYS: &str = "`split-ssh list` in the vault shows the keys";
 
