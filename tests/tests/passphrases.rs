@@ -8,7 +8,7 @@ use testbed::keys::Key;
 use testbed::message::{self, Message};
 use testbed::programs;
 use testbed::raw::{Answer, Connection, identities};
-use testbed::wait::wait_for_socket;
+use testbed::wait::{wait_for, wait_for_socket};
 use testbed::world::World;
 
 const POLICY: &str = "default = \"deny\"
@@ -25,6 +25,7 @@ const PROMPT: &str = "#!/bin/sh
 IFS= read -r line
 printf '%s\\n' \"$line\" >> DIR/asked
 echo '{\"shown\":true}'
+if [ -p DIR/go ]; then read -r _ < DIR/go; fi
 next=$(sed -n 1p DIR/passphrases)
 sed -i 1d DIR/passphrases
 if [ \"$next\" = no ]; then echo '{\"id\":\"1\",\"decision\":\"deny\"}'; else echo \"{\\\"id\\\":\\\"1\\\",\\\"passphrase\\\":\\\"$next\\\"}\"; fi
@@ -179,4 +180,25 @@ fn the_owner_loads_a_locked_key_without_a_terminal() {
     assert_eq!(owner.asked().len(), 2);
     assert!(owner.sign("git").signature().is_some());
     assert_eq!(owner.asked().len(), 2, "it is in the agent now");
+}
+
+/// The window may stand for a minute and a half; what is saved meanwhile holds.
+#[test]
+fn a_passphrase_given_after_a_deny_was_saved_signs_nothing() {
+    for (policy, is_signed) in [
+        (format!("{POLICY}# the same\n"), true),
+        ("default = \"deny\"\n".to_owned(), false),
+    ] {
+        let owner = Owner::new("right\n");
+        let go = owner.world.path("go");
+        run(owner.world.command("mkfifo").arg(&go));
+        let answer = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| owner.sign("git"));
+            wait_for("the window", || (!owner.asked().is_empty()).then_some(()));
+            owner.world.file("vault/config/policy.toml", &policy);
+            std::fs::write(&go, "\n").expect("the prompt reads it");
+            asking.join().expect("an answer")
+        });
+        assert_eq!(answer.signature().is_some(), is_signed, "{policy}");
+    }
 }
