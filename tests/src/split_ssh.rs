@@ -99,12 +99,17 @@ impl Vault {
 
     /// Waits for a question and answers it by `split-ssh allow` or `deny`.
     pub fn answer(&self, verdict: &str) {
+        self.answer_with(verdict, &[]);
+    }
+
+    /// The same with more words.
+    pub fn answer_with(&self, verdict: &str, words: &[&str]) {
         let id = wait_for("a question", || {
             let pending = finish(&mut self.control(&["pending", "--json"])).stdout;
             let pending: serde_json::Value = serde_json::from_slice(&pending).expect("JSON");
             pending[0]["question"]["id"].as_u64()
         });
-        run(&mut self.control(&[verdict, &id.to_string()]));
+        run(self.control(&[verdict, &id.to_string()]).args(words));
     }
 }
 

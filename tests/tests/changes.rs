@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use testbed::agent::Agent;
-use testbed::children::finish;
+use testbed::children::{finish, run};
 use testbed::impostor::Impostor;
 use testbed::keys::Key;
 use testbed::message::{login, sign, sshsig};
@@ -41,8 +41,12 @@ struct GateState {
 impl Gate {
     fn pass(&self) {
         let mut state = self.state.lock().expect("no panic within");
-        state.waiting += 1;
+        state.waiting += usize::from(!state.is_open);
         drop(self.changed.wait_while(state, |state| !state.is_open));
+    }
+
+    fn close(&self) {
+        self.state.lock().expect("no panic within").is_open = false;
     }
 
     fn waiting(&self) -> usize {
@@ -115,6 +119,13 @@ impl Scene {
         self.call().ask(&sign(&key, &data)).signature().is_some()
     }
 
+    /// How often the one approval was used.
+    fn uses(&self) -> u64 {
+        let listed = finish(&mut self.vault.control(&["approvals", "--json"])).stdout;
+        let listed: serde_json::Value = serde_json::from_slice(&listed).expect("JSON");
+        listed[0]["uses"].as_u64().unwrap_or_default()
+    }
+
     fn reloads(&self) -> usize {
         let records = self.vault.records();
         records
@@ -177,6 +188,72 @@ fn a_host_that_is_revoked_while_the_question_waits_is_refused() {
             asking.join().expect("what asks does not fail")
         });
         assert_eq!(signed, expected, "{line}");
+        let records = scene.vault.records();
+        let record = records.iter().rfind(|record| record["event"] == "sign");
+        let by = record.map(|record| record["decided_by"].clone());
+        let expected = if expected { "terminal" } else { "policy" };
+        assert_eq!(by, Some(expected.into()), "who decided: {line}");
+    }
+}
+
+/// What ends an approval, or mutes a qube, while a request that was allowed waits for its turn.
+#[test]
+fn an_approval_that_ends_before_the_request_leaves_signs_nothing() {
+    let ask = "default = \"ask\"\n[[rule]]\nkind = \"sshsig\"\nnamespace = \"git\"\naction = \"ask\"\nremember = \"15m\"\n";
+    let nothing: fn(&Scene, &mut Connection) = |_, _| {};
+    let revoke: fn(&Scene, &mut Connection) = |scene, _| {
+        run(&mut scene.vault.control(&["approvals", "revoke", "all"]));
+    };
+    // Of another question, by which the person has enough of this qube.
+    let mute: fn(&Scene, &mut Connection) = |scene, other| {
+        other.send(&sign(&scene.key.blob(), &sshsig("file", &[2; 64])));
+        scene.vault.answer_with("deny", &["--mute"]);
+    };
+    for (end, expected, reason) in [
+        (nothing, 5, None),
+        (revoke, 4, Some("the approval was revoked meanwhile")),
+        (mute, 4, Some("you muted this qube")),
+    ] {
+        let (scene, gate) = Scene::behind_a_gate(ask);
+        let request = sign(&scene.key.blob(), &sshsig("git", &[1; 64]));
+        gate.open();
+        let mut first = scene.call();
+        first.send(&request);
+        scene.vault.answer_with("allow", &["--for", "15m"]);
+        assert!(
+            first.answer().signature().is_some(),
+            "allowed by the answer"
+        );
+        let mut other = scene.call();
+        other.ask(&testbed::message::Message::of(testbed::message::LIST));
+        gate.close();
+        let mut calls: Vec<Connection> = (0..5).map(|_| scene.call()).collect();
+        // A key that was listed needs no turn to be found.
+        for call in &mut calls {
+            call.ask(&testbed::message::Message::of(testbed::message::LIST));
+        }
+        for call in &mut calls {
+            call.send(&request);
+        }
+        wait_for("four requests at the upstream", || {
+            (gate.waiting() == 4).then_some(())
+        });
+        wait_for("all requests to be allowed", || {
+            (scene.uses() == 5).then_some(())
+        });
+        end(&scene, &mut other);
+        gate.open();
+        let answers = calls
+            .iter_mut()
+            .map(|call| call.answer().signature().is_some());
+        assert_eq!(
+            answers.filter(|signed| *signed).count(),
+            expected,
+            "{reason:?}"
+        );
+        let records = scene.vault.records();
+        let is_told = |reason: &str| records.iter().any(|record| record["reason"] == reason);
+        assert!(reason.is_none_or(is_told), "{reason:?}");
     }
 }
 
@@ -190,9 +267,11 @@ fn a_request_that_waits_for_its_turn_is_held_against_what_is_saved_meanwhile() {
         let (scene, gate) = Scene::behind_a_gate(allow);
         let mut calls: Vec<Connection> = (0..5).map(|_| scene.call()).collect();
         let request = sign(&scene.key.blob(), &sshsig("git", &[1; 64]));
+        // A key that was listed needs no turn to be found.
         for call in &mut calls {
-            // A key that was listed needs no turn to be found.
             call.ask(&testbed::message::Message::of(testbed::message::LIST));
+        }
+        for call in &mut calls {
             call.send(&request);
         }
         wait_for("four requests at the upstream", || {

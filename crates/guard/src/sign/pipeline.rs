@@ -100,7 +100,11 @@ fn steps<'r>(
                 }
                 return Ok(reply);
             }
-            Err(changed) => judged = changed,
+            Err(changed) => {
+                // What the person said was of a policy that holds no more.
+                trace.decided_by = None;
+                judged = changed;
+            }
         }
     }
     Err(Refused::PolicyKeepsChanging)
