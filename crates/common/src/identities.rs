@@ -17,6 +17,7 @@ use crate::agent;
 use crate::askpass;
 use crate::key_file::KeyFileProblem;
 use crate::load_record::{LoadRecord, LoadedKey};
+use crate::trusted_files;
 
 /// A keyring with more files than this is a folder put there by mistake.
 const MAX_FILES: usize = 1000;
@@ -282,6 +283,8 @@ fn beside(key: &Path, suffix: &str) -> PathBuf {
 /// The words of `KEY.ssh-add-option`.
 pub fn options(key: &Path) -> Result<Vec<String>, String> {
     let path = beside(key, ".ssh-add-option");
+    // Half of it could lack the option that limits the key.
+    trusted_files::wait_until_saved(&path).map_err(|error| error.plain())?;
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

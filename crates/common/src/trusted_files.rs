@@ -6,10 +6,13 @@ use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::Uid;
 
+use crate::clock;
 use crate::error::Error;
 
 /// Write permission for group and others.
@@ -56,6 +59,50 @@ pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
         )));
     }
     Ok(Some(contents))
+}
+
+/// Files that have not changed for this long count as saved whole: programs that save in several goes need less
+/// between two of them.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Nobody saves a file for longer.
+const SAVE_TIME: Duration = Duration::from_secs(5);
+/// How often a file that is being saved is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Waits until a file that decides something is whole, as far as time tells: half of it can be valid and say less
+/// than all of it. A file that does not exist is whole.
+///
+/// # Errors
+/// It goes on changing for five seconds.
+pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
+    let stamp = || {
+        let found = fs::metadata(path).ok()?;
+        Some((found.ino(), found.ctime(), found.ctime_nsec(), found.size()))
+    };
+    let age = |(_, seconds, nanos, _): (u64, i64, i64, u64)| {
+        let seconds = u64::try_from(seconds).ok()?;
+        let changed = Duration::new(seconds, u32::try_from(nanos).ok()?);
+        clock::since_1970().checked_sub(changed)
+    };
+    let end = Instant::now() + SAVE_TIME;
+    let mut seen = stamp();
+    let mut since = Instant::now();
+    loop {
+        let is_old = seen.is_none_or(|stamp| age(stamp) >= Some(SETTLE));
+        // By a clock that was set back a file is never old.
+        if is_old || since.elapsed() >= SETTLE {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            let what = format!("{} is being written all the time", path.display());
+            return Err(Error::new(what).hint(format!("what writes it? fuser -v {}", quoted(path))));
+        }
+        thread::sleep(LOOK_AGAIN);
+        let now = stamp();
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// Refuses a folder in which somebody else could put or replace files.
@@ -196,6 +243,28 @@ mod tests {
                 .to_string()
                 .contains("can be written by others")
         );
+    }
+
+    /// A writer that saves in several goes is waited for; what it wrote before it paused is not the file.
+    #[test]
+    fn a_file_that_is_being_written_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vault.toml");
+        wait_until_saved(&path).unwrap();
+        fs::write(&path, "first").unwrap();
+        let writer = thread::spawn({
+            let path = path.clone();
+            move || {
+                for part in ["second", "third"] {
+                    thread::sleep(SETTLE / 4);
+                    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+                    file.write_all(part.as_bytes()).unwrap();
+                }
+            }
+        });
+        wait_until_saved(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "firstsecondthird");
+        writer.join().unwrap();
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::super::doctor::Place;
 use super::change::Change;
 use super::plan::{Part, Plan};
 use super::scan::Found;
+use super::script_text::{ScriptText, read_script};
 use super::shell::{self, Block};
-use super::whole::{Whole, read_whole};
 
 const RC_LOCAL: &str = "/rw/config/rc.local";
 /// Where people put what the guide gives for ~/.bashrc.
@@ -38,7 +38,7 @@ pub const INSTALL_FIRST: &str =
 /// A file with an old client's lines.
 struct Old {
     file: PathBuf,
-    whole: Whole,
+    whole: ScriptText,
     blocks: Vec<Block>,
     /// What the lines do.
     does: &'static str,
@@ -131,7 +131,7 @@ fn leave_sockets_of_others(found: &[Found], starts: Option<&Old>, points: &[Old]
 }
 
 fn old(file: PathBuf, does: &'static str) -> Option<Old> {
-    let whole = read_whole(&file)?;
+    let whole = read_script(&file)?;
     let blocks = shell::find(&whole.text);
     (!blocks.is_empty()).then_some(Old {
         file,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::doctor::Place;
 use super::change::Change;
 use super::plan::{Part, Plan};
-use super::whole::read_whole;
+use super::script_text::read_script;
 
 const DESKTOP: &str = ".config/autostart/ssh-add.desktop";
 /// What ssh-add(1) adds when no file is named.
@@ -22,7 +22,7 @@ const USUAL_KEYS: [&str; 6] = [
 pub fn find(place: &Place, plan: &mut Plan) {
     let home = &place.paths.home;
     let file = home.join(DESKTOP);
-    let Some(whole) = read_whole(&file) else {
+    let Some(whole) = read_script(&file) else {
         return;
     };
     let text = whole.text;

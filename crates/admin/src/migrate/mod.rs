@@ -11,9 +11,9 @@ mod official;
 mod places;
 mod plan;
 mod scan;
+mod script_text;
 mod service;
 mod shell;
-mod whole;
 mod winner;
 
 use std::io::{self, IsTerminal, Write};

@@ -96,7 +96,7 @@ struct Report {
     default: Option<&'static str>,
     rules: usize,
     hosts: usize,
-    problems: Vec<Told>,
+    problems: Vec<JsonProblem>,
     /// Hosts that need proof, and that the log has only seen bound.
     only_bound: Vec<OnlyBound>,
     /// What could not be looked at.
@@ -115,7 +115,7 @@ struct OnlyBound {
 
 /// A problem, for programs.
 #[derive(Serialize)]
-struct Told {
+struct JsonProblem {
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
@@ -128,7 +128,7 @@ struct Told {
     hint: Option<String>,
 }
 
-impl Told {
+impl JsonProblem {
     /// The sentence names file and line.
     fn of_known_hosts(line: &str) -> Self {
         Self {
@@ -158,10 +158,11 @@ impl Told {
 
 impl Report {
     fn broken(broken: &Broken) -> Self {
-        let mut problems: Vec<Told> = broken.problems().iter().map(Told::of).collect();
+        let mut problems: Vec<JsonProblem> =
+            broken.problems().iter().map(JsonProblem::of).collect();
         if problems.is_empty() {
             let message = broken.to_string();
-            problems.push(Told {
+            problems.push(JsonProblem {
                 severity: "error",
                 file: None,
                 line: None,
@@ -255,8 +256,8 @@ impl Report {
             hosts: policy.hosts().len(),
             problems: unreadable
                 .iter()
-                .map(|line| Told::of_known_hosts(line))
-                .chain(warnings.iter().map(Told::of))
+                .map(|line| JsonProblem::of_known_hosts(line))
+                .chain(warnings.iter().map(JsonProblem::of))
                 .collect(),
             only_bound,
             unchecked,

@@ -9,6 +9,7 @@ use policy::glob::Glob;
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::trusted_files;
 
 /// Everything that `vault.toml` says, with what holds where it says nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -98,6 +99,7 @@ impl VaultConfig {
     pub fn load(user: &Path, system: &Path) -> Result<Self, Error> {
         for dir in [user, system] {
             let path = dir.join("vault.toml");
+            trusted_files::wait_until_saved(&path)?;
             if let Some(config) = super::read_toml::<Self>(&path)? {
                 config.check(&path)?;
                 return Ok(config);

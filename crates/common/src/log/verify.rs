@@ -11,7 +11,7 @@ use super::read;
 
 /// A log that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whole {
+pub struct VerifiedLog {
     pub records: u64,
     pub files: usize,
     /// The oldest record that is kept; 1 if none was rotated away.
@@ -67,7 +67,7 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// The first line that was changed, is missing or is torn.
-pub fn verify(folder: &Path, heads: &[Head]) -> Result<Whole, Broken> {
+pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
     let mut found = walk(folder, heads);
     for _ in 1..TRIES {
         if !matches!(
@@ -84,9 +84,9 @@ pub fn verify(folder: &Path, heads: &[Head]) -> Result<Whole, Broken> {
     found
 }
 
-fn walk(folder: &Path, heads: &[Head]) -> Result<Whole, Broken> {
+fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
     let opened = read::open_all(folder).map_err(Broken::Unreadable)?;
-    let mut whole = Whole {
+    let mut whole = VerifiedLog {
         records: 0,
         files: opened.len(),
         first: 1,

@@ -9,14 +9,14 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// A file's text, as far as it can be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whole {
+pub struct ScriptText {
     pub text: String,
     /// Why writing it anew would lose something.
     pub unfit: Option<&'static str>,
 }
 
 /// `None` if there is no file that can be read.
-pub fn read_whole(path: &Path) -> Option<Whole> {
+pub fn read_script(path: &Path) -> Option<ScriptText> {
     let file = File::open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
@@ -36,5 +36,5 @@ pub fn read_whole(path: &Path) -> Option<Whole> {
     } else {
         (!is_text).then_some("is not UTF-8 text")
     };
-    Some(Whole { text, unfit })
+    Some(ScriptText { text, unfit })
 }
