@@ -207,7 +207,7 @@ fn approvals(asker: &Asker) -> Vec<Approval> {
                 qube: entry.answer.caller().to_string(),
                 covers: entry.answer.what(),
                 key: entry.answer.key(),
-                seconds_left: entry.ends.left(now),
+                seconds_left: entry.expiry.left(now),
                 uses: entry.uses,
             })
             .collect()

@@ -9,7 +9,7 @@ pub const MAX_KEYRING_NAME: usize = 64;
 /// The keyring of a call without an argument.
 pub const DEFAULT_KEYRING: &str = "default";
 
-/// The only identity that counts: a qube as dom0 names it, or a caller that did not come by qrexec.
+/// Who asks: a qube as dom0 names it, or a caller that did not come by qrexec.
 /// The three kinds print differently (`work`, `ssh:laptop`, `local:1000`), so none can equal another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Caller {

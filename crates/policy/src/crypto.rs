@@ -1,4 +1,4 @@
-//! The cryptography that decisions need, as a trait: the program brings `ring`, tests bring what they like.
+//! The cryptography that decisions need, as a trait: the program implements it with `ring`.
 
 use wire::plain_key::PlainKey;
 use wire::signature::Signature;
@@ -8,10 +8,11 @@ use wire::signature::Signature;
 pub enum Verified {
     Good,
     Bad,
-    /// A key type or size that we cannot check; proves nothing, accuses nobody.
+    /// A key type or size that we cannot check: neither a proof nor a reason to refuse.
     Unverifiable,
 }
 
+/// Hashes and signature checks.
 pub trait Crypto {
     /// SHA-256 of `bytes`.
     fn sha256(&self, bytes: &[u8]) -> [u8; 32];

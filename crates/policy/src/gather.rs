@@ -1,5 +1,5 @@
-//! Gathers the facts of one sign request from what it asks and what its connection has shown, and
-//! refuses what no policy is asked about.
+//! Gathers the facts of one sign request from its data and its connection's binds, and refuses the
+//! requests that no rule may allow.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use wire::request::{RSA_SHA2_256, RSA_SHA2_512};
 use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
 use crate::intent::{Intent, LooksLike};
-use crate::session::{Contradiction, Session, Shown};
+use crate::session::{Contradiction, HostEvidence, Session};
 use crate::sign_request::{ClassifiedRequest, OwnedSignRequest};
 
 /// The RSA hash bits that RFC 9987 §3.6.1 knows.
@@ -20,15 +20,15 @@ const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     UnknownFlags(u32),
-    /// Of no form that we know, so that nobody can tell what it would sign as.
+    /// The key's blob cannot be parsed, so nobody can tell how it would sign.
     UnreadableKey,
     KeyNotListed,
     Contradiction(&'static str),
-    /// Data that a server or a tool could take for what it is not to us.
+    /// Data that a server or a tool could read as something other than we do.
     LooksLike(LooksLike),
     /// git and ssh-keygen never bind: such a request on a login's connection is not theirs.
     SshsigOnLoginConnection,
-    /// A connection that tried to deceive signs nothing.
+    /// An earlier bind failed: nothing is signed on this connection any more.
     BindFailed,
 }
 
@@ -123,7 +123,7 @@ impl Gathered {
 /// Gathers the facts; `identify` names a host key from the vault's own files.
 ///
 /// # Errors
-/// A request that no rule can make right.
+/// A request that no rule may allow.
 pub fn gather(
     context: &RequestContext<'_>,
     identify: &dyn Fn(&[u8]) -> HostIdentity,
@@ -136,12 +136,12 @@ pub fn gather(
         return Err(Refusal::BindFailed);
     }
     let key = PublicKey::parse(request.key).map_err(|_| Refusal::UnreadableKey)?;
-    let shown = match intent {
-        Intent::Login(login) => context.session.shown(login)?,
+    let evidence = match intent {
+        Intent::Login(login) => context.session.host_evidence(login)?,
         Intent::Sshsig(_) if context.session.login_bind().is_some() => {
             return Err(Refusal::SshsigOnLoginConnection);
         }
-        _ => Shown {
+        _ => HostEvidence {
             proof: Proof::Unproven,
             host_key: None,
             unverifiable_bind: false,
@@ -160,16 +160,16 @@ pub fn gather(
                 Intent::Sudo(sudo) => Some(sudo.user.to_vec()),
                 _ => None,
             },
-            proof: shown.proof,
-            host: shown.host_key.as_deref().map(identify),
+            proof: evidence.proof,
+            host: evidence.host_key.as_deref().map(identify),
             namespace: match intent {
                 Intent::Sshsig(sshsig) => Some(sshsig.namespace.to_vec()),
                 _ => None,
             },
             forwarded: context.session.forwarded(),
         },
-        unverifiable_bind: shown.unverifiable_bind,
-        host_key: shown.host_key,
+        unverifiable_bind: evidence.unverifiable_bind,
+        host_key: evidence.host_key,
     })
 }
 

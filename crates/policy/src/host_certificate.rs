@@ -1,5 +1,5 @@
 //! Checks a host certificate (draft-miller-ssh-cert, as OpenSSH's `sshkey_cert_check_host` does).
-//! A good one still names nobody: its authority must be one that known hosts trust for the name.
+//! A valid certificate alone names no host: known hosts must also trust its authority for the name.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::crypto::{Crypto, Verified};
 
 /// What the check of a host certificate found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Checked<'a> {
+pub enum CertificateCheck<'a> {
     /// Signed by `authority`, valid now.
     Good {
         /// Blob of the plain key that signed.
@@ -19,13 +19,13 @@ pub enum Checked<'a> {
         /// Those that are UTF-8, as signed; `*` and `?` in them are wildcards.
         principals: Vec<&'a str>,
     },
-    Refused(Refusal),
-    /// Signed by a key type or size that we cannot check; proves nothing, accuses nobody.
+    Refused(CertificateRefusal),
+    /// Signed by a key type or size that we cannot check: neither a proof nor a reason to refuse.
     Unverifiable,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CertificateRefusal {
     NotForHosts,
     BadSignature,
     NotYetValid,
@@ -34,7 +34,7 @@ pub enum Refusal {
     NoPrincipals,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for CertificateRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotForHosts => "the certificate is a user's, not a host's",
@@ -49,24 +49,28 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for CertificateRefusal {}
 
 /// `unix` is now, in seconds since 1970. `valid_before` is the first second outside; all ones mean forever.
-pub fn check<'a>(untrusted: &Certificate<'a>, crypto: &dyn Crypto, unix: u64) -> Checked<'a> {
+pub fn check<'a>(
+    untrusted: &Certificate<'a>,
+    crypto: &dyn Crypto,
+    unix: u64,
+) -> CertificateCheck<'a> {
     if let Err(refusal) = check_fields(untrusted, unix) {
-        return Checked::Refused(refusal);
+        return CertificateCheck::Refused(refusal);
     }
-    // The parser has seen that both are proper; what is not can at least prove nothing.
+    // The parser took both as proper. If they were not, the certificate would prove nothing.
     let (Ok(authority), Ok(signature)) = (
         PublicKey::parse(untrusted.signature_key),
         Signature::parse(untrusted.signature),
     ) else {
-        return Checked::Refused(Refusal::BadSignature);
+        return CertificateCheck::Refused(CertificateRefusal::BadSignature);
     };
     match crypto.verify(authority.plain(), &signature, untrusted.to_be_signed) {
-        Verified::Bad => Checked::Refused(Refusal::BadSignature),
-        Verified::Unverifiable => Checked::Unverifiable,
-        Verified::Good => Checked::Good {
+        Verified::Bad => CertificateCheck::Refused(CertificateRefusal::BadSignature),
+        Verified::Unverifiable => CertificateCheck::Unverifiable,
+        Verified::Good => CertificateCheck::Good {
             authority: untrusted.signature_key,
             principals: untrusted
                 .principals
@@ -77,22 +81,22 @@ pub fn check<'a>(untrusted: &Certificate<'a>, crypto: &dyn Crypto, unix: u64) ->
     }
 }
 
-fn check_fields(untrusted: &Certificate<'_>, unix: u64) -> Result<(), Refusal> {
+fn check_fields(untrusted: &Certificate<'_>, unix: u64) -> Result<(), CertificateRefusal> {
     if untrusted.kind != CertificateKind::Host {
-        return Err(Refusal::NotForHosts);
+        return Err(CertificateRefusal::NotForHosts);
     }
     if unix < untrusted.valid_after {
-        return Err(Refusal::NotYetValid);
+        return Err(CertificateRefusal::NotYetValid);
     }
     if unix >= untrusted.valid_before {
-        return Err(Refusal::Expired);
+        return Err(CertificateRefusal::Expired);
     }
     if !untrusted.critical_options.is_empty() {
-        return Err(Refusal::CriticalOptions);
+        return Err(CertificateRefusal::CriticalOptions);
     }
     // OpenSSH before 10.3 let such a certificate stand for every host.
     if untrusted.principals.is_empty() {
-        return Err(Refusal::NoPrincipals);
+        return Err(CertificateRefusal::NoPrincipals);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The texts that a fact can have at all: names of qubes, keyrings and hosts, printable text. A pattern that matches
-//! none of them is a mistake, because a rule with it covers nothing, and a rule that covers nothing denies nothing.
+//! The texts that a fact can have: names of qubes, keyrings and hosts, printable text. A pattern that matches none of
+//! them is a mistake: its rule covers nothing, so a rule that was meant to deny would deny nothing.
 
 use std::cmp::Ordering;
 use std::collections::{HashSet, VecDeque};
@@ -12,7 +12,7 @@ pub const MAX_HOST_NAME: usize = 255;
 /// Bytes of a user's name, a namespace or a comment that anybody would write a rule for.
 const MAX_TEXT: usize = 255;
 
-/// A set of texts. Each is told byte by byte, by the states of a finite automaton.
+/// A set of texts. A finite automaton reads a text byte by byte and says whether it belongs to the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// `[A-Za-z][A-Za-z0-9_.-]*`

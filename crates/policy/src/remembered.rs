@@ -21,21 +21,22 @@ pub use scope::{Purpose, Scope};
 
 /// Seconds that "deny and mute" lasts.
 pub const MUTE_SECONDS: u64 = 300;
-/// More are never needed by hand; the one that ends first makes room.
+/// Far more than a person gives; the one that expires first makes room.
 const MAX_REMEMBERED: usize = 1024;
 /// Refused logins that are remembered; the oldest makes room.
 const MAX_REFUSED_SESSIONS: usize = 256;
 /// How long a refused login stays refused, in seconds: longer than any server waits for one to finish.
 const REFUSED_SESSION_SECONDS: u64 = 600;
 
-/// An end that a suspended machine can't stretch and a clock set back can't either.
+/// When a remembered answer expires. It is counted by the boot clock and by the wall clock, and the first to run out
+/// counts: neither suspending the machine nor setting its clock back prolongs an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
+pub struct Expiry {
     boot: u64,
     unix: u64,
 }
 
-impl Ends {
+impl Expiry {
     pub fn after(now: Moment, seconds: u64) -> Self {
         Self {
             boot: now.boot.saturating_add(seconds),
@@ -43,14 +44,14 @@ impl Ends {
         }
     }
 
-    /// Seconds left by the clock that ends it first; 0 = over.
+    /// Seconds left by the clock that runs out first; 0 = expired.
     pub fn left(self, now: Moment) -> u64 {
         self.boot
             .saturating_sub(now.boot)
             .min(self.unix.saturating_sub(now.unix))
     }
 
-    pub fn is_over(self, now: Moment) -> bool {
+    pub fn is_past(self, now: Moment) -> bool {
         self.left(now) == 0
     }
 }
@@ -62,7 +63,7 @@ pub struct Remembered {
     pub number: u64,
     pub answer: RememberedAnswer,
     pub given: Moment,
-    pub ends: Ends,
+    pub expiry: Expiry,
     pub uses: u64,
 }
 
@@ -98,7 +99,7 @@ impl RememberedAnswer {
     }
 }
 
-/// What earlier answers say of a request.
+/// What an earlier answer decides for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recalled {
     /// The number of the approval.
@@ -109,7 +110,7 @@ pub enum Recalled {
     SameLogin,
 }
 
-/// A qube is refused without a question for a while; the person should know.
+/// The start of a pause in which a qube's questions are denied automatically. The person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoolDown {
     pub caller: Caller,
@@ -128,12 +129,12 @@ pub struct RememberedAnswers {
 struct RefusedSession {
     caller: Caller,
     session_id: Vec<u8>,
-    ends: Ends,
+    expiry: Expiry,
 }
 
 impl RememberedAnswers {
-    /// What earlier answers say of a request that the policy wants to ask about and lets be remembered
-    /// for so long. `session_id` is a login's. An answer that is found counts one use.
+    /// The earlier answer that decides a request which the policy asks about; `remember` is how long that policy lets
+    /// an approval count. `session_id` is a login's. An answer that is found counts one use.
     pub fn recall(
         &mut self,
         facts: &Facts,
@@ -141,7 +142,7 @@ impl RememberedAnswers {
         session_id: Option<&[u8]>,
         now: Moment,
     ) -> Option<Recalled> {
-        self.forget_what_ended(now);
+        self.forget_expired(now);
         let caller = &facts.caller;
         for entry in &mut self.remembered {
             let recalled = match &entry.answer {
@@ -160,14 +161,14 @@ impl RememberedAnswers {
         if refused {
             return Some(Recalled::SameLogin);
         }
-        // A rule that has become stricter since the answer rules over the answer.
+        // The rule may have become stricter since the answer was given.
         let Remember::UpTo(longest) = remember else {
             return None;
         };
         let scope = Scope::of(facts)?;
         let entry = self.remembered.iter_mut().find(|entry| {
             matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
-                && !Ends::after(entry.given, longest).is_over(now)
+                && !Expiry::after(entry.given, longest).is_past(now)
         })?;
         entry.uses = entry.uses.saturating_add(1);
         Some(Recalled::Approved(entry.number))
@@ -214,7 +215,7 @@ impl RememberedAnswers {
         self.refused_sessions.push_back(RefusedSession {
             caller: caller.clone(),
             session_id: session_id.to_vec(),
-            ends: Ends::after(now, REFUSED_SESSION_SECONDS),
+            expiry: Expiry::after(now, REFUSED_SESSION_SECONDS),
         });
     }
 
@@ -246,7 +247,7 @@ impl RememberedAnswers {
 
     /// The remembered answers, oldest first.
     pub fn list(&mut self, now: Moment) -> &[Remembered] {
-        self.forget_what_ended(now);
+        self.forget_expired(now);
         &self.remembered
     }
 
@@ -259,7 +260,7 @@ impl RememberedAnswers {
 
     /// Forgets one remembered answer. `None` if there is none of this number.
     pub fn revoke(&mut self, number: u64) -> Option<Remembered> {
-        self.take_out(|entry| entry.number == number).pop()
+        self.remove_where(|entry| entry.number == number).pop()
     }
 
     /// Forgets all of them and says which there were.
@@ -276,27 +277,27 @@ impl RememberedAnswers {
     /// After a change of policy: keeps the approvals whose requests the new policy would still ask about.
     /// Says which were forgotten.
     pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<Remembered> {
-        self.take_out(|entry| match &entry.answer {
+        self.remove_where(|entry| match &entry.answer {
             RememberedAnswer::Approval(scope) => !would_still_ask(scope),
             RememberedAnswer::Denial(_) => false,
         })
     }
 
-    fn take_out(&mut self, ends: impl Fn(&Remembered) -> bool) -> Vec<Remembered> {
-        let (ended, kept) = std::mem::take(&mut self.remembered)
+    fn remove_where(&mut self, is_removed: impl Fn(&Remembered) -> bool) -> Vec<Remembered> {
+        let (removed, kept) = std::mem::take(&mut self.remembered)
             .into_iter()
-            .partition(ends);
+            .partition(is_removed);
         self.remembered = kept;
-        ended
+        removed
     }
 
     fn push(&mut self, answer: RememberedAnswer, seconds: u64, now: Moment) -> u64 {
-        self.forget_what_ended(now);
+        self.forget_expired(now);
         if self.remembered.len() >= MAX_REMEMBERED {
             let first_to_end = self
                 .remembered
                 .iter()
-                .map(|entry| entry.ends.left(now))
+                .map(|entry| entry.expiry.left(now))
                 .enumerate();
             if let Some((index, _)) = first_to_end.min_by_key(|(_, left)| *left) {
                 self.remembered.remove(index);
@@ -307,16 +308,16 @@ impl RememberedAnswers {
             number: self.last_number,
             answer,
             given: now,
-            ends: Ends::after(now, seconds),
+            expiry: Expiry::after(now, seconds),
             uses: 0,
         });
         self.last_number
     }
 
-    fn forget_what_ended(&mut self, now: Moment) {
-        self.remembered.retain(|entry| !entry.ends.is_over(now));
+    fn forget_expired(&mut self, now: Moment) {
+        self.remembered.retain(|entry| !entry.expiry.is_past(now));
         self.refused_sessions
-            .retain(|refused| !refused.ends.is_over(now));
+            .retain(|refused| !refused.expiry.is_past(now));
     }
 }
 

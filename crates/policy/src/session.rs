@@ -1,5 +1,5 @@
-//! What one connection has shown so far: its binds and the signatures it was given. All state of a
-//! connection lives in this one value, so that it can be dropped and made anew.
+//! The state of one agent connection: its session binds and the signatures that it was given. All of the state is
+//! in this one value, so that it can be dropped and made anew.
 //!
 //! Order rules as in OpenSSH's agent (PROTOCOL.agent, `session-bind@openssh.com`), with one thing
 //! stricter: a failed bind is never lifted by a later good one.
@@ -22,7 +22,7 @@ pub struct Session {
     binds: Vec<Bind>,
     failed: bool,
     signatures: u32,
-    logins: Vec<LoginGiven>,
+    logins: Vec<SignedLogin>,
 }
 
 /// One recorded bind.
@@ -31,31 +31,32 @@ pub struct Bind {
     pub host_key: Vec<u8>,
     pub session_id: Vec<u8>,
     pub forwarding: bool,
-    pub standing: Standing,
+    pub check: BindCheck,
 }
 
+/// Whether the host's signature in a bind was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum BindCheck {
     Verified,
     /// A key type or size that we cannot check: adds no proof.
     Unverifiable,
 }
 
-/// What became of a bind.
+/// How the check of a bind ended.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindOutcome {
     Good,
-    /// The same forwarding bind again: fine, and nothing new.
+    /// The same forwarding bind again, which changes nothing.
     Repeated,
     Unverifiable,
-    /// Every later login on this connection is refused.
+    /// Every later signature on this connection is refused.
     Failed(&'static str),
 }
 
-/// What is shown about the host of a login.
+/// What a login's data and the connection's binds prove about its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct HostEvidence {
     pub proof: Proof,
     /// The host key's blob (plain or certificate) behind `Proven` and `Bound`.
     pub host_key: Option<Vec<u8>>,
@@ -63,12 +64,13 @@ pub struct Shown {
     pub unverifiable_bind: bool,
 }
 
-/// Why a login can't be what it says.
+/// Why a login's data cannot be true: it contradicts the connection's binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradiction(pub &'static str);
 
+/// A login that got signatures, and the keys that signed it.
 #[derive(Debug)]
-struct LoginGiven {
+struct SignedLogin {
     session_id: Vec<u8>,
     user: Vec<u8>,
     host_key: Option<Vec<u8>>,
@@ -86,9 +88,9 @@ impl Session {
                 host_key: untrusted.host_key.to_vec(),
                 session_id: untrusted.session_id.to_vec(),
                 forwarding: untrusted.is_forwarding,
-                standing: match outcome {
-                    BindOutcome::Good => Standing::Verified,
-                    _ => Standing::Unverifiable,
+                check: match outcome {
+                    BindOutcome::Good => BindCheck::Verified,
+                    _ => BindCheck::Unverifiable,
                 },
             }),
         }
@@ -130,8 +132,8 @@ impl Session {
         self.failed
     }
 
-    /// Marks this connection: a bind that could not even be read is a failed one.
-    pub fn refuse_logins(&mut self) {
+    /// Refuses every later signature on this connection, after a bind that cannot be parsed: it counts as failed.
+    pub fn refuse_signatures(&mut self) {
         self.failed = true;
     }
 
@@ -146,11 +148,14 @@ impl Session {
         self.binds.last().filter(|bind| !bind.forwarding)
     }
 
-    /// How sure the host of `login` is.
+    /// What is proven about the host of `login`.
     ///
     /// # Errors
     /// The login's data and the binds contradict each other, or a bind failed before.
-    pub fn shown(&self, login: &UserauthRequest<'_>) -> Result<Shown, Contradiction> {
+    pub fn host_evidence(
+        &self,
+        login: &UserauthRequest<'_>,
+    ) -> Result<HostEvidence, Contradiction> {
         if self.failed {
             return Err(Contradiction("an earlier bind on this connection failed"));
         }
@@ -170,26 +175,26 @@ impl Session {
             _ => {}
         }
         let unverifiable_bind =
-            same_session.is_some_and(|bind| bind.standing == Standing::Unverifiable);
+            same_session.is_some_and(|bind| bind.check == BindCheck::Unverifiable);
         if let Some(host_key) = login.host_key() {
             if same_session
                 .is_some_and(|bind| !crate::intent::same_plain_key(&bind.host_key, host_key))
             {
                 return Err(Contradiction("a login to another host key than the bind's"));
             }
-            return Ok(Shown {
+            return Ok(HostEvidence {
                 proof: Proof::Proven,
                 host_key: Some(host_key.to_vec()),
                 unverifiable_bind,
             });
         }
         Ok(match same_session {
-            Some(bind) if bind.standing == Standing::Verified => Shown {
+            Some(bind) if bind.check == BindCheck::Verified => HostEvidence {
                 proof: Proof::Bound,
                 host_key: Some(bind.host_key.clone()),
                 unverifiable_bind,
             },
-            _ => Shown {
+            _ => HostEvidence {
                 proof: Proof::Unproven,
                 host_key: None,
                 unverifiable_bind,
@@ -197,8 +202,8 @@ impl Session {
         })
     }
 
-    /// Whether one more signature fits: `limit` a connection, and another key for a login that was
-    /// already given one is free, up to [`MAX_KEYS_PER_LOGIN`].
+    /// Whether the connection may get one more signature. `limit` is its total; further keys for a login that was
+    /// signed already are not counted, up to [`MAX_KEYS_PER_LOGIN`].
     pub fn has_room(
         &self,
         limit: u32,
@@ -229,7 +234,7 @@ impl Session {
                 return;
             }
         } else {
-            self.logins.push(LoginGiven {
+            self.logins.push(SignedLogin {
                 session_id: login.session_id.to_vec(),
                 user: login.user.to_vec(),
                 host_key: login.host_key().map(<[u8]>::to_vec),
@@ -240,7 +245,7 @@ impl Session {
     }
 }
 
-impl LoginGiven {
+impl SignedLogin {
     fn is_same(&self, login: &UserauthRequest<'_>) -> bool {
         self.session_id == login.session_id
             && self.user == login.user

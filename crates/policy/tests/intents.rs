@@ -412,7 +412,7 @@ fn what_the_connection_has_shown_is_among_the_facts() {
 
     // A connection that tried to deceive signs nothing, whatever it is.
     let mut failed = bound(true);
-    failed.refuse_logins();
+    failed.refuse_signatures();
     for data in [&login, &sshsig, &vec![0; 32], &sudo(b"root", &key)] {
         let refused = gathered_on(&failed, &key, data, 0);
         assert_eq!(refused, Err(Refusal::BindFailed));

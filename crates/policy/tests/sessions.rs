@@ -217,7 +217,7 @@ fn binds_show_what_they_prove_and_no_more() {
             let names = [None, Some(host_key(host)), Some(certificate(host, 1))];
             let names = &names[random.below(3)];
             let key = host_key(5);
-            let shown = session.shown(&login(&id, b"me", &key, names.as_deref()));
+            let shown = session.host_evidence(&login(&id, b"me", &key, names.as_deref()));
             let bound = taken.iter().find(|bind| [bind.session; 32] == id);
             let own = taken.iter().find(|bind| !bind.forwarding);
             let contradicts = failed

@@ -12,7 +12,7 @@ use policy::known_hosts::HostKey;
 use policy::permit::{Judged, Permit};
 use policy::rate::Ledger;
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
-use policy::session::{Session, Standing};
+use policy::session::{BindCheck, Session};
 
 use common::clock;
 use common::crypto::Ring;
@@ -229,7 +229,7 @@ impl PolicySnapshot {
     pub fn bound_host(&self, session: &Session) -> Option<BoundHost> {
         session.login_bind().map(|bind| BoundHost {
             host: self.identify(&bind.host_key),
-            verified: bind.standing == Standing::Verified,
+            verified: bind.check == BindCheck::Verified,
         })
     }
 

@@ -38,7 +38,7 @@ pub fn bind(
     match recorded {
         Outcome::Unverifiable if is_written => Reply::Success.rebuild(),
         _ => {
-            session.session.refuse_logins();
+            session.session.refuse_signatures();
             Reply::ExtensionFailure.rebuild()
         }
     }

@@ -57,7 +57,7 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8
     session.note(record);
     if is_session_bind(untrusted) {
         // Whoever garbles a bind may want the login that follows to look unbound.
-        session.session.refuse_logins();
+        session.session.refuse_signatures();
         return Reply::ExtensionFailure.rebuild();
     }
     Reply::Failure.rebuild()

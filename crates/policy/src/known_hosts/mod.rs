@@ -19,7 +19,7 @@ pub use names::{Names, Pattern, check_name, is_port_without_brackets, normalise}
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{HostIdentity, Revocation};
 use crate::glob::{Glob, MAX_PATTERN};
-use crate::host_certificate::{self, Checked};
+use crate::host_certificate::{self, CertificateCheck};
 use crate::judgement::Place;
 
 /// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
@@ -306,7 +306,7 @@ impl KnownHosts {
         let mut names = self.names_of_key(host_key.plain_blob(), &tries, crypto);
         let mut ca = None;
         if let Some(certificate) = host_key.certificate() {
-            if let Checked::Good {
+            if let CertificateCheck::Good {
                 authority,
                 principals,
             } = host_certificate::check(certificate, crypto, unix)

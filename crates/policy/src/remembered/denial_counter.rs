@@ -1,12 +1,12 @@
-//! Counts denials per qube, so that a qube that keeps asking is answered for the person.
+//! Counts denials per qube, so that the vault itself denies a qube that keeps asking.
 
 use crate::caller::Caller;
 use crate::facts::Moment;
 
-/// After this many, a qube's questions are denied unseen for a while.
+/// After this many, a qube's questions are denied for a while without being shown.
 pub const DENIALS_UNTIL_COOL_DOWN: usize = 3;
-/// A request that the client takes back weighs less: people press ctrl-c, and nine times in a minute
-/// they do not.
+/// So many requests that the client withdrew count as one denial: a person presses ctrl-c now and then, but not nine
+/// times in a minute.
 const WITHDRAWALS_FOR_ONE_DENIAL: usize = 3;
 /// Denials count together within this many seconds.
 pub const DENIAL_WINDOW_SECONDS: u64 = 60;
@@ -48,7 +48,7 @@ impl CountedDenial {
 pub(super) struct DenialCounter(Vec<(Caller, Vec<(CountedDenial, u64)>)>);
 
 impl DenialCounter {
-    /// Counts one; true if it is one too many, and then counts from nothing again.
+    /// Counts one. True if a cool-down is to begin; the counter then starts again at zero.
     pub(super) fn count(&mut self, caller: &Caller, denial: CountedDenial, now: Moment) -> bool {
         let at = self.0.iter().position(|(known, _)| known == caller);
         let mut recent = at.map(|index| self.0.remove(index).1).unwrap_or_default();

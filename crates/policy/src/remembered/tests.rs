@@ -262,6 +262,6 @@ fn memory_is_bounded() {
         remembered
             .list(at(0))
             .iter()
-            .all(|entry| entry.ends.left(at(0)) >= 60 + 3000 - 1024)
+            .all(|entry| entry.expiry.left(at(0)) >= 60 + 3000 - 1024)
     );
 }
