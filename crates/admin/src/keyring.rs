@@ -277,7 +277,7 @@ impl Agent {
             .hint(format!(
                 "if it is locked (ssh-add -x): SSH_AUTH_SOCK={socket} ssh-add -X"
             )),
-            AgentError::Slow | AgentError::Odd => Error::new(format!("{socket}: {error}")),
+            AgentError::Slow | AgentError::NotAnAgent => Error::new(format!("{socket}: {error}")),
         }
     }
 

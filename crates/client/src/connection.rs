@@ -14,7 +14,7 @@ use super::set_up::{self, SetUp};
 use super::slots::Slots;
 use super::transport::{Stream, Transport};
 use common::client_status::file::StatusFile;
-use common::client_status::outcome::Outcome;
+use common::client_status::outcome::StreamOutcome;
 
 /// For a carrier to end by itself once both its sides have.
 const GRACE: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub struct Vault {
 /// How a stream ended, and what is to be done and told about it.
 #[derive(Debug)]
 struct End {
-    outcome: Outcome,
+    outcome: StreamOutcome,
     /// A request that was taken is known to be unanswered.
     owes_answer: bool,
     untrusted_said: String,
@@ -75,7 +75,7 @@ pub fn serve(client: &UnixStream, vault: &Vault, seat: &Seat) {
 
 /// Opens a stream and lets it run.
 fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End {
-    let timed_out = Outcome::SetUpTimedOut(vault.set_up_time.as_secs());
+    let timed_out = StreamOutcome::SetUpTimedOut(vault.set_up_time.as_secs());
     let mut end = End::of(timed_out.clone());
     for _ in 0..ATTEMPTS {
         let slot = match vault
@@ -88,17 +88,19 @@ fn stream(client: &UnixStream, first: &[u8], vault: &Vault, seat: &Seat) -> End 
         let until = Instant::now() + vault.set_up_time;
         let mut stream = match vault.transport.open(first, until) {
             Ok(stream) => stream,
-            Err(error) => return End::of(Outcome::CannotStart(error.to_string())),
+            Err(error) => return End::of(StreamOutcome::CannotStart(error.to_string())),
         };
         match set_up::watch(&mut stream, first, client, seat, until) {
             SetUp::Done => {
                 drop(slot);
                 return run(stream, client, first.len(), seat);
             }
-            SetUp::Ended(status) => return End::with(Outcome::of_end(status), stream.carrier()),
+            SetUp::Ended(status) => {
+                return End::with(StreamOutcome::of_end(status), stream.carrier());
+            }
             SetUp::TimedOut => end = End::with(timed_out.clone(), stream.carrier()),
-            SetUp::ClientLeft => return End::of(Outcome::ClientLeft),
-            SetUp::MustLeave => return End::of(Outcome::Stopped),
+            SetUp::ClientLeft => return End::of(StreamOutcome::ClientLeft),
+            SetUp::MustLeave => return End::of(StreamOutcome::Stopped),
         }
     }
     end
@@ -127,7 +129,7 @@ fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
                 Ok(Ending::MustLeave | Ending::GaveUp) => {}
                 _ => set_up::wait_for_end(&mut carrier, seat, Instant::now() + GRACE),
             }
-            let end = carrier.ended().map(Outcome::of_exit);
+            let end = carrier.ended().map(StreamOutcome::of_exit);
             End::with(of_pump(&ending, end), Some(&mut carrier)).owing(&ending)
         }
         Stream::Connected(vault) => {
@@ -140,21 +142,21 @@ fn run(stream: Stream, client: &UnixStream, taken: usize, seat: &Seat) -> End {
 }
 
 /// The carrier's exit says more than the bytes do, if it says that something went wrong.
-fn of_pump(ending: &io::Result<Ending>, exit: Option<Outcome>) -> Outcome {
+fn of_pump(ending: &io::Result<Ending>, exit: Option<StreamOutcome>) -> StreamOutcome {
     match (ending, exit) {
-        (Ok(Ending::MustLeave), _) => Outcome::Stopped,
-        (Ok(Ending::GaveUp), _) => Outcome::ClientLeft,
-        (Ok(Ending::ClientLeft), _) => Outcome::Served,
-        (_, Some(exit @ (Outcome::Exited(_) | Outcome::Killed(_)))) => exit,
-        (Ok(Ending::Complete), _) => Outcome::Served,
-        _ => Outcome::Cut,
+        (Ok(Ending::MustLeave), _) => StreamOutcome::Stopped,
+        (Ok(Ending::GaveUp), _) => StreamOutcome::ClientLeft,
+        (Ok(Ending::ClientLeft), _) => StreamOutcome::Served,
+        (_, Some(exit @ (StreamOutcome::Exited(_) | StreamOutcome::Killed(_)))) => exit,
+        (Ok(Ending::Complete), _) => StreamOutcome::Served,
+        _ => StreamOutcome::Cut,
     }
 }
 
 /// What the client is owed.
 fn owed(client: &UnixStream, first: &[u8], end: &End) -> Owed {
     match () {
-        () if end.outcome == Outcome::ClientLeft => Owed::Nothing,
+        () if end.outcome == StreamOutcome::ClientLeft => Owed::Nothing,
         () if refusal::is_list(first) && is_unread(client, first) => Owed::CloseOnly,
         () if refusal::is_list(first) => Owed::Nothing,
         () if is_unread(client, first) => Owed::ToUnreadRequest,
@@ -170,7 +172,7 @@ impl Owed {
 }
 
 impl End {
-    fn of(outcome: Outcome) -> Self {
+    fn of(outcome: StreamOutcome) -> Self {
         Self {
             outcome,
             owes_answer: false,
@@ -179,7 +181,7 @@ impl End {
     }
 
     /// Ends the carrier, if it has not ended, and keeps its last words.
-    fn with(outcome: Outcome, carrier: Option<&mut Carrier>) -> Self {
+    fn with(outcome: StreamOutcome, carrier: Option<&mut Carrier>) -> Self {
         let untrusted_said = carrier.map(|carrier| {
             carrier.kill();
             carrier.untrusted_last_line()

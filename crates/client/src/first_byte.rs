@@ -27,7 +27,7 @@ pub fn wait_for(client: &UnixStream, seat: &Seat) -> io::Result<Option<Vec<u8>>>
             PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
         ];
         wait::until(&mut fds, None)?;
-        if !wait::said(&fds[0]).is_empty() {
+        if !wait::revents(&fds[0]).is_empty() {
             let first = look(client)?;
             seat.has_spoken();
             return Ok(Some(first).filter(|first| !first.is_empty()));

@@ -97,7 +97,7 @@ pub fn pump(
             fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
         }
         wait::until(&mut fds, last_moment)?;
-        let client_said = wait::said(&fds[1]);
+        let client_said = wait::revents(&fds[1]);
         drop(fds);
         seat.bell().silence();
 

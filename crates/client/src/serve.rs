@@ -78,7 +78,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
             );
         }
         wait::until(&mut fds, rest_until.filter(|_| is_resting))?;
-        let ready: Vec<bool> = fds.iter().map(|fd| !wait::said(fd).is_empty()).collect();
+        let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();
         drop(fds);
         if ready.first() == Some(&true) {
             return stop_all(&crowd, signals);

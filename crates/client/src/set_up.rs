@@ -119,8 +119,8 @@ fn watch_once(
     }
     let polled = wait::until(&mut fds, Some(end));
     let happened = Happened {
-        client_left: polled.is_err() || wait::said(&fds[1]).contains(PollFlags::POLLHUP),
-        reply: reply.map_or(PollFlags::empty(), |_| wait::said(&fds[2])),
+        client_left: polled.is_err() || wait::revents(&fds[1]).contains(PollFlags::POLLHUP),
+        reply: reply.map_or(PollFlags::empty(), |_| wait::revents(&fds[2])),
     };
     drop(fds);
     seat.bell().silence();

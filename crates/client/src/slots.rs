@@ -13,7 +13,7 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags};
 
 use super::crowd::{Bell, Seat};
-use common::client_status::outcome::Outcome;
+use common::client_status::outcome::StreamOutcome;
 use common::wait;
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Slots {
         client: &UnixStream,
         seat: &Seat,
         end: Instant,
-    ) -> Result<Slot<'_>, Outcome> {
+    ) -> Result<Slot<'_>, StreamOutcome> {
         let ticket = {
             let mut queue = self.queue();
             if queue.free > 0 {
@@ -71,20 +71,20 @@ impl Slots {
                 return Ok(Slot(self));
             }
             if seat.must_leave() {
-                break Outcome::Stopped;
+                break StreamOutcome::Stopped;
             }
             if Instant::now() >= end {
-                break Outcome::Crowded;
+                break StreamOutcome::Crowded;
             }
             let mut fds = [
                 PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
                 PollFd::new(client.as_fd(), PollFlags::empty()),
             ];
             if let Err(error) = wait::until(&mut fds, Some(end)) {
-                break Outcome::CannotStart(error.to_string());
+                break StreamOutcome::CannotStart(error.to_string());
             }
-            if wait::said(&fds[1]).contains(PollFlags::POLLHUP) {
-                break Outcome::ClientLeft;
+            if wait::revents(&fds[1]).contains(PollFlags::POLLHUP) {
+                break StreamOutcome::ClientLeft;
             }
             seat.bell().silence();
         };

@@ -17,7 +17,7 @@ use wire::writer::Writer;
 
 use crate::error::reason;
 
-/// An agent that lists its keys, or drops one, does no work for it.
+/// Listing keys or removing one takes an agent milliseconds.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// SSH_AGENTC_REMOVE_IDENTITY (RFC 9987).
 const REMOVE_IDENTITY: u8 = 18;
@@ -53,8 +53,8 @@ pub fn plain_fingerprint(blob: &[u8], crypto: &dyn Crypto) -> Fingerprint {
 pub enum AgentError {
     Unreachable(io::Error),
     Slow,
-    /// It answered with something that is no answer to what was asked.
-    Odd,
+    /// What it sent is no reply to this request.
+    NotAnAgent,
     Refused,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for AgentError {
         match self {
             Self::Unreachable(error) => write!(f, "the agent cannot be reached: {}", reason(error)),
             Self::Slow => f.write_str("the agent did not answer in time"),
-            Self::Odd => f.write_str("what answers there is no SSH agent"),
+            Self::NotAnAgent => f.write_str("what answers there is no SSH agent"),
             Self::Refused => f.write_str("the agent refused"),
         }
     }
@@ -84,7 +84,7 @@ pub fn list(socket: &Path) -> Result<Vec<ListedKey>, AgentError> {
             })
             .collect()),
         Ok(Reply::Failure) => Err(AgentError::Refused),
-        _ => Err(AgentError::Odd),
+        _ => Err(AgentError::NotAnAgent),
     }
 }
 
@@ -100,7 +100,7 @@ pub fn remove(socket: &Path, blob: &[u8]) -> Result<(), AgentError> {
     match Reply::parse(&answer) {
         Ok(Reply::Success) => Ok(()),
         Ok(Reply::Failure) => Err(AgentError::Refused),
-        _ => Err(AgentError::Odd),
+        _ => Err(AgentError::NotAnAgent),
     }
 }
 
@@ -120,7 +120,7 @@ fn ask(socket: &Path, payload: &[u8]) -> Result<Vec<u8>, AgentError> {
     let mut decoder = Decoder::new();
     let mut chunk = [0_u8; 16 * 1024];
     loop {
-        if let Some(message) = decoder.next().map_err(|_| AgentError::Odd)? {
+        if let Some(message) = decoder.next().map_err(|_| AgentError::NotAnAgent)? {
             return Ok(message);
         }
         let left = end.saturating_duration_since(Instant::now());
@@ -129,7 +129,7 @@ fn ask(socket: &Path, payload: &[u8]) -> Result<Vec<u8>, AgentError> {
         }
         stream.set_read_timeout(Some(left)).map_err(failed)?;
         match (&stream).read(&mut chunk) {
-            Ok(0) => return Err(AgentError::Odd),
+            Ok(0) => return Err(AgentError::NotAnAgent),
             Ok(count) => decoder.push(chunk.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error)),

@@ -6,7 +6,7 @@ use jiff::Zoned;
 use nix::time::{ClockId, clock_gettime};
 use policy::facts::Moment;
 
-/// Now, by all clocks that decisions look at.
+/// The current time, by every clock that decisions use.
 pub fn now() -> Moment {
     let local = Zoned::now();
     let minute = i32::from(local.hour()) * 60 + i32::from(local.minute());
@@ -24,7 +24,8 @@ pub fn since_1970() -> Duration {
         .unwrap_or_default()
 }
 
-/// Counts on while the machine sleeps. Without such a clock no remembered answer outlives its second.
+/// Seconds since boot, time in suspend included. Without such a clock it is the largest number, by which every
+/// remembered answer has expired.
 fn boot_seconds() -> u64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME)
         .ok()

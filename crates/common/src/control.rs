@@ -155,7 +155,7 @@ impl Reply {
     }
 }
 
-/// How the vault fares.
+/// The state of the running vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VaultStatus {
@@ -164,9 +164,9 @@ pub struct VaultStatus {
     pub streams: usize,
     pub policy_files: Vec<String>,
     pub policy_sha256: String,
-    /// Why everything is refused.
+    /// Why the vault refuses everything.
     pub broken: Option<String>,
-    /// Why the files on disk are not what holds.
+    /// Why the vault does not use the files on disk.
     pub stale: Option<String>,
     /// `@revoked` lines of known hosts that cannot be read, and what is refused for it.
     pub unreadable_revocations: Vec<String>,

@@ -1,5 +1,5 @@
-//! A socket of ours in the file system: 0600 from its first moment, in a folder that nobody else can
-//! change, never at the cost of a file that is not ours.
+//! Listens at a path: the socket has mode 0600 from the start, its folder can be changed by nobody else, and no file
+//! that is not ours is removed for it.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -12,12 +12,12 @@ use nix::unistd::getuid;
 
 use crate::error::Error;
 
-/// What a person can do where a place is not to be had.
+/// What an error suggests when the socket cannot be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Hints {
-    /// Somebody listens there.
+    /// For a socket at which somebody listens.
     pub in_use: &'static str,
-    /// Something else is in the way, or the place is not safe.
+    /// For a path that is taken by something else, or is not safe.
     pub elsewhere: &'static str,
 }
 
@@ -32,7 +32,7 @@ pub struct SocketFile {
 /// Listens at `path`. Call it before threads are started: it sets the umask for a moment.
 ///
 /// # Errors
-/// The place is taken or not safe, or the system refuses.
+/// The path is taken or not safe, or the system refuses.
 pub fn listen_at(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error> {
     make_room(path, hints)?;
     let listener = bind(path).map_err(|error| {
@@ -53,7 +53,7 @@ pub fn listen_at(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile)
     Ok((listener, file))
 }
 
-/// Sees to a folder that is safe and has nothing at `path`, for us or a program of ours to bind.
+/// Makes the folder of `path` if needed, checks that it is safe, and removes a dead socket at `path`.
 ///
 /// # Errors
 /// As [`listen_at`].

@@ -52,7 +52,7 @@ impl Paths {
             .filter_map(|(flag, dir)| Some([flag.into(), dir.clone()?.into()]));
         let flags = flags.flatten().collect();
         let system_config = match &config {
-            // A configuration named by hand stands alone.
+            // With --config-dir the system's configuration does not count.
             Some(dir) => dir.join("etc"),
             None => PathBuf::from(SYSTEM_CONFIG),
         };
@@ -85,7 +85,7 @@ impl Paths {
         self.runtime_for(SYSTEM_CLIENT_RUNTIME, "split-ssh-client")
     }
 
-    /// Answers a keyring's name once systemd runs the unit of its agent; not there without systemd.
+    /// The socket through which systemd starts the unit of a keyring's agent; it exists only with systemd.
     pub fn keyring_socket(&self) -> PathBuf {
         self.vault_runtime().join("keyring.sock")
     }

@@ -1,4 +1,4 @@
-//! Waiting for file descriptors, with an end.
+//! Waits for file descriptors, with a deadline.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Asks `poll(2)` whether the peer has closed its socket, at least for writing (Linux). `nix` does not know it: it is
-/// not to be found in [`said`], but see [`has_left`].
-pub const LEAVING: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
+/// Asks `poll(2)` whether the peer has closed its socket, at least for writing (Linux). `nix` does not know it, so that
+/// [`revents`] leaves it out: use [`has_peer_closed`].
+pub const PEER_CLOSED: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
 
-/// Whether the peer of a socket that was polled for [`LEAVING`] has closed it, at least for writing, or broken it.
-pub fn has_left(fd: &PollFd<'_>) -> bool {
+/// Whether the peer of a socket that was polled for [`PEER_CLOSED`] has closed it, at least for writing, or broken it.
+pub fn has_peer_closed(fd: &PollFd<'_>) -> bool {
     fd.any().unwrap_or(true)
 }
 
@@ -29,8 +29,8 @@ pub fn until(fds: &mut [PollFd<'_>], end: Option<Instant>) -> io::Result<bool> {
     }
 }
 
-/// What `poll` said of one descriptor; nothing where it was not waited for.
-pub fn said(fd: &PollFd<'_>) -> PollFlags {
+/// The events that `poll` found for one descriptor; none if it was not waited for.
+pub fn revents(fd: &PollFd<'_>) -> PollFlags {
     fd.revents().unwrap_or(PollFlags::empty())
 }
 

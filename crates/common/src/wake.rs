@@ -24,7 +24,7 @@ impl WakeEvent {
     }
 
     pub fn clear(&self) {
-        // Nothing to be read is what is wanted.
+        // It fails only if no signal was there to clear.
         let _ = self.0.read();
     }
 }

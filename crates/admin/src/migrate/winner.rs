@@ -210,7 +210,7 @@ fn output_of(command: &mut Command) -> Option<String> {
     loop {
         let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
         let waited = wait::until(&mut fds, Some(end));
-        if waited.is_err() || wait::said(&fds[0]).is_empty() || text.len() as u64 > MAX_OUTPUT {
+        if waited.is_err() || wait::revents(&fds[0]).is_empty() || text.len() as u64 > MAX_OUTPUT {
             let _ = child.kill();
             break;
         }

@@ -1,4 +1,4 @@
-//! Where the client leaves its reasons: one small file per vault, for `split-ssh status`.
+//! The file in which a client records how its streams ended, one for each vault.
 
 use std::collections::VecDeque;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -15,24 +15,24 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
-use super::outcome::Outcome;
+use super::TransportKind;
+use super::outcome::StreamOutcome;
 use crate::sync::lock;
 
-/// Troubles that are kept, the last ones.
+/// Failed streams that are kept, the last ones.
 pub const MAX_RECENT: usize = 20;
 /// Characters kept of what the carrying program said.
 const MAX_SAID: usize = 200;
 
-/// Clients of one user that call their vaults alike, each with a file of its own.
-const MAX_ALIKE: usize = 16;
+/// Clients of one user whose vaults have the same name; each client has a file of its own.
+const MAX_SAME_NAME: usize = 16;
 
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub v: u32,
     pub vault: String,
-    pub kind: Kind,
+    pub kind: TransportKind,
     /// The transport in words.
     pub transport: String,
     pub socket: PathBuf,
@@ -42,7 +42,7 @@ pub struct Status {
     pub served: u64,
     pub last_served: Option<u64>,
     pub troubles: u64,
-    /// The last stream came to nothing.
+    /// The last stream failed.
     #[serde(default)]
     pub is_failing: bool,
     pub recent: VecDeque<Trouble>,
@@ -51,7 +51,7 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     pub at: u64,
-    pub outcome: Outcome,
+    pub outcome: StreamOutcome,
     /// The client was owed a FAILURE and is sent it; otherwise its connection is closed.
     pub answered: bool,
     /// The last line of the carrying program's stderr, perhaps from the other side.
@@ -66,7 +66,13 @@ pub struct StatusFile {
 }
 
 impl StatusFile {
-    pub fn new(folder: &Path, vault: &str, kind: Kind, transport: String, socket: PathBuf) -> Self {
+    pub fn new(
+        folder: &Path,
+        vault: &str,
+        kind: TransportKind,
+        transport: String,
+        socket: PathBuf,
+    ) -> Self {
         let status = Status {
             v: 1,
             vault: vault.to_owned(),
@@ -87,8 +93,8 @@ impl StatusFile {
         }
     }
 
-    /// Writes the first version, and removes what clients that have ended left. Two clients that call their vaults
-    /// alike have a file each.
+    /// Writes the first version, and removes the files of clients that have ended. Two clients whose vaults have the
+    /// same name have a file each.
     ///
     /// # Errors
     /// The folder cannot be made or written to. Streams are served without the file as well.
@@ -100,7 +106,7 @@ impl StatusFile {
                 .create(&folder)?;
             remove_old(&folder);
             let vault = lock(&self.status).vault.clone();
-            let mut paths = (1..=MAX_ALIKE).map(|number| path_of(&folder, &vault, number));
+            let mut paths = (1..=MAX_SAME_NAME).map(|number| path_of(&folder, &vault, number));
             if let Some(free) = paths.find(|path| !path.exists()) {
                 self.path = free;
             }
@@ -109,9 +115,9 @@ impl StatusFile {
     }
 
     /// Notes how a stream ended.
-    pub fn note(&self, outcome: &Outcome, answered: bool, untrusted_said: &str) {
+    pub fn note(&self, outcome: &StreamOutcome, answered: bool, untrusted_said: &str) {
         let mut status = lock(&self.status);
-        if *outcome == Outcome::Served {
+        if *outcome == StreamOutcome::Served {
             status.served += 1;
             status.last_served = Some(now());
             status.is_failing = false;
@@ -130,7 +136,7 @@ impl StatusFile {
         } else {
             return;
         }
-        // What cannot be written is lost; the stream is over, and nobody is kept waiting for it.
+        // The stream has ended, and nobody waits for this record: one that cannot be written is lost.
         let _ = self.write(&status);
     }
 
@@ -165,7 +171,7 @@ impl Status {
     }
 }
 
-/// Nobody would call a client by its old keyring again.
+/// A client that is started for another keyring would never overwrite them.
 fn remove_old(folder: &Path) {
     for (path, status) in read_files(folder).unwrap_or_default() {
         if !status.is_running() {

@@ -1,18 +1,18 @@
-//! What a client leaves for `split-ssh status` and `doctor`: its face for everything but its own crate.
+//! What a client records about its streams, for `split-ssh status` and `split-ssh doctor`.
 
 pub mod file;
 pub mod outcome;
 
-/// The kind of transport, for words.
+/// Which transport carries a client's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum TransportKind {
     Qrexec,
     Command,
     Unix,
 }
 
-impl Kind {
+impl TransportKind {
     pub fn program(self) -> &'static str {
         match self {
             Self::Qrexec => "qrexec-client-vm",

@@ -5,12 +5,12 @@ use std::process::ExitStatus;
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::TransportKind;
 
 /// How one stream, or the attempt to open it, ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", content = "detail", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum StreamOutcome {
     /// The stream was open and ended in the usual way.
     Served,
     /// The client closed before it was answered.
@@ -34,7 +34,7 @@ pub enum Outcome {
 /// Exit statuses of qrexec-client-vm that mean that no stream was ever open.
 const QREXEC_REFUSALS: std::ops::RangeInclusive<i32> = 125..=127;
 
-impl Outcome {
+impl StreamOutcome {
     pub fn of_exit(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(0), _) => Self::Served,
@@ -61,23 +61,25 @@ impl Outcome {
         !matches!(self, Self::Served | Self::ClientLeft | Self::Stopped)
     }
 
-    pub fn words(&self, kind: Kind) -> String {
+    pub fn words(&self, kind: TransportKind) -> String {
         match (self, kind) {
             (Self::Served, _) => "served".to_owned(),
             (Self::ClientLeft, _) => "the client left before it was answered".to_owned(),
-            (Self::Exited(126), Kind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
-            (Self::Exited(127), Kind::Qrexec) => {
+            (Self::Exited(126), TransportKind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
+            (Self::Exited(127), TransportKind::Qrexec) => {
                 "the vault has no such service (exit 127)".to_owned()
             }
-            (Self::Exited(125), Kind::Qrexec) => "qrexec failed in the vault (exit 125)".to_owned(),
-            (Self::Exited(1), Kind::Qrexec) => {
+            (Self::Exited(125), TransportKind::Qrexec) => {
+                "qrexec failed in the vault (exit 125)".to_owned()
+            }
+            (Self::Exited(1), TransportKind::Qrexec) => {
                 "qrexec failed in this qube, or the vault's service did (exit 1)".to_owned()
             }
-            (Self::Exited(255), Kind::Qrexec) => {
+            (Self::Exited(255), TransportKind::Qrexec) => {
                 "the stream was cut: the vault, or its end of the stream, died (exit 255)"
                     .to_owned()
             }
-            (Self::Exited(code), Kind::Qrexec) => {
+            (Self::Exited(code), TransportKind::Qrexec) => {
                 format!("the vault's service ended with status {code}")
             }
             (Self::Exited(code), _) => format!("the command ended with status {code}"),
@@ -89,37 +91,37 @@ impl Outcome {
                 format!("nobody took the request in time (twice {seconds} s)")
             }
             (Self::Crowded, _) => "other streams were being set up for too long".to_owned(),
-            (Self::CannotStart(why), Kind::Unix) => format!("cannot connect: {why}"),
+            (Self::CannotStart(why), TransportKind::Unix) => format!("cannot connect: {why}"),
             (Self::CannotStart(why), _) => format!("cannot start {}: {why}", kind.program()),
             (Self::Stopped, _) => "split-ssh client was stopped".to_owned(),
         }
     }
 
     /// What to do next; nothing where nothing is to be done.
-    pub fn hint(&self, kind: Kind) -> Option<&'static str> {
+    pub fn hint(&self, kind: TransportKind) -> Option<&'static str> {
         Some(match (self, kind) {
-            (Self::Exited(126), Kind::Qrexec) => {
+            (Self::Exited(126), TransportKind::Qrexec) => {
                 "does a file in dom0's /etc/qubes/policy.d allow qubes.SshAgent from this qube, with this keyring? \
                  did the vault start? `split-ssh dom0-policy` prints the lines"
             }
-            (Self::Exited(127), Kind::Qrexec) => {
+            (Self::Exited(127), TransportKind::Qrexec) => {
                 "is split-ssh installed in the vault's template, and does its service run?"
             }
-            (Self::Exited(125), Kind::Qrexec) => {
+            (Self::Exited(125), TransportKind::Qrexec) => {
                 "is `split-ssh vault` running in the vault? `split-ssh doctor` there tells more"
             }
-            (Self::Exited(1), Kind::Qrexec) => "is this a qube with qrexec running?",
+            (Self::Exited(1), TransportKind::Qrexec) => "is this a qube with qrexec running?",
             (Self::Cut, _) => {
                 "did `split-ssh vault` end, or was a bound met? `split-ssh log` in the vault tells"
             }
-            (Self::Exited(_) | Self::CannotStart(_), Kind::Command) => {
+            (Self::Exited(_) | Self::CannotStart(_), TransportKind::Command) => {
                 "try the command of client.toml by hand"
             }
-            (Self::CannotStart(_), Kind::Unix) => "is `split-ssh vault` running?",
-            (Self::CannotStart(_), Kind::Qrexec) => {
+            (Self::CannotStart(_), TransportKind::Unix) => "is `split-ssh vault` running?",
+            (Self::CannotStart(_), TransportKind::Qrexec) => {
                 "is this a qube? elsewhere use --command or --transport unix:PATH"
             }
-            (Self::SetUpTimedOut(_) | Self::Crowded, Kind::Qrexec) => {
+            (Self::SetUpTimedOut(_) | Self::Crowded, TransportKind::Qrexec) => {
                 "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
             }
             _ => return None,

@@ -26,7 +26,7 @@ pub use vault_config::{TransportConfig, VaultConfig};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use entry::Wrong;
+use entry::BadValue;
 use serde::Deserialize;
 
 use super::line_and_column;
@@ -37,7 +37,7 @@ use crate::trusted_files;
 
 /// The name of the file in its two places.
 const FILE: &str = "client.toml";
-/// A file for people is far smaller; bounds what a wrong link can cost, in bytes.
+/// A file for people is far smaller; bounds what a bad link can cost, in bytes.
 const MAX_FILE: usize = 256 * 1024;
 
 #[derive(Debug, Default, Deserialize)]
@@ -94,9 +94,9 @@ pub fn read(
         .iter()
         .map(|entry| entry.check(&paths.home))
         .collect();
-    let vaults = vaults
-        .map_err(|wrong| wrong.found_in(source.as_ref().filter(|_| !wrong.span.is_empty())))?;
-    refuse_twins(&vaults)?;
+    let vaults =
+        vaults.map_err(|bad| bad.found_in(source.as_ref().filter(|_| !bad.span.is_empty())))?;
+    refuse_duplicates(&vaults)?;
     Ok(vaults)
 }
 
@@ -116,13 +116,13 @@ fn find(paths: &Paths) -> Result<Option<Source>, Error> {
 
 fn parse(source: &Source) -> Result<Vec<VaultEntry>, Error> {
     let file: File = toml::from_str(&source.text).map_err(|error| {
-        let wrong = Wrong {
+        let bad = BadValue {
             span: error.span().unwrap_or_default(),
             what: error.message().replace('\n', ", "),
             hint: "the keys of a [[vault]] are name, qube, keyring, transport, command, qrexec, socket, \
                    setup-seconds, setups, start and keep",
         };
-        wrong.found_in(Some(source))
+        bad.found_in(Some(source))
     })?;
     if file.vault.is_empty() {
         return Ok(vec![VaultEntry::default()]);
@@ -130,12 +130,12 @@ fn parse(source: &Source) -> Result<Vec<VaultEntry>, Error> {
     Ok(file.vault)
 }
 
-fn refuse_twins(vaults: &[VaultConfig]) -> Result<(), Error> {
+fn refuse_duplicates(vaults: &[VaultConfig]) -> Result<(), Error> {
     let (mut names, mut sockets) = (BTreeSet::new(), BTreeSet::new());
-    let twin = vaults
+    let duplicate = vaults
         .iter()
         .find(|vault| !names.insert(&vault.name) || !sockets.insert(&vault.socket));
-    match twin {
+    match duplicate {
         None => Ok(()),
         Some(vault) => Err(Error::new(format!(
             "two vaults are called `{}`, or have its socket",
@@ -145,7 +145,7 @@ fn refuse_twins(vaults: &[VaultConfig]) -> Result<(), Error> {
     }
 }
 
-impl Wrong {
+impl BadValue {
     fn found_in(&self, source: Option<&Source>) -> Error {
         let place = source.map(|source| {
             let (line, column) = line_and_column(&source.text, self.span.start);

@@ -122,7 +122,7 @@ fn read_until(mut out: ChildStdout, until: Instant) -> Option<Vec<u8>> {
     while printed.len() <= MAX_VALUE {
         let mut fds = [PollFd::new(out.as_fd(), PollFlags::POLLIN)];
         wait::until(&mut fds, Some(until)).ok()?;
-        if wait::said(&fds[0]).is_empty() {
+        if wait::revents(&fds[0]).is_empty() {
             return None;
         }
         match out.read(&mut bytes).ok()? {

@@ -23,7 +23,7 @@ pub fn kept(folder: &Path, number: u32) -> PathBuf {
 }
 
 /// The error with the file that it is about.
-pub fn named(path: &Path, error: &io::Error) -> io::Error {
+pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
     let text = format!("{}: {}", path.display(), crate::error::reason(error));
     io::Error::new(error.kind(), text)
 }
@@ -38,7 +38,7 @@ pub fn open_all(folder: &Path) -> io::Result<Vec<(PathBuf, File)>> {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(named(&path, &error)),
+            Err(error) => return Err(with_path(&path, &error)),
         };
         let about = file.metadata()?;
         let identity = (about.dev(), about.ino());

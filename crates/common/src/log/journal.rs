@@ -53,8 +53,9 @@ pub fn note(priority: Priority, text: &str, fields: &[(&str, &str)]) -> bool {
     send(datagram(priority, text, fields).as_bytes())
 }
 
-/// Whether it is worth making a sentence: a machine without a journal is asked again each minute.
-pub fn is_heard() -> bool {
+/// Whether there is a journal, as far as is known. Where it was missing, true again after a minute, so that it is
+/// tried again.
+pub fn is_available() -> bool {
     let absent = ABSENT.load(Ordering::Relaxed);
     absent == 0 || clock::since_1970().as_secs().saturating_sub(absent) >= 60
 }

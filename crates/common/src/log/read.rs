@@ -66,7 +66,7 @@ impl Lines {
             .by_ref()
             .take(bound)
             .read_until(b'\n', &mut self.begun)
-            .map_err(|error| files::named(&self.path, &error))?;
+            .map_err(|error| files::with_path(&self.path, &error))?;
         let is_whole = self.begun.last() == Some(&b'\n') || self.begun.len() >= MAX_LINE;
         Ok(is_whole.then(|| self.take()))
     }

@@ -104,11 +104,11 @@ impl Questions {
             let mut fds = [
                 PollFd::new(wake.as_fd(), PollFlags::POLLIN),
                 // Of a caller that died, qrexec and relays may tell no more than the end of its input.
-                PollFd::new(client.as_fd(), wait::LEAVING),
+                PollFd::new(client.as_fd(), wait::PEER_CLOSED),
             ];
             let ready = wait::until(&mut fds, Some(Instant::now() + TICK));
             let [_, client_fd] = &fds;
-            if ready.is_err() || wait::has_left(client_fd) {
+            if ready.is_err() || wait::has_peer_closed(client_fd) {
                 self.change(DecidedBy::Policy, |queue, remembered| {
                     queue.client_disconnected(ticket, clock::now(), remembered)
                 });

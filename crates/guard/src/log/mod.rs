@@ -245,7 +245,7 @@ impl State {
             self.tail = Some(tail);
         }
         written?;
-        if journal::is_heard() {
+        if journal::is_available() {
             let sentence = Sentence::of(record);
             journal::note(sentence.tone.into(), &sentence.line(record), &[]);
         }

@@ -1,4 +1,4 @@
-//! One `[[vault]]` of `client.toml`: what is left out, and what will not do.
+//! One `[[vault]]` of `client.toml`: its defaults and its mistakes.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -63,12 +63,12 @@ impl VaultEntry {
         replace(&mut self.setup_seconds, flags.setup_seconds);
     }
 
-    pub(super) fn check(&self, home: &Path) -> Result<VaultConfig, Wrong> {
+    pub(super) fn check(&self, home: &Path) -> Result<VaultConfig, BadValue> {
         let argument = self.argument()?;
         let name = self.name();
         Keyring::from_argument(name).map_err(|bad| {
             let what = bad.to_string().replace(bad.what, "vault's name");
-            wrong(self.name.as_ref(), &what, "it names the socket")
+            bad_value(self.name.as_ref(), &what, "it names the socket")
         })?;
         let socket = match &self.socket {
             Some(socket) => absolute(socket, home)?,
@@ -77,7 +77,7 @@ impl VaultEntry {
         if self.start.as_ref().is_some_and(|start| !start.get_ref()) {
             let hint =
                 "a vault that must not be started is dom0's decision: `autostart=no` in its policy";
-            return Err(wrong(
+            return Err(bad_value(
                 self.start.as_ref(),
                 "`start = false` is not for a client to say",
                 hint,
@@ -85,7 +85,7 @@ impl VaultEntry {
         }
         if self.keep.as_ref().is_some_and(|keep| *keep.get_ref()) {
             let hint = "leave it out: each connection has a stream of its own";
-            return Err(wrong(
+            return Err(bad_value(
                 self.keep.as_ref(),
                 "`keep = true` is not supported yet",
                 hint,
@@ -107,7 +107,7 @@ impl VaultEntry {
         })
     }
 
-    fn transport(&self, home: &Path, argument: String) -> Result<TransportConfig, Wrong> {
+    fn transport(&self, home: &Path, argument: String) -> Result<TransportConfig, BadValue> {
         let implied = if self.command.is_some() {
             "command"
         } else {
@@ -143,13 +143,13 @@ impl VaultEntry {
                         arguments: arguments.to_vec(),
                     })
                 }
-                _ => Err(wrong(
+                _ => Err(bad_value(
                     self.command.as_ref(),
                     "transport `command` needs a command",
                     "for example command = [\"ssh\", \"box\", \"split-ssh\", \"vault\", \"--stdio\"]",
                 )),
             },
-            other => Err(wrong(
+            other => Err(bad_value(
                 self.transport.as_ref(),
                 &format!("there is no transport `{}`", other.escape_debug()),
                 "it is `qrexec`, `command` or `unix:/path/of/qrexec.sock`",
@@ -158,13 +158,13 @@ impl VaultEntry {
     }
 
     /// The service's argument; none is the vault's keyring `default`.
-    fn argument(&self) -> Result<String, Wrong> {
+    fn argument(&self) -> Result<String, BadValue> {
         let Some(keyring) = &self.keyring else {
             return Ok(String::new());
         };
         match Keyring::from_argument(keyring.get_ref()) {
             Ok(_) => Ok(keyring.get_ref().clone()),
-            Err(bad) => Err(wrong(
+            Err(bad) => Err(bad_value(
                 self.keyring.as_ref(),
                 &bad.to_string(),
                 "as the folders in the vault's ~/.ssh/identities.d",
@@ -172,13 +172,13 @@ impl VaultEntry {
         }
     }
 
-    fn target(&self) -> Result<String, Wrong> {
+    fn target(&self) -> Result<String, BadValue> {
         let target = self.qube.as_ref().map_or("@default", |qube| qube.get_ref());
         if is_target(target) {
             return Ok(target.to_owned());
         }
         let what = format!("`{}` is no qube's name", target.escape_debug());
-        Err(wrong(
+        Err(bad_value(
             self.qube.as_ref(),
             &what,
             "leave it out, and dom0's policy names the vault for `@default`",
@@ -186,23 +186,23 @@ impl VaultEntry {
     }
 }
 
-/// A value that will not do, and where it stands.
+/// A value that is not valid, and its place in the file.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct BadValue {
     pub(super) span: Range<usize>,
     pub(super) what: String,
     pub(super) hint: &'static str,
 }
 
-fn wrong<T>(value: Option<&Spanned<T>>, what: &str, hint: &'static str) -> Wrong {
-    Wrong {
+fn bad_value<T>(value: Option<&Spanned<T>>, what: &str, hint: &'static str) -> BadValue {
+    BadValue {
         span: value.map_or(0..0, Spanned::span),
         what: what.to_owned(),
         hint,
     }
 }
 
-fn absolute(path: &Spanned<PathBuf>, home: &Path) -> Result<PathBuf, Wrong> {
+fn absolute(path: &Spanned<PathBuf>, home: &Path) -> Result<PathBuf, BadValue> {
     let written = path.get_ref();
     let full = written
         .strip_prefix("~")
@@ -214,7 +214,7 @@ fn absolute(path: &Spanned<PathBuf>, home: &Path) -> Result<PathBuf, Wrong> {
         "`{}` is not an absolute path",
         written.display().to_string().escape_debug()
     );
-    Err(wrong(Some(path), &what, "start it with / or ~/"))
+    Err(bad_value(Some(path), &what, "start it with / or ~/"))
 }
 
 fn within<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
@@ -222,13 +222,13 @@ fn within<T: Copy + PartialOrd + From<u8> + std::fmt::Display>(
     default: T,
     most: T,
     key: &str,
-) -> Result<T, Wrong> {
+) -> Result<T, BadValue> {
     match value {
         None => Ok(default),
         Some(value) if *value.get_ref() >= T::from(1) && *value.get_ref() <= most => {
             Ok(*value.get_ref())
         }
-        Some(_) => Err(wrong(
+        Some(_) => Err(bad_value(
             value,
             &format!("`{key}` is a number from 1 to {most}"),
             "leave it out for the usual one",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client_status::Kind;
+use crate::client_status::TransportKind;
 use crate::service::service_with;
 
 /// One vault and how it is called.
@@ -35,11 +35,11 @@ pub enum TransportConfig {
 }
 
 impl TransportConfig {
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TransportKind {
         match self {
-            Self::Qrexec { .. } => Kind::Qrexec,
-            Self::Command { .. } => Kind::Command,
-            Self::Unix { .. } => Kind::Unix,
+            Self::Qrexec { .. } => TransportKind::Qrexec,
+            Self::Command { .. } => TransportKind::Command,
+            Self::Unix { .. } => TransportKind::Unix,
         }
     }
 }

@@ -173,10 +173,10 @@ impl Lines {
             }
             let mut fds = [
                 PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN),
-                PollFd::new(client.as_fd(), wait::LEAVING),
+                PollFd::new(client.as_fd(), wait::PEER_CLOSED),
             ];
             let is_ready = wait::until(&mut fds, Some(until)).ok()?;
-            if !is_ready || wait::has_left(&fds[1]) || self.buffer.len() >= MAX_LINE {
+            if !is_ready || wait::has_peer_closed(&fds[1]) || self.buffer.len() >= MAX_LINE {
                 return None;
             }
             let mut chunk = [0; 1024];
