@@ -1,9 +1,10 @@
 //! A directory that a test owns.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
@@ -78,8 +79,8 @@ impl World {
 
     /// Writes a program.
     pub fn script(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.file(name, text);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("our own file");
+        let path = self.path(name);
+        write_program(&path, text.as_ref(), 0o700);
         path
     }
 
@@ -100,6 +101,29 @@ impl World {
             .env("LC_ALL", "C.UTF-8");
         command
     }
+}
+
+/// Writes a file that is to be run, by another process: one that this process has open for writing, if only in a child
+/// that another thread is about to start, can't be run.
+pub fn write_program(path: &Path, text: &[u8], mode: u32) {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).expect("a directory");
+    }
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat >\"$0\" && chmod \"$1\" \"$0\""])
+        .arg(path)
+        .arg(format!("{mode:o}"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut input = writer.stdin.take().expect("a pipe");
+    input.write_all(text).expect("the shell reads");
+    drop(input);
+    assert!(
+        writer.wait().expect("our child").success(),
+        "{}",
+        path.display()
+    );
 }
 
 /// The name of whoever runs the tests.

@@ -15,7 +15,7 @@ use testbed::keys::Key;
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::wait::wait_for;
-use testbed::world::World;
+use testbed::world::{World, write_program};
 
 const GUARD: &str = "/run/split-ssh-vault/qrexec.sock";
 
@@ -59,7 +59,7 @@ impl Root {
     }
 
     fn program(&self, name: &str, text: &str) {
-        mode(&self.file(name, text), 0o755);
+        write_program(&self.path(name), text.as_bytes(), 0o755);
     }
 
     fn link(&self, name: &str, target: &str) {

@@ -13,7 +13,7 @@ use testbed::keys::Key;
 use testbed::programs;
 use testbed::split_ssh::Vault;
 use testbed::wait::wait_for;
-use testbed::world::World;
+use testbed::world::{World, write_program};
 
 /// The community guide's lines for /rw/config/rc.local, word for word.
 const GUIDES_RC_LOCAL: &str = r#"# SPLIT SSH CONFIGURATION >>>
@@ -109,9 +109,7 @@ impl Qube {
             Some(file) => self.home.join(file),
             None => self.root.join(file),
         };
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(&path, text).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("our own file");
+        write_program(&path, text.as_bytes(), mode);
         path
     }
 
@@ -600,7 +598,7 @@ fn what_stays_of_rc_local_still_runs() {
         0o755,
     );
     let script = fs::read_to_string(&file).expect("a file");
-    fs::write(&file, format!("#!/bin/sh\n{script}")).expect("a file");
+    write_program(&file, format!("#!/bin/sh\n{script}").as_bytes(), 0o755);
     qube.migrate_for_good();
     run(&mut Command::new(&file));
     assert!(marker.exists());

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
@@ -30,8 +30,7 @@ impl World {
     }
 
     fn script(&self, name: &str, text: &str) {
-        fs::write(self.service(name), text).unwrap();
-        fs::set_permissions(self.service(name), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.service(name), text);
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -58,6 +57,14 @@ impl World {
         drop(child.stdin.take().unwrap().write_all(input));
         child.wait_with_output().unwrap()
     }
+}
+
+/// By another process: while a file is open for writing, if only in a child that another thread is about to start, it
+/// can't be run.
+fn write_program(path: &Path, text: &str) {
+    let mut command = Command::new("sh");
+    command.args(["-c", "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\""]);
+    assert!(command.arg(path).arg(text).status().unwrap().success());
 }
 
 const ALLOW: &str = "* * work vault allow\n* * work @default deny\n";
@@ -232,8 +239,7 @@ fn a_remote_vault_is_called_through_its_relay() {
     fs::create_dir_all(qube("relay/services")).unwrap();
     fs::write(qube("remote/relay"), "relay bench.Env\n").unwrap();
     let transport = qube("relay/services/bench.Env");
-    fs::write(&transport, "#!/bin/sh\necho \"$1\"\n").unwrap();
-    fs::set_permissions(&transport, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&transport, "#!/bin/sh\necho \"$1\"\n");
     for (called, nested) in [("svc+work", "remote+svc+work\n"), ("svc", "remote+svc+\n")] {
         let output = world.call(&["remote", called], b"");
         assert_eq!(String::from_utf8_lossy(&output.stdout), nested);

@@ -152,15 +152,23 @@ fn end(child: &mut Child) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     /// A qube whose qubesdb-read is this shell script.
     fn qube(folder: &Path, qubesdb_read: &str) -> Qubes {
         let program = folder.join("qubesdb-read");
-        fs::write(&program, format!("#!/bin/sh\n{qubesdb_read}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: while a file is open for writing, if only in a child that another thread is about to start,
+        // it can't be run.
+        let write = Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/sh\\n%s\\n' \"$1\" >\"$0\" && chmod 755 \"$0\"",
+            ])
+            .arg(&program)
+            .arg(qubesdb_read)
+            .status();
+        assert!(write.unwrap().success());
         Qubes {
             rw_config: folder.to_owned(),
             qubesdb_read: program,
