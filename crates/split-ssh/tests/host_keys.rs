@@ -6,7 +6,7 @@ use common::crypto::Ring;
 use keygen::{Folder, Key, SshSignature};
 use policy::crypto::{Crypto as _, Verified};
 use policy::facts::HostIdentity;
-use policy::host_certificate::{self, Checked, Refusal};
+use policy::host_certificate::{self, CertificateCheck, CertificateRefusal};
 use policy::known_hosts::{HostKey, KnownHosts};
 use wire::key::PublicKey;
 use wire::signature::Signature;
@@ -205,7 +205,7 @@ mod security_keys {
 
 const NOW: u64 = 1_700_000_000;
 
-fn checked(certificate: &[u8], unix: u64) -> Checked<'_> {
+fn checked(certificate: &[u8], unix: u64) -> CertificateCheck<'_> {
     let PublicKey::Certificate(certificate) = PublicKey::parse(certificate).unwrap() else {
         panic!("not a certificate");
     };
@@ -213,7 +213,7 @@ fn checked(certificate: &[u8], unix: u64) -> Checked<'_> {
 }
 
 fn is_good(certificate: &[u8], unix: u64) -> bool {
-    matches!(checked(certificate, unix), Checked::Good { .. })
+    matches!(checked(certificate, unix), CertificateCheck::Good { .. })
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn certificates_by_every_type_of_authority() {
             &[&["-h", "-n", "a.example,b.example"], options].concat(),
         );
         let found = match checked(&certificate, NOW) {
-            Checked::Good {
+            CertificateCheck::Good {
                 authority,
                 principals,
             } => {
@@ -250,8 +250,8 @@ fn certificates_by_every_type_of_authority() {
                 assert_eq!(principals, ["a.example", "b.example"]);
                 Verified::Good
             }
-            Checked::Refused(refusal) => panic!("{kind} {bits}: {refusal}"),
-            Checked::Unverifiable => Verified::Unverifiable,
+            CertificateCheck::Refused(refusal) => panic!("{kind} {bits}: {refusal}"),
+            CertificateCheck::Unverifiable => Verified::Unverifiable,
         };
         assert_eq!(found, expected, "{kind} {bits} {algorithm}");
     }
@@ -295,7 +295,10 @@ fn no_changed_byte_of_a_certificate_is_good() {
         changed[index] ^= 1 << (index % 8);
         if let Ok(PublicKey::Certificate(changed)) = PublicKey::parse(&changed) {
             let found = host_certificate::check(&changed, &Ring, NOW);
-            assert!(!matches!(found, Checked::Good { .. }), "byte {index}");
+            assert!(
+                !matches!(found, CertificateCheck::Good { .. }),
+                "byte {index}"
+            );
         }
     }
 }
@@ -313,13 +316,13 @@ fn validity_kind_options_and_principals_are_checked() {
     let start = 1_704_067_200;
     assert_eq!(
         checked(&day, start - 1),
-        Checked::Refused(Refusal::NotYetValid)
+        CertificateCheck::Refused(CertificateRefusal::NotYetValid)
     );
     assert!(is_good(&day, start));
     assert!(is_good(&day, start + 86_399));
     assert_eq!(
         checked(&day, start + 86_400),
-        Checked::Refused(Refusal::Expired)
+        CertificateCheck::Refused(CertificateRefusal::Expired)
     );
 
     let forever = make(&["-h", "-n", "a", "-V", "always:forever"]);
@@ -329,16 +332,16 @@ fn validity_kind_options_and_principals_are_checked() {
 
     assert_eq!(
         checked(&make(&["-n", "a"]), NOW),
-        Checked::Refused(Refusal::NotForHosts)
+        CertificateCheck::Refused(CertificateRefusal::NotForHosts)
     );
     assert_eq!(
         checked(&make(&["-h"]), NOW),
-        Checked::Refused(Refusal::NoPrincipals)
+        CertificateCheck::Refused(CertificateRefusal::NoPrincipals)
     );
     let critical = make(&["-h", "-n", "a", "-O", "critical:x@example.com=1"]);
     assert_eq!(
         checked(&critical, NOW),
-        Checked::Refused(Refusal::CriticalOptions)
+        CertificateCheck::Refused(CertificateRefusal::CriticalOptions)
     );
 }
 
