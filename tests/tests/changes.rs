@@ -296,3 +296,25 @@ fn wait_for_question(scene: &Scene) {
         (pending.len() > 4).then_some(())
     });
 }
+
+/// A client that gave up while the upstream took its time: the log says that nobody took the signature.
+#[test]
+fn a_signature_that_nobody_took_is_told() {
+    let allow = "default = \"deny\"\n[[rule]]\nkind = \"sshsig\"\nnamespace = \"git\"\naction = \"allow\"\n";
+    let (scene, gate) = Scene::behind_a_gate(allow);
+    let mut call = scene.call();
+    call.send(&sign(&scene.key.blob(), &sshsig("git", &[1; 64])));
+    wait_for("the request at the upstream", || {
+        (gate.waiting() == 1).then_some(())
+    });
+    drop(call);
+    gate.open();
+    let record = wait_for("a record", || {
+        let records = scene.vault.records();
+        records
+            .into_iter()
+            .find(|record| record["event"] == "undelivered")
+    });
+    assert_eq!(record["reason"], "signed, and nobody took it");
+    assert_eq!(record["qube"], "work");
+}

@@ -1,6 +1,7 @@
 //! Waits for file descriptors, with a deadline.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -13,6 +14,13 @@ pub const PEER_CLOSED: PollFlags = PollFlags::from_bits_retain(nix::libc::POLLRD
 /// Whether the peer of a socket that was polled for [`PEER_CLOSED`] has closed it, at least for writing, or broken it.
 pub fn has_peer_closed(fd: &PollFd<'_>) -> bool {
     fd.any().unwrap_or(true)
+}
+
+/// Whether the peer of a socket has closed it altogether, or broken it.
+pub fn has_hung_up(socket: impl AsFd) -> bool {
+    // No events asked for: hang-up and error are always told.
+    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::empty())];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
 }
 
 /// Waits until one of `fds` is ready, or until `end`; with no `end`, for as long as it takes. False: time is up.

@@ -2,7 +2,6 @@
 //! One JSON object a line each way; for the vault's own user and root only.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -10,7 +9,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Uid;
 use policy::question::{Answer, Decision, QuestionId};
 use policy::queue::{NotTaken, PendingQuestion};
@@ -26,6 +24,7 @@ use common::clock;
 use common::control::{
     Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,
 };
+use common::wait;
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
 const WRITE_TIME: Duration = Duration::from_secs(10);
@@ -229,7 +228,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
     loop {
         let event = match events.recv_timeout(LOOK_AFTER_PEER) {
             Ok(event) => event,
-            Err(RecvTimeoutError::Timeout) if has_left(stream) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if wait::has_hung_up(stream) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
@@ -256,12 +255,6 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
             QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
         }
     }
-}
-
-fn has_left(peer: &UnixStream) -> bool {
-    // No events asked for: hang-up and error are always told.
-    let mut fds = [PollFd::new(peer.as_fd(), PollFlags::empty())];
-    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
 }
 
 fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {

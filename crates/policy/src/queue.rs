@@ -88,7 +88,7 @@ impl QuestionQueue {
             if self.window == Some(emptied.id) {
                 // A qube that opens windows and takes them back is as tiresome as one that keeps asking.
                 let cooled =
-                    remembered.count_denial(emptied.caller(), CountedDenial::Withdrawn, now);
+                    remembered.count_denial(&emptied.subject.facts, CountedDenial::Withdrawn, now);
                 actions.extend(cooled.map(Action::Notice));
             }
             self.dismiss(emptied.id, &mut actions);
@@ -201,6 +201,11 @@ impl QuestionQueue {
                 remembered,
                 &mut actions,
             );
+        }
+        // Requests that came together for one question go unanswered once.
+        for facts in self.queued.facts_of_late_requests(now) {
+            let cooled = remembered.count_denial(&facts, CountedDenial::Unanswered, now);
+            actions.extend(cooled.map(Action::Notice));
         }
         for (ticket, emptied) in self.queued.take_late_requests(now) {
             actions.push(denied(ticket, DeniedBy::Nobody));
@@ -338,8 +343,8 @@ impl QuestionQueue {
             }
             actions.push(denied(request.ticket, by.clone()));
         }
-        let cooled =
-            counts_as.and_then(|denial| remembered.count_denial(queued.caller(), denial, now));
+        let cooled = counts_as
+            .and_then(|denial| remembered.count_denial(&queued.subject.facts, denial, now));
         actions.extend(cooled.map(Action::Notice));
         self.dismiss(id, actions);
     }

@@ -3,6 +3,7 @@
 //! in memory only: gone when the vault stops.
 
 mod denial_counter;
+mod denied_thing;
 mod scope;
 mod words;
 
@@ -13,10 +14,12 @@ use crate::facts::{Facts, Moment};
 use crate::judgement::Remember;
 use crate::question::Subject;
 
-use denial_counter::DenialCounter;
 pub use denial_counter::{
     COOL_DOWN_SECONDS, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
+    THINGS_UNTIL_COOL_DOWN,
 };
+use denial_counter::{DenialCounter, TooMany};
+pub use denied_thing::DeniedThing;
 pub use scope::{Purpose, Scope};
 
 /// Seconds that "deny and mute" lasts.
@@ -71,7 +74,7 @@ pub struct Remembered {
 pub enum RememberedAnswer {
     /// Allows what has this scope.
     Approval(Box<Scope>),
-    /// Denies every question of a qube.
+    /// Denies questions of a qube.
     Denial(Denial),
 }
 
@@ -79,16 +82,25 @@ pub enum RememberedAnswer {
 pub enum Denial {
     /// The person muted this qube.
     Muted(Caller),
-    /// This qube was denied too often.
-    CooledDown(Caller),
+    /// This qube was denied one thing too often, or too many things.
+    CooledDown(CoolDown),
 }
 
 impl Denial {
     /// The qube whose questions are denied.
     pub fn caller(&self) -> &Caller {
         match self {
-            Self::Muted(caller) | Self::CooledDown(caller) => caller,
+            Self::Muted(caller) => caller,
+            Self::CooledDown(cool_down) => &cool_down.caller,
         }
+    }
+
+    fn covers(&self, facts: &Facts) -> bool {
+        let thing = match self {
+            Self::Muted(_) | Self::CooledDown(CoolDown { thing: None, .. }) => None,
+            Self::CooledDown(CoolDown { thing, .. }) => thing.as_deref(),
+        };
+        *self.caller() == facts.caller && thing.is_none_or(|thing| *thing == DeniedThing::of(facts))
     }
 }
 
@@ -110,11 +122,12 @@ pub enum Recalled {
     SameLogin,
 }
 
-/// The start of a pause in which a qube's questions are denied automatically. The person is told.
+/// The start of a pause of [`COOL_DOWN_SECONDS`] in which questions are denied automatically. The person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoolDown {
     pub caller: Caller,
-    pub seconds: u64,
+    /// `None`: everything that this qube asks.
+    pub thing: Option<Box<DeniedThing>>,
 }
 
 #[derive(Debug, Default)]
@@ -146,7 +159,7 @@ impl RememberedAnswers {
         let caller = &facts.caller;
         for entry in &mut self.remembered {
             let recalled = match &entry.answer {
-                RememberedAnswer::Denial(denial) if denial.caller() == caller => match denial {
+                RememberedAnswer::Denial(denial) if denial.covers(facts) => match denial {
                     Denial::Muted(_) => Recalled::Muted,
                     Denial::CooledDown(_) => Recalled::CooledDown,
                 },
@@ -222,22 +235,22 @@ impl RememberedAnswers {
     /// Counts a denial; enough of them begin a cool-down.
     pub(crate) fn count_denial(
         &mut self,
-        caller: &Caller,
+        facts: &Facts,
         denial: CountedDenial,
         now: Moment,
     ) -> Option<CoolDown> {
-        if !self.denials.count(caller, denial, now) {
-            return None;
-        }
-        self.push(
-            RememberedAnswer::Denial(Denial::CooledDown(caller.clone())),
-            COOL_DOWN_SECONDS,
-            now,
-        );
-        Some(CoolDown {
-            caller: caller.clone(),
-            seconds: COOL_DOWN_SECONDS,
-        })
+        let thing = DeniedThing::of(facts);
+        let too_many = self.denials.count(&facts.caller, &thing, denial, now)?;
+        let cool_down = CoolDown {
+            caller: facts.caller.clone(),
+            thing: match too_many {
+                TooMany::OfOneThing => Some(Box::new(thing)),
+                TooMany::OfDifferentThings => None,
+            },
+        };
+        let answer = RememberedAnswer::Denial(Denial::CooledDown(cool_down.clone()));
+        self.push(answer, COOL_DOWN_SECONDS, now);
+        Some(cool_down)
     }
 
     /// Forgets this qube's denials: the person is there and trusts it.

@@ -15,7 +15,7 @@ use policy::permit::{Inquiry, Permit, Yes};
 use policy::question::{Answer, QuestionId};
 use policy::queue::{Action, NotTaken, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
-use policy::remembered::RememberedAnswers;
+use policy::remembered::{COOL_DOWN_SECONDS, RememberedAnswers};
 
 use common::clock;
 use common::sync::lock;
@@ -210,11 +210,18 @@ impl State {
                 Action::Show(id) => self.tell(&QuestionEvent::Show(id)),
                 Action::UpdateCounts(id) => self.tell(&QuestionEvent::Changed(id)),
                 Action::Close(id) => self.tell(&QuestionEvent::Over(id)),
-                Action::Notice(cool_down) => self.tell(&QuestionEvent::Notice(format!(
-                    "{} had too many requests denied: its requests are denied for {} minutes",
-                    cool_down.caller,
-                    cool_down.seconds / 60
-                ))),
+                Action::Notice(cool_down) => {
+                    let what = cool_down
+                        .thing
+                        .map_or("its requests are".to_owned(), |thing| {
+                            format!("{} is", thing.words())
+                        });
+                    self.tell(&QuestionEvent::Notice(format!(
+                        "{} had too many requests denied: {what} denied for {} minutes",
+                        cool_down.caller,
+                        COOL_DOWN_SECONDS / 60
+                    )));
+                }
                 Action::Resolve(ticket, resolution) => {
                     resolved += 1;
                     if let Some(waker) = self.tickets.remove(&ticket) {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use policy::record::Event;
+use wire::reply::Reply;
 
 use super::stream::{MessageStream, Received};
 use crate::sign;
@@ -43,7 +44,9 @@ fn serve_until_bound(
             Received::Idle => return limit("no request for too long"),
         };
         if stream.send(&reply).is_err() {
-            return None;
+            let is_signature = matches!(Reply::parse(&reply), Ok(Reply::Signature(_)));
+            let why = "signed, and nobody took it".to_owned();
+            return is_signature.then_some((Event::Undelivered, why));
         }
     }
     limit("too many requests on one stream")

@@ -129,7 +129,7 @@ fn is_counted(record: &Record) -> bool {
     match record.event {
         Event::Sign => record.outcome != Outcome::Ok,
         Event::List | Event::Bind | Event::Refusal | Event::Malformed => true,
-        Event::Limit | Event::Upstream | Event::NoAnswer => true,
+        Event::Limit | Event::Upstream | Event::NoAnswer | Event::Undelivered => true,
         Event::Start | Event::Stop | Event::Reload | Event::Revoked | Event::Recovered => false,
     }
 }

@@ -24,6 +24,7 @@ use crate::ask::questions::Settled;
 use crate::keys::upstream::UpstreamError;
 use crate::policy_files::FRESH;
 use common::clock;
+use common::wait;
 
 /// How often a request is judged whose policy or known hosts change while it waits.
 const MAX_JUDGEMENTS: usize = 4;
@@ -171,6 +172,9 @@ fn still_holds(
     let questions = &session.signer.asker.questions;
     if let Err(why) = questions.still_allow(&permit, now.1) {
         return Err(Refused::Person(why, DecidedBy::Remembered));
+    }
+    if wait::has_hung_up(session.stream) {
+        return Err(Refused::ClientHungUp);
     }
     let policy = match now.0 - judged_at.0 < FRESH {
         true => session.signer.policy.latest(),

@@ -127,7 +127,11 @@ impl<'s> AgentSession<'s> {
 
     /// Records why the connection is ended.
     pub fn note_end(&self, event: Event, why: String) {
-        self.note(self.record(event, Outcome::Refused).because(why));
+        let outcome = match event {
+            Event::Undelivered => Outcome::Failed,
+            _ => Outcome::Refused,
+        };
+        self.note(self.record(event, outcome).because(why));
     }
 
     /// Records a request that was refused without being judged.

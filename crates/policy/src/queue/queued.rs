@@ -1,7 +1,7 @@
 //! The questions of the queue: which requests share one, and which is shown next.
 
 use crate::caller::Caller;
-use crate::facts::Moment;
+use crate::facts::{Facts, Moment};
 use crate::judgement::{Remember, RuleRef};
 use crate::permit::{Consent, Unanswered, Yes};
 use crate::question::{Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject};
@@ -265,6 +265,15 @@ impl QueuedQuestions {
             .iter()
             .filter(|queued| queued.was_shown() && queued.seconds_left(now) == 0);
         late.map(|queued| queued.id).collect()
+    }
+
+    /// Of each question with a request that has waited too long.
+    pub(super) fn facts_of_late_requests(&self, now: Moment) -> Vec<Facts> {
+        let is_late = |request: &QueuedRequest| request.seconds_left(now) == 0;
+        let late = self.questions.iter();
+        late.filter(|queued| queued.requests.iter().any(is_late))
+            .map(|queued| queued.subject.facts.clone())
+            .collect()
     }
 
     /// Takes out the requests that have waited too long since they arrived, each with its question if

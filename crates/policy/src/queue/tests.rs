@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::question::sample::{
     at, certificate, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
 };
-use crate::question::{Details, Offer};
+use crate::question::{Details, Offer, SECONDS_FROM_ARRIVAL};
 
 /// A line with its remembered answers, as the shell holds them.
 #[derive(Default)]
@@ -312,6 +312,24 @@ fn three_denials_answer_the_rest() {
         .filter(|action| matches!(action, Action::Notice(_)));
     assert_eq!(notices.count(), 1);
     assert_eq!(desk.queue.seconds_until_tick(at(4)), None);
+}
+
+/// A daemon that asks again each time is not asked about for ever, also while another question has the window.
+#[test]
+fn questions_that_end_in_line_count_as_unanswered() {
+    let mut desk = Desk::default();
+    let step = SECONDS_FROM_ARRIVAL + 1;
+    for round in 0..3 {
+        let now = step * round;
+        desk.enqueue(login_on(2 * round, "work", "github.com"), now);
+        let (ticket, _) = desk.enqueue(login_on(2 * round + 1, "daemon", "mirror.example"), now);
+        let ended = refused(&desk.tick(now + SECONDS_FROM_ARRIVAL));
+        assert!(ended.contains(&(ticket, DeniedBy::Nobody)), "round {round}");
+    }
+    let (ticket, actions) = desk.enqueue(login_on(7, "daemon", "mirror.example"), 3 * step);
+    assert_eq!(refused(&actions), [(ticket, DeniedBy::CooledDown)]);
+    let (_, actions) = desk.enqueue(login_on(8, "daemon", "other.example"), 3 * step);
+    assert!(refused(&actions).is_empty(), "other things are asked about");
 }
 
 #[test]

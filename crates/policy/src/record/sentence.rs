@@ -76,6 +76,7 @@ fn head(record: &Record) -> (&'static str, Tone) {
         (Event::Limit, _) => ("limit", Tone::Refused),
         (Event::Upstream, _) => ("agent failed", Tone::Alarm),
         (Event::NoAnswer, _) => ("no answer", Tone::Refused),
+        (Event::Undelivered, _) => ("not taken", Tone::Refused),
         (Event::Revoked, _) => ("answer ended", Tone::Plain),
         (Event::Recovered, _) => ("recovered", Tone::Alarm),
     }

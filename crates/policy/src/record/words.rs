@@ -28,6 +28,8 @@ pub enum Event {
     Upstream,
     /// A question got no answer: timed out, closed, crashed, nobody to ask.
     NoAnswer,
+    /// A signature was given, and its client had left.
+    Undelivered,
     /// A remembered answer ended before its time. Older logs say `grant`.
     #[serde(alias = "grant")]
     Revoked,
@@ -64,7 +66,7 @@ pub enum DecidedBy {
 impl Event {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Start,
         Self::Stop,
         Self::Reload,
@@ -76,6 +78,7 @@ impl Event {
         Self::Limit,
         Self::Upstream,
         Self::NoAnswer,
+        Self::Undelivered,
         Self::Revoked,
         Self::Recovered,
     ];
@@ -94,6 +97,7 @@ impl Event {
             Self::Limit => "limit",
             Self::Upstream => "upstream",
             Self::NoAnswer => "no-answer",
+            Self::Undelivered => "undelivered",
             Self::Revoked => "revoked",
             Self::Recovered => "recovered",
         }

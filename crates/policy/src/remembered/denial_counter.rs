@@ -1,10 +1,16 @@
-//! Counts denials per qube, so that the vault itself denies a qube that keeps asking.
+//! Counts denials, so that the vault itself denies a program that keeps asking.
+//!
+//! They count against what was denied: a program's retries end its own questions, and no other's. A qube that asks for
+//! many different things has all its questions ended.
 
+use super::denied_thing::DeniedThing;
 use crate::caller::Caller;
 use crate::facts::Moment;
 
-/// After this many, a qube's questions are denied for a while without being shown.
+/// After this many denials of one thing, it is denied for a while without being shown.
 pub const DENIALS_UNTIL_COOL_DOWN: usize = 3;
+/// After denials of this many different things, everything of the qube is denied for a while without being shown.
+pub const THINGS_UNTIL_COOL_DOWN: usize = 3;
 /// So many requests that the client withdrew count as one denial: a person presses ctrl-c now and then, but not nine
 /// times in a minute.
 const WITHDRAWALS_FOR_ONE_DENIAL: usize = 3;
@@ -12,7 +18,7 @@ const WITHDRAWALS_FOR_ONE_DENIAL: usize = 3;
 pub const DENIAL_WINDOW_SECONDS: u64 = 60;
 /// Unanswered questions take a minute each, so they count together for longer.
 const UNANSWERED_WINDOW_SECONDS: u64 = 600;
-/// How long a qube's questions are then denied.
+/// How long questions are then denied.
 pub const COOL_DOWN_SECONDS: u64 = 600;
 /// Qubes whose denials are counted; the one that has been quiet longest makes room.
 const MAX_CALLERS: usize = 256;
@@ -43,29 +49,81 @@ impl CountedDenial {
     }
 }
 
-/// Recent denials of each qube, and their boot seconds; the qube that was last heard at the end.
+/// What is to be denied without being shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum TooMany {
+    OfOneThing,
+    OfDifferentThings,
+}
+
+#[derive(Debug)]
+struct Counted {
+    thing: DeniedThing,
+    denial: CountedDenial,
+    /// In seconds since boot.
+    at: u64,
+}
+
+/// Recent denials of each qube; the qube that was last heard at the end.
 #[derive(Debug, Default)]
-pub(super) struct DenialCounter(Vec<(Caller, Vec<(CountedDenial, u64)>)>);
+pub(super) struct DenialCounter(Vec<(Caller, Vec<Counted>)>);
 
 impl DenialCounter {
-    /// Counts one. True if a cool-down is to begin; the counter then starts again at zero.
-    pub(super) fn count(&mut self, caller: &Caller, denial: CountedDenial, now: Moment) -> bool {
+    /// Counts one. What a cool-down is to begin for starts again at zero.
+    pub(super) fn count(
+        &mut self,
+        caller: &Caller,
+        thing: &DeniedThing,
+        denial: CountedDenial,
+        now: Moment,
+    ) -> Option<TooMany> {
         let at = self.0.iter().position(|(known, _)| known == caller);
         let mut recent = at.map(|index| self.0.remove(index).1).unwrap_or_default();
-        recent.retain(|(denial, at)| now.boot.saturating_sub(*at) < denial.window());
-        recent.push((denial, now.boot));
-        let weight: usize = recent.iter().map(|(denial, _)| denial.weight()).sum();
-        if weight >= DENIALS_UNTIL_COOL_DOWN * WITHDRAWALS_FOR_ONE_DENIAL {
-            return true;
+        recent.retain(|counted| now.boot.saturating_sub(counted.at) < counted.denial.window());
+        recent.push(Counted {
+            thing: thing.clone(),
+            denial,
+            at: now.boot,
+        });
+        let weight = |thing: &DeniedThing| -> usize {
+            let same = recent.iter().filter(|counted| counted.thing == *thing);
+            same.map(|counted| counted.denial.weight()).sum()
+        };
+        let most = DENIALS_UNTIL_COOL_DOWN * WITHDRAWALS_FOR_ONE_DENIAL;
+        if different_things(&recent) >= THINGS_UNTIL_COOL_DOWN {
+            return Some(TooMany::OfDifferentThings);
+        }
+        let is_too_many = weight(thing) >= most;
+        if is_too_many {
+            recent.retain(|counted| counted.thing != *thing);
         }
         if self.0.len() >= MAX_CALLERS {
             self.0.remove(0);
         }
         self.0.push((caller.clone(), recent));
-        false
+        is_too_many.then_some(TooMany::OfOneThing)
     }
 
     pub(super) fn forget(&mut self, caller: &Caller) {
         self.0.retain(|(known, _)| known != caller);
     }
+}
+
+/// How many things were denied, each once at least; a few that were only taken back count as nothing.
+fn different_things(recent: &[Counted]) -> usize {
+    let mut things: Vec<(&DeniedThing, usize)> = Vec::new();
+    for counted in recent {
+        let weight = counted.denial.weight();
+        match things
+            .iter_mut()
+            .find(|(thing, _)| **thing == counted.thing)
+        {
+            Some((_, sum)) => *sum += weight,
+            None => things.push((&counted.thing, weight)),
+        }
+    }
+    let weights = things
+        .iter()
+        .map(|(_, weight)| (*weight).min(WITHDRAWALS_FOR_ONE_DENIAL));
+    weights.sum::<usize>() / WITHDRAWALS_FOR_ONE_DENIAL
 }

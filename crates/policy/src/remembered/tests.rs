@@ -171,14 +171,14 @@ fn a_mute_ends_and_can_be_revoked() {
 }
 
 #[test]
-fn denials_in_a_row_cool_a_qube_down() {
+fn denials_in_a_row_cool_what_was_denied_down() {
     let work = login("work", "git", "github.com");
     let caller = work.facts.caller.clone();
     let denials = |times: &[(CountedDenial, u64)]| {
         let mut remembered = RememberedAnswers::default();
         let cooled = times
             .iter()
-            .filter_map(|(no, second)| remembered.count_denial(&caller, *no, at(*second)));
+            .filter_map(|(no, second)| remembered.count_denial(&work.facts, *no, at(*second)));
         let cooled = cooled.count();
         (cooled, remembered)
     };
@@ -216,14 +216,58 @@ fn denials_in_a_row_cool_a_qube_down() {
 
     let mut remembered = RememberedAnswers::default();
     for second in 0..2 {
-        remembered.count_denial(&caller, CountedDenial::Denied, at(second));
+        remembered.count_denial(&work.facts, CountedDenial::Denied, at(second));
     }
     remembered.count_approval(&caller);
     assert_eq!(
-        remembered.count_denial(&caller, CountedDenial::Denied, at(3)),
+        remembered.count_denial(&work.facts, CountedDenial::Denied, at(3)),
         None,
         "a yes begins anew"
     );
+}
+
+/// A program's retries end its own questions; the qube's other questions are asked as before.
+#[test]
+fn what_was_denied_cools_down_and_nothing_else() {
+    let root = login("work", "root", "github.com");
+    let mut remembered = RememberedAnswers::default();
+    for second in 0..3 {
+        remembered.count_denial(&root.facts, CountedDenial::Denied, at(second));
+    }
+    assert_eq!(
+        recall(&mut remembered, &root, 4),
+        Some(Recalled::CooledDown)
+    );
+    for other in [
+        login("work", "git", "github.com"),
+        login("work", "root", "gitlab.com"),
+        login("other", "root", "github.com"),
+    ] {
+        assert_eq!(recall(&mut remembered, &other, 4), None);
+    }
+}
+
+/// A qube that asks for one thing after another is not asked about for each.
+#[test]
+fn a_flood_of_different_things_cools_the_qube_down() {
+    let users = ["a", "a", "b", "c"];
+    let mut remembered = RememberedAnswers::default();
+    let cooled: Vec<bool> = users
+        .iter()
+        .map(|user| {
+            let denied = login("work", user, "github.com");
+            let cooled = remembered.count_denial(&denied.facts, CountedDenial::Denied, at(0));
+            cooled.is_some_and(|cooled| cooled.thing.is_none())
+        })
+        .collect();
+    assert_eq!(cooled, [false, false, false, true]);
+    let never_asked = login("work", "git", "gitlab.com");
+    assert_eq!(
+        recall(&mut remembered, &never_asked, 1),
+        Some(Recalled::CooledDown)
+    );
+    let other = login("other", "git", "gitlab.com");
+    assert_eq!(recall(&mut remembered, &other, 1), None);
 }
 
 #[test]
@@ -252,9 +296,9 @@ fn memory_is_bounded() {
             60 + number,
             at(0),
         );
-        let caller = Caller::Qube(format!("q{number}"));
-        remembered.refuse_session(&caller, b"s", at(0));
-        remembered.count_denial(&caller, CountedDenial::Denied, at(0));
+        let facts = login(&format!("q{number}"), "git", "github.com").facts;
+        remembered.refuse_session(&facts.caller, b"s", at(0));
+        remembered.count_denial(&facts, CountedDenial::Denied, at(0));
     }
     assert_eq!(remembered.list(at(0)).len(), MAX_REMEMBERED);
     assert_eq!(remembered.refused_sessions.len(), MAX_REFUSED_SESSIONS);

@@ -24,9 +24,10 @@ impl RememberedAnswer {
             Self::Denial(Denial::Muted(_)) => {
                 "every question, because you muted this qube".to_owned()
             }
-            Self::Denial(Denial::CooledDown(_)) => {
-                "every question, after too many denials".to_owned()
-            }
+            Self::Denial(Denial::CooledDown(cool_down)) => match &cool_down.thing {
+                Some(thing) => format!("{}, after too many denials", thing.words()),
+                None => "every question, after too many denials".to_owned(),
+            },
         }
     }
 
