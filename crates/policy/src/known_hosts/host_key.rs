@@ -30,7 +30,7 @@ impl<'a> HostKey<'a> {
         self.shown.plain()
     }
 
-    /// A certificate of a type that we do not know: neither the key inside nor its authority can be told.
+    /// A certificate of a type that we do not know: neither the key inside nor its authority can be read.
     pub fn is_unread_certificate(&self) -> bool {
         let is_plain = matches!(self.shown, PublicKey::Plain(_));
         is_plain && self.shown.algorithm().contains("-cert-v")

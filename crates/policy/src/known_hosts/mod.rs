@@ -34,7 +34,7 @@ pub const HASHED: &str = "(hashed)";
 /// Stands for names, more than are listed, of which any could be meant.
 pub const ANY: &str = "(any)";
 
-/// A line, or a file, that was passed over.
+/// A line that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     pub place: Place,

@@ -9,8 +9,9 @@ use crate::glob::Glob;
 use crate::judgement::Verdict;
 
 use super::Policy;
-use super::matching::{HostName, Match, Request};
+use super::matching::{Match, Request};
 use super::rule::{Host, HostPattern, Rule};
+use super::shown_host::HostName;
 
 /// A rule that asks or denies, and the name of the host key that the deciding rule does not have.
 pub(super) struct RuleForOtherName<'a> {

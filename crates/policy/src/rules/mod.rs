@@ -12,9 +12,11 @@ mod pattern;
 mod problem;
 mod read;
 pub mod rule;
+mod shown_host;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod three_valued;
 mod trace;
 mod tree;
 mod value;

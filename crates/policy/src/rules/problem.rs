@@ -1,4 +1,4 @@
-//! What is wrong with a policy, said so that it can be mended: place, line, caret, hint.
+//! What is wrong with a policy, said so that it can be fixed: place, line, caret, hint.
 
 use std::fmt;
 use std::ops::Range;
@@ -228,7 +228,7 @@ mod tests {
             main: true,
         };
         Problem::at(source, at..at + marked.len(), "bad")
-            .hint("mend it")
+            .hint("fix it")
             .to_string()
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let shown = problem("default = \"ask\"\n\n  [[rule]]\n  qub = \"work\"\n", "qub");
         assert_eq!(
             shown,
-            "policy.toml:4:3: bad\n 4 | qub = \"work\"\n   | ^^^\n hint: mend it"
+            "policy.toml:4:3: bad\n 4 | qub = \"work\"\n   | ^^^\n hint: fix it"
         );
     }
 

@@ -55,8 +55,9 @@ pub(super) fn parse(source: Source<'_>) -> Result<Table, Problem> {
         return Err(Problem::at(source, span, "no key takes a date").hint("write text in quotes"));
     }
     let said = display::prose(error.message().as_bytes(), MAX_SAID);
-    Err(Problem::at(source, span, format!("not TOML: {said}"))
-        .hint("mend this first: what follows could not be read, and may hold more mistakes"))
+    Err(Problem::at(source, span, format!("not TOML: {said}")).hint(
+        "fix this first: the vault could not read what follows, and there may be more mistakes",
+    ))
 }
 
 impl<'de> Deserialize<'de> for Value {

@@ -28,13 +28,13 @@ pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Opti
             let other = names.into_iter().find(|name| !own.contains(name))?;
             (is_stricter && may_meet(rule, later)).then_some((later, other))
         })?;
-    let does = match later.action {
-        Verdict::Deny => "denies",
-        _ => "asks",
+    let (does, outcome) = match later.action {
+        Verdict::Deny => ("denies", "such a login is denied"),
+        _ => ("asks", "such a login is a question"),
     };
     let [first, other] = [*first, other].map(|name| display::ascii(name.as_bytes(), SHOWN));
     let message = format!(
-        "{} allows {first}, whose host key is also that of {other} in known hosts, and {} {does}: so it {does}",
+        "{} allows {first}, whose host key is also that of {other} in known hosts, and {} {does}: {outcome}",
         rule.called(),
         later.called()
     );

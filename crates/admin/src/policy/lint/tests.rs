@@ -269,9 +269,12 @@ fn host_keys_that_known_hosts_show_under_two_names() {
                 "name = \"never prod\"\naction = \"deny\"",
             ),
             "rule `stage` allows stage.example, whose host key is also that of prod.example in known hosts, and \
-             rule `never prod` denies: so it denies\n hint: give each host a key of its own",
+             rule `never prod` denies: such a login is denied\n hint: give each host a key of its own",
         ),
-        (rule("\"prod*\"", "action = \"ask\""), "asks: so it asks"),
+        (
+            rule("\"prod*\"", "action = \"ask\""),
+            "asks: such a login is a question",
+        ),
         (
             "[[rule]]\nhost = \"p\"\naction = \"deny\"\n[host.p]\nnames = [\"prod.example\"]\n"
                 .to_owned(),
