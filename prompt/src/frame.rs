@@ -1,40 +1,84 @@
-//! What both windows are made of: a bar that runs out with the time, a page from the heading down to the
-//! buttons, and a foot that says who asks.
+//! What both windows are made of: a bar that runs out with the time, a band that says what it is about and how risky,
+//! and a page from the heading down to the foot.
 
 use std::time::Duration;
 
+use gtk::atk::Role;
+use gtk::pango;
 use gtk::prelude::*;
 
-use crate::look::{add_class, sentence, set_spoken, text};
+use crate::icons::{self, Icon};
+use crate::look::{
+    add_class, attributes, icon_size, line_width, screen, sentence, set_spoken, text, wrapped,
+};
+use crate::question::{HeadingPart, QubeColor};
+use crate::reading::Reading;
 
 /// From here on the bar is red.
 const SOON: Duration = Duration::from_secs(10);
+/// What is to be read scrolls in no less than this, in pixels.
+const LEAST_HEIGHT: i32 = 72;
 
 pub struct Frame {
+    whole: gtk::Box,
     page: gtk::Box,
+    heading: gtk::Box,
     time_bar: gtk::ProgressBar,
-    left: gtk::Label,
+    time_left: gtk::Label,
+    waiting: gtk::Label,
+}
+
+/// The band on top.
+pub struct Band<'a> {
+    pub icon: Icon,
+    pub words: &'a str,
+    /// Its own icon, and the words for it.
+    pub risk: Option<(Option<Icon>, &'a str)>,
 }
 
 impl Frame {
-    pub fn new(window: &gtk::Window) -> Self {
+    pub fn new(window: &gtk::Window, band: &Band<'_>) -> Self {
         let whole = gtk::Box::new(gtk::Orientation::Vertical, 0);
         let time_bar = time_bar();
         whole.pack_start(&time_bar, false, false, 0);
+        whole.pack_start(&band.widget(), false, false, 0);
         let page = gtk::Box::new(gtk::Orientation::Vertical, 0);
         add_class(&page, "page");
         whole.pack_start(&page, true, true, 0);
         window.add(&whole);
         Self {
+            whole,
             page,
+            heading: gtk::Box::new(gtk::Orientation::Horizontal, 10),
             time_bar,
-            left: text("", "foot"),
+            time_left: text("", "foot"),
+            waiting: text("", "foot"),
         }
     }
 
-    /// All below the bar.
-    pub fn page(&self) -> &gtk::Box {
-        &self.page
+    /// Gives `reading` the height that it needs, or what the screen leaves beside the rest. A heading so long that hardly
+    /// anything is left scrolls along.
+    pub fn fit(&self, reading: &Reading) {
+        self.whole.show_all();
+        let (width, mut left) = self.room_beside(reading);
+        if left < LEAST_HEIGHT && self.heading.parent().as_ref() == Some(self.page.upcast_ref()) {
+            self.page.remove(&self.heading);
+            reading.prepend(&self.heading);
+            left = self.room_beside(reading).1;
+        }
+        let padding = self.page.style_context().padding(gtk::StateFlags::NORMAL);
+        let inner = width - i32::from(padding.left) - i32::from(padding.right);
+        reading.fit(inner, left.max(LEAST_HEIGHT));
+    }
+
+    /// The window's width, and the height that the screen leaves for `reading`.
+    fn room_beside(&self, reading: &Reading) -> (i32, i32) {
+        reading.set_height(0);
+        let width = self.whole.preferred_width().1.min(screen().0);
+        (
+            width,
+            screen().1 - self.whole.preferred_height_for_width(width).1,
+        )
     }
 
     pub fn append(&self, widget: &impl IsA<gtk::Widget>) {
@@ -47,34 +91,90 @@ impl Frame {
         label
     }
 
-    /// The row for the buttons.
-    pub fn append_buttons(&self) -> gtk::Box {
-        let buttons = gtk::Box::new(gtk::Orientation::Horizontal, 8);
-        add_class(&buttons, "buttons");
-        self.append(&buttons);
-        buttons
+    /// The sentence that says it all, with names in bold, behind the lock of the qube if its colour is known.
+    pub fn append_heading(&self, parts: &[HeadingPart], color: Option<QubeColor>) {
+        let line = &self.heading;
+        let size = icon_size() * 3 / 2;
+        if let Some(color) = color {
+            let spoken = format!("{} qube", color.word());
+            line.pack_start(&icons::qube_lock(color, size, &spoken), false, false, 0);
+        }
+        let heading = heading(parts, if color.is_some() { size + 10 } else { 0 });
+        line.pack_start(&heading, true, true, 0);
+        self.append(line);
     }
 
-    /// `why` completes "Asked by …"; how long it can be answered stands opposite.
-    pub fn append_foot(&self, why: &str) {
+    /// How long it can be answered, and how many questions wait behind it.
+    pub fn append_foot(&self) {
         let foot = gtk::Box::new(gtk::Orientation::Horizontal, 24);
-        let asked_by = sentence(&format!("Asked by {why}"), "foot");
-        foot.pack_start(&asked_by, false, false, 0);
-        foot.pack_end(&self.left, false, false, 0);
+        self.waiting.hide();
+        self.waiting.set_no_show_all(true);
+        foot.pack_start(&self.waiting, false, false, 0);
+        foot.pack_end(&self.time_left, false, false, 0);
         self.append(&foot);
     }
 
     /// Shows how much time is left, and says it in `words`.
-    pub fn count_down(&self, left: Duration, whole: Duration, words: &str) {
+    pub fn count_down(&self, left: Duration, time_allowed: Duration, words: &str) {
         self.time_bar
-            .set_fraction(left.as_secs_f64() / whole.as_secs_f64());
+            .set_fraction(left.as_secs_f64() / time_allowed.as_secs_f64());
         if left < SOON {
             add_class(&self.time_bar, "soon");
         }
-        if self.left.text() != words {
-            self.left.set_text(words);
+        if self.time_left.text() != words {
+            self.time_left.set_text(words);
         }
     }
+
+    pub fn show_waiting(&self, words: &str) {
+        if self.waiting.text() != words {
+            self.waiting.set_text(words);
+        }
+        self.waiting.set_visible(!words.is_empty());
+    }
+}
+
+impl Band<'_> {
+    fn widget(&self) -> gtk::Box {
+        let band = gtk::Box::new(gtk::Orientation::Horizontal, 8);
+        add_class(&band, "band");
+        band.pack_start(
+            &icons::picture(self.icon, icon_size(), self.words),
+            false,
+            false,
+            0,
+        );
+        band.pack_start(&text(self.words, "kind"), false, false, 0);
+        if let Some((icon, words)) = self.risk {
+            band.pack_end(&text(words, "risk"), false, false, 0);
+            if let Some(icon) = icon {
+                band.pack_end(&icons::picture(icon, icon_size(), words), false, false, 0);
+            }
+        }
+        band
+    }
+}
+
+fn heading(parts: &[HeadingPart], beside: i32) -> gtk::Label {
+    let sentence: String = parts.iter().map(HeadingPart::text).collect();
+    let label = wrapped(&sentence, "heading", line_width() - beside);
+    let bold = attributes();
+    let mut at = 0;
+    for part in parts {
+        let end = at + part.text().len() as u32;
+        if let HeadingPart::Name(_) = part {
+            let mut weight = pango::AttrInt::new_weight(pango::Weight::Bold);
+            weight.set_start_index(at);
+            weight.set_end_index(end);
+            bold.insert(weight);
+        }
+        at = end;
+    }
+    label.set_attributes(Some(&bold));
+    if let Some(accessible) = label.accessible() {
+        accessible.set_role(Role::Heading);
+    }
+    label
 }
 
 /// The thin bar on top that runs out with the time.

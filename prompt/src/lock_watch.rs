@@ -7,7 +7,8 @@ use std::process::exit;
 use gtk::gio;
 use gtk::glib::{self, Variant};
 
-use crate::{answer, end};
+use crate::answer;
+use crate::ending::end;
 
 /// Each desktop's own; all say `ActiveChanged` with a boolean. KDE and LXQt have the first.
 const SCREEN_SAVERS: [&str; 5] = [

@@ -1,10 +1,17 @@
-//! How both windows look: the style sheet, and text in it.
+//! How both windows look: the style sheet, text in it, and how much room there is for it.
 
 use gtk::prelude::*;
 use gtk::{gdk, glib, pango};
 
 const STYLE: &str = include_str!("style.css");
-const PROSE_WIDTH: i32 = 58;
+/// A line of more characters than this is hard to read.
+const LINE_CHARS: i32 = 72;
+/// The page's padding on both sides and a scroll bar, in pixels.
+const BESIDE_THE_TEXT: i32 = 64;
+/// Room for a title bar and a panel, in pixels.
+const ABOVE_THE_WINDOW: i32 = 48;
+/// Where no monitor is known: the smallest that Qubes is used on.
+const SOME_SCREEN: (i32, i32) = (1024, 600);
 
 /// Loads the style sheet for `window`, over whatever theme the desktop has, dark or light.
 ///
@@ -26,6 +33,35 @@ pub fn dress(window: &gtk::Window) -> Result<(), glib::Error> {
     Ok(())
 }
 
+/// Width and height that a window may have, in pixels.
+pub fn screen() -> (i32, i32) {
+    let area = work_area();
+    (area.width(), area.height() - ABOVE_THE_WINDOW)
+}
+
+/// The lowest line that a window may reach, in pixels from the top.
+pub fn screen_end() -> i32 {
+    let area = work_area();
+    area.y() + area.height() - ABOVE_THE_WINDOW / 2
+}
+
+/// What panels leave of the screen.
+fn work_area() -> gdk::Rectangle {
+    let display = gdk::Display::default();
+    let monitor =
+        display.and_then(|display| display.primary_monitor().or_else(|| display.monitor(0)));
+    match monitor {
+        Some(monitor) => monitor.workarea(),
+        None => gdk::Rectangle::new(0, 0, SOME_SCREEN.0, SOME_SCREEN.1),
+    }
+}
+
+/// The widest that a line of text may be, in pixels.
+pub fn line_width() -> i32 {
+    let most = screen().0 - BESIDE_THE_TEXT;
+    most.min(LINE_CHARS * char_width(&text("", "value")))
+}
+
 pub fn add_class(widget: &impl IsA<gtk::Widget>, class: &str) {
     widget.style_context().add_class(class);
 }
@@ -44,14 +80,46 @@ pub fn text(text: &str, class: &str) -> gtk::Label {
     label.set_text(text);
     label.set_xalign(0.0);
     add_class(&label, class);
+    label.show(); // what is hidden measures nothing
     label
 }
 
-/// A sentence that wraps.
-pub fn sentence(words: &str, class: &str) -> gtk::Label {
+/// A text that wraps, and is no wider than `width` pixels.
+pub fn wrapped(words: &str, class: &str, width: i32) -> gtk::Label {
     let label = text(words, class);
     label.set_line_wrap(true);
     label.set_line_wrap_mode(pango::WrapMode::WordChar);
-    label.set_max_width_chars(PROSE_WIDTH);
+    label.set_attributes(Some(&attributes()));
+    label.set_max_width_chars((width / char_width(&label)).max(1));
     label
+}
+
+/// What a text that wraps is set with: a hyphen at the end of a line would look like one of the value's own.
+pub fn attributes() -> pango::AttrList {
+    let attributes = pango::AttrList::new();
+    attributes.insert(pango::AttrInt::new_insert_hyphens(false));
+    attributes
+}
+
+/// A sentence as wide as the page.
+pub fn sentence(words: &str, class: &str) -> gtk::Label {
+    wrapped(words, class, line_width())
+}
+
+/// The height of an icon that stands beside a line of text, in pixels.
+pub fn icon_size() -> i32 {
+    let context = text("", "value").pango_context();
+    let metrics = context.metrics(context.font_description().as_ref(), None);
+    (metrics.ascent() + metrics.descent()) * 5 / (4 * pango::SCALE)
+}
+
+/// The width of a character in the label's face, as GTK counts them.
+fn char_width(label: &gtk::Label) -> i32 {
+    let context = label.pango_context();
+    let face = context.font_description();
+    let metrics = context.metrics(face.as_ref(), None);
+    let widest = metrics
+        .approximate_char_width()
+        .max(metrics.approximate_digit_width());
+    (widest / pango::SCALE).max(1)
 }

@@ -7,8 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod buttons;
+mod ending;
+mod fact_grid;
 mod frame;
 mod gate;
+mod icons;
 mod lines;
 mod lock_watch;
 mod look;
@@ -17,26 +21,19 @@ mod passphrase_window;
 mod prompt_window;
 mod question;
 mod question_window;
-mod rows;
+mod reading;
 mod server;
 mod wording;
 
-use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Stdin};
 use std::process::{ExitCode, exit};
 
 use gtk::{gdk, glib};
 
+use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, end, fail};
 use lines::Lines;
 use question::{Notification, PassphraseQuestion, Question};
-
-const EXIT_BAD_QUESTION: i32 = 2;
-const EXIT_NO_SCREEN: i32 = 3;
-const EXIT_ABANDONED: i32 = 4;
-
-/// A window that is open, or the reason why there is none.
-type Opened = Result<(), Box<dyn Error>>;
 
 const USAGE: &str = "\
 Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock]
@@ -105,14 +102,4 @@ fn first<Q, B: Display>(asker: &mut Lines<Stdin>, parse: fn(&[u8]) -> Result<Q, 
         Ok(None) => exit(EXIT_ABANDONED),
         Err(error) => fail(EXIT_BAD_QUESTION, error),
     }
-}
-
-/// The answer was sent, or nobody is there to take it.
-fn end(sent: io::Result<()>) -> ! {
-    exit(if sent.is_ok() { 0 } else { EXIT_ABANDONED })
-}
-
-fn fail(status: i32, reason: impl Display) -> ! {
-    eprintln!("split-ssh-prompt: {reason}");
-    exit(status)
 }

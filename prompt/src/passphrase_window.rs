@@ -4,18 +4,22 @@ use std::io::Stdin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use gtk::atk::Role;
 use gtk::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::answer::{self, Decision, MAX_PASSPHRASE};
-use crate::frame::Frame;
+use crate::ending::{EXIT_ABANDONED, Opened, end};
+use crate::fact_grid::{fact_grid, field};
+use crate::frame::{Band, Frame};
+use crate::icons::Icon;
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::PassphraseQuestion;
-use crate::rows::Rows;
+use crate::question::{HeadingPart, PassphraseQuestion};
+use crate::reading::Reading;
 use crate::server::Server;
-use crate::{Opened, end, look};
+use crate::{buttons, look};
 
 const TITLE: &str = "Split SSH: unlock a key";
 
@@ -42,27 +46,40 @@ pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Opened {
 
 impl PassphraseWindow {
     fn build(question: PassphraseQuestion, prompt: Rc<PromptWindow>) -> Rc<Self> {
-        let frame = Frame::new(prompt.window());
-        frame.append_sentence("Unlock this key?", "heading");
-        if question.attempt > 1 {
-            let again = "That passphrase did not fit. Please try again.";
-            frame.append_sentence(again, "warning");
+        let band = Band {
+            icon: Icon::Padlock,
+            words: "Unlock a key",
+            risk: None,
+        };
+        let frame = Frame::new(prompt.window(), &band);
+        add_class(prompt.window(), "routine");
+        let heading = "Enter the passphrase to unlock this key";
+        frame.append_heading(&[HeadingPart::Words(heading.to_owned())], None);
+        if let Some(accessible) = prompt.window().accessible() {
+            accessible.set_role(Role::Dialog);
+            accessible.set_description(heading);
         }
-        let rows = Rows::new(&question.rows);
-        frame.append(rows.widget());
-        let entry = passphrase_entry(&rows);
-        let hint = look::text("", "hint");
+        if question.attempt > 1 {
+            frame.append_sentence("Wrong passphrase. Please try again.", "warning");
+        }
+        let reading = Reading::new();
+        reading.append(&fact_grid(&question.rows));
+        reading.append(&look::sentence(&question.why, "sure"));
+        frame.append(reading.widget());
+        let entry = passphrase_entry(&frame);
+        let hint = look::sentence("", "advice");
         frame.append(&hint);
 
-        let buttons = frame.append_buttons();
         let deny = gtk::Button::with_mnemonic("_Cancel");
-        buttons.pack_start(&deny, false, false, 0);
         let unlock = gtk::Button::with_mnemonic("_Unlock");
         add_class(&unlock, "deny");
         unlock.set_can_default(true);
-        buttons.pack_end(&unlock, false, false, 0);
-        frame.append_foot(&question.why);
-        rows.fit(frame.page());
+        frame.append(&buttons::lay_out(
+            std::slice::from_ref(&deny),
+            std::slice::from_ref(&unlock),
+        ));
+        frame.append_foot();
+        frame.fit(&reading);
         unlock.grab_default();
         entry.grab_focus();
 
@@ -123,9 +140,11 @@ impl WindowEvents for PassphraseWindow {
         self.unlock
             .set_sensitive(is_open && self.entry.text_length() > 0);
         self.hint.set_text(match readiness {
-            Readiness::Unfocused => "Typing needs this window in focus",
-            Readiness::Waiting | Readiness::Painting => "Typing opens after a quiet second",
-            Readiness::Ready => "The passphrase is used once and stored nowhere",
+            Readiness::Unfocused => "Click this window first.",
+            Readiness::Waiting | Readiness::Painting => {
+                "You can type after one second without typing or clicking."
+            }
+            Readiness::Ready => "The passphrase is not stored; the key stays loaded.",
         });
     }
 
@@ -136,7 +155,7 @@ impl WindowEvents for PassphraseWindow {
     }
 
     fn time_left(&self, left: Duration, whole: Duration) {
-        let words = format!("closes in {} s", left.as_secs_f64().ceil());
+        let words = format!("Closes automatically in {} s", left.as_secs_f64().ceil());
         self.frame.count_down(left, whole, &words);
     }
 
@@ -156,6 +175,8 @@ impl WindowEvents for PassphraseWindow {
         false
     }
 
+    fn scroll(&self, _down: bool) {}
+
     fn update(&self, _untrusted_line: &[u8]) -> bool {
         self.abandoned(); // the protocol has no further lines for a passphrase
         true
@@ -163,16 +184,15 @@ impl WindowEvents for PassphraseWindow {
 
     fn abandoned(&self) {
         self.entry.set_text("");
-        std::process::exit(crate::EXIT_ABANDONED);
+        std::process::exit(EXIT_ABANDONED);
     }
 }
 
-fn passphrase_entry(rows: &Rows) -> gtk::Entry {
+fn passphrase_entry(frame: &Frame) -> gtk::Entry {
     let entry = gtk::Entry::new();
     entry.set_visibility(false);
     entry.set_input_purpose(gtk::InputPurpose::Password);
-    entry.set_width_chars(40);
     set_spoken(&entry, "Passphrase");
-    rows.add_field("_Passphrase", &entry);
+    frame.append(&field("_Passphrase", &entry));
     entry
 }

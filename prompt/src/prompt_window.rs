@@ -11,7 +11,9 @@ use gtk::prelude::*;
 use gtk::{gdk, glib};
 
 use crate::gate::{Gate, Input, ServerTime};
+use crate::icons::window_icons;
 use crate::lines::Lines;
+use crate::look;
 use crate::server::Server;
 
 /// How often the gate and the count-down are checked.
@@ -43,6 +45,8 @@ pub trait WindowEvents {
     fn closed(&self);
     /// Enter, with this widget in focus. True if that is the end of it.
     fn enter(&self, focus: Option<gtk::Widget>) -> bool;
+    /// A page further down or up.
+    fn scroll(&self, down: bool);
     /// A further line from the asker. True if the gate must start anew.
     fn update(&self, untrusted_line: &[u8]) -> bool;
     /// The asker hung up.
@@ -68,6 +72,9 @@ impl PromptWindow {
         window.set_position(gtk::WindowPosition::Center);
         window.set_resizable(false);
         window.set_keep_above(true);
+        // It must not take the keyboard from what the person is typing elsewhere.
+        window.set_focus_on_map(false);
+        window.set_icon_list(&window_icons());
         Rc::new(Self {
             window,
             server,
@@ -96,6 +103,7 @@ impl PromptWindow {
         self.follow_focus();
         self.follow_painting();
         self.follow_keys_and_closing();
+        self.follow_size();
         self.follow_time(listen(asker));
         self.report_readiness();
         self.window.show_all();
@@ -221,12 +229,35 @@ impl PromptWindow {
                 this.with_events(|events| events.closed());
                 return glib::Propagation::Stop;
             }
+            if [
+                key::Page_Down,
+                key::KP_Page_Down,
+                key::Page_Up,
+                key::KP_Page_Up,
+            ]
+            .contains(&keyval)
+            {
+                let down = [key::Page_Down, key::KP_Page_Down].contains(&keyval);
+                this.with_events(|events| events.scroll(down));
+                return glib::Propagation::Stop;
+            }
             let is_enter = [key::Return, key::KP_Enter, key::ISO_Enter].contains(&keyval);
             let focus = window.focused_widget();
             if is_enter && this.with_events(|events| events.enter(focus)) == Some(true) {
                 return glib::Propagation::Stop;
             }
             glib::Propagation::Proceed
+        });
+    }
+
+    /// A window that grows stays on the screen with all its buttons.
+    fn follow_size(self: &Rc<Self>) {
+        self.window.connect_size_allocate(|window, allocation| {
+            let (x, y) = window.position();
+            let lowest = look::screen_end() - allocation.height();
+            if window.is_mapped() && y > lowest.max(0) {
+                window.move_(x, lowest.max(0));
+            }
         });
     }
 
@@ -254,9 +285,13 @@ impl PromptWindow {
                 }
             }
         }
-        if !must_restart {
-            return;
+        if must_restart {
+            self.restart_gate();
         }
+    }
+
+    /// What is on the screen has changed: it must have been there for a quiet second before an allow counts.
+    pub fn restart_gate(&self) {
         match self.server.time() {
             Some(now) => self.with_gate(|gate| gate.restart(now)),
             None => self.with_gate(Gate::focus_lost),

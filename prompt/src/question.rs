@@ -5,36 +5,32 @@
 mod check;
 
 use policy::display;
-pub use policy::question::{Class, Mark, Offer, Row};
+pub use policy::facts::{Kind, Proof};
+pub use policy::question::{Class, HeadingPart, History, Offer, QubeColor, Risk, Row};
 use serde::Deserialize;
 
 pub use check::BadQuestion;
 use check::{
-    MAX_ATTEMPT, MAX_BODY, MAX_HEADING, MAX_SUMMARY, MAX_WARNING, MAX_WHY, checked_id,
-    checked_offers, checked_rows, checked_seconds, demand,
+    MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_SUMMARY, MAX_WHY, checked_heading,
+    checked_id, checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
 };
 
 /// How long a mute lasts: the button says so.
 pub const MUTE_SECONDS: u64 = 300;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    Login,
-    Sshsig,
-    Certificate,
-    Sudo,
-    Raw,
-}
 
 /// One question. All its texts have passed the sanitizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     pub id: String,
     pub kind: Kind,
-    pub heading: String,
-    pub warning: Option<String>,
-    pub rows: Vec<Row>,
+    pub risk: Risk,
+    pub color: Option<QubeColor>,
+    pub heading: Vec<HeadingPart>,
+    pub proof: Option<Proof>,
+    pub history: Option<History>,
+    pub warnings: Vec<String>,
+    pub facts: Vec<Row>,
+    pub details: Vec<Row>,
     pub why: String,
     pub scope: Option<String>,
     pub offers: Vec<Offer>,
@@ -84,9 +80,16 @@ struct UntrustedQuestion {
     v: u32,
     id: String,
     kind: Kind,
-    heading: String,
-    warning: Option<String>,
-    rows: Vec<Row>,
+    risk: Risk,
+    color: Option<QubeColor>,
+    heading: Vec<HeadingPart>,
+    proof: Option<Proof>,
+    history: Option<History>,
+    #[serde(default)]
+    warnings: Vec<String>,
+    facts: Vec<Row>,
+    #[serde(default)]
+    details: Vec<Row>,
     why: String,
     scope: Option<String>,
     offers: Vec<Offer>,
@@ -136,19 +139,28 @@ impl Question {
             same: untrusted.same.unwrap_or(1),
         };
         demand(counts.same >= 1, "same", "at least 1")?;
+        let warnings = checked_warnings(untrusted.warnings)?;
         demand(
-            !untrusted.heading.trim().is_empty(),
-            "heading",
-            "some text is expected",
+            untrusted.risk == Risk::Routine || !warnings.is_empty(),
+            "warnings",
+            "a question that is not routine says why",
+        )?;
+        demand(
+            untrusted.details.iter().all(|row| !row.stands_out),
+            "details",
+            "what stands out belongs to the facts",
         )?;
         Ok(Self {
             id: checked_id(untrusted.v, untrusted.id)?,
             kind: untrusted.kind,
-            heading: display::ascii(untrusted.heading.as_bytes(), MAX_HEADING),
-            warning: untrusted
-                .warning
-                .map(|text| display::prose(text.as_bytes(), MAX_WARNING)),
-            rows: checked_rows(untrusted.rows)?,
+            risk: untrusted.risk,
+            color: untrusted.color,
+            heading: checked_heading(untrusted.heading)?,
+            proof: untrusted.proof,
+            history: untrusted.history,
+            warnings,
+            facts: checked_rows(untrusted.facts, MAX_FACTS)?,
+            details: checked_rows(untrusted.details, MAX_DETAILS)?,
             why: display::prose(untrusted.why.as_bytes(), MAX_WHY),
             scope: untrusted
                 .scope
@@ -198,7 +210,7 @@ impl PassphraseQuestion {
         demand((1..=MAX_ATTEMPT).contains(&attempt), "attempt", "1 to 3")?;
         Ok(Self {
             id: checked_id(untrusted.v, untrusted.id)?,
-            rows: checked_rows(untrusted.rows)?,
+            rows: checked_rows(untrusted.rows, MAX_FACTS)?,
             why: display::prose(untrusted.why.as_bytes(), MAX_WHY),
             attempt,
             seconds: checked_seconds(untrusted.seconds)?,

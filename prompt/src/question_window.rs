@@ -5,27 +5,36 @@ use std::io::Stdin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::{MAX_HOST_LABEL, is_host_label};
+use policy::question::{MAX_HOST_LABEL, is_host_label, proof_sentence};
 
 use crate::answer::{self, Decision};
-use crate::frame::Frame;
+use crate::ending::{EXIT_ABANDONED, Opened, end};
+use crate::fact_grid::{fact_grid, field};
+use crate::frame::{Band, Frame};
+use crate::icons::{self, Icon};
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{Counts, Offer, Question};
-use crate::rows::Rows;
+use crate::question::{Class, Counts, HeadingPart, Offer, Question, Risk, Row};
+use crate::reading::Reading;
 use crate::server::Server;
-use crate::{Opened, end, look, wording};
+use crate::{buttons, look, wording};
 
-/// What a longer answer covers is one line as a rule; a longer one is no wider than the widest row.
-const SCOPE_WIDTH: i32 = 84;
+const CLICK_FIRST: &str = "Click this window first.";
+const WAIT: &str = "Allow unlocks after one second without typing or clicking.";
+const SCROLL: &str = "Scroll to the end to enable Allow (Page Down).";
+const BAD_NAME: &str = "Not a valid host name: use letters, digits, dots, dashes and underscores.";
+const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
+/// All that may stand above the buttons for a while.
+const HINTS: [&str; 5] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER];
 
 struct QuestionWindow {
     question: Question,
     prompt: Rc<PromptWindow>,
     frame: Frame,
-    rows: Rc<Rows>,
+    reading: Rc<Reading>,
     readiness: Cell<Readiness>,
     counts: Cell<Counts>,
     same: gtk::Label,
@@ -52,41 +61,52 @@ pub fn open(question: Question, asker: Lines<Stdin>) -> Opened {
 
 impl QuestionWindow {
     fn build(question: Question, prompt: Rc<PromptWindow>) -> Rc<Self> {
-        let frame = Frame::new(prompt.window());
-        frame.append_sentence(&question.heading, "heading");
+        let risk = question.risk;
+        add_class(prompt.window(), wording::risk_class(risk));
+        describe(prompt.window(), &question);
+        let frame = Frame::new(
+            prompt.window(),
+            &Band {
+                icon: Icon::of_kind(question.kind),
+                words: wording::kind(question.kind),
+                risk: Some((Icon::of_risk(risk), risk.word())),
+            },
+        );
+        frame.append_heading(&question.heading, question.color);
         let same = frame.append_sentence("", "same");
         same.set_no_show_all(true);
-        if let Some(warning) = &question.warning {
-            frame.append_sentence(warning, "warning");
-        }
-        let rows = Rows::new(&question.rows);
-        frame.append(rows.widget());
-        let name = question.offers(Offer::Name).then(|| name_entry(&rows));
+        let reading = Reading::new();
+        frame.append(reading.widget());
+        append_what_to_read(&reading, &question);
+        let name = question.offers(Offer::Name).then(|| name_entry(&frame));
         let scope = question
             .scope
             .as_ref()
             .filter(|_| !question.lengths().is_empty());
-        let advice = Advice::new(scope.map(|scope| format!("Longer answers cover {scope}.")));
-        frame.append(&advice.stack);
+        let advice = Advice::new(scope.map_or_else(
+            || "Allow once does not cover later requests.".to_owned(),
+            |scope| format!("\"Allow for...\" covers only {scope}."),
+        ));
+        frame.append(&advice.label);
 
-        let buttons = frame.append_buttons();
         let deny = gtk::Button::with_mnemonic("_Deny");
         add_class(&deny, "deny");
         deny.set_can_default(true);
-        buttons.pack_start(&deny, false, false, 0);
-        let mute = question
-            .offers(Offer::Mute)
-            .then(|| gtk::Button::with_mnemonic("Deny and _mute 5 min"));
-        if let Some(mute) = &mute {
-            buttons.pack_start(mute, false, false, 0);
-        }
+        let mute = question.offers(Offer::Mute).then(|| {
+            let length = wording::length(crate::question::MUTE_SECONDS);
+            gtk::Button::with_mnemonic(&format!("Deny everything from this _qube for {length}"))
+        });
         let allows = allow_buttons(&question);
-        buttons.pack_start(&look::text("", "gap"), true, true, 0);
-        for (button, _) in &allows {
+        let denying: Vec<_> = [Some(deny.clone()), mute.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let allowing: Vec<_> = allows.iter().map(|(button, _)| button.clone()).collect();
+        for button in &allowing {
             button.set_sensitive(false);
-            buttons.pack_start(button, false, false, 0);
         }
-        frame.append_foot(&question.why);
+        frame.append(&buttons::lay_out(&denying, &allowing));
+        frame.append_foot();
 
         deny.grab_default();
         deny.grab_focus();
@@ -96,18 +116,38 @@ impl QuestionWindow {
             question,
             prompt,
             frame,
-            rows,
+            reading,
             same,
             name,
             allows,
             advice,
         });
+        window.append_details();
         window.connect(&deny, mute.as_ref());
         window.show_counts();
-        let whole = Duration::from_secs(window.question.seconds);
-        window.time_left(whole, whole);
-        window.rows.fit(window.frame.page());
+        window.follow();
+        let time_allowed = Duration::from_secs(window.question.seconds);
+        window.time_left(time_allowed, time_allowed);
+        window.frame.fit(&window.reading);
         window
+    }
+
+    /// What only a closer look needs, and which rule asks.
+    fn append_details(self: &Rc<Self>) {
+        let mut details = self.question.details.clone();
+        details.push(Row {
+            label: "Why asked".to_owned(),
+            text: self.question.why.clone(),
+            note: None,
+            class: Class::Sentence,
+            stands_out: false,
+        });
+        let window = Rc::clone(self);
+        self.reading.append_details(&fact_grid(&details), move || {
+            window.frame.fit(&window.reading);
+            // The buttons have moved: whoever answers must have had a quiet second with where they are now.
+            window.prompt.restart_gate();
+        });
     }
 
     fn connect(self: &Rc<Self>, deny: &gtk::Button, mute: Option<&gtk::Button>) {
@@ -130,7 +170,7 @@ impl QuestionWindow {
             entry.connect_changed(move |_| window.follow());
         }
         let window = Rc::clone(self);
-        self.rows.connect_read(move || window.follow());
+        self.reading.connect_read(move || window.follow());
     }
 
     fn decide(&self, decision: &Decision) {
@@ -163,13 +203,15 @@ impl QuestionWindow {
     /// What must be done before an allow can be chosen.
     fn obstacle(&self) -> Option<&'static str> {
         match self.readiness.get() {
-            Readiness::Unfocused => Some("Answers need this window in focus."),
-            Readiness::Waiting => Some("Answers open after a second without keys and clicks."),
-            Readiness::Painting | Readiness::Ready if !self.rows.is_read() => {
-                Some("There is more to read: allowing opens at the last line.")
+            Readiness::Unfocused => Some("Click this window first."),
+            Readiness::Waiting => {
+                Some("Allow unlocks after one second without typing or clicking.")
+            }
+            Readiness::Painting | Readiness::Ready if !self.reading.has_been_read() => {
+                Some("Scroll to the end to enable Allow (Page Down).")
             }
             Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => {
-                Some("No host is called so. A name has letters, digits, dots, dashes, underscores.")
+                Some("Not a valid host name: use letters, digits, dots, dashes and underscores.")
             }
             Readiness::Painting | Readiness::Ready => None,
         }
@@ -180,7 +222,7 @@ impl QuestionWindow {
         for (button, _) in &self.allows {
             button.set_sensitive(obstacle.is_none());
         }
-        // Until the open buttons are on the screen, they do not count.
+        // Until the enabled buttons are on the screen, they do not count.
         if self.readiness.get() != Readiness::Painting {
             self.advice.say(obstacle.unwrap_or_default());
         }
@@ -205,15 +247,11 @@ impl WindowEvents for QuestionWindow {
         }
     }
 
-    fn time_left(&self, left: Duration, whole: Duration) {
-        let waiting = wording::waiting(self.counts.get());
-        let seconds = format!("denied in {} s", left.as_secs_f64().ceil());
-        let words = if waiting.is_empty() {
-            seconds
-        } else {
-            format!("{waiting}   |   {seconds}")
-        };
-        self.frame.count_down(left, whole, &words);
+    fn time_left(&self, left: Duration, time_allowed: Duration) {
+        let words = format!("Denies automatically in {} s", left.as_secs_f64().ceil());
+        self.frame.count_down(left, time_allowed, &words);
+        self.frame
+            .show_waiting(&wording::waiting(self.counts.get()));
     }
 
     fn unanswered(&self) {
@@ -231,10 +269,13 @@ impl WindowEvents for QuestionWindow {
             .iter()
             .any(|(button, _)| *button.upcast_ref::<gtk::Widget>() == focus);
         if on_allow {
-            self.advice
-                .say("Enter never allows. Press Space, or Alt and the underlined letter.");
+            self.advice.say(ENTER);
         }
         on_allow || focus.is::<gtk::Entry>()
+    }
+
+    fn scroll(&self, down: bool) {
+        self.reading.scroll(down);
     }
 
     fn update(&self, untrusted_line: &[u8]) -> bool {
@@ -244,53 +285,99 @@ impl WindowEvents for QuestionWindow {
         };
         let grew = counts.same > self.counts.replace(counts).same;
         self.show_counts();
+        if grew {
+            self.frame.fit(&self.reading);
+        }
         grew
     }
 
     fn abandoned(&self) {
-        std::process::exit(crate::EXIT_ABANDONED);
+        std::process::exit(EXIT_ABANDONED);
     }
 }
 
-/// The line above the buttons: what a longer answer would cover, or else what must be done first.
-/// Both have their room from the start, so that no button moves under the pointer.
+/// What a screen reader says of the window as a whole.
+fn describe(window: &gtk::Window, question: &Question) {
+    let Some(accessible) = window.accessible() else {
+        return;
+    };
+    accessible.set_role(match question.risk {
+        Risk::Routine | Risk::Unusual => Role::Dialog,
+        Risk::Dangerous => Role::Alert,
+    });
+    let heading: String = question.heading.iter().map(HeadingPart::text).collect();
+    let sentences = [question.risk.word().to_owned(), heading];
+    let sentences: Vec<_> = sentences
+        .into_iter()
+        .chain(question.warnings.clone())
+        .collect();
+    accessible.set_description(&sentences.join(". "));
+}
+
+/// Warnings first, then how sure it is and what was before, then the facts.
+fn append_what_to_read(reading: &Reading, question: &Question) {
+    for warning in &question.warnings {
+        let line = gtk::Box::new(gtk::Orientation::Horizontal, 10);
+        add_class(&line, "warning");
+        let icon = Icon::of_risk(question.risk).unwrap_or(Icon::Triangle);
+        line.pack_start(
+            &icons::picture(icon, look::icon_size(), "Warning"),
+            false,
+            false,
+            0,
+        );
+        let width = look::line_width() - look::icon_size() - 40;
+        line.pack_start(&look::wrapped(warning, "words", width), true, true, 0);
+        reading.append(&line);
+    }
+    let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
+    let history = question
+        .history
+        .and_then(|history| history.sentence(question.kind));
+    for words in [proof, history].into_iter().flatten() {
+        reading.append(&look::sentence(&words, "sure"));
+    }
+    if !question.facts.is_empty() {
+        reading.append(&fact_grid(&question.facts));
+    }
+}
+
+/// The line above the buttons: what an answer would cover, or else what must be done first. It has room for all that it
+/// may say from the start, so that no button moves under the pointer.
 struct Advice {
-    stack: gtk::Stack,
-    scope: gtk::Label,
-    hint: gtk::Label,
+    label: gtk::Label,
+    covers: String,
 }
 
 impl Advice {
-    fn new(scope: Option<String>) -> Self {
-        let scope = look::sentence(&scope.unwrap_or_default(), "scope");
-        scope.set_max_width_chars(SCOPE_WIDTH);
-        let hint = look::text("", "hint");
-        let stack = gtk::Stack::new();
-        stack.add(&scope);
-        stack.add(&hint);
-        Self { stack, scope, hint }
+    fn new(covers: String) -> Self {
+        let label = look::sentence("", "advice");
+        label.set_valign(gtk::Align::Start);
+        let width = look::line_width();
+        let heights = HINTS.iter().copied().chain([covers.as_str()]).map(|words| {
+            label.set_text(words);
+            label.preferred_height_for_width(width).1
+        });
+        let most = heights.max().unwrap_or(0);
+        label.set_size_request(-1, most);
+        Self { label, covers }
     }
 
-    /// An empty hint gives way to the scope.
+    /// An empty hint gives way to what an answer would cover.
     fn say(&self, hint: &str) {
-        self.hint.set_text(hint);
-        if hint.is_empty() {
-            self.stack.set_visible_child(&self.scope);
-        } else {
-            self.stack.set_visible_child(&self.hint);
+        let words = if hint.is_empty() { &self.covers } else { hint };
+        if self.label.text() != words {
+            self.label.set_text(words);
         }
     }
 }
 
-fn name_entry(rows: &Rows) -> gtk::Entry {
+fn name_entry(frame: &Frame) -> gtk::Entry {
     let entry = gtk::Entry::new();
     entry.set_max_length(MAX_HOST_LABEL as i32);
-    entry.set_placeholder_text(Some("if you like: your own name for this host"));
-    entry.set_tooltip_text(Some(
-        "Later questions and the log show it. Rules see it after: split-ssh hosts trust NAME",
-    ));
-    set_spoken(&entry, "Your own name for this host, optional");
-    rows.add_field("_Name it", &entry);
+    entry.set_placeholder_text(Some("optional: your own name for this server"));
+    set_spoken(&entry, "Your own name for this server, optional");
+    frame.append(&field("_Name", &entry));
     entry
 }
 

@@ -1,13 +1,6 @@
 //! The words of the window that are the same for every question.
 
-use policy::display;
-
-use crate::question::{Class, Counts, Kind, Mark, Row};
-
-/// As many characters of a name or value as a row shows; a fingerprint has 50.
-const VALUE_CHARS: usize = 56;
-/// A sentence wraps, over some lines at most.
-const PROSE_CHARS: usize = 240;
+use crate::question::{Counts, Kind, Risk, Row};
 
 /// The window's title: nothing that a client could choose.
 pub fn title(kind: Kind) -> &'static str {
@@ -20,14 +13,23 @@ pub fn title(kind: Kind) -> &'static str {
     }
 }
 
-/// What the word on a mark means.
-pub fn meaning(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Proven => "The signed data itself says so: the signature is good for nothing else.",
-        Mark::Bound => {
-            "The server proved its key for this connection. Only who owns that key could borrow the signature."
-        }
-        Mark::None => "Nothing shows that this is true.",
+/// The kind on the band.
+pub fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Login => "Log in",
+        Kind::Sshsig => "Sign",
+        Kind::Certificate => "Issue a certificate",
+        Kind::Sudo => "Run a command",
+        Kind::Raw => "Sign unknown data",
+    }
+}
+
+/// The risk's class in the style sheet.
+pub fn risk_class(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Routine => "routine",
+        Risk::Unusual => "unusual",
+        Risk::Dangerous => "dangerous",
     }
 }
 
@@ -54,7 +56,7 @@ pub fn length(seconds: u64) -> String {
 /// Lengths with a `_` before the character that chooses them with Alt; none twice, and none that
 /// another button or field of the window has.
 pub fn with_mnemonics(lengths: &[u64]) -> Vec<String> {
-    let mut taken = vec!['d', 'm', 'o', 'n'];
+    let mut taken = vec!['d', 'q', 'o', 'n', 'e'];
     let mut marked = Vec::new();
     for seconds in lengths {
         let words = length(*seconds);
@@ -74,14 +76,6 @@ pub fn with_mnemonics(lengths: &[u64]) -> Vec<String> {
     marked
 }
 
-/// The row's value as the window shows it; the tooltip has the whole.
-pub fn shown(row: &Row) -> String {
-    match row.class {
-        Class::Ascii => display::ascii(row.text.as_bytes(), VALUE_CHARS),
-        Class::Prose => display::prose(row.text.as_bytes(), PROSE_CHARS),
-    }
-}
-
 /// A fingerprint or hash, to be set in a fixed-width face.
 pub fn is_fingerprint(text: &str) -> bool {
     let digest = text
@@ -90,29 +84,26 @@ pub fn is_fingerprint(text: &str) -> bool {
     digest.is_some_and(|d| d.len() >= 32 && !d.contains(' '))
 }
 
-/// What a screen reader says for a row: the label, the value whole, and how sure it is.
+/// What a screen reader says for a row: the label, and the value whole.
 pub fn spoken(label: &str, row: &Row) -> String {
-    let mut spoken = format!("{label}: {}", row.text);
-    if let Some(note) = &row.note {
-        spoken = format!("{spoken} ({note})");
+    match &row.note {
+        Some(note) => format!("{label}: {} ({note})", row.text),
+        None => format!("{label}: {}", row.text),
     }
-    if let Some(mark) = row.mark {
-        spoken = format!("{spoken}, {}", mark.word());
-    }
-    spoken
 }
 
 pub fn waiting(counts: Counts) -> String {
     match counts.waiting {
         0 => String::new(),
-        n => format!("{n} more waiting"),
+        1 => "1 more question waits".to_owned(),
+        n => format!("{n} more questions wait"),
     }
 }
 
 pub fn same(counts: Counts) -> Option<String> {
     (counts.same > 1).then(|| {
         format!(
-            "{} equal requests wait: this one answer is for all of them.",
+            "{} identical requests are waiting; your answer applies to all of them.",
             counts.same
         )
     })
@@ -121,17 +112,7 @@ pub fn same(counts: Counts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(text: &str, class: Class) -> Row {
-        Row {
-            label: "User".into(),
-            text: text.into(),
-            note: None,
-            class,
-            mark: Some(Mark::None),
-            stands_out: false,
-        }
-    }
+    use crate::question::Class;
 
     #[test]
     fn lengths_read_well() {
@@ -159,24 +140,22 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_shown_whole_and_a_long_name_by_both_ends() {
-        let fingerprint = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";
-        assert_eq!(shown(&row(fingerprint, Class::Ascii)), fingerprint);
-        assert!(is_fingerprint(fingerprint) && !is_fingerprint("SHA256:x"));
-        let name = format!("start{}end", "x".repeat(300));
-        let short = shown(&row(&name, Class::Ascii));
-        assert!(
-            short.starts_with("start") && short.ends_with("end") && short.len() <= VALUE_CHARS,
-            "{short}"
-        );
-        assert!(short.contains("[cut "));
+    fn a_fingerprint_has_its_form() {
+        assert!(is_fingerprint(
+            "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU"
+        ));
+        assert!(!is_fingerprint("SHA256:x"));
     }
 
     #[test]
-    fn a_screen_reader_hears_value_and_proof() {
-        assert_eq!(
-            spoken("Log in as", &row("git", Class::Ascii)),
-            "Log in as: git, not proven"
-        );
+    fn a_screen_reader_hears_the_whole_value() {
+        let row = Row {
+            label: "Log in as".into(),
+            text: "git".into(),
+            note: Some("of the vault".into()),
+            class: Class::Name,
+            stands_out: false,
+        };
+        assert_eq!(spoken("Log in as", &row), "Log in as: git (of the vault)");
     }
 }

@@ -22,6 +22,7 @@ PROGRAM = os.environ.get("SPLIT_SSH_PROMPT", str(PROMPT / "target/debug/split-ss
 PATIENCE = 20.0  # seconds; only ever used up by a failure
 QUIET = 1.0  # seconds that the gate wants
 CORNER = (2, 2)
+MANAGED = ("openbox", "xfwm4", "i3")  # here a click gives the focus
 
 x = display.Display()
 
@@ -134,9 +135,14 @@ class Prompt:
         return self
 
     def focused(self):
-        """As a person brings a window to the front: by pointing at it, off every button."""
-        self.shown()
+        """As a person brings a window to the front: by a click on it, off every button; or, where no window manager is, by
+        pointing at it."""
+        return self.shown().to_the_front()
+
+    def to_the_front(self):
         self.point_at_heading()
+        if os.environ.get("DESK") in MANAGED:
+            until(lambda: self.is_at_pointer() and self.click_here(), "the window to be on top")
         until(self.is_focused, "the focus")
         return self
 
@@ -194,7 +200,7 @@ class Prompt:
         return self.has(self.frame, pyatspi.STATE_ACTIVE)
 
     def wait_armed(self, name="Allow once"):
-        until(lambda: self.is_open(name) and not self.says("Answers "), f"{name} to open")
+        until(lambda: self.is_open(name) and not self.says("Allow unlocks"), f"{name} to open")
 
     def wait_closed(self, name="Allow once"):
         until(lambda: not self.is_open(name), f"{name} to close")
@@ -216,8 +222,19 @@ class Prompt:
         box = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
         return box.x + box.width // 2, box.y + box.height // 2
 
+    def is_at_pointer(self):
+        """Whether the pointer is on this window or what its window manager put around it."""
+        child = x.screen().root.query_pointer().child
+        while child and child.id != self.window.id:
+            child = child.query_pointer().child
+        return bool(child)
+
+    def click_here(self):
+        xdotool("click", 1)
+        return True
+
     def point_at_heading(self):
-        heading = self.role("label")
+        heading = self.role("heading")
         box = heading.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
         xdotool("mousemove", box.x + 4, box.y + 4)
 

@@ -24,9 +24,10 @@ def take(name, theme, place):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    folder, small = pathlib.Path(sys.argv[1]), sys.argv[2:] == ["small"]
+    looks = [("Adwaita", "small")] if small else [("Adwaita", "light"), ("Adwaita:dark", "dark")]
     for question in sorted((PROMPT / "examples").glob("*.json")):
-        for theme, word in [("Adwaita", "light"), ("Adwaita:dark", "dark")]:
+        for theme, word in looks:
             take(question.stem, theme, folder / f"{question.stem}-{word}.png")
 
 

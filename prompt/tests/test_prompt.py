@@ -17,6 +17,7 @@ from desk import (PROGRAM, QUIET, Looks, OtherWindow, Prompt, example, for_secon
                   x, xdotool)
 
 DESK = os.environ.get("DESK", "none")
+NAME = os.environ.get("NAME", DESK)  # what tests/run calls this desk
 DENY = {"id": "17", "decision": "deny", "same": 1}
 ONCE = {"id": "17", "decision": "once", "same": 1}
 
@@ -55,7 +56,7 @@ class Answers(unittest.TestCase):
 
     def test_mute(self):
         with Prompt(example("login")) as prompt:
-            prompt.ready().click("Deny and mute 5 min")
+            prompt.ready().click("Deny everything from this qube for 5 min")
             self.assertEqual(prompt.answer(), {"id": "17", "decision": "mute", "seconds": 300, "same": 1})
 
     def test_a_click_after_arming_allows_once(self):
@@ -233,7 +234,7 @@ class Accidents(unittest.TestCase):
         with Prompt(example("login")) as prompt:
             prompt.shown()
             prompt.button("Allow once").queryAction().doAction(0)
-            prompt.point_at_heading()
+            prompt.to_the_front()
             prompt.wait_armed()
             key("Escape")
             self.assertEqual(prompt.answer(), DENY)
@@ -260,7 +261,7 @@ class Accidents(unittest.TestCase):
             prompt.ready()
             prompt.say({"v": 1, "id": "17", "waiting": 2, "same": 3})
             prompt.wait_closed()
-            prompt.find("3 equal requests wait: this one answer is for all of them.")
+            prompt.find("3 identical requests are waiting; your answer applies to all of them.")
             prompt.wait_armed()
             prompt.click("Allow once")
             self.assertEqual(prompt.answer(), {**ONCE, "same": 3})
@@ -269,7 +270,7 @@ class Accidents(unittest.TestCase):
         with Prompt(example("login", waiting=0)) as prompt:
             prompt.ready()
             prompt.say({"v": 1, "id": "17", "waiting": 5, "same": 1})
-            until(lambda: any("5 more waiting" in one.name for one in prompt.all()), "the new count")
+            until(lambda: any("5 more questions wait" in one.name for one in prompt.all()), "the new count")
             self.assertTrue(prompt.is_open())
 
 
@@ -298,7 +299,7 @@ class Ends(unittest.TestCase):
     def test_bad_questions_show_nothing(self):
         good = example("login")
         bad = [b"\n", b"{}\n", b"garbage\n", b"[" * 70000, {**good, "v": 2}, {**good, "extra": 1},
-               {**good, "offers": ["once"]}, {**good, "seconds": 0}, {**good, "rows": []}, {**good, "kind": "list"}]
+               {**good, "offers": ["once"]}, {**good, "seconds": 0}, {**good, "heading": []}, {**good, "kind": "list"}]
         for line in bad:
             with self.subTest(str(line)[:40]), Prompt(line) as prompt:
                 self.assertIsNone(prompt.lines.next())
@@ -348,35 +349,34 @@ class Shown(unittest.TestCase):
             everything = "\n".join(said)
             self.assertIn("<span size='xx-large'>ok", everything)
             self.assertIn("&amp;", everything)
-            self.assertIn("<b>root</b>\\x0a\\u{202e}m[cut ", everything)
-            self.assertIn("<b>root</b>\\x0a\\u{202e}moc.buhtig \\x20proven " + "A" * 300, everything, "the tooltip has the whole")
+            self.assertIn("Log in as: <b>root</b>\\x0a\\u{202e}moc.buhtig \\x20proven " + "A" * 300, everything)
             box = prompt.window.get_geometry()
             self.assertLess(box.width, 1000)
-            self.assertLess(box.height, 500)
+            self.assertLess(box.height, 600)
 
-    def test_a_screen_reader_hears_each_claim_with_its_mark(self):
-        with Prompt(example("login")) as prompt:
+    def test_a_screen_reader_hears_the_sentence_and_each_claim(self):
+        with Prompt(example("forwarded")) as prompt:
             prompt.shown()
-            prompt.find("Server: github.com (known to this vault), bound")
-            prompt.find("Server: SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU (ssh-ed25519)")
-            prompt.find("Qube: work-dev (keyring work)")
-            prompt.find("Path: direct (as the qube tells it), not proven")
-            prompt.find("Asked by rule \"push from work\", policy.toml:31")
+            prompt.find("work-dev passes on a request to log in as root on db1.internal", "heading")
+            prompt.find("Forwarded by: bastion.example.org")
+            prompt.find("The server proved this destination.")
+            self.assertIn("Unusual. work-dev passes on a request to log in as root on db1.internal. This request was forwarded",
+                          prompt.frame.description)
 
     def test_the_largest_question_is_shown(self):
-        rows = [{"label": "L" * 24, "text": "\u202e" * 800, "note": "n" * 120, "class": "prose" if i % 2 else "ascii",
-                 "mark": "none", "stands_out": True} for i in range(12)]
-        with Prompt(example("login", rows=rows)) as prompt:
+        rows = [{"label": "L" * 24, "text": "\u202e" * 250, "note": "n" * 120, "class": "sentence" if i % 2 else "whole",
+                 "stands_out": True} for i in range(12)]
+        with Prompt(example("login", facts=rows, details=[])) as prompt:
             prompt.focused()
-            until(lambda: not prompt.says("Answers "), "the quiet second to end")
+            until(lambda: not prompt.says("Allow unlocks"), "the quiet second to end")
             key("Escape")
             self.assertEqual(prompt.answer(), DENY)
 
     def high(self):
         """A question that is higher than the screen."""
         sentence = "There is a lot to be said here. " * 7
-        rows = [{"label": f"Row {i}", "text": sentence, "class": "prose", "mark": "none"} for i in range(24)]
-        return Prompt(example("login", rows=rows))
+        rows = [{"label": f"Row {i}", "text": sentence, "class": "sentence"} for i in range(12)]
+        return Prompt(example("login", facts=rows, seconds=120))
 
     def test_what_is_too_high_for_the_screen_scrolls_and_is_allowed_at_its_last_line(self):
         ways = {"wheel": lambda: xdotool("click", 5), "keys": lambda: key("Page_Down")}
@@ -386,12 +386,10 @@ class Shown(unittest.TestCase):
                 box = prompt.window.get_geometry()
                 self.assertLess(box.height, x.screen().height_in_pixels)
                 prompt.find("Deny", "push button")
-                until(lambda: any("There is more to read" in one.name for one in prompt.all()), "the words that say so")
+                until(lambda: any("Scroll to the end" in one.name for one in prompt.all()), "the words that say so")
                 self.assertFalse(prompt.is_open())
                 prompt.button("Allow once").queryAction().doAction(0)
-                xdotool("mousemove", *prompt.middle(prompt.find("Row 2")))
-                if way == "keys":
-                    key("shift+Tab")
+                xdotool("mousemove", *prompt.middle(prompt.find("Row 0")))
                 until(lambda: on() or prompt.is_open(), "the last line")
                 key("alt+o")
                 self.assertEqual(prompt.answer(), ONCE)
@@ -459,12 +457,12 @@ class Passphrases(unittest.TestCase):
         self.wait_open(prompt)
 
     def wait_open(self, prompt):
-        until(lambda: any("stored nowhere" in one.name for one in prompt.all()), "the field to open")
+        until(lambda: any("is not stored" in one.name for one in prompt.all()), "the field to open")
 
     def test_the_passphrase_comes_back(self):
         with self.ask() as prompt:
             self.ready(prompt)
-            prompt.find("That passphrase did not fit. Please try again.")
+            prompt.find("Wrong passphrase. Please try again.")
             write("corr \"horse")
             prompt.wait_armed("Unlock")
             key("Return")
@@ -477,7 +475,7 @@ class Passphrases(unittest.TestCase):
             write("secret")
             until(lambda: field.queryText().characterCount == 6, "the field to fill")
             self.assertFalse(set(field.queryText().getText(0, -1)) & set("secret"))
-            self.assertNotIn("fit", " ".join(one.name for one in prompt.all()))
+            self.assertNotIn("Wrong", " ".join(one.name for one in prompt.all()))
             prompt.click("Unlock")
             self.assertEqual(prompt.answer(), {"id": "3", "passphrase": "secret"})
 
@@ -514,7 +512,7 @@ def passes_after_all(test, result_type):
         result = result_type()
         test.run(result)
         if result.wasSuccessful():
-            print(f"FLAKY  {DESK}: {type(test).__name__} {test._testMethodName[5:].replace('_', ' ')}", flush=True)
+            print(f"FLAKY  {NAME}: {type(test).__name__} {test._testMethodName[5:].replace('_', ' ')}", flush=True)
             return True
     return False
 
@@ -523,7 +521,7 @@ def run():
     """Runs the tests, a line each, and ends with the counts."""
     class Result(unittest.TestResult):
         def say(self, word, test):
-            print(f"{word} {DESK}: {type(test).__name__} {test._testMethodName[5:].replace('_', ' ')}", flush=True)
+            print(f"{word} {NAME}: {type(test).__name__} {test._testMethodName[5:].replace('_', ' ')}", flush=True)
 
         def addSuccess(self, test):
             self.say("ok    ", test)
@@ -562,7 +560,7 @@ def run():
     suite.run(result)
     failed = {test.id(): test for test in result.unfinished()}.values()
     bad = [test for test in failed if not passes_after_all(test, Result)]
-    print(f"{DESK}: {result.testsRun - len(bad) - len(result.skipped)} passed, {len(bad)} failed")
+    print(f"{NAME}: {result.testsRun - len(bad) - len(result.skipped)} passed, {len(bad)} failed")
     sys.exit(1 if bad else 0)
 
 

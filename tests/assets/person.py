@@ -148,7 +148,7 @@ def name_host(pid, name):
 
 def unlock(pid, passphrase):
     windows[pid].point_at_heading()
-    wait_to_read(pid, "stored nowhere")
+    wait_to_read(pid, "is not stored")
     desk.write(passphrase)
     windows[pid].wait_armed("Unlock")
     desk.key("Return")

@@ -80,10 +80,27 @@ impl Guarded {
     }
 }
 
+/// A question's heading.
+pub fn sentence(question: &Value) -> String {
+    let parts = question["heading"].as_array().expect("a heading");
+    let text = |part: &Value| {
+        part["words"]
+            .as_str()
+            .or(part["name"].as_str())
+            .map(str::to_owned)
+    };
+    parts.iter().filter_map(text).collect()
+}
+
+/// The rows of a question, facts and details.
+pub fn rows(question: &Value) -> impl Iterator<Item = &Value> {
+    let of = |what: &str| question[what].as_array().expect("rows");
+    of("facts").iter().chain(of("details"))
+}
+
 /// The text of a question's row, with its note.
 pub fn row(question: &Value, label: &str) -> String {
-    let rows = question["rows"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["label"] == label);
+    let row = rows(question).find(|row| row["label"] == label);
     let row = row.unwrap_or_else(|| panic!("no row {label:?} in {question:#}"));
     let part = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
     format!("{} {}", part("text"), part("note"))

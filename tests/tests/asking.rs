@@ -8,6 +8,7 @@ use std::thread;
 
 use testbed::agent::Agent;
 use testbed::children::{finish, run, text};
+use testbed::guarded::{row, sentence};
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message;
@@ -148,13 +149,13 @@ fn a_window_says_what_is_proven_and_its_yes_signs_once() {
     assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
     let asked = desk.asked();
     assert_eq!(asked.len(), 2, "once is once");
-    assert_eq!(asked[0]["heading"], "work asks to log in to box.example");
-    let rows = asked[0]["rows"].as_array().unwrap();
-    let server = rows.iter().find(|row| row["label"] == "Server").unwrap();
     assert_eq!(
-        (&server["text"], &server["mark"]),
-        (&"box.example".into(), &"proven".into())
+        sentence(&asked[0]),
+        "work wants to log in as git on box.example"
     );
+    assert_eq!(row(&asked[0], "Server"), "box.example in known hosts");
+    assert_eq!(asked[0]["proof"], "proven");
+    assert_eq!(asked[0]["risk"], "routine");
 }
 
 #[test]
@@ -321,7 +322,7 @@ fn name_it(first: &str, second: &str) -> String {
 
 #[test]
 fn a_name_that_is_taken_is_asked_for_again() {
-    let taken = "\"box.example\" is the name of another host: type another one, or none. ";
+    let taken = "\"box.example\" is the name of another host: type another one, or none.";
     let desk = Desk::with_prompter(ASK, &name_it("box.example", "staging"));
     let unnamed = Key::ed25519(&desk.world, "unnamed");
     let key = desk.key.blob();
@@ -331,8 +332,9 @@ fn a_name_that_is_taken_is_asked_for_again() {
     let asked = desk.asked();
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0]["id"], asked[1]["id"], "the same question");
-    let warning = |asked: &serde_json::Value| asked["warning"].as_str().unwrap().to_owned();
-    assert_eq!(warning(&asked[1]), format!("{taken}{}", warning(&asked[0])));
+    let warnings = |asked: &serde_json::Value| asked["warnings"].as_array().unwrap().clone();
+    let expected = [vec![taken.into()], warnings(&asked[0])].concat();
+    assert_eq!(warnings(&asked[1]), expected);
     wait_for("the name to be kept", || {
         desk.split_ssh(&["hosts", "list"])
             .contains("staging")
@@ -457,7 +459,7 @@ fn without_a_window_a_terminal_answers() {
     let id = desk.waiting();
     let shown = desk.split_ssh(&["pending"]);
     assert!(
-        shown.contains("work asks to log in to box.example"),
+        shown.contains("work wants to log in as git on box.example"),
         "{shown}"
     );
     let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "9d"]));
@@ -551,7 +553,7 @@ fn a_live_view_takes_whole_words_typed_after_the_question() {
     live.type_line("y");
     live.type_line("yes");
     assert!(is_signed(&connection.answer()));
-    live.wait_for("allowed once: work asks to log in to box.example");
+    live.wait_for("allowed once: work wants to log in as git on box.example");
 
     let mut connection = desk.begin("work", &desk.login(2, "root"));
     wait_for("the second question", || {
@@ -574,7 +576,11 @@ fn a_session_that_comes_up_later_shows_the_question() {
     let (session, _) = listener.accept().unwrap();
     let mut question = String::new();
     BufReader::new(&session).read_line(&mut question).unwrap();
-    assert!(question.contains("work asks to log in to box.example"));
+    let question = serde_json::from_str(&question).unwrap();
+    assert_eq!(
+        sentence(&question),
+        "work wants to log in as git on box.example"
+    );
     let answer =
         format!("{{\"shown\":true}}\n{{\"id\":\"{id}\",\"decision\":\"once\",\"same\":1}}\n");
     (&session).write_all(answer.as_bytes()).unwrap();
@@ -630,7 +636,7 @@ fn real_ssh_waits_for_a_yes() {
     let asked = questions(&prompter);
     assert_eq!(asked.len(), 1);
     assert!(
-        asked[0].contains("work asks to log in to server"),
+        asked[0].contains("{\"words\":\" wants to log in as \"}"),
         "{}",
         asked[0]
     );

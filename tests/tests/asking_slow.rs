@@ -106,7 +106,7 @@ fn fifty_hosts_are_fifty_questions_one_window_at_a_time() {
             let texts = window.texts();
             let heading = texts
                 .into_iter()
-                .find(|text| text.starts_with("work asks to "));
+                .find(|text| text.starts_with("work wants to "));
             assert!(asked.insert(heading.expect("a heading")), "{asked:?}");
             window.press("Allow for 1 h");
         }
@@ -115,7 +115,7 @@ fn fifty_hosts_are_fifty_questions_one_window_at_a_time() {
         }
     });
     assert!(
-        asked.contains("work asks to log in to host-50.example"),
+        asked.contains("work wants to log in as git on host-50.example"),
         "{asked:?}"
     );
     for host in &hosts {

@@ -75,7 +75,7 @@ fn all_goes_as_said() {
         assert_eq!(cells, [plain, guarded], "{attack}:\n{said}");
     }
     for words in [
-        "work asks to log in to prod",
+        "work wants to log in as",
         "[work]$ ssh prod",
         "| inside prod",
         "| inside build",

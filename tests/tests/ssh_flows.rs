@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use testbed::children::{finish, text};
 use testbed::flows;
-use testbed::guarded::{Guarded, row};
+use testbed::guarded::{Guarded, row, sentence};
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::programs::insist_on;
@@ -53,8 +53,9 @@ fn an_allowed_host_passes_in_silence_and_another_asks() {
     );
     for (verdict, outcome) in [("allow", "ok"), ("deny", "refused")] {
         let (question, got_in) = guarded.answer(verdict, || guarded.gets_in(&["second"]));
-        assert_eq!(row(&question, "Server"), "second known to this vault");
-        assert_eq!(row(&question, "Log in as"), user_name());
+        let asked = format!("work wants to log in as {} on second", user_name());
+        assert_eq!(sentence(&question), asked);
+        assert_eq!(row(&question, "Server"), "second in known hosts");
         assert_eq!(got_in, verdict == "allow");
         let asked = guarded.last_signature();
         assert_eq!(
@@ -83,7 +84,8 @@ fn another_user_is_asked_about_or_denied() {
 
     let guarded = Guarded::over(Lab::new(), &of_git("ask"));
     let (question, got_in) = guarded.answer("allow", || guarded.gets_in(&["server"]));
-    assert_eq!(row(&question, "Log in as"), me);
+    let asked = format!("work wants to log in as {me} on server");
+    assert_eq!(sentence(&question), asked);
     assert!(got_in);
 }
 
@@ -112,7 +114,8 @@ fn a_forwarded_login_is_told_apart() {
         let client = guarded.lab.client(&guarded.client.socket);
         let onward = format!("ssh -F {} second echo inside", client.config.display());
         let (question, _) = guarded.answer("deny", || guarded.gets_in(&["-A", "server", &onward]));
-        assert_eq!(row(&question, "Path"), "FORWARDED made on another host");
+        assert_eq!(row(&question, "Forwarded by"), "server");
+        assert!(sentence(&question).contains("passes on a request to log in"));
         assert_eq!(guarded.lab.second.logins(), 0);
     }
 }
@@ -188,7 +191,10 @@ fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
     let alice = Key::ed25519(&guarded.lab.world, "alice");
     let (question, issued) = guarded.answer("allow", || certify(&guarded, &words));
     assert!(issued);
-    assert_eq!(row(&question, "Asks to"), "issue a user certificate");
+    assert_eq!(
+        sentence(&question),
+        "work wants to issue a user certificate for root and 1 more"
+    );
     assert_eq!(row(&question, "For"), "root, alice", "root stands first");
     assert_eq!(row(&question, "Key ID"), "alice's laptop serial 7");
     let valid = row(&question, "Valid");
@@ -203,7 +209,10 @@ fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
     std::fs::remove_file(guarded.lab.world.path("keys/alice-cert.pub")).unwrap();
     let (question, issued) = guarded.answer("deny", || certify(&guarded, &host));
     assert!(!issued);
-    assert_eq!(row(&question, "Asks to"), "issue a host certificate");
+    assert_eq!(
+        sentence(&question),
+        "work wants to issue a host certificate for db.example, valid for ever"
+    );
     assert_eq!(row(&question, "For"), "db.example");
     assert!(row(&question, "Valid").ends_with("FOREVER"));
 }

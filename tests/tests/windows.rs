@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use testbed::children::{finish, run};
 use testbed::desk::{Desk, Window};
+use testbed::guarded::rows;
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message;
@@ -13,6 +14,7 @@ use testbed::programs;
 use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::wait::wait_for;
+use testbed::world::user_name;
 
 const ASK: &str = "default = \"ask\"\n";
 /// Asks about everyday requests and lets a yes last for five minutes.
@@ -72,6 +74,11 @@ impl Scene {
         run(&mut self.vault.control(words))
     }
 
+    /// What a window says of a login to this host.
+    fn asks_for(&self, host: &str) -> String {
+        format!("work wants to log in as {} on {host}", user_name())
+    }
+
     /// The log's records of sign requests.
     fn signatures(&self) -> Vec<Value> {
         let mut records = self.vault.records();
@@ -120,9 +127,9 @@ fn a_yes_by_key_or_click_lets_ssh_in() {
     let ssh = scene.ssh(&["server"]);
     let window = scene.desk.window();
     assert_eq!(window.title, "Split SSH: log in");
-    window.says("work asks to log in to server");
-    window.says("Server: server (known to this vault), proven");
-    window.says("Qube: work (keyring default)");
+    window.says(&scene.asks_for("server"));
+    window.says("The server proved this destination.");
+    window.says("Keyring: default");
     window.key("alt+o");
     assert!(gets_in(ssh));
     let ssh = scene.ssh(&["server"]);
@@ -238,7 +245,7 @@ fn a_yes_for_five_minutes_covers_only_what_was_shown() {
     for namespace in ["file", "git"] {
         let signing = scene.sign(namespace);
         let window = scene.desk.window();
-        window.says(&format!("Namespace: {namespace}, proven"));
+        window.says(&format!("Namespace: {namespace}"));
         window.press("Allow for 5 min");
         assert!(succeeds(signing));
     }
@@ -269,7 +276,7 @@ fn a_host_named_in_the_window_is_a_label_until_it_is_trusted() {
     let scene = Scene::over(lab, ASK, &known_hosts);
     let ssh = scene.ssh(&["server"]);
     let window = scene.desk.window();
-    window.says("Server: UNNAMED (this vault has no name for its host key), proven");
+    window.says("This vault does not know this server.");
     window.name_host("second");
     window.press("Allow once");
     let window = scene.desk.window();
@@ -283,8 +290,8 @@ fn a_host_named_in_the_window_is_a_label_until_it_is_trusted() {
     scene.lab.world.file("vault/config/policy.toml", policy);
     let ssh = scene.ssh(&["server"]);
     let window = scene.desk.window();
-    window.says("work asks to log in to \"staging\"");
-    window.says("Server: staging (your label; not in known hosts), proven");
+    window.says(&scene.asks_for("\"staging\""));
+    window.says("Server: staging (your name for it; not in known hosts)");
     window.press("Allow once");
     assert!(gets_in(ssh), "no rule sees a label");
     let record = scene.last();
@@ -301,13 +308,13 @@ fn two_at_once_have_one_window_at_a_time() {
     let scene = Scene::new(ASK);
     let one = scene.login("one", 1, "git", &scene.lab.key);
     let window = scene.desk.window();
-    window.says("one asks to log in to server");
+    window.says("one wants to log in as git on server");
     let two = scene.login("two", 2, "git", &scene.lab.key);
-    window.wait_to_read("1 more waiting");
+    window.wait_to_read("1 more question waits");
     window.press("Allow once");
     assert!(is_signed(one));
     let window = scene.desk.window();
-    window.says("two asks to log in to server");
+    window.says("two wants to log in as git on server");
     window.press("Deny");
     assert!(!is_signed(two));
     assert_eq!(scene.desk.windows(), (1, 2));
@@ -330,7 +337,10 @@ fn a_client_that_hangs_up_takes_its_window_along() {
 fn a_mute_silences_the_qube_and_no_other() {
     let scene = Scene::new(ASK);
     let ssh = scene.ssh(&["server"]);
-    scene.desk.window().press("Deny and mute 5 min");
+    scene
+        .desk
+        .window()
+        .press("Deny everything from this qube for 5 min");
     assert!(!gets_in(ssh));
     assert!(!gets_in(scene.ssh(&["second"])), "without a window");
     let record = scene.last();
@@ -351,7 +361,7 @@ fn fifty_parallel_logins_are_one_window_and_one_answer() {
     let login = |_| begin(&mut client.ssh(&["server", "echo inside"]));
     let logins: Vec<Child> = (0..LOGINS).map(login).collect();
     let window = scene.desk.window();
-    window.wait_to_read("50 equal requests wait: this one answer is for all of them.");
+    window.wait_to_read("50 identical requests are waiting; your answer applies to all of them.");
     window.press("Allow once");
     let inside = logins.into_iter().map(gets_in).filter(|inside| *inside);
     assert_eq!(inside.count(), LOGINS);
@@ -377,8 +387,7 @@ fn a_certificate_for_root_and_for_ever_stands_out() {
     };
     let outstanding = || -> Vec<String> {
         let question = scene.pending().remove(0);
-        let rows = question["rows"].as_array().expect("rows").clone();
-        let outstanding = rows.into_iter().filter(|row| row["stands_out"] == true);
+        let outstanding = rows(&question).filter(|row| row["stands_out"] == true);
         outstanding
             .map(|row| row["label"].as_str().unwrap_or_default().to_owned())
             .collect()
@@ -387,8 +396,8 @@ fn a_certificate_for_root_and_for_ever_stands_out() {
     let issuing = issue(&["-n", "root,alice"]);
     let window = scene.desk.window();
     assert_eq!(window.title, "Split SSH: issue a certificate");
-    window.says("For: root, alice, proven");
-    window.says("Valid: always to FOREVER, proven");
+    window.says("For: root, alice");
+    window.says("Valid: always to FOREVER");
     window.says("Key ID: somebody");
     assert_eq!(outstanding(), ["For", "Valid"]);
     window.press("Deny");
@@ -396,7 +405,7 @@ fn a_certificate_for_root_and_for_ever_stands_out() {
 
     let issuing = issue(&["-n", "alice", "-V", "20300101:20300102"]);
     let window = scene.desk.window();
-    window.says("For: alice, proven");
+    window.says("For: alice");
     window.says("2030-01-02");
     assert_eq!(outstanding(), <[&str; 0]>::default());
     window.press("Allow once");
@@ -413,7 +422,7 @@ fn a_signed_commit_shows_its_namespace_and_hash() {
     let committing = begin(git.args(["-S", "-m", "signed"]));
     let window = scene.desk.window();
     assert_eq!(window.title, "Split SSH: sign");
-    window.says("Namespace: git, proven");
+    window.says("Namespace: git");
     window.says("Content: sha512 ");
     window.press("Allow once");
     assert!(succeeds(committing));
@@ -447,7 +456,7 @@ fn a_session_that_comes_up_later_shows_the_window() {
     let socket = lab.world.path("vault/run/split-ssh-prompt.sock");
     let mut prompt = desk.socket_unit(&socket, Command::new(programs::split_ssh_prompt()));
     let window = desk.window();
-    window.says("work asks to log in to server");
+    window.says("work wants to log in as");
     std::thread::scope(|scope| {
         scope.spawn(|| prompt.wait());
         window.press("Allow once");
@@ -489,7 +498,7 @@ fn a_locked_key_is_asked_for_after_the_yes() {
     window.says("identities.d/default/key");
     window.unlock("open barley");
     let window = scene.desk.window();
-    window.says("That passphrase did not fit. Please try again.");
+    window.says("Wrong passphrase. Please try again.");
     window.unlock("open sesame");
     assert!(gets_in(ssh));
     let ssh = scene.ssh(&["server"]);

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use policy::display;
-use policy::question::{Class, Mark, Offer, Question, Row, length_in_words};
+use policy::question::{
+    Class, HeadingPart, Offer, Question, Risk, Row, length_in_words, proof_sentence,
+};
 
 use common::control::Pending;
 
@@ -12,37 +14,65 @@ const MAX_TEXT: usize = 96;
 const MAX_SENTENCE: usize = 400;
 
 /// The whole question, its last line ended.
-pub fn text(pending: &Pending, colour: bool) -> String {
+pub(crate) fn text(pending: &Pending, colour: bool) -> String {
     let question = &pending.question;
     let style = Style::new(colour);
     let mut text = String::new();
-    let heading = ascii(&question.heading);
-    let _ = writeln!(text, "{}{heading}{}", style.strong, style.end);
-    if let Some(warning) = &question.warning {
+    let tint = match question.risk {
+        Risk::Routine => style.dim,
+        Risk::Unusual => style.warn,
+        Risk::Dangerous => style.alarm,
+    };
+    let risk = question.risk.word();
+    let heading = heading(question, &style);
+    let _ = writeln!(text, "{heading}  {tint}[{risk}]{}", style.end);
+    for warning in &question.warnings {
         let warning = display::prose(warning.as_bytes(), MAX_SENTENCE);
-        let _ = writeln!(text, "  {}! {warning}{}", style.alarm, style.end);
+        let _ = writeln!(text, "  {tint}! {warning}{}", style.end);
     }
-    let width = question
-        .rows
-        .iter()
-        .map(|row| row.label.len())
-        .max()
-        .unwrap_or(0)
-        .max(9);
-    for row in &question.rows {
+    let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
+    let history = question
+        .history
+        .and_then(|history| history.sentence(question.kind));
+    for sentence in [proof, history].into_iter().flatten() {
+        let _ = writeln!(text, "  {sentence}");
+    }
+    let rows = || question.facts.iter().chain(&question.details);
+    let widest = rows().map(|row| row.label.len()).max();
+    let width = widest.unwrap_or(0).max(9);
+    for row in rows() {
         write_row(&mut text, row, width, &style);
     }
     let why = display::prose(question.why.as_bytes(), MAX_SENTENCE);
-    let _ = writeln!(text, "  {:<width$}  {why}", "Why");
+    let _ = writeln!(text, "  {:<width$}  {why}", "Why asked");
     let _ = writeln!(text, "  {:<width$}  {}", "Count", count(question));
     text
+}
+
+fn heading(question: &Question, style: &Style) -> String {
+    let parts = question.heading.iter().map(|part| match part {
+        HeadingPart::Words(words) => without_controls(words),
+        HeadingPart::Name(name) => format!("{}{}{}", style.strong, ascii(name), style.end),
+    });
+    parts.collect()
+}
+
+/// Our own words, with the spaces at their edges.
+fn without_controls(words: &str) -> String {
+    words
+        .chars()
+        .filter(|c| (' '..='~').contains(c))
+        .take(MAX_SENTENCE)
+        .collect()
 }
 
 fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
     let label = ascii(&row.label);
     let value = match row.class {
-        Class::Ascii => ascii(&row.text),
-        Class::Prose => display::prose(row.text.as_bytes(), MAX_SENTENCE),
+        Class::Name => ascii(&row.text),
+        Class::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
+        // To be read to its end: the terminal wraps it.
+        Class::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
     };
     let (on, off) = if row.stands_out {
         (style.alarm, style.end)
@@ -50,14 +80,6 @@ fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
         ("", "")
     };
     let _ = write!(text, "  {label:<width$}  {on}{value}{off}");
-    if let Some(mark) = row.mark {
-        let colour = if mark == Mark::None {
-            style.warn
-        } else {
-            style.good
-        };
-        let _ = write!(text, "  {colour}[{}]{}", mark.word(), style.end);
-    }
     if let Some(note) = &row.note {
         let _ = write!(text, "  {}{}{}", style.dim, ascii(note), style.end);
     }
@@ -67,7 +89,7 @@ fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
 fn count(question: &Question) -> String {
     let same = match question.same {
         0 | 1 => "1 request".to_owned(),
-        same => format!("{same} requests of this kind, one answer for all"),
+        same => format!("{same} identical requests; your answer applies to all of them"),
     };
     match question.waiting {
         0 => same,
@@ -126,7 +148,7 @@ pub(super) fn answered(
     allows: bool,
     settled: u64,
 ) -> String {
-    let what = ascii(&question.heading);
+    let what = ascii(&question.sentence());
     let requests = if settled == 1 {
         String::new()
     } else {
@@ -148,7 +170,6 @@ pub(super) fn ascii(untrusted: &str) -> String {
 struct Style {
     strong: &'static str,
     dim: &'static str,
-    good: &'static str,
     warn: &'static str,
     alarm: &'static str,
     end: &'static str,
@@ -160,7 +181,6 @@ impl Style {
             return Self {
                 strong: "",
                 dim: "",
-                good: "",
                 warn: "",
                 alarm: "",
                 end: "",
@@ -169,7 +189,6 @@ impl Style {
         Self {
             strong: "\x1b[1m",
             dim: "\x1b[2m",
-            good: "\x1b[32m",
             warn: "\x1b[33m",
             alarm: "\x1b[1;31m",
             end: "\x1b[0m",
@@ -179,6 +198,8 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
+    use policy::facts::{Kind, Proof};
+
     use super::*;
 
     #[test]
@@ -205,25 +226,30 @@ mod tests {
 
     #[test]
     fn a_question_is_a_block_of_plain_rows() {
-        let row = |label: &str, text: &str, mark, note: Option<&str>| Row {
+        let row = |label: &str, text: &str, note: Option<&str>| Row {
             label: label.to_owned(),
             text: text.to_owned(),
             note: note.map(str::to_owned),
-            class: Class::Ascii,
-            mark,
+            class: Class::Name,
             stands_out: false,
         };
         let pending = Pending {
             question: Question {
                 id: 3,
-                kind: "login".to_owned(),
-                heading: "work asks to log in to github.com".to_owned(),
-                warning: None,
-                rows: vec![
-                    row("Qube", "work", None, Some("keyring default")),
-                    row("Log in as", "x\n\x1b[2J", Some(Mark::Proven), None),
+                kind: Kind::Login,
+                risk: Risk::Unusual,
+                color: None,
+                heading: vec![
+                    HeadingPart::Name("work".to_owned()),
+                    HeadingPart::Words(" wants to log in as ".to_owned()),
+                    HeadingPart::Name("x\n\x1b[2J".to_owned()),
                 ],
-                why: "the default asks".to_owned(),
+                proof: Some(Proof::Proven),
+                history: None,
+                warnings: vec!["Look twice.".to_owned()],
+                facts: vec![row("Log in as", "x\n\x1b[2J", None)],
+                details: vec![row("Your key", "laptop", Some("ssh-ed25519"))],
+                why: "No policy rule matches, so you are asked".to_owned(),
                 scope: None,
                 offers: vec![Offer::Deny, Offer::Once],
                 seconds: 60,
@@ -233,11 +259,13 @@ mod tests {
             seconds_left: 60,
             shown: false,
         };
-        let expected = "work asks to log in to github.com
-  Qube       work  keyring default
-  Log in as  x\\x0a\\x1b[2J  [proven]
-  Why        the default asks
-  Count      3 requests of this kind, one answer for all; 1 more question waits
+        let expected = "work wants to log in as x\\x0a\\x1b[2J  [Unusual]
+  ! Look twice.
+  The server proved this destination.
+  Log in as  x\\x0a\\x1b[2J
+  Your key   laptop  ssh-ed25519
+  Why asked  No policy rule matches, so you are asked
+  Count      3 identical requests; your answer applies to all of them; 1 more question waits
 ";
         assert_eq!(text(&pending, false), expected);
     }

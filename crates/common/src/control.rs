@@ -254,7 +254,7 @@ pub struct Approval {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Event {
     /// A question began to wait, or one more request joined it.
-    Asked(Pending),
+    Asked(Box<Pending>),
     /// A question is over.
     Settled { id: QuestionId, how: String },
     /// Something worth telling that is no question.

@@ -222,7 +222,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
         .questions
         .with(|state| state.queue.pending(clock::now()))
     {
-        tell(stream, Event::Asked(pending(waiting)))?;
+        tell(stream, Event::Asked(Box::new(pending(waiting))))?;
     }
     write(stream, &Reply::ok())?;
     loop {
@@ -242,7 +242,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
                     .into_iter()
                     .find(|waiting| waiting.question.id == id)
                 {
-                    tell(stream, Event::Asked(pending(waiting)))?;
+                    tell(stream, Event::Asked(Box::new(pending(waiting))))?;
                 }
             }
             QuestionEvent::Over(id) => tell(

@@ -98,6 +98,13 @@ impl Revocation {
     }
 }
 
+impl HostIdentity {
+    /// Whether known hosts or the person have a name for it.
+    pub fn is_known(&self) -> bool {
+        !self.names.is_empty() || self.label.is_some()
+    }
+}
+
 /// The key that is to sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {

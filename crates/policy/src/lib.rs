@@ -30,6 +30,7 @@ pub mod intent;
 pub mod known_hosts;
 pub mod language;
 pub mod permit;
+pub mod qube_color;
 pub mod question;
 pub mod queue;
 pub mod rate;

@@ -50,7 +50,8 @@ use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, HostIdentity, Moment};
 use crate::gather::{Gathered, Refusal};
 use crate::judgement::{Judgement, Remember, Verdict};
-use crate::question::Subject;
+use crate::qube_color::QubeColor;
+use crate::question::{History, Subject};
 use crate::rate::Ledger;
 use crate::remembered::{RememberedAnswers, Scope};
 use crate::rules::Policy;
@@ -61,6 +62,7 @@ use crate::sign_request::OwnedSignRequest;
 pub struct Case {
     gathered: Gathered,
     judgement: Judgement,
+    color: Option<QubeColor>,
 }
 
 impl Case {
@@ -88,6 +90,11 @@ impl Case {
     pub fn judgement(&self) -> &Judgement {
         &self.judgement
     }
+
+    /// The caller's colour, if the policy has it.
+    pub fn color(&self) -> Option<QubeColor> {
+        self.color
+    }
 }
 
 /// A request that was judged. It becomes a permit, an inquiry, or nothing.
@@ -101,12 +108,13 @@ impl Judged {
     /// Judges a request by the policy in force; see [`Policy::judge`].
     pub fn by(policy: &Policy, gathered: Gathered, moment: &Moment, ledger: &Ledger) -> Self {
         let judgement = policy.judge(gathered.facts(), moment, ledger);
-        Self::new(gathered, judgement)
+        let color = policy.color_of(&gathered.facts().caller);
+        Self::new(gathered, judgement, color)
     }
 
     /// Denies a request without asking a policy.
     pub fn denied(gathered: Gathered, reason: impl Into<String>) -> Self {
-        Self::new(gathered, Judgement::denial(reason))
+        Self::new(gathered, Judgement::denial(reason), None)
     }
 
     /// The same request, denied because its key is not one that its caller may see; the rule stays named.
@@ -117,14 +125,15 @@ impl Judged {
             _ => why.to_string(),
         };
         let judgement = judgement.to_denial(reason);
-        Self::new(self.case.gathered.clone(), judgement)
+        Self::new(self.case.gathered.clone(), judgement, self.case.color)
     }
 
-    fn new(gathered: Gathered, judgement: Judgement) -> Self {
+    fn new(gathered: Gathered, judgement: Judgement, color: Option<QubeColor>) -> Self {
         Self {
             case: Arc::new(Case {
                 gathered,
                 judgement,
+                color,
             }),
         }
     }
@@ -162,7 +171,12 @@ impl Judged {
         if self.judgement().verdict() != Verdict::Ask {
             return Err(self);
         }
-        let subject = Subject::of(&self.case.gathered, &self.case.judgement, via, crypto);
+        let Case {
+            gathered,
+            judgement,
+            color,
+        } = &*self.case;
+        let subject = Subject::of(gathered, judgement, *color, via, crypto);
         Ok(Inquiry {
             case: self.case,
             subject,
@@ -182,6 +196,12 @@ impl Inquiry {
     /// The request and its judgement.
     pub fn case(&self) -> &Arc<Case> {
         &self.case
+    }
+
+    /// Adds what the log knows of earlier requests like this one.
+    pub fn with_history(mut self, history: History) -> Self {
+        self.subject.history = Some(history);
+        self
     }
 
     pub(crate) fn into_parts(self) -> (Subject, Unanswered) {
@@ -332,7 +352,12 @@ impl Permit {
         if stands {
             return Ok(self);
         }
-        Err(Judged::new(self.case.gathered.with_facts(facts), judgement))
+        let color = policy.color_of(&facts.caller);
+        Err(Judged::new(
+            self.case.gathered.with_facts(facts),
+            judgement,
+            color,
+        ))
     }
 }
 
@@ -357,7 +382,7 @@ impl Inquiry {
         let judgement =
             Judgement::asks_in_tests(subject.rule.clone(), &subject.reason, subject.remember);
         Self {
-            case: Judged::new(gathered, judgement).case,
+            case: Judged::new(gathered, judgement, None).case,
             subject,
         }
     }

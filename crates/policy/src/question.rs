@@ -1,21 +1,30 @@
 //! What a person is shown before a signature, and what counts as an answer.
 //!
-//! A question is plain rows in a fixed order; every text in it has passed [`crate::display`]. Its
-//! title is made of our own words and of names from dom0 and the vault, never of the client's.
+//! A question is a sentence, warnings, and plain rows in a fixed order: the facts that decide, and details for a closer
+//! look. Every text in it has passed [`crate::display`].
 
+mod caution;
 mod compose;
 mod date;
+mod heading;
+mod history;
+mod names;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
 mod subject;
+mod wording;
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{Kind, Proof};
 use crate::known_hosts::check_name;
+pub use crate::qube_color::QubeColor;
 
 pub use compose::{Standing, length_in_words};
+pub use history::History;
 pub use subject::{CertificateFields, Details, Subject};
+pub use wording::proof_sentence;
 
 /// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
 /// question.
@@ -33,13 +42,21 @@ pub const MAX_HOST_LABEL: usize = 63;
 #[serde(deny_unknown_fields)]
 pub struct Question {
     pub id: QuestionId,
-    /// The intent's word: `login`, `sshsig`, `certificate`, `sudo` or `raw`.
-    pub kind: String,
-    /// `work-dev asks to log in to github.com`
-    pub heading: String,
-    /// What needs a second look, in a sentence or two.
-    pub warning: Option<String>,
-    pub rows: Vec<Row>,
+    pub kind: Kind,
+    pub risk: Risk,
+    /// The caller's, if the policy has it.
+    pub color: Option<QubeColor>,
+    /// `work-dev wants to log in as git on github.com`
+    pub heading: Vec<HeadingPart>,
+    /// How sure the destination is, where there is one.
+    pub proof: Option<Proof>,
+    pub history: Option<History>,
+    /// What needs a second look, in sentences.
+    pub warnings: Vec<String>,
+    /// What decides, beyond the heading.
+    pub facts: Vec<Row>,
+    /// What a closer look needs. Nothing here stands out.
+    pub details: Vec<Row>,
     /// The rule that asks and where it stands, or that the default does.
     pub why: String,
     /// What a longer answer would cover; there if one is offered.
@@ -53,6 +70,35 @@ pub struct Question {
     pub same: usize,
 }
 
+/// How much care a question needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    Routine,
+    /// Has a warning that says why.
+    Unusual,
+    /// The same, where the signature may open more than is shown.
+    Dangerous,
+}
+
+/// A part of the heading's sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeadingPart {
+    /// Our own, with the spaces at their edges.
+    Words(String),
+    /// A qube, user, host or other name, set in bold.
+    Name(String),
+}
+
+impl HeadingPart {
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Words(text) | Self::Name(text) => text,
+        }
+    }
+}
+
 /// One claim, beside its label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,38 +110,20 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub class: Class,
-    /// `None` for what dom0 or the vault itself says.
-    pub mark: Option<Mark>,
     /// For what must not be overlooked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stands_out: bool,
 }
 
-/// How a row's text is cleaned: see [`crate::display`].
+/// How a row's text is cleaned and set: see [`crate::display`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    Ascii,
-    Prose,
-}
-
-/// How far a row's text is shown to be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mark {
-    Proven,
-    Bound,
-    None,
-}
-
-impl Mark {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Bound => "bound",
-            Self::None => "not proven",
-        }
-    }
+    /// A name or value.
+    Name,
+    Sentence,
+    /// A list or command, in a fixed-pitch face: to be read to its end.
+    Whole,
 }
 
 /// What the person may choose.
@@ -162,6 +190,11 @@ impl std::fmt::Display for BadAnswer {
 impl std::error::Error for BadAnswer {}
 
 impl Question {
+    /// The heading as plain text.
+    pub fn sentence(&self) -> String {
+        self.heading.iter().map(HeadingPart::text).collect()
+    }
+
     /// Holds an answer against what was offered.
     ///
     /// # Errors

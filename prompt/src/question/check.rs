@@ -4,23 +4,26 @@ use std::fmt;
 
 use policy::display;
 
-use super::{Class, Offer, Row};
+use super::{Class, HeadingPart, Offer, Row};
 
 const MAX_ID: usize = 64;
-/// A window that fits on a small screen.
-const MAX_ROWS: usize = 24;
+/// A person reads no more; what there is beside goes into the details.
+pub(super) const MAX_FACTS: usize = 12;
+pub(super) const MAX_DETAILS: usize = 24;
+const MAX_WARNINGS: usize = 8;
+const MAX_HEADING_PARTS: usize = 12;
 const MAX_LABEL: usize = 24;
 const MAX_TEXT: usize = 4096;
-/// Room for every escape of a text of the greatest length, so that the tooltip has the whole.
+/// Room for every escape of a text of the greatest length: it is shown whole.
 const MAX_SHOWN: usize = MAX_TEXT * 10;
 const MAX_NOTE: usize = 120;
-/// Plain buttons side by side; menus are windows of their own in Qubes.
+/// Plain buttons; menus are windows of their own in Qubes.
 const MAX_FOR: usize = 3;
 const MAX_FOR_SECONDS: u64 = 7 * 24 * 3600;
 const MAX_SECONDS: u64 = 600;
 pub(super) const MAX_ATTEMPT: u8 = 3;
-pub(super) const MAX_HEADING: usize = 120;
-pub(super) const MAX_WARNING: usize = 400;
+const MAX_HEADING: usize = 240;
+const MAX_WARNING: usize = 400;
 pub(super) const MAX_WHY: usize = 240;
 pub(super) const MAX_SUMMARY: usize = 120;
 pub(super) const MAX_BODY: usize = 1000;
@@ -83,39 +86,74 @@ pub(super) fn checked_seconds(seconds: u64) -> Result<u64, BadQuestion> {
     Ok(seconds)
 }
 
-pub(super) fn checked_rows(untrusted_rows: Vec<Row>) -> Result<Vec<Row>, BadQuestion> {
-    demand(
-        (1..=MAX_ROWS).contains(&untrusted_rows.len()),
-        "rows",
-        "1 to 24 of them",
+/// A sentence of the vault's words and of names; spaces at its parts' edges stay.
+pub(super) fn checked_heading(
+    untrusted: Vec<HeadingPart>,
+) -> Result<Vec<HeadingPart>, BadQuestion> {
+    let rule = |holds, rule| demand(holds, "heading", rule);
+    let length: usize = untrusted.iter().map(|part| part.text().len()).sum();
+    let is_said = untrusted.iter().any(|part| !part.text().trim().is_empty());
+    rule(is_said, "some text is expected")?;
+    rule(untrusted.len() <= MAX_HEADING_PARTS, "12 parts at most")?;
+    rule(length <= MAX_HEADING, "240 bytes at most")?;
+    let cleaned = untrusted.into_iter().map(|part| match part {
+        HeadingPart::Words(words) => {
+            let inner = display::prose(words.as_bytes(), MAX_HEADING);
+            let space = |is_there: bool| if is_there { " " } else { "" };
+            let (before, after) = (words.starts_with(' '), words.ends_with(' '));
+            HeadingPart::Words(format!("{}{inner}{}", space(before), space(after)))
+        }
+        HeadingPart::Name(name) => HeadingPart::Name(display::ascii(name.as_bytes(), MAX_SHOWN)),
+    });
+    Ok(cleaned.collect())
+}
+
+pub(super) fn checked_warnings(untrusted: Vec<String>) -> Result<Vec<String>, BadQuestion> {
+    let rule = |holds, rule| demand(holds, "warnings", rule);
+    rule(untrusted.len() <= MAX_WARNINGS, "8 at most")?;
+    rule(
+        untrusted
+            .iter()
+            .all(|text| text.len() <= MAX_WARNING && !text.trim().is_empty()),
+        "1 to 400 bytes each",
     )?;
-    untrusted_rows
-        .into_iter()
-        .map(|untrusted| {
-            demand(
-                untrusted.label.len() <= MAX_LABEL,
-                "label",
-                "24 bytes at most",
-            )?;
-            demand(
-                untrusted.text.len() <= MAX_TEXT,
-                "text",
-                "4096 bytes at most",
-            )?;
-            let text = match untrusted.class {
-                Class::Ascii => display::ascii(untrusted.text.as_bytes(), MAX_SHOWN),
-                Class::Prose => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
-            };
-            Ok(Row {
-                label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),
-                text,
-                note: untrusted
-                    .note
-                    .map(|note| display::prose(note.as_bytes(), MAX_NOTE)),
-                ..untrusted
-            })
+    let cleaned = untrusted
+        .iter()
+        .map(|text| display::prose(text.as_bytes(), MAX_SHOWN));
+    Ok(cleaned.collect())
+}
+
+pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<Row>, BadQuestion> {
+    demand(
+        untrusted_rows.len() <= most,
+        "facts or details",
+        "12 facts and 24 details at most",
+    )?;
+    let rows = untrusted_rows.into_iter().map(|untrusted| {
+        demand(
+            untrusted.label.len() <= MAX_LABEL,
+            "label",
+            "24 bytes at most",
+        )?;
+        demand(
+            untrusted.text.len() <= MAX_TEXT,
+            "text",
+            "4096 bytes at most",
+        )?;
+        let text = match untrusted.class {
+            Class::Name | Class::Whole => display::ascii(untrusted.text.as_bytes(), MAX_SHOWN),
+            Class::Sentence => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
+        };
+        Ok(Row {
+            label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),
+            text,
+            note: untrusted
+                .note
+                .map(|note| display::prose(note.as_bytes(), MAX_NOTE)),
+            ..untrusted
         })
-        .collect()
+    });
+    rows.collect()
 }
 
 pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>, BadQuestion> {

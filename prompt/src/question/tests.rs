@@ -2,8 +2,11 @@ use super::*;
 use serde_json::{Value, json};
 
 fn question() -> Value {
-    json!({"v": 1, "id": "17", "kind": "login", "heading": "work asks to log in to github.com",
-        "rows": [{"label": "Log in as", "text": "git", "class": "ascii", "mark": "bound"}],
+    json!({"v": 1, "id": "17", "kind": "login", "risk": "unusual", "color": "red",
+        "heading": [{"name": "work"}, {"words": " wants to log in as "}, {"name": "git"}],
+        "proof": "bound", "history": {"last_signed": 7200, "today": 3}, "warnings": ["Look twice."],
+        "facts": [{"label": "Host key", "text": "SHA256:x", "class": "name"}],
+        "details": [{"label": "Keyring", "text": "work", "class": "name"}],
         "why": "the default", "offers": ["deny", "mute", "once", {"for": 900}, "name"], "seconds": 60})
 }
 
@@ -37,20 +40,26 @@ fn the_question_is_read() {
             Offer::Name
         ]
     );
-    assert_eq!(q.rows[0].mark, Some(Mark::Bound));
+    assert_eq!((q.risk, q.proof), (Risk::Unusual, Some(Proof::Bound)));
+    assert_eq!(q.heading[1].text(), " wants to log in as ");
 }
 
 #[test]
 fn what_the_protocol_does_not_name_is_refused() {
     assert!(with(|q| q["v"] = json!(2)).is_err());
     assert!(with(|q| q["extra"] = json!(1)).is_err());
-    assert!(with(|q| q["rows"][0]["markup"] = json!(true)).is_err());
-    assert!(with(|q| q["rows"][0]["mark"] = json!("verified")).is_err());
-    assert!(with(|q| q["rows"][0]["mark"] = json!(null)).is_ok());
+    assert!(with(|q| q["facts"][0]["markup"] = json!(true)).is_err());
+    assert!(with(|q| q["heading"][0] = json!({"markup": "b"})).is_err());
+    assert!(with(|q| q["proof"] = json!("verified")).is_err());
+    assert!(with(|q| q["proof"] = json!(null)).is_ok());
+    assert!(with(|q| q["color"] = json!("pink")).is_err());
+    assert!(with(|q| q["color"] = json!(null)).is_ok());
     assert!(with(|q| q["kind"] = json!("other")).is_err());
     assert!(with(|q| q["id"] = json!("a b")).is_err());
     assert!(with(|q| q["id"] = json!("")).is_err());
-    assert!(with(|q| q["rows"] = json!([])).is_err());
+    assert!(with(|q| q["heading"] = json!([])).is_err());
+    assert!(with(|q| q["heading"] = json!([{"words": " "}])).is_err());
+    assert!(with(|q| q["warnings"] = json!([""])).is_err());
     assert!(with(|q| q["seconds"] = json!(0)).is_err());
     assert!(with(|q| q["seconds"] = json!(601)).is_err());
     assert!(with(|q| q["same"] = json!(0)).is_err());
@@ -77,24 +86,39 @@ fn offers_are_bounded_and_always_hold_a_deny() {
 
 #[test]
 fn every_text_passes_the_sanitizer() {
+    const HOSTILE: &str = "a\u{202e}\u{1b}b";
     let q = with(|q| {
-        for field in ["heading", "warning", "why", "scope"] {
-            q[field] = json!("a\u{202e}\u{1b}b");
+        q["heading"] = json!([{"words": HOSTILE}, {"name": HOSTILE}]);
+        q["warnings"] = json!([HOSTILE]);
+        for field in ["why", "scope"] {
+            q[field] = json!(HOSTILE);
         }
         for field in ["label", "text", "note"] {
-            q["rows"][0][field] = json!("a\u{202e}\u{1b}b");
+            q["facts"][0][field] = json!(HOSTILE);
+            q["details"][0][field] = json!(HOSTILE);
         }
     })
     .unwrap();
-    let row = &q.rows[0];
-    let texts = [&q.heading, &q.why, &row.text, &row.label];
-    let more = [&q.warning, &q.scope, &row.note];
-    for text in texts.into_iter().chain(more.into_iter().flatten()) {
+    let mut texts: Vec<&str> = q.heading.iter().map(HeadingPart::text).collect();
+    texts.extend([q.why.as_str(), &q.warnings[0], q.scope.as_deref().unwrap()]);
+    for row in q.facts.iter().chain(&q.details) {
+        texts.extend([row.label.as_str(), &row.text, row.note.as_deref().unwrap()]);
+    }
+    assert_eq!(texts.len(), 11);
+    for text in texts {
         assert!(
             text.starts_with("a\\u{202e}") && text.is_ascii(),
             "{text:?}"
         );
     }
+}
+
+#[test]
+fn what_is_not_routine_says_why_and_what_stands_out_is_not_folded_away() {
+    assert!(with(|q| q["warnings"] = json!([])).is_err());
+    assert!(with(|q| (q["warnings"], q["risk"]) = (json!([]), json!("routine"))).is_ok());
+    assert!(with(|q| q["facts"][0]["stands_out"] = json!(true)).is_ok());
+    assert!(with(|q| q["details"][0]["stands_out"] = json!(true)).is_err());
 }
 
 #[test]
@@ -122,7 +146,7 @@ fn only_this_question_is_updated() {
 
 #[test]
 fn passphrases_and_notifications() {
-    let line = br#"{"v":1,"id":"3","rows":[{"label":"Key","text":"k","class":"ascii","mark":null}],"why":"add","seconds":60,"attempt":4}"#;
+    let line = br#"{"v":1,"id":"3","rows":[{"label":"Key","text":"k","class":"name"}],"why":"add","seconds":60,"attempt":4}"#;
     assert!(PassphraseQuestion::parse(line).is_err());
     let line = br#"{"v":1,"summary":"a\nb","body":"c\u202e","urgency":"low"}"#;
     let n = Notification::parse(line).unwrap();

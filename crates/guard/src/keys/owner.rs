@@ -70,7 +70,7 @@ impl Keys {
             prompter,
             private: file,
             fingerprint: &fingerprint,
-            why: by_hand.clone(),
+            why: format!("Asked by {by_hand}."),
             by_hand,
             record,
         };

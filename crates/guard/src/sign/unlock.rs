@@ -34,7 +34,7 @@ pub fn unlock(
         prompter: &session.signer.asker.prompter,
         private: &file.private,
         fingerprint: &key.fingerprint.0,
-        why: format!("{} may use this key now", session.client.caller),
+        why: format!("{} was allowed to use this key.", session.client.caller),
         by_hand: format!("split-ssh add {}", session.client.keyring),
         record: place.record(),
     };

@@ -1,12 +1,15 @@
-//! Lays a request out as rows. The order never changes: who, what, for whom, with which key, on which
-//! path. One claim a row, so that no value can pass for another row.
+//! Lays a request out as rows, in an order that never changes. One claim a row, so that no value can pass for another
+//! row.
 
-use super::{CertificateFields, Class, Details, Mark, Row, Subject, date};
+use super::names::{is_plain, short_name, value};
+use super::{CertificateFields, Class, Details, Row, Subject, date};
 use crate::display;
-use crate::facts::{Facts, HostIdentity, Proof, cut_user};
+use crate::facts::HostIdentity;
 
 /// The longest text of one row, in characters: a user of 256 bytes, all of them escaped, fits.
 const MAX_TEXT: usize = 2048;
+/// The longest list or command, which the prompt protocol bounds.
+const MAX_WHOLE: usize = 4096;
 /// The longest name in a list.
 const MAX_LISTED: usize = 128;
 /// Hosts of a forwarded path that get a row; the rest are counted.
@@ -14,131 +17,112 @@ const MAX_VIA: usize = 4;
 /// Bytes of a hash that are shown: enough to compare by eye, and the whole decides.
 const SHOWN_HASH_BYTES: usize = 16;
 
-pub(super) fn rows(subject: &Subject) -> Vec<Row> {
+/// What decides, beyond what the heading says already.
+pub(super) fn facts(subject: &Subject) -> Vec<Row> {
     let facts = &subject.facts;
-    let mut rows = vec![
-        ours("Qube", facts.caller.to_string()).note(format!("keyring {}", facts.keyring)),
-        ours("Asks to", what(subject)),
-    ];
+    let mut rows = match &subject.details {
+        Details::Login { .. } => login(subject),
+        Details::Sshsig { .. } => unusual_name("Namespace", facts.namespace.as_deref()),
+        Details::Certificate(fields) => certificate(fields),
+        Details::Sudo {
+            command,
+            host,
+            directory,
+            ..
+        } => {
+            let command = match command {
+                Some(words) => quoted_words(words),
+                None => "(the request does not say)".to_owned(),
+            };
+            vec![
+                ours("Command", display::ascii(command.as_bytes(), MAX_WHOLE))
+                    .in_full()
+                    .stands_out(),
+                ascii("User", facts.user.as_deref().unwrap_or_default()),
+                ascii("Host", host).note("by its own word"),
+                ascii("Directory", directory),
+            ]
+        }
+        Details::Raw { length, .. } => vec![ours("Length", format!("{length} bytes"))],
+    };
+    if facts.forwarded {
+        rows.extend(forwarders(subject, short_name));
+    }
+    rows
+}
+
+/// What a closer look needs.
+pub(super) fn details(subject: &Subject) -> Vec<Row> {
+    let facts = &subject.facts;
+    let mut rows = vec![ours("Keyring", facts.keyring.to_string())];
     match &subject.details {
-        Details::Login { .. } => rows.extend(login(subject)),
+        Details::Login { .. } => {
+            let host = subject.shown_host().filter(|host| host.is_known());
+            rows.extend(host.into_iter().flat_map(host_rows));
+        }
         Details::Sshsig {
             hash_algorithm,
             hash,
         } => {
             let namespace = facts.namespace.as_deref().unwrap_or_default();
-            rows.push(ascii("Namespace", namespace).mark(Mark::Proven));
+            rows.push(ascii("Namespace", namespace));
             rows.push(
                 ascii("Content", &hash_text(hash_algorithm, hash))
-                    .note("a hash; all the vault sees"),
+                    .note("a hash; the vault sees no more"),
             );
         }
-        Details::Certificate(fields) => rows.extend(certificate(fields)),
-        Details::Sudo {
-            command,
-            host,
-            directory,
-            service,
-        } => {
-            let command = command.as_deref().unwrap_or(b"not said");
-            rows.push(
-                ascii("Command", command)
-                    .in_full()
-                    .mark(Mark::None)
-                    .stands_out(),
-            );
-            rows.push(ascii("User", facts.user.as_deref().unwrap_or_default()).mark(Mark::None));
-            rows.push(ascii("Host", host).note("its own word").mark(Mark::None));
-            rows.push(ascii("Directory", directory).mark(Mark::None));
-            rows.push(ascii("Service", service).mark(Mark::None));
-        }
-        Details::Raw { length, sha256 } => {
-            rows.push(ours("Length", format!("{length} bytes")));
-            rows.push(ours("SHA-256", hex(sha256)).in_full());
-        }
+        Details::Certificate(_) => {}
+        Details::Sudo { service, .. } => rows.push(ascii("Service", service)),
+        Details::Raw { sha256, .. } => rows.push(ours("SHA-256", hex(sha256)).in_full()),
     }
-    rows.extend(key(facts));
-    rows.extend(path(subject));
+    let algorithm = display::ascii(facts.key.algorithm.as_bytes(), MAX_LISTED);
+    rows.push(ascii("Your key", &facts.key.comment).note(algorithm));
+    rows.push(ours("", facts.key.fingerprint.to_string()));
+    if facts.forwarded {
+        rows.extend(forwarders(subject, |host| host.fingerprint.to_string()));
+    } else {
+        rows.push(ours("Path", "direct".into()).note("as far as this vault can see"));
+    }
     rows
 }
 
-fn what(subject: &Subject) -> String {
-    match &subject.details {
-        Details::Login { .. } => "log in",
-        Details::Sshsig { .. } if subject.facts.namespace.as_deref() == Some(b"git") => {
-            "sign data (SSHSIG; no SSH server takes it as a login)"
-        }
-        // Tools derive keys from such a signature, and web sites take it as a login.
-        Details::Sshsig { .. } => {
-            "sign data (SSHSIG; it may decrypt a file, or log in to a web site)"
-        }
-        Details::Certificate(fields) if fields.for_hosts => "issue a host certificate",
-        Details::Certificate(_) => "issue a user certificate",
-        Details::Sudo { .. } => "approve sudo by ssh-agent",
-        Details::Raw { .. } => "sign data of no known kind",
-    }
-    .to_owned()
-}
-
 fn login(subject: &Subject) -> Vec<Row> {
-    let facts = &subject.facts;
-    let mark = match facts.proof {
-        Proof::Proven => Mark::Proven,
-        Proof::Bound => Mark::Bound,
-        Proof::Unproven => Mark::None,
-    };
-    let user = user(facts.user.as_deref().unwrap_or_default()).mark(mark);
-    let Some(host) = facts
-        .host
-        .as_ref()
-        .filter(|_| facts.proof != Proof::Unproven)
-    else {
-        let why = if subject.unverifiable_bind {
-            "its host key is of a kind that this vault cannot check"
-        } else {
-            "nothing shows which server this is for"
-        };
-        return vec![
-            user,
-            ours("Server", "UNPROVEN".into())
-                .note(why)
-                .mark(mark)
-                .stands_out(),
-        ];
-    };
-    vec![
-        user,
-        server(host).mark(mark),
-        ours("", host.fingerprint.to_string()).note(host_note(host)),
-    ]
-}
-
-fn user(user: &[u8]) -> Row {
-    let row = ascii("Log in as", user);
-    match cut_user(user).min_by_key(|account| account.len()) {
-        Some(account) => {
-            let account = display::ascii(account, MAX_LISTED);
-            row.note(format!("the server may take it for {account}"))
-                .stands_out()
+    let mut rows = unusual_name("Log in as", subject.facts.user.as_deref());
+    match subject.shown_host() {
+        // Whatever accepts this key may be the destination.
+        None => rows.push(ascii("Your key", &subject.facts.key.comment)),
+        Some(host) if !host.is_known() => {
+            rows.push(ours("Host key", host.fingerprint.to_string()).note(host_note(host)));
         }
-        None => row,
+        Some(_) => {}
     }
+    rows
 }
 
-fn server(host: &HostIdentity) -> Row {
-    if host.names.is_empty() {
-        return match &host.label {
-            Some(label) => ascii("Server", label.as_bytes()).note("your label; not in known hosts"),
-            None => ours("Server", "UNNAMED".into())
-                .note("this vault has no name for its host key")
-                .stands_out(),
-        };
+/// A name that the heading does not show as it is.
+fn unusual_name(label: &str, untrusted: Option<&[u8]>) -> Vec<Row> {
+    let untrusted = untrusted.unwrap_or_default();
+    if is_plain(untrusted) {
+        return Vec::new();
     }
-    ascii(
-        "Server",
-        listed(host.names.iter().map(String::as_bytes)).as_bytes(),
-    )
-    .note("known to this vault")
+    let name = ours(label, value(untrusted, MAX_WHOLE));
+    vec![name.in_full().stands_out()]
+}
+
+/// What the vault knows of a server that has a name.
+fn host_rows(host: &HostIdentity) -> Vec<Row> {
+    let server = match &host.label {
+        Some(label) if host.names.is_empty() => {
+            ascii("Server", label.as_bytes()).note("your name for it; not in known hosts")
+        }
+        _ => ascii(
+            "Server",
+            listed(host.names.iter().map(String::as_bytes)).as_bytes(),
+        )
+        .note("in known hosts"),
+    };
+    let key = ours("Host key", host.fingerprint.to_string()).note(host_note(host));
+    vec![server, key]
 }
 
 fn host_note(host: &HostIdentity) -> String {
@@ -149,108 +133,67 @@ fn host_note(host: &HostIdentity) -> String {
     }
 }
 
-fn key(facts: &Facts) -> Vec<Row> {
-    let algorithm = display::ascii(facts.key.algorithm.as_bytes(), MAX_LISTED);
-    let mut rows = vec![
-        ascii("Your key", &facts.key.comment).note(algorithm),
-        ours("", facts.key.fingerprint.to_string()),
-    ];
-    if facts.sha1 {
-        rows.push(ours("Signature", "SHA-1, which is broken".into()).stands_out());
+/// The hosts that a request was forwarded through, nearest first.
+fn forwarders(subject: &Subject, show: impl Fn(&HostIdentity) -> String) -> Vec<Row> {
+    let hosts = subject.via.iter().take(MAX_VIA);
+    let shown = hosts.zip(["Forwarded by"].into_iter().chain(std::iter::repeat("")));
+    let mut rows: Vec<Row> = shown
+        .map(|(host, label)| ascii(label, show(host).as_bytes()))
+        .collect();
+    let more = subject.via.len().saturating_sub(MAX_VIA);
+    if more > 0 {
+        rows.push(ours("", format!("and {more} more hosts")));
     }
     rows
-}
-
-fn path(subject: &Subject) -> Vec<Row> {
-    if !subject.facts.forwarded {
-        return vec![
-            ours("Path", "direct".into())
-                .note("as the caller tells it")
-                .mark(Mark::None),
-        ];
-    }
-    let mut rows = vec![
-        ours("Path", "FORWARDED".into())
-            .note("made on another host")
-            .stands_out(),
-    ];
-    for host in subject.via.iter().take(MAX_VIA) {
-        let name = short_name(host);
-        rows.push(
-            ascii("", name.as_bytes())
-                .note(format!("via, {}", host.fingerprint))
-                .mark(Mark::None),
-        );
-    }
-    if subject.via.len() > MAX_VIA {
-        rows.push(ours(
-            "",
-            format!("and {} more hosts", subject.via.len() - MAX_VIA),
-        ));
-    }
-    rows
-}
-
-/// How a host is called in a heading or a list: by the vault's own words only.
-pub(super) fn short_name(host: &HostIdentity) -> String {
-    match (host.names.first(), &host.label) {
-        (Some(name), _) => display::ascii(name.as_bytes(), 48),
-        (None, Some(label)) => format!("\"{}\"", display::ascii(label.as_bytes(), 48)),
-        (None, None) => "an unnamed server".to_owned(),
-    }
 }
 
 fn certificate(fields: &CertificateFields) -> Vec<Row> {
-    let any = ("EVERY NAME".to_owned(), true);
-    let (principals, principals_stand_out) = if fields.principals.is_empty() {
-        any
+    let names = fields.principals_by_weight();
+    let opens_most = names.first().is_none_or(|name| fields.is_root(name));
+    let principals = if names.is_empty() {
+        "EVERY NAME".to_owned()
     } else {
-        let mut names: Vec<&[u8]> = fields.principals.iter().map(Vec::as_slice).collect();
-        let is_root = |name: &[u8]| !fields.for_hosts && name == b"root";
-        // First, where no cut can hide it.
-        names.sort_by_key(|name| !is_root(name));
-        let root = names.first().is_some_and(|name| is_root(name));
-        (listed(names.into_iter()), root)
+        listed(names.into_iter())
     };
-    let for_ever = fields.valid_before == u64::MAX;
     let mut rows = vec![
-        ascii("For", principals.as_bytes())
-            .in_full()
-            .mark(Mark::Proven)
-            .stands_out_if(principals_stand_out),
-        ours("Valid", validity(fields))
-            .mark(Mark::Proven)
-            .stands_out_if(for_ever),
-        ascii("Key ID", &fields.key_id)
-            .note(format!("serial {}", fields.serial))
-            .mark(Mark::Proven),
-        ours("Certifies", fields.subject.to_string()).mark(Mark::Proven),
+        whole("For", &principals).stands_out_if(opens_most),
+        ours("Valid", validity(fields)).stands_out_if(fields.valid_before == u64::MAX),
+        ascii("Key ID", &fields.key_id).note(format!("serial {}", fields.serial)),
+        ours("Certifies", fields.subject.to_string()),
     ];
-    if !fields.for_hosts || !fields.critical_options.is_empty() {
-        let options = fields.critical_options.iter().map(|(name, value)| {
-            [
-                name.as_slice(),
-                if value.is_empty() { b"" } else { b"=" },
-                value,
-            ]
-            .concat()
-        });
-        let options = or_none(options.collect());
-        rows.push(
-            ascii("Limits", options.as_bytes())
-                .in_full()
-                .mark(Mark::Proven),
-        );
-    }
-    if !fields.for_hosts || !fields.extensions.is_empty() {
-        let extensions = or_none(fields.extensions.clone());
-        rows.push(
-            ascii("Extensions", extensions.as_bytes())
-                .in_full()
-                .mark(Mark::Proven),
-        );
+    for (label, options) in [
+        ("Limits", &fields.critical_options),
+        ("Extensions", &fields.extensions),
+    ] {
+        if !fields.for_hosts || !options.is_empty() {
+            rows.push(whole(label, &named_values(options)));
+        }
     }
     rows
+}
+
+/// `force-command=backup, source-address=10.0.0.0/8`
+fn named_values(options: &[(Vec<u8>, Vec<u8>)]) -> String {
+    if options.is_empty() {
+        return "none".to_owned();
+    }
+    let joined: Vec<Vec<u8>> = options
+        .iter()
+        .map(|(name, value)| match value.is_empty() {
+            true => name.clone(),
+            false => [name.as_slice(), b"=", value].concat(),
+        })
+        .collect();
+    listed(joined.iter().map(Vec::as_slice))
+}
+
+/// Each word in quotes, so that `rm "a b"` does not look like `rm a b`.
+fn quoted_words(words: &[Vec<u8>]) -> String {
+    let quoted = words.iter().map(|word| {
+        let word = display::ascii(word, MAX_WHOLE);
+        format!("\"{}\"", word.replace('"', "\\x22"))
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn validity(fields: &CertificateFields) -> String {
@@ -267,14 +210,6 @@ fn validity(fields: &CertificateFields) -> String {
         return format!("until {until}");
     }
     format!("{from} to {until} ({length})")
-}
-
-fn or_none(values: Vec<Vec<u8>>) -> String {
-    if values.is_empty() {
-        "none".to_owned()
-    } else {
-        listed(values.iter().map(Vec::as_slice))
-    }
 }
 
 /// Names with commas between; one that has more in it than a name needs is quoted, so that it can't
@@ -309,25 +244,20 @@ fn ascii(label: &str, untrusted: &[u8]) -> Row {
     ours(label, value(untrusted, MAX_TEXT))
 }
 
-/// The same without a row; one that is empty is there to be seen too.
-pub(super) fn value(untrusted: &[u8], max: usize) -> String {
-    if untrusted.is_empty() {
-        "(empty)".to_owned()
-    } else {
-        display::ascii(untrusted, max)
-    }
-}
-
 /// A value of ours, or one that is sanitized already.
 fn ours(label: &str, text: String) -> Row {
     Row {
         label: label.to_owned(),
         text,
         note: None,
-        class: Class::Ascii,
-        mark: None,
+        class: Class::Name,
         stands_out: false,
     }
+}
+
+/// A list of ours, shown whole.
+fn whole(label: &str, text: &str) -> Row {
+    ours(label, display::ascii(text.as_bytes(), MAX_WHOLE)).in_full()
 }
 
 impl Row {
@@ -336,14 +266,9 @@ impl Row {
         self
     }
 
-    /// Wraps instead of being shortened in its middle: a list or command must be read to its end.
+    /// A list or command must be read to its end.
     fn in_full(mut self) -> Self {
-        self.class = Class::Prose;
-        self
-    }
-
-    fn mark(mut self, mark: Mark) -> Self {
-        self.mark = Some(mark);
+        self.class = Class::Whole;
         self
     }
 

@@ -57,6 +57,8 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
         via: Vec::new(),
         host_key: None,
         unverifiable_bind: false,
+        color: None,
+        history: None,
         rule: None,
         reason: "no rule matches, so the default asks".to_owned(),
         remember: Remember::UpTo(3600),
@@ -82,7 +84,7 @@ pub(crate) fn certificate(qube: &str) -> Subject {
         valid_after: 1_795_290_000,
         valid_before: 1_795_290_000 + 7 * 86_400,
         critical_options: Vec::new(),
-        extensions: vec![b"permit-pty".to_vec()],
+        extensions: vec![(b"permit-pty".to_vec(), Vec::new())],
         subject: fingerprint('S'),
     };
     let mut subject = other_kind(qube, Kind::Certificate);
@@ -94,7 +96,7 @@ pub(crate) fn sudo(qube: &str) -> Subject {
     let mut subject = other_kind(qube, Kind::Sudo);
     subject.facts.user = Some(b"root".to_vec());
     subject.details = Details::Sudo {
-        command: Some(b"apt upgrade".to_vec()),
+        command: Some(vec![b"apt".to_vec(), b"upgrade now".to_vec()]),
         host: b"box".to_vec(),
         directory: b"/home/me".to_vec(),
         service: b"sudo".to_vec(),

@@ -3,10 +3,13 @@
 use wire::certificate::CertificateToSign;
 
 use crate::crypto::{Crypto, Fingerprint};
-use crate::facts::{Facts, HostIdentity};
+use crate::facts::{Facts, HostIdentity, Proof};
 use crate::gather::Gathered;
 use crate::intent::Intent;
 use crate::judgement::{Judgement, Remember, RuleRef};
+use crate::qube_color::QubeColor;
+
+use super::history::History;
 
 /// All that a question shows of the request that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub struct Subject {
     pub host_key: Option<Vec<u8>>,
     /// A bind for this session was there, and we cannot check its kind of key.
     pub unverifiable_bind: bool,
+    /// The caller's, by the policy.
+    pub color: Option<QubeColor>,
+    /// What the log knows of earlier requests like this one, if it was asked.
+    pub history: Option<History>,
     /// From the judgement.
     pub rule: Option<RuleRef>,
     pub reason: String,
@@ -29,6 +36,7 @@ impl Subject {
     pub(crate) fn of(
         gathered: &Gathered,
         judgement: &Judgement,
+        color: Option<QubeColor>,
         via: Vec<HostIdentity>,
         crypto: &dyn Crypto,
     ) -> Self {
@@ -41,10 +49,20 @@ impl Subject {
             via,
             host_key: gathered.host_key().map(<[u8]>::to_vec),
             unverifiable_bind: gathered.unverifiable_bind(),
+            color,
+            history: None,
             rule: judgement.rule().cloned(),
             reason: judgement.reason().to_owned(),
             remember: judgement.remember(),
         }
+    }
+}
+
+impl Subject {
+    /// The host of the request, if anything shows which it is.
+    pub(super) fn shown_host(&self) -> Option<&HostIdentity> {
+        let host = self.facts.host.as_ref();
+        host.filter(|_| self.facts.proof != Proof::Unproven)
     }
 }
 
@@ -60,8 +78,8 @@ pub enum Details {
     },
     Certificate(Box<CertificateFields>),
     Sudo {
-        /// `None`: the request does not say.
-        command: Option<Vec<u8>>,
+        /// Word by word. `None`: the request does not say.
+        command: Option<Vec<Vec<u8>>>,
         host: Vec<u8>,
         directory: Vec<u8>,
         /// Of PAM; `sudo` as a rule.
@@ -88,7 +106,10 @@ impl Details {
                 Self::Certificate(Box::new(CertificateFields::of(terms, crypto)))
             }
             Intent::Sudo(sudo) => Self::Sudo {
-                command: sudo.action.as_ref().map(|words| words.join(&b' ')),
+                command: sudo
+                    .action
+                    .as_ref()
+                    .map(|words| words.iter().map(|word| word.to_vec()).collect()),
                 host: sudo.hostname.to_vec(),
                 directory: sudo.cwd.to_vec(),
                 service: sudo.service.to_vec(),
@@ -122,9 +143,9 @@ pub struct CertificateFields {
     pub valid_after: u64,
     /// Seconds since 1970; `u64::MAX` = for ever.
     pub valid_before: u64,
-    /// Name and contents.
+    /// Name and contents, as are extensions.
     pub critical_options: Vec<(Vec<u8>, Vec<u8>)>,
-    pub extensions: Vec<Vec<u8>>,
+    pub extensions: Vec<(Vec<u8>, Vec<u8>)>,
     /// Of the key that the certificate is for.
     pub subject: Fingerprint,
 }
@@ -139,22 +160,33 @@ impl CertificateFields {
             principals: terms.principals.iter().map(owned).collect(),
             valid_after: terms.valid_after,
             valid_before: terms.valid_before,
-            critical_options: terms
-                .critical_options
-                .iter()
-                .map(|(name, data)| (name.to_vec(), inner_string(data).to_vec()))
-                .collect(),
-            extensions: terms
-                .extensions
-                .iter()
-                .map(|(name, _)| name.to_vec())
-                .collect(),
+            critical_options: owned_pairs(&terms.critical_options),
+            extensions: owned_pairs(&terms.extensions),
             subject: crypto.fingerprint(&terms.key.rebuild()),
         }
     }
 }
 
-/// The data of OpenSSH's critical options is one string within the string; other data stays as it is.
+impl CertificateFields {
+    /// The names of a certificate, those that open most first, where no cut can hide them.
+    pub(super) fn principals_by_weight(&self) -> Vec<&[u8]> {
+        let mut names: Vec<&[u8]> = self.principals.iter().map(Vec::as_slice).collect();
+        names.sort_by_key(|name| !self.is_root(name));
+        names
+    }
+
+    /// Whether a server would let somebody of this name do everything.
+    pub(super) fn is_root(&self, name: &[u8]) -> bool {
+        !self.for_hosts && name == b"root"
+    }
+}
+
+fn owned_pairs(options: &[(&[u8], &[u8])]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let owned = |(name, data): &(&[u8], &[u8])| (name.to_vec(), inner_string(data).to_vec());
+    options.iter().map(owned).collect()
+}
+
+/// The data of OpenSSH's options is one string within the string; other data stays as it is.
 fn inner_string(data: &[u8]) -> &[u8] {
     match data.split_first_chunk() {
         Some((length, inner)) if u32::from_be_bytes(*length) as usize == inner.len() => inner,

@@ -1,4 +1,4 @@
-use super::sample::{certificate, host, login, raw, sshsig, sudo};
+use super::sample::{self, certificate, host, login, raw, sshsig, sudo};
 use super::*;
 use crate::facts::Proof;
 use crate::judgement::{Place, Remember, RuleRef};
@@ -23,8 +23,9 @@ fn answer(decision: Decision) -> Answer {
 
 fn row<'q>(question: &'q Question, label: &str) -> &'q Row {
     question
-        .rows
+        .facts
         .iter()
+        .chain(&question.details)
         .find(|row| row.label == label)
         .unwrap_or_else(|| panic!("no row {label}"))
 }
@@ -42,47 +43,57 @@ fn a_login_says_who_what_where_with_which_key() {
         place,
     });
     let question = ask(&subject);
-    assert_eq!(question.heading, "work-dev asks to log in to github.com");
-    assert_eq!(question.warning, None);
-    assert_eq!(question.why, "rule \"push from work\", policy.toml:12");
+    assert_eq!(
+        question.sentence(),
+        "work-dev wants to log in as git on github.com"
+    );
+    let bold: Vec<&str> = names(&question).collect();
+    assert_eq!(bold, ["work-dev", "git", "github.com"]);
+    assert_eq!(question.risk, Risk::Routine);
+    assert_eq!(question.proof, Some(Proof::Proven));
+    assert!(question.warnings.is_empty() && question.facts.is_empty());
+    assert_eq!(
+        question.why,
+        "Rule \"push from work\" asks (policy.toml:12)"
+    );
     assert_eq!(question.seconds, 60);
-    let labels: Vec<&str> = question.rows.iter().map(|row| row.label.as_str()).collect();
+    let labels: Vec<&str> = question
+        .details
+        .iter()
+        .map(|row| row.label.as_str())
+        .collect();
     assert_eq!(
         labels,
-        [
-            "Qube",
-            "Asks to",
-            "Log in as",
-            "Server",
-            "",
-            "Your key",
-            "",
-            "Path"
-        ]
+        ["Keyring", "Server", "Host key", "Your key", "", "Path"]
     );
     assert_eq!(row(&question, "Server").text, "github.com");
-    assert_eq!(row(&question, "Server").mark, Some(Mark::Proven));
     assert_eq!(
         question.scope.as_deref(),
-        Some("only work-dev, user git, github.com and this key")
+        Some("git@github.com from work-dev with this key")
     );
+    let by_default = ask(&login("work-dev", "git", "github.com"));
+    assert_eq!(by_default.why, "No policy rule matches, so you are asked");
+}
+
+fn names(question: &Question) -> impl Iterator<Item = &str> {
+    question.heading.iter().filter_map(|part| match part {
+        HeadingPart::Name(name) => Some(name.as_str()),
+        HeadingPart::Words(_) => None,
+    })
 }
 
 #[test]
-fn a_user_that_the_server_may_cut_stands_out() {
-    let note = |user: &str| {
+fn a_user_that_the_server_may_cut_is_warned_of() {
+    let warnings = |user: &str| {
         let question = ask(&login("work", user, "github.com"));
-        let row = row(&question, "Log in as");
-        assert_eq!(
-            (row.text.as_str(), row.stands_out),
-            (user, row.note.is_some())
-        );
-        row.note.clone()
+        let is_routine = question.risk == Risk::Routine;
+        assert_eq!(is_routine, question.warnings.is_empty());
+        question.warnings
     };
-    assert_eq!(note("git"), None);
+    assert!(warnings("git").is_empty());
     for user in ["root:x", "root/x:y", "root:x/y"] {
-        let said = note(user);
-        assert_eq!(said.as_deref(), Some("the server may take it for root"));
+        let may_be_root = "The server may take this user name for \"root\".";
+        assert_eq!(warnings(user), [may_be_root], "{user}");
     }
 }
 
@@ -91,8 +102,12 @@ fn unnamed_and_unproven_are_different_words() {
     let mut unnamed = login("work", "git", "github.com");
     unnamed.facts.host.as_mut().unwrap().names.clear();
     let question = ask(&unnamed);
-    assert_eq!(question.heading, "work asks to log in to an unnamed server");
-    assert_eq!(row(&question, "Server").text, "UNNAMED");
+    assert_eq!(
+        question.sentence(),
+        "work wants to log in as git on a server that this vault does not know"
+    );
+    assert_eq!(question.risk, Risk::Unusual);
+    assert!(question.facts[0].text.starts_with("SHA256:"), "to compare");
     assert_eq!(
         question.offers,
         [Offer::Deny, Offer::Mute, Offer::Once, Offer::Name]
@@ -100,19 +115,22 @@ fn unnamed_and_unproven_are_different_words() {
 
     unnamed.facts.host.as_mut().unwrap().label = Some("staging".into());
     let labelled = ask(&unnamed);
-    assert_eq!(labelled.heading, "work asks to log in to \"staging\"");
+    assert_eq!(
+        labelled.sentence(),
+        "work wants to log in as git on \"staging\""
+    );
     assert!(!labelled.offers.contains(&Offer::Name));
 
     let mut unproven = login("work", "git", "github.com");
     unproven.facts.proof = Proof::Unproven;
     let question = ask(&unproven);
     assert_eq!(
-        question.heading,
-        "work asks to log in to an unproven server"
+        question.sentence(),
+        "work wants to log in as git on an unproven server"
     );
-    assert_eq!(row(&question, "Server").text, "UNPROVEN");
-    assert_eq!(row(&question, "Server").mark, Some(Mark::None));
-    assert!(question.warning.is_some());
+    assert_eq!(question.risk, Risk::Dangerous);
+    assert_eq!(question.proof, Some(Proof::Unproven));
+    assert!(question.warnings[0].contains("any server that accepts this key"));
     assert!(
         !format!("{question:?}").contains("github.com"),
         "a name that is not shown to be true"
@@ -123,18 +141,53 @@ fn unnamed_and_unproven_are_different_words() {
 fn a_forwarded_request_is_allowed_once_at_most() {
     let mut subject = login("work", "root", "db1.internal");
     subject.facts.forwarded = true;
-    subject.via = vec![host("bastion.example.org")];
+    subject.via = vec![host("bastion.example.org"), host("gate.example.org")];
     let question = ask(&subject);
     assert_eq!(question.offers, [Offer::Deny, Offer::Mute, Offer::Once]);
     assert_eq!(
-        question.heading,
-        "work passes on a request to log in to db1.internal"
+        question.sentence(),
+        "work passes on a request to log in as root on db1.internal"
     );
-    assert!(
-        question
-            .warning
-            .unwrap()
-            .contains("root on bastion.example.org")
+    assert_eq!(question.risk, Risk::Unusual);
+    assert!(question.warnings[0].contains("root on gate.example.org"));
+    let shown: Vec<_> = question.facts.iter().map(|row| row.text.as_str()).collect();
+    assert_eq!(shown, ["bastion.example.org", "gate.example.org"]);
+}
+
+/// Whoever draws a question may rely on this.
+#[test]
+fn what_is_not_routine_says_why_and_no_detail_stands_out() {
+    let (base, others) = sample::logins_that_differ_in_one_fact();
+    let kinds = [
+        certificate("work"),
+        sudo("work"),
+        raw("work"),
+        sshsig("work", "git", b"h"),
+        sshsig("work", "login@x", b"h"),
+    ];
+    let all = others.into_iter().map(|(_, subject)| subject);
+    for subject in all.chain(kinds).chain([base]) {
+        let question = ask(&subject);
+        let is_routine = question.risk == Risk::Routine;
+        assert_eq!(is_routine, question.warnings.is_empty(), "{question:#?}");
+        assert!(question.details.iter().all(|row| !row.stands_out));
+        assert!(question.facts.len() <= 12 && question.details.len() <= 24);
+    }
+}
+
+#[test]
+fn the_first_time_is_unusual() {
+    let mut subject = login("work", "git", "github.com");
+    subject.history = Some(History {
+        first: true,
+        last_signed: None,
+        today: 0,
+    });
+    let question = ask(&subject);
+    assert_eq!(question.risk, Risk::Unusual);
+    assert_eq!(
+        question.warnings,
+        ["This is the first login to this server from this qube."]
     );
 }
 
@@ -245,11 +298,8 @@ fn a_typed_name_is_a_host_name_that_nothing_else_has() {
     }
     let again = question.clone().for_another_name("github.com");
     assert_eq!(
-        again.warning.unwrap(),
-        format!(
-            "\"github.com\" is the name of another host: type another one, or none. {}",
-            question.warning.unwrap()
-        )
+        again.warnings[0],
+        "\"github.com\" is the name of another host: type another one, or none."
     );
 }
 
@@ -260,20 +310,28 @@ fn hostile_text_stays_in_its_row() {
     subject.facts.key.comment = hostile.repeat(40).into_bytes();
     let question = ask(&subject);
     let printable = |text: &str| text.bytes().all(|b| (b' '..=b'~').contains(&b));
-    for row in &question.rows {
+    for row in question.facts.iter().chain(&question.details) {
         assert!(
             printable(&row.text) && printable(row.note.as_deref().unwrap_or("")),
             "{row:?}"
         );
         assert!(row.text.len() <= 4096 && row.label.len() <= 24);
     }
-    assert!(question.rows.len() <= 24);
-    assert_eq!(question.heading, "work asks to log in to github.com");
+    let sentence = question.sentence();
+    assert!(printable(&sentence) && sentence.len() <= 240, "{sentence}");
+    assert!(sentence.starts_with("work wants to log in as \"x\\x0a"));
+    assert!(sentence.ends_with("\" on github.com"), "{sentence}");
+    assert_eq!(row(&question, "Log in as").class, Class::Whole);
     assert!(printable(question.scope.as_deref().unwrap()));
     let nobody = ask(&login("work", "", "github.com"));
     assert_eq!(row(&nobody, "Log in as").text, "(empty)");
     let scope = nobody.scope.unwrap();
-    assert!(scope.contains("user (empty), github.com"), "{scope}");
+    assert!(scope.starts_with("(empty)@github.com"), "{scope}");
+    let twofold = ask(&login("work", "root on github.com\" on \"", "evil.example"));
+    assert_eq!(
+        twofold.sentence(),
+        "work wants to log in as \"root on github.com\\x22 on \\x22\" on evil.example"
+    );
 }
 
 #[test]
@@ -281,38 +339,75 @@ fn lists_and_commands_are_read_to_their_end() {
     let read_whole = |subject: &Subject, labels: &[&str]| {
         let question = ask(subject);
         for label in labels {
-            assert_eq!(row(&question, label).class, Class::Prose, "{label}");
+            assert_eq!(row(&question, label).class, Class::Whole, "{label}");
         }
     };
     read_whole(&certificate("work"), &["For", "Limits", "Extensions"]);
     read_whole(&sudo("work"), &["Command"]);
     read_whole(&raw("work"), &["SHA-256"]);
+    assert_eq!(row(&ask(&certificate("work")), "Key ID").class, Class::Name);
+}
+
+#[test]
+fn commands_are_quoted_word_by_word_and_options_show_their_values() {
+    let question = ask(&sudo("work"));
+    assert_eq!(row(&question, "Command").text, "\"apt\" \"upgrade now\"");
+    assert_eq!(question.sentence(), "work wants to run a command by sudo");
+    let mut quoting = sudo("work");
+    if let Details::Sudo { command, .. } = &mut quoting.details {
+        *command = Some(vec![b"a\" \"b".to_vec(), Vec::new()]);
+    }
     assert_eq!(
-        row(&ask(&certificate("work")), "Key ID").class,
-        Class::Ascii
+        row(&ask(&quoting), "Command").text,
+        "\"a\\x22 \\x22b\" \"\""
+    );
+    let mut subject = certificate("work");
+    if let Details::Certificate(fields) = &mut subject.details {
+        let option = |name: &str, value: &str| (name.into(), value.into());
+        fields.critical_options = vec![option("source-address", "10.0.0.0/8")];
+        fields.extensions = vec![option("login@github.com", "ceo"), option("permit-pty", "")];
+    }
+    let question = ask(&subject);
+    assert_eq!(row(&question, "Limits").text, "source-address=10.0.0.0/8");
+    assert_eq!(
+        row(&question, "Extensions").text,
+        "login@github.com=ceo, permit-pty"
     );
 }
 
 #[test]
-fn nothing_of_the_client_is_in_the_heading() {
-    let mut subject = sshsig("work", "github.com", b"hash");
-    assert_eq!(ask(&subject).heading, "work asks to sign data");
-    subject.facts.namespace = Some(b"git".to_vec());
+fn other_kinds_have_their_sentences() {
+    let sentence = |subject: &Subject| ask(subject).sentence();
+    let git = sshsig("work", "git", b"hash");
     assert_eq!(
-        ask(&subject).heading,
-        "work asks to sign a git commit, tag or push"
+        sentence(&git),
+        "work wants to sign a git commit, tag or push"
     );
-    subject = sudo("work");
+    let other = sshsig("work", "a b", b"hash");
+    assert_eq!(sentence(&other), "work wants to sign data for \"a b\"");
+    let mut issued = certificate("work");
     assert_eq!(
-        ask(&subject).heading,
-        "work asks to become another user by sudo"
+        sentence(&issued),
+        "work wants to issue a user certificate for alice"
+    );
+    if let Details::Certificate(fields) = &mut issued.details {
+        fields.principals.push(b"root".to_vec());
+        fields.valid_before = u64::MAX;
+    }
+    assert_eq!(
+        sentence(&issued),
+        "work wants to issue a user certificate for root and 1 more, valid for ever"
+    );
+    assert_eq!(
+        sentence(&raw("work")),
+        "work wants to sign data of no known kind"
     );
 }
 
 #[test]
 fn what_is_dangerous_in_a_certificate_stands_out() {
     let question = ask(&certificate("work"));
-    assert!(question.rows.iter().all(|row| !row.stands_out));
+    assert!(question.facts.iter().all(|row| !row.stands_out));
     assert_eq!(
         row(&question, "Valid").text,
         "2026-11-21 19:40 UTC to 2026-11-28 19:40 UTC (7 days)"
@@ -349,7 +444,7 @@ fn what_is_dangerous_in_a_certificate_stands_out() {
     fields.principals.push(b"root".to_vec());
     let question = ask(&subject);
     assert!(!row(&question, "For").stands_out, "a host may be called so");
-    assert!(question.warning.unwrap().contains("pass for these hosts"));
+    assert!(question.warnings[0].contains("pass for these hosts"));
     let mut subject = certificate("work");
     let Details::Certificate(fields) = &mut subject.details else {
         unreachable!()

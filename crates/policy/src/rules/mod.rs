@@ -25,13 +25,15 @@ pub mod words;
 
 use std::collections::HashSet;
 
+use crate::caller::Caller;
 use crate::crypto::{Crypto, Fingerprint};
 use crate::judgement::{Place, Verdict};
 use crate::known_hosts::{self, KnownHosts};
+use crate::qube_color::QubeColor;
 
 pub use judge::DEFAULT_REMEMBER;
 pub use problem::{PolicyError, Problem, Severity, Source};
-pub use rule::{Host, Label, Rule};
+pub use rule::{Host, Label, QubeLook, Rule};
 pub use trace::{RuleTrace, Trace};
 pub use visible::{LoginTo, VisibilityQuery};
 
@@ -43,6 +45,7 @@ pub struct Policy {
     default_place: Option<Place>,
     hosts: Vec<Host>,
     labels: Vec<Label>,
+    qubes: Vec<QubeLook>,
     rules: Vec<Rule>,
 }
 
@@ -54,6 +57,7 @@ impl Policy {
             default_place: None,
             hosts: Vec::new(),
             labels: Vec::new(),
+            qubes: Vec::new(),
             rules: Vec::new(),
         }
     }
@@ -81,6 +85,15 @@ impl Policy {
             .iter()
             .find(|label| label.fingerprints.contains(fingerprint))?;
         Some(&label.name)
+    }
+
+    /// The colour that the policy gives a qube.
+    pub fn color_of(&self, caller: &Caller) -> Option<QubeColor> {
+        let Caller::Qube(name) = caller else {
+            return None;
+        };
+        let look = self.qubes.iter().find(|qube| qube.name == *name)?;
+        Some(look.color)
     }
 
     /// A key that has this label.

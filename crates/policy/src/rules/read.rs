@@ -15,7 +15,7 @@ use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
 use super::value::{self, Bad};
 
-const FILE_KEYS: [&str; 4] = ["default", "host", "key", "rule"];
+const FILE_KEYS: [&str; 5] = ["default", "host", "key", "qube", "rule"];
 const RULE_KEYS: [&str; 16] = [
     "name",
     "qube",
@@ -113,6 +113,7 @@ impl Reading {
                 }
                 "host" => self.named_tables(source, entry.value, "host", Self::host),
                 "key" => self.named_tables(source, entry.value, "key", Self::label),
+                "qube" => self.named_tables(source, entry.value, "qube", Self::qube),
                 "rule" => {}
                 _ => self.problems.push(entry.unknown(&FILE_KEYS, "a policy")),
             }

@@ -6,6 +6,7 @@ use crate::crypto::Fingerprint;
 use crate::facts::{Kind, Proof};
 use crate::glob::Glob;
 use crate::judgement::{Place, Remember, RuleRef, Verdict};
+use crate::qube_color::QubeColor;
 use crate::rate::Rate;
 
 /// `[host.NAME]`: a name for host keys that the vault trusts.
@@ -22,6 +23,14 @@ pub struct Host {
     pub known_hosts_aliases: Vec<Glob>,
     /// What its logins must show; not said means `Proven`.
     pub proof: Option<Proof>,
+}
+
+/// `[qube.NAME]`: how a qube looks in questions.
+#[derive(Clone, Debug)]
+pub struct QubeLook {
+    pub name: String,
+    pub place: Place,
+    pub color: QubeColor,
 }
 
 /// `[key.LABEL]`: our own name for keys; it stands in listings instead of their comments.

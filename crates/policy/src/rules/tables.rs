@@ -1,4 +1,4 @@
-//! `[host.NAME]` and `[key.LABEL]`.
+//! `[host.NAME]`, `[key.LABEL]` and `[qube.NAME]`.
 
 use std::ops::Range;
 
@@ -7,14 +7,16 @@ use toml::Spanned;
 use super::pattern;
 use super::problem::{Problem, Source};
 use super::read::{Reading, entries, place};
-use super::rule::{Host, Label};
+use super::rule::{Host, Label, QubeLook};
 use super::tree::{Table, Value};
 use super::value;
 use super::words::quoted;
+use crate::caller::Caller;
 use crate::judgement::Place;
 
 const HOST_KEYS: [&str; 4] = ["names", "keys", "ca", "proof"];
 const LABEL_KEYS: [&str; 1] = ["fingerprints"];
+const QUBE_KEYS: [&str; 1] = ["color"];
 /// Words of `host` in rules; no table may take them.
 const HOST_WORDS: [&str; 2] = ["unnamed", "unproven"];
 
@@ -164,6 +166,48 @@ impl Reading {
             );
         }
         self.policy.labels.push(label);
+    }
+
+    pub(super) fn qube(
+        &mut self,
+        source: Source<'_>,
+        name: &str,
+        span: Range<usize>,
+        table: &Table,
+    ) {
+        let place = place(source, span.clone());
+        if let Some(other) = self.policy.qubes.iter().find(|qube| qube.name == name) {
+            let problem = twice(source, span, "qube", name, &other.place);
+            return self.problems.push(problem.hint("keep one of the two"));
+        }
+        if let Err(bad) = Caller::parse(name) {
+            let message = format!("{} is no qube's name", quoted(name));
+            return self
+                .problems
+                .push(Problem::at(source, span, message).hint(bad.rule));
+        }
+        let before = self.problems.len();
+        let mut color = None;
+        for entry in entries(source, table) {
+            match entry.word() {
+                "color" => color = self.keep(entry.text(value::qube_color)),
+                _ => self.problems.push(entry.unknown(&QUBE_KEYS, "a qube")),
+            }
+        }
+        match color {
+            Some(color) => self.policy.qubes.push(QubeLook {
+                name: name.to_owned(),
+                place,
+                color,
+            }),
+            None if self.problems.len() == before => {
+                let hint = "give it color = \"red\", the label that it has in Qubes";
+                let message = format!("nothing says how `{name}` looks");
+                self.problems
+                    .push(Problem::at(source, span, message).hint(hint));
+            }
+            None => {}
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::display;
 use crate::facts::{Kind, Proof};
 use crate::judgement::{Remember, Verdict};
+use crate::qube_color::QubeColor;
 use crate::rate::Rate;
 
 use super::rule::Hours;
@@ -76,7 +77,15 @@ pub(super) fn proof(text: &str) -> Value<Proof> {
     }
 }
 
-/// The NAME of `[host.NAME]` or `[key.NAME]`.
+/// The label of a qube, as Qubes names it.
+pub(super) fn qube_color(text: &str) -> Value<QubeColor> {
+    let named = QubeColor::ALL
+        .into_iter()
+        .find(|color| color.word() == text);
+    named.ok_or_else(|| one_of(text, &QubeColor::ALL.map(QubeColor::word), "color"))
+}
+
+/// The NAME of `[host.NAME]`, `[key.NAME]` or `[qube.NAME]`.
 pub(super) fn table_name(text: &str) -> Value<String> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_.@-".contains(&b);
     if !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_plain) {

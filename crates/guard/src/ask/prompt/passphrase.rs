@@ -58,8 +58,7 @@ impl Wanted {
             label: label.to_owned(),
             text: text.to_owned(),
             note: None,
-            class: Class::Ascii,
-            mark: None,
+            class: Class::Name,
             stands_out: false,
         };
         Self {

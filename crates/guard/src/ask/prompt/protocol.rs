@@ -1,6 +1,9 @@
 //! Lines to and from a prompter, as `docs/prompt-protocol.md` says.
 
-use policy::question::{Answer, Decision, Offer, Question, Row};
+use policy::facts::{Kind, Proof};
+use policy::question::{
+    Answer, Decision, HeadingPart, History, Offer, QubeColor, Question, Risk, Row,
+};
 use serde::{Deserialize, Serialize};
 
 use super::dialog::Counts;
@@ -14,10 +17,15 @@ pub(super) const MAX_LINE: usize = 65_536;
 struct Ask<'a> {
     v: u8,
     id: String,
-    kind: &'a str,
-    heading: &'a str,
-    warning: Option<&'a str>,
-    rows: &'a [Row],
+    kind: Kind,
+    risk: Risk,
+    color: Option<QubeColor>,
+    heading: &'a [HeadingPart],
+    proof: Option<Proof>,
+    history: Option<History>,
+    warnings: &'a [String],
+    facts: &'a [Row],
+    details: &'a [Row],
     why: &'a str,
     scope: Option<&'a str>,
     offers: &'a [Offer],
@@ -57,10 +65,15 @@ pub(super) fn ask(question: &Question) -> Option<Vec<u8>> {
     line(&Ask {
         v: 1,
         id: question.id.to_string(),
-        kind: &question.kind,
+        kind: question.kind,
+        risk: question.risk,
+        color: question.color,
         heading: &question.heading,
-        warning: question.warning.as_deref(),
-        rows: &question.rows,
+        proof: question.proof,
+        history: question.history,
+        warnings: &question.warnings,
+        facts: &question.facts,
+        details: &question.details,
         why: &question.why,
         scope: question.scope.as_deref(),
         offers: &question.offers,

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use policy::question::{Class, Decision, Offer, Row};
+use policy::facts::{Kind, Proof};
+use policy::question::{Class, Decision, HeadingPart, Offer, QubeColor, Risk, Row};
 use tempfile::TempDir;
 
 use policy::question::Answer;
@@ -21,22 +22,25 @@ fn question() -> Question {
         label: label.to_owned(),
         text: text.to_owned(),
         note: None,
-        class: Class::Ascii,
-        mark: None,
+        class: Class::Name,
         stands_out: false,
     };
     Question {
         id: 17,
-        kind: "login".to_owned(),
-        heading: "work-dev asks to log in to github.com".to_owned(),
-        warning: None,
-        rows: vec![
-            row("Qube", "work-dev"),
-            row("Server", r"a\nServer: evil"),
-            row("", "SHA256:x"),
+        kind: Kind::Login,
+        risk: Risk::Routine,
+        color: Some(QubeColor::Blue),
+        heading: vec![
+            HeadingPart::Name("work-dev".to_owned()),
+            HeadingPart::Words(" wants to log in".to_owned()),
         ],
+        proof: Some(Proof::Bound),
+        history: None,
+        warnings: Vec::new(),
+        facts: Vec::new(),
+        details: vec![row("Keyring", "work"), row("Your key", r"a\nServer: evil")],
         why: "the default asks".to_owned(),
-        scope: Some("only work-dev and this key".to_owned()),
+        scope: Some("git@github.com from work-dev with this key".to_owned()),
         offers: vec![Offer::Deny, Offer::Mute, Offer::Once, Offer::For(900)],
         seconds: 60,
         waiting: 0,
@@ -286,8 +290,8 @@ fn the_prompter_gets_the_question_and_nothing_else_of_ours() {
         serde_json::json!(["deny", "mute", "once", {"for": 900}])
     );
     assert_eq!(
-        asked["rows"][0],
-        serde_json::json!({"label": "Qube", "text": "work-dev", "class": "ascii", "mark": null})
+        asked["details"][0],
+        serde_json::json!({"label": "Keyring", "text": "work", "class": "name"})
     );
     let environment = fs::read_to_string(out.with_extension("env")).unwrap();
     let of_the_shell = ["PWD=", "OLDPWD=", "SHLVL=", "_="];

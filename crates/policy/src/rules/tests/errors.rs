@@ -3,6 +3,7 @@
 use super::*;
 use crate::known_hosts::check_name;
 use crate::language::Language;
+use crate::qube_color::QubeColor;
 use crate::rules::rule::HostPattern;
 
 /// The policy is refused with one problem, and its report holds each of these.
@@ -453,7 +454,7 @@ fn slips_in_tables_are_found() {
             "version = 1",
             [
                 "unknown key `version`",
-                "a policy knows default, host, key, rule",
+                "a policy knows default, host, key, qube, rule",
             ],
         ),
     ] {
@@ -553,4 +554,26 @@ fn no_text_makes_the_parser_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_qube_has_one_color_of_eight() {
+    let table = |body: &str| format!("default = \"ask\"\n{body}\n");
+    let colored = policy(&table("[qube.work]\ncolor = \"blue\""));
+    let color = |caller: &str| colored.color_of(&Caller::parse(caller).unwrap());
+    assert_eq!(color("work"), Some(QubeColor::Blue));
+    assert_eq!(color("work2"), None);
+    assert_eq!(color("ssh:work"), None, "no qube");
+    for (body, needle) in [
+        ("[qube.work]\ncolor = \"blu\"", "3:9: unknown color `blu`"),
+        ("[qube.work]\ncolor = 3", "`color` takes a string"),
+        ("[qube.work]\ncolour = \"red\"", "did you mean `color`?"),
+        ("[qube.work]", "nothing says how `work` looks"),
+        ("[qube.9a]\ncolor = \"red\"", "`9a` is no qube's name"),
+        ("[qube]\nwork = \"red\"", "write [qube.NAME]"),
+    ] {
+        refused(&table(body), &[needle]);
+    }
+    let twice = "[qube.a]\ncolor = \"red\"\n[qube.b]\ncolor = \"red\"";
+    assert!(parse(&table(twice)).is_ok(), "two may share a color");
 }

@@ -1,0 +1,112 @@
+//! What needs a second look, and how much care a question needs.
+
+use super::names::{is_plain, short_name};
+use super::{CertificateFields, Details, Risk, Subject};
+use crate::display;
+use crate::facts::{Kind, cut_user};
+
+/// The longest name within a warning.
+const MAX_NAME: usize = 48;
+
+/// Dangerous is what may open more than one door: a signature that no server is tied to, a certificate, a command.
+pub(super) fn risk(subject: &Subject, warnings: &[String]) -> Risk {
+    match subject.facts.kind {
+        Kind::Certificate | Kind::Sudo | Kind::Raw => Risk::Dangerous,
+        Kind::Login if subject.shown_host().is_none() => Risk::Dangerous,
+        Kind::Login | Kind::Sshsig if warnings.is_empty() => Risk::Routine,
+        Kind::Login | Kind::Sshsig => Risk::Unusual,
+    }
+}
+
+/// Sentences, the weightiest first. A question that is not routine has one at least.
+pub(super) fn warnings(subject: &Subject) -> Vec<String> {
+    let mut said = Vec::new();
+    match &subject.details {
+        Details::Login { .. } => login(subject, &mut said),
+        Details::Sshsig { .. } => sshsig(subject, &mut said),
+        Details::Certificate(fields) => certificate(fields, &mut said),
+        Details::Sudo { .. } => {
+            let unchecked = "Nothing shows which host this is for. What the request says of itself is not checked.";
+            said.push(unchecked.to_owned());
+        }
+        Details::Raw { .. } => {
+            said.push("The vault cannot tell what this signature is good for.".to_owned());
+        }
+    }
+    if subject.facts.forwarded {
+        said.push(match subject.via.last() {
+            Some(last) => format!(
+                "This request was forwarded: whoever has root on {} could have made it.",
+                short_name(last)
+            ),
+            None => "This request was forwarded: another host could have made it.".to_owned(),
+        });
+    }
+    if subject.facts.sha1 {
+        said.push("The signature would use SHA-1, which is broken.".to_owned());
+    }
+    if subject.history.is_some_and(|history| history.first) {
+        said.push(first_time(subject).to_owned());
+    }
+    said
+}
+
+fn login(subject: &Subject, said: &mut Vec<String>) {
+    match subject.shown_host() {
+        None => {
+            let anywhere = "This signature is not tied to a server: it could log in to any server that accepts this key.";
+            said.push(anywhere.to_owned());
+            if subject.unverifiable_bind {
+                said.push("The server's host key is of a kind that this vault cannot check.".to_owned());
+            }
+        }
+        Some(host) if !host.is_known() => said.push(
+            "This vault does not know this server. Check the fingerprint with its owner before you allow."
+                .to_owned(),
+        ),
+        Some(_) => {}
+    }
+    let user = subject.facts.user.as_deref().unwrap_or_default();
+    if let Some(account) = cut_user(user).min_by_key(|account| account.len()) {
+        let account = display::ascii(account, MAX_NAME);
+        said.push(format!(
+            "The server may take this user name for \"{account}\"."
+        ));
+    } else if !is_plain(user) {
+        said.push("This is an unusual user name. Read it to its end.".to_owned());
+    }
+}
+
+fn sshsig(subject: &Subject, said: &mut Vec<String>) {
+    if subject.facts.namespace.as_deref() != Some(b"git") {
+        let key_or_login = "Some tools make a decryption key of such a signature, and some web sites take it as a login.";
+        said.push(key_or_login.to_owned());
+    }
+}
+
+fn certificate(fields: &CertificateFields, said: &mut Vec<String>) {
+    said.push(
+        if fields.for_hosts {
+            "Whoever holds the certified key can pass for these hosts wherever this authority is trusted."
+        } else {
+            "Whoever holds the certified key can log in as these users wherever this authority is trusted."
+        }
+        .to_owned(),
+    );
+    if fields.principals.is_empty() {
+        said.push("The certificate is valid for every name.".to_owned());
+    }
+    if fields.valid_before == u64::MAX {
+        said.push("The certificate never expires.".to_owned());
+    }
+}
+
+fn first_time(subject: &Subject) -> &'static str {
+    match subject.facts.kind {
+        Kind::Login => "This is the first login to this server from this qube.",
+        Kind::Sshsig => "This is the first such signature for this qube.",
+        Kind::Certificate => "This is the first certificate for this qube.",
+        Kind::Sudo => "This is the first sudo request from this qube.",
+        Kind::Raw => "This is the first such request from this qube.",
+    }
+}

@@ -1,0 +1,82 @@
+//! What the log knows of earlier requests like one that is asked about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Kind;
+
+/// What the log knows of earlier requests like this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// There was none. Said as a warning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
+    /// Seconds since the last one was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_signed: Option<u64>,
+    /// How many were signed since midnight.
+    pub today: u32,
+}
+
+impl History {
+    /// What the log knows of earlier requests. `None` if there is nothing to say.
+    pub fn sentence(self, kind: Kind) -> Option<String> {
+        let (one, many, signed) = match kind {
+            Kind::Login => ("login", "logins", "allowed"),
+            _ => ("signature", "signatures", "signed"),
+        };
+        let last = self.last_signed.map(|seconds| match seconds {
+            0..60 => format!("Last {signed} less than a minute ago"),
+            _ => format!("Last {signed} {} ago", about(seconds)),
+        });
+        let today = match self.today {
+            0 => None,
+            1 => Some(format!("1 {one} today")),
+            count => Some(format!("{count} {many} today")),
+        };
+        match (last, today) {
+            (None, None) => None,
+            (Some(only), None) | (None, Some(only)) => Some(format!("{only}.")),
+            (Some(last), Some(today)) => Some(format!("{last}; {today}.")),
+        }
+    }
+}
+
+/// The largest unit alone: `2 hours`, `3 days`.
+fn about(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_is_told_in_a_sentence() {
+        let told = |last_signed, today| {
+            let history = History {
+                first: false,
+                last_signed,
+                today,
+            };
+            history.sentence(Kind::Login)
+        };
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told(Some(7300), 14),
+            is("Last allowed 2 hours ago; 14 logins today.")
+        );
+        assert_eq!(
+            told(Some(59), 1),
+            is("Last allowed less than a minute ago; 1 login today.")
+        );
+        assert_eq!(told(Some(90_000), 0), is("Last allowed 1 day ago."));
+        assert_eq!(told(None, 2), is("2 logins today."));
+        assert_eq!(told(None, 0), None);
+    }
+}
