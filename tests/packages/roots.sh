@@ -42,7 +42,7 @@ builder_root() {
     # shellcheck disable=SC2046 # a list of words
     (
         root=$root.part
-        install_packages rustc cargo debhelper $(sed -n 's/^ \(lib[a-z0-9-]*\|xz-utils\)[ ,<].*/\1/p' debian/control)
+        install_packages build-essential rustc cargo debhelper $(sed -n 's/^ \(lib[a-z0-9-]*\|xz-utils\)[ ,<].*/\1/p' debian/control)
     ) >>"$root.log" 2>&1 || {
         tail -3 "$root.log" >&2
         exit 1
