@@ -27,8 +27,9 @@ const WAIT: &str = "Allow unlocks after one second without typing or clicking.";
 const SCROLL: &str = "Scroll to the end to enable Allow (Page Down).";
 const BAD_NAME: &str = "Not a valid host name: use letters, digits, dots, dashes and underscores.";
 const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
+const UNDO: &str = "To undo it in the vault: split-ssh approvals";
 /// All that may stand above the buttons for a while.
-const HINTS: [&str; 5] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER];
+const HINTS: [&str; 6] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER, UNDO];
 
 struct QuestionWindow {
     question: Question,
@@ -40,6 +41,8 @@ struct QuestionWindow {
     same: gtk::Label,
     name: Option<gtk::Entry>,
     allows: Vec<(gtk::Button, Decision)>,
+    /// The pointer or the focus is on the button that denies everything.
+    is_on_mute: Cell<bool>,
     advice: Advice,
 }
 
@@ -120,6 +123,7 @@ impl QuestionWindow {
             same,
             name,
             allows,
+            is_on_mute: Cell::new(false),
             advice,
         });
         window.append_details();
@@ -156,6 +160,13 @@ impl QuestionWindow {
         if let Some(mute) = mute {
             let window = Rc::clone(self);
             mute.connect_clicked(move |_| window.decide(&Decision::Mute));
+            let window = Rc::clone(self);
+            mute.connect_state_flags_changed(move |mute, _| {
+                let flags = mute.state_flags();
+                let is_on = flags.intersects(gtk::StateFlags::PRELIGHT | gtk::StateFlags::FOCUSED);
+                window.is_on_mute.set(is_on);
+                window.follow();
+            });
         }
         for (button, decision) in &self.allows {
             let (window, decision) = (Rc::clone(self), decision.clone());
@@ -224,7 +235,8 @@ impl QuestionWindow {
         }
         // Until the enabled buttons are on the screen, they do not count.
         if self.readiness.get() != Readiness::Painting {
-            self.advice.say(obstacle.unwrap_or_default());
+            let undo = self.is_on_mute.get().then_some(UNDO);
+            self.advice.say(obstacle.or(undo).unwrap_or_default());
         }
     }
 

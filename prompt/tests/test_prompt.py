@@ -55,8 +55,11 @@ class Answers(unittest.TestCase):
             self.assertEqual(prompt.answer(), DENY)
 
     def test_mute(self):
+        mute = "Deny everything from this qube for 5 min"
         with Prompt(example("login")) as prompt:
-            prompt.ready().click("Deny everything from this qube for 5 min")
+            prompt.ready().focus_on(mute)
+            until(lambda: prompt.says("To undo it"), "how to undo it")
+            prompt.click(mute)
             self.assertEqual(prompt.answer(), {"id": "17", "decision": "mute", "seconds": 300, "same": 1})
 
     def test_a_click_after_arming_allows_once(self):
