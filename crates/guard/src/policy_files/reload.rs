@@ -134,7 +134,8 @@ impl PolicyFiles {
         let asked = lock(&self.state).asked;
         let read = PolicySnapshot::read(&self.paths, &self.hosts);
         let is_same_list = files == self.found();
-        if !is_same_list || Stamps::of(&self.watched(&files)) != *stamps {
+        let watched = self.watched(&files);
+        if !is_same_list || Stamps::of(&watched) != *stamps {
             return None;
         }
         let (snapshot, reloaded) = match read {
@@ -154,6 +155,7 @@ impl PolicyFiles {
         let mut state = lock(&self.state);
         let is_first = state.done == 0;
         let is_asked = asked > state.done;
+        state.watched = watched;
         state.stamps = stamps.clone();
         state.failed = match &reloaded {
             Reloaded::Failed(why) => Some(why.clone()),

@@ -39,7 +39,9 @@ pub struct PolicyFiles {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) snapshot: Arc<PolicySnapshot>,
-    /// Of the files that the snapshot was read from.
+    /// The files that the snapshot was read from, or could have been.
+    pub(super) watched: Vec<PathBuf>,
+    /// Their state when they were read.
     pub(super) stamps: Stamps,
     /// When the files were last found to be those of the snapshot.
     pub(super) looked: Instant,
@@ -68,6 +70,7 @@ impl PolicyFiles {
             hosts,
             state: Mutex::new(State {
                 snapshot: Arc::new(unread),
+                watched: Vec::new(),
                 stamps: Stamps::default(),
                 looked: Instant::now(),
                 unsettled: None,
@@ -99,7 +102,7 @@ impl PolicyFiles {
             return Arc::clone(&state.snapshot);
         }
         let now = Instant::now();
-        if self.stamps(&state.snapshot) == state.stamps {
+        if Stamps::of(&state.watched) == state.stamps {
             state.looked = now;
             return Arc::clone(&state.snapshot);
         }
@@ -144,10 +147,6 @@ impl PolicyFiles {
     /// Where the known hosts are.
     pub fn host_files(&self) -> &known_hosts_files::Files {
         &self.hosts
-    }
-
-    fn stamps(&self, snapshot: &PolicySnapshot) -> Stamps {
-        Stamps::of(&self.watched(snapshot.files()))
     }
 
     /// Every file that was read or could have been, if `files` are the policy's.

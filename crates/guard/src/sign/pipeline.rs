@@ -58,8 +58,7 @@ fn steps<'r>(
 
     let mut judged_at = (Instant::now(), clock::now());
     let now = &judged_at.1;
-    let bound = session.policy.bound_host(&session.session);
-    if let Err(hidden) = session.may_see(&key.facts, bound.as_ref()) {
+    if let Err(hidden) = session.may_sign_with(&key.facts) {
         let denied = session.policy.judge_hidden(gathered, now, &hidden);
         trace.case = Some((Arc::clone(denied.case()), *now));
         return Err(Refused::Policy);

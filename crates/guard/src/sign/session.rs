@@ -53,6 +53,15 @@ pub struct AgentSession<'s> {
     pub(super) keys: Option<KeyList>,
     /// What holds for the request at hand.
     pub(super) policy: Arc<PolicySnapshot>,
+    last_seen: Option<Seen>,
+}
+
+/// A key that may be seen, and what that was decided on. Signatures by one key follow each other on a connection, and a
+/// look at all rules costs more than all the rest.
+struct Seen {
+    key: KeyFacts,
+    policy: Arc<PolicySnapshot>,
+    binds: usize,
 }
 
 impl<'s> AgentSession<'s> {
@@ -74,6 +83,7 @@ impl<'s> AgentSession<'s> {
             upstream,
             keys: None,
             policy: signer.policy.snapshot(),
+            last_seen: None,
         }
     }
 
@@ -91,6 +101,25 @@ impl<'s> AgentSession<'s> {
             true => Err(Refusal::BindFailed),
             false => Ok(()),
         }
+    }
+
+    /// [`AgentSession::may_see`] for a key that is to sign now.
+    pub(super) fn may_sign_with(&mut self, key: &KeyFacts) -> Result<(), Refusal> {
+        self.check_binds()?;
+        let binds = self.session.binds().len();
+        let is_known = self.last_seen.as_ref().is_some_and(|last| {
+            Arc::ptr_eq(&last.policy, &self.policy) && last.binds == binds && last.key == *key
+        });
+        if !is_known {
+            let bound = self.policy.bound_host(&self.session);
+            self.may_see(key, bound.as_ref())?;
+            self.last_seen = Some(Seen {
+                key: key.clone(),
+                policy: Arc::clone(&self.policy),
+                binds,
+            });
+        }
+        Ok(())
     }
 
     /// Whether some rule or the default could let the caller use this key, for the host that its login is bound to.
