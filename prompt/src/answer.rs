@@ -5,38 +5,17 @@ use std::io::{self, Write};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::question::MUTE_SECONDS;
+use policy::question::protocol::{PrompterAnswer, Shown};
 
 pub const MAX_PASSPHRASE: usize = 1024;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    Deny,
-    /// Nobody answered in time.
-    Unanswered,
-    Mute,
-    Once,
-    /// Seconds.
-    For(u64),
-}
-
+/// That no passphrase is given.
 #[derive(Serialize)]
-struct Shown {
-    shown: bool,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
+struct NoPassphrase<'a> {
     id: &'a str,
     decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unanswered: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    same: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -63,35 +42,28 @@ pub fn send_shown(out: &mut impl Write) -> io::Result<()> {
     send(out, &Shown { shown: true })
 }
 
-/// Sends the one decision. `name` goes along with an allow only; `same` is the number of requests
-/// that the person saw the answer to be for, `None` for a passphrase.
+/// Sends the one answer to a question. A name goes along with an allow only.
 ///
 /// # Errors
 /// The asker is gone.
-pub fn send_decision(
-    out: &mut impl Write,
-    id: &str,
-    decision: &Decision,
-    name: Option<&str>,
-    same: Option<u32>,
-) -> io::Result<()> {
-    let (word, seconds) = match decision {
-        Decision::Deny | Decision::Unanswered => ("deny", None),
-        Decision::Mute => ("mute", Some(MUTE_SECONDS)),
-        Decision::Once => ("once", None),
-        Decision::For(seconds) => ("for", Some(*seconds)),
-    };
-    let allows = matches!(decision, Decision::Once | Decision::For(_));
-    let name = name.filter(|_| allows);
+pub fn send_answer(out: &mut impl Write, mut answer: PrompterAnswer) -> io::Result<()> {
+    let given = &mut answer.answer;
+    given.name = given.name.take().filter(|_| given.decision.allows());
+    send(out, &answer)
+}
+
+/// Says that no passphrase is given; `unanswered` if nobody was there.
+///
+/// # Errors
+/// The asker is gone.
+pub fn send_no_passphrase(out: &mut impl Write, id: &str, unanswered: bool) -> io::Result<()> {
+    let decision = "deny";
     send(
         out,
-        &Answer {
+        &NoPassphrase {
             id,
-            decision: word,
-            seconds,
-            name,
-            unanswered: *decision == Decision::Unanswered,
-            same,
+            decision,
+            unanswered,
         },
     )
 }
@@ -134,39 +106,42 @@ fn send(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use policy::question::{Answer, Decision};
+
     use super::*;
-
-    fn line(decision: &Decision, name: Option<&str>) -> String {
-        let mut out = Vec::new();
-        send_decision(&mut out, "17", decision, name, Some(1)).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn answers_are_as_the_protocol_says() {
-        assert_eq!(
-            line(&Decision::Deny, None),
-            "{\"id\":\"17\",\"decision\":\"deny\",\"same\":1}\n"
-        );
-        assert_eq!(
-            line(&Decision::Unanswered, None),
-            "{\"id\":\"17\",\"decision\":\"deny\",\"unanswered\":true,\"same\":1}\n"
-        );
-        assert_eq!(
-            line(&Decision::Mute, None),
-            "{\"id\":\"17\",\"decision\":\"mute\",\"seconds\":300,\"same\":1}\n"
-        );
-        assert_eq!(
-            line(&Decision::For(900), Some("staging")),
-            "{\"id\":\"17\",\"decision\":\"for\",\"seconds\":900,\"name\":\"staging\",\"same\":1}\n"
-        );
-    }
 
     #[test]
     fn a_no_names_nobody() {
-        for no in [Decision::Deny, Decision::Mute, Decision::Unanswered] {
-            assert!(!line(&no, Some("staging")).contains("staging"));
+        for decision in [Decision::DenyOnce, Decision::Mute, Decision::AllowOnce] {
+            let mut out = Vec::new();
+            let answer = Answer {
+                decision,
+                name: Some("staging".to_owned()),
+                same: 1,
+            };
+            let answer = PrompterAnswer {
+                id: 17,
+                answer,
+                unanswered: false,
+            };
+            send_answer(&mut out, answer).unwrap();
+            let names = String::from_utf8(out).unwrap().contains("staging");
+            assert_eq!(names, decision.allows(), "{decision:?}");
         }
+    }
+
+    #[test]
+    fn no_passphrase_is_as_the_protocol_says() {
+        let line = |unanswered| {
+            let mut out = Vec::new();
+            send_no_passphrase(&mut out, "3", unanswered).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(line(false), "{\"id\":\"3\",\"decision\":\"deny\"}\n");
+        assert_eq!(
+            line(true),
+            "{\"id\":\"3\",\"decision\":\"deny\",\"unanswered\":true}\n"
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ use gtk::{gdk, glib};
 
 use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, end, fail};
 use lines::Lines;
-use question::{Notification, PassphraseQuestion, Question};
+use question::{Notification, PassphraseQuestion};
 
 const USAGE: &str = "\
 Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock]
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         .collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        [] => ask(Question::parse, question_window::open),
+        [] => ask(question::parse, question_window::open),
         ["--passphrase"] => ask(PassphraseQuestion::parse, passphrase_window::open),
         ["--notify"] => notify(),
         ["--watch-lock"] => lock_watch::run(),

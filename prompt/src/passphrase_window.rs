@@ -8,7 +8,7 @@ use gtk::atk::Role;
 use gtk::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::answer::{self, Decision, MAX_PASSPHRASE};
+use crate::answer::{self, MAX_PASSPHRASE};
 use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
@@ -122,14 +122,13 @@ impl PassphraseWindow {
         ));
     }
 
-    fn decide(&self, decision: &Decision) {
+    fn give_none(&self, unanswered: bool) {
         self.entry.set_text("");
-        end(answer::send_decision(
-            &mut std::io::stdout(),
+        let mut out = std::io::stdout();
+        end(answer::send_no_passphrase(
+            &mut out,
             &self.question.id,
-            decision,
-            None,
-            None,
+            unanswered,
         ));
     }
 }
@@ -160,11 +159,11 @@ impl WindowEvents for PassphraseWindow {
     }
 
     fn unanswered(&self) {
-        self.decide(&Decision::Unanswered);
+        self.give_none(true);
     }
 
     fn closed(&self) {
-        self.decide(&Decision::Deny);
+        self.give_none(false);
     }
 
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {

@@ -5,8 +5,9 @@
 mod check;
 
 use policy::display;
-pub use policy::facts::{Kind, Proof};
-pub use policy::question::{Class, HeadingPart, History, Offer, QubeColor, Risk, Row};
+pub use policy::facts::Kind;
+use policy::question::protocol::NewCounts;
+pub use policy::question::{Class, Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row};
 use serde::Deserialize;
 
 pub use check::BadQuestion;
@@ -14,38 +15,6 @@ use check::{
     MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_SUMMARY, MAX_WHY, checked_heading,
     checked_id, checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
 };
-
-/// How long a mute lasts: the button says so.
-pub const MUTE_SECONDS: u64 = 300;
-
-/// One question. All its texts have passed the sanitizer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    pub id: String,
-    pub kind: Kind,
-    pub risk: Risk,
-    pub color: Option<QubeColor>,
-    pub heading: Vec<HeadingPart>,
-    pub proof: Option<Proof>,
-    pub history: Option<History>,
-    pub warnings: Vec<String>,
-    pub facts: Vec<Row>,
-    pub details: Vec<Row>,
-    pub why: String,
-    pub scope: Option<String>,
-    pub offers: Vec<Offer>,
-    pub seconds: u64,
-    pub counts: Counts,
-}
-
-/// What may change while the question stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Questions behind this one.
-    pub waiting: u32,
-    /// Requests that the answer will serve.
-    pub same: u32,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassphraseQuestion {
@@ -76,39 +45,6 @@ pub enum Urgency {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct UntrustedQuestion {
-    v: u32,
-    id: String,
-    kind: Kind,
-    risk: Risk,
-    color: Option<QubeColor>,
-    heading: Vec<HeadingPart>,
-    proof: Option<Proof>,
-    history: Option<History>,
-    #[serde(default)]
-    warnings: Vec<String>,
-    facts: Vec<Row>,
-    #[serde(default)]
-    details: Vec<Row>,
-    why: String,
-    scope: Option<String>,
-    offers: Vec<Offer>,
-    seconds: u64,
-    waiting: Option<u32>,
-    same: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UntrustedUpdate {
-    v: u32,
-    id: String,
-    waiting: u32,
-    same: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct UntrustedPassphraseQuestion {
     v: u32,
     id: String,
@@ -129,81 +65,64 @@ struct UntrustedNotification {
     seconds: Option<u64>,
 }
 
-impl Question {
-    /// # Errors
-    /// Anything that the protocol does not name, or a value out of its bounds.
-    pub fn parse(untrusted_line: &[u8]) -> Result<Self, BadQuestion> {
-        let untrusted: UntrustedQuestion = serde_json::from_slice(untrusted_line)?;
-        let counts = Counts {
-            waiting: untrusted.waiting.unwrap_or(0),
-            same: untrusted.same.unwrap_or(1),
-        };
-        demand(counts.same >= 1, "same", "at least 1")?;
-        let warnings = checked_warnings(untrusted.warnings)?;
-        demand(
-            untrusted.risk == Risk::Routine || !warnings.is_empty(),
-            "warnings",
-            "a question that is not routine says why",
-        )?;
-        demand(
-            untrusted.details.iter().all(|row| !row.stands_out),
-            "details",
-            "what stands out belongs to the facts",
-        )?;
-        Ok(Self {
-            id: checked_id(untrusted.v, untrusted.id)?,
-            kind: untrusted.kind,
-            risk: untrusted.risk,
-            color: untrusted.color,
-            heading: checked_heading(untrusted.heading)?,
-            proof: untrusted.proof,
-            history: untrusted.history,
-            warnings,
-            facts: checked_rows(untrusted.facts, MAX_FACTS)?,
-            details: checked_rows(untrusted.details, MAX_DETAILS)?,
-            why: display::prose(untrusted.why.as_bytes(), MAX_WHY),
-            scope: untrusted
-                .scope
-                .map(|text| display::prose(text.as_bytes(), MAX_WHY)),
-            offers: checked_offers(untrusted.offers)?,
-            seconds: checked_seconds(untrusted.seconds)?,
-            counts,
-        })
-    }
+/// Reads a question. All its texts have passed the sanitizer then.
+///
+/// # Errors
+/// Anything that the protocol does not name, or a value out of its bounds.
+pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
+    let untrusted: Question = serde_json::from_slice(untrusted_line)?;
+    demand(untrusted.same >= 1, "same", "at least 1")?;
+    let warnings = checked_warnings(untrusted.warnings)?;
+    demand(
+        untrusted.risk == Risk::Routine || !warnings.is_empty(),
+        "warnings",
+        "a question that is not routine says why",
+    )?;
+    demand(
+        untrusted.details.iter().all(|row| !row.stands_out),
+        "details",
+        "what stands out belongs to the facts",
+    )?;
+    let why = |text: &String| display::prose(text.as_bytes(), MAX_WHY);
+    Ok(Question {
+        heading: checked_heading(untrusted.heading)?,
+        warnings,
+        facts: checked_rows(untrusted.facts, MAX_FACTS)?,
+        details: checked_rows(untrusted.details, MAX_DETAILS)?,
+        why: why(&untrusted.why),
+        scope: untrusted.scope.as_ref().map(why),
+        offers: checked_offers(untrusted.offers)?,
+        seconds: checked_seconds(untrusted.seconds)?,
+        ..untrusted
+    })
+}
 
-    /// A later line: new counts for this very question.
-    ///
-    /// # Errors
-    /// As for [`Question::parse`], or another question's `id`.
-    pub fn parse_update(&self, untrusted_line: &[u8]) -> Result<Counts, BadQuestion> {
-        let untrusted: UntrustedUpdate = serde_json::from_slice(untrusted_line)?;
-        demand(
-            checked_id(untrusted.v, untrusted.id)? == self.id,
-            "id",
-            "another question is on the screen",
-        )?;
-        demand(untrusted.same >= 1, "same", "at least 1")?;
-        Ok(Counts {
-            waiting: untrusted.waiting,
-            same: untrusted.same,
-        })
-    }
+/// Reads a later line: new counts for this very question.
+///
+/// # Errors
+/// As for [`parse`], or another question's `id`.
+pub fn parse_counts(question: &Question, untrusted_line: &[u8]) -> Result<Counts, BadQuestion> {
+    let untrusted: NewCounts = serde_json::from_slice(untrusted_line)?;
+    demand(
+        untrusted.id == question.id,
+        "id",
+        "another question is on the screen",
+    )?;
+    let counts = untrusted.counts();
+    demand(counts.same >= 1, "same", "at least 1")?;
+    Ok(counts)
+}
 
-    pub fn offers(&self, offer: Offer) -> bool {
-        self.offers.contains(&offer)
-    }
-
-    /// The offered lengths in seconds, shortest first.
-    pub fn lengths(&self) -> Vec<u64> {
-        let mut lengths: Vec<u64> = check::lengths(&self.offers).collect();
-        lengths.sort_unstable();
-        lengths
-    }
+/// The offered lengths in seconds, shortest first.
+pub fn lengths(question: &Question) -> Vec<u64> {
+    let mut lengths: Vec<u64> = question.lengths().collect();
+    lengths.sort_unstable();
+    lengths
 }
 
 impl PassphraseQuestion {
     /// # Errors
-    /// As for [`Question::parse`].
+    /// As for [`parse`].
     pub fn parse(untrusted_line: &[u8]) -> Result<Self, BadQuestion> {
         let untrusted: UntrustedPassphraseQuestion = serde_json::from_slice(untrusted_line)?;
         let attempt = untrusted.attempt.unwrap_or(1);
@@ -220,7 +139,7 @@ impl PassphraseQuestion {
 
 impl Notification {
     /// # Errors
-    /// As for [`Question::parse`].
+    /// As for [`parse`].
     pub fn parse(untrusted_line: &[u8]) -> Result<Self, BadQuestion> {
         let untrusted: UntrustedNotification = serde_json::from_slice(untrusted_line)?;
         demand(untrusted.v == 1, "v", "1 is expected")?;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::{MAX_HOST_LABEL, is_host_label, proof_sentence};
+use policy::question::protocol::PrompterAnswer;
+use policy::question::{Answer, Decision, MAX_HOST_LABEL, is_host_label, proof_sentence};
 
-use crate::answer::{self, Decision};
+use crate::answer;
 use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
@@ -17,7 +18,7 @@ use crate::icons::{self, Icon};
 use crate::lines::Lines;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{Class, Counts, HeadingPart, Offer, Question, Risk, Row};
+use crate::question::{self, Class, Counts, HeadingPart, Offer, Question, Risk, Row};
 use crate::reading::Reading;
 use crate::server::Server;
 use crate::{buttons, look, wording};
@@ -81,11 +82,14 @@ impl QuestionWindow {
         let reading = Reading::new();
         frame.append(reading.widget());
         append_what_to_read(&reading, &question);
-        let name = question.offers(Offer::Name).then(|| name_entry(&frame));
+        let name = question
+            .offers
+            .contains(&Offer::Name)
+            .then(|| name_entry(&frame));
         let scope = question
             .scope
             .as_ref()
-            .filter(|_| !question.lengths().is_empty());
+            .filter(|_| question.lengths().next().is_some());
         let advice = Advice::new(scope.map_or_else(
             || "Allow once does not cover later requests.".to_owned(),
             |scope| format!("\"Allow for...\" covers only {scope}."),
@@ -95,8 +99,8 @@ impl QuestionWindow {
         let deny = gtk::Button::with_mnemonic("_Deny");
         add_class(&deny, "deny");
         deny.set_can_default(true);
-        let mute = question.offers(Offer::Mute).then(|| {
-            let length = wording::length(crate::question::MUTE_SECONDS);
+        let mute = question.offers.contains(&Offer::Mute).then(|| {
+            let length = wording::length(policy::remembered::MUTE_SECONDS);
             gtk::Button::with_mnemonic(&format!("Deny everything from this _qube for {length}"))
         });
         let allows = allow_buttons(&question);
@@ -114,7 +118,7 @@ impl QuestionWindow {
         deny.grab_default();
         deny.grab_focus();
         let window = Rc::new(Self {
-            counts: Cell::new(question.counts),
+            counts: Cell::new(question.counts()),
             readiness: Cell::new(Readiness::Unfocused),
             question,
             prompt,
@@ -156,10 +160,10 @@ impl QuestionWindow {
 
     fn connect(self: &Rc<Self>, deny: &gtk::Button, mute: Option<&gtk::Button>) {
         let window = Rc::clone(self);
-        deny.connect_clicked(move |_| window.decide(&Decision::Deny));
+        deny.connect_clicked(move |_| window.decide(Decision::DenyOnce, false));
         if let Some(mute) = mute {
             let window = Rc::clone(self);
-            mute.connect_clicked(move |_| window.decide(&Decision::Mute));
+            mute.connect_clicked(move |_| window.decide(Decision::Mute, false));
             let window = Rc::clone(self);
             mute.connect_state_flags_changed(move |mute, _| {
                 let flags = mute.state_flags();
@@ -169,10 +173,10 @@ impl QuestionWindow {
             });
         }
         for (button, decision) in &self.allows {
-            let (window, decision) = (Rc::clone(self), decision.clone());
+            let (window, decision) = (Rc::clone(self), *decision);
             button.connect_clicked(move |_| {
                 if window.prompt.is_armed() && window.obstacle().is_none() {
-                    window.decide(&decision);
+                    window.decide(decision, false);
                 }
             });
         }
@@ -184,16 +188,18 @@ impl QuestionWindow {
         self.reading.connect_read(move || window.follow());
     }
 
-    fn decide(&self, decision: &Decision) {
-        let name = self.typed_name().ok().flatten();
-        let (id, same) = (&self.question.id, self.counts.get().same);
-        end(answer::send_decision(
-            &mut std::io::stdout(),
-            id,
-            decision,
-            name.as_deref(),
-            Some(same),
-        ));
+    /// Ends with an answer; `unanswered` if it is nobody's.
+    fn decide(&self, decision: Decision, unanswered: bool) {
+        let answer = PrompterAnswer {
+            id: self.question.id,
+            answer: Answer {
+                decision,
+                name: self.typed_name().ok().flatten(),
+                same: self.counts.get().same,
+            },
+            unanswered,
+        };
+        end(answer::send_answer(&mut std::io::stdout(), answer));
     }
 
     /// The name that the person typed, `None` if there is none; an error if it is none that can be
@@ -267,11 +273,11 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn unanswered(&self) {
-        self.decide(&Decision::Unanswered);
+        self.decide(Decision::DenyOnce, true);
     }
 
     fn closed(&self) {
-        self.decide(&Decision::Deny);
+        self.decide(Decision::DenyOnce, false);
     }
 
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {
@@ -291,7 +297,7 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn update(&self, untrusted_line: &[u8]) -> bool {
-        let Ok(counts) = self.question.parse_update(untrusted_line) else {
+        let Ok(counts) = question::parse_counts(&self.question, untrusted_line) else {
             self.abandoned(); // an asker that does not speak the protocol is none
             return true;
         };
@@ -395,16 +401,17 @@ fn name_entry(frame: &Frame) -> gtk::Entry {
 
 fn allow_buttons(question: &Question) -> Vec<(gtk::Button, Decision)> {
     let mut allows = Vec::new();
-    if question.offers(Offer::Once) {
-        allows.push((gtk::Button::with_mnemonic("Allow _once"), Decision::Once));
+    if question.offers.contains(&Offer::Once) {
+        allows.push((
+            gtk::Button::with_mnemonic("Allow _once"),
+            Decision::AllowOnce,
+        ));
     }
-    for (length, seconds) in wording::with_mnemonics(&question.lengths())
-        .into_iter()
-        .zip(question.lengths())
-    {
+    let lengths = question::lengths(question);
+    for (length, seconds) in wording::with_mnemonics(&lengths).into_iter().zip(lengths) {
         allows.push((
             gtk::Button::with_mnemonic(&format!("Allow for {length}")),
-            Decision::For(seconds),
+            Decision::AllowFor(seconds),
         ));
     }
     allows

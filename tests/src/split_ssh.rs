@@ -107,9 +107,9 @@ impl Vault {
         let id = wait_for("a question", || {
             let pending = finish(&mut self.control(&["pending", "--json"])).stdout;
             let pending: serde_json::Value = serde_json::from_slice(&pending).expect("JSON");
-            pending[0]["question"]["id"].as_u64()
+            pending[0]["question"]["id"].as_str().map(str::to_owned)
         });
-        run(self.control(&[verdict, &id.to_string()]).args(words));
+        run(self.control(&[verdict, &id]).args(words));
     }
 }
 

@@ -119,9 +119,7 @@ impl Desk {
         wait_for("a waiting question", || {
             let printed = text(&finish(&mut self.vault.control(&["pending", "--json"])));
             let waiting: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
-            waiting[0]["question"]["id"]
-                .as_u64()
-                .map(|id| id.to_string())
+            waiting[0]["question"]["id"].as_str().map(str::to_owned)
         })
     }
 

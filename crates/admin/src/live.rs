@@ -10,12 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::termios::{FlushArg, tcflush};
-use policy::question::{Question, QuestionId};
+use policy::question::{Decision, Question, QuestionId};
 
 use super::colour;
 use super::running_vault::{answer, ask, no_vault, waiting};
-use super::shown_question::{answered, ascii, lengths, parse_length, short_length, text};
-use common::control::{DecisionWord, Event, Reply, Request, VERSION};
+use super::shown_question::{answered, ascii, parse_length, short_length, text};
+use common::control::{Event, Reply, Request, VERSION};
 use common::error::Error;
 use common::paths::Paths;
 
@@ -38,13 +38,6 @@ struct Open {
     /// Lines from before do not count.
     counts_from: Instant,
     listens: bool,
-}
-
-/// What a typed line means.
-#[derive(Debug, PartialEq, Eq)]
-enum Typed {
-    Answer(DecisionWord, Option<u64>),
-    Nothing,
 }
 
 /// Shows questions until standard input ends.
@@ -171,7 +164,7 @@ impl View<'_> {
             return Ok(());
         };
         let mut words = vec!["yes".to_owned()];
-        words.extend(lengths(&open.question).into_iter().map(short_length));
+        words.extend(open.question.lengths().map(short_length));
         words.push("no".to_owned());
         write(&format!("Allow? Type {} or mute: ", words.join(", ")))
     }
@@ -184,16 +177,12 @@ impl View<'_> {
             self.open = Some(open);
             return Ok(());
         }
-        let (word, seconds) = match read(line, &open.question) {
-            Typed::Answer(word, seconds) => (word, seconds),
-            Typed::Nothing => {
-                self.open = Some(open);
-                return self.prompt();
-            }
+        let Some(decision) = read(line, &open.question) else {
+            self.open = Some(open);
+            return self.prompt();
         };
-        let allows = matches!(word, DecisionWord::Once | DecisionWord::For);
-        match answer(&open.question, word, seconds, None, self.paths) {
-            Ok(settled) => say(&answered(&open.question, seconds, allows, settled)),
+        match answer(&open.question, decision, None, self.paths) {
+            Ok(settled) => say(&answered(&open.question, decision, settled)),
             Err(error) => say(&error.to_string()),
         }
     }
@@ -249,17 +238,16 @@ impl Open {
 }
 
 /// A whole word, or nothing: Enter alone is no answer.
-fn read(line: &str, question: &Question) -> Typed {
+fn read(line: &str, question: &Question) -> Option<Decision> {
     match line {
-        "yes" => Typed::Answer(DecisionWord::Once, None),
-        "no" => Typed::Answer(DecisionWord::Deny, None),
-        "mute" => Typed::Answer(DecisionWord::Mute, None),
-        length => match parse_length(length) {
-            Ok(seconds) if lengths(question).contains(&seconds) => {
-                Typed::Answer(DecisionWord::For, Some(seconds))
-            }
-            _ => Typed::Nothing,
-        },
+        "yes" => Some(Decision::AllowOnce),
+        "no" => Some(Decision::DenyOnce),
+        "mute" => Some(Decision::Mute),
+        length => {
+            let length = parse_length(length).ok()?;
+            let is_offered = question.lengths().any(|offered| offered == length);
+            is_offered.then_some(Decision::AllowFor(length))
+        }
     }
 }
 

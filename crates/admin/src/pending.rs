@@ -4,12 +4,12 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use policy::question::{Question, QuestionId};
+use policy::question::{Decision, Question, QuestionId};
 
 use super::running_vault::{answer, waiting};
-use super::shown_question::{answered, lengths, parse_length, short_length, text};
+use super::shown_question::{answered, parse_length, short_length, text};
 use super::{colour, live};
-use common::control::{DecisionWord, Pending};
+use common::control::Pending;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -112,7 +112,7 @@ fn print(waiting: &[Pending], json: bool) -> io::Result<()> {
 
 fn commands(question: &Question) -> String {
     let id = question.id;
-    let longer = lengths(question).into_iter().max();
+    let longer = question.lengths().max();
     let longer = longer.map(|seconds| format!(" [--for {}]", short_length(seconds)));
     format!(
         "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--mute]",
@@ -143,26 +143,28 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
         same: args.requests,
         ..question
     };
-    let word = match args.length {
-        None => DecisionWord::Once,
-        Some(length) if lengths(&question).contains(&length) => DecisionWord::For,
+    let decision = match args.length {
+        None => Decision::AllowOnce,
+        Some(length) if question.lengths().any(|offered| offered == length) => {
+            Decision::AllowFor(length)
+        }
         Some(_) => return Err(not_offered(&question)),
     };
-    let settled = answer(&question, word, args.length, args.name.clone(), paths)?;
-    say(&answered(&question, args.length, true, settled))
+    let settled = answer(&question, decision, args.name.clone(), paths)?;
+    say(&answered(&question, decision, settled))
 }
 
 /// # Errors
 /// No such question waits.
 pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let question = find(args.id, paths)?;
-    let word = if args.mute {
-        DecisionWord::Mute
+    let decision = if args.mute {
+        Decision::Mute
     } else {
-        DecisionWord::Deny
+        Decision::DenyOnce
     };
-    let settled = answer(&question, word, None, None, paths)?;
-    say(&answered(&question, None, false, settled))
+    let settled = answer(&question, decision, None, paths)?;
+    say(&answered(&question, decision, settled))
 }
 
 fn say(sentence: &str) -> Result<ExitCode, Error> {
@@ -171,7 +173,7 @@ fn say(sentence: &str) -> Result<ExitCode, Error> {
 }
 
 fn not_offered(question: &Question) -> Error {
-    let offered: Vec<String> = lengths(question).into_iter().map(short_length).collect();
+    let offered: Vec<String> = question.lengths().map(short_length).collect();
     let error = Error::new(format!(
         "question {} does not offer this length of time",
         question.id

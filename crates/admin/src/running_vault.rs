@@ -2,10 +2,10 @@
 
 use std::io;
 
-use policy::question::Question;
+use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::ascii;
-use common::control::{self, DecisionWord, Pending, Reply, Request, VERSION};
+use common::control::{self, Pending, Reply, Request, VERSION};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
@@ -19,18 +19,18 @@ pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
 /// Sends an answer for the requests that `question` told of; says how many it settled.
 pub(super) fn answer(
     question: &Question,
-    decision: DecisionWord,
-    seconds: Option<u64>,
+    decision: Decision,
     name: Option<String>,
     paths: &Paths,
 ) -> Result<u64, Error> {
     let request = Request::Answer {
         v: VERSION,
         id: question.id,
-        decision,
-        seconds,
-        same: question.same,
-        name,
+        answer: Answer {
+            decision,
+            name,
+            same: question.same,
+        },
     };
     Ok(ask(&request, paths)?.settled.unwrap_or_default())
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use policy::display;
 use policy::question::{
-    Class, HeadingPart, Offer, Question, Risk, Row, length_in_words, proof_sentence,
+    Class, Decision, HeadingPart, Question, Risk, Row, length_in_words, proof_sentence,
 };
 
 use common::control::Pending;
@@ -98,15 +98,6 @@ fn count(question: &Question) -> String {
     }
 }
 
-/// What may be typed to allow it for longer: `5m, 15m`.
-pub(super) fn lengths(question: &Question) -> Vec<u64> {
-    let lengths = question.offers.iter().filter_map(|offer| match offer {
-        Offer::For(seconds) => Some(*seconds),
-        _ => None,
-    });
-    lengths.collect()
-}
-
 /// A length as it is typed: `15m`.
 pub(super) fn short_length(seconds: u64) -> String {
     const UNITS: [(u64, char); 3] = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
@@ -142,24 +133,19 @@ pub(super) fn parse_length(text: &str) -> Result<u64, String> {
 const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h";
 
 /// The sentence after an answer.
-pub(super) fn answered(
-    question: &Question,
-    seconds: Option<u64>,
-    allows: bool,
-    settled: u64,
-) -> String {
+pub(super) fn answered(question: &Question, decision: Decision, settled: u64) -> String {
     let what = ascii(&question.sentence());
     let requests = if settled == 1 {
         String::new()
     } else {
         format!(" ({settled} requests)")
     };
-    match (allows, seconds) {
-        (true, None) => format!("allowed once: {what}{requests}"),
-        (true, Some(seconds)) => {
+    match decision {
+        Decision::AllowOnce => format!("allowed once: {what}{requests}"),
+        Decision::AllowFor(seconds) => {
             format!("allowed for {}: {what}{requests}", length_in_words(seconds))
         }
-        (false, _) => format!("denied: {what}{requests}"),
+        Decision::DenyOnce | Decision::Mute => format!("denied: {what}{requests}"),
     }
 }
 
@@ -199,6 +185,7 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use policy::facts::{Kind, Proof};
+    use policy::question::{Offer, Version};
 
     use super::*;
 
@@ -235,6 +222,7 @@ mod tests {
         };
         let pending = Pending {
             question: Question {
+                v: Version,
                 id: 3,
                 kind: Kind::Login,
                 risk: Risk::Unusual,

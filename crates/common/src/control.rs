@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use policy::question::{Question, QuestionId};
+use policy::question::{Answer, Question, QuestionId};
 use serde::{Deserialize, Serialize};
 
 use crate::keyrings::KeyringState;
@@ -34,15 +34,7 @@ pub enum Request {
     Answer {
         v: u8,
         id: QuestionId,
-        decision: DecisionWord,
-        /// With `for`: how long.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        seconds: Option<u64>,
-        /// How many requests the person saw the answer to be for.
-        same: usize,
-        /// A label for an unnamed host.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
+        answer: Answer,
     },
     /// The answers that are remembered.
     Approvals { v: u8 },
@@ -93,16 +85,6 @@ impl Request {
             | Self::Watch { v } => *v,
         }
     }
-}
-
-/// The word of a decision, here and in the prompt's protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DecisionWord {
-    Deny,
-    Mute,
-    Once,
-    For,
 }
 
 /// A line from the vault. Exactly the field that was asked for is there.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nix::unistd::Uid;
-use policy::question::{Answer, Decision, QuestionId};
+use policy::question::{Answer, QuestionId};
 use policy::queue::{NotTaken, PendingQuestion};
 use policy::record::DecidedBy;
 
@@ -21,9 +21,7 @@ use crate::keys::registry::Keys;
 use crate::log::recorder::Recorder;
 use crate::policy_files::PolicyFiles;
 use common::clock;
-use common::control::{
-    Approval, DecisionWord, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus,
-};
+use common::control::{Approval, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus};
 use common::wait;
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
@@ -110,24 +108,7 @@ fn answer(control: &Control, request: &Request) -> Reply {
                 .with(|state| state.queue.shown(*id, now));
             Reply::ok()
         }
-        Request::Answer {
-            id,
-            decision,
-            seconds,
-            same,
-            name,
-            ..
-        } => match decide(*decision, *seconds) {
-            Some(decision) => {
-                let answer = Answer {
-                    decision,
-                    same: *same,
-                    name: name.clone(),
-                };
-                settle(control, *id, &answer)
-            }
-            None => Reply::error("`for` needs seconds, and nothing else takes them"),
-        },
+        Request::Answer { id, answer, .. } => settle(control, *id, answer),
         Request::Approvals { .. } => Reply {
             approvals: Some(approvals(&control.asker)),
             ..Reply::ok()
@@ -157,16 +138,6 @@ fn answer(control: &Control, request: &Request) -> Reply {
         },
         Request::Watch { .. } => Reply::error("`watch` is answered by events"),
     }
-}
-
-fn decide(word: DecisionWord, seconds: Option<u64>) -> Option<Decision> {
-    Some(match (word, seconds) {
-        (DecisionWord::Deny, None) => Decision::Deny,
-        (DecisionWord::Mute, None) => Decision::Mute,
-        (DecisionWord::Once, None) => Decision::Once,
-        (DecisionWord::For, Some(seconds)) => Decision::For(seconds),
-        _ => return None,
-    })
 }
 
 fn settle(control: &Control, id: QuestionId, answer: &Answer) -> Reply {

@@ -9,6 +9,7 @@ mod date;
 mod heading;
 mod history;
 mod names;
+pub mod protocol;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -23,6 +24,7 @@ pub use crate::qube_color::QubeColor;
 
 pub use compose::{Standing, length_in_words};
 pub use history::History;
+pub use protocol::{Counts, Version};
 pub use subject::{CertificateFields, Details, Subject};
 pub use wording::proof_sentence;
 
@@ -37,36 +39,46 @@ pub const SECONDS_FROM_ARRIVAL: u64 = 110;
 /// The longest label for a host: one that is longer helps nobody to tell hosts apart.
 pub const MAX_HOST_LABEL: usize = 63;
 
-/// One question to a person. Written as JSON as `docs/prompt-protocol.md` says.
+/// One question to a person, and the line that a prompter reads; see [`protocol`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
+    pub v: Version,
+    #[serde(with = "protocol::id_text")]
     pub id: QuestionId,
     pub kind: Kind,
     pub risk: Risk,
     /// The caller's, if the policy has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub color: Option<QubeColor>,
     /// `work-dev wants to log in as git on github.com`
     pub heading: Vec<HeadingPart>,
     /// How sure the destination is, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
     /// What needs a second look, in sentences.
+    #[serde(default)]
     pub warnings: Vec<String>,
     /// What decides, beyond the heading.
     pub facts: Vec<Row>,
     /// What a closer look needs. Nothing here stands out.
+    #[serde(default)]
     pub details: Vec<Row>,
     /// The rule that asks and where it stands, or that the default does.
     pub why: String,
     /// What a longer answer would cover; there if one is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     pub offers: Vec<Offer>,
     /// Time left from the moment it is shown.
     pub seconds: u64,
     /// Other questions that wait behind this one.
+    #[serde(default)]
     pub waiting: usize,
     /// Requests that the answer will serve. Counts those that have gone since, so it only grows.
+    #[serde(default = "protocol::one")]
     pub same: usize,
 }
 
@@ -140,22 +152,36 @@ pub enum Offer {
     Name,
 }
 
+/// What the person decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    Deny,
+    DenyOnce,
+    /// Deny, and every other question of this qube for five minutes.
     Mute,
-    Once,
-    For(u64),
+    AllowOnce,
+    /// Allow, and what equals it in every shown fact for so many seconds.
+    AllowFor(u64),
 }
 
 impl Decision {
     pub fn allows(self) -> bool {
-        matches!(self, Self::Once | Self::For(_))
+        matches!(self, Self::AllowOnce | Self::AllowFor(_))
+    }
+
+    /// The offer that this decision takes up.
+    pub fn offer(self) -> Offer {
+        match self {
+            Self::DenyOnce => Offer::Deny,
+            Self::Mute => Offer::Mute,
+            Self::AllowOnce => Offer::Once,
+            Self::AllowFor(seconds) => Offer::For(seconds),
+        }
     }
 }
 
 /// What came back from a prompt or a terminal, before it is held against the question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "protocol::AnswerFields", into = "protocol::AnswerFields")]
 pub struct Answer {
     pub decision: Decision,
     /// A label for the host, typed by the person.
@@ -195,6 +221,22 @@ impl Question {
         self.heading.iter().map(HeadingPart::text).collect()
     }
 
+    /// What may change while it is shown.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            waiting: self.waiting,
+            same: self.same,
+        }
+    }
+
+    /// The lengths of time that an allow may be for, in seconds, as they are offered.
+    pub fn lengths(&self) -> impl Iterator<Item = u64> {
+        self.offers.iter().filter_map(|offer| match offer {
+            Offer::For(seconds) => Some(*seconds),
+            _ => None,
+        })
+    }
+
     /// Holds an answer against what was offered.
     ///
     /// # Errors
@@ -204,13 +246,7 @@ impl Question {
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
     ) -> Result<(), BadAnswer> {
-        let offer = match answer.decision {
-            Decision::Deny => Offer::Deny,
-            Decision::Mute => Offer::Mute,
-            Decision::Once => Offer::Once,
-            Decision::For(seconds) => Offer::For(seconds),
-        };
-        if !self.offers.contains(&offer) {
+        if !self.offers.contains(&answer.decision.offer()) {
             return Err(BadAnswer::NotOffered);
         }
         if answer.decision.allows() && !(1..=self.same).contains(&answer.same) {

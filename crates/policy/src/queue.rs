@@ -171,7 +171,7 @@ impl QuestionQueue {
             .accepts(answer, name_is_taken)
             .map_err(NotTaken::Bad)?;
         Ok(match answer.decision {
-            Decision::Deny | Decision::Mute => {
+            Decision::DenyOnce | Decision::Mute => {
                 let by = DeniedBy::Answer;
                 let mut counts_as = Some(CountedDenial::Denied);
                 if answer.decision == Decision::Mute {
@@ -180,8 +180,8 @@ impl QuestionQueue {
                 }
                 self.deny(id, &by, counts_as, now, remembered)
             }
-            Decision::Once => self.allow(id, answer.same, now, remembered),
-            Decision::For(seconds) => {
+            Decision::AllowOnce => self.allow(id, answer.same, now, remembered),
+            Decision::AllowFor(seconds) => {
                 remembered.allow(&queued.subject, seconds, now);
                 self.allow(id, answer.same, now, remembered)
             }

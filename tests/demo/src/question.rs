@@ -54,9 +54,9 @@ pub fn answer(screen: &Screen, vault: &Vault, asker: &mut Running, by_itself: bo
         Given::No => "deny",
         Given::Nothing => return given,
     };
-    let id = question["id"].to_string();
+    let id = question["id"].as_str().expect("a number in a string");
     screen.command("vault", &format!("split-ssh {verdict} {id}"));
-    run(&mut vault.control(&[verdict, &id]));
+    run(&mut vault.control(&[verdict, id]));
     given
 }
 

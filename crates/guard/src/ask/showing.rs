@@ -11,7 +11,7 @@ use policy::queue::NotTaken;
 use policy::record::DecidedBy;
 
 use super::asker::Asker;
-use super::prompt::{Counts, Dialog, Notice, PromptOutcome};
+use super::prompt::{Dialog, Notice, PromptOutcome};
 use super::questions::QuestionEvent;
 use common::clock;
 use common::log::journal::{self, Priority};
@@ -52,10 +52,7 @@ fn recount(asker: &Asker, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
         .questions
         .with(|state| state.queue.question(id, clock::now()));
     if let (Some(question), Some(dialog)) = (question, dialog) {
-        dialog.recount(Counts {
-            waiting: question.waiting,
-            same: question.same,
-        });
+        dialog.recount(question.counts());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::names::{short_name, value};
 use super::{
-    MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, Subject, caution, date,
-    heading, rows,
+    MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, Subject, Version, caution,
+    date, heading, rows,
 };
 use crate::display;
 use crate::facts::Kind;
@@ -39,6 +39,7 @@ impl Question {
         let warnings = caution::warnings(subject);
         let is_login = subject.facts.kind == Kind::Login;
         Self {
+            v: Version,
             id,
             kind: subject.facts.kind,
             risk: caution::risk(subject, &warnings),
@@ -52,7 +53,7 @@ impl Question {
             why: why(subject),
             scope: offers_longer.then(|| covers(subject)),
             offers,
-            seconds: standing.seconds_left.min(SECONDS_FROM_SHOWN),
+            seconds: standing.seconds_left.clamp(1, SECONDS_FROM_SHOWN),
             waiting: standing.waiting,
             same: standing.same,
         }

@@ -231,17 +231,17 @@ fn only_what_was_offered_counts() {
     let question = ask(&login("work", "git", "github.com"));
     let free = |_: &str| false;
     for decision in [
-        Decision::Deny,
+        Decision::DenyOnce,
         Decision::Mute,
-        Decision::Once,
-        Decision::For(900),
+        Decision::AllowOnce,
+        Decision::AllowFor(900),
     ] {
         assert_eq!(question.accepts(&answer(decision), free), Ok(()));
     }
     for decision in [
-        Decision::For(901),
-        Decision::For(0),
-        Decision::For(u64::MAX),
+        Decision::AllowFor(901),
+        Decision::AllowFor(0),
+        Decision::AllowFor(u64::MAX),
     ] {
         assert_eq!(
             question.accepts(&answer(decision), free),
@@ -251,18 +251,18 @@ fn only_what_was_offered_counts() {
     for same in [0, 2, usize::MAX] {
         let yes = Answer {
             same,
-            ..answer(Decision::Once)
+            ..answer(Decision::AllowOnce)
         };
         assert_eq!(question.accepts(&yes, free), Err(BadAnswer::BadCount));
         let no = Answer {
             same,
-            ..answer(Decision::Deny)
+            ..answer(Decision::DenyOnce)
         };
         assert_eq!(question.accepts(&no, free), Ok(()), "a no is a no");
     }
     let named = Answer {
         name: Some("x".into()),
-        ..answer(Decision::Once)
+        ..answer(Decision::AllowOnce)
     };
     assert_eq!(question.accepts(&named, free), Err(BadAnswer::NotOffered));
 }
@@ -275,7 +275,7 @@ fn a_typed_name_is_a_host_name_that_nothing_else_has() {
     let accepts = |name: &str| {
         let answer = Answer {
             name: Some(name.into()),
-            ..answer(Decision::Once)
+            ..answer(Decision::AllowOnce)
         };
         question.accepts(&answer, |name| name == "github.com")
     };

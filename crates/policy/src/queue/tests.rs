@@ -130,8 +130,8 @@ fn requests_that_differ_in_one_shown_fact_are_asked_about_apart() {
                 .offers
                 .contains(&Offer::For(900))
             {
-                true => Decision::For(900),
-                false => Decision::Once,
+                true => Decision::AllowFor(900),
+                false => Decision::AllowOnce,
             };
             assert_eq!(allowed(&desk.say(1, decision, 1)).len(), 1);
             assert!(
@@ -167,7 +167,7 @@ fn fifty_logins_to_one_host_are_one_question() {
         tickets.push(ticket);
     }
     assert_eq!(desk.queue.question(1, at(1)).unwrap().same, 50);
-    let actions = desk.say(1, Decision::Once, 2);
+    let actions = desk.say(1, Decision::AllowOnce, 2);
     assert_eq!(allowed(&actions), tickets);
     assert!(desk.queue.pending(at(2)).is_empty());
     assert!(
@@ -181,14 +181,14 @@ fn who_joined_unseen_is_asked_about_anew() {
     let mut desk = Desk::default();
     let (first, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     let (late, _) = desk.enqueue(login_on(2, "work", "github.com"), 1);
-    let actions = desk.say_for(1, Decision::Once, 1, 2);
+    let actions = desk.say_for(1, Decision::AllowOnce, 1, 2);
     assert_eq!(allowed(&actions), [first]);
     assert_eq!(shows(&actions), [2], "under a new id");
     assert!(
-        desk.say_for(1, Decision::Once, 2, 2).is_empty(),
+        desk.say_for(1, Decision::AllowOnce, 2, 2).is_empty(),
         "the old id is dead"
     );
-    assert_eq!(allowed(&desk.say(2, Decision::Once, 3)), [late]);
+    assert_eq!(allowed(&desk.say(2, Decision::AllowOnce, 3)), [late]);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn who_left_is_not_replaced_unseen() {
     let (leaver, _) = desk.enqueue(login_on(2, "work", "github.com"), 0);
     desk.client_disconnected(leaver, 1);
     let (unseen, _) = desk.enqueue(login_on(3, "work", "github.com"), 1);
-    let actions = desk.say_for(1, Decision::Once, 2, 2);
+    let actions = desk.say_for(1, Decision::AllowOnce, 2, 2);
     assert!(!allowed(&actions).contains(&unseen));
 }
 
@@ -218,7 +218,7 @@ fn fifty_hosts_are_fifty_questions_in_one_window() {
     let mut showing = vec![1];
     while let Some(id) = showing.pop() {
         questions += 1;
-        let actions = desk.say(id, Decision::For(900), 1);
+        let actions = desk.say(id, Decision::AllowFor(900), 1);
         assert_eq!(allowed(&actions).len(), 1);
         showing = shows(&actions);
         assert!(showing.len() <= 1);
@@ -244,10 +244,10 @@ fn a_yes_for_longer_serves_what_else_it_covers() {
     let (first, _) = desk.enqueue(sshsig("work", "git", b"one"), 0);
     let (second, _) = desk.enqueue(sshsig("work", "git", b"two"), 0);
     let (other, _) = desk.enqueue(sshsig("work", "file", b"two"), 0);
-    let actions = desk.say(1, Decision::For(900), 1);
+    let actions = desk.say(1, Decision::AllowFor(900), 1);
     assert_eq!(allowed(&actions), [first, second]);
     assert_eq!(shows(&actions), [3]);
-    assert_eq!(allowed(&desk.say(3, Decision::Once, 2)), [other]);
+    assert_eq!(allowed(&desk.say(3, Decision::AllowOnce, 2)), [other]);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn one_denial_is_enough_for_a_login() {
     let mut second = first.clone();
     second.facts.key.fingerprint.0 = "SHA256:second".into();
     let (denied, _) = desk.enqueue(first, 0);
-    let actions = desk.say(1, Decision::Deny, 1);
+    let actions = desk.say(1, Decision::DenyOnce, 1);
     assert_eq!(refused(&actions), [(denied, DeniedBy::Answer)]);
     let (next_key, actions) = desk.enqueue(second, 2);
     assert_eq!(refused(&actions), [(next_key, DeniedBy::SameLogin)]);
@@ -276,7 +276,7 @@ fn a_mute_silences_one_qube() {
     let actions = desk.say(1, Decision::Mute, 1);
     assert!(refused(&actions).contains(&(waiting, DeniedBy::Muted)));
     assert_eq!(shows(&actions).len(), 1);
-    assert_eq!(allowed(&desk.say(3, Decision::Once, 2)), [other]);
+    assert_eq!(allowed(&desk.say(3, Decision::AllowOnce, 2)), [other]);
     let (ticket, actions) = desk.enqueue(login_on(4, "noisy", "github.com"), 300);
     assert_eq!(refused(&actions), [(ticket, DeniedBy::Muted)]);
     assert!(asks(
@@ -297,9 +297,9 @@ fn three_denials_answer_the_rest() {
             0,
         );
     }
-    desk.say(1, Decision::Deny, 1);
-    desk.say(2, Decision::Deny, 2);
-    let actions = desk.say(3, Decision::Deny, 3);
+    desk.say(1, Decision::DenyOnce, 1);
+    desk.say(2, Decision::DenyOnce, 2);
+    let actions = desk.say(3, Decision::DenyOnce, 3);
     assert_eq!(
         refused(&actions)
             .iter()
@@ -354,7 +354,7 @@ fn time_runs_from_arrival_and_from_display() {
     let (seen_late, _) = desk.enqueue(login_on(3, "work", "github.com"), 400);
     desk.shown(3, 490);
     assert_eq!(desk.queue.question(3, at(490)).unwrap().seconds, 20);
-    let too_late = desk.say(3, Decision::Once, 510);
+    let too_late = desk.say(3, Decision::AllowOnce, 510);
     assert!(allowed(&too_late).is_empty());
     assert_eq!(refused(&desk.tick(510)), [(seen_late, DeniedBy::Nobody)]);
 }
@@ -365,7 +365,7 @@ fn a_login_is_allowed_at_second_fifty() {
     let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     desk.shown(1, 0);
     assert!(desk.tick(50).is_empty());
-    assert_eq!(allowed(&desk.say(1, Decision::Once, 50)), [ticket]);
+    assert_eq!(allowed(&desk.say(1, Decision::AllowOnce, 50)), [ticket]);
 }
 
 #[test]
@@ -375,8 +375,8 @@ fn a_client_that_hangs_up_takes_its_question_along() {
     let (next, _) = desk.enqueue(login_on(2, "work", "gitlab.com"), 0);
     let actions = desk.client_disconnected(ticket, 1);
     assert_eq!(actions, [Action::Close(1), Action::Show(2)]);
-    assert!(desk.say(1, Decision::Once, 2).is_empty());
-    assert_eq!(allowed(&desk.say(2, Decision::Once, 2)), [next]);
+    assert!(desk.say(1, Decision::AllowOnce, 2).is_empty());
+    assert_eq!(allowed(&desk.say(2, Decision::AllowOnce, 2)), [next]);
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
     let mut desk = Desk::default();
     let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     let answer = Answer {
-        decision: Decision::For(7),
+        decision: Decision::AllowFor(7),
         name: None,
         same: 1,
     };
@@ -404,7 +404,7 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
         .queue
         .answer(1, &answer, |_| false, at(1), &mut desk.remembered);
     assert_eq!(typed, Err(NotTaken::Bad(BadAnswer::NotOffered)));
-    let actions = desk.say(1, Decision::For(7), 1);
+    let actions = desk.say(1, Decision::AllowFor(7), 1);
     assert_eq!(
         refused(&actions),
         [(ticket, DeniedBy::BadAnswer(BadAnswer::NotOffered))]
@@ -454,12 +454,15 @@ fn qubes_take_turns_however_many_questions_one_has() {
         );
     }
     let (quiet, _) = desk.enqueue(login_on(1, "quiet", "github.com"), 20);
-    let next = shows(&desk.say(1, Decision::Once, 21));
+    let next = shows(&desk.say(1, Decision::AllowOnce, 21));
     assert_eq!(
         desk.queue.subject(next[0]).unwrap().facts.caller,
         Caller::Qube("quiet".into())
     );
-    assert_eq!(allowed(&desk.say(next[0], Decision::Once, 22)), [quiet]);
+    assert_eq!(
+        allowed(&desk.say(next[0], Decision::AllowOnce, 22)),
+        [quiet]
+    );
 }
 
 #[test]
@@ -559,16 +562,16 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 8 => {
                     // A terminal answers any question, also one that is over.
                     let id = below(desk.queue.queued.last_id() + 2);
-                    actions = desk.say_for(id, Decision::Once, below(4) as usize, second);
+                    actions = desk.say_for(id, Decision::AllowOnce, below(4) as usize, second);
                 }
                 _ => {
                     if let Some(id) = shell.dialog {
                         let decision = match below(6) {
-                            0 => Decision::Deny,
+                            0 => Decision::DenyOnce,
                             1 => Decision::Mute,
-                            2 => Decision::For(900),
-                            3 => Decision::For(17),
-                            _ => Decision::Once,
+                            2 => Decision::AllowFor(900),
+                            3 => Decision::AllowFor(17),
+                            _ => Decision::AllowOnce,
                         };
                         actions = desk.say(id, decision, second);
                     }

@@ -6,19 +6,11 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
+use policy::question::Counts;
 
 use common::sync::lock;
 use common::wait;
 use common::wake::WakeEvent;
-
-/// What may change while a question is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Other questions that wait.
-    pub waiting: usize,
-    /// Requests that the answer will serve.
-    pub same: usize,
-}
 
 /// One question's window, from whichever prompter.
 #[derive(Debug)]

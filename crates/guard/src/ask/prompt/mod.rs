@@ -27,7 +27,7 @@ use common::control::{AsksBy, PromptState};
 use common::paths::Paths;
 
 pub use child::Running;
-pub use dialog::{Counts, Dialog};
+pub use dialog::Dialog;
 pub use notify::{Notice, Notifier};
 pub use outcome::PromptOutcome;
 use outcome::{Asking, Try, Unseen};

@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use policy::facts::{Kind, Proof};
-use policy::question::{Class, Decision, HeadingPart, Offer, QubeColor, Risk, Row};
+use policy::question::{
+    Class, Counts, Decision, HeadingPart, Offer, QubeColor, Risk, Row, Version,
+};
 use tempfile::TempDir;
 
 use policy::question::Answer;
@@ -26,6 +28,7 @@ fn question() -> Question {
         stands_out: false,
     };
     Question {
+        v: Version,
         id: 17,
         kind: Kind::Login,
         risk: Risk::Routine,
@@ -125,7 +128,7 @@ fn answers_come_back_as_they_were_given() {
     for (line, decision, same) in [
         (
             r#"{"id":"17","decision":"deny","same":1}"#,
-            Decision::Deny,
+            Decision::DenyOnce,
             1,
         ),
         (
@@ -135,13 +138,13 @@ fn answers_come_back_as_they_were_given() {
         ),
         (
             r#"{"id":"17","decision":"once","same":3}"#,
-            Decision::Once,
+            Decision::AllowOnce,
             3,
         ),
-        (r#"{"id":"17","decision":"once"}"#, Decision::Once, 1),
+        (r#"{"id":"17","decision":"once"}"#, Decision::AllowOnce, 1),
         (
             r#"{"id":"17","decision":"for","seconds":900,"same":1}"#,
-            Decision::For(900),
+            Decision::AllowFor(900),
             1,
         ),
     ] {
@@ -257,7 +260,7 @@ fn new_counts_reach_the_prompter() {
     assert_eq!(
         outcome,
         PromptOutcome::Answered(Answer {
-            decision: Decision::Once,
+            decision: Decision::AllowOnce,
             name: None,
             same: 5
         })

@@ -1,0 +1,316 @@
+//! A question and its answer in JSON, as `docs/prompt-protocol.md` says: between the vault and the window, and over
+//! the control socket. Everybody who speaks of a question uses these types.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Answer, Decision, QuestionId};
+use crate::remembered::MUTE_SECONDS;
+
+/// `"v":1`. Another version is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version;
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(1)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            1 => Ok(Self),
+            other => Err(D::Error::custom(format!(
+                "this program speaks version 1, not {other}"
+            ))),
+        }
+    }
+}
+
+/// A question's number as a string, so that no reader rounds it.
+pub(super) mod id_text {
+    use super::{Deserialize, Deserializer, Error, QuestionId, Serializer};
+
+    pub fn serialize<S: Serializer>(id: &QuestionId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<QuestionId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let id = text.parse().ok();
+        id.filter(|id: &QuestionId| id.to_string() == text)
+            .ok_or_else(|| D::Error::custom("a question's number is expected"))
+    }
+}
+
+/// What may change while a question is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Other questions that wait.
+    pub waiting: usize,
+    /// Requests that the answer will serve.
+    pub same: usize,
+}
+
+/// To a prompter: new counts for the question that it shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCounts {
+    v: Version,
+    #[serde(with = "id_text")]
+    pub id: QuestionId,
+    waiting: usize,
+    same: usize,
+}
+
+impl NewCounts {
+    pub fn new(id: QuestionId, counts: Counts) -> Self {
+        Self {
+            v: Version,
+            id,
+            waiting: counts.waiting,
+            same: counts.same,
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            waiting: self.waiting,
+            same: self.same,
+        }
+    }
+}
+
+/// From a prompter: the question is on the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    pub shown: bool,
+}
+
+/// From a prompter: the one answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PrompterFields", into = "PrompterFields")]
+pub struct PrompterAnswer {
+    pub id: QuestionId,
+    pub answer: Answer,
+    /// Nobody answered in time. The answer is [`Decision::DenyOnce`] then.
+    pub unanswered: bool,
+}
+
+/// How a decision is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum DecisionWord {
+    Deny,
+    Mute,
+    Once,
+    For,
+}
+
+/// [`Answer`] as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnswerFields {
+    decision: DecisionWord,
+    /// How long to allow; or how long the mute lasts, which is no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Without a number, the answer is for the first request alone.
+    #[serde(default = "one")]
+    same: usize,
+}
+
+/// [`PrompterAnswer`] as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrompterFields {
+    #[serde(with = "id_text")]
+    id: QuestionId,
+    decision: DecisionWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unanswered: bool,
+    #[serde(default = "one")]
+    same: usize,
+}
+
+pub(super) fn one() -> usize {
+    1
+}
+
+impl From<Answer> for AnswerFields {
+    fn from(answer: Answer) -> Self {
+        let (decision, seconds) = match answer.decision {
+            Decision::DenyOnce => (DecisionWord::Deny, None),
+            Decision::Mute => (DecisionWord::Mute, Some(MUTE_SECONDS)),
+            Decision::AllowOnce => (DecisionWord::Once, None),
+            Decision::AllowFor(seconds) => (DecisionWord::For, Some(seconds)),
+        };
+        Self {
+            decision,
+            seconds,
+            name: answer.name,
+            same: answer.same,
+        }
+    }
+}
+
+impl TryFrom<AnswerFields> for Answer {
+    type Error = &'static str;
+
+    fn try_from(fields: AnswerFields) -> Result<Self, &'static str> {
+        let decision = match (fields.decision, fields.seconds) {
+            (DecisionWord::Deny, None) => Decision::DenyOnce,
+            (DecisionWord::Mute, None | Some(MUTE_SECONDS)) => Decision::Mute,
+            (DecisionWord::Once, None) => Decision::AllowOnce,
+            (DecisionWord::For, Some(seconds)) => Decision::AllowFor(seconds),
+            _ => return Err("the answer has a length of time that does not fit"),
+        };
+        Ok(Self {
+            decision,
+            name: fields.name,
+            same: fields.same,
+        })
+    }
+}
+
+impl From<PrompterAnswer> for PrompterFields {
+    fn from(given: PrompterAnswer) -> Self {
+        let fields = AnswerFields::from(given.answer);
+        Self {
+            id: given.id,
+            decision: fields.decision,
+            seconds: fields.seconds,
+            name: fields.name,
+            unanswered: given.unanswered,
+            same: fields.same,
+        }
+    }
+}
+
+impl TryFrom<PrompterFields> for PrompterAnswer {
+    type Error = &'static str;
+
+    fn try_from(fields: PrompterFields) -> Result<Self, &'static str> {
+        let answer = Answer::try_from(AnswerFields {
+            decision: fields.decision,
+            seconds: fields.seconds,
+            name: fields.name,
+            same: fields.same,
+        })?;
+        if fields.unanswered && answer.decision != Decision::DenyOnce {
+            return Err("the answer says both that it was given and that it was not");
+        }
+        Ok(Self {
+            id: fields.id,
+            answer,
+            unanswered: fields.unanswered,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(decision: Decision, name: Option<&str>, unanswered: bool) -> String {
+        let answer = PrompterAnswer {
+            id: 17,
+            answer: Answer {
+                decision,
+                name: name.map(str::to_owned),
+                same: 1,
+            },
+            unanswered,
+        };
+        let line = serde_json::to_string(&answer).unwrap();
+        assert_eq!(
+            serde_json::from_str::<PrompterAnswer>(&line).unwrap(),
+            answer
+        );
+        line
+    }
+
+    #[test]
+    fn answers_are_as_the_protocol_says() {
+        for (decision, name, unanswered, line) in [
+            (
+                Decision::DenyOnce,
+                None,
+                false,
+                r#"{"id":"17","decision":"deny","same":1}"#,
+            ),
+            (
+                Decision::DenyOnce,
+                None,
+                true,
+                r#"{"id":"17","decision":"deny","unanswered":true,"same":1}"#,
+            ),
+            (
+                Decision::Mute,
+                None,
+                false,
+                r#"{"id":"17","decision":"mute","seconds":300,"same":1}"#,
+            ),
+            (
+                Decision::AllowOnce,
+                Some("staging"),
+                false,
+                r#"{"id":"17","decision":"once","name":"staging","same":1}"#,
+            ),
+            (
+                Decision::AllowFor(900),
+                None,
+                false,
+                r#"{"id":"17","decision":"for","seconds":900,"same":1}"#,
+            ),
+        ] {
+            assert_eq!(written(decision, name, unanswered), line);
+        }
+    }
+
+    #[test]
+    fn what_may_be_left_out_has_a_meaning() {
+        let answer: PrompterAnswer =
+            serde_json::from_str(r#"{"id":"17","decision":"mute"}"#).unwrap();
+        assert_eq!(
+            (answer.answer.decision, answer.answer.same),
+            (Decision::Mute, 1)
+        );
+    }
+
+    #[test]
+    fn what_the_protocol_does_not_name_is_refused() {
+        for line in [
+            "{}",
+            r#"{"id":17,"decision":"once"}"#,
+            r#"{"id":"017","decision":"once"}"#,
+            r#"{"id":"+17","decision":"once"}"#,
+            r#"{"id":"17","decision":"always"}"#,
+            r#"{"id":"17","decision":"once","seconds":900}"#,
+            r#"{"id":"17","decision":"deny","seconds":300}"#,
+            r#"{"id":"17","decision":"mute","seconds":301}"#,
+            r#"{"id":"17","decision":"for"}"#,
+            r#"{"id":"17","decision":"once","unanswered":true}"#,
+            r#"{"id":"17","decision":"once","extra":1}"#,
+            r#"{"id":"17","decision":"once","decision":"deny"}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<PrompterAnswer>(line).is_err(),
+                "{line}"
+            );
+        }
+        for line in [r#"{"shown":1}"#, r#"{"shown":true,"x":1}"#, "{}"] {
+            assert!(serde_json::from_str::<Shown>(line).is_err(), "{line}");
+        }
+        let counts = r#"{"v":2,"id":"17","waiting":0,"same":1}"#;
+        assert!(serde_json::from_str::<NewCounts>(counts).is_err());
+    }
+}
