@@ -8,7 +8,7 @@ use gtk::gdk_pixbuf::Pixbuf;
 use gtk::prelude::*;
 
 use crate::look::set_spoken;
-use crate::question::{Kind, QubeColor, Risk};
+use crate::question::{IntentKind, QubeColor, Risk};
 
 /// Drawings are made on a square of so many units.
 const GRID: f64 = 24.0;
@@ -27,13 +27,13 @@ pub enum Icon {
 }
 
 impl Icon {
-    pub fn of_kind(kind: Kind) -> Self {
+    pub fn of_kind(kind: IntentKind) -> Self {
         match kind {
-            Kind::Login => Self::Key,
-            Kind::Sshsig => Self::Pen,
-            Kind::Certificate => Self::Certificate,
-            Kind::Sudo => Self::Terminal,
-            Kind::Raw => Self::QuestionMark,
+            IntentKind::Login => Self::Key,
+            IntentKind::Sshsig => Self::Pen,
+            IntentKind::Certificate => Self::Certificate,
+            IntentKind::Sudo => Self::Terminal,
+            IntentKind::Raw => Self::QuestionMark,
         }
     }
 

@@ -5,7 +5,7 @@
 mod check;
 
 use policy::display;
-pub use policy::facts::Kind;
+pub use policy::facts::IntentKind;
 use policy::question::protocol::NewCounts;
 pub use policy::question::{Class, Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row};
 use serde::Deserialize;

@@ -1,26 +1,26 @@
 //! The words of the window that are the same for every question.
 
-use crate::question::{Counts, Kind, Risk, Row};
+use crate::question::{Counts, IntentKind, Risk, Row};
 
 /// The window's title: nothing that a client could choose.
-pub fn title(kind: Kind) -> &'static str {
+pub fn title(kind: IntentKind) -> &'static str {
     match kind {
-        Kind::Login => "Split SSH: log in",
-        Kind::Sshsig => "Split SSH: sign",
-        Kind::Certificate => "Split SSH: issue a certificate",
-        Kind::Sudo => "Split SSH: sudo",
-        Kind::Raw => "Split SSH: sign unknown data",
+        IntentKind::Login => "Split SSH: log in",
+        IntentKind::Sshsig => "Split SSH: sign",
+        IntentKind::Certificate => "Split SSH: issue a certificate",
+        IntentKind::Sudo => "Split SSH: sudo",
+        IntentKind::Raw => "Split SSH: sign unknown data",
     }
 }
 
 /// The kind on the band.
-pub fn kind(kind: Kind) -> &'static str {
+pub fn kind(kind: IntentKind) -> &'static str {
     match kind {
-        Kind::Login => "Log in",
-        Kind::Sshsig => "Sign",
-        Kind::Certificate => "Issue a certificate",
-        Kind::Sudo => "Run a command",
-        Kind::Raw => "Sign unknown data",
+        IntentKind::Login => "Log in",
+        IntentKind::Sshsig => "Sign",
+        IntentKind::Certificate => "Issue a certificate",
+        IntentKind::Sudo => "Run a command",
+        IntentKind::Raw => "Sign unknown data",
     }
 }
 

@@ -184,7 +184,7 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
-    use policy::facts::{Kind, Proof};
+    use policy::facts::{IntentKind, Proof};
     use policy::question::{Offer, Version};
 
     use super::*;
@@ -224,7 +224,7 @@ mod tests {
             question: Question {
                 v: Version,
                 id: 3,
-                kind: Kind::Login,
+                kind: IntentKind::Login,
                 risk: Risk::Unusual,
                 color: None,
                 heading: vec![

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nix::unistd::Uid;
 use policy::caller::Caller;
-use policy::record::{Event, Outcome, Record};
+use policy::record::{Event, Record, RecordOutcome};
 
 use crate::ask::asker::Asker;
 use crate::ask::prompt::{Notifier, Prompter};
@@ -80,9 +80,9 @@ impl Daemon {
         policy
             .follow(move |reloaded| tell_of_reload(&control, reloaded))
             .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
-        let mut start = record(&self.control, Event::Start, Outcome::Ok);
+        let mut start = record(&self.control, Event::Start, RecordOutcome::Ok);
         if let Some(broken) = policy.snapshot().broken() {
-            start.outcome = Outcome::Failed;
+            start.outcome = RecordOutcome::Failed;
             start.reason = Some(broken.to_owned());
             let why = first_line(broken);
             let said = format!("everything is refused, because the policy is broken: {why}");
@@ -97,7 +97,7 @@ impl Daemon {
 
     /// Records that another user's program tried to connect.
     pub fn note_refused_peer(&self, uid: Uid) {
-        let mut refusal = record(&self.control, Event::Refusal, Outcome::Refused);
+        let mut refusal = record(&self.control, Event::Refusal, RecordOutcome::Refused);
         refusal.qube = Some(Caller::Local(uid.as_raw()).to_string().into());
         let why = "only root and the vault's own user may connect to its sockets";
         self.control.recorder.note(refusal.because(why));
@@ -121,7 +121,7 @@ impl Daemon {
         control.asker.questions.stop();
         control
             .recorder
-            .note(record(control, Event::Stop, Outcome::Ok));
+            .note(record(control, Event::Stop, RecordOutcome::Ok));
         // There is nobody left to tell of counts that could not be written.
         let _ = control.recorder.close();
         control.keys.stop_agents();
@@ -133,14 +133,14 @@ fn tell_of_reload(control: &Control, reloaded: &Reloaded) {
     match reloaded {
         Reloaded::Same => {}
         Reloaded::Changed => {
-            let mut record = record(control, Event::Reload, Outcome::Ok);
+            let mut record = record(control, Event::Reload, RecordOutcome::Ok);
             record.reason = tell_of_unreadable_revocations(control);
             control.recorder.note(record);
             journal::say(Priority::Notice, "the policy was read again");
             control.asker.end_what_no_longer_asks();
         }
         Reloaded::Failed(why) => {
-            let record = record(control, Event::Reload, Outcome::Failed);
+            let record = record(control, Event::Reload, RecordOutcome::Failed);
             control.recorder.note(record.because(why));
             let why = first_line(why);
             let said = format!("the policy is broken, the last good one still holds: {why}");
@@ -161,7 +161,7 @@ fn tell_of_unreadable_revocations(control: &Control) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-fn record(control: &Control, event: Event, outcome: Outcome) -> Record {
+fn record(control: &Control, event: Event, outcome: RecordOutcome) -> Record {
     let mut record = Record::new(event, outcome, timestamp());
     record.policy = Some(Arc::clone(control.policy.snapshot().digest()));
     record

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::rate::Ledger;
 use policy::rules::{LoginTo, Policy, Source, VisibilityQuery};
 
@@ -36,7 +36,7 @@ fn main() {
             algorithm: "ssh-ed25519".to_owned(),
             comment: b"git-work".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(b"git".to_vec()),
         proof: Proof::Proven,

@@ -9,7 +9,7 @@ use crate::crypto::Fingerprint;
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum IntentKind {
     Login,
     Sshsig,
     Certificate,
@@ -17,7 +17,7 @@ pub enum Kind {
     Raw,
 }
 
-impl Kind {
+impl IntentKind {
     pub const ALL: [Self; 5] = [
         Self::Login,
         Self::Sshsig,
@@ -138,7 +138,7 @@ pub struct Facts {
     pub caller: Caller,
     pub keyring: Keyring,
     pub key: KeyFacts,
-    pub kind: Kind,
+    pub kind: IntentKind,
     /// RSA with flags 0: a SHA-1 signature.
     pub sha1: bool,
     /// The remote user of a login, or of a sudo request. Bytes as signed.

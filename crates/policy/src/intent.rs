@@ -16,7 +16,7 @@ use wire::sshsig::SshsigRequest;
 use wire::sudo::SudoRequest;
 use wire::userauth::UserauthRequest;
 
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 
 pub use looks_like::LooksLike;
 
@@ -62,13 +62,13 @@ impl<'a> Intent<'a> {
         }
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> IntentKind {
         match self {
-            Self::Login(_) => Kind::Login,
-            Self::Sshsig(_) => Kind::Sshsig,
-            Self::Certificate(_) => Kind::Certificate,
-            Self::Sudo(_) => Kind::Sudo,
-            Self::Raw => Kind::Raw,
+            Self::Login(_) => IntentKind::Login,
+            Self::Sshsig(_) => IntentKind::Sshsig,
+            Self::Certificate(_) => IntentKind::Certificate,
+            Self::Sudo(_) => IntentKind::Sudo,
+            Self::Raw => IntentKind::Raw,
         }
     }
 }

@@ -18,7 +18,7 @@ mod wording;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Kind, Proof};
+use crate::facts::{IntentKind, Proof};
 use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
@@ -46,7 +46,7 @@ pub struct Question {
     pub v: Version,
     #[serde(with = "protocol::id_text")]
     pub id: QuestionId,
-    pub kind: Kind,
+    pub kind: IntentKind,
     pub risk: Risk,
     /// The caller's, if the policy has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

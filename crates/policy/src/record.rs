@@ -11,7 +11,7 @@ mod words;
 pub use escaped::{Escaped, MAX_TEXT};
 pub use host_proofs::{HostProof, HostProofs};
 pub use timestamp::Timestamp;
-pub use words::{DecidedBy, Event, Outcome};
+pub use words::{DecidedBy, Event, RecordOutcome};
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::intent::{Intent, LooksLike};
 use crate::judgement::{Judgement, Verdict};
 
@@ -38,7 +38,7 @@ pub struct Record {
     #[serde(default = "nothing", skip_serializing_if = "str::is_empty")]
     pub boot: Arc<str>,
     pub event: Event,
-    pub outcome: Outcome,
+    pub outcome: RecordOutcome,
 
     /// The caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct Record {
     pub label: Option<Escaped>,
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub kind: Option<IntentKind>,
     /// Why the data is of no kind, and never signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looks_like: Option<LooksLike>,
@@ -150,7 +150,7 @@ pub struct Record {
 
 impl Record {
     /// A record without particulars. `time` is the decision's.
-    pub fn new(event: Event, outcome: Outcome, time: Timestamp) -> Self {
+    pub fn new(event: Event, outcome: RecordOutcome, time: Timestamp) -> Self {
         Self {
             v: VERSION,
             time,

@@ -2,7 +2,7 @@
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::{Crypto, Fingerprint, Verified};
-use policy::facts::{HostIdentity, KeyFacts, Kind, Proof};
+use policy::facts::{HostIdentity, IntentKind, KeyFacts, Proof};
 use policy::gather::{Gathered, Refusal, RequestContext, gather};
 use policy::session::{BindOutcome, Session};
 use policy::sign_request::ClassifiedRequest;
@@ -145,7 +145,7 @@ fn gathered_on(
 #[test]
 fn what_is_almost_a_login_is_no_raw_data() {
     let proper = gathered(&rsa(1), &login().bytes()).unwrap();
-    assert_eq!(proper.facts().kind, Kind::Login);
+    assert_eq!(proper.facts().kind, IntentKind::Login);
     let bound = "publickey-hostbound-v00@openssh.com";
     for (what, data) in [
         (

@@ -3,7 +3,7 @@
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::{Crypto, Fingerprint, Verified};
-use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts};
 use policy::rate::Ledger;
@@ -281,7 +281,7 @@ fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
             algorithm: "ssh-ed25519".to_owned(),
             comment: b"key".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(b"me".to_vec()),
         proof: Proof::Proven,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::rate::Ledger;
 use policy::rules::{Policy, Source};
@@ -60,7 +60,7 @@ impl Recipe {
 }
 
 /// A request of `qube` with the key of this comment.
-fn request(qube: &str, key: &str, kind: Kind) -> Facts {
+fn request(qube: &str, key: &str, kind: IntentKind) -> Facts {
     Facts {
         caller: Caller::parse(qube).unwrap(),
         keyring: Keyring::from_argument("").unwrap(),
@@ -98,14 +98,14 @@ fn login(qube: &str, key: &str, user: &str, host: &str, proof: Proof) -> Facts {
         user: Some(user.as_bytes().to_vec()),
         host: (proof != Proof::Unproven).then_some(identity),
         proof,
-        ..request(qube, key, Kind::Login)
+        ..request(qube, key, IntentKind::Login)
     }
 }
 
 fn sshsig(qube: &str, key: &str, namespace: &str) -> Facts {
     Facts {
         namespace: Some(namespace.as_bytes().to_vec()),
-        ..request(qube, key, Kind::Sshsig)
+        ..request(qube, key, IntentKind::Sshsig)
     }
 }
 
@@ -223,7 +223,7 @@ fn ci_qube() {
         with_key(login("ci", "", "deploy", "prod.example", Proven)),
         with_key(login("ci", "", "deploy", "staging.example", Unproven)),
         login("ci", "deploy", "deploy", "staging.example", Proven),
-        with_key(request("ci", "", Kind::Raw)),
+        with_key(request("ci", "", IntentKind::Raw)),
         with_key(login("work", "", "deploy", "staging.example", Proven)),
     ] {
         assert_eq!(recipe.verdict(&refused), Deny, "{refused:?}");
@@ -270,7 +270,7 @@ fn git_signing() {
         sshsig("work", "signing", "file"),
         sshsig("home", "signing", "git"),
         login("work", "signing", "git", "github.com", Proven),
-        request("work", "signing", Kind::Certificate),
+        request("work", "signing", IntentKind::Certificate),
     ] {
         assert_eq!(recipe.verdict(&refused), Deny, "{refused:?}");
     }
@@ -281,7 +281,7 @@ fn sudo_by_agent() {
     let recipe = Recipe::new("sudo.toml");
     let sudo = Facts {
         user: Some(b"me".to_vec()),
-        ..request("admin", "sudo", Kind::Sudo)
+        ..request("admin", "sudo", IntentKind::Sudo)
     };
     assert_eq!(
         (recipe.rule(&sudo).as_str(), recipe.judge(&sudo).remember()),
@@ -300,7 +300,7 @@ fn sudo_by_agent() {
         login("admin", "sudo", "me", "server.example", Proven),
         Facts {
             user: Some(b"me".to_vec()),
-            ..request("admin", "other", Kind::Sudo)
+            ..request("admin", "other", IntentKind::Sudo)
         },
     ] {
         assert_eq!(recipe.verdict(&refused), Deny, "{refused:?}");

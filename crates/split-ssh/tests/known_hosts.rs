@@ -8,7 +8,7 @@ use common::crypto::Ring;
 use keygen::{Folder, Key};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Crypto as _;
-use policy::facts::{Facts, KeyFacts, Kind, Moment, Proof, Revocation};
+use policy::facts::{Facts, IntentKind, KeyFacts, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
 use policy::rate::Ledger;
@@ -395,7 +395,7 @@ fn a_revocation_that_cannot_be_read_is_denied_and_not_listed_whatever_rules_say(
                 algorithm: "ssh-ed25519".to_owned(),
                 comment: b"key".to_vec(),
             },
-            kind: Kind::Login,
+            kind: IntentKind::Login,
             sha1: false,
             user: Some(b"me".to_vec()),
             proof: Proof::Proven,
@@ -572,7 +572,7 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
                     algorithm: "ssh-ed25519".to_owned(),
                     comment: b"key".to_vec(),
                 },
-                kind: Kind::Login,
+                kind: IntentKind::Login,
                 sha1: false,
                 user: Some(b"me".to_vec()),
                 proof: Proof::Proven,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use guard::log::Log;
-use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
+use policy::record::{Escaped, Event, Record, RecordOutcome, Timestamp};
 
 fn split_ssh(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_split-ssh"));
@@ -26,10 +26,10 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_ms(1_795_289_000_000 + seconds * 1000)
 }
 
-fn login(qube: &str, host: &str, outcome: Outcome, seconds: u64) -> Record {
+fn login(qube: &str, host: &str, outcome: RecordOutcome, seconds: u64) -> Record {
     let mut record = Record::new(Event::Sign, outcome, at(seconds));
     record.qube = Some(qube.into());
-    record.kind = Some(policy::facts::Kind::Login);
+    record.kind = Some(policy::facts::IntentKind::Login);
     record.user = Some(Escaped::from_bytes(b"git\x1b]0;x\x07"));
     record.host = vec![Escaped::from_bytes(host.as_bytes())];
     record.host_key = Some("SHA256:host".to_owned());
@@ -42,9 +42,9 @@ fn login(qube: &str, host: &str, outcome: Outcome, seconds: u64) -> Record {
 fn records_are_shown_filtered_and_as_json() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
-    log.write(login("work", "github.com", Outcome::Ok, 0))
+    log.write(login("work", "github.com", RecordOutcome::Ok, 0))
         .unwrap();
-    log.write(login("games", "gitlab.com", Outcome::Refused, 1))
+    log.write(login("games", "gitlab.com", RecordOutcome::Refused, 1))
         .unwrap();
 
     let all = split_ssh(folder.path()).output().unwrap();
@@ -81,7 +81,7 @@ fn verify_names_the_line_and_fails() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
     for i in 0..5 {
-        log.write(login("work", "github.com", Outcome::Ok, i))
+        log.write(login("work", "github.com", RecordOutcome::Ok, i))
             .unwrap();
     }
     let good = split_ssh(folder.path()).arg("--verify").output().unwrap();
@@ -130,7 +130,7 @@ fn a_log_that_is_not_there_is_said_so() {
 fn follow_goes_on_over_a_rotation() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
-    log.write(login("work", "first.example", Outcome::Ok, 0))
+    log.write(login("work", "first.example", RecordOutcome::Ok, 0))
         .unwrap();
     let mut follower = split_ssh(folder.path())
         .args(["--follow", "--host", "*.example"])
@@ -141,20 +141,20 @@ fn follow_goes_on_over_a_rotation() {
     let mut next = move || lines.next().unwrap().unwrap();
     assert!(next().contains("first.example"));
 
-    log.write(login("work", "second.example", Outcome::Ok, 1))
+    log.write(login("work", "second.example", RecordOutcome::Ok, 1))
         .unwrap();
     assert!(next().contains("second.example"));
     let long = "x".repeat(60_000);
     for i in 0..150 {
-        log.write(login("work", "other", Outcome::Ok, 2).because(long.clone()))
+        log.write(login("work", "other", RecordOutcome::Ok, 2).because(long.clone()))
             .unwrap();
         if i == 10 {
-            log.write(login("work", "third.example", Outcome::Ok, 2))
+            log.write(login("work", "third.example", RecordOutcome::Ok, 2))
                 .unwrap();
         }
     }
     assert!(folder.path().join("log.jsonl.1").exists());
-    log.write(login("work", "fourth.example", Outcome::Ok, 3))
+    log.write(login("work", "fourth.example", RecordOutcome::Ok, 3))
         .unwrap();
     assert!(next().contains("third.example"));
     assert!(next().contains("fourth.example"));
@@ -166,7 +166,7 @@ fn follow_goes_on_over_a_rotation() {
 fn what_cannot_be_read_and_what_cannot_be_printed_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(folder.path()).unwrap();
-    log.write(login("work", "github.com", Outcome::Ok, 0))
+    log.write(login("work", "github.com", RecordOutcome::Ok, 0))
         .unwrap();
     let full = || {
         fs::OpenOptions::new()

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use guard::log::Log;
-use policy::facts::{Kind, Proof};
-use policy::record::{Escaped, Event, Outcome, Record, Timestamp};
+use policy::facts::{IntentKind, Proof};
+use policy::record::{Escaped, Event, Record, RecordOutcome, Timestamp};
 
 const POLICY: &str = r#"default = "ask"
 
@@ -180,10 +180,10 @@ fn check_names_hosts_that_the_log_has_only_seen_bound() {
     for (host, key) in [("forge.example", "f"), ("old.example", "o"), ("", "u")] {
         let mut record = Record::new(
             Event::Sign,
-            Outcome::Ok,
+            RecordOutcome::Ok,
             Timestamp::from_unix_ms(1_795_289_000_000),
         );
-        record.kind = Some(Kind::Login);
+        record.kind = Some(IntentKind::Login);
         let names = [host].into_iter().filter(|name| !name.is_empty());
         record.host = names
             .map(|name| Escaped::from_bytes(name.as_bytes()))

@@ -8,10 +8,10 @@ use std::process::{Command, Output};
 use guard::log::Log;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
 use policy::rate::Ledger;
-use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::{Policy, Source};
 
 const BEGAN: u64 = 1_795_289_000;
@@ -48,7 +48,7 @@ fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
             algorithm: "ssh-ed25519".into(),
             comment: b"me@home".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(user.to_vec()),
         proof,
@@ -108,9 +108,9 @@ impl<'a> Vault<'a> {
         let asked = judgement.verdict() == Verdict::Ask;
         let signed = judgement.verdict() == Verdict::Allow || (asked && person_says);
         let outcome = if signed {
-            Outcome::Ok
+            RecordOutcome::Ok
         } else {
-            Outcome::Refused
+            RecordOutcome::Refused
         };
         let mut record = Record::new(Event::Sign, outcome, Timestamp::from_unix_ms(unix * 1000))
             .of(facts, &moment)

@@ -23,7 +23,7 @@ fn the_question_is_read() {
     assert_eq!(
         (q.kind, q.seconds, q.counts()),
         (
-            policy::facts::Kind::Login,
+            policy::facts::IntentKind::Login,
             60,
             Counts {
                 waiting: 0,

@@ -48,13 +48,17 @@ fn texts<'a>(texts: impl Iterator<Item = &'a Escaped>) -> impl Iterator<Item = V
 
 #[cfg(test)]
 mod tests {
-    use policy::record::{Event, Outcome};
+    use policy::record::{Event, RecordOutcome};
 
     use super::*;
 
     #[test]
     fn records_are_found_by_any_of_their_names() {
-        let mut record = Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(1000));
+        let mut record = Record::new(
+            Event::Sign,
+            RecordOutcome::Ok,
+            Timestamp::from_unix_ms(1000),
+        );
         record.qube = Some("work-dev".into());
         record.key = Some("SHA256:key".to_owned());
         record.comment = Some(Escaped::from_bytes("b\u{fc}ro".as_bytes()));

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::known_hosts::{HostKey, normalise};
 use policy::rules::Policy;
 
@@ -191,7 +191,7 @@ impl Args {
                 return Err(Error::new("a host that is shown needs to be named").hint(hint));
             }
         };
-        let only = |given: bool, option: &str, kinds: &[Kind]| {
+        let only = |given: bool, option: &str, kinds: &[IntentKind]| {
             if given && !kinds.contains(&kind) {
                 return Err(Error::new(format!(
                     "{option} has no meaning for kind {}",
@@ -204,10 +204,18 @@ impl Args {
             }
             Ok(())
         };
-        only(self.user.is_some(), "--user", &[Kind::Login, Kind::Sudo])?;
-        only(host.is_some(), "--host", &[Kind::Login])?;
-        only(self.proof.is_some(), "--proof", &[Kind::Login])?;
-        only(self.namespace.is_some(), "--namespace", &[Kind::Sshsig])?;
+        only(
+            self.user.is_some(),
+            "--user",
+            &[IntentKind::Login, IntentKind::Sudo],
+        )?;
+        only(host.is_some(), "--host", &[IntentKind::Login])?;
+        only(self.proof.is_some(), "--proof", &[IntentKind::Login])?;
+        only(
+            self.namespace.is_some(),
+            "--namespace",
+            &[IntentKind::Sshsig],
+        )?;
         let mut assumed = Vec::new();
         let mut said = |option: &str, text: &Option<String>, unsaid: &str| {
             let text = text.as_deref().unwrap_or_else(|| {
@@ -218,11 +226,11 @@ impl Args {
         };
         let key = said("--key", &self.key, "key");
         let user = match kind {
-            Kind::Login | Kind::Sudo => Some(said("--user", &self.user, "user")),
+            IntentKind::Login | IntentKind::Sudo => Some(said("--user", &self.user, "user")),
             _ => None,
         };
         let namespace = match kind {
-            Kind::Sshsig => Some(said("--namespace", &self.namespace, "file")),
+            IntentKind::Sshsig => Some(said("--namespace", &self.namespace, "file")),
             _ => None,
         };
         let keyring = match &self.keyring {
@@ -254,15 +262,15 @@ impl Args {
         })
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> IntentKind {
         match self.kind {
-            Some(KindArg::Login) => Kind::Login,
-            Some(KindArg::Sshsig) => Kind::Sshsig,
-            Some(KindArg::Certificate) => Kind::Certificate,
-            Some(KindArg::Sudo) => Kind::Sudo,
-            Some(KindArg::Raw) => Kind::Raw,
-            None if self.namespace.is_some() => Kind::Sshsig,
-            None => Kind::Login,
+            Some(KindArg::Login) => IntentKind::Login,
+            Some(KindArg::Sshsig) => IntentKind::Sshsig,
+            Some(KindArg::Certificate) => IntentKind::Certificate,
+            Some(KindArg::Sudo) => IntentKind::Sudo,
+            Some(KindArg::Raw) => IntentKind::Raw,
+            None if self.namespace.is_some() => IntentKind::Sshsig,
+            None => IntentKind::Login,
         }
     }
 

@@ -93,14 +93,14 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use policy::record::{Event, Outcome, Timestamp};
+    use policy::record::{Event, RecordOutcome, Timestamp};
 
     use super::*;
 
     fn record() -> Record {
         Record::new(
             Event::Refusal,
-            Outcome::Refused,
+            RecordOutcome::Refused,
             Timestamp::from_unix_ms(1_795_289_999_001),
         )
         .because("odd \u{1f600} \u{202e} \u{7f} \u{1b} \"quoted\"\n")

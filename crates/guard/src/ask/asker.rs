@@ -8,7 +8,7 @@ use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
 use policy::question::{Answer, BadAnswer, QuestionId};
 use policy::queue::NotTaken;
-use policy::record::{DecidedBy, Event, Outcome, Record};
+use policy::record::{DecidedBy, Event, Record, RecordOutcome};
 use policy::remembered::{Denial, Remembered, RememberedAnswer};
 
 use super::prompt::{Notice, Notifier, Prompter};
@@ -133,7 +133,7 @@ impl Asker {
     /// A record for each remembered answer that ended before its time.
     fn record_ended(&self, ended: &[Remembered], why: &str) {
         for entry in ended {
-            let mut record = Record::new(Event::Revoked, Outcome::Refused, timestamp());
+            let mut record = Record::new(Event::Revoked, RecordOutcome::Refused, timestamp());
             record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
             record.qube = Some(entry.answer.caller().to_string().into());
             self.recorder.note(match &entry.answer {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::unistd::Uid;
 use policy::caller::Caller;
-use policy::record::{Event, Outcome, Record};
+use policy::record::{Event, Record, RecordOutcome};
 
 use super::connection;
 use super::header::{self, BadHeader, Header};
@@ -100,7 +100,7 @@ impl Intake {
     }
 
     fn record(&self, event: Event) -> Record {
-        let mut record = Record::new(event, Outcome::Refused, timestamp());
+        let mut record = Record::new(event, RecordOutcome::Refused, timestamp());
         record.policy = Some(Arc::clone(self.signer.policy.snapshot().digest()));
         record
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use policy::record::sentence::Sentence;
-use policy::record::{Event, Outcome, Record, Timestamp};
+use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 pub use common::log::files::{KEEP, MAX_FILE};
 use common::log::heads::{self, Head};
@@ -184,13 +184,13 @@ impl State {
             mended.into_iter().for_each(|what| self.mend(what));
         }
         if let Some(reason) = &self.mended {
-            let mut told =
-                Record::new(Event::Recovered, Outcome::Ok, record.time).because(reason.clone());
+            let mut told = Record::new(Event::Recovered, RecordOutcome::Ok, record.time)
+                .because(reason.clone());
             self.append_line(&mut told)?;
             self.mended = None;
         }
         if self.lost > 0 {
-            let mut told = Record::new(Event::Recovered, Outcome::Failed, record.time)
+            let mut told = Record::new(Event::Recovered, RecordOutcome::Failed, record.time)
                 .because("records could not be written; their requests were refused");
             told.count = Some(self.lost);
             self.append_line(&mut told)?;

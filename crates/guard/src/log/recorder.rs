@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use policy::record::sentence::Sentence;
-use policy::record::{Event, Outcome, Record, Timestamp};
+use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 use super::Log;
 use super::error::LogError;
@@ -33,7 +33,10 @@ impl Recorder {
     /// Writes a record; `false` if it is not on disk: then nothing may be given that it tells of.
     #[must_use]
     pub fn write(&self, record: Record) -> bool {
-        let refuses = matches!(record.outcome, Outcome::Refused | Outcome::Failed);
+        let refuses = matches!(
+            record.outcome,
+            RecordOutcome::Refused | RecordOutcome::Failed
+        );
         if refuses && record.event != Event::Revoked {
             self.remember_refusal(&record);
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use policy::record::{Event, Outcome, Record, Timestamp};
+use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 /// Milliseconds in which records that are alike are one line.
 const WINDOW: u64 = 60_000;
@@ -127,7 +127,7 @@ impl Group {
 
 fn is_counted(record: &Record) -> bool {
     match record.event {
-        Event::Sign => record.outcome != Outcome::Ok,
+        Event::Sign => record.outcome != RecordOutcome::Ok,
         Event::List | Event::Bind | Event::Refusal | Event::Malformed => true,
         Event::Limit | Event::Upstream | Event::NoAnswer | Event::Undelivered => true,
         Event::Start | Event::Stop | Event::Reload | Event::Revoked | Event::Recovered => false,

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use policy::record::{Event, Outcome, Record, Timestamp};
+use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 use common::log::heads::Head;
 use common::log::line::BadLine;
@@ -18,14 +18,15 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn signed(number: u64) -> Record {
-    let mut record = Record::new(Event::Sign, Outcome::Ok, at(number));
+    let mut record = Record::new(Event::Sign, RecordOutcome::Ok, at(number));
     record.connection = Some(number);
     record.qube = Some("work".into());
     record
 }
 
 fn refused(qube: &str, reason: &str, seconds: u64) -> Record {
-    let mut record = Record::new(Event::Refusal, Outcome::Refused, at(seconds)).because(reason);
+    let mut record =
+        Record::new(Event::Refusal, RecordOutcome::Refused, at(seconds)).because(reason);
     record.connection = Some(seconds);
     record.qube = Some(qube.into());
     record
@@ -563,7 +564,7 @@ fn the_stop_record_comes_last() {
     for seconds in 0..3 {
         log.write(refused("work", "why", seconds)).unwrap();
     }
-    log.write(Record::new(Event::Stop, Outcome::Ok, at(4)))
+    log.write(Record::new(Event::Stop, RecordOutcome::Ok, at(4)))
         .unwrap();
     log.close().unwrap();
     let records = records(folder.path());
@@ -600,7 +601,7 @@ fn a_record_that_is_too_long_is_refused_and_harms_nothing() {
     let told = &records(folder.path())[1];
     assert_eq!(
         (told.event, told.outcome, told.count),
-        (Event::Recovered, Outcome::Failed, Some(1))
+        (Event::Recovered, RecordOutcome::Failed, Some(1))
     );
 }
 

@@ -1,7 +1,7 @@
 //! A session-bind: checked here, answered with our own result, and passed on to the upstream on the same
 //! connection so that its destination constraints keep working.
 
-use policy::record::{Event, Outcome};
+use policy::record::{Event, RecordOutcome};
 use policy::session::BindOutcome;
 use wire::bind::SessionBind;
 use wire::reply::Reply;
@@ -25,10 +25,10 @@ pub fn bind(
     let (recorded, reason) = match outcome {
         BindOutcome::Good | BindOutcome::Repeated => return Reply::Success.rebuild(),
         BindOutcome::Unverifiable => (
-            Outcome::Unverifiable,
+            RecordOutcome::Unverifiable,
             "a host key of a type or size that we cannot check",
         ),
-        BindOutcome::Failed(reason) => (Outcome::Failed, reason),
+        BindOutcome::Failed(reason) => (RecordOutcome::Failed, reason),
     };
     let mut record = session.record(Event::Bind, recorded).because(reason);
     let host = session.policy.identify(untrusted.host_key);
@@ -36,7 +36,7 @@ pub fn bind(
     record.forwarded = Some(untrusted.is_forwarding);
     let is_written = session.signer.recorder.write(record);
     match recorded {
-        Outcome::Unverifiable if is_written => Reply::Success.rebuild(),
+        RecordOutcome::Unverifiable if is_written => Reply::Success.rebuild(),
         _ => {
             session.session.refuse_signatures();
             Reply::ExtensionFailure.rebuild()

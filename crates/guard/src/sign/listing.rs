@@ -1,7 +1,7 @@
 //! The keys that a caller may know of: those of its keyring that some rule, or the default, could let it
 //! use. A key that is not listed cannot sign.
 
-use policy::record::{Event, Outcome};
+use policy::record::{Event, RecordOutcome};
 use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
 
@@ -16,7 +16,7 @@ const NOTHING_TO_SHOW: &str = "the policy lets this qube use none of the keyring
 /// Answers a request for the keys.
 pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
     if let Err(error) = read_keys(session) {
-        let record = session.record(Event::Upstream, Outcome::Failed);
+        let record = session.record(Event::Upstream, RecordOutcome::Failed);
         session.note(record.because(error.to_string()));
         return Reply::Failure.rebuild();
     }
@@ -35,7 +35,7 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
             },
         })
         .collect();
-    let mut record = session.record(Event::List, Outcome::Ok);
+    let mut record = session.record(Event::List, RecordOutcome::Ok);
     record.listed = u64::try_from(shown.len()).ok();
     // With no key to try, ssh asks for no signature: this record is the only trace of a refusal.
     let none = (shown.is_empty() && keys().next().is_some()).then_some(NOTHING_TO_SHOW);

@@ -9,7 +9,7 @@ use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
 use policy::gather::Refusal;
 use policy::permit::Case;
-use policy::record::{DecidedBy, Escaped, Event, Outcome, Record};
+use policy::record::{DecidedBy, Escaped, Event, Record, RecordOutcome};
 use policy::sign_request::ClassifiedRequest;
 use wire::request::{Request, SignRequest};
 
@@ -78,7 +78,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    fn recorded_as(&self) -> (Event, Outcome) {
+    fn recorded_as(&self) -> (Event, RecordOutcome) {
         let event = match self {
             Self::Policy | Self::Request(_) => Event::Sign,
             Self::Person(why, _) => match why {
@@ -97,9 +97,9 @@ impl Refused {
             Self::NoDescriptors | Self::SignatureLimit(_) | Self::PolicyKeepsChanging => {
                 Event::Limit
             }
-            Self::Upstream(_) => return (Event::Upstream, Outcome::Failed),
+            Self::Upstream(_) => return (Event::Upstream, RecordOutcome::Failed),
         };
-        (event, Outcome::Refused)
+        (event, RecordOutcome::Refused)
     }
 
     /// Who denied; nobody, where nobody answered or too many asked. The policy, where it was asked and nobody else.
@@ -178,7 +178,7 @@ impl SignOutcome<'_> {
         record.sign_ms = trace.signed.map(millis);
         match &self.result {
             Ok(_) => {
-                (record.event, record.outcome) = (Event::Sign, Outcome::Ok);
+                (record.event, record.outcome) = (Event::Sign, RecordOutcome::Ok);
             }
             Err(refused) => {
                 (record.event, record.outcome) = refused.recorded_as();

@@ -1,6 +1,6 @@
 //! One request, one reply. Refusals are answers, too.
 
-use policy::record::{Event, Outcome};
+use policy::record::{Event, RecordOutcome};
 use wire::Problem;
 use wire::reader::Reader;
 use wire::reply::Reply;
@@ -28,7 +28,7 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
 /// Signs, or does not, with a record before the reply.
 fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> {
     let outcome = pipeline::sign(session, untrusted);
-    let base = session.record(Event::Sign, Outcome::Refused);
+    let base = session.record(Event::Sign, RecordOutcome::Refused);
     let is_written = session.signer.recorder.write(outcome.record(base));
     match outcome.result {
         // A signature that is not in the log was not given.
@@ -39,14 +39,14 @@ fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> 
 
 /// A request that is understood and never served: it would change the vault's agent.
 fn refuse(session: &AgentSession<'_>, number: u8, name: &str) -> Vec<u8> {
-    let mut record = session.record(Event::Refusal, Outcome::Refused);
+    let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
     record.request = Some(name.to_owned());
     session.note(record.because(format!("request {number} is never served")));
     Reply::Failure.rebuild()
 }
 
 fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8]) -> Vec<u8> {
-    let mut record = session.record(Event::Refusal, Outcome::Refused);
+    let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
     record.bytes = u64::try_from(untrusted.len()).ok();
     record.reason = Some(match &bad.problem {
         Problem::Unknown => format!("request {} is not known", bad.number),

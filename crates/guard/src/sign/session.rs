@@ -6,7 +6,7 @@ use std::sync::Arc;
 use policy::caller::{Caller, Keyring};
 use policy::facts::KeyFacts;
 use policy::gather::Refusal;
-use policy::record::{Event, Outcome, Record};
+use policy::record::{Event, Record, RecordOutcome};
 use policy::session::Session;
 
 use super::key_list::KeyList;
@@ -145,7 +145,7 @@ impl<'s> AgentSession<'s> {
     }
 
     /// A record with what is known of every request on this connection.
-    pub(super) fn record(&self, event: Event, outcome: Outcome) -> Record {
+    pub(super) fn record(&self, event: Event, outcome: RecordOutcome) -> Record {
         let mut record = Record::new(event, outcome, timestamp());
         record.qube = Some(Arc::clone(&self.recorded_as.0));
         record.keyring = Some(Arc::clone(&self.recorded_as.1));
@@ -157,8 +157,8 @@ impl<'s> AgentSession<'s> {
     /// Records why the connection is ended.
     pub fn note_end(&self, event: Event, why: String) {
         let outcome = match event {
-            Event::Undelivered => Outcome::Failed,
-            _ => Outcome::Refused,
+            Event::Undelivered => RecordOutcome::Failed,
+            _ => RecordOutcome::Refused,
         };
         self.note(self.record(event, outcome).because(why));
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::caller::Caller;
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 use crate::question::sample::{self, at};
 
 const HOST_KEY: &[u8] = b"the host's key";
@@ -289,7 +289,7 @@ fn what_is_judged_again_keeps_its_request_and_has_the_facts_of_now() {
         .recheck(&policy(ASKS), &known_as("evil.example"), &at(1))
         .unwrap_err();
     assert_eq!(judged.case().request().data(), b"data");
-    assert_eq!(judged.case().facts().kind, Kind::Login);
+    assert_eq!(judged.case().facts().kind, IntentKind::Login);
     let host = judged.case().facts().host.as_ref().unwrap();
     assert_eq!(host.names, ["evil.example"]);
 }

@@ -3,7 +3,7 @@
 use super::names::{is_plain, short_name};
 use super::{CertificateFields, Details, Risk, Subject};
 use crate::display;
-use crate::facts::{Kind, cut_user};
+use crate::facts::{IntentKind, cut_user};
 
 /// The longest name within a warning.
 const MAX_NAME: usize = 48;
@@ -11,10 +11,10 @@ const MAX_NAME: usize = 48;
 /// Dangerous is what may open more than one door: a signature that no server is tied to, a certificate, a command.
 pub(super) fn risk(subject: &Subject, warnings: &[String]) -> Risk {
     match subject.facts.kind {
-        Kind::Certificate | Kind::Sudo | Kind::Raw => Risk::Dangerous,
-        Kind::Login if subject.shown_host().is_none() => Risk::Dangerous,
-        Kind::Login | Kind::Sshsig if warnings.is_empty() => Risk::Routine,
-        Kind::Login | Kind::Sshsig => Risk::Unusual,
+        IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => Risk::Dangerous,
+        IntentKind::Login if subject.shown_host().is_none() => Risk::Dangerous,
+        IntentKind::Login | IntentKind::Sshsig if warnings.is_empty() => Risk::Routine,
+        IntentKind::Login | IntentKind::Sshsig => Risk::Unusual,
     }
 }
 
@@ -103,10 +103,10 @@ fn certificate(fields: &CertificateFields, said: &mut Vec<String>) {
 
 fn first_time(subject: &Subject) -> &'static str {
     match subject.facts.kind {
-        Kind::Login => "This is the first login to this server from this qube.",
-        Kind::Sshsig => "This is the first such signature for this qube.",
-        Kind::Certificate => "This is the first certificate for this qube.",
-        Kind::Sudo => "This is the first sudo request from this qube.",
-        Kind::Raw => "This is the first such request from this qube.",
+        IntentKind::Login => "This is the first login to this server from this qube.",
+        IntentKind::Sshsig => "This is the first such signature for this qube.",
+        IntentKind::Certificate => "This is the first certificate for this qube.",
+        IntentKind::Sudo => "This is the first sudo request from this qube.",
+        IntentKind::Raw => "This is the first such request from this qube.",
     }
 }

@@ -6,7 +6,7 @@ use super::{
     date, heading, rows,
 };
 use crate::display;
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 use crate::judgement::Remember;
 use crate::remembered::Scope;
 
@@ -37,7 +37,7 @@ impl Question {
         let offers = offers(subject);
         let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
         let warnings = caution::warnings(subject);
-        let is_login = subject.facts.kind == Kind::Login;
+        let is_login = subject.facts.kind == IntentKind::Login;
         Self {
             v: Version,
             id,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 
 /// What the log knows of earlier requests like this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,9 +20,9 @@ pub struct History {
 
 impl History {
     /// What the log knows of earlier requests. `None` if there is nothing to say.
-    pub fn sentence(self, kind: Kind) -> Option<String> {
+    pub fn sentence(self, kind: IntentKind) -> Option<String> {
         let (one, many, signed) = match kind {
-            Kind::Login => ("login", "logins", "allowed"),
+            IntentKind::Login => ("login", "logins", "allowed"),
             _ => ("signature", "signatures", "signed"),
         };
         let last = self.last_signed.map(|seconds| match seconds {
@@ -64,7 +64,7 @@ mod tests {
                 last_signed,
                 today,
             };
-            history.sentence(Kind::Login)
+            history.sentence(IntentKind::Login)
         };
         let is = |text: &str| Some(text.to_owned());
         assert_eq!(

@@ -3,7 +3,7 @@
 use super::{CertificateFields, Details, Subject};
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::judgement::Remember;
 
 pub(crate) fn at(second: u64) -> Moment {
@@ -41,7 +41,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
             algorithm: "ssh-ed25519".to_owned(),
             comment: b"work laptop".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(user.as_bytes().to_vec()),
         proof: Proof::Proven,
@@ -66,7 +66,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
 }
 
 pub(crate) fn sshsig(qube: &str, namespace: &str, hash: &[u8]) -> Subject {
-    let mut subject = other_kind(qube, Kind::Sshsig);
+    let mut subject = other_kind(qube, IntentKind::Sshsig);
     subject.facts.namespace = Some(namespace.as_bytes().to_vec());
     subject.details = Details::Sshsig {
         hash_algorithm: b"sha512".to_vec(),
@@ -87,13 +87,13 @@ pub(crate) fn certificate(qube: &str) -> Subject {
         extensions: vec![(b"permit-pty".to_vec(), Vec::new())],
         subject: fingerprint('S'),
     };
-    let mut subject = other_kind(qube, Kind::Certificate);
+    let mut subject = other_kind(qube, IntentKind::Certificate);
     subject.details = Details::Certificate(Box::new(fields));
     subject
 }
 
 pub(crate) fn sudo(qube: &str) -> Subject {
-    let mut subject = other_kind(qube, Kind::Sudo);
+    let mut subject = other_kind(qube, IntentKind::Sudo);
     subject.facts.user = Some(b"root".to_vec());
     subject.details = Details::Sudo {
         command: Some(vec![b"apt".to_vec(), b"upgrade now".to_vec()]),
@@ -105,7 +105,7 @@ pub(crate) fn sudo(qube: &str) -> Subject {
 }
 
 pub(crate) fn raw(qube: &str) -> Subject {
-    let mut subject = other_kind(qube, Kind::Raw);
+    let mut subject = other_kind(qube, IntentKind::Raw);
     subject.details = Details::Raw {
         length: 3,
         sha256: [7; 32],
@@ -114,7 +114,7 @@ pub(crate) fn raw(qube: &str) -> Subject {
 }
 
 /// The login, stripped of all that only a login has.
-fn other_kind(qube: &str, kind: Kind) -> Subject {
+fn other_kind(qube: &str, kind: IntentKind) -> Subject {
     let mut subject = login(qube, "git", "github.com");
     subject.facts.kind = kind;
     subject.facts.user = None;

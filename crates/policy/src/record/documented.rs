@@ -17,7 +17,7 @@ fn full() -> Record {
         seq: 1,
         boot: "boot".into(),
         event: Event::Sign,
-        outcome: Outcome::Ok,
+        outcome: RecordOutcome::Ok,
         qube: Some("work".into()),
         keyring: Some("default".into()),
         connection: Some(1),
@@ -29,7 +29,7 @@ fn full() -> Record {
         key_algorithm: text(),
         comment: escaped(),
         label: escaped(),
-        kind: Some(Kind::Login),
+        kind: Some(IntentKind::Login),
         looks_like: Some(LooksLike::Login),
         sha1: true,
         user: escaped(),
@@ -92,9 +92,10 @@ fn written(record: &Record) -> String {
 #[test]
 fn a_record_is_written_as_serde_would_write_it_and_read_back() {
     let time = Timestamp::from_unix_ms(0);
-    let empty = Record::new(Event::Start, Outcome::Failed, time).because("a \"quoted\"\nline\\");
+    let empty =
+        Record::new(Event::Start, RecordOutcome::Failed, time).because("a \"quoted\"\nline\\");
     let mut odd = full();
-    odd.kind = Some(Kind::Certificate);
+    odd.kind = Some(IntentKind::Certificate);
     odd.looks_like = Some(LooksLike::RequestOfAnotherKey);
     odd.forwarded = Some(false);
     odd.proof = Some(Proof::Unproven);
@@ -127,7 +128,10 @@ fn every_closed_word_is_documented() {
     let mut documented = words_of("event");
     assert!(documented.remove("grant"), "the old word for `revoked`");
     assert_eq!(documented, events);
-    let outcomes = Outcome::ALL.iter().map(|outcome| outcome.word()).collect();
+    let outcomes = RecordOutcome::ALL
+        .iter()
+        .map(|outcome| outcome.word())
+        .collect();
     assert_eq!(words_of("outcome"), outcomes);
     let deciders = DecidedBy::ALL.iter().map(|by| by.word()).collect();
     assert_eq!(words_of("decided_by"), deciders);
@@ -139,7 +143,7 @@ fn words_are_written_as_they_are_read() {
     for event in Event::ALL {
         assert_eq!(written(serde_json::to_value(event).unwrap()), event.word());
     }
-    for outcome in Outcome::ALL {
+    for outcome in RecordOutcome::ALL {
         let word = written(serde_json::to_value(outcome).unwrap());
         assert_eq!(word, outcome.word());
     }

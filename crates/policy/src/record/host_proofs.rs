@@ -1,6 +1,6 @@
 //! What the logins in a log showed about their hosts.
 
-use crate::facts::{Kind, Proof};
+use crate::facts::{IntentKind, Proof};
 
 use super::Record;
 
@@ -22,7 +22,7 @@ pub struct HostProof {
 
 impl HostProofs {
     pub fn add(&mut self, record: &Record) {
-        let (Some(Kind::Login), Some(fingerprint), Some(proof)) =
+        let (Some(IntentKind::Login), Some(fingerprint), Some(proof)) =
             (record.kind, &record.host_key, record.proof)
         else {
             return;
@@ -61,7 +61,7 @@ impl HostProofs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Escaped, Event, Outcome, Timestamp};
+    use crate::record::{Escaped, Event, RecordOutcome, Timestamp};
 
     #[test]
     fn one_proven_login_is_enough() {
@@ -73,8 +73,9 @@ mod tests {
             ("SHA256:a", Proof::Bound),
             ("SHA256:b", Proof::Bound),
         ] {
-            let mut record = Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(0));
-            record.kind = Some(Kind::Login);
+            let mut record =
+                Record::new(Event::Sign, RecordOutcome::Ok, Timestamp::from_unix_ms(0));
+            record.kind = Some(IntentKind::Login);
             record.host_key = Some(key.to_owned());
             record.host = vec![Escaped::from_bytes(key.to_lowercase().as_bytes())];
             record.proof = Some(proof);
@@ -82,7 +83,7 @@ mod tests {
         }
         proofs.add(&Record::new(
             Event::List,
-            Outcome::Ok,
+            RecordOutcome::Ok,
             Timestamp::from_unix_ms(0),
         ));
         let bound: Vec<_> = proofs.only_bound().collect();

@@ -1,7 +1,7 @@
 //! A record as JSON of printable ASCII. Every signature waits for one, so texts are copied in one go where nothing
 //! in them is to be escaped, and nothing is allocated beside the line.
 
-use crate::facts::{Kind, Proof};
+use crate::facts::{IntentKind, Proof};
 use crate::intent::LooksLike;
 use crate::judgement::Verdict;
 
@@ -37,7 +37,7 @@ impl Record {
         object.maybe("comment", self.comment.as_ref().map(Escaped::as_str));
         object.maybe("label", self.label.as_ref().map(Escaped::as_str));
 
-        object.maybe("kind", self.kind.map(Kind::word));
+        object.maybe("kind", self.kind.map(IntentKind::word));
         object.maybe("looks_like", self.looks_like.map(LooksLike::word));
         object.flag("sha1", self.sha1);
         object.maybe("user", self.user.as_ref().map(Escaped::as_str));

@@ -1,10 +1,10 @@
 //! A record as a person reads it, on a screen and in the journal. All text passes the sanitizer.
 
 use crate::display;
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 use crate::judgement::Verdict;
 
-use super::{DecidedBy, Escaped, Event, Outcome, Record};
+use super::{DecidedBy, Escaped, Event, Record, RecordOutcome};
 
 /// Characters of one name or value on a line.
 const MAX_VALUE: usize = 64;
@@ -62,14 +62,14 @@ fn head(record: &Record) -> (&'static str, Tone) {
     match (record.event, record.outcome) {
         (Event::Start, _) => ("started", Tone::Plain),
         (Event::Stop, _) => ("stopped", Tone::Plain),
-        (Event::Reload, Outcome::Ok) => ("reloaded", Tone::Plain),
+        (Event::Reload, RecordOutcome::Ok) => ("reloaded", Tone::Plain),
         (Event::Reload, _) => ("not reloaded", Tone::Alarm),
-        (Event::List, Outcome::Ok) => ("listed", Tone::Plain),
+        (Event::List, RecordOutcome::Ok) => ("listed", Tone::Plain),
         (Event::List, _) => ("list refused", Tone::Refused),
-        (Event::Sign, Outcome::Ok) => ("signed", Tone::Signed),
+        (Event::Sign, RecordOutcome::Ok) => ("signed", Tone::Signed),
         (Event::Sign, _) => ("denied", Tone::Refused),
-        (Event::Bind, Outcome::Ok) => ("bound", Tone::Plain),
-        (Event::Bind, Outcome::Unverifiable) => ("bind unknown", Tone::Refused),
+        (Event::Bind, RecordOutcome::Ok) => ("bound", Tone::Plain),
+        (Event::Bind, RecordOutcome::Unverifiable) => ("bind unknown", Tone::Refused),
         (Event::Bind, _) => ("bind failed", Tone::Alarm),
         (Event::Refusal, _) => ("refused", Tone::Refused),
         (Event::Malformed, _) => ("malformed", Tone::Alarm),
@@ -123,11 +123,11 @@ fn what(record: &Record) -> String {
     words.join(" ")
 }
 
-fn purpose(record: &Record, kind: Kind) -> String {
+fn purpose(record: &Record, kind: IntentKind) -> String {
     let named = |text: &Option<Escaped>| text.as_ref().map_or_else(|| "?".to_owned(), escaped);
     let sha1 = if record.sha1 { " by SHA-1" } else { "" };
     match kind {
-        Kind::Login => {
+        IntentKind::Login => {
             let user = named(&record.user);
             let forwarded = record.forwarded == Some(true);
             let via = if forwarded { ", forwarded" } else { "" };
@@ -141,10 +141,10 @@ fn purpose(record: &Record, kind: Kind) -> String {
                 None => format!("login of {user}{sha1}"),
             }
         }
-        Kind::Sshsig => format!("sshsig in namespace {}{sha1}", named(&record.namespace)),
-        Kind::Sudo => format!("sudo of {}{sha1}", named(&record.user)),
-        Kind::Certificate => format!("certificate{sha1}"),
-        Kind::Raw => format!("raw data{sha1}"),
+        IntentKind::Sshsig => format!("sshsig in namespace {}{sha1}", named(&record.namespace)),
+        IntentKind::Sudo => format!("sudo of {}{sha1}", named(&record.user)),
+        IntentKind::Certificate => format!("certificate{sha1}"),
+        IntentKind::Raw => format!("raw data{sha1}"),
     }
 }
 
@@ -316,8 +316,8 @@ mod tests {
     fn nothing_that_draws_comes_out() {
         let evil = "\u{1b}[2J\n\u{202e}root";
         let mut record =
-            Record::new(Event::Sign, Outcome::Ok, Timestamp::from_unix_ms(0)).because(evil);
-        record.kind = Some(Kind::Login);
+            Record::new(Event::Sign, RecordOutcome::Ok, Timestamp::from_unix_ms(0)).because(evil);
+        record.kind = Some(IntentKind::Login);
         record.qube = Some(evil.into());
         record.rule = Some(evil.to_owned());
         record.rule_place = Some(evil.to_owned());

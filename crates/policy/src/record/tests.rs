@@ -10,7 +10,7 @@ fn login() -> Facts {
             algorithm: "ssh-ed25519".into(),
             comment: b"me\xff\x1b[31m".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(b"*\n\"root\\".to_vec()),
         proof: Proof::Bound,
@@ -41,7 +41,7 @@ fn time() -> Timestamp {
 #[test]
 fn facts_come_back_as_they_were_judged() {
     let sshsig = Facts {
-        kind: Kind::Sshsig,
+        kind: IntentKind::Sshsig,
         user: None,
         proof: Proof::Unproven,
         host: None,
@@ -51,7 +51,7 @@ fn facts_come_back_as_they_were_judged() {
         ..login()
     };
     for facts in [login(), sshsig] {
-        let record = Record::new(Event::Sign, Outcome::Ok, time()).of(&facts, &NOON);
+        let record = Record::new(Event::Sign, RecordOutcome::Ok, time()).of(&facts, &NOON);
         assert_eq!(record.facts(), Some(facts));
         assert_eq!(
             (record.moment().unix, record.moment().local_minute),
@@ -63,7 +63,8 @@ fn facts_come_back_as_they_were_judged() {
 #[test]
 fn a_record_of_no_sign_request_has_no_facts() {
     let facts = login();
-    let list = Record::new(Event::List, Outcome::Ok, time()).caller(&facts.caller, &facts.keyring);
+    let list =
+        Record::new(Event::List, RecordOutcome::Ok, time()).caller(&facts.caller, &facts.keyring);
     assert_eq!(list.facts(), None);
 }
 
@@ -74,7 +75,7 @@ fn a_text_that_was_cut_is_not_judged_again() {
         ..login()
     };
     assert_eq!(
-        Record::new(Event::Sign, Outcome::Refused, time())
+        Record::new(Event::Sign, RecordOutcome::Refused, time())
             .of(&facts, &NOON)
             .facts(),
         None
@@ -92,7 +93,7 @@ fn a_judgement_leaves_its_rule_and_reason() {
         },
     };
     let judgement = Judgement::asks_in_tests(Some(rule), "rule asks", Remember::Never);
-    let record = Record::new(Event::Sign, Outcome::Ok, time()).judged(&judgement);
+    let record = Record::new(Event::Sign, RecordOutcome::Ok, time()).judged(&judgement);
     assert_eq!(record.verdict, Some(Verdict::Ask));
     assert_eq!(record.rule.as_deref(), Some("push"));
     assert_eq!(record.rule_place.as_deref(), Some("policy.toml:12"));

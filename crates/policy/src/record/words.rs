@@ -40,7 +40,7 @@ pub enum Event {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RecordOutcome {
     Ok,
     /// By decision of the policy, a person or a limit.
     Refused,
@@ -104,7 +104,7 @@ impl Event {
     }
 }
 
-impl Outcome {
+impl RecordOutcome {
     /// All of them.
     #[cfg(test)]
     pub(super) const ALL: [Self; 4] = [Self::Ok, Self::Refused, Self::Failed, Self::Unverifiable];

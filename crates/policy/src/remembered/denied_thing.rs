@@ -3,7 +3,7 @@
 
 use crate::crypto::Fingerprint;
 use crate::display;
-use crate::facts::{Facts, Kind};
+use crate::facts::{Facts, IntentKind};
 
 /// Characters of a user's name or a namespace in a sentence.
 const MAX_NAME: usize = 34;
@@ -11,7 +11,7 @@ const MAX_NAME: usize = 34;
 /// A login as one user at one host, signatures in one namespace, or all requests of another kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeniedThing {
-    kind: Kind,
+    kind: IntentKind,
     user: Option<Vec<u8>>,
     host: Option<Fingerprint>,
     /// The vault's first name of the host, for sentences only.
@@ -38,7 +38,7 @@ impl DeniedThing {
         let user = self.user.as_deref().map(shown);
         let host = self.host_name.as_deref().map(|name| shown(name.as_bytes()));
         match (self.kind, &self.namespace) {
-            (Kind::Login, _) => {
+            (IntentKind::Login, _) => {
                 let user = user.unwrap_or_default();
                 let host = host.unwrap_or_else(|| "a server without a name".to_owned());
                 format!("{kind} {user}@{host}")

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 
 /// Two requests have the same scope exactly if a person would see no difference between them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ impl Scope {
                 algorithm: self.key_algorithm.clone(),
                 comment: self.key_comment.clone(),
             },
-            kind: Kind::Login,
+            kind: IntentKind::Login,
             sha1: self.sha1,
             user: None,
             proof: Proof::Unproven,
@@ -89,7 +89,7 @@ impl Scope {
                 });
             }
             Purpose::Sshsig { namespace } => {
-                facts.kind = Kind::Sshsig;
+                facts.kind = IntentKind::Sshsig;
                 facts.namespace = Some(namespace.clone());
             }
         }
@@ -100,7 +100,7 @@ impl Scope {
 impl Purpose {
     fn of(facts: &Facts) -> Option<Self> {
         match facts.kind {
-            Kind::Login => {
+            IntentKind::Login => {
                 let host = facts.host.as_ref()?;
                 if facts.proof == Proof::Unproven
                     || host.names.is_empty()
@@ -116,10 +116,10 @@ impl Purpose {
                     proof: facts.proof,
                 })
             }
-            Kind::Sshsig => Some(Self::Sshsig {
+            IntentKind::Sshsig => Some(Self::Sshsig {
                 namespace: facts.namespace.clone()?,
             }),
-            Kind::Certificate | Kind::Sudo | Kind::Raw => None,
+            IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => None,
         }
     }
 }

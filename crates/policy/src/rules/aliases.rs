@@ -4,7 +4,7 @@
 //! some of them. A rule that asks or denies for one of the others then still counts.
 
 use crate::crypto::Fingerprint;
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 
@@ -73,7 +73,7 @@ impl Policy {
 impl<'a> KeyNames<'a> {
     fn of(policy: &'a Policy, request: &'a Request<'_>) -> Option<Self> {
         let host = request.facts.host.as_ref()?;
-        if request.facts.kind != Kind::Login {
+        if request.facts.kind != IntentKind::Login {
             return None;
         }
         let names = request.host.names.as_slice();

@@ -2,7 +2,7 @@
 //! rule before it that might have.
 
 use crate::caller::Caller;
-use crate::facts::{Facts, Kind, Moment, Proof, Revocation};
+use crate::facts::{Facts, IntentKind, Moment, Proof, Revocation};
 use crate::judgement::{Judgement, Remember, Verdict};
 use crate::rate::{Ledger, Rate};
 
@@ -153,11 +153,11 @@ impl Policy {
 /// What only a rule can cover, if the request is such.
 pub(super) fn beyond_default(facts: &Facts) -> Option<&'static str> {
     match facts.kind {
-        Kind::Certificate => return Some("certificates"),
-        Kind::Sudo => return Some("sudo"),
-        Kind::Raw => return Some("raw data"),
-        Kind::Sshsig if facts.forwarded => return Some("forwarded sshsig"),
-        Kind::Login | Kind::Sshsig => {}
+        IntentKind::Certificate => return Some("certificates"),
+        IntentKind::Sudo => return Some("sudo"),
+        IntentKind::Raw => return Some("raw data"),
+        IntentKind::Sshsig if facts.forwarded => return Some("forwarded sshsig"),
+        IntentKind::Login | IntentKind::Sshsig => {}
     }
     facts.sha1.then_some("SHA-1 signatures")
 }
@@ -284,16 +284,16 @@ fn remember(verdict: Verdict, rule: Option<&Rule>, request: &Request<'_>) -> Rem
             .any(|pattern| *pattern == HostPattern::Unproven);
         named && request.try_matcher(rule, Matcher::Host) == Match::Yes
     };
-    if facts.kind == Kind::Login
+    if facts.kind == IntentKind::Login
         && !request.host.meets_required_proof
         && !rule.is_some_and(says_unproven)
     {
         return Remember::Never;
     }
     let unsaid = match facts.kind {
-        Kind::Login | Kind::Sshsig => Remember::UpTo(DEFAULT_REMEMBER),
+        IntentKind::Login | IntentKind::Sshsig => Remember::UpTo(DEFAULT_REMEMBER),
         // Each of these can be worth a whole machine.
-        Kind::Certificate | Kind::Sudo | Kind::Raw => Remember::Never,
+        IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => Remember::Never,
     };
     rule.and_then(|rule| rule.remember).unwrap_or(unsaid)
 }

@@ -4,7 +4,7 @@
 //! and sshsig only, no SHA-1 signature, and no forwarded sshsig; a deny rule covers all of these.
 
 use crate::caller::Caller;
-use crate::facts::{Facts, Kind, Moment, cut_user};
+use crate::facts::{Facts, IntentKind, Moment, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 
@@ -58,11 +58,11 @@ impl Matcher {
     ];
 
     /// Whether requests of a kind have the fact that this matcher looks at.
-    pub fn looks_at(self, kind: Kind) -> bool {
+    pub fn looks_at(self, kind: IntentKind) -> bool {
         match self {
-            Self::User => matches!(kind, Kind::Login | Kind::Sudo),
-            Self::Host => kind == Kind::Login,
-            Self::Namespace => kind == Kind::Sshsig,
+            Self::User => matches!(kind, IntentKind::Login | IntentKind::Sudo),
+            Self::Host => kind == IntentKind::Login,
+            Self::Namespace => kind == IntentKind::Sshsig,
             _ => true,
         }
     }
@@ -102,10 +102,13 @@ impl Rule {
     }
 
     /// The kinds that this rule covers.
-    pub fn covers_kind(&self, kind: Kind) -> bool {
+    pub fn covers_kind(&self, kind: IntentKind) -> bool {
         match &self.kind {
             Some(kinds) => kinds.contains(&kind),
-            None => self.action == Verdict::Deny || matches!(kind, Kind::Login | Kind::Sshsig),
+            None => {
+                self.action == Verdict::Deny
+                    || matches!(kind, IntentKind::Login | IntentKind::Sshsig)
+            }
         }
     }
 
@@ -118,10 +121,10 @@ impl Rule {
     }
 
     /// Whether it covers requests of this kind that come forwarded (`true`), or not.
-    pub fn covers_forwarded(&self, forwarded: bool, kind: Kind) -> bool {
+    pub fn covers_forwarded(&self, forwarded: bool, kind: IntentKind) -> bool {
         match &self.forwarded {
             Some(list) => list.contains(&forwarded),
-            None => !(forwarded && kind == Kind::Sshsig) || self.action == Verdict::Deny,
+            None => !(forwarded && kind == IntentKind::Sshsig) || self.action == Verdict::Deny,
         }
     }
 }
@@ -213,7 +216,7 @@ impl<'a> Request<'a> {
     /// Whether only the host keeps a rule from covering this request, and the host could be the rule's.
     pub(super) fn could_be_the_host_of(&self, rule: &Rule) -> bool {
         let hosts = rule.host.iter().flatten();
-        self.facts.kind == Kind::Login
+        self.facts.kind == IntentKind::Login
             && self.facts.host.is_some()
             && self.host.is_unnamed()
             && hosts
@@ -255,7 +258,7 @@ impl<'a> Request<'a> {
             return Match::No;
         };
         let is = |glob: &Glob| match self.facts.kind {
-            Kind::Login => is_account(glob, user),
+            IntentKind::Login => is_account(glob, user),
             _ => glob.matches(user).into(),
         };
         patterns.iter().map(is).max().unwrap_or(Match::No)
@@ -264,10 +267,10 @@ impl<'a> Request<'a> {
     fn try_host(&self, rule: &Rule) -> Match {
         let Some(patterns) = &rule.host else {
             // An allow rule that says nothing of the host trusts every host, but not an unknown one.
-            let needs_host = rule.action == Verdict::Allow && self.facts.kind == Kind::Login;
+            let needs_host = rule.action == Verdict::Allow && self.facts.kind == IntentKind::Login;
             return (!needs_host || self.host.meets_required_proof).into();
         };
-        if self.facts.kind != Kind::Login {
+        if self.facts.kind != IntentKind::Login {
             return Match::No;
         }
         patterns

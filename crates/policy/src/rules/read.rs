@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::facts::Kind;
+use crate::facts::IntentKind;
 use crate::judgement::{Place, Verdict};
 
 use super::Policy;
@@ -225,7 +225,7 @@ impl Reading {
                     .unwrap_or_default()
                     .iter()
                     .find(|other| {
-                        !Kind::ALL
+                        !IntentKind::ALL
                             .iter()
                             .any(|kind| matcher.looks_at(*kind) && other.looks_at(*kind))
                     })
@@ -320,7 +320,7 @@ pub(super) fn entries<'a>(source: Source<'a>, table: &'a Table) -> impl Iterator
         .map(move |(key, value)| Entry { source, key, value })
 }
 
-fn lacks(matcher: Matcher, kind: Kind, kinds: &[Kind]) -> Bad {
+fn lacks(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> Bad {
     let has: Vec<&str> = kinds
         .iter()
         .filter(|kind| matcher.looks_at(**kind))

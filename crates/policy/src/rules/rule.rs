@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::crypto::Fingerprint;
-use crate::facts::{Kind, Proof};
+use crate::facts::{IntentKind, Proof};
 use crate::glob::Glob;
 use crate::judgement::{Place, Remember, RuleRef, Verdict};
 use crate::qube_color::QubeColor;
@@ -52,7 +52,7 @@ pub struct Rule {
     pub qube: Option<Vec<CallerPattern>>,
     pub keyring: Option<Vec<Glob>>,
     pub key: Option<Vec<KeyPattern>>,
-    pub kind: Option<Vec<Kind>>,
+    pub kind: Option<Vec<IntentKind>>,
     pub user: Option<Vec<Glob>>,
     pub host: Option<Vec<HostPattern>>,
     pub namespace: Option<Vec<Glob>>,

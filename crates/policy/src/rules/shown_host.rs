@@ -1,6 +1,6 @@
 //! The host of a login, as rules meet it: its names in known hosts, and whether it is shown well enough.
 
-use crate::facts::{Facts, HostIdentity, Kind, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, Proof};
 use crate::glob::Glob;
 use crate::known_hosts::{ANY, HASHED, host_of_port, is_open};
 
@@ -84,7 +84,7 @@ impl Host {
 impl ShownHost {
     pub fn of(policy: &Policy, facts: &Facts) -> Self {
         let shown = Self::owing(policy, facts.host.as_ref());
-        let is_login = facts.kind == Kind::Login && facts.host.is_some();
+        let is_login = facts.kind == IntentKind::Login && facts.host.is_some();
         Self {
             meets_required_proof: is_login && facts.proof >= shown.required,
             ..shown

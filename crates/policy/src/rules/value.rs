@@ -1,7 +1,7 @@
 //! Single values of a policy file: text to meaning, or a sentence and a hint.
 
 use crate::display;
-use crate::facts::{Kind, Proof};
+use crate::facts::{IntentKind, Proof};
 use crate::judgement::{Remember, Verdict};
 use crate::qube_color::QubeColor;
 use crate::rate::Rate;
@@ -57,9 +57,9 @@ pub(super) fn default(text: &str) -> Value<Verdict> {
     }
 }
 
-pub(super) fn kind(text: &str) -> Value<Kind> {
-    let words = Kind::ALL.map(Kind::word);
-    Kind::ALL
+pub(super) fn kind(text: &str) -> Value<IntentKind> {
+    let words = IntentKind::ALL.map(IntentKind::word);
+    IntentKind::ALL
         .into_iter()
         .find(|kind| kind.word() == text)
         .ok_or_else(|| one_of(text, &words, "kind"))

@@ -3,7 +3,7 @@
 //! a key too many, but must never hide one that could be used.
 
 use crate::caller::{Caller, Keyring};
-use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 
@@ -115,21 +115,26 @@ impl VisibilityQuery<'_> {
                 host,
                 verified: true,
             }) => {
-                add(Kind::Login, Proof::Proven, Some(host), false);
-                add(Kind::Login, Proof::Bound, Some(host), false);
+                add(IntentKind::Login, Proof::Proven, Some(host), false);
+                add(IntentKind::Login, Proof::Bound, Some(host), false);
             }
             Some(LoginTo {
                 host,
                 verified: false,
             }) => {
-                add(Kind::Login, Proof::Proven, Some(host), false);
-                add(Kind::Login, Proof::Unproven, None, false);
+                add(IntentKind::Login, Proof::Proven, Some(host), false);
+                add(IntentKind::Login, Proof::Unproven, None, false);
             }
             None => {
                 // A host that is only bound passes nothing that the same host, proven, would not.
-                add(Kind::Login, Proof::Proven, None, true);
-                add(Kind::Login, Proof::Unproven, None, false);
-                for kind in [Kind::Sshsig, Kind::Certificate, Kind::Sudo, Kind::Raw] {
+                add(IntentKind::Login, Proof::Proven, None, true);
+                add(IntentKind::Login, Proof::Unproven, None, false);
+                for kind in [
+                    IntentKind::Sshsig,
+                    IntentKind::Certificate,
+                    IntentKind::Sudo,
+                    IntentKind::Raw,
+                ] {
                     add(kind, Proof::Unproven, None, false);
                 }
             }
@@ -140,7 +145,7 @@ impl VisibilityQuery<'_> {
 
     fn facts(
         &self,
-        kind: Kind,
+        kind: IntentKind,
         proof: Proof,
         host: Option<&HostIdentity>,
         forwarded: bool,
@@ -190,8 +195,8 @@ impl HypotheticalRequest<'_> {
     fn open(&self, rule: &Rule, matcher: Matcher) -> Open {
         let kind = self.request.facts.kind;
         let patterns = match matcher {
-            Matcher::User if matches!(kind, Kind::Login | Kind::Sudo) => &rule.user,
-            Matcher::Namespace if kind == Kind::Sshsig => &rule.namespace,
+            Matcher::User if matches!(kind, IntentKind::Login | IntentKind::Sudo) => &rule.user,
+            Matcher::Namespace if kind == IntentKind::Sshsig => &rule.namespace,
             Matcher::Hours if rule.hours.is_some() => return Open::Some,
             Matcher::Host if self.any_host && rule.host.iter().flatten().any(names_host) => {
                 return Open::Some;

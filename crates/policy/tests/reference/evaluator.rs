@@ -1,7 +1,7 @@
 //! The judge by the letter of docs/policy.md: no speed, no cleverness, nothing of the real one's code.
 
 use policy::caller::Caller;
-use policy::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, Moment, Proof};
 use policy::judgement::Verdict;
 
 use crate::model::{Model, Rule, Table, fingerprint};
@@ -159,8 +159,8 @@ fn names_it(model: &Model, rule: &Rule, name: &NameOfKey<'_>, facts: &Facts) -> 
 
 fn by_default(model: &Model, facts: &Facts) -> Verdict {
     let plain = match facts.kind {
-        Kind::Login => !facts.sha1,
-        Kind::Sshsig => !facts.sha1 && !facts.forwarded,
+        IntentKind::Login => !facts.sha1,
+        IntentKind::Sshsig => !facts.sha1 && !facts.forwarded,
         _ => false,
     };
     if plain { model.default } else { Verdict::Deny }
@@ -173,13 +173,13 @@ fn others(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment) -> Covers 
         None => Yes,
         Some(list) => sure(list.iter().any(|item| one(item))),
     };
-    let login_or_sshsig = matches!(facts.kind, Kind::Login | Kind::Sshsig);
+    let login_or_sshsig = matches!(facts.kind, IntentKind::Login | IntentKind::Sshsig);
     let kind = match &rule.kind {
         None => sure(denies || login_or_sshsig),
         Some(kinds) => sure(kinds.contains(&facts.kind)),
     };
     let forwarded = match &rule.forwarded {
-        None => sure(denies || facts.kind != Kind::Sshsig || !facts.forwarded),
+        None => sure(denies || facts.kind != IntentKind::Sshsig || !facts.forwarded),
         Some(list) => sure(list.contains(&facts.forwarded)),
     };
     let sha1 = match &rule.sha1 {
@@ -241,7 +241,7 @@ fn user(rule: &Rule, facts: &Facts) -> Covers {
     };
     let Some(user) = &facts.user else { return No };
     let mut accounts = vec![user.clone()];
-    if facts.kind == Kind::Login {
+    if facts.kind == IntentKind::Login {
         for mark in [b':', b'/'] {
             accounts.extend(user.split(|byte| *byte == mark).next().map(<[u8]>::to_vec));
         }
@@ -300,7 +300,7 @@ fn is_shown(model: &Model, facts: &Facts) -> bool {
         };
         required = required.max(counts);
     }
-    facts.kind == Kind::Login && facts.proof >= required.unwrap_or(Proof::Proven)
+    facts.kind == IntentKind::Login && facts.proof >= required.unwrap_or(Proof::Proven)
 }
 
 fn is_tables(table: &Table, host: &HostIdentity) -> Covers {
@@ -351,7 +351,7 @@ fn table<'m>(model: &'m Model, name: &str) -> Option<&'m Table> {
 }
 
 fn host(model: &Model, rule: &Rule, facts: &Facts) -> Covers {
-    let login = facts.kind == Kind::Login;
+    let login = facts.kind == IntentKind::Login;
     let Some(patterns) = &rule.host else {
         let hidden = login && !is_shown(model, facts);
         return sure(rule.action != Verdict::Allow || !hidden);
@@ -385,7 +385,7 @@ fn could_be_its_host(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment)
     let Some(identity) = &facts.host else {
         return false;
     };
-    if facts.kind != Kind::Login
+    if facts.kind != IntentKind::Login
         || !is_unnamed(model, identity)
         || others(model, rule, facts, moment) == No
     {

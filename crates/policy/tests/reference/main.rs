@@ -7,7 +7,7 @@ mod model;
 use std::collections::BTreeMap;
 
 use model::{Model, Rule, random_facts, random_identity, random_moment};
-use policy::facts::{Facts, HostIdentity, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, Moment, Proof};
 use policy::judgement::{Remember, Verdict};
 use policy::rate::{Ledger, Rate};
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
@@ -123,7 +123,7 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
             assert!(rule.user.is_none() || facts.user.is_some());
             assert!(rule.namespace.is_none() || facts.namespace.is_some());
             let says = |word: &str| rule.host.iter().flatten().any(|host| *host == word);
-            if facts.kind == Kind::Login {
+            if facts.kind == IntentKind::Login {
                 assert!(facts.host.is_some() || says("unproven"), "{rule:?}");
                 assert!(facts.host.iter().all(|host| !host.revocation.is_some()));
             } else {
@@ -131,7 +131,7 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
             }
             let kinds = rule.kind.iter().flatten();
             assert!(
-                matches!(facts.kind, Kind::Login | Kind::Sshsig)
+                matches!(facts.kind, IntentKind::Login | IntentKind::Sshsig)
                     || kinds.into_iter().any(|kind| *kind == facts.kind)
             );
         }
@@ -150,7 +150,7 @@ fn a_host_that_is_hidden_is_judged_no_milder_than_any_that_it_could_be() {
         }
         for _ in 0..REQUESTS {
             let (facts, moment) = (random_facts(random), random_moment(random));
-            if facts.kind != Kind::Login {
+            if facts.kind != IntentKind::Login {
                 continue;
             }
             let shown = Facts {
@@ -269,7 +269,7 @@ fn a_key_that_is_hidden_could_not_be_used() {
             };
             facts.forwarded |= forwarded;
             if let Some(login) = &login_to {
-                facts.kind = Kind::Login;
+                facts.kind = IntentKind::Login;
                 facts.forwarded = forwarded;
                 facts.user = facts.user.or(Some(b"git".to_vec()));
                 facts.namespace = None;

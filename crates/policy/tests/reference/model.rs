@@ -2,7 +2,7 @@
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof, Revocation};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::rules::{Policy, Source};
 use seeded::Random;
@@ -16,12 +16,12 @@ fn maybe<T: Copy>(random: &mut Random, odds: usize, from: &[T]) -> Option<Vec<T>
     Some((0..count).map(|_| random.pick(from)).collect())
 }
 
-pub const KINDS: [Kind; 5] = [
-    Kind::Login,
-    Kind::Sshsig,
-    Kind::Certificate,
-    Kind::Sudo,
-    Kind::Raw,
+pub const KINDS: [IntentKind; 5] = [
+    IntentKind::Login,
+    IntentKind::Sshsig,
+    IntentKind::Certificate,
+    IntentKind::Sudo,
+    IntentKind::Raw,
 ];
 const CALLERS: [&str; 5] = ["work", "work-dev", "disp12", "ssh:work", "local:1000"];
 const QUBES: [&str; 9] = [
@@ -116,7 +116,7 @@ pub struct Rule {
     pub qube: Option<Vec<&'static str>>,
     pub keyring: Option<Vec<&'static str>>,
     pub key: Option<Vec<&'static str>>,
-    pub kind: Option<Vec<Kind>>,
+    pub kind: Option<Vec<IntentKind>>,
     pub user: Option<Vec<&'static str>>,
     /// Names of tables among them.
     pub host: Option<Vec<&'static str>>,
@@ -231,16 +231,16 @@ impl Rule {
     /// A policy with such a rule is refused: it would cover less than it says.
     fn drop_what_its_kinds_lack(&mut self) {
         let kinds = self.kind.clone().unwrap_or_default();
-        let all = |has: fn(&Kind) -> bool| kinds.iter().all(has);
+        let all = |has: fn(&IntentKind) -> bool| kinds.iter().all(has);
         let exclude_each_other =
             self.kind.is_none() && (self.user.is_some() || self.host.is_some());
-        if !all(|kind| *kind == Kind::Sshsig) || exclude_each_other {
+        if !all(|kind| *kind == IntentKind::Sshsig) || exclude_each_other {
             self.namespace = None;
         }
-        if !all(|kind| *kind == Kind::Login) {
+        if !all(|kind| *kind == IntentKind::Login) {
             self.host = None;
         }
-        if !all(|kind| matches!(kind, Kind::Login | Kind::Sudo)) {
+        if !all(|kind| matches!(kind, IntentKind::Login | IntentKind::Sudo)) {
             self.user = None;
         }
     }
@@ -415,12 +415,14 @@ pub fn random_identity(random: &mut Random) -> HostIdentity {
 /// A request as `gather` could make it.
 pub fn random_facts(random: &mut Random) -> Facts {
     let kind = match random.one_in(2) {
-        true => Kind::Login,
+        true => IntentKind::Login,
         false => random.pick(&KINDS),
     };
     let (letter, comment) = random.pick(&KEYS);
     let proof = match kind {
-        Kind::Login => random.pick(&[Proof::Unproven, Proof::Bound, Proof::Proven, Proof::Proven]),
+        IntentKind::Login => {
+            random.pick(&[Proof::Unproven, Proof::Bound, Proof::Proven, Proof::Proven])
+        }
         _ => Proof::Unproven,
     };
     let text = |text: &str| Some(text.as_bytes().to_vec());
@@ -435,13 +437,13 @@ pub fn random_facts(random: &mut Random) -> Facts {
         kind,
         sha1: random.one_in(5),
         user: match kind {
-            Kind::Login | Kind::Sudo => text(random.pick(&USERS)),
+            IntentKind::Login | IntentKind::Sudo => text(random.pick(&USERS)),
             _ => None,
         },
         proof,
         host: (proof != Proof::Unproven).then(|| random_identity(random)),
         namespace: match kind {
-            Kind::Sshsig => text(random.pick(&NAMESPACES)),
+            IntentKind::Sshsig => text(random.pick(&NAMESPACES)),
             _ => None,
         },
         forwarded: random.one_in(3),

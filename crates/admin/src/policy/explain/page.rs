@@ -2,7 +2,7 @@
 
 use policy::display;
 use policy::facts::Moment;
-use policy::facts::{Facts, Kind};
+use policy::facts::{Facts, IntentKind};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::remembered::Scope;
 use policy::rules::{LoginTo, Policy, RuleTrace, Trace, VisibilityQuery};
@@ -81,17 +81,17 @@ impl Page<'_> {
         };
         let user = display::ascii(facts.user.as_deref().unwrap_or_default(), SHOWN);
         let what = match facts.kind {
-            Kind::Login => format!("log in as {user} at {}", self.host()),
-            Kind::Sshsig => {
+            IntentKind::Login => format!("log in as {user} at {}", self.host()),
+            IntentKind::Sshsig => {
                 let namespace = facts.namespace.as_deref().unwrap_or_default();
                 format!(
                     "sign data in namespace {}",
                     display::ascii(namespace, SHOWN)
                 )
             }
-            Kind::Certificate => "issue a certificate".to_owned(),
-            Kind::Sudo => format!("use sudo as {user}"),
-            Kind::Raw => "sign raw data".to_owned(),
+            IntentKind::Certificate => "issue a certificate".to_owned(),
+            IntentKind::Sudo => format!("use sudo as {user}"),
+            IntentKind::Raw => "sign raw data".to_owned(),
         };
         let forwarded = if facts.forwarded { ", forwarded" } else { "" };
         let sha1 = if facts.sha1 { ", with SHA-1" } else { "" };

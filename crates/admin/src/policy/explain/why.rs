@@ -1,7 +1,7 @@
 //! Why a matcher of a rule came to its result, as a sentence.
 
 use policy::display;
-use policy::facts::{Facts, Kind, Moment, Proof};
+use policy::facts::{Facts, IntentKind, Moment, Proof};
 use policy::rules::matching::{Match, Matcher};
 use policy::rules::rule::{CallerPattern, HostPattern, Hours, KeyPattern, Rule, clock};
 use policy::rules::{Policy, Trace};
@@ -101,7 +101,7 @@ pub(super) fn why(asked: &Asked<'_>, rule: &Rule, matcher: Matcher, result: Matc
 
 fn why_host(asked: &Asked<'_>, rule: &Rule, result: Match) -> String {
     let facts = asked.facts;
-    if facts.kind != Kind::Login {
+    if facts.kind != IntentKind::Login {
         return format!("{} has no host", a_kind(facts.kind));
     }
     let (proof, required) = (facts.proof.word(), asked.trace.required.word());
@@ -197,12 +197,12 @@ fn or(wanted: &[String]) -> String {
     }
 }
 
-fn a_kind(kind: Kind) -> &'static str {
+fn a_kind(kind: IntentKind) -> &'static str {
     match kind {
-        Kind::Login => "a login",
-        Kind::Sshsig => "an sshsig",
-        Kind::Certificate => "a certificate",
-        Kind::Sudo => "sudo",
-        Kind::Raw => "raw data",
+        IntentKind::Login => "a login",
+        IntentKind::Sshsig => "an sshsig",
+        IntentKind::Certificate => "a certificate",
+        IntentKind::Sudo => "sudo",
+        IntentKind::Raw => "raw data",
     }
 }

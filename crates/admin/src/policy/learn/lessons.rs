@@ -6,11 +6,11 @@ use std::fmt;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, Kind, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, Proof};
 use policy::glob::{self, Glob};
 use policy::judgement::Verdict;
 use policy::language::Language;
-use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::Policy;
 
 /// Characters of a name or value in a comment.
@@ -36,7 +36,7 @@ pub(super) struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
     SaidNo,
-    Kind(Kind),
+    Kind(IntentKind),
     Unproven,
     Revoked,
     /// Not text, empty, or too long for a pattern.
@@ -52,7 +52,7 @@ pub(super) struct Lesson {
     pub(super) keyring: Keyring,
     pub(super) key: Fingerprint,
     pub(super) comment: String,
-    pub(super) kind: Kind,
+    pub(super) kind: IntentKind,
     /// A pattern that matches one text.
     pub(super) user: Option<String>,
     pub(super) hosts: Vec<HostWord>,
@@ -98,7 +98,7 @@ impl Lessons {
             .iter()
             .position(|case| same_case(&case.facts, &facts));
         let (yes, no) = match record.outcome {
-            Outcome::Ok => (record.times(), 0),
+            RecordOutcome::Ok => (record.times(), 0),
             _ => (0, record.times()),
         };
         match known.and_then(|index| self.cases.get_mut(index)) {
@@ -153,7 +153,7 @@ impl Case {
         }
         let (mut user, mut namespace, mut hosts) = (None, None, Vec::new());
         match facts.kind {
-            Kind::Login => {
+            IntentKind::Login => {
                 user = Some(pattern(facts.user.as_deref())?);
                 let host = facts
                     .host
@@ -165,8 +165,10 @@ impl Case {
                     policy,
                 )?);
             }
-            Kind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
-            Kind::Certificate | Kind::Sudo | Kind::Raw => return Err(Unfit::Kind(facts.kind)),
+            IntentKind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
+            IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
+                return Err(Unfit::Kind(facts.kind));
+            }
         }
         Ok(Lesson {
             qubes: vec![facts.caller.clone()],
@@ -262,7 +264,7 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
 /// Rules that differ in their host alone become one; it covers the same.
 pub(super) fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
     join(lessons, |a, b| {
-        a.kind == Kind::Login
+        a.kind == IntentKind::Login
             && Lesson {
                 hosts: b.hosts.clone(),
                 ..a.clone()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Kind, Proof};
+use policy::facts::{IntentKind, Proof};
 use policy::rules::Policy;
 
 use super::lessons::{Case, HostWord, Lesson, Lessons, MAX_SHOWN, Unfit, join_hosts, join_qubes};
@@ -121,7 +121,7 @@ fn rule(text: &mut String, number: usize, lesson: &Lesson, tables: &[Table<'_>])
         .iter()
         .flat_map(|host| words(host, tables))
         .collect();
-    if lesson.kind == Kind::Login {
+    if lesson.kind == IntentKind::Login {
         put!(text, "host = {}", strings(&hosts));
     }
     if let Some(namespace) = &lesson.namespace {
@@ -202,7 +202,7 @@ fn shown(case: &Case) -> String {
     let text =
         |bytes: &Option<Vec<u8>>| display::ascii(bytes.as_deref().unwrap_or(b"?"), MAX_SHOWN);
     let what = match facts.kind {
-        Kind::Login => {
+        IntentKind::Login => {
             let host = facts.host.as_ref().map_or_else(
                 || "an unknown host".to_owned(),
                 |host| {
@@ -219,9 +219,9 @@ fn shown(case: &Case) -> String {
                 facts.proof.word()
             )
         }
-        Kind::Sshsig => format!("sshsig in namespace {}", text(&facts.namespace)),
-        Kind::Sudo => format!("sudo of {}", text(&facts.user)),
-        Kind::Certificate | Kind::Raw => facts.kind.word().to_owned(),
+        IntentKind::Sshsig => format!("sshsig in namespace {}", text(&facts.namespace)),
+        IntentKind::Sudo => format!("sudo of {}", text(&facts.user)),
+        IntentKind::Certificate | IntentKind::Raw => facts.kind.word().to_owned(),
     };
     let key = display::ascii(&facts.key.comment, MAX_SHOWN);
     format!(

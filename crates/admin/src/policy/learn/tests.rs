@@ -1,9 +1,9 @@
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
 use policy::rate::Ledger;
-use policy::record::{DecidedBy, Event, Outcome, Record, Timestamp};
+use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::{Policy, Source};
 
 use super::lessons::Lessons;
@@ -27,7 +27,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
             algorithm: "ssh-ed25519".into(),
             comment: b"me".to_vec(),
         },
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         sha1: false,
         user: Some(user.to_vec()),
         proof,
@@ -51,7 +51,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
 
 fn sshsig(namespace: &[u8]) -> Facts {
     Facts {
-        kind: Kind::Sshsig,
+        kind: IntentKind::Sshsig,
         user: None,
         namespace: Some(namespace.to_vec()),
         ..login(b"", "", Proof::Unproven)
@@ -59,7 +59,11 @@ fn sshsig(namespace: &[u8]) -> Facts {
 }
 
 fn answered(facts: &Facts, yes: bool) -> Record {
-    let outcome = if yes { Outcome::Ok } else { Outcome::Refused };
+    let outcome = if yes {
+        RecordOutcome::Ok
+    } else {
+        RecordOutcome::Refused
+    };
     let mut record = Record::new(
         Event::Sign,
         outcome,
@@ -221,11 +225,11 @@ fn neighbours(facts: &Facts) -> Vec<Facts> {
             ..facts.clone()
         },
         Facts {
-            kind: Kind::Raw,
+            kind: IntentKind::Raw,
             ..facts.clone()
         },
         Facts {
-            kind: Kind::Sudo,
+            kind: IntentKind::Sudo,
             ..facts.clone()
         },
     ];
@@ -333,11 +337,11 @@ fn what_a_rule_could_not_hold_narrow_is_not_proposed() {
     let mut revoked = login(b"git", "host.example", Proof::Proven);
     revoked.host.as_mut().unwrap().revocation = policy::facts::Revocation::Revoked;
     let raw = Facts {
-        kind: Kind::Raw,
+        kind: IntentKind::Raw,
         ..sshsig(b"")
     };
     let sudo = Facts {
-        kind: Kind::Sudo,
+        kind: IntentKind::Sudo,
         ..login(b"root", "", Proof::Unproven)
     };
     for (facts, why) in [

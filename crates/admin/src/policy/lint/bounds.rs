@@ -1,6 +1,6 @@
 //! Allowances without a bound, or with less of one than it seems.
 
-use policy::facts::{Kind, Proof};
+use policy::facts::{IntentKind, Proof};
 use policy::glob::Glob;
 use policy::judgement::Verdict;
 use policy::rules::Problem;
@@ -47,7 +47,10 @@ pub(super) fn unbounded(rule: &Rule) -> Option<Problem> {
         return Some(Problem::warning(&rule.place, message).hint(hint));
     }
     let names = |kind| rule.kind.iter().flatten().any(|named| *named == kind);
-    for (kind, what) in [(Kind::Raw, "raw data"), (Kind::Certificate, "certificates")] {
+    for (kind, what) in [
+        (IntentKind::Raw, "raw data"),
+        (IntentKind::Certificate, "certificates"),
+    ] {
         if names(kind) {
             let message = format!(
                 "{} allows {what} in silence: that can be worth all that the key opens",
@@ -83,7 +86,9 @@ pub(super) fn unbounded(rule: &Rule) -> Option<Problem> {
 /// An SSHSIG that is given without asking, in a namespace where it can be worth more than a signature.
 pub(super) fn more_than_signatures(rule: &Rule) -> Option<Problem> {
     let is_git = |list: &Vec<Glob>| list.iter().all(|glob| glob.literal() == Some(GIT));
-    let covers_sshsig = reach(rule).iter().any(|(kind, ..)| *kind == Kind::Sshsig);
+    let covers_sshsig = reach(rule)
+        .iter()
+        .any(|(kind, ..)| *kind == IntentKind::Sshsig);
     if rule.action != Verdict::Allow
         || !covers_sshsig
         || rule.namespace.as_ref().is_some_and(is_git)
@@ -103,7 +108,7 @@ pub(super) fn more_than_signatures(rule: &Rule) -> Option<Problem> {
 pub(super) fn silent_on_forwarding(rule: &Rule) -> Option<Problem> {
     let asks = reach(rule)
         .iter()
-        .any(|(kind, forwarded, _)| *forwarded && *kind != Kind::Sshsig);
+        .any(|(kind, forwarded, _)| *forwarded && *kind != IntentKind::Sshsig);
     if rule.action != Verdict::Allow || rule.forwarded.is_some() || !asks {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Rules that decide about nothing, or about less than they say, because an earlier one covers it.
 
-use policy::facts::Kind;
+use policy::facts::IntentKind;
 use policy::glob::Glob;
 use policy::judgement::Verdict;
 use policy::rules::matching::Matcher;
@@ -62,12 +62,12 @@ fn denies_every_host(policy: &Policy, rule: &Rule) -> bool {
 }
 
 /// Kind, forwarded, SHA-1.
-type Reach = (Kind, bool, bool);
+type Reach = (IntentKind, bool, bool);
 
 /// The requests that a rule's matchers leave possible.
 pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
     let mut reach = Vec::new();
-    for kind in Kind::ALL {
+    for kind in IntentKind::ALL {
         let lacks = (rule.user.is_some() && !Matcher::User.looks_at(kind))
             || (rule.host.is_some() && !Matcher::Host.looks_at(kind))
             || (rule.namespace.is_some() && !Matcher::Namespace.looks_at(kind));
@@ -95,7 +95,7 @@ fn left_by(earlier: &Rule, later: &Rule) -> Option<Vec<&'static str>> {
     let (wide, all) = (reach(earlier), reach(later));
     let (covered, missing): (Vec<Reach>, Vec<Reach>) =
         all.iter().partition(|case| wide.contains(case));
-    let is_met = |kind: Kind| covered.iter().any(|(covered, ..)| *covered == kind);
+    let is_met = |kind: IntentKind| covered.iter().any(|(covered, ..)| *covered == kind);
     if !all.iter().all(|(kind, ..)| is_met(*kind)) {
         return None;
     }
@@ -155,7 +155,9 @@ fn covers_host(earlier: &Rule, later: &Rule) -> bool {
     if earlier.action == Verdict::Allow && earlier.host.is_none() {
         // It covers every host that is shown; what may be unproven it leaves to others.
         let shown_only = |list: &Vec<HostPattern>| !list.contains(&HostPattern::Unproven);
-        let logins = reach(later).iter().any(|(kind, ..)| *kind == Kind::Login);
+        let logins = reach(later)
+            .iter()
+            .any(|(kind, ..)| *kind == IntentKind::Login);
         return !logins
             || later
                 .host

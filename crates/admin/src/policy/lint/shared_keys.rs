@@ -1,7 +1,7 @@
 //! Host keys with several names, of which one rule allows one and a later rule asks or denies for another.
 
 use policy::display;
-use policy::facts::Kind;
+use policy::facts::IntentKind;
 use policy::glob::Glob;
 use policy::judgement::Verdict;
 use policy::known_hosts::SharedKey;
@@ -13,7 +13,8 @@ const SHOWN: usize = 80;
 
 /// A rule that allows less than it seems: the first later rule that counts for another name of the key.
 pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Option<Problem> {
-    if rule.action != Verdict::Allow || rule.host.is_none() || !rule.covers_kind(Kind::Login) {
+    if rule.action != Verdict::Allow || rule.host.is_none() || !rule.covers_kind(IntentKind::Login)
+    {
         return None;
     }
     let own = names_of(policy, rule, key);
@@ -23,7 +24,8 @@ pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Opti
         .iter()
         .skip(rule.index + 1)
         .find_map(|later| {
-            let is_stricter = later.action != Verdict::Allow && later.covers_kind(Kind::Login);
+            let is_stricter =
+                later.action != Verdict::Allow && later.covers_kind(IntentKind::Login);
             let names = names_of(policy, later, key);
             let other = names.into_iter().find(|name| !own.contains(name))?;
             (is_stricter && may_meet(rule, later)).then_some((later, other))

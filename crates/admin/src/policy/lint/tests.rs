@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use policy::crypto::Fingerprint;
-use policy::facts::{KeyFacts, Kind, Proof};
+use policy::facts::{IntentKind, KeyFacts, Proof};
 use policy::known_hosts::SharedKey;
 use policy::rate::Ledger;
 use policy::rules::{Policy, Source};
@@ -334,7 +334,7 @@ fn a_rule_called_unreachable_never_decides() {
             called += 1;
             for _ in 0..40 {
                 let (facts, moment) = (random_facts(random), random_moment(random));
-                let is_shown = facts.kind != Kind::Login || facts.proof == Proof::Proven;
+                let is_shown = facts.kind != IntentKind::Login || facts.proof == Proof::Proven;
                 let judgement = policy.judge(&facts, &moment, &Ledger::default());
                 let decides = judgement.rule().is_some_and(|by| by.index == rule.index);
                 assert!(!decides || !is_shown, "{warning}\n{facts:?}\n{policy:#?}");

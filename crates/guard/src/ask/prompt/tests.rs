@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use policy::facts::{Kind, Proof};
+use policy::facts::{IntentKind, Proof};
 use policy::question::{
     Class, Counts, Decision, HeadingPart, Offer, QubeColor, Risk, Row, Version,
 };
@@ -30,7 +30,7 @@ fn question() -> Question {
     Question {
         v: Version,
         id: 17,
-        kind: Kind::Login,
+        kind: IntentKind::Login,
         risk: Risk::Routine,
         color: Some(QubeColor::Blue),
         heading: vec![

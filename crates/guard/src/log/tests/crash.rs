@@ -208,6 +208,6 @@ fn fill_and_go_on(folder: &Path, make_room: impl FnOnce()) {
         .iter()
         .find(|record| record.event == Event::Recovered)
         .unwrap();
-    assert_eq!((told.outcome, told.count), (Outcome::Failed, Some(7)));
+    assert_eq!((told.outcome, told.count), (RecordOutcome::Failed, Some(7)));
     println!("was full");
 }

@@ -245,7 +245,7 @@ fn a_rule_that_is_silent_on_forwarding_asks_about_a_forwarded_login() {
 /// A certificate, sudo or raw data that a hop asks for is worth more than a login.
 #[test]
 fn no_kind_is_allowed_silently_through_a_forwarded_agent() {
-    for kind in [Kind::Certificate, Kind::Sudo, Kind::Raw] {
+    for kind in [IntentKind::Certificate, IntentKind::Sudo, IntentKind::Raw] {
         let text = format!(
             "default = \"deny\"\n[[rule]]\nkind = \"{}\"\naction = \"allow\"\n",
             kind.word()

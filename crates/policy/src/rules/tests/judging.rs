@@ -265,7 +265,7 @@ fn what_is_not_named_is_not_granted() {
         let policy = policy(&format!(
             "default = \"ask\"\n[[rule]]\naction = \"{action}\"\n"
         ));
-        for kind in [Kind::Certificate, Kind::Sudo, Kind::Raw] {
+        for kind in [IntentKind::Certificate, IntentKind::Sudo, IntentKind::Raw] {
             assert_eq!(
                 verdict(&policy, &other(kind)),
                 Verdict::Deny,
@@ -290,7 +290,7 @@ fn what_is_not_named_is_not_granted() {
     let named = policy(
         "default = \"deny\"\n[[rule]]\nkind = [\"certificate\", \"sudo\", \"raw\"]\naction = \"ask\"\n[[rule]]\nsha1 = true\naction = \"ask\"\n[[rule]]\nforwarded = true\nkind = \"sshsig\"\naction = \"ask\"\n",
     );
-    for kind in [Kind::Certificate, Kind::Sudo, Kind::Raw] {
+    for kind in [IntentKind::Certificate, IntentKind::Sudo, IntentKind::Raw] {
         assert_eq!(verdict(&named, &other(kind)), Verdict::Ask);
         assert_eq!(judge(&named, &other(kind)).remember, Remember::Never);
     }
@@ -321,7 +321,7 @@ fn what_a_deny_rule_does_not_say_is_denied() {
         ..login("me", host('h', &["h"]), Proof::Proven)
     };
     for facts in [
-        other(Kind::Raw),
+        other(IntentKind::Raw),
         sha1,
         Facts {
             forwarded: true,
@@ -543,7 +543,7 @@ fn the_shipped_policy_asks() {
     let policy = Policy::shipped();
     assert_eq!(verdict(&policy, &login_unproven("me")), Verdict::Ask);
     assert_eq!(verdict(&policy, &sshsig("git")), Verdict::Ask);
-    assert_eq!(verdict(&policy, &other(Kind::Raw)), Verdict::Deny);
+    assert_eq!(verdict(&policy, &other(IntentKind::Raw)), Verdict::Deny);
 }
 
 #[test]
@@ -639,7 +639,7 @@ fn a_user_that_servers_cut_is_every_user_that_it_could_be() {
     );
     let facts = Facts {
         user: Some(b"root:x".to_vec()),
-        ..other(Kind::Sudo)
+        ..other(IntentKind::Sudo)
     };
     assert_eq!(verdict(&sudo, &facts), Verdict::Ask);
 }

@@ -7,7 +7,7 @@ mod random;
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, KeyFacts, Kind, Moment, Proof};
+use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::judgement::{Judgement, Verdict};
 use crate::rate::Ledger;
 
@@ -53,7 +53,7 @@ pub(super) fn host(letter: char, names: &[&str]) -> HostIdentity {
     }
 }
 
-fn facts(kind: Kind) -> Facts {
+fn facts(kind: IntentKind) -> Facts {
     Facts {
         caller: Caller::parse("work").unwrap(),
         keyring: Keyring::from_argument("").unwrap(),
@@ -78,7 +78,7 @@ pub(super) fn login(user: &str, host: HostIdentity, proof: Proof) -> Facts {
         user: Some(user.as_bytes().to_vec()),
         host: Some(host),
         proof,
-        ..facts(Kind::Login)
+        ..facts(IntentKind::Login)
     }
 }
 
@@ -86,19 +86,19 @@ pub(super) fn login(user: &str, host: HostIdentity, proof: Proof) -> Facts {
 pub(super) fn login_unproven(user: &str) -> Facts {
     Facts {
         user: Some(user.as_bytes().to_vec()),
-        ..facts(Kind::Login)
+        ..facts(IntentKind::Login)
     }
 }
 
 pub(super) fn sshsig(namespace: &str) -> Facts {
     Facts {
         namespace: Some(namespace.as_bytes().to_vec()),
-        ..facts(Kind::Sshsig)
+        ..facts(IntentKind::Sshsig)
     }
 }
 
-pub(super) fn other(kind: Kind) -> Facts {
-    let user = (kind == Kind::Sudo).then(|| b"root".to_vec());
+pub(super) fn other(kind: IntentKind) -> Facts {
+    let user = (kind == IntentKind::Sudo).then(|| b"root".to_vec());
     Facts {
         user,
         ..facts(kind)

@@ -7,12 +7,12 @@ use super::*;
 use crate::facts::KeyFacts;
 use crate::rules::{LoginTo, VisibilityQuery};
 
-const KINDS: [Kind; 5] = [
-    Kind::Login,
-    Kind::Sshsig,
-    Kind::Certificate,
-    Kind::Sudo,
-    Kind::Raw,
+const KINDS: [IntentKind; 5] = [
+    IntentKind::Login,
+    IntentKind::Sshsig,
+    IntentKind::Certificate,
+    IntentKind::Sudo,
+    IntentKind::Raw,
 ];
 /// Names in known hosts; `z` is one that no rule names, the empty one stands for an unnamed host.
 const HOSTS: [&str; 5] = ["a", "b", "c", "z", ""];
@@ -101,7 +101,7 @@ fn identity(name: &str) -> HostIdentity {
 fn rsa_key() -> KeyFacts {
     KeyFacts {
         algorithm: "ssh-rsa".to_owned(),
-        ..other(Kind::Raw).key
+        ..other(IntentKind::Raw).key
     }
 }
 
@@ -117,7 +117,7 @@ fn all_facts() -> Vec<Facts> {
                 ..other(kind)
             };
             match kind {
-                Kind::Login => {
+                IntentKind::Login => {
                     for user in USERS {
                         let user = Some(user.as_bytes().to_vec());
                         all.push(Facts {
@@ -138,17 +138,17 @@ fn all_facts() -> Vec<Facts> {
                         }
                     }
                 }
-                Kind::Sshsig => {
+                IntentKind::Sshsig => {
                     all.extend(NAMESPACES.map(|n| Facts {
                         namespace: Some(n.as_bytes().to_vec()),
                         ..base.clone()
                     }));
                 }
-                Kind::Sudo => all.extend(USERS.map(|u| Facts {
+                IntentKind::Sudo => all.extend(USERS.map(|u| Facts {
                     user: Some(u.as_bytes().to_vec()),
                     ..base.clone()
                 })),
-                Kind::Certificate | Kind::Raw => all.push(base),
+                IntentKind::Certificate | IntentKind::Raw => all.push(base),
             }
         }
     }
@@ -174,7 +174,7 @@ fn naive(text: &str, facts: &Facts) -> Verdict {
         (facts.proof, name),
         (Proof::Proven, Some(_)) | (Proof::Bound, Some("a"))
     );
-    let plain = |kind| matches!(kind, Kind::Login | Kind::Sshsig);
+    let plain = |kind| matches!(kind, IntentKind::Login | IntentKind::Sshsig);
     let mut floor = Verdict::Allow;
     for rule in rules
         .split("[[rule]]")
@@ -214,15 +214,15 @@ fn naive(text: &str, facts: &Facts) -> Verdict {
             && has("user", user).unwrap_or(true)
             && has("namespace", namespace).unwrap_or(true)
             && has("forwarded", bool_word(facts.forwarded))
-                .unwrap_or(deny || !(facts.forwarded && facts.kind == Kind::Sshsig))
+                .unwrap_or(deny || !(facts.forwarded && facts.kind == IntentKind::Sshsig))
             && has("sha1", bool_word(facts.sha1)).unwrap_or(deny || !facts.sha1);
         if !others {
             continue;
         }
         let (mut yes, mut maybe) = (false, false);
         match said("host") {
-            None => yes = action != Verdict::Allow || facts.kind != Kind::Login || enough,
-            Some(_) if facts.kind != Kind::Login => {}
+            None => yes = action != Verdict::Allow || facts.kind != IntentKind::Login || enough,
+            Some(_) if facts.kind != IntentKind::Login => {}
             Some(list) => {
                 for pattern in list {
                     match pattern {
@@ -249,7 +249,7 @@ fn naive(text: &str, facts: &Facts) -> Verdict {
         }
     }
     let granted =
-        plain(facts.kind) && !facts.sha1 && !(facts.forwarded && facts.kind == Kind::Sshsig);
+        plain(facts.kind) && !facts.sha1 && !(facts.forwarded && facts.kind == IntentKind::Sshsig);
     let default = if granted && head.contains("default = \"ask\"") {
         Verdict::Ask
     } else {
@@ -306,7 +306,8 @@ fn a_trace_tells_what_the_judge_did() {
 #[test]
 fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
     let facts = all_facts();
-    let unshown = |facts: &&Facts| facts.kind == Kind::Login && facts.proof == Proof::Unproven;
+    let unshown =
+        |facts: &&Facts| facts.kind == IntentKind::Login && facts.proof == Proof::Unproven;
     let mut allowed = 0;
     let is_whole = policies(600, |text, policy| {
         for facts in facts.iter().filter(unshown) {
@@ -355,7 +356,7 @@ fn may_come(query: &VisibilityQuery<'_>, facts: &Facts) -> bool {
     let Some(login) = query.login_to else {
         return facts.forwarded || !query.forwarded;
     };
-    let to_host = facts.kind == Kind::Login && facts.forwarded == query.forwarded;
+    let to_host = facts.kind == IntentKind::Login && facts.forwarded == query.forwarded;
     to_host
         && match facts.proof {
             Proof::Unproven => !login.verified,
@@ -367,7 +368,7 @@ fn may_come(query: &VisibilityQuery<'_>, facts: &Facts) -> bool {
 #[test]
 fn the_key_list_follows_from_the_rules() {
     let facts = all_facts();
-    let (key, base) = (rsa_key(), other(Kind::Raw));
+    let (key, base) = (rsa_key(), other(IntentKind::Raw));
     let hosts = HOSTS.map(identity);
     let mut states: Vec<(bool, Option<LoginTo<'_>>)> = vec![(false, None), (true, None)];
     for host in &hosts {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use policy::display;
-use policy::facts::{Facts, Kind as FactsKind};
+use policy::facts::{Facts, IntentKind};
 
 /// Notices of one subject within this time are told together.
 const TOGETHER: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub(super) struct Message {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum NoticeKind {
     Used,
     Refused,
     Touch,
@@ -48,7 +48,7 @@ enum Kind {
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    subjects: BTreeMap<(Kind, String), Subject>,
+    subjects: BTreeMap<(NoticeKind, String), Subject>,
     /// When the last notifications were sent.
     sent: VecDeque<Duration>,
 }
@@ -77,12 +77,12 @@ impl Notice {
         Self::Touch { caller, sentence }
     }
 
-    fn take_apart(self) -> (Kind, String, String) {
+    fn take_apart(self) -> (NoticeKind, String, String) {
         match self {
-            Self::Used { caller, sentence } => (Kind::Used, caller, sentence),
-            Self::Refused { caller, sentence } => (Kind::Refused, caller, sentence),
-            Self::Touch { caller, sentence } => (Kind::Touch, caller, sentence),
-            Self::Said(sentence) => (Kind::Said, String::new(), sentence),
+            Self::Used { caller, sentence } => (NoticeKind::Used, caller, sentence),
+            Self::Refused { caller, sentence } => (NoticeKind::Refused, caller, sentence),
+            Self::Touch { caller, sentence } => (NoticeKind::Touch, caller, sentence),
+            Self::Said(sentence) => (NoticeKind::Said, String::new(), sentence),
         }
     }
 }
@@ -92,7 +92,7 @@ impl Book {
         let (kind, caller, sentence) = notice.take_apart();
         let mut name = (kind, display::ascii(caller.as_bytes(), MAX_SUMMARY));
         if !self.subjects.contains_key(&name) && self.subjects.len() >= MAX_SUBJECTS {
-            name = (Kind::Other, String::new());
+            name = (NoticeKind::Other, String::new());
         }
         let subject = self.subjects.entry(name).or_insert(Subject {
             due: now,
@@ -121,7 +121,7 @@ impl Book {
         let ((kind, caller), subject) = due.min_by_key(|(_, subject)| subject.due)?;
         let message = message(*kind, caller, subject);
         subject.count = 0;
-        subject.due = if *kind == Kind::Touch {
+        subject.due = if *kind == NoticeKind::Touch {
             now
         } else {
             now + TOGETHER
@@ -150,7 +150,7 @@ impl Book {
 fn sentence(facts: &Facts) -> String {
     let clean = |text: &[u8]| display::ascii(text, MAX_SUMMARY);
     let what = match facts.kind {
-        FactsKind::Login => {
+        IntentKind::Login => {
             let name = facts
                 .host
                 .as_ref()
@@ -163,7 +163,7 @@ fn sentence(facts: &Facts) -> String {
                 clean(facts.user.as_deref().unwrap_or_default())
             )
         }
-        FactsKind::Sshsig => {
+        IntentKind::Sshsig => {
             format!(
                 "signature in namespace {}",
                 clean(facts.namespace.as_deref().unwrap_or_default())
@@ -174,29 +174,29 @@ fn sentence(facts: &Facts) -> String {
     format!("{what}, key {}", clean(&facts.key.comment))
 }
 
-fn message(kind: Kind, caller: &str, subject: &Subject) -> Message {
+fn message(kind: NoticeKind, caller: &str, subject: &Subject) -> Message {
     let Subject { count, last, .. } = subject;
     let (one, many, urgency) = match kind {
-        Kind::Used => (
+        NoticeKind::Used => (
             format!("{caller} used a key"),
             format!("{count} signatures for {caller} in the last minute"),
             "low",
         ),
-        Kind::Refused => (
+        NoticeKind::Refused => (
             format!("A request of {caller} was refused"),
             format!("{count} requests of {caller} were refused in the last minute"),
             "normal",
         ),
-        Kind::Touch => {
+        NoticeKind::Touch => {
             let now = "Touch your security key".to_owned();
             (now.clone(), now, "critical")
         }
-        Kind::Said => (
+        NoticeKind::Said => (
             "Split SSH".to_owned(),
             format!("Split SSH: {count} messages"),
             "normal",
         ),
-        Kind::Other => (
+        NoticeKind::Other => (
             "Another qube was served or refused".to_owned(),
             format!("{count} more requests of other qubes"),
             "low",
