@@ -3,6 +3,7 @@
 //! A question is a sentence, warnings, and plain rows in a fixed order: the facts that decide, and details for a closer
 //! look. Every text in it has passed [`crate::display`].
 
+mod answer;
 mod caution;
 mod compose;
 mod date;
@@ -22,15 +23,12 @@ use crate::facts::{IntentKind, Proof};
 use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
+pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
 pub use compose::{Standing, length_in_words};
 pub use history::History;
 pub use protocol::{Counts, Version};
 pub use subject::{CertificateFields, Details, Subject};
 pub use wording::proof_sentence;
-
-/// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
-/// question.
-pub type QuestionId = u64;
 
 /// Seconds from the moment a question is seen until it is denied.
 pub const SECONDS_FROM_SHOWN: u64 = 60;
@@ -78,7 +76,7 @@ pub struct Question {
     #[serde(default)]
     pub waiting: usize,
     /// Requests that the answer will serve. Counts those that have gone since, so it only grows.
-    #[serde(default = "protocol::one")]
+    #[serde(default = "answer::one")]
     pub same: usize,
 }
 
@@ -137,83 +135,6 @@ pub enum Class {
     /// A list or command, in a fixed-pitch face: to be read to its end.
     Whole,
 }
-
-/// What the person may choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Offer {
-    Deny,
-    /// Deny, and every other question of this qube for five minutes.
-    Mute,
-    Once,
-    /// Allow, and what equals it in every shown fact for so many seconds.
-    For(u64),
-    /// Beside an allow: a label for this host, typed by the person.
-    Name,
-}
-
-/// What the person decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    DenyOnce,
-    /// Deny, and every other question of this qube for five minutes.
-    Mute,
-    AllowOnce,
-    /// Allow, and what equals it in every shown fact for so many seconds.
-    AllowFor(u64),
-}
-
-impl Decision {
-    pub fn allows(self) -> bool {
-        matches!(self, Self::AllowOnce | Self::AllowFor(_))
-    }
-
-    /// The offer that this decision takes up.
-    pub fn offer(self) -> Offer {
-        match self {
-            Self::DenyOnce => Offer::Deny,
-            Self::Mute => Offer::Mute,
-            Self::AllowOnce => Offer::Once,
-            Self::AllowFor(seconds) => Offer::For(seconds),
-        }
-    }
-}
-
-/// What came back from a prompt or a terminal, before it is held against the question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "protocol::AnswerFields", into = "protocol::AnswerFields")]
-pub struct Answer {
-    pub decision: Decision,
-    /// A label for the host, typed by the person.
-    pub name: Option<String>,
-    /// How many requests the person saw this answer to be for. One that joined later is not covered.
-    pub same: usize,
-}
-
-/// Why an answer does not count. The request is denied then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadAnswer {
-    NotOffered,
-    /// For no request, or for more than the person can have been shown.
-    BadCount,
-    /// The label has a character or length that no host name has.
-    BadName,
-    /// Known hosts or the policy use this name already, for another key.
-    NameTaken,
-}
-
-impl std::fmt::Display for BadAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NotOffered => "the answer was not among those offered",
-            Self::BadCount => "the answer is for another number of requests than was shown",
-            Self::BadName => "the typed name is not a host name",
-            Self::NameTaken => "the typed name already stands for another key",
-        })
-    }
-}
-
-impl std::error::Error for BadAnswer {}
 
 impl Question {
     /// The heading as plain text.

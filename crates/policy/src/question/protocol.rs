@@ -4,8 +4,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Answer, Decision, QuestionId};
-use crate::remembered::MUTE_SECONDS;
+use super::answer::{Answer, AnswerFields, Decision, DecisionWord, QuestionId, one};
 
 /// `"v":1`. Another version is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +29,10 @@ impl<'de> Deserialize<'de> for Version {
 
 /// A question's number as a string, so that no reader rounds it.
 pub(super) mod id_text {
-    use super::{Deserialize, Deserializer, Error, QuestionId, Serializer};
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::question::answer::QuestionId;
 
     pub fn serialize<S: Serializer>(id: &QuestionId, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(id)
@@ -99,31 +101,6 @@ pub struct PrompterAnswer {
     pub unanswered: bool,
 }
 
-/// How a decision is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DecisionWord {
-    Deny,
-    Mute,
-    Once,
-    For,
-}
-
-/// [`Answer`] as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AnswerFields {
-    decision: DecisionWord,
-    /// How long to allow; or how long the mute lasts, which is no choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// Without a number, the answer is for the first request alone.
-    #[serde(default = "one")]
-    same: usize,
-}
-
 /// [`PrompterAnswer`] as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,46 +116,6 @@ struct PrompterFields {
     unanswered: bool,
     #[serde(default = "one")]
     same: usize,
-}
-
-pub(super) fn one() -> usize {
-    1
-}
-
-impl From<Answer> for AnswerFields {
-    fn from(answer: Answer) -> Self {
-        let (decision, seconds) = match answer.decision {
-            Decision::DenyOnce => (DecisionWord::Deny, None),
-            Decision::Mute => (DecisionWord::Mute, Some(MUTE_SECONDS)),
-            Decision::AllowOnce => (DecisionWord::Once, None),
-            Decision::AllowFor(seconds) => (DecisionWord::For, Some(seconds)),
-        };
-        Self {
-            decision,
-            seconds,
-            name: answer.name,
-            same: answer.same,
-        }
-    }
-}
-
-impl TryFrom<AnswerFields> for Answer {
-    type Error = &'static str;
-
-    fn try_from(fields: AnswerFields) -> Result<Self, &'static str> {
-        let decision = match (fields.decision, fields.seconds) {
-            (DecisionWord::Deny, None) => Decision::DenyOnce,
-            (DecisionWord::Mute, None | Some(MUTE_SECONDS)) => Decision::Mute,
-            (DecisionWord::Once, None) => Decision::AllowOnce,
-            (DecisionWord::For, Some(seconds)) => Decision::AllowFor(seconds),
-            _ => return Err("the answer has a length of time that does not fit"),
-        };
-        Ok(Self {
-            decision,
-            name: fields.name,
-            same: fields.same,
-        })
-    }
 }
 
 impl From<PrompterAnswer> for PrompterFields {

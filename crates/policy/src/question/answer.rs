@@ -1,0 +1,151 @@
+//! What a person may answer to a question, and how an answer is written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::remembered::MUTE_SECONDS;
+
+/// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
+/// question.
+pub type QuestionId = u64;
+
+/// What the person may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Offer {
+    Deny,
+    /// Deny, and every other question of this qube for five minutes.
+    Mute,
+    Once,
+    /// Allow, and what equals it in every shown fact for so many seconds.
+    For(u64),
+    /// Beside an allow: a label for this host, typed by the person.
+    Name,
+}
+
+/// What the person decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    DenyOnce,
+    /// Deny, and every other question of this qube for five minutes.
+    Mute,
+    AllowOnce,
+    /// Allow, and what equals it in every shown fact for so many seconds.
+    AllowFor(u64),
+}
+
+impl Decision {
+    pub fn allows(self) -> bool {
+        matches!(self, Self::AllowOnce | Self::AllowFor(_))
+    }
+
+    /// The offer that this decision takes up.
+    pub fn offer(self) -> Offer {
+        match self {
+            Self::DenyOnce => Offer::Deny,
+            Self::Mute => Offer::Mute,
+            Self::AllowOnce => Offer::Once,
+            Self::AllowFor(seconds) => Offer::For(seconds),
+        }
+    }
+}
+
+/// What came back from a prompt or a terminal, before it is held against the question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "AnswerFields", into = "AnswerFields")]
+pub struct Answer {
+    pub decision: Decision,
+    /// A label for the host, typed by the person.
+    pub name: Option<String>,
+    /// How many requests the person saw this answer to be for. One that joined later is not covered.
+    pub same: usize,
+}
+
+/// Why an answer does not count. The request is denied then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadAnswer {
+    NotOffered,
+    /// For no request, or for more than the person can have been shown.
+    BadCount,
+    /// The label has a character or length that no host name has.
+    BadName,
+    /// Known hosts or the policy use this name already, for another key.
+    NameTaken,
+}
+
+impl std::fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NotOffered => "the answer was not among those offered",
+            Self::BadCount => "the answer is for another number of requests than was shown",
+            Self::BadName => "the typed name is not a host name",
+            Self::NameTaken => "the typed name already stands for another key",
+        })
+    }
+}
+
+impl std::error::Error for BadAnswer {}
+
+/// How a decision is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DecisionWord {
+    Deny,
+    Mute,
+    Once,
+    For,
+}
+
+/// [`Answer`] as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnswerFields {
+    pub(super) decision: DecisionWord,
+    /// How long to allow; or how long the mute lasts, which is no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// Without a number, the answer is for the first request alone.
+    #[serde(default = "one")]
+    pub(super) same: usize,
+}
+
+pub(super) fn one() -> usize {
+    1
+}
+
+impl From<Answer> for AnswerFields {
+    fn from(answer: Answer) -> Self {
+        let (decision, seconds) = match answer.decision {
+            Decision::DenyOnce => (DecisionWord::Deny, None),
+            Decision::Mute => (DecisionWord::Mute, Some(MUTE_SECONDS)),
+            Decision::AllowOnce => (DecisionWord::Once, None),
+            Decision::AllowFor(seconds) => (DecisionWord::For, Some(seconds)),
+        };
+        Self {
+            decision,
+            seconds,
+            name: answer.name,
+            same: answer.same,
+        }
+    }
+}
+
+impl TryFrom<AnswerFields> for Answer {
+    type Error = &'static str;
+
+    fn try_from(fields: AnswerFields) -> Result<Self, &'static str> {
+        let decision = match (fields.decision, fields.seconds) {
+            (DecisionWord::Deny, None) => Decision::DenyOnce,
+            (DecisionWord::Mute, None | Some(MUTE_SECONDS)) => Decision::Mute,
+            (DecisionWord::Once, None) => Decision::AllowOnce,
+            (DecisionWord::For, Some(seconds)) => Decision::AllowFor(seconds),
+            _ => return Err("the answer has a length of time that does not fit"),
+        };
+        Ok(Self {
+            decision,
+            name: fields.name,
+            same: fields.same,
+        })
+    }
+}
