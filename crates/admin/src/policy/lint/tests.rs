@@ -45,10 +45,11 @@ fn warnings(text: &str) -> Vec<String> {
         fingerprint: fingerprint('s'),
         names,
     }];
+    let keyrings = ["default".to_owned(), "throwaway".to_owned()];
     let surroundings = Surroundings {
         knows_host: Some(&knows),
         keys: Some(&keys),
-        keyrings: Some(&["default".to_owned(), "throwaway".to_owned()]),
+        keyrings: Some(&keyrings),
         shared_keys: Some(&shared),
     };
     let policy = policy(&format!("default = \"ask\"\n{text}"));
