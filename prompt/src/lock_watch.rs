@@ -1,4 +1,4 @@
-//! Tells when the screen is locked, for a vault that forgets its remembered yeses then. It listens to
+//! Tells when the screen is locked, for a vault that forgets its approvals then. It listens to
 //! the desktop and to logind and asks nothing. Where there is nothing to listen to, it ends.
 
 use std::io::{self, Read};

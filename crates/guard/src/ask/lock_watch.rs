@@ -1,4 +1,4 @@
-//! Forgets the remembered yeses when the screen is locked, where the desktop tells: the prompt program
+//! Forgets the approvals when the screen is locked, where the desktop tells: the prompt program
 //! listens to it and asks nothing, for as long as a yes is remembered.
 
 use std::os::unix::net::UnixStream;

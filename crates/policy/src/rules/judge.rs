@@ -269,7 +269,7 @@ fn by_floor(
     }
 }
 
-/// What a prompt may offer. A remembered yes is an allow without a question, so it needs what an
+/// What a prompt may offer. An approval is an allow without a question, so it needs what an
 /// allow rule needs: a host that is shown, or a rule that says `host = "unproven"`.
 fn remember(verdict: Verdict, rule: Option<&Rule>, request: &Request<'_>) -> Remember {
     if verdict != Verdict::Ask {

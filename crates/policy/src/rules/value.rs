@@ -9,7 +9,7 @@ use crate::rate::Rate;
 use super::rule::Hours;
 use super::words::{MAX_NAME, nearest, quoted};
 
-/// A grant that outlives a week is a rule that nobody wrote down.
+/// An approval that outlives a week is a rule that nobody wrote down.
 const MAX_REMEMBER: u64 = 7 * 86_400;
 
 /// What is wrong with a value, and how to fix it.
