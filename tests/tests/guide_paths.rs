@@ -240,6 +240,16 @@ fn a_refusal_is_told_where_it_was_made() {
     let status = text(&finish(&mut vault.control(&["status"])));
     assert!(status.contains(" work  denied sshsig "), "{status}");
     assert!(client.status().contains(" 0 failed"), "{}", client.status());
+    for (mut command, place) in [
+        (
+            vault.control(&["status", "--json"]),
+            "/vault/refusals/0/qube",
+        ),
+        (client.control(&["status", "--json"]), "/clients/0/served"),
+    ] {
+        let json: serde_json::Value = serde_json::from_str(&run(&mut command)).expect("JSON");
+        assert!(json.pointer(place).is_some(), "{json:#}");
+    }
 
     let unknown = ClientQube::start_configured(
         &world,

@@ -2,32 +2,22 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 use policy::display;
 
 use super::fold::fold;
-use common::client_status::file::{self, Status, Trouble};
+use common::client_status::file::{Status, Trouble};
 
 /// Troubles that are shown, the last ones.
 const SHOWN: usize = 5;
 /// Characters of the other side's words.
 const MAX_SAID: usize = 160;
 
-/// Prints every client that left a status file in `folder` (`Paths::client_runtime`).
-/// False if there is none.
+/// Prints one client's status.
 ///
 /// # Errors
-/// The folder cannot be read, or `out` not be written to.
-pub fn print(folder: &Path, out: &mut impl Write) -> io::Result<bool> {
-    let clients = file::read_all(folder)?;
-    for client in &clients {
-        print_one(client, out)?;
-    }
-    Ok(!clients.is_empty())
-}
-
-fn print_one(client: &Status, out: &mut impl Write) -> io::Result<()> {
+/// `out` cannot be written to.
+pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
     // A connection without a word opens no stream.
     let state = if UnixStream::connect(&client.socket).is_ok() {
         "listening"

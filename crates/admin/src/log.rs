@@ -4,6 +4,7 @@ mod filter;
 mod follow;
 mod show;
 mod since;
+mod summary;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -16,23 +17,43 @@ use common::paths::Paths;
 
 use filter::Filter;
 use show::Show;
+use summary::Summary;
 
 /// Records that `--follow` begins with, unless `--since` says otherwise.
 const BEFORE_FOLLOW: usize = 10;
 
 /// Show what was signed, refused and asked, and why
+///
+/// Records stand in the order of their times. All filters can be combined.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Go on with new records as they come
     #[arg(long, short)]
     follow: bool,
 
-    /// Print the records as stored, one JSON object a line
+    /// Count for each qube: logins, commits, refusals and hosts
+    #[arg(long, conflicts_with = "follow")]
+    summary: bool,
+
+    /// Only the last NUMBER records
+    #[arg(short = 'n', long = "lines", value_name = "NUMBER")]
+    most: Option<usize>,
+
+    /// Only what was refused, denied or went wrong
+    #[arg(long)]
+    denied: bool,
+
+    /// Only records since midnight
+    #[arg(long, conflicts_with = "since")]
+    today: bool,
+
+    /// Print JSON: the records as stored, one object a line, or the summary
     #[arg(long)]
     json: bool,
 
     /// Check that no line was changed, torn or taken away
-    #[arg(long, conflicts_with_all = ["follow", "json", "qube", "key", "host", "since"])]
+    #[arg(long, conflicts_with_all = ["follow", "json", "summary", "most",
+        "denied", "today", "qube", "key", "host", "since"])]
     verify: bool,
 
     /// Only records of this qube (`*` and `?` as in rules)
@@ -69,7 +90,12 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         qube: args.qube,
         key: args.key,
         host: args.host,
-        since: args.since,
+        denied: args.denied,
+        since: if args.today {
+            Some(since::midnight().map_err(Error::new)?)
+        } else {
+            args.since
+        },
     };
     let shown = if args.follow {
         let before = if filter.since.is_some() {
@@ -77,9 +103,10 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         } else {
             BEFORE_FOLLOW
         };
+        let before = args.most.unwrap_or(before);
         follow::follow(&paths.state, &filter, before, &mut show)
     } else {
-        all(paths, &filter, &mut show)
+        past(paths, &filter, args.most, args.summary, &mut show)
     };
     match shown {
         Ok(code) => Ok(code),
@@ -97,17 +124,39 @@ fn none(paths: &Paths) -> Error {
         .hint("the vault writes it: run this in the vault qube, as the vault's user")
 }
 
-fn all(paths: &Paths, filter: &Filter, show: &mut Show) -> io::Result<ExitCode> {
+/// Shows what there is by now, or counts it. A record of refusals that were counted together is written after
+/// younger ones, so the order in the files is not that of the times.
+fn past(
+    paths: &Paths,
+    filter: &Filter,
+    most: Option<usize>,
+    summary: bool,
+    show: &mut Show,
+) -> io::Result<ExitCode> {
     let opened = read::open_all(&paths.state)?;
     if opened.is_empty() {
         return Err(io::ErrorKind::NotFound.into());
     }
     let mut code = ExitCode::SUCCESS;
+    let mut found = Vec::new();
     for mut lines in opened {
         while let Some(line) = lines.next_line()? {
-            if !show.line(&lines, &line, filter)? {
-                code = ExitCode::FAILURE;
+            match show::record(&lines, &line) {
+                Ok(Some(record)) if filter.lets(&record) => found.push((record, line)),
+                Ok(_) => {}
+                Err(_) => code = ExitCode::FAILURE,
             }
+        }
+    }
+    found.sort_by_key(|(record, _)| record.time);
+    let skipped = found.len().saturating_sub(most.unwrap_or(usize::MAX));
+    let found = found.get(skipped..).unwrap_or_default();
+    if summary {
+        let summary = Summary::of(found.iter().map(|(record, _)| record));
+        show.summary(&summary)?;
+    } else {
+        for (record, line) in found {
+            show.record(record, line)?;
         }
     }
     Ok(code)

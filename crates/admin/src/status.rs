@@ -7,6 +7,7 @@ use policy::display;
 
 use super::client_status;
 use super::fold::fold;
+use common::client_status::file;
 use common::control::{self, Refusal, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
@@ -16,45 +17,70 @@ use common::stdio_failure::StdioFailure;
 const MAX_LINE: usize = 1000;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Status {
+    /// Null if no vault runs here.
+    vault: Option<VaultStatus>,
+    /// The last call by `vault --stdio` that failed.
+    stdio_failure: Option<StdioFailure>,
+    clients: Vec<file::Status>,
+}
 
 /// Exit code 0 if a vault or a client is known here, else 1.
 ///
 /// # Errors
 /// Standard output is closed, or the client's status can't be read.
-pub fn run(_args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let request = control::Request::Status {
+        v: control::VERSION,
+    };
+    let reply = control::ask(paths, &request).ok();
+    let status = Status {
+        vault: reply.and_then(|reply| reply.status),
+        stdio_failure: StdioFailure::last(&paths.state),
+        clients: file::read_all(&paths.client_runtime())
+            .map_err(|error| Error::io("read", &paths.client_runtime(), &error))?,
+    };
     let mut out = io::stdout().lock();
-    let found = print(paths, &mut out).map_err(|error| Error::printing(&error))?;
-    Ok(if found {
+    let printed = if args.json {
+        serde_json::to_writer_pretty(&mut out, &status)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        print(&status, &mut out)
+    };
+    printed.map_err(|error| Error::printing(&error))?;
+    Ok(if status.vault.is_some() || !status.clients.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-fn print(paths: &Paths, out: &mut impl Write) -> io::Result<bool> {
-    let vault = match control::ask(
-        paths,
-        &control::Request::Status {
-            v: control::VERSION,
-        },
-    ) {
-        Ok(reply) => reply.status,
-        Err(_) => None,
-    };
-    if let Some(status) = &vault {
+fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let vault = &status.vault;
+    if let Some(status) = vault {
         print_vault(status, out)?;
     }
-    if let Some(failure) = StdioFailure::last(&paths.state) {
-        print_stdio_failure(&failure, out)?;
+    if let Some(failure) = &status.stdio_failure {
+        print_stdio_failure(failure, out)?;
     }
-    let client = client_status::print(&paths.client_runtime(), out)?;
-    if vault.is_none() && !client {
+    for client in &status.clients {
+        client_status::print(client, out)?;
+    }
+    if vault.is_none() && status.clients.is_empty() {
         writeln!(out, "neither a vault nor a client runs here")?;
         writeln!(out, "  start one: `split-ssh vault` or `split-ssh client`")?;
         writeln!(out, "  look for trouble: `split-ssh doctor`")?;
     }
-    Ok(vault.is_some() || client)
+    Ok(())
 }
 
 fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {

@@ -76,6 +76,65 @@ fn records_are_shown_filtered_and_as_json() {
     );
 }
 
+/// Refusals that were counted together are written late, and still stand where they happened.
+#[test]
+fn records_stand_in_time_order_and_can_be_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    let mut commit = login("work", "none", RecordOutcome::Ok, 5);
+    commit.kind = Some(policy::facts::IntentKind::Sshsig);
+    commit.namespace = Some(Escaped::from_bytes(b"git"));
+    let mut counted = Record::new(Event::Refusal, RecordOutcome::Refused, at(1));
+    counted.qube = Some("games".into());
+    counted.count = Some(7);
+    for record in [
+        Record::new(Event::Start, RecordOutcome::Ok, at(0)),
+        login("work", "b.example", RecordOutcome::Ok, 2),
+        login("work", "a.example", RecordOutcome::Ok, 3),
+        login("work", "a.example", RecordOutcome::Ok, 4),
+        counted,
+        commit,
+        login("work", "c.example", RecordOutcome::Refused, 6),
+    ] {
+        log.write(record).unwrap();
+    }
+    let run = |words: &[&str]| {
+        let output = split_ssh(folder.path()).args(words).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        text(&output)
+    };
+    let all = run(&[]);
+    let times: Vec<&str> = all.lines().filter_map(|line| line.get(17..19)).collect();
+    assert_eq!(times, ["20", "21", "22", "23", "24", "25", "26"]);
+    let last = run(&["-n", "2", "--qube", "work"]);
+    assert_eq!(
+        last,
+        all.lines()
+            .skip(5)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    );
+    let denied = run(&["--denied", "--json"]);
+    let counts: Vec<bool> = denied
+        .lines()
+        .map(|line| line.contains("\"count\":7"))
+        .collect();
+    assert_eq!(counts, [true, false]);
+    assert_eq!(run(&["--today"]), "", "the records are old");
+
+    assert_eq!(
+        run(&["--summary"]),
+        "from 2026-11-21 19:23:20 to 2026-11-21 19:23:26\n\
+         games\n  no logins, no commits or tags, no other signatures, 7 refusals\n\
+         work\n  3 logins, 1 commit or tag, no other signatures, 1 refusal\n  \
+         hosts: a.example (2), b.example (1)\n"
+    );
+    let json = run(&["--summary", "--json", "--qube", "games"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["qubes"]["games"]["refusals"], 7);
+    assert_eq!(json["qubes"].as_object().unwrap().len(), 1);
+}
+
 #[test]
 fn verify_names_the_line_and_fails() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Which records are to be shown.
 
 use policy::glob::{BadGlob, Glob};
-use policy::record::{Escaped, Record, Timestamp};
+use policy::record::{Escaped, Event, Record, RecordOutcome, Timestamp};
 
 /// What is not asked for lets everything through.
 pub(super) struct Filter {
@@ -9,6 +9,23 @@ pub(super) struct Filter {
     pub(super) key: Option<Glob>,
     pub(super) host: Option<Glob>,
     pub(super) since: Option<Timestamp>,
+    /// Only what [`is_denied`].
+    pub(super) denied: bool,
+}
+
+/// Whether somebody asked and got nothing, by a decision or because something failed.
+pub(super) fn is_denied(record: &Record) -> bool {
+    let is_asked = match record.event {
+        Event::List | Event::Sign | Event::Bind | Event::Refusal | Event::Malformed => true,
+        Event::Limit | Event::Upstream | Event::NoAnswer => true,
+        Event::Start | Event::Stop | Event::Reload | Event::Undelivered => false,
+        Event::Revoked | Event::Recovered => false,
+    };
+    is_asked
+        && matches!(
+            record.outcome,
+            RecordOutcome::Refused | RecordOutcome::Failed
+        )
 }
 
 pub(super) fn glob(text: &str) -> Result<Glob, BadGlob> {
@@ -25,6 +42,7 @@ impl Filter {
             .flat_map(|key| plain(key.as_deref()));
         let host = host.chain(texts(record.host.iter().chain(&record.host_label)));
         self.since.is_none_or(|since| record.time >= since)
+            && (!self.denied || is_denied(record))
             && lets(self.qube.as_ref(), qube)
             && lets(self.key.as_ref(), key)
             && lets(self.host.as_ref(), host)
@@ -76,6 +94,7 @@ mod tests {
                     key: glob(key),
                     host: glob(host),
                     since,
+                    denied: false,
                 }
                 .lets(&record)
             };

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use jiff::tz::TimeZone;
-use policy::record::Record;
 use policy::record::sentence::{Sentence, Tone};
+use policy::record::{Record, Timestamp};
 
 use super::filter::Filter;
+use super::summary::Summary;
 use crate::fold::fold;
 use common::log::line::BadLine;
 use common::log::read::{Line, Lines};
@@ -30,32 +31,29 @@ pub(super) struct Show {
 }
 
 impl Show {
-    /// Prints the line if the filter lets it through. False if it is no record of ours, which is said on
-    /// standard error.
-    pub(super) fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<bool> {
-        match line.record() {
-            Ok((record, _)) => {
-                if filter.lets(&record) {
-                    self.record(&record, line)
-                        .inspect_err(|_| self.out_failed = true)?;
-                }
-                Ok(true)
-            }
-            // The vault may be writing it.
-            Err(BadLine::Torn) => Ok(true),
-            Err(bad) => {
-                let place = lines.path.display();
-                writeln!(
-                    io::stderr(),
-                    "split-ssh: warning: {place}:{} {bad}",
-                    line.number
-                )?;
-                Ok(false)
-            }
+    /// Prints the line if it is a record of ours and the filter lets it through.
+    pub(super) fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<()> {
+        match record(lines, line) {
+            Ok(Some(record)) if filter.lets(&record) => self.record(&record, line),
+            _ => Ok(()),
         }
     }
 
-    fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+    pub(super) fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+        self.print(record, line)
+            .inspect_err(|_| self.out_failed = true)
+    }
+
+    pub(super) fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let text = if self.json {
+            summary.json()
+        } else {
+            summary.text()
+        };
+        writeln!(self.out, "{text}").inspect_err(|_| self.out_failed = true)
+    }
+
+    fn print(&mut self, record: &Record, line: &Line) -> io::Result<()> {
         if self.json {
             // Printable ASCII, or its hash would not have fitted.
             return self.out.write_all(&line.bytes);
@@ -70,7 +68,7 @@ impl Show {
         };
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
-        let time = local(record);
+        let time = local(record.time);
         let head = sentence.head;
         write!(
             self.out,
@@ -102,14 +100,30 @@ impl Show {
     }
 }
 
+/// The record of the line; none while the vault writes it. A line that is no record of ours is told of on standard
+/// error.
+pub(super) fn record(lines: &Lines, line: &Line) -> Result<Option<Record>, BadLine> {
+    match line.record() {
+        Ok((record, _)) => Ok(Some(record)),
+        Err(BadLine::Torn) => Ok(None),
+        Err(bad) => {
+            let place = lines.path.display();
+            let number = line.number;
+            // A closed standard error is nobody's problem.
+            let _ = writeln!(io::stderr(), "split-ssh: warning: {place}:{number} {bad}");
+            Err(bad)
+        }
+    }
+}
+
 /// The time on the wall.
-fn local(record: &Record) -> String {
-    let ms = i64::try_from(record.time.unix_ms()).unwrap_or(i64::MAX);
+pub(super) fn local(time: Timestamp) -> String {
+    let ms = i64::try_from(time.unix_ms()).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_millisecond(ms) {
-        Ok(time) => time
+        Ok(instant) => instant
             .to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d %H:%M:%S")
             .to_string(),
-        Err(_) => record.time.to_string(),
+        Err(_) => time.to_string(),
     }
 }

@@ -87,7 +87,7 @@ fn what(record: &Record) -> String {
     if let Some(kind) = record.kind {
         words.push(purpose(record, kind));
     } else if record.host_key.is_some() && record.event != Event::List {
-        words.push(host(record));
+        words.push(host_name(record));
     }
     if record.kind.is_none() {
         let request = record.request.as_deref().map(value);
@@ -99,7 +99,7 @@ fn what(record: &Record) -> String {
             if listed == 1 { "key" } else { "keys" }
         ));
         if record.host_key.is_some() {
-            words.push(format!("for {}", host(record)));
+            words.push(format!("for {}", host_name(record)));
         }
     }
     if let Some(bytes) = record.bytes {
@@ -134,7 +134,7 @@ fn purpose(record: &Record, kind: IntentKind) -> String {
             match record.proof {
                 Some(proof) => format!(
                     "login {user}@{} ({}{via}){sha1}",
-                    host(record),
+                    host_name(record),
                     proof.word()
                 ),
                 // Refused before anybody looked for the host.
@@ -149,7 +149,7 @@ fn purpose(record: &Record, kind: IntentKind) -> String {
 }
 
 /// The host's first name, else the label that a person gave it, else its key.
-fn host(record: &Record) -> String {
+pub fn host_name(record: &Record) -> String {
     let revoked = if record.host_revoked { "REVOKED " } else { "" };
     let name = match (record.host.first(), &record.host_label, &record.host_key) {
         (Some(name), _, _) => escaped(name),
