@@ -358,6 +358,13 @@ fn four_signatures_of_a_qube_are_at_the_agent_at_a_time() {
             other.signature().is_some(),
             "another qube is served meanwhile"
         );
+        let mut listing = Connection::call(socket, "greedy");
+        let listed = raw::identities(&listing.ask(&Message::of(message::LIST)));
+        assert_eq!(
+            listed.map(|keys| keys.len()),
+            Some(2),
+            "a list waits for no signature"
+        );
         gate.open();
         for run in greedy {
             assert!(run.join().unwrap().is_some(), "each has its turn");

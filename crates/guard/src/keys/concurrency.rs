@@ -8,12 +8,20 @@ use policy::caller::Caller;
 
 use common::sync::lock;
 
-/// Others wait behind at most this many requests of one caller.
+/// Others wait behind at most this many signatures of one caller, and as many lists.
 const MOST: usize = 4;
+
+/// What the upstream is asked for. A signature may wait for a touch; a list never does, so that it must not wait behind
+/// signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamWork {
+    List,
+    Sign,
+}
 
 #[derive(Debug, Default)]
 pub struct UpstreamConcurrency {
-    taken: Mutex<HashMap<Caller, usize>>,
+    taken: Mutex<HashMap<(Caller, UpstreamWork), usize>>,
     ended: Condvar,
 }
 
@@ -21,23 +29,24 @@ pub struct UpstreamConcurrency {
 #[derive(Debug)]
 pub struct UpstreamTurn<'t> {
     concurrency: &'t UpstreamConcurrency,
-    caller: Caller,
+    work: (Caller, UpstreamWork),
 }
 
 impl UpstreamConcurrency {
-    /// Waits until fewer than four of this caller's requests are at an upstream. Each of those ends in
-    /// bounded time.
-    pub fn wait(&self, caller: &Caller) -> UpstreamTurn<'_> {
+    /// Waits until fewer than four of this caller's requests for such work are at an upstream. Each of those ends
+    /// in bounded time.
+    pub fn wait(&self, caller: &Caller, work: UpstreamWork) -> UpstreamTurn<'_> {
+        let work = (caller.clone(), work);
         let mut taken = self
             .ended
             .wait_while(lock(&self.taken), |taken| {
-                taken.get(caller).is_some_and(|&count| count >= MOST)
+                taken.get(&work).is_some_and(|&count| count >= MOST)
             })
             .unwrap_or_else(PoisonError::into_inner);
-        *taken.entry(caller.clone()).or_insert(0) += 1;
+        *taken.entry(work.clone()).or_insert(0) += 1;
         UpstreamTurn {
             concurrency: self,
-            caller: caller.clone(),
+            work,
         }
     }
 }
@@ -45,10 +54,10 @@ impl UpstreamConcurrency {
 impl Drop for UpstreamTurn<'_> {
     fn drop(&mut self) {
         let mut taken = lock(&self.concurrency.taken);
-        if let Some(count) = taken.get_mut(&self.caller) {
+        if let Some(count) = taken.get_mut(&self.work) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                taken.remove(&self.caller);
+                taken.remove(&self.work);
             }
         }
         self.concurrency.ended.notify_all();

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use policy::caller::{Caller, Keyring};
 
-use super::concurrency::{UpstreamConcurrency, UpstreamTurn};
+use super::concurrency::{UpstreamConcurrency, UpstreamTurn, UpstreamWork};
 use super::keyrings::Keyrings;
 use common::config::vault::VaultConfig;
 use common::keyrings::KeyringPlace;
@@ -58,8 +58,8 @@ impl Keys {
     }
 
     /// Waits until `caller` may have one more request at an upstream.
-    pub fn turn(&self, caller: &Caller) -> UpstreamTurn<'_> {
-        self.concurrency.wait(caller)
+    pub fn turn(&self, caller: &Caller, work: UpstreamWork) -> UpstreamTurn<'_> {
+        self.concurrency.wait(caller, work)
     }
 
     /// Held while a key file's passphrase is asked for, so that two requests for one key ask once. It is taken

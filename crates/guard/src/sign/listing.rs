@@ -7,6 +7,7 @@ use wire::reply::{Identity, Reply};
 
 use super::key_list::{KeyEntry, KeyList};
 use super::session::AgentSession;
+use crate::keys::concurrency::UpstreamWork;
 use crate::keys::upstream::UpstreamError;
 use common::agent::ListedKey;
 use common::identities::{self, KeyFile};
@@ -54,7 +55,10 @@ pub fn read_keys(session: &mut AgentSession<'_>) -> Result<(), UpstreamError> {
     let (Some(upstream), Some(place)) = (&mut session.upstream, &session.place) else {
         return Err(UpstreamError::NoKeyring);
     };
-    let _turn = session.signer.keys.turn(&session.client.caller);
+    let _turn = session
+        .signer
+        .keys
+        .turn(&session.client.caller, UpstreamWork::List);
     let mut keys: Vec<(ListedKey, Option<KeyFile>)> = upstream
         .list()?
         .into_iter()

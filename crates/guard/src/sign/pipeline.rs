@@ -21,6 +21,7 @@ use super::session::AgentSession;
 use super::unlock::unlock;
 use crate::ask::prompt::Notice;
 use crate::ask::questions::Settled;
+use crate::keys::concurrency::UpstreamWork;
 use crate::keys::upstream::UpstreamError;
 use crate::policy_files::FRESH;
 use common::clock;
@@ -85,7 +86,10 @@ fn steps<'r>(
             unlock(session, file, &key.facts)?;
         }
         tell_of_touch(session, case.facts());
-        let turn = session.signer.keys.turn(&session.client.caller);
+        let turn = session
+            .signer
+            .keys
+            .turn(&session.client.caller, UpstreamWork::Sign);
         match still_holds(session, permit, &mut judged_at)? {
             Ok(permit) => {
                 let reply = spend(session, permit, trace)?;
@@ -132,7 +136,7 @@ fn ask(
 ) -> Result<Permit, Refused> {
     let signer = session.signer;
     let inquiry = judged
-        .inquiry(forwarded_through(session), &signer.crypto)
+        .inquiry(forwarded_through(session), &clock::now(), &signer.crypto)
         .map_err(|_| Refused::Policy)?;
     let began = Instant::now();
     let settled = signer.asker.questions.ask(inquiry, session.stream);
