@@ -14,7 +14,15 @@ use testbed::split_ssh::Vault;
 use testbed::wait::wait_for;
 use testbed::world::World;
 
-const POLICY: &str = "default = \"deny\"\n[[rule]]\nkind = \"sshsig\"\naction = \"allow\"\n";
+const POLICY: &str = "default = \"deny\"
+[[rule]]
+kind = \"sshsig\"
+namespace = \"file\"
+action = \"ask\"
+[[rule]]
+kind = \"sshsig\"
+action = \"allow\"
+";
 
 struct Owner {
     vault: Vault,
@@ -51,6 +59,23 @@ impl Owner {
         let mut call = Connection::call(&self.vault.qrexec_socket, "work");
         let request = sign(&key.blob(), &sshsig("git", &[1; 64]));
         call.ask(&request).signature().is_some()
+    }
+
+    /// The question about a signature by this key or certificate, which is denied.
+    fn asked(&self, key: &str) -> String {
+        use base64::Engine as _;
+        let key = base64::prelude::BASE64_STANDARD
+            .decode(key)
+            .expect("base64");
+        let mut call = Connection::call(&self.vault.qrexec_socket, "work");
+        call.send(&sign(&key, &sshsig("file", &[1; 64])));
+        let asked = wait_for("a question", || {
+            let asked = self.split_ssh(&["pending"]);
+            asked.contains("Its certificate").then_some(asked)
+        });
+        self.vault.answer("deny");
+        assert!(call.answer().signature().is_none());
+        asked
     }
 
     fn split_ssh(&self, words: &[&str]) -> String {
@@ -223,7 +248,7 @@ fn a_renewed_certificate_is_loaded_and_its_end_told() {
     let owner = Owner::new(|world, folder| {
         put(world, folder, "key");
         shell(folder, "ssh-keygen -q -t ed25519 -N '' -f ../ca");
-        first = certify(folder, "-1h:+1h");
+        first = certify(folder, "-1h:+20m");
     });
     assert!(encoded(owner.listed()).contains(&first));
     let found = owner.doctor();
@@ -233,6 +258,12 @@ fn a_renewed_certificate_is_loaded_and_its_end_told() {
     assert!(found.iter().any(ends_soon), "{found:#?}");
     let said = owner.split_ssh(&["list", "default"]);
     assert!(said.contains("the certificate is valid until "), "{said}");
+    let asked = owner.asked(&first);
+    assert!(asked.contains("Its certificate"), "{asked}");
+    assert!(
+        asked.contains("The key's certificate ends at 20"),
+        "{asked}"
+    );
 
     let second = certify(&owner.folder, "-1h:+52w");
     let listed = wait_for("the renewed certificate", || {
@@ -241,6 +272,11 @@ fn a_renewed_certificate_is_loaded_and_its_end_told() {
     });
     assert!(!listed.contains(&first), "the old one is gone");
     assert!(!owner.doctor().iter().any(ends_soon));
+    let asked = owner.asked(&second);
+    assert!(
+        asked.contains("(364 days)") && !asked.contains("ends at"),
+        "{asked}"
+    );
 
     certify(&owner.folder, "-2h:-1h");
     wait_for("the expired certificate", || {
@@ -248,6 +284,13 @@ fn a_renewed_certificate_is_loaded_and_its_end_told() {
         let expired = |[state, what, _]: &[String; 3]| state == "bad" && what.contains("EXPIRED");
         owner.doctor().iter().any(expired).then_some(())
     });
+    let third = encoded(owner.listed());
+    let third = third
+        .iter()
+        .find(|key| key.len() > 200)
+        .expect("a certificate");
+    let asked = owner.asked(third);
+    assert!(asked.contains("expired at 20"), "{asked}");
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use policy::caller::Keyring;
+use policy::certificate_validity::CertificateValidity;
 use policy::display;
 
-use crate::certificate_end;
 use common::agent::{self, AgentError, ListedKey};
 use common::agent_unit;
 use common::config::vault::VaultConfig;
@@ -21,6 +21,8 @@ use common::identities::{self, NotLoaded};
 use common::keyrings::{self, KeyringPlace};
 use common::load_record::LoadRecord;
 use common::paths::Paths;
+
+use crate::validity_words;
 
 /// A person who types a passphrase three times, each within a minute.
 const PERSON_TIME: Duration = Duration::from_secs(200);
@@ -57,11 +59,11 @@ pub fn list(args: &ListArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let agent = Agent::of(&args.keyring, paths)?;
     let code = agent.ssh_add(&["-l"], None)?;
     for key in agent::list(agent.socket()).unwrap_or_default() {
-        if let Some(end) = keyrings::valid_before(&key.blob) {
+        if let Some(validity) = CertificateValidity::of(&key.blob) {
             say(&format!(
                 "{}: {}",
                 name_of(&key),
-                certificate_end::sentence(end)
+                validity_words::sentence(&validity)
             ));
         }
     }

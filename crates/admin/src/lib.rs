@@ -1,7 +1,6 @@
 //! What people type: one module a subcommand, each with its `Args` and `run`.
 
 pub mod approvals;
-mod certificate_end;
 pub mod client_status;
 pub mod doctor;
 pub mod dom0_policy;
@@ -17,6 +16,7 @@ mod recorded;
 mod running_vault;
 pub mod shown_question;
 pub mod status;
+mod validity_words;
 
 use std::io::{self, IsTerminal};
 

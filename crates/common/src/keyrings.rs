@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use policy::caller::{BadName, DEFAULT_KEYRING, Keyring};
+use policy::certificate_validity::CertificateValidity;
 use policy::crypto::Crypto as _;
 use serde::{Deserialize, Serialize};
-use wire::certificate::Certificate;
 
 use crate::agent::{self, AgentError, ListedKey};
 use crate::config::vault::{KeyringConfig, VaultConfig};
@@ -101,9 +101,9 @@ pub struct KeyState {
     /// SHA-256 of the whole blob, which tells a certificate from its key and from an older certificate.
     pub blob: String,
     pub state: LoadState,
-    /// For a certificate: the first second, since 1970, at which it is no longer valid.
+    /// For a certificate that is not valid for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_before: Option<u64>,
+    pub validity: Option<CertificateValidity>,
 }
 
 /// Where a key is.
@@ -188,19 +188,13 @@ impl KeyState {
             comment: String::from_utf8_lossy(&key.comment).into_owned(),
             blob: Ring.fingerprint(&key.blob).0,
             state,
-            valid_before: valid_before(&key.blob),
+            validity: CertificateValidity::of(&key.blob),
         }
     }
 
     pub fn is_loaded(&self) -> bool {
         self.state != LoadState::Locked
     }
-}
-
-/// The end of a certificate; `None` for a key, and for a certificate without an end.
-pub fn valid_before(blob: &[u8]) -> Option<u64> {
-    let certificate = Certificate::parse(blob).ok()?;
-    (certificate.valid_before != wire::certificate::FOREVER).then_some(certificate.valid_before)
 }
 
 /// Whether `socket` is the agent of one of these keyrings.

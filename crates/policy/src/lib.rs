@@ -19,6 +19,7 @@
 )]
 
 pub mod caller;
+pub mod certificate_validity;
 pub mod crypto;
 pub mod denied_by;
 pub mod display;

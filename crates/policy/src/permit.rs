@@ -32,7 +32,7 @@
 //!         let permit = match judged.judgement().verdict() {
 //!             Verdict::Deny => return None,
 //!             Verdict::Allow => judged.permit().ok()?,
-//!             Verdict::Ask => ask(judged.inquiry(Vec::new(), crypto).ok()?)?.permit(),
+//!             Verdict::Ask => ask(judged.inquiry(Vec::new(), &now(), crypto).ok()?)?.permit(),
 //!         };
 //!         // Here the key is unlocked and the request waits for its turn.
 //!         match permit.recheck(&in_force(), identify, &now()) {
@@ -162,12 +162,17 @@ impl Judged {
         }
     }
 
-    /// What the person is to be asked. `via` are the hosts that the request was forwarded through, nearest
-    /// first.
+    /// What the person is to be asked, `now`. `via` are the hosts that the request was forwarded through,
+    /// nearest first.
     ///
     /// # Errors
     /// The judgement does not ask; nothing has changed.
-    pub fn inquiry(self, via: Vec<HostIdentity>, crypto: &dyn Crypto) -> Result<Inquiry, Self> {
+    pub fn inquiry(
+        self,
+        via: Vec<HostIdentity>,
+        now: &Moment,
+        crypto: &dyn Crypto,
+    ) -> Result<Inquiry, Self> {
         if self.judgement().verdict() != Verdict::Ask {
             return Err(self);
         }
@@ -176,7 +181,7 @@ impl Judged {
             judgement,
             color,
         } = &*self.case;
-        let subject = Subject::of(gathered, judgement, *color, via, crypto);
+        let subject = Subject::of(gathered, judgement, *color, via, now, crypto);
         Ok(Inquiry {
             case: self.case,
             subject,

@@ -27,7 +27,7 @@ pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
 pub use compose::{Standing, length_in_words};
 pub use history::History;
 pub use protocol::{Counts, Version};
-pub use subject::{CertificateFields, Details, Subject};
+pub use subject::{CertificateFields, Details, KeyValidity, Subject};
 pub use wording::proof_sentence;
 
 /// Seconds from the moment a question is seen until it is denied.

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use policy::certificate_validity::ValidityState;
 use policy::display;
 
 use super::finding::Findings;
 use super::keys;
 use super::place::{Place, is_same};
 use super::units;
-use crate::certificate_end::{self, CertificateEnd};
+use crate::validity_words;
 use common::config::vault::VaultConfig;
 use common::keyrings::{self, KeyState, KeyringState, LoadState};
 
@@ -74,10 +75,10 @@ pub fn check(place: &Place, keyring: &KeyringState, findings: &mut Findings) {
 
 fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findings) {
     for key in &keyring.keys {
-        let Some(end) = key.valid_before else {
+        let Some(validity) = &key.validity else {
             continue;
         };
-        let what = format!("{}: {}", shown(key), certificate_end::sentence(end));
+        let what = format!("{}: {}", shown(key), validity_words::sentence(validity));
         let renew = match &keyring.folder {
             Some(folder) => format!(
                 "put a new -cert.pub beside the key in {}; the vault takes it by itself",
@@ -85,10 +86,12 @@ fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findin
             ),
             None => "have it renewed, and add it to that agent".to_owned(),
         };
-        match CertificateEnd::of(end) {
-            CertificateEnd::Past => findings.bad(check, what, renew),
-            CertificateEnd::Soon => findings.warn(check, what, renew),
-            CertificateEnd::Later => {}
+        match validity_words::state_now(validity) {
+            ValidityState::Expired => findings.bad(check, what, renew),
+            ValidityState::LastWeek | ValidityState::EndsSoon | ValidityState::NotYet => {
+                findings.warn(check, what, renew)
+            }
+            ValidityState::Valid => {}
         }
     }
 }

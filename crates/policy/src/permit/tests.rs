@@ -48,7 +48,7 @@ fn by_policy() -> Permit {
 
 /// A permit by the person, from a question that this policy asked.
 fn by_person(text: &str, consent: Consent) -> Permit {
-    let inquiry = judged(text).inquiry(Vec::new(), &NoCrypto).unwrap();
+    let inquiry = judged(text).inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
     inquiry.into_parts().1.yes(consent).permit()
 }
 
@@ -92,7 +92,7 @@ fn only_an_allow_is_a_permit_and_only_an_ask_a_question() {
     assert!(judged(ALLOWS).permit().is_ok());
     assert!(judged(ASKS).permit().is_err());
     assert!(judged(DENIES).permit().is_err());
-    let may_ask = |text| judged(text).inquiry(Vec::new(), &NoCrypto).is_ok();
+    let may_ask = |text| judged(text).inquiry(Vec::new(), &at(0), &NoCrypto).is_ok();
     assert_eq!(
         [ALLOWS, ASKS, DENIES].map(may_ask),
         [false, true, false],
@@ -239,7 +239,7 @@ fn an_answer_for_an_unnamed_host_stands_with_the_label_that_came_with_it() {
         facts.host = Some(unnamed(HOST_KEY));
         let gathered = Gathered::in_tests(b"data", facts, Some(HOST_KEY.to_vec()));
         let judged = Judged::by(&policy(ASKS), gathered, &at(0), &Ledger::default());
-        let inquiry = judged.inquiry(Vec::new(), &NoCrypto).unwrap();
+        let inquiry = judged.inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
         inquiry.into_parts().1.yes(Consent::Answer).permit()
     };
     assert_eq!(changed(answered(), ASKS, &labelled, at(1)), None);

@@ -1,7 +1,8 @@
 //! What needs a second look, and how much care a question needs.
 
 use super::names::{is_plain, short_name};
-use super::{CertificateFields, Details, Risk, Subject};
+use super::{CertificateFields, Details, KeyValidity, Risk, Subject, date};
+use crate::certificate_validity::ValidityState;
 use crate::display;
 use crate::facts::{IntentKind, cut_user};
 
@@ -42,6 +43,7 @@ pub(super) fn warnings(subject: &Subject) -> Vec<String> {
             None => "This request was forwarded: another host could have made it.".to_owned(),
         });
     }
+    said.extend(subject.key_validity.as_ref().and_then(key_validity));
     if subject.facts.sha1 {
         said.push("The signature would use SHA-1, which is broken.".to_owned());
     }
@@ -98,6 +100,22 @@ fn certificate(fields: &CertificateFields, said: &mut Vec<String>) {
     }
     if fields.valid_before == u64::MAX {
         said.push("The certificate never expires.".to_owned());
+    }
+}
+
+/// Whoever renews the certificate needs to hear of its end in time.
+fn key_validity(key: &KeyValidity) -> Option<String> {
+    let end = date::utc(key.validity.before);
+    match key.state {
+        ValidityState::Valid | ValidityState::LastWeek => None,
+        ValidityState::EndsSoon => Some(format!("The key's certificate ends at {end}.")),
+        ValidityState::Expired => Some(format!(
+            "The key's certificate expired at {end}: servers will refuse it."
+        )),
+        ValidityState::NotYet => Some(format!(
+            "The key's certificate is not valid before {}: servers will refuse it.",
+            date::utc(key.validity.after)
+        )),
     }
 }
 

@@ -41,13 +41,15 @@ pub(crate) fn length(seconds: u64) -> String {
         (60, "minute"),
         (1, "second"),
     ];
+    /// Of the smaller units, this many are still read at a glance.
+    const MOST: u64 = 600;
     let whole = UNITS
         .iter()
         .find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
     let rough = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit);
     let (unit, word) = match (whole, rough) {
-        // 90 061 seconds divide by nothing and say nothing.
-        (Some((1, _)), Some(rough)) if seconds > 600 => *rough,
+        // 90 061 seconds divide by nothing and say nothing, and nor do 8737 hours.
+        (Some((unit, _)), Some(rough)) if seconds / unit > MOST => *rough,
         (Some(whole), _) => *whole,
         (None, _) => (1, "second"),
     };
@@ -86,6 +88,7 @@ mod tests {
             (28_800, "8 hours"),
             (86_400, "1 day"),
             (90_061, "25 hours"),
+            (8737 * 3600, "364 days"),
         ] {
             assert_eq!(length(seconds), text);
         }

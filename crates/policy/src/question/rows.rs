@@ -2,7 +2,7 @@
 //! row.
 
 use super::names::{is_plain, short_name, value};
-use super::{CertificateFields, Class, Details, Row, Subject, date};
+use super::{CertificateFields, Class, Details, KeyValidity, Row, Subject, date};
 use crate::display;
 use crate::facts::HostIdentity;
 
@@ -78,6 +78,12 @@ pub(super) fn details(subject: &Subject) -> Vec<Row> {
     let algorithm = display::ascii(facts.key.algorithm.as_bytes(), MAX_LISTED);
     rows.push(ascii("Your key", &facts.key.comment).note(algorithm));
     rows.push(ours("", facts.key.fingerprint.to_string()));
+    if let Some(KeyValidity { validity, .. }) = &subject.key_validity {
+        rows.push(ours(
+            "Its certificate",
+            dates(validity.after, validity.before),
+        ));
+    }
     if facts.forwarded {
         rows.extend(forwarders(subject, |host| host.fingerprint.to_string()));
     } else {
@@ -157,7 +163,8 @@ fn certificate(fields: &CertificateFields) -> Vec<Row> {
     };
     let mut rows = vec![
         whole("For", &principals).stands_out_if(opens_most),
-        ours("Valid", validity(fields)).stands_out_if(fields.valid_before == u64::MAX),
+        ours("Valid", dates(fields.valid_after, fields.valid_before))
+            .stands_out_if(fields.valid_before == u64::MAX),
         ascii("Key ID", &fields.key_id).note(format!("serial {}", fields.serial)),
         ours("Certifies", fields.subject.to_string()),
     ];
@@ -196,17 +203,18 @@ fn quoted_words(words: &[Vec<u8>]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
-fn validity(fields: &CertificateFields) -> String {
-    let from = match fields.valid_after {
+/// A certificate's first second and the first one outside.
+fn dates(valid_after: u64, valid_before: u64) -> String {
+    let from = match valid_after {
         0 => "always".to_owned(),
         seconds => date::utc(seconds),
     };
-    if fields.valid_before == u64::MAX {
+    if valid_before == u64::MAX {
         return format!("{from} to FOREVER");
     }
-    let length = date::length(fields.valid_before.saturating_sub(fields.valid_after));
-    let until = date::utc(fields.valid_before);
-    if fields.valid_after == 0 {
+    let length = date::length(valid_before.saturating_sub(valid_after));
+    let until = date::utc(valid_before);
+    if valid_after == 0 {
         return format!("until {until}");
     }
     format!("{from} to {until} ({length})")

@@ -56,6 +56,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
         },
         via: Vec::new(),
         host_key: None,
+        key_validity: None,
         unverifiable_bind: false,
         color: None,
         history: None,

@@ -2,8 +2,9 @@
 
 use wire::certificate::CertificateToSign;
 
+use crate::certificate_validity::{CertificateValidity, ValidityState};
 use crate::crypto::{Crypto, Fingerprint};
-use crate::facts::{Facts, HostIdentity, Proof};
+use crate::facts::{Facts, HostIdentity, Moment, Proof};
 use crate::gather::Gathered;
 use crate::intent::Intent;
 use crate::judgement::{Judgement, Remember, RuleRef};
@@ -20,6 +21,8 @@ pub struct Subject {
     pub via: Vec<HostIdentity>,
     /// The blob behind the facts' host, for a label that the person may type.
     pub host_key: Option<Vec<u8>>,
+    /// If the key that is to sign comes with a certificate that is not valid for ever.
+    pub key_validity: Option<KeyValidity>,
     /// A bind for this session was there, and we cannot check its kind of key.
     pub unverifiable_bind: bool,
     /// The caller's, by the policy.
@@ -38,6 +41,7 @@ impl Subject {
         judgement: &Judgement,
         color: Option<QubeColor>,
         via: Vec<HostIdentity>,
+        now: &Moment,
         crypto: &dyn Crypto,
     ) -> Self {
         let request = gathered.request();
@@ -48,6 +52,10 @@ impl Subject {
             details: Details::of(&intent, request.data(), crypto),
             via,
             host_key: gathered.host_key().map(<[u8]>::to_vec),
+            key_validity: CertificateValidity::of(request.key()).map(|validity| KeyValidity {
+                state: validity.state(now.unix),
+                validity,
+            }),
             unverifiable_bind: gathered.unverifiable_bind(),
             color,
             history: None,
@@ -64,6 +72,13 @@ impl Subject {
         let host = self.facts.host.as_ref();
         host.filter(|_| self.facts.proof != Proof::Unproven)
     }
+}
+
+/// The validity of the certificate that comes with the key, and what it was when the question was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyValidity {
+    pub validity: CertificateValidity,
+    pub state: ValidityState,
 }
 
 /// What a question shows beyond the facts that rules see. Bytes are as the client sent them.

@@ -4,7 +4,9 @@ use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
 use crate::judgement::{Remember, RuleRef};
 use crate::permit::{Consent, Unanswered, Yes};
-use crate::question::{Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject};
+use crate::question::{
+    Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
+};
 use crate::remembered::Scope;
 
 /// Questions of one qube that are listed; the rest are held back until there is room, so that
@@ -52,6 +54,8 @@ struct MergeKey {
     scope: Scope,
     /// Of an SSHSIG: algorithm and hash.
     content: Option<(Vec<u8>, Vec<u8>)>,
+    /// Of the key's certificate: an old and a renewed one look alike but for this.
+    key_validity: Option<KeyValidity>,
     rule: Option<RuleRef>,
     reason: String,
     remember: Remember,
@@ -71,6 +75,7 @@ impl MergeKey {
         Some(Self {
             scope: Scope::of(&subject.facts)?,
             content,
+            key_validity: subject.key_validity,
             rule: subject.rule.clone(),
             reason: subject.reason.clone(),
             remember: subject.remember,
