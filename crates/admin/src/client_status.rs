@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use policy::display;
 
 use super::fold::fold;
-use common::client_status::file::{Status, Trouble};
+use client::status::file::{Status, Trouble};
 
 /// Troubles that are shown, the last ones.
 const SHOWN: usize = 5;

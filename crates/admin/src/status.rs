@@ -7,7 +7,7 @@ use policy::display;
 
 use super::client_status;
 use super::fold::fold;
-use common::client_status::file;
+use client::status::file;
 use common::control::{self, Refusal, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;

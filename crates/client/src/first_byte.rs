@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{MsgFlags, recv};
 
-use super::crowd::Seat;
+use super::connection_table::ConnectionHandle;
 use common::wait;
 
 /// Bytes that we look at before anything reads them: more than any list or bind request, and less
@@ -20,20 +20,20 @@ pub const MAX_FIRST_BYTES: usize = 4096;
 ///
 /// # Errors
 /// The socket failed.
-pub fn wait_for(client: &UnixStream, seat: &Seat) -> io::Result<Option<Vec<u8>>> {
+pub fn wait_for(client: &UnixStream, handle: &ConnectionHandle) -> io::Result<Option<Vec<u8>>> {
     loop {
         let mut fds = [
             PollFd::new(client.as_fd(), PollFlags::POLLIN),
-            PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
         ];
         wait::until(&mut fds, None)?;
         if !wait::revents(&fds[0]).is_empty() {
             let first = look(client)?;
-            seat.has_spoken();
+            handle.has_spoken();
             return Ok(Some(first).filter(|first| !first.is_empty()));
         }
-        seat.bell().silence();
-        if seat.must_leave() {
+        handle.wake().clear();
+        if handle.must_leave() {
             return Ok(None);
         }
     }

@@ -2,12 +2,12 @@
 //!
 //! [`listen`] accepts it → [`first_byte`] waits for a request → [`slots`] lets few calls be set up
 //! at once → [`transport`] starts a stream → [`set_up`] watches until somebody takes the request →
-//! [`pump`] carries → [`common::client_status::outcome`] says how it ended → [`refusal`] answers what
-//! nobody else will → [`common::client_status::file`] keeps the reason.
+//! [`pump`] carries → [`crate::status::outcome`] says how it ended → [`refusal`] answers what
+//! nobody else will → [`crate::status::file`] keeps the reason.
 
-mod child;
+pub mod config;
 mod connection;
-mod crowd;
+mod connection_table;
 mod due;
 mod first_byte;
 pub mod listen;
@@ -16,16 +16,18 @@ mod refusal;
 mod serve;
 mod set_up;
 mod slots;
+pub mod status;
 pub mod transport;
+mod transport_process;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::config::{TransportConfig, VaultConfig, VaultEntry};
+use crate::status::file::StatusFile;
 use common::activation;
-use common::client_status::file::StatusFile;
-use common::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
 use common::error::Error;
 use common::paths::Paths;
 use connection::Vault;

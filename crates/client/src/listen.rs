@@ -3,8 +3,8 @@
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use crate::config::VaultConfig;
 use common::activation::Activated;
-use common::config::client::VaultConfig;
 use common::error::Error;
 use common::own_socket::{self, Hints, SocketFile};
 

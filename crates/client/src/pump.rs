@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::child::{Carrier, set_nonblocking};
-use super::crowd::Seat;
+use super::connection_table::ConnectionHandle;
 use super::due::Messages;
+use super::transport_process::{TransportProcess, set_nonblocking};
 use common::wait;
 
 /// Bytes that wait in each direction at most; qrexec's own chunk.
@@ -55,8 +55,8 @@ pub fn pump(
     taken: usize,
     to_vault: UnixStream,
     mut from_vault: impl Read + AsFd,
-    mut carrier: Option<&mut Carrier>,
-    seat: &Seat,
+    mut process: Option<&mut TransportProcess>,
+    handle: &ConnectionHandle,
 ) -> io::Result<Ending> {
     set_nonblocking(client)?;
     set_nonblocking(&to_vault)?;
@@ -67,7 +67,7 @@ pub fn pump(
     let mut buffer = vec![0; BUFFER];
     let mut last_moment = None;
     loop {
-        if seat.must_leave() {
+        if handle.must_leave() {
             return Ok(Ending::MustLeave);
         }
         if down.ended && down.waiting.is_empty()
@@ -84,7 +84,7 @@ pub fn pump(
         client_events.set(PollFlags::POLLIN, !up.ended && up.waiting.is_empty());
         client_events.set(PollFlags::POLLOUT, !down.waiting.is_empty());
         let mut fds = vec![
-            PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
             PollFd::new(client.as_fd(), client_events),
         ];
         if !down.ended && down.waiting.is_empty() {
@@ -93,13 +93,13 @@ pub fn pump(
         if let Some(to_vault) = to_vault.as_ref().filter(|_| !up.waiting.is_empty()) {
             fds.push(PollFd::new(to_vault.as_fd(), PollFlags::POLLOUT));
         }
-        if let Some(stderr) = carrier.as_ref().and_then(|carrier| carrier.stderr.as_ref()) {
+        if let Some(stderr) = process.as_ref().and_then(|process| process.stderr.as_ref()) {
             fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
         }
         wait::until(&mut fds, last_moment)?;
         let client_said = wait::revents(&fds[1]);
         drop(fds);
-        seat.bell().silence();
+        handle.wake().clear();
 
         if client_said.contains(PollFlags::POLLHUP) {
             return Ok(up.left_by_client(&down));
@@ -116,9 +116,9 @@ pub fn pump(
         if write_from(&mut down, &mut &*client).is_err() {
             return Ok(up.left_by_client(&down));
         }
-        let carrier_ended = carrier.as_mut().is_some_and(|carrier| {
-            carrier.listen();
-            carrier.ended().is_some()
+        let carrier_ended = process.as_mut().is_some_and(|process| {
+            process.listen();
+            process.ended().is_some()
         });
         if (down.ended || carrier_ended) && last_moment.is_none() {
             last_moment = Some(Instant::now() + LAST_BYTES);

@@ -11,18 +11,18 @@ use nix::poll::{PollFd, PollFlags};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::child::set_nonblocking;
 use super::connection::{self, Vault};
-use super::crowd::Crowd;
+use super::connection_table::ConnectionTable;
 use super::listen::Listener;
+use super::transport_process::set_nonblocking;
 use common::wait;
 
 /// A thread holds a few small structures; buffers are on the heap. In bytes.
 const STACK: usize = 256 * 1024;
 /// For connections to tell their clients and end their carriers once we stop.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// After the system had no descriptor or no thread for a connection.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// The signals that we live by, as descriptors that become readable.
 #[derive(Debug)]
@@ -61,16 +61,16 @@ fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
 /// # Errors
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
 pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
-    let crowd = Crowd::new()?;
+    let table = ConnectionTable::new()?;
     let mut rest_until = None;
     loop {
         let is_resting = rest_until.is_some_and(|end| Instant::now() < end);
         let mut fds = vec![
             PollFd::new(signals.stop.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
-            PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
+            PollFd::new(table.left.as_fd(), PollFlags::POLLIN),
         ];
-        if !is_resting && !crowd.is_full() {
+        if !is_resting && !table.is_full() {
             fds.extend(
                 served
                     .iter()
@@ -81,53 +81,53 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();
         drop(fds);
         if ready.first() == Some(&true) {
-            return stop_all(&crowd, signals);
+            return stop_all(&table, signals);
         }
         if ready.get(1) == Some(&true) {
             signals.clear_children();
-            crowd.wake_all();
+            table.wake_all();
         }
-        crowd.left.silence();
+        table.left.clear();
         let ready_listeners = served
             .iter()
             .zip(ready.iter().skip(3))
             .filter(|(_, ready)| **ready);
         for ((listener, vault), _) in ready_listeners {
-            if let Err(error) = accept(listener, vault, &crowd) {
+            if let Err(error) = accept(listener, vault, &table) {
                 if !matches!(
                     error.kind(),
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                 ) {
-                    rest_until = Some(Instant::now() + BREATH);
+                    rest_until = Some(Instant::now() + ACCEPT_BACKOFF);
                 }
             }
         }
     }
 }
 
-fn accept(listener: &Listener, vault: &Arc<Vault>, crowd: &Arc<Crowd>) -> io::Result<()> {
+fn accept(listener: &Listener, vault: &Arc<Vault>, table: &Arc<ConnectionTable>) -> io::Result<()> {
     let (client, _) = listener.socket.accept()?;
-    let seat = crowd.sit_down()?;
+    let handle = table.register()?;
     let vault = Arc::clone(vault);
     thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || connection::serve(&client, &vault, &seat))?;
+        .spawn(move || connection::serve(&client, &vault, &handle))?;
     Ok(())
 }
 
 /// Asks every connection to end, and waits until all have.
-fn stop_all(crowd: &Crowd, signals: &Signals) -> io::Result<()> {
-    let end = Instant::now() + LAST_WORDS;
-    crowd.ask_all_to_leave();
-    while !crowd.is_empty() && Instant::now() < end {
+fn stop_all(table: &ConnectionTable, signals: &Signals) -> io::Result<()> {
+    let end = Instant::now() + SHUTDOWN_GRACE;
+    table.ask_all_to_leave();
+    while !table.is_empty() && Instant::now() < end {
         let mut fds = [
-            PollFd::new(crowd.left.as_fd(), PollFlags::POLLIN),
+            PollFd::new(table.left.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
         ];
         wait::until(&mut fds, Some(end))?;
         signals.clear_children();
-        crowd.left.silence();
-        crowd.wake_all();
+        table.left.clear();
+        table.wake_all();
     }
     Ok(())
 }

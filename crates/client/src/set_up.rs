@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::child::Carrier;
-use super::crowd::Seat;
+use super::connection_table::ConnectionHandle;
 use super::first_byte::is_unread;
 use super::transport::Stream;
+use super::transport_process::TransportProcess;
 use common::wait;
 
 /// Between two looks at the request. A call takes about 5 ms, a person seconds.
@@ -34,11 +34,11 @@ pub fn watch(
     stream: &mut Stream,
     first: &[u8],
     client: &UnixStream,
-    seat: &Seat,
+    handle: &ConnectionHandle,
     end: Instant,
 ) -> SetUp {
     let Stream::Piped {
-        carrier,
+        process,
         its_stdin,
         from_stdout,
         ..
@@ -49,7 +49,7 @@ pub fn watch(
     let mut reply = Some(from_stdout.as_fd());
     let mut pause = SHORTEST_PAUSE;
     loop {
-        if let Some(status) = carrier.ended() {
+        if let Some(status) = process.ended() {
             let is_over = status.success() && !is_unread(its_stdin, first);
             return if is_over {
                 SetUp::Done
@@ -60,14 +60,14 @@ pub fn watch(
         if !is_unread(its_stdin, first) {
             return SetUp::Done;
         }
-        if seat.must_leave() {
+        if handle.must_leave() {
             return SetUp::MustLeave;
         }
         let now = Instant::now();
         if now >= end {
             return SetUp::TimedOut;
         }
-        let happened = watch_once(carrier, client, reply, seat, end.min(now + pause));
+        let happened = watch_once(process, client, reply, handle, end.min(now + pause));
         if happened.client_left {
             let is_open = !is_unread(its_stdin, first);
             return if is_open {
@@ -80,20 +80,20 @@ pub fn watch(
             return SetUp::Done;
         }
         if !happened.reply.is_empty() {
-            reply = None; // closed without a word: the carrier's exit will say why
+            reply = None; // closed without a word: the process's exit will say why
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
 }
 
-/// Gives the carrier until `end` to end by itself, as it should once both its sides have.
-pub fn wait_for_end(carrier: &mut Carrier, seat: &Seat, end: Instant) {
-    while carrier.ended().is_none() && !seat.must_leave() && Instant::now() < end {
-        let mut fds = [PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN)];
+/// Gives the process until `end` to end by itself, as it should once both its sides have.
+pub fn wait_for_end(process: &mut TransportProcess, handle: &ConnectionHandle, end: Instant) {
+    while process.ended().is_none() && !handle.must_leave() && Instant::now() < end {
+        let mut fds = [PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN)];
         if wait::until(&mut fds, Some(end)).is_err() {
             return;
         }
-        seat.bell().silence();
+        handle.wake().clear();
     }
 }
 
@@ -103,18 +103,18 @@ struct Happened {
 }
 
 fn watch_once(
-    carrier: &mut Carrier,
+    process: &mut TransportProcess,
     client: &UnixStream,
     reply: Option<BorrowedFd<'_>>,
-    seat: &Seat,
+    handle: &ConnectionHandle,
     end: Instant,
 ) -> Happened {
     let mut fds = vec![
-        PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+        PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
         PollFd::new(client.as_fd(), PollFlags::empty()),
     ];
     fds.extend(reply.map(|reply| PollFd::new(reply, PollFlags::POLLIN)));
-    if let Some(stderr) = &carrier.stderr {
+    if let Some(stderr) = &process.stderr {
         fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
     }
     let polled = wait::until(&mut fds, Some(end));
@@ -123,7 +123,7 @@ fn watch_once(
         reply: reply.map_or(PollFlags::empty(), |_| wait::revents(&fds[2])),
     };
     drop(fds);
-    seat.bell().silence();
-    carrier.listen();
+    handle.wake().clear();
+    process.listen();
     happened
 }

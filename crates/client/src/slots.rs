@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::crowd::{Bell, Seat};
-use common::client_status::outcome::StreamOutcome;
+use super::connection_table::ConnectionHandle;
+use crate::status::outcome::CallOutcome;
 use common::wait;
+use common::wake::WakeEvent;
 
 #[derive(Debug)]
 pub struct Slots(Mutex<Queue>);
@@ -28,7 +29,7 @@ struct Queue {
 #[derive(Debug)]
 struct Ticket {
     granted: AtomicBool,
-    bell: Arc<Bell>,
+    wake: Arc<WakeEvent>,
 }
 
 /// The right to set one stream up, given back when dropped.
@@ -50,9 +51,9 @@ impl Slots {
     pub fn take(
         &self,
         client: &UnixStream,
-        seat: &Seat,
+        handle: &ConnectionHandle,
         end: Instant,
-    ) -> Result<Slot<'_>, StreamOutcome> {
+    ) -> Result<Slot<'_>, CallOutcome> {
         let ticket = {
             let mut queue = self.queue();
             if queue.free > 0 {
@@ -61,7 +62,7 @@ impl Slots {
             }
             let ticket = Arc::new(Ticket {
                 granted: AtomicBool::new(false),
-                bell: Arc::clone(seat.bell()),
+                wake: Arc::clone(handle.wake()),
             });
             queue.waiting.push_back(Arc::clone(&ticket));
             ticket
@@ -70,23 +71,23 @@ impl Slots {
             if ticket.granted.load(Ordering::Acquire) {
                 return Ok(Slot(self));
             }
-            if seat.must_leave() {
-                break StreamOutcome::Stopped;
+            if handle.must_leave() {
+                break CallOutcome::Stopped;
             }
             if Instant::now() >= end {
-                break StreamOutcome::Crowded;
+                break CallOutcome::Crowded;
             }
             let mut fds = [
-                PollFd::new(seat.bell().as_fd(), PollFlags::POLLIN),
+                PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
                 PollFd::new(client.as_fd(), PollFlags::empty()),
             ];
             if let Err(error) = wait::until(&mut fds, Some(end)) {
-                break StreamOutcome::CannotStart(error.to_string());
+                break CallOutcome::CannotStart(error.to_string());
             }
             if wait::revents(&fds[1]).contains(PollFlags::POLLHUP) {
-                break StreamOutcome::ClientLeft;
+                break CallOutcome::ClientLeft;
             }
-            seat.bell().silence();
+            handle.wake().clear();
         };
         let mut queue = self.queue();
         queue.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
@@ -109,7 +110,7 @@ impl Drop for Slot<'_> {
             None => queue.free += 1,
             Some(next) => {
                 next.granted.store(true, Ordering::Release);
-                next.bell.ring();
+                next.wake.signal();
             }
         }
     }

@@ -6,7 +6,6 @@ pub mod activation;
 pub mod agent;
 pub mod agent_unit;
 pub mod askpass;
-pub mod client_status;
 pub mod clock;
 pub mod config;
 pub mod control;

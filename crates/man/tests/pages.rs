@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
 use clap::Command;
-use common::config::client::{self, VaultEntry};
+use client::config::{self, VaultEntry};
 use common::config::vault::VaultConfig;
 use common::paths::Paths;
 use pages::{WRITTEN, commands, page_of, write_all};
@@ -273,7 +273,7 @@ fn the_examples_are_what_the_program_reads() {
     );
 
     let (_folder, paths) = with_file("client.toml", &example("split-ssh-client.toml"));
-    let vaults = client::read(&paths, None, VaultEntry::default()).expect("the example");
+    let vaults = config::read(&paths, None, VaultEntry::default()).expect("the example");
     let sockets: Vec<PathBuf> = vaults.into_iter().map(|vault| vault.socket).collect();
     assert!(sockets[0].ends_with(".split-ssh/work.sock"), "{sockets:?}");
     assert!(sockets[1].ends_with(".split-ssh/box.sock"), "{sockets:?}");
@@ -304,7 +304,7 @@ fn every_key_has_its_row() {
         }
     }
     let (_folder, paths) = with_file("client.toml", "[[vault]]\nnonsense = 1\n");
-    let error = client::read(&paths, None, VaultEntry::default()).expect_err("no such key");
+    let error = config::read(&paths, None, VaultEntry::default()).expect_err("no such key");
     for key in keys_of(&error.plain()) {
         // These two are only there to be refused with a reason.
         assert!(

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::finding::Findings;
 use super::place::{Place, is_same, text_of};
 use super::{owner, qube, qubesdb, settings, units};
-use common::client_status::TransportKind;
-use common::client_status::file::{self, Status};
-use common::client_status::outcome::StreamOutcome;
-use common::config::client::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use client::config::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use client::status::TransportKind;
+use client::status::file::{self, Status};
+use client::status::outcome::CallOutcome;
 use common::error::reason;
 
 const QREXEC: [&str; 2] = [
@@ -249,9 +249,9 @@ fn check_is_current(
     }
 }
 
-fn remedy(outcome: &StreamOutcome, kind: TransportKind) -> &'static str {
+fn remedy(outcome: &CallOutcome, kind: TransportKind) -> &'static str {
     outcome.hint(kind).unwrap_or(match outcome {
-        StreamOutcome::Exited(255) | StreamOutcome::Cut => {
+        CallOutcome::Exited(255) | CallOutcome::Cut => {
             "did the vault stop, or run out of memory? start it and try again; split-ssh doctor there tells more"
         }
         _ => "try again; split-ssh status and split-ssh log in the vault tell more",

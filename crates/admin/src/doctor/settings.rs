@@ -3,7 +3,7 @@
 use super::finding::Findings;
 use super::place::Place;
 use super::qubesdb;
-use common::config::client::{TransportConfig, VaultConfig};
+use client::config::{TransportConfig, VaultConfig};
 
 const CHECK: &str = "settings";
 

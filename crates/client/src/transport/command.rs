@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use super::stream::Stream;
-use crate::child::Carrier;
+use crate::transport_process::TransportProcess;
 
 pub fn start(program: &str, arguments: &[String], first: &[u8]) -> io::Result<Stream> {
     let mut command = Command::new(program);
@@ -26,10 +26,10 @@ pub fn start_piped(command: &mut Command, first: &[u8]) -> io::Result<Stream> {
     command
         .stdin(OwnedFd::from(its_stdin.try_clone()?))
         .stdout(Stdio::piped());
-    let mut carrier = Carrier::start(command)?;
-    let from_stdout = carrier.take_stdout().ok_or(io::ErrorKind::BrokenPipe)?;
+    let mut process = TransportProcess::start(command)?;
+    let from_stdout = process.take_stdout().ok_or(io::ErrorKind::BrokenPipe)?;
     Ok(Stream::Piped {
-        carrier,
+        process,
         to_stdin,
         its_stdin,
         from_stdout,

@@ -3,14 +3,14 @@
 use std::os::unix::net::UnixStream;
 use std::process::ChildStdout;
 
-use crate::child::Carrier;
+use crate::transport_process::TransportProcess;
 
 /// A stream on its way to the vault.
 #[derive(Debug)]
 pub enum Stream {
     /// The program reads `its_stdin`, of which `to_stdin` is our end, and writes `from_stdout`.
     Piped {
-        carrier: Carrier,
+        process: TransportProcess,
         to_stdin: UnixStream,
         its_stdin: UnixStream,
         from_stdout: ChildStdout,
@@ -20,9 +20,9 @@ pub enum Stream {
 }
 
 impl Stream {
-    pub fn carrier(&mut self) -> Option<&mut Carrier> {
+    pub fn process(&mut self) -> Option<&mut TransportProcess> {
         match self {
-            Self::Piped { carrier, .. } => Some(carrier),
+            Self::Piped { process, .. } => Some(process),
             Self::Connected(_) => None,
         }
     }

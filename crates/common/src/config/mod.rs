@@ -1,7 +1,5 @@
 //! The configuration files of people: strict, with the place of every mistake.
 
-pub mod client;
-pub mod qubes;
 pub mod vault;
 
 use std::path::Path;

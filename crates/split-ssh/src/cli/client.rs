@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use common::config::client::VaultEntry;
+use client::config::VaultEntry;
 use common::error::Error;
 use common::paths::Paths;
 use toml::Spanned;

@@ -17,7 +17,7 @@ const MAX_SAID: usize = 1024;
 
 /// A running program; dropping it kills it.
 #[derive(Debug)]
-pub struct Carrier {
+pub struct TransportProcess {
     child: Child,
     /// `None` once the program has closed it.
     pub stderr: Option<ChildStderr>,
@@ -25,7 +25,7 @@ pub struct Carrier {
     ended: Option<ExitStatus>,
 }
 
-impl Carrier {
+impl TransportProcess {
     /// Starts `command` with its stderr coming to us. The caller has chosen stdin and stdout.
     ///
     /// # Errors
@@ -37,16 +37,16 @@ impl Carrier {
             .env_remove("LISTEN_FDNAMES") // what socket activation told us is not for our children
             .spawn()?;
         let stderr = child.stderr.take();
-        let carrier = Self {
+        let process = Self {
             child,
             stderr,
             said: Vec::new(),
             ended: None,
         };
-        if let Some(stderr) = &carrier.stderr {
+        if let Some(stderr) = &process.stderr {
             set_nonblocking(stderr)?;
         }
-        Ok(carrier)
+        Ok(process)
     }
 
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
@@ -121,7 +121,7 @@ impl Carrier {
     }
 }
 
-impl Drop for Carrier {
+impl Drop for TransportProcess {
     fn drop(&mut self) {
         self.kill();
     }

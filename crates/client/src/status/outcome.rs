@@ -10,7 +10,7 @@ use super::TransportKind;
 /// How one stream, or the attempt to open it, ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", content = "detail", rename_all = "kebab-case")]
-pub enum StreamOutcome {
+pub enum CallOutcome {
     /// The stream was open and ended in the usual way.
     Served,
     /// The client closed before it was answered.
@@ -34,7 +34,7 @@ pub enum StreamOutcome {
 /// Exit statuses of qrexec-client-vm that mean that no stream was ever open.
 const QREXEC_REFUSALS: std::ops::RangeInclusive<i32> = 125..=127;
 
-impl StreamOutcome {
+impl CallOutcome {
     pub fn of_exit(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
             (Some(0), _) => Self::Served,

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::TransportKind;
-use super::outcome::StreamOutcome;
-use crate::sync::lock;
+use super::outcome::CallOutcome;
+use common::sync::lock;
 
 /// Failed streams that are kept, the last ones.
 pub const MAX_RECENT: usize = 20;
@@ -51,7 +51,7 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     pub at: u64,
-    pub outcome: StreamOutcome,
+    pub outcome: CallOutcome,
     /// The client was owed a FAILURE and is sent it; otherwise its connection is closed.
     pub answered: bool,
     /// The last line of the carrying program's stderr, perhaps from the other side.
@@ -115,9 +115,9 @@ impl StatusFile {
     }
 
     /// Notes how a stream ended.
-    pub fn note(&self, outcome: &StreamOutcome, answered: bool, untrusted_said: &str) {
+    pub fn note(&self, outcome: &CallOutcome, answered: bool, untrusted_said: &str) {
         let mut status = lock(&self.status);
-        if *outcome == StreamOutcome::Served {
+        if *outcome == CallOutcome::Served {
             status.served += 1;
             status.last_served = Some(now());
             status.is_failing = false;

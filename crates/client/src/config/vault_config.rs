@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client_status::TransportKind;
-use crate::service::service_with;
+use crate::status::TransportKind;
+use common::service::service_with;
 
 /// One vault and how it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]

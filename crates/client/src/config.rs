@@ -16,11 +16,12 @@
 //! ```
 
 mod entry;
+mod qubes;
 mod target;
 mod vault_config;
 
 pub use entry::VaultEntry;
-pub(super) use target::is_target;
+use target::is_target;
 pub use vault_config::{TransportConfig, VaultConfig};
 
 use std::collections::BTreeSet;
@@ -29,11 +30,11 @@ use std::path::PathBuf;
 use entry::BadValue;
 use serde::Deserialize;
 
-use super::line_and_column;
-use super::qubes::Qubes;
-use crate::error::Error;
-use crate::paths::Paths;
-use crate::trusted_files;
+use common::config::line_and_column;
+use common::error::Error;
+use common::paths::Paths;
+use common::trusted_files;
+use qubes::Qubes;
 
 /// The name of the file in its two places.
 const FILE: &str = "client.toml";
@@ -55,7 +56,7 @@ struct Source {
 }
 
 /// The vaults of `client.toml` (`~/.config/split-ssh/`, or else `/etc/split-ssh/`), or the one
-/// vault that [Qubes' settings](super::qubes) name. `flags` change the vault called `only`, or the only one.
+/// vault that [Qubes' settings](qubes) name. `flags` change the vault called `only`, or the only one.
 ///
 /// # Errors
 /// A file that cannot be read or does not say what it should, or flags that fit no vault.

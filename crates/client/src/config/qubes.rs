@@ -15,10 +15,10 @@ use nix::poll::{PollFd, PollFlags};
 use policy::caller::Keyring;
 use toml::Spanned;
 
-use super::client::{VaultEntry, is_target};
-use crate::error::Error;
-use crate::trusted_files;
-use crate::wait;
+use super::{VaultEntry, is_target};
+use common::error::Error;
+use common::trusted_files;
+use common::wait;
 
 /// A name and its newline are shorter, in bytes.
 const MAX_VALUE: usize = 256;
