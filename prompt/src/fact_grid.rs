@@ -3,7 +3,7 @@
 use gtk::prelude::*;
 
 use crate::look::{add_class, line_width, set_spoken, text, wrapped};
-use crate::question::{Class, Row};
+use crate::question::{Row, RowClass};
 use crate::wording;
 
 /// Between the columns, in pixels.
@@ -52,7 +52,7 @@ pub fn field(label: &str, entry: &gtk::Entry) -> gtk::Box {
 }
 
 fn value(row: &Row, spoken_label: &str, room: i32) -> gtk::Box {
-    let is_fixed_pitch = row.class == Class::Whole || wording::is_fingerprint(&row.text);
+    let is_fixed_pitch = row.class == RowClass::Whole || wording::is_fingerprint(&row.text);
     let value = wrapped(
         &row.text,
         if is_fixed_pitch { "fixed" } else { "value" },

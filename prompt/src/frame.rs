@@ -15,9 +15,9 @@ use crate::question::{HeadingPart, QubeColor};
 use crate::reading::Reading;
 
 /// From here on the bar is red.
-const SOON: Duration = Duration::from_secs(10);
+const LAST_SECONDS: Duration = Duration::from_secs(10);
 /// What is to be read scrolls in no less than this, in pixels.
-const LEAST_HEIGHT: i32 = 72;
+const MIN_HEIGHT: i32 = 72;
 
 pub struct Frame {
     whole: gtk::Box,
@@ -61,14 +61,14 @@ impl Frame {
     pub fn fit(&self, reading: &Reading) {
         self.whole.show_all();
         let (width, mut left) = self.room_beside(reading);
-        if left < LEAST_HEIGHT && self.heading.parent().as_ref() == Some(self.page.upcast_ref()) {
+        if left < MIN_HEIGHT && self.heading.parent().as_ref() == Some(self.page.upcast_ref()) {
             self.page.remove(&self.heading);
             reading.prepend(&self.heading);
             left = self.room_beside(reading).1;
         }
         let padding = self.page.style_context().padding(gtk::StateFlags::NORMAL);
         let inner = width - i32::from(padding.left) - i32::from(padding.right);
-        reading.fit(inner, left.max(LEAST_HEIGHT));
+        reading.fit(inner, left.max(MIN_HEIGHT));
     }
 
     /// The window's width, and the height that the screen leaves for `reading`.
@@ -118,7 +118,7 @@ impl Frame {
     pub fn count_down(&self, left: Duration, time_allowed: Duration, words: &str) {
         self.time_bar
             .set_fraction(left.as_secs_f64() / time_allowed.as_secs_f64());
-        if left < SOON {
+        if left < LAST_SECONDS {
             add_class(&self.time_bar, "soon");
         }
         if self.time_left.text() != words {

@@ -5,12 +5,12 @@ use std::io::{self, Read};
 /// The protocol's bound on a line, newline included. A question of 24 rows has a tenth of it.
 pub const MAX_LINE: usize = 65536;
 
-pub struct Lines<R> {
+pub struct LineReader<R> {
     from: R,
     held: Vec<u8>,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> LineReader<R> {
     pub fn new(from: R) -> Self {
         Self {
             from,
@@ -61,8 +61,8 @@ impl<R: Read> Lines<R> {
 mod tests {
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Lines<&[u8]> {
-        Lines::new(bytes)
+    fn lines(bytes: &[u8]) -> LineReader<&[u8]> {
+        LineReader::new(bytes)
     }
 
     #[test]
@@ -91,6 +91,6 @@ mod tests {
         assert_eq!(lines(&fits).next().unwrap().unwrap().len(), MAX_LINE - 1);
         let one_more = [vec![b'a'; MAX_LINE], vec![b'\n']].concat();
         assert!(lines(&one_more).next().is_err());
-        assert!(Lines::new(io::repeat(b'a')).next().is_err());
+        assert!(LineReader::new(io::repeat(b'a')).next().is_err());
     }
 }

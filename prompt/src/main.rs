@@ -32,7 +32,7 @@ use std::process::{ExitCode, exit};
 use gtk::{gdk, glib};
 
 use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, end, fail};
-use lines::Lines;
+use lines::LineReader;
 use question::{Notification, PassphraseQuestion};
 
 const USAGE: &str = "\
@@ -70,8 +70,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, Lines<Stdin>) -> Opened) {
-    let mut asker = Lines::new(io::stdin());
+fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<Stdin>) -> Opened) {
+    let mut asker = LineReader::new(io::stdin());
     let question = first(&mut asker, parse);
     gdk::set_allowed_backends("x11"); // the gate lives on the X server's time
     glib::set_prgname(Some("split-ssh-prompt"));
@@ -88,13 +88,13 @@ fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, Lines<Stdin>
 }
 
 fn notify() {
-    let notification = first(&mut Lines::new(io::stdin()), Notification::parse);
+    let notification = first(&mut LineReader::new(io::stdin()), Notification::parse);
     if let Some(number) = notify::show(&notification) {
         end(answer::send_notified(&mut io::stdout(), number));
     }
 }
 
-fn first<Q, B: Display>(asker: &mut Lines<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {
+fn first<Q, B: Display>(asker: &mut LineReader<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {
     match asker.next() {
         Ok(Some(untrusted_line)) => {
             parse(&untrusted_line).unwrap_or_else(|error| fail(EXIT_BAD_QUESTION, error))

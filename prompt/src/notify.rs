@@ -11,7 +11,7 @@ use gtk::glib::{self, Variant};
 use crate::question::{Notification, Urgency};
 
 /// A desktop that does not answer must not keep the vault's process around.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 const AS_THE_DESKTOP_LIKES: i32 = -1;
@@ -20,7 +20,7 @@ const AS_THE_DESKTOP_LIKES: i32 = -1;
 pub fn show(notification: &Notification) -> Option<u32> {
     // Connecting has no time-out of its own.
     std::thread::spawn(|| {
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(CALL_TIMEOUT);
         std::process::exit(0);
     });
     let bus = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>).ok()?;
@@ -60,7 +60,7 @@ pub fn show(notification: &Notification) -> Option<u32> {
 }
 
 fn call(bus: &gio::DBusConnection, method: &str, arguments: Option<&Variant>) -> Option<Variant> {
-    let patience = i32::try_from(PATIENCE.as_millis()).ok()?;
+    let patience = i32::try_from(CALL_TIMEOUT.as_millis()).ok()?;
     let flags = gio::DBusCallFlags::NONE;
     bus.call_sync(
         Some(NAME),

@@ -13,7 +13,7 @@ use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
 use crate::icons::Icon;
-use crate::lines::Lines;
+use crate::lines::LineReader;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
 use crate::question::{HeadingPart, PassphraseQuestion};
@@ -36,7 +36,7 @@ struct PassphraseWindow {
 ///
 /// # Errors
 /// No X server to show it on.
-pub fn open(question: PassphraseQuestion, asker: Lines<Stdin>) -> Opened {
+pub fn open(question: PassphraseQuestion, asker: LineReader<Stdin>) -> Opened {
     let prompt = PromptWindow::new(TITLE, question.seconds, Server::connect()?);
     look::dress(prompt.window())?;
     let window = PassphraseWindow::build(question, Rc::clone(&prompt));

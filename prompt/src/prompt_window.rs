@@ -12,7 +12,7 @@ use gtk::{gdk, glib};
 
 use crate::gate::{Gate, Input, ServerTime};
 use crate::icons::window_icons;
-use crate::lines::Lines;
+use crate::lines::LineReader;
 use crate::look;
 use crate::server::Server;
 
@@ -97,7 +97,7 @@ impl PromptWindow {
     }
 
     /// Shows the window. `events` is called for all that happens to it.
-    pub fn open(self: &Rc<Self>, events: Rc<dyn WindowEvents>, asker: Lines<Stdin>) {
+    pub fn open(self: &Rc<Self>, events: Rc<dyn WindowEvents>, asker: LineReader<Stdin>) {
         self.events.replace(Some(events));
         self.guard_input();
         self.follow_focus();
@@ -327,7 +327,7 @@ impl PromptWindow {
 
 /// Reads the asker's further lines in a thread; the channel closes when the asker hangs up or
 /// sends what is no line.
-fn listen<R: Read + Send + 'static>(mut asker: Lines<R>) -> Receiver<Vec<u8>> {
+fn listen<R: Read + Send + 'static>(mut asker: LineReader<R>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = sync_channel(LINES_PER_TICK);
     std::thread::spawn(move || {
         while let Ok(Some(line)) = asker.next() {

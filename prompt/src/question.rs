@@ -7,12 +7,12 @@ mod check;
 use policy::display;
 pub use policy::facts::IntentKind;
 use policy::question::protocol::NewCounts;
-pub use policy::question::{Class, Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row};
+pub use policy::question::{Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row, RowClass};
 use serde::Deserialize;
 
 pub use check::BadQuestion;
 use check::{
-    MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_SUMMARY, MAX_WHY, checked_heading,
+    MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_REASON, MAX_SUMMARY, checked_heading,
     checked_id, checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
 };
 
@@ -83,7 +83,7 @@ pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
         "details",
         "what stands out belongs to the facts",
     )?;
-    let why = |text: &String| display::prose(text.as_bytes(), MAX_WHY);
+    let why = |text: &String| display::prose(text.as_bytes(), MAX_REASON);
     Ok(Question {
         heading: checked_heading(untrusted.heading)?,
         warnings,
@@ -130,7 +130,7 @@ impl PassphraseQuestion {
         Ok(Self {
             id: checked_id(untrusted.v, untrusted.id)?,
             rows: checked_rows(untrusted.rows, MAX_FACTS)?,
-            why: display::prose(untrusted.why.as_bytes(), MAX_WHY),
+            why: display::prose(untrusted.why.as_bytes(), MAX_REASON),
             attempt,
             seconds: checked_seconds(untrusted.seconds)?,
         })

@@ -15,10 +15,10 @@ use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
 use crate::icons::{self, Icon};
-use crate::lines::Lines;
+use crate::lines::LineReader;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{self, Class, Counts, HeadingPart, Offer, Question, Risk, Row};
+use crate::question::{self, Counts, HeadingPart, Offer, Question, Risk, Row, RowClass};
 use crate::reading::Reading;
 use crate::server::Server;
 use crate::{buttons, look, wording};
@@ -51,7 +51,7 @@ struct QuestionWindow {
 ///
 /// # Errors
 /// No X server to show it on.
-pub fn open(question: Question, asker: Lines<Stdin>) -> Opened {
+pub fn open(question: Question, asker: LineReader<Stdin>) -> Opened {
     let prompt = PromptWindow::new(
         wording::title(question.kind),
         question.seconds,
@@ -147,7 +147,7 @@ impl QuestionWindow {
             label: "Why asked".to_owned(),
             text: self.question.why.clone(),
             note: None,
-            class: Class::Sentence,
+            class: RowClass::Sentence,
             stands_out: false,
         });
         let window = Rc::clone(self);

@@ -112,7 +112,7 @@ pub fn same(counts: Counts) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::Class;
+    use crate::question::RowClass;
 
     #[test]
     fn lengths_read_well() {
@@ -153,7 +153,7 @@ mod tests {
             label: "Log in as".into(),
             text: "git".into(),
             note: Some("of the vault".into()),
-            class: Class::Name,
+            class: RowClass::Name,
             stands_out: false,
         };
         assert_eq!(spoken("Log in as", &row), "Log in as: git (of the vault)");

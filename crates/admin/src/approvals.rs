@@ -126,7 +126,7 @@ mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
     use policy::facts::Proof;
-    use policy::remembered::{Denial, Purpose, RememberedAnswer, Scope};
+    use policy::remembered::{ActiveDenial, Purpose, RememberedAnswer, Scope};
 
     use super::*;
 
@@ -175,7 +175,8 @@ mod tests {
              login root@build7.eu-central.internal.example (proven)\n     \
              with work laptop of keyring deploy\n"
         );
-        let muted = RememberedAnswer::Denial(Denial::Muted(Caller::Qube("noisy".to_owned())));
+        let muted =
+            RememberedAnswer::ActiveDenial(ActiveDenial::Muted(Caller::Qube("noisy".to_owned())));
         assert_eq!(
             shown(&muted),
             " 12  deny   noisy, 7 days left, used 12345 times\n     \

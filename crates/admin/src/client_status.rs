@@ -11,7 +11,7 @@ use client::status::file::{Status, Trouble};
 /// Troubles that are shown, the last ones.
 const SHOWN: usize = 5;
 /// Characters of the other side's words.
-const MAX_SAID: usize = 160;
+const MAX_MESSAGE: usize = 160;
 
 /// Prints one client's status.
 ///
@@ -61,7 +61,7 @@ fn print_trouble(trouble: &Trouble, client: &Status, out: &mut impl Write) -> io
     if trouble.untrusted_said.is_empty() {
         return Ok(());
     }
-    let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_SAID);
+    let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_MESSAGE);
     print_folded(&format!("{} said: {said}", client.kind.program()), out)
 }
 

@@ -102,7 +102,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
             wildcards,
             authorities,
         } => {
-            let also = import::Also {
+            let also = import::ImportOptions {
                 wildcards,
                 authorities,
             };

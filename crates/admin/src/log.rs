@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use common::error::Error;
 use common::log::heads;
 use common::log::read;
-use common::log::verify::{self, Broken};
+use common::log::verify::{self, LogDamage};
 use common::paths::Paths;
 
 use filter::Filter;
@@ -20,7 +20,7 @@ use show::Show;
 use summary::Summary;
 
 /// Records that `--follow` begins with, unless `--since` says otherwise.
-const BEFORE_FOLLOW: usize = 10;
+const RECORDS_BEFORE_FOLLOW: usize = 10;
 
 /// Show what was signed, refused and asked, and why
 ///
@@ -101,7 +101,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         let before = if filter.since.is_some() {
             usize::MAX
         } else {
-            BEFORE_FOLLOW
+            RECORDS_BEFORE_FOLLOW
         };
         let before = args.most.unwrap_or(before);
         follow::follow(&paths.state, &filter, before, &mut show)
@@ -192,10 +192,10 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn meaning(broken: &Broken) -> &'static str {
+fn meaning(broken: &LogDamage) -> &'static str {
     match broken {
-        Broken::Unreadable(_) => "run this as the vault's user",
-        Broken::Rewritten { .. } | Broken::Cut { .. } => {
+        LogDamage::Unreadable(_) => "run this as the vault's user",
+        LogDamage::Rewritten { .. } | LogDamage::Cut { .. } => {
             "if you removed the log yourself, its heads stay in the journal until that is rotated"
         }
         _ => "the records before that place are as they were written",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use policy::record::Record;
 
 use common::error::Error;
-use common::log::read::{self, Lines};
+use common::log::read::{self, LogLines};
 use common::paths::Paths;
 
 /// Which log a command is to read.
@@ -89,10 +89,10 @@ fn warn(left_out: &mut Vec<String>) {
     }
 }
 
-fn open(log: &Path) -> io::Result<Vec<Lines>> {
+fn open(log: &Path) -> io::Result<Vec<LogLines>> {
     if log.is_dir() {
         read::open_all(log)
     } else {
-        Ok(vec![Lines::open(log)?])
+        Ok(vec![LogLines::open(log)?])
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use policy::display;
 use policy::question::{
-    Class, Decision, HeadingPart, Question, Risk, Row, length_in_words, proof_sentence,
+    Decision, HeadingPart, Question, Risk, Row, RowClass, length_in_words, proof_sentence,
 };
 
 use common::control::Pending;
@@ -69,10 +69,10 @@ fn without_controls(words: &str) -> String {
 fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
     let label = ascii(&row.label);
     let value = match row.class {
-        Class::Name => ascii(&row.text),
-        Class::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
+        RowClass::Name => ascii(&row.text),
+        RowClass::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
         // To be read to its end: the terminal wraps it.
-        Class::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
+        RowClass::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
     };
     let (on, off) = if row.stands_out {
         (style.alarm, style.end)
@@ -217,7 +217,7 @@ mod tests {
             label: label.to_owned(),
             text: text.to_owned(),
             note: note.map(str::to_owned),
-            class: Class::Name,
+            class: RowClass::Name,
             stands_out: false,
         };
         let pending = Pending {

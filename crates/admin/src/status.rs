@@ -8,7 +8,7 @@ use policy::display;
 use super::client_status;
 use super::fold::fold;
 use client::status::file;
-use common::control::{self, Refusal, VaultStatus};
+use common::control::{self, RefusedRequest, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::stdio_failure::StdioFailure;
@@ -151,7 +151,7 @@ fn print_stdio_failure(failure: &StdioFailure, out: &mut impl Write) -> io::Resu
     }
 }
 
-fn print_refusal(refusal: &Refusal, out: &mut impl Write) -> io::Result<()> {
+fn print_refusal(refusal: &RefusedRequest, out: &mut impl Write) -> io::Result<()> {
     let qube = refusal
         .qube
         .as_ref()

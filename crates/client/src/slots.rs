@@ -75,7 +75,7 @@ impl Slots {
                 break CallOutcome::Stopped;
             }
             if Instant::now() >= end {
-                break CallOutcome::Crowded;
+                break CallOutcome::TooManySetUps;
             }
             let mut fds = [
                 PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),

@@ -15,7 +15,7 @@ use crate::error::Error;
 /// systemd ends a unit that has not started after 90 s; an agent starts in milliseconds.
 const START_TIME: Duration = Duration::from_secs(20);
 /// What systemctl says of a failure is one or two lines, in bytes.
-const MAX_SAID: u64 = 1024;
+const MAX_MESSAGE: u64 = 1024;
 
 /// Whether agents are started by systemd here.
 pub fn is_offered(socket: &Path) -> bool {
@@ -51,7 +51,7 @@ fn ask(keyring: &Keyring, socket: &Path) -> io::Result<String> {
     stream.write_all(format!("{keyring}\n").as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     let mut said = Vec::new();
-    stream.take(MAX_SAID).read_to_end(&mut said)?;
+    stream.take(MAX_MESSAGE).read_to_end(&mut said)?;
     Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 

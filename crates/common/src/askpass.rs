@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 /// Set only for the ssh-add that we start.
-const MARK: &str = "SPLIT_SSH_ANSWERS_SSH_ADD";
+const ASKPASS_VARIABLE: &str = "SPLIT_SSH_ANSWERS_SSH_ADD";
 /// OpenSSH reads no more than this either.
 pub const MAX_PASSPHRASE: u64 = 1024;
 
 /// Whether ssh-add started this process to be given a passphrase.
 pub fn is_asked() -> bool {
-    std::env::var_os(MARK).is_some()
+    std::env::var_os(ASKPASS_VARIABLE).is_some()
 }
 
 /// Passes what is on standard input to ssh-add.
@@ -49,7 +49,9 @@ pub fn ssh_add(
 ) -> io::Result<Output> {
     let mut command = Command::new("ssh-add");
     command.arg("-q").args(words).arg("--").arg(key);
-    command.env("SSH_AUTH_SOCK", socket).env(MARK, "1");
+    command
+        .env("SSH_AUTH_SOCK", socket)
+        .env(ASKPASS_VARIABLE, "1");
     command
         .env("SSH_ASKPASS", std::env::current_exe()?)
         .env("SSH_ASKPASS_REQUIRE", "force");

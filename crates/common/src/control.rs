@@ -157,7 +157,7 @@ pub struct VaultStatus {
     /// Why the log cannot be written, so that everything is refused.
     pub log_trouble: Option<String>,
     /// The last ones, newest first.
-    pub refusals: Vec<Refusal>,
+    pub refusals: Vec<RefusedRequest>,
 }
 
 /// How the vault would ask a person now.
@@ -195,7 +195,7 @@ impl fmt::Display for AsksBy {
 /// A request that got nothing, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Refusal {
+pub struct RefusedRequest {
     /// RFC 3339, UTC; the last one's, if there were several.
     pub time: String,
     pub qube: Option<String>,

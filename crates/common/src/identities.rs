@@ -121,14 +121,14 @@ pub fn load(dir: &Path, socket: &Path, record: Option<&LoadRecord>) -> Vec<Strin
     match private_keys(dir) {
         Ok(keys) => keys
             .iter()
-            .filter_map(|key| load_said(key, socket, record))
+            .filter_map(|key| load_or_explain(key, socket, record))
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => vec![format!("cannot read {}: {error}", dir.display())],
     }
 }
 
-fn load_said(key: &Path, socket: &Path, record: Option<&LoadRecord>) -> Option<String> {
+fn load_or_explain(key: &Path, socket: &Path, record: Option<&LoadRecord>) -> Option<String> {
     match load_key(key, socket, None, record) {
         Ok(()) => None,
         Err(NotLoaded::Locked) => Some(format!(

@@ -32,7 +32,7 @@ pub struct Files {
 
 /// Who has a name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenBy {
+pub enum NameOwner {
     KnownHosts,
     Policy,
     /// Another host's label.
@@ -164,28 +164,28 @@ impl Hosts {
         name: &str,
         host_key: &HostKey<'_>,
         policy_names: &[String],
-    ) -> Option<TakenBy> {
+    ) -> Option<NameOwner> {
         if self.known.knows(name, &Ring) {
-            return Some(TakenBy::KnownHosts);
+            return Some(NameOwner::KnownHosts);
         }
         let mut in_policy = policy_names.iter();
         if in_policy.any(|used| used.eq_ignore_ascii_case(name)) {
-            return Some(TakenBy::Policy);
+            return Some(NameOwner::Policy);
         }
         let labelled = self.labels.keys_for(name, &Ring);
         let others = labelled.iter().any(|key| key.blob != host_key.plain_blob());
-        others.then_some(TakenBy::Label)
+        others.then_some(NameOwner::Label)
     }
 }
 
-fn taken(name: &str, by: TakenBy) -> Error {
+fn taken(name: &str, by: NameOwner) -> Error {
     let (place, or) = match by {
-        TakenBy::KnownHosts => ("known hosts", String::new()),
-        TakenBy::Policy => (
+        NameOwner::KnownHosts => ("known hosts", String::new()),
+        NameOwner::Policy => (
             "the policy",
             format!(", or: split-ssh hosts add {name} KEY"),
         ),
-        TakenBy::Label => ("the labels", format!(", or: split-ssh hosts remove {name}")),
+        NameOwner::Label => ("the labels", format!(", or: split-ssh hosts remove {name}")),
     };
     Error::new(format!("{name} is already the name of a host in {place}"))
         .hint(format!("choose another name{or}"))

@@ -23,7 +23,7 @@ const DROP_INS: &str = "policy.d";
 
 /// A policy and where it came from.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedPolicy {
     pub policy: Policy,
     /// In the order in which their rules count; none for the shipped policy.
     pub files: Vec<PathBuf>,
@@ -33,13 +33,13 @@ pub struct Loaded {
 
 /// Why there is no policy: everything is to be refused, or the last good one kept.
 #[derive(Debug)]
-pub struct Broken {
+pub struct BrokenPolicy {
     message: String,
     files: Vec<PathBuf>,
     problems: Vec<Problem>,
 }
 
-impl Broken {
+impl BrokenPolicy {
     fn unread(error: &Error, files: Vec<PathBuf>) -> Self {
         Self {
             message: error.plain(),
@@ -59,15 +59,15 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for BrokenPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for BrokenPolicy {}
 
-/// What to watch beside [`Loaded::files`]: a file may come where none was.
+/// What to watch beside [`LoadedPolicy::files`]: a file may come where none was.
 pub fn watched(config: &Path, system: &Path) -> Vec<PathBuf> {
     let names = [MAIN, DROP_INS];
     [config, system]
@@ -88,16 +88,16 @@ pub fn found(config: &Path, system: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// Files that others could write, that cannot be read, or that have mistakes: all of it in one message.
-pub fn load(config: &Path, system: &Path) -> Result<Loaded, Broken> {
+pub fn load(config: &Path, system: &Path) -> Result<LoadedPolicy, BrokenPolicy> {
     let mut files = Vec::new();
     match find(config, system, &mut files) {
-        Ok(()) if files.is_empty() => Ok(Loaded {
+        Ok(()) if files.is_empty() => Ok(LoadedPolicy {
             policy: Policy::shipped(),
             files,
             digest: digest(&[]),
         }),
         Ok(()) => parse(files),
-        Err(error) => Err(Broken::unread(&error, files)),
+        Err(error) => Err(BrokenPolicy::unread(&error, files)),
     }
 }
 
@@ -105,16 +105,16 @@ pub fn load(config: &Path, system: &Path) -> Result<Loaded, Broken> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_file(file: &Path) -> Result<Loaded, Broken> {
+pub fn load_file(file: &Path) -> Result<LoadedPolicy, BrokenPolicy> {
     parse(vec![file.to_owned()])
 }
 
 /// A file is main unless it stands in a folder of drop-ins.
-fn parse(files: Vec<PathBuf>) -> Result<Loaded, Broken> {
+fn parse(files: Vec<PathBuf>) -> Result<LoadedPolicy, BrokenPolicy> {
     let texts: Result<Vec<String>, Error> = files.iter().map(|file| text_of(file)).collect();
     let texts = match texts {
         Ok(texts) => texts,
-        Err(error) => return Err(Broken::unread(&error, files)),
+        Err(error) => return Err(BrokenPolicy::unread(&error, files)),
     };
     let names: Vec<String> = files
         .iter()
@@ -135,12 +135,12 @@ fn parse(files: Vec<PathBuf>) -> Result<Loaded, Broken> {
         })
         .collect();
     match Policy::parse(&sources) {
-        Ok(policy) => Ok(Loaded {
+        Ok(policy) => Ok(LoadedPolicy {
             policy,
             digest: digest(&texts),
             files,
         }),
-        Err(error) => Err(Broken {
+        Err(error) => Err(BrokenPolicy {
             message: error.to_string(),
             files,
             problems: error.problems,

@@ -63,11 +63,11 @@ pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
 
 /// Files that have not changed for this long count as saved whole: programs that save in several goes need less
 /// between two of them.
-const SETTLE: Duration = Duration::from_millis(200);
+const SETTLE_TIME: Duration = Duration::from_millis(200);
 /// Nobody saves a file for longer.
 const SAVE_TIME: Duration = Duration::from_secs(5);
 /// How often a file that is being saved is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits until a file that decides something is whole, as far as time tells: half of it can be valid and say less
 /// than all of it. A file that does not exist is whole.
@@ -88,16 +88,16 @@ pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
     let mut seen = stamp();
     let mut since = Instant::now();
     loop {
-        let is_old = seen.is_none_or(|stamp| age(stamp) >= Some(SETTLE));
+        let is_old = seen.is_none_or(|stamp| age(stamp) >= Some(SETTLE_TIME));
         // By a clock that was set back a file is never old.
-        if is_old || since.elapsed() >= SETTLE {
+        if is_old || since.elapsed() >= SETTLE_TIME {
             return Ok(());
         }
         if Instant::now() > end {
             let what = format!("{} is being written all the time", path.display());
             return Err(Error::new(what).hint(format!("what writes it? fuser -v {}", quoted(path))));
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(POLL_INTERVAL);
         let now = stamp();
         if now != seen {
             (seen, since) = (now, Instant::now());
@@ -256,7 +256,7 @@ mod tests {
             let path = path.clone();
             move || {
                 for part in ["second", "third"] {
-                    thread::sleep(SETTLE / 4);
+                    thread::sleep(SETTLE_TIME / 4);
                     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
                     file.write_all(part.as_bytes()).unwrap();
                 }

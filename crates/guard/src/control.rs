@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nix::unistd::Uid;
 use policy::question::{Answer, QuestionId};
-use policy::queue::{NotTaken, PendingQuestion};
+use policy::queue::{AnswerError, PendingQuestion};
 use policy::record::DecidedBy;
 
 use crate::ask::asker::Asker;
@@ -27,7 +27,7 @@ use common::wait;
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 /// How soon after its peer a view ends, if nothing happens that it would tell.
-const LOOK_AFTER_PEER: Duration = Duration::from_secs(1);
+const PEER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A request is a few words.
 const MAX_REQUEST: u64 = 64 * 1024;
 
@@ -146,8 +146,8 @@ fn settle(control: &Control, id: QuestionId, answer: &Answer) -> Reply {
             settled: u64::try_from(settled).ok(),
             ..Reply::ok()
         },
-        Err(NotTaken::Over) => Reply::error(format!("no question {id} waits any more")),
-        Err(NotTaken::Bad(why)) => Reply::error(why.to_string()),
+        Err(AnswerError::NotWaiting) => Reply::error(format!("no question {id} waits any more")),
+        Err(AnswerError::Bad(why)) => Reply::error(why.to_string()),
     }
 }
 
@@ -197,7 +197,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
     }
     write(stream, &Reply::ok())?;
     loop {
-        let event = match events.recv_timeout(LOOK_AFTER_PEER) {
+        let event = match events.recv_timeout(PEER_CHECK_INTERVAL) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) if wait::has_hung_up(stream) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => continue,
@@ -216,7 +216,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
                     tell(stream, Event::Asked(Box::new(pending(waiting))))?;
                 }
             }
-            QuestionEvent::Over(id) => tell(
+            QuestionEvent::Ended(id) => tell(
                 stream,
                 Event::Settled {
                     id,

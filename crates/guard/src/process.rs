@@ -18,10 +18,12 @@ pub fn close_memory() -> Result<(), Error> {
 /// Room for all streams at once, each with the agent's end and, while a person is asked, the two that wake
 /// it; the usual 1024 are met before. Where the system grants no more, the last streams are refused.
 pub fn make_room(limits: &Limits) {
-    const OF_A_STREAM: u64 = 4;
-    const OTHERS: u64 = 256;
+    const DESCRIPTORS_PER_STREAM: u64 = 4;
+    const OTHER_DESCRIPTORS: u64 = 256;
     let streams = u64::try_from(limits.streams).unwrap_or(u64::MAX);
-    let needed = streams.saturating_mul(OF_A_STREAM).saturating_add(OTHERS);
+    let needed = streams
+        .saturating_mul(DESCRIPTORS_PER_STREAM)
+        .saturating_add(OTHER_DESCRIPTORS);
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         if soft < needed {
             let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);

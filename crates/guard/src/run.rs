@@ -21,9 +21,9 @@ use common::error::Error;
 use common::paths::Paths;
 
 /// How often the log's counts are written and its head is noted.
-const MINUTE: Duration = Duration::from_secs(60);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(60);
 /// With --until-idle: long enough for the next of a series of calls.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// How the daemon serves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -91,7 +91,7 @@ fn say_ready(daemon: &Daemon, socket: &Path) {
     }
 }
 
-enum Told {
+enum SignalRequest {
     Reload,
     End,
 }
@@ -103,7 +103,11 @@ fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
     thread::spawn(move || {
         for signal in &mut signals {
             let is_reload = signal == SIGHUP && had_terminal == io::stderr().is_terminal();
-            let told = if is_reload { Told::Reload } else { Told::End };
+            let told = if is_reload {
+                SignalRequest::Reload
+            } else {
+                SignalRequest::End
+            };
             if sender.send(told).is_err() {
                 return;
             }
@@ -111,24 +115,28 @@ fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
     });
     let mut busy = Instant::now();
     let mut ticked = Instant::now();
-    let step = if until_idle { IDLE / 12 } else { MINUTE };
+    let step = if until_idle {
+        IDLE_TIME / 12
+    } else {
+        FLUSH_INTERVAL
+    };
     loop {
         match receiver.recv_timeout(step) {
-            Ok(Told::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-            Ok(Told::Reload) => {
+            Ok(SignalRequest::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Ok(SignalRequest::Reload) => {
                 // What is broken is in the journal and in the status.
                 let _ = daemon.control.reload();
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        if ticked.elapsed() >= MINUTE {
+        if ticked.elapsed() >= FLUSH_INTERVAL {
             ticked = Instant::now();
             daemon.tick();
         }
         if daemon.is_busy() {
             busy = Instant::now();
         }
-        if until_idle && busy.elapsed() >= IDLE {
+        if until_idle && busy.elapsed() >= IDLE_TIME {
             return;
         }
     }

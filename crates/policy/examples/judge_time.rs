@@ -8,7 +8,7 @@ use std::time::Instant;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{LoginTo, Policy, Source, VisibilityQuery};
 
 const RULES: usize = 1_000;
@@ -49,12 +49,12 @@ fn main() {
         local_minute: 0,
         boot: 0,
     };
-    let ledger = Ledger::default();
+    let rates = RateCounter::default();
     time("judge", || {
-        by_host.judge(black_box(&facts), &moment, &ledger)
+        by_host.judge(black_box(&facts), &moment, &rates)
     });
     time("judge, all alike", || {
-        by_hours.judge(black_box(&facts), &moment, &ledger)
+        by_hours.judge(black_box(&facts), &moment, &rates)
     });
     let query = |login_to| VisibilityQuery {
         caller: &facts.caller,

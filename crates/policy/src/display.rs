@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 /// The least width that a caller gets, so that head, cut mark and tail always have room.
-pub const LEAST_WIDTH: usize = 24;
+pub const MIN_WIDTH: usize = 24;
 
 /// A name or value: a user, a comment, a path, a namespace. A space at an
 /// edge or after another space is shown as `\x20`. More than `max` characters are cut in the middle,
@@ -96,7 +96,7 @@ impl Shown {
     }
 
     fn cut(self, max: usize, keep: Keep) -> String {
-        let max = max.max(LEAST_WIDTH);
+        let max = max.max(MIN_WIDTH);
         let total = self.text.len();
         if total <= max {
             return self.text;
@@ -213,7 +213,7 @@ mod tests {
             for sanitize in [ascii, prose] {
                 let once = sanitize(&text, max);
                 assert!(once.bytes().all(|b| (b' '..=b'~').contains(&b)), "{once:?}");
-                assert!(once.len() <= max.max(LEAST_WIDTH), "{once:?}");
+                assert!(once.len() <= max.max(MIN_WIDTH), "{once:?}");
                 assert_eq!(sanitize(once.as_bytes(), max), once, "{text:?} {max}");
             }
         });

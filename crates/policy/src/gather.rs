@@ -18,7 +18,7 @@ const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
 
 /// Why a sign request never reaches the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RequestRefusal {
     UnknownFlags(u32),
     /// The key's blob cannot be parsed, so nobody can tell how it would sign.
     UnreadableKey,
@@ -32,7 +32,7 @@ pub enum Refusal {
     BindFailed,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RequestRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
@@ -48,13 +48,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<Contradiction> for Refusal {
+impl From<Contradiction> for RequestRefusal {
     fn from(contradiction: Contradiction) -> Self {
         Self::Contradiction(contradiction.0)
     }
 }
 
-impl From<LooksLike> for Refusal {
+impl From<LooksLike> for RequestRefusal {
     fn from(looks_like: LooksLike) -> Self {
         Self::LooksLike(looks_like)
     }
@@ -127,19 +127,19 @@ impl Gathered {
 pub fn gather(
     context: &RequestContext<'_>,
     identify: &dyn Fn(&[u8]) -> HostIdentity,
-) -> Result<Gathered, Refusal> {
+) -> Result<Gathered, RequestRefusal> {
     let (request, intent) = (context.request.request(), context.request.intent());
     if request.flags & !KNOWN_FLAGS != 0 {
-        return Err(Refusal::UnknownFlags(request.flags));
+        return Err(RequestRefusal::UnknownFlags(request.flags));
     }
     if context.session.bind_failed() {
-        return Err(Refusal::BindFailed);
+        return Err(RequestRefusal::BindFailed);
     }
-    let key = PublicKey::parse(request.key).map_err(|_| Refusal::UnreadableKey)?;
+    let key = PublicKey::parse(request.key).map_err(|_| RequestRefusal::UnreadableKey)?;
     let evidence = match intent {
         Intent::Login(login) => context.session.host_evidence(login)?,
         Intent::Sshsig(_) if context.session.login_bind().is_some() => {
-            return Err(Refusal::SshsigOnLoginConnection);
+            return Err(RequestRefusal::SshsigOnLoginConnection);
         }
         _ => HostEvidence {
             proof: Proof::Unproven,

@@ -4,8 +4,8 @@
 //!
 //! * [`Judged`], by [`Judged::by`]: a gathered request with the policy's word on it;
 //! * [`Inquiry`], by [`Judged::inquiry`]: a request that the policy wants asked about;
-//! * [`Yes`], by [`crate::queue`]: the inquiry again, with the person's consent to this very request;
-//! * [`Permit`], by [`Judged::permit`] or [`Yes::permit`]: the leave to sign, which owns the request.
+//! * [`Consent`], by [`crate::queue`]: the inquiry again, with the person's consent to this very request;
+//! * [`Permit`], by [`Judged::permit`] or [`Consent::permit`]: the leave to sign, which owns the request.
 //!
 //! Questions, passphrases and queues take time, and the policy or the known hosts may change meanwhile. So
 //! [`Permit::recheck`] comes last, right before the request goes to the upstream. The guard's loop is:
@@ -15,8 +15,8 @@
 //! use policy::facts::{HostIdentity, Moment};
 //! use policy::gather::Gathered;
 //! use policy::judgement::Verdict;
-//! use policy::permit::{Inquiry, Judged, Permit, Yes};
-//! use policy::rate::Ledger;
+//! use policy::permit::{Inquiry, Judged, Permit, Consent};
+//! use policy::rate::RateCounter;
 //! use policy::rules::Policy;
 //!
 //! fn permitted(
@@ -24,10 +24,10 @@
 //!     in_force: impl Fn() -> Policy,
 //!     identify: &dyn Fn(&[u8]) -> HostIdentity,
 //!     now: impl Fn() -> Moment,
-//!     ask: impl Fn(Inquiry) -> Option<Yes>,
+//!     ask: impl Fn(Inquiry) -> Option<Consent>,
 //!     crypto: &dyn Crypto,
 //! ) -> Option<Permit> {
-//!     let mut judged = Judged::by(&in_force(), gathered, &now(), &Ledger::default());
+//!     let mut judged = Judged::by(&in_force(), gathered, &now(), &RateCounter::default());
 //!     loop {
 //!         let permit = match judged.judgement().verdict() {
 //!             Verdict::Deny => return None,
@@ -48,11 +48,11 @@ use std::sync::Arc;
 use crate::crypto::Crypto;
 use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, HostIdentity, Moment};
-use crate::gather::{Gathered, Refusal};
+use crate::gather::{Gathered, RequestRefusal};
 use crate::judgement::{Judgement, Remember, Verdict};
 use crate::qube_color::QubeColor;
 use crate::question::{History, Subject};
-use crate::rate::Ledger;
+use crate::rate::RateCounter;
 use crate::remembered::{RememberedAnswers, Scope};
 use crate::rules::Policy;
 use crate::sign_request::OwnedSignRequest;
@@ -106,8 +106,8 @@ pub struct Judged {
 
 impl Judged {
     /// Judges a request by the policy in force; see [`Policy::judge`].
-    pub fn by(policy: &Policy, gathered: Gathered, moment: &Moment, ledger: &Ledger) -> Self {
-        let judgement = policy.judge(gathered.facts(), moment, ledger);
+    pub fn by(policy: &Policy, gathered: Gathered, moment: &Moment, rates: &RateCounter) -> Self {
+        let judgement = policy.judge(gathered.facts(), moment, rates);
         let color = policy.color_of(&gathered.facts().caller);
         Self::new(gathered, judgement, color)
     }
@@ -118,10 +118,10 @@ impl Judged {
     }
 
     /// The same request, denied because its key is not one that its caller may see; the rule stays named.
-    pub fn hidden(self, why: &Refusal) -> Self {
+    pub fn hidden(self, why: &RequestRefusal) -> Self {
         let judgement = self.judgement();
         let reason = match (why, judgement.rule()) {
-            (Refusal::KeyNotListed, None) => format!("{why}: {}", judgement.reason()),
+            (RequestRefusal::KeyNotListed, None) => format!("{why}: {}", judgement.reason()),
             _ => why.to_string(),
         };
         let judgement = judgement.to_denial(reason);
@@ -222,8 +222,8 @@ pub(crate) struct Unanswered {
 
 impl Unanswered {
     /// The person allowed this very request, now or by an approval.
-    pub(crate) fn yes(self, basis: Consent) -> Yes {
-        Yes {
+    pub(crate) fn consent(self, basis: ConsentSource) -> Consent {
+        Consent {
             case: self.case,
             basis,
         }
@@ -232,7 +232,7 @@ impl Unanswered {
 
 /// How the person consented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Consent {
+pub(crate) enum ConsentSource {
     /// To the question that this request asked.
     Answer,
     /// Earlier, for all requests of one scope.
@@ -242,15 +242,15 @@ pub(crate) enum Consent {
 /// A person's timely consent to one request.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub struct Yes {
+pub struct Consent {
     case: Arc<Case>,
-    basis: Consent,
+    basis: ConsentSource,
 }
 
-impl Yes {
+impl Consent {
     /// Whether the consent was given earlier, to all requests of one scope.
     pub fn is_remembered(&self) -> bool {
-        self.basis == Consent::Approval
+        self.basis == ConsentSource::Approval
     }
 
     /// The permit for the request that was asked about.
@@ -258,8 +258,8 @@ impl Yes {
         Permit {
             case: self.case,
             basis: match self.basis {
-                Consent::Answer => Basis::Answer,
-                Consent::Approval => Basis::Approval,
+                ConsentSource::Answer => Basis::Answer,
+                ConsentSource::Approval => Basis::Approval,
             },
         }
     }
@@ -319,7 +319,7 @@ impl Permit {
     }
 
     /// Gives the permit up: the request is denied after all.
-    pub fn void(self, reason: impl Into<String>) -> Judged {
+    pub fn into_denial(self, reason: impl Into<String>) -> Judged {
         let facts = self.case.facts().clone();
         Judged::denied(self.case.gathered.with_facts(facts), reason)
     }
@@ -342,7 +342,7 @@ impl Permit {
         moment: &Moment,
     ) -> Result<Self, Judged> {
         let facts = self.case.gathered.facts_named_by(identify);
-        let judgement = policy.judge(&facts, moment, &Ledger::default());
+        let judgement = policy.judge(&facts, moment, &RateCounter::default());
         let stands = match (judgement.verdict(), self.basis) {
             (Verdict::Deny, _) | (Verdict::Ask, Basis::Policy) => false,
             (Verdict::Allow, _) => true,

@@ -24,7 +24,7 @@ use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
 pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
-pub use compose::{Standing, length_in_words};
+pub use compose::{QuestionProgress, length_in_words};
 pub use history::History;
 pub use protocol::{Counts, Version};
 pub use subject::{CertificateFields, Details, KeyValidity, Subject};
@@ -119,7 +119,7 @@ pub struct Row {
     /// A few words of ours after the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    pub class: Class,
+    pub class: RowClass,
     /// For what must not be overlooked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stands_out: bool,
@@ -128,7 +128,7 @@ pub struct Row {
 /// How a row's text is cleaned and set: see [`crate::display`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Class {
+pub enum RowClass {
     /// A name or value.
     Name,
     Sentence,

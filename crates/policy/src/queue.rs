@@ -9,9 +9,11 @@ mod queued;
 
 use crate::denied_by::DeniedBy;
 use crate::facts::Moment;
-use crate::permit::{Consent, Inquiry};
-use crate::question::{Answer, BadAnswer, Decision, Question, QuestionId, Standing, Subject};
-use crate::remembered::{CountedDenial, Recalled, RememberedAnswers};
+use crate::permit::{ConsentSource, Inquiry};
+use crate::question::{
+    Answer, BadAnswer, Decision, Question, QuestionId, QuestionProgress, Subject,
+};
+use crate::remembered::{CountedDenial, RecalledAnswer, RememberedAnswers};
 
 pub use outcome::{Action, Resolution};
 pub use queued::{LISTED_PER_CALLER, Ticket};
@@ -23,9 +25,9 @@ pub const MAX_REQUESTS_PER_CALLER: usize = 64;
 
 /// Why an answer typed in a terminal was not taken; the question still waits, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
+pub enum AnswerError {
     /// No question of this id waits (any more).
-    Over,
+    NotWaiting,
     Bad(BadAnswer),
 }
 
@@ -160,16 +162,16 @@ impl QuestionQueue {
         name_is_taken: impl Fn(&str) -> bool,
         now: Moment,
         remembered: &mut RememberedAnswers,
-    ) -> Result<Vec<Action>, NotTaken> {
+    ) -> Result<Vec<Action>, AnswerError> {
         let queued = self
             .queued
             .find(id)
             .filter(|queued| queued.seconds_left(now) > 0);
-        let queued = queued.ok_or(NotTaken::Over)?;
-        let question = Question::about(id, &queued.subject, self.standing(queued, now));
+        let queued = queued.ok_or(AnswerError::NotWaiting)?;
+        let question = Question::about(id, &queued.subject, self.progress(queued, now));
         question
             .accepts(answer, name_is_taken)
-            .map_err(NotTaken::Bad)?;
+            .map_err(AnswerError::Bad)?;
         Ok(match answer.decision {
             Decision::DenyOnce | Decision::Mute => {
                 let by = DeniedBy::Answer;
@@ -256,7 +258,7 @@ impl QuestionQueue {
         Some(Question::about(
             id,
             &queued.subject,
-            self.standing(queued, now),
+            self.progress(queued, now),
         ))
     }
 
@@ -273,15 +275,15 @@ impl QuestionQueue {
             .filter(|queued| self.queued.is_listed(queued));
         listed
             .map(|queued| PendingQuestion {
-                question: Question::about(queued.id, &queued.subject, self.standing(queued, now)),
+                question: Question::about(queued.id, &queued.subject, self.progress(queued, now)),
                 seconds_left: queued.seconds_left(now),
                 shown: queued.was_shown(),
             })
             .collect()
     }
 
-    fn standing(&self, queued: &QueuedQuestion, now: Moment) -> Standing {
-        Standing {
+    fn progress(&self, queued: &QueuedQuestion, now: Moment) -> QuestionProgress {
+        QuestionProgress {
             seconds_left: queued.seconds_left(now),
             waiting: self.queued.len().saturating_sub(1),
             same: queued.same(),
@@ -302,7 +304,7 @@ impl QuestionQueue {
         };
         remembered.count_approval(queued.caller());
         for request in queued.take_seen(seen) {
-            actions.push(allowed(request, Consent::Answer));
+            actions.push(allowed(request, ConsentSource::Answer));
         }
         self.queued.requeue(id);
         self.dismiss(id, &mut actions);
@@ -386,24 +388,24 @@ impl QuestionQueue {
 
     fn show_next(&mut self, actions: &mut Vec<Action>) {
         if self.window.is_none() {
-            self.window = self.queued.take_turn();
+            self.window = self.queued.next_in_turn();
             actions.extend(self.window.map(Action::Show));
         }
     }
 }
 
-fn allowed(request: QueuedRequest, consent: Consent) -> Action {
+fn allowed(request: QueuedRequest, consent: ConsentSource) -> Action {
     let ticket = request.ticket;
-    Action::Resolve(ticket, Resolution::Allowed(request.yes(consent)))
+    Action::Resolve(ticket, Resolution::Allowed(request.consent(consent)))
 }
 
 /// What an answer of before means for a request of now.
-fn by_recalled(request: QueuedRequest, recalled: Recalled) -> Action {
+fn by_recalled(request: QueuedRequest, recalled: RecalledAnswer) -> Action {
     let by = match recalled {
-        Recalled::Approved(_) => return allowed(request, Consent::Approval),
-        Recalled::Muted => DeniedBy::Muted,
-        Recalled::CooledDown => DeniedBy::CooledDown,
-        Recalled::SameLogin => DeniedBy::SameLogin,
+        RecalledAnswer::Approved(_) => return allowed(request, ConsentSource::Approval),
+        RecalledAnswer::Muted => DeniedBy::Muted,
+        RecalledAnswer::CooledDown => DeniedBy::CooledDown,
+        RecalledAnswer::SameLogin => DeniedBy::SameLogin,
     };
     denied(request.ticket, by)
 }

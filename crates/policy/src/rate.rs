@@ -67,11 +67,11 @@ impl fmt::Display for Rate {
 /// What rules with a rate decided lately, per rule and caller. It belongs to one policy: a reload
 /// starts a new one, as rules are known by their index.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct RateCounter {
     times: HashMap<(usize, Caller), VecDeque<u64>>,
 }
 
-impl Ledger {
+impl RateCounter {
     /// Whether one more decision of `rule` for `caller` at `now` stays within `rate`.
     /// `now` in seconds of a clock that never goes back.
     pub fn has_room(&self, rule: usize, caller: &Caller, rate: Rate, now: u64) -> bool {
@@ -152,19 +152,19 @@ mod tests {
             Rate::parse("2/min").unwrap(),
             Caller::parse("work").unwrap(),
         );
-        let mut ledger = Ledger::default();
+        let mut rates = RateCounter::default();
         for now in [100, 130] {
-            assert!(ledger.has_room(0, &qube, rate, now));
-            ledger.count(0, &qube, rate, now);
+            assert!(rates.has_room(0, &qube, rate, now));
+            rates.count(0, &qube, rate, now);
         }
-        assert!(!ledger.has_room(0, &qube, rate, 159));
+        assert!(!rates.has_room(0, &qube, rate, 159));
         assert!(
-            ledger.has_room(0, &qube, rate, 160),
+            rates.has_room(0, &qube, rate, 160),
             "the first left the window"
         );
-        ledger.count(0, &qube, rate, 160);
-        assert!(!ledger.has_room(0, &qube, rate, 189));
-        assert!(ledger.has_room(0, &qube, rate, 190));
+        rates.count(0, &qube, rate, 160);
+        assert!(!rates.has_room(0, &qube, rate, 189));
+        assert!(rates.has_room(0, &qube, rate, 190));
     }
 
     #[test]
@@ -174,11 +174,11 @@ mod tests {
             Caller::parse("work").unwrap(),
             Caller::parse("home").unwrap(),
         );
-        let mut ledger = Ledger::default();
-        ledger.count(3, &work, rate, 10);
-        assert!(!ledger.has_room(3, &work, rate, 20));
-        assert!(ledger.has_room(3, &home, rate, 20) && ledger.has_room(4, &work, rate, 20));
-        ledger.forget_old(86_500);
-        assert!(ledger.times.is_empty());
+        let mut rates = RateCounter::default();
+        rates.count(3, &work, rate, 10);
+        assert!(!rates.has_room(3, &work, rate, 20));
+        assert!(rates.has_room(3, &home, rate, 20) && rates.has_room(4, &work, rate, 20));
+        rates.forget_old(86_500);
+        assert!(rates.times.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 //! in memory only: gone when the vault stops.
 
 mod denial_counter;
-mod denied_thing;
+mod denied_purpose;
 mod scope;
 mod words;
 
@@ -16,10 +16,10 @@ use crate::question::Subject;
 
 pub use denial_counter::{
     COOL_DOWN_SECONDS, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
-    THINGS_UNTIL_COOL_DOWN,
+    PURPOSES_UNTIL_COOL_DOWN,
 };
-use denial_counter::{DenialCounter, TooMany};
-pub use denied_thing::DeniedThing;
+use denial_counter::{CoolDownCause, DenialCounter};
+pub use denied_purpose::DeniedPurpose;
 pub use scope::{Purpose, Scope};
 
 /// Seconds that "deny and mute" lasts.
@@ -61,7 +61,7 @@ impl Expiry {
 
 /// One remembered answer, as `split-ssh approvals` lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
+pub struct ListedAnswer {
     /// Never reused.
     pub number: u64,
     pub answer: RememberedAnswer,
@@ -75,18 +75,18 @@ pub enum RememberedAnswer {
     /// Allows what has this scope.
     Approval(Box<Scope>),
     /// Denies questions of a qube.
-    Denial(Denial),
+    ActiveDenial(ActiveDenial),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
+pub enum ActiveDenial {
     /// The person muted this qube.
     Muted(Caller),
-    /// This qube was denied one thing too often, or too many things.
+    /// This qube was denied for one purpose too often, or for too many purposes.
     CooledDown(CoolDown),
 }
 
-impl Denial {
+impl ActiveDenial {
     /// The qube whose questions are denied.
     pub fn caller(&self) -> &Caller {
         match self {
@@ -96,11 +96,12 @@ impl Denial {
     }
 
     fn covers(&self, facts: &Facts) -> bool {
-        let thing = match self {
-            Self::Muted(_) | Self::CooledDown(CoolDown { thing: None, .. }) => None,
-            Self::CooledDown(CoolDown { thing, .. }) => thing.as_deref(),
+        let purpose = match self {
+            Self::Muted(_) | Self::CooledDown(CoolDown { purpose: None, .. }) => None,
+            Self::CooledDown(CoolDown { purpose, .. }) => purpose.as_deref(),
         };
-        *self.caller() == facts.caller && thing.is_none_or(|thing| *thing == DeniedThing::of(facts))
+        *self.caller() == facts.caller
+            && purpose.is_none_or(|purpose| *purpose == DeniedPurpose::of(facts))
     }
 }
 
@@ -113,7 +114,7 @@ impl RememberedAnswer {
 
 /// What an earlier answer decides for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recalled {
+pub enum RecalledAnswer {
     /// The number of the approval.
     Approved(u64),
     Muted,
@@ -127,13 +128,13 @@ pub enum Recalled {
 pub struct CoolDown {
     pub caller: Caller,
     /// `None`: everything that this qube asks.
-    pub thing: Option<Box<DeniedThing>>,
+    pub purpose: Option<Box<DeniedPurpose>>,
 }
 
 #[derive(Debug, Default)]
 pub struct RememberedAnswers {
     last_number: u64,
-    remembered: Vec<Remembered>,
+    remembered: Vec<ListedAnswer>,
     refused_sessions: VecDeque<RefusedSession>,
     denials: DenialCounter,
 }
@@ -154,14 +155,14 @@ impl RememberedAnswers {
         remember: Remember,
         session_id: Option<&[u8]>,
         now: Moment,
-    ) -> Option<Recalled> {
+    ) -> Option<RecalledAnswer> {
         self.forget_expired(now);
         let caller = &facts.caller;
         for entry in &mut self.remembered {
             let recalled = match &entry.answer {
-                RememberedAnswer::Denial(denial) if denial.covers(facts) => match denial {
-                    Denial::Muted(_) => Recalled::Muted,
-                    Denial::CooledDown(_) => Recalled::CooledDown,
+                RememberedAnswer::ActiveDenial(denial) if denial.covers(facts) => match denial {
+                    ActiveDenial::Muted(_) => RecalledAnswer::Muted,
+                    ActiveDenial::CooledDown(_) => RecalledAnswer::CooledDown,
                 },
                 _ => continue,
             };
@@ -172,7 +173,7 @@ impl RememberedAnswers {
             refused.caller == *caller && Some(refused.session_id.as_slice()) == session_id
         });
         if refused {
-            return Some(Recalled::SameLogin);
+            return Some(RecalledAnswer::SameLogin);
         }
         // The rule may have become stricter since the answer was given.
         let Remember::UpTo(longest) = remember else {
@@ -184,13 +185,13 @@ impl RememberedAnswers {
                 && !Expiry::after(entry.given, longest).is_past(now)
         })?;
         entry.uses = entry.uses.saturating_add(1);
-        Some(Recalled::Approved(entry.number))
+        Some(RecalledAnswer::Approved(entry.number))
     }
 
     /// Whether the person muted this qube.
     pub(crate) fn is_muted(&mut self, caller: &Caller, now: Moment) -> bool {
         self.list(now).iter().any(|entry| {
-            matches!(&entry.answer, RememberedAnswer::Denial(Denial::Muted(muted)) if muted == caller)
+            matches!(&entry.answer, RememberedAnswer::ActiveDenial(ActiveDenial::Muted(muted)) if muted == caller)
         })
     }
 
@@ -215,7 +216,7 @@ impl RememberedAnswers {
 
     /// Denies every question of `caller` for five minutes.
     pub(crate) fn mute(&mut self, caller: &Caller, now: Moment) -> u64 {
-        let muted = RememberedAnswer::Denial(Denial::Muted(caller.clone()));
+        let muted = RememberedAnswer::ActiveDenial(ActiveDenial::Muted(caller.clone()));
         self.remembered.retain(|entry| entry.answer != muted);
         self.push(muted, MUTE_SECONDS, now)
     }
@@ -239,16 +240,16 @@ impl RememberedAnswers {
         denial: CountedDenial,
         now: Moment,
     ) -> Option<CoolDown> {
-        let thing = DeniedThing::of(facts);
-        let too_many = self.denials.count(&facts.caller, &thing, denial, now)?;
+        let purpose = DeniedPurpose::of(facts);
+        let too_many = self.denials.count(&facts.caller, &purpose, denial, now)?;
         let cool_down = CoolDown {
             caller: facts.caller.clone(),
-            thing: match too_many {
-                TooMany::OfOneThing => Some(Box::new(thing)),
-                TooMany::OfDifferentThings => None,
+            purpose: match too_many {
+                CoolDownCause::OfOnePurpose => Some(Box::new(purpose)),
+                CoolDownCause::OfDifferentPurposes => None,
             },
         };
-        let answer = RememberedAnswer::Denial(Denial::CooledDown(cool_down.clone()));
+        let answer = RememberedAnswer::ActiveDenial(ActiveDenial::CooledDown(cool_down.clone()));
         self.push(answer, COOL_DOWN_SECONDS, now);
         Some(cool_down)
     }
@@ -259,7 +260,7 @@ impl RememberedAnswers {
     }
 
     /// The remembered answers, oldest first.
-    pub fn list(&mut self, now: Moment) -> &[Remembered] {
+    pub fn list(&mut self, now: Moment) -> &[ListedAnswer] {
         self.forget_expired(now);
         &self.remembered
     }
@@ -272,31 +273,31 @@ impl RememberedAnswers {
     }
 
     /// Forgets one remembered answer. `None` if there is none of this number.
-    pub fn revoke(&mut self, number: u64) -> Option<Remembered> {
+    pub fn revoke(&mut self, number: u64) -> Option<ListedAnswer> {
         self.remove_where(|entry| entry.number == number).pop()
     }
 
     /// Forgets all of them and says which there were.
-    pub fn revoke_all(&mut self) -> Vec<Remembered> {
+    pub fn revoke_all(&mut self) -> Vec<ListedAnswer> {
         self.refused_sessions.clear();
         std::mem::take(&mut self.remembered)
     }
 
     /// Forgets the approvals and keeps the denials: for a locked screen. Says which were forgotten.
-    pub fn revoke_approvals(&mut self) -> Vec<Remembered> {
+    pub fn revoke_approvals(&mut self) -> Vec<ListedAnswer> {
         self.keep(|_| false)
     }
 
     /// After a change of policy: keeps the approvals whose requests the new policy would still ask about.
     /// Says which were forgotten.
-    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<Remembered> {
+    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<ListedAnswer> {
         self.remove_where(|entry| match &entry.answer {
             RememberedAnswer::Approval(scope) => !would_still_ask(scope),
-            RememberedAnswer::Denial(_) => false,
+            RememberedAnswer::ActiveDenial(_) => false,
         })
     }
 
-    fn remove_where(&mut self, is_removed: impl Fn(&Remembered) -> bool) -> Vec<Remembered> {
+    fn remove_where(&mut self, is_removed: impl Fn(&ListedAnswer) -> bool) -> Vec<ListedAnswer> {
         let (removed, kept) = std::mem::take(&mut self.remembered)
             .into_iter()
             .partition(is_removed);
@@ -317,7 +318,7 @@ impl RememberedAnswers {
             }
         }
         self.last_number += 1;
-        self.remembered.push(Remembered {
+        self.remembered.push(ListedAnswer {
             number: self.last_number,
             answer,
             given: now,

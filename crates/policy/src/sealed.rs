@@ -71,20 +71,20 @@
 //! ```
 //!
 //! ```compile_fail,E0624
-//! use policy::permit::{Inquiry, Yes};
-//! fn forged(inquiry: Inquiry) -> Yes {
+//! use policy::permit::{Inquiry, Consent};
+//! fn forged(inquiry: Inquiry) -> Consent {
 //!     inquiry.into_parts()
 //! }
 //! ```
 //!
 //! ```
 //! use policy::gather::Gathered;
-//! use policy::permit::{Inquiry, Judged, Permit, Yes};
+//! use policy::permit::{Inquiry, Judged, Permit, Consent};
 //! fn denied(gathered: Gathered) -> Judged {
 //!     Judged::denied(gathered, "")
 //! }
-//! fn answered(_: Inquiry, yes: Yes) -> Permit {
-//!     yes.permit()
+//! fn answered(_: Inquiry, consent: Consent) -> Permit {
+//!     consent.permit()
 //! }
 //! ```
 //!
@@ -149,12 +149,12 @@
 //!
 //! ```compile_fail,E0277
 //! fn default<T: Default>() {}
-//! default::<policy::permit::Yes>();
+//! default::<policy::permit::Consent>();
 //! ```
 //!
 //! ```compile_fail,E0277
 //! fn clone<T: Clone>() {}
-//! clone::<policy::permit::Yes>();
+//! clone::<policy::permit::Consent>();
 //! ```
 //!
 //! ```compile_fail,E0277

@@ -3,7 +3,7 @@
 use policy::caller::{Caller, Keyring};
 use policy::crypto::{Crypto, Fingerprint, Verified};
 use policy::facts::{HostIdentity, IntentKind, KeyFacts, Proof};
-use policy::gather::{Gathered, Refusal, RequestContext, gather};
+use policy::gather::{Gathered, RequestContext, RequestRefusal, gather};
 use policy::session::{BindOutcome, Session};
 use policy::sign_request::ClassifiedRequest;
 use wire::bind::SessionBind;
@@ -107,7 +107,7 @@ fn sudo(user: &[u8], key: &[u8]) -> Vec<u8> {
     })
 }
 
-fn gathered(key: &[u8], data: &[u8]) -> Result<Gathered, Refusal> {
+fn gathered(key: &[u8], data: &[u8]) -> Result<Gathered, RequestRefusal> {
     gathered_on(&Session::default(), key, data, 4)
 }
 
@@ -116,7 +116,7 @@ fn gathered_on(
     key: &[u8],
     data: &[u8],
     flags: u32,
-) -> Result<Gathered, Refusal> {
+) -> Result<Gathered, RequestRefusal> {
     let facts = KeyFacts {
         fingerprint: Fingerprint("SHA256:x".to_owned()),
         algorithm: "ssh-rsa".to_owned(),
@@ -241,7 +241,7 @@ fn what_is_almost_a_login_is_no_raw_data() {
     ] {
         let refused = gathered(&rsa(1), &data.bytes());
         assert!(
-            matches!(refused, Err(Refusal::LooksLike(_))),
+            matches!(refused, Err(RequestRefusal::LooksLike(_))),
             "{what}: {refused:?}"
         );
     }
@@ -283,7 +283,7 @@ fn what_is_almost_something_else_is_no_raw_data_either() {
     ] {
         let refused = gathered(&key, &data);
         assert!(
-            matches!(refused, Err(Refusal::LooksLike(_))),
+            matches!(refused, Err(RequestRefusal::LooksLike(_))),
             "{what}: {refused:?}"
         );
     }
@@ -396,7 +396,10 @@ fn what_the_connection_has_shown_is_among_the_facts() {
         |session: &Session| gathered_on(session, &key, &sshsig, 0).map(|it| it.facts().clone());
     assert!(!facts(&fresh).unwrap().forwarded);
     assert!(facts(&bound(true)).unwrap().forwarded);
-    assert_eq!(facts(&bound(false)), Err(Refusal::SshsigOnLoginConnection));
+    assert_eq!(
+        facts(&bound(false)),
+        Err(RequestRefusal::SshsigOnLoginConnection)
+    );
 
     let login = Login {
         algorithm: "ssh-ed25519",
@@ -415,7 +418,7 @@ fn what_the_connection_has_shown_is_among_the_facts() {
     failed.refuse_signatures();
     for data in [&login, &sshsig, &vec![0; 32], &sudo(b"root", &key)] {
         let refused = gathered_on(&failed, &key, data, 0);
-        assert_eq!(refused, Err(Refusal::BindFailed));
+        assert_eq!(refused, Err(RequestRefusal::BindFailed));
     }
 }
 
@@ -440,7 +443,7 @@ fn flags_say_which_hash_an_rsa_key_signs_with() {
             let expected = match flags {
                 0 => Ok(may_be_sha1),
                 2 | 4 | 6 => Ok(false),
-                unknown => Err(Refusal::UnknownFlags(unknown)),
+                unknown => Err(RequestRefusal::UnknownFlags(unknown)),
             };
             assert_eq!(sha1, expected, "{flags}");
         }

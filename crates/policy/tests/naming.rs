@@ -6,7 +6,7 @@ use policy::crypto::{Crypto, Fingerprint, Verified};
 use policy::facts::{Facts, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{Policy, Source};
 use seeded::Random;
 use wire::plain_key::PlainKey;
@@ -370,7 +370,9 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
             .with_known_hosts(&known, &Mixer);
         let judge = |blob: &Vec<u8>| {
             let facts = login(&known, &policy, blob);
-            policy.judge(&facts, &NOON, &Ledger::default()).verdict()
+            policy
+                .judge(&facts, &NOON, &RateCounter::default())
+                .verdict()
         };
         let (by_nobody, for_others) = strange(&world);
         for (index, blob) in by_nobody.iter().enumerate() {
@@ -450,7 +452,9 @@ fn what_is_revoked_is_denied_in_every_form_and_under_every_name() {
                 let (known, _) = KnownHosts::parse(&[("known_hosts", lines.as_bytes())]);
                 for blob in shown.iter().flatten() {
                     let facts = login(&known, &policy, blob);
-                    let verdict = policy.judge(&facts, &NOON, &Ledger::default()).verdict();
+                    let verdict = policy
+                        .judge(&facts, &NOON, &RateCounter::default())
+                        .verdict();
                     assert_eq!(verdict, expected, "{:?}", facts.host);
                 }
             }
@@ -480,7 +484,11 @@ fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
         let policy = Policy::parse(&[source])
             .unwrap()
             .with_known_hosts(&known, &Mixer);
-        let judge = |facts: &Facts| policy.judge(facts, &NOON, &Ledger::default()).verdict();
+        let judge = |facts: &Facts| {
+            policy
+                .judge(facts, &NOON, &RateCounter::default())
+                .verdict()
+        };
         for blob in &world.prods {
             let facts = login(&known, &policy, blob);
             match judge(&facts) {

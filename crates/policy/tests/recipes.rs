@@ -8,7 +8,7 @@ use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::{Judgement, Remember, Verdict};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{Policy, Source};
 
 use Proof::{Bound, Proven, Unproven};
@@ -43,7 +43,7 @@ impl Recipe {
     }
 
     fn judge(&self, facts: &Facts) -> Judgement {
-        self.0.judge(facts, &NOON, &Ledger::default())
+        self.0.judge(facts, &NOON, &RateCounter::default())
     }
 
     fn verdict(&self, facts: &Facts) -> Verdict {
@@ -210,12 +210,12 @@ fn ci_qube() {
     ));
     assert_eq!(recipe.rule(&deploy), "deploy");
     assert!(recipe.judge(&deploy).notify());
-    let mut ledger = Ledger::default();
+    let mut rates = RateCounter::default();
     let allowed = (0..100).filter(|_| {
-        let judgement = recipe.0.judge(&deploy, &NOON, &ledger);
+        let judgement = recipe.0.judge(&deploy, &NOON, &rates);
         recipe
             .0
-            .count(&judgement, &deploy.caller, &NOON, &mut ledger);
+            .count(&judgement, &deploy.caller, &NOON, &mut rates);
         judgement.verdict() == Allow
     });
     assert_eq!(allowed.count(), 60);

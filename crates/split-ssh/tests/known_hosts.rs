@@ -11,7 +11,7 @@ use policy::crypto::Crypto as _;
 use policy::facts::{Facts, IntentKind, KeyFacts, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
 use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{LoginTo, Policy, Source, VisibilityQuery};
 
 const NAMES: [&str; 26] = [
@@ -408,7 +408,7 @@ fn a_revocation_that_cannot_be_read_is_denied_and_not_listed_whatever_rules_say(
             local_minute: 0,
             boot: 0,
         };
-        let judgement = policy.judge(&facts, &moment, &Ledger::default());
+        let judgement = policy.judge(&facts, &moment, &RateCounter::default());
         assert_eq!(judgement.verdict(), expected, "{}", judgement.reason());
         let query = VisibilityQuery {
             caller: &facts.caller,
@@ -585,7 +585,9 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
                 local_minute: 720,
                 boot: 0,
             };
-            policy.judge(&facts, &noon, &Ledger::default()).verdict()
+            policy
+                .judge(&facts, &noon, &RateCounter::default())
+                .verdict()
         };
         assert_eq!(at(&ecdsa), Verdict::Deny, "{table}");
         assert_eq!(at(stranger), other, "{table}");

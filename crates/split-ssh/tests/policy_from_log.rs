@@ -10,7 +10,7 @@ use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::{Policy, Source};
 
@@ -79,7 +79,7 @@ fn parse(text: &str) -> Policy {
 struct Vault<'a> {
     log: Log,
     policy: &'a Policy,
-    ledger: Ledger,
+    rates: RateCounter,
     seconds: u64,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Vault<'a> {
         Self {
             log,
             policy,
-            ledger: Ledger::default(),
+            rates: RateCounter::default(),
             seconds: 0,
         }
     }
@@ -102,9 +102,9 @@ impl<'a> Vault<'a> {
             local_minute: (unix / 60 % 1440) as u16,
             boot: self.seconds,
         };
-        let judgement = self.policy.judge(facts, &moment, &self.ledger);
+        let judgement = self.policy.judge(facts, &moment, &self.rates);
         self.policy
-            .count(&judgement, &facts.caller, &moment, &mut self.ledger);
+            .count(&judgement, &facts.caller, &moment, &mut self.rates);
         let asked = judgement.verdict() == Verdict::Ask;
         let signed = judgement.verdict() == Verdict::Allow || (asked && person_says);
         let outcome = if signed {
@@ -298,7 +298,11 @@ fn learn_proposes_what_was_answered_and_the_proposal_works() {
         local_minute: 0,
         boot: 0,
     };
-    let verdict = |facts: &Facts| learned.judge(facts, &moment, &Ledger::default()).verdict();
+    let verdict = |facts: &Facts| {
+        learned
+            .judge(facts, &moment, &RateCounter::default())
+            .verdict()
+    };
     assert!(
         yes.iter().all(|facts| verdict(facts) == Verdict::Allow),
         "{proposal}"

@@ -4,7 +4,7 @@ use crate::limits::MAX_NAME;
 use crate::{Malformed, Problem};
 
 /// The expectation at the end of everything.
-pub(crate) const THE_END: &str = "the end of the data";
+pub(crate) const END_OF_DATA: &str = "the end of the data";
 
 /// The unread rest of some bytes, and how far it is from their start.
 ///
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
         if self.is_empty() {
             Ok(())
         } else {
-            Err(self.expected(THE_END))
+            Err(self.expected(END_OF_DATA))
         }
     }
 }

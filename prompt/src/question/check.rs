@@ -4,7 +4,7 @@ use std::fmt;
 
 use policy::display;
 
-use super::{Class, HeadingPart, Offer, Row};
+use super::{HeadingPart, Offer, Row, RowClass};
 
 const MAX_ID: usize = 64;
 /// A person reads no more; what there is beside goes into the details.
@@ -24,7 +24,7 @@ const MAX_SECONDS: u64 = 600;
 pub(super) const MAX_ATTEMPT: u8 = 3;
 const MAX_HEADING: usize = 240;
 const MAX_WARNING: usize = 400;
-pub(super) const MAX_WHY: usize = 240;
+pub(super) const MAX_REASON: usize = 240;
 pub(super) const MAX_SUMMARY: usize = 120;
 pub(super) const MAX_BODY: usize = 1000;
 
@@ -141,8 +141,10 @@ pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<
             "4096 bytes at most",
         )?;
         let text = match untrusted.class {
-            Class::Name | Class::Whole => display::ascii(untrusted.text.as_bytes(), MAX_SHOWN),
-            Class::Sentence => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
+            RowClass::Name | RowClass::Whole => {
+                display::ascii(untrusted.text.as_bytes(), MAX_SHOWN)
+            }
+            RowClass::Sentence => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
         };
         Ok(Row {
             label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),

@@ -21,7 +21,7 @@ const PROMPT: &str = "Allow? Type yes or no:";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
-    Yes,
+    Consent,
     No,
     /// Nobody answered in time.
     Nothing,
@@ -44,13 +44,13 @@ pub fn answer(screen: &Screen, vault: &Vault, asker: &mut Running, by_itself: bo
             "yes   {}",
             screen.paint(Ink::Dim, "(the demo answers itself)")
         ));
-        Given::Yes
+        Given::Consent
     } else {
         let seconds = question["seconds"].as_u64().expect("a number");
         ask_person(screen, Duration::from_secs(seconds))
     };
     let verdict = match given {
-        Given::Yes => "allow",
+        Given::Consent => "allow",
         Given::No => "deny",
         Given::Nothing => return given,
     };
@@ -92,7 +92,7 @@ fn ask_person(screen: &Screen, time: Duration) -> Given {
         let mut line = String::new();
         match input.lock().read_line(&mut line) {
             Ok(1..) => match line.trim() {
-                "yes" => return Given::Yes,
+                "yes" => return Given::Consent,
                 "no" => return Given::No,
                 _ => {}
             },

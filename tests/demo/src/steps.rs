@@ -20,13 +20,15 @@ impl Demo {
         self.screen.line("");
         self.screen.quote_wrapped(&login.log());
         let told = match (given, inside) {
-            (Given::Yes, true) => "Logged in, once. The next login to prod is asked about again.",
-            (Given::Yes, false) => "You said yes, and the login failed.",
+            (Given::Consent, true) => {
+                "Logged in, once. The next login to prod is asked about again."
+            }
+            (Given::Consent, false) => "You said yes, and the login failed.",
             (Given::No, false) => "You said no, so there is no signature and no login.",
             (Given::Nothing, false) => "Nobody answered, so there is no signature and no login.",
             (Given::No | Given::Nothing, true) => "There was no yes, and the login worked.",
         };
-        self.expect((given == Given::Yes) == inside, told);
+        self.expect((given == Given::Consent) == inside, told);
     }
 
     pub(crate) fn log_in_where_a_rule_allows(&mut self) {

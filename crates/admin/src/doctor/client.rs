@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
-use super::place::{Place, is_same, text_of};
+use super::place::{Machine, is_same, text_of};
 use super::{owner, qube, qubesdb, settings, units};
 use client::config::{self as config, TransportConfig, VaultConfig, VaultEntry};
 use client::status::TransportKind;
@@ -18,7 +18,7 @@ const QREXEC: [&str; 2] = [
 ];
 const PACKAGED_SOCKET: &str = "/run/split-ssh-client/agent.sock";
 
-pub fn is_meant(place: &Place) -> bool {
+pub fn is_meant(place: &Machine) -> bool {
     let paths = &place.paths;
     units::CLIENT.is_on(place)
         || paths.config.join("client.toml").exists()
@@ -26,7 +26,7 @@ pub fn is_meant(place: &Place) -> bool {
         || file::read_all(&paths.client_runtime()).is_ok_and(|all| !all.is_empty())
 }
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     owner::check_sockets(&units::CLIENT, place, findings);
     qube::check_qubesdb(place, findings);
     units::CLIENT.check(place, findings);
@@ -61,7 +61,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
 
 /// Where calls go: as the running clients say, and else as the settings do.
 fn check_targets(
-    place: &Place,
+    place: &Machine,
     vaults: &[VaultConfig],
     statuses: &[Status],
     findings: &mut Findings,
@@ -91,7 +91,7 @@ fn check_targets(
     }
 }
 
-fn check_qrexec(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+fn check_qrexec(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
     let mut named = vaults.iter().filter_map(|vault| match &vault.transport {
         TransportConfig::Qrexec { program, .. } => Some(program.clone()),
         _ => None,
@@ -117,7 +117,7 @@ fn check_qrexec(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) 
 
 /// The sockets at which this qube's programs may look for their agent.
 fn check_sockets(
-    place: &Place,
+    place: &Machine,
     vaults: &[VaultConfig],
     statuses: &[Status],
     findings: &mut Findings,
@@ -173,7 +173,7 @@ fn check_listener(status: &Status, findings: &mut Findings) {
     );
 }
 
-fn check_environment(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+fn check_environment(place: &Machine, sockets: &[PathBuf], findings: &mut Findings) {
     let ours = sockets
         .first()
         .map_or_else(|| PathBuf::from(PACKAGED_SOCKET), Clone::clone);
@@ -227,7 +227,7 @@ fn check_calls(status: &Status, findings: &mut Findings) {
 
 /// What the settings say now is only what a client calls that read them.
 fn check_is_current(
-    place: &Place,
+    place: &Machine,
     status: &Status,
     vaults: &[VaultConfig],
     findings: &mut Findings,
@@ -259,7 +259,7 @@ fn remedy(outcome: &CallOutcome, kind: TransportKind) -> &'static str {
 }
 
 /// Lines of the user's that lead ssh elsewhere.
-fn check_ssh_config(place: &Place, sockets: &[PathBuf], findings: &mut Findings) {
+fn check_ssh_config(place: &Machine, sockets: &[PathBuf], findings: &mut Findings) {
     let home = &place.paths.home;
     let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
     for line in config.lines() {
@@ -288,7 +288,7 @@ fn check_ssh_config(place: &Place, sockets: &[PathBuf], findings: &mut Findings)
 }
 
 /// What an earlier split SSH left.
-pub fn check_old(place: &Place, findings: &mut Findings) {
+pub fn check_old(place: &Machine, findings: &mut Findings) {
     let home = &place.paths.home;
     let rc_local = place.text("/rw/config/rc.local").unwrap_or_default();
     if rc_local.contains("qubes.SshAgent") && rc_local.contains("ncat") {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
 use super::keyrings;
-use super::place::{Place, is_same, text_of};
+use super::place::{Machine, is_same, text_of};
 use super::units;
 
 /// The sockets of the keyrings' agents, by keyring.
 pub type AgentSockets = [(String, PathBuf)];
 
-pub fn check(place: &Place, agents: &AgentSockets, findings: &mut Findings) {
+pub fn check(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
     match &place.ssh_auth_sock {
         Some(socket) => check_socket(
             "SSH_AUTH_SOCK",
@@ -35,7 +35,7 @@ pub fn check(place: &Place, agents: &AgentSockets, findings: &mut Findings) {
 }
 
 /// KeePassXC reads the switch from its roaming file and the socket from its local one.
-fn check_keepassxc(place: &Place, agents: &AgentSockets, findings: &mut Findings) {
+fn check_keepassxc(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
     let home = &place.paths.home;
     let Some(roaming) = text_of(&home.join(".config/keepassxc/keepassxc.ini")) else {
         return;
@@ -77,7 +77,7 @@ fn check_socket(
     check: &str,
     who: &str,
     socket: &Path,
-    place: &Place,
+    place: &Machine,
     agents: &AgentSockets,
     findings: &mut Findings,
 ) {

@@ -13,13 +13,13 @@ const NAME_WIDTH: usize = 15;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum CheckState {
     Ok,
     Warn,
     Bad,
 }
 
-impl State {
+impl CheckState {
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -43,7 +43,7 @@ pub struct Finding {
     /// `vault` or `client`.
     side: &'static str,
     check: String,
-    state: State,
+    state: CheckState,
     what: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
@@ -61,19 +61,19 @@ impl Findings {
     }
 
     pub fn ok(&mut self, check: &str, what: impl Into<String>) {
-        self.add(check, State::Ok, what.into(), None);
+        self.add(check, CheckState::Ok, what.into(), None);
     }
 
     pub fn warn(&mut self, check: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.add(check, State::Warn, what.into(), Some(remedy.into()));
+        self.add(check, CheckState::Warn, what.into(), Some(remedy.into()));
     }
 
     pub fn bad(&mut self, check: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.add(check, State::Bad, what.into(), Some(remedy.into()));
+        self.add(check, CheckState::Bad, what.into(), Some(remedy.into()));
     }
 
     /// What is wrong is an error's to say, and what to do too, if it knows; else `remedy`.
-    pub fn bad_by(&mut self, check: &str, error: &Error, remedy: impl Into<String>) {
+    pub fn bad_error(&mut self, check: &str, error: &Error, remedy: impl Into<String>) {
         let remedy = error.next().map_or_else(|| remedy.into(), str::to_owned);
         self.bad(check, error.what(), remedy);
     }
@@ -85,12 +85,12 @@ impl Findings {
         self.bad(check, error.what(), remedy);
     }
 
-    pub fn worst(&self) -> State {
+    pub fn worst(&self) -> CheckState {
         let states = self.all.iter().map(|finding| finding.state);
-        states.max().unwrap_or(State::Ok)
+        states.max().unwrap_or(CheckState::Ok)
     }
 
-    fn add(&mut self, check: &str, state: State, what: String, remedy: Option<String>) {
+    fn add(&mut self, check: &str, state: CheckState, what: String, remedy: Option<String>) {
         let clean = |text: &str| {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             display::ascii(lines.join("; ").as_bytes(), SHOWN)
@@ -140,7 +140,7 @@ impl Findings {
                 .filter(|finding| finding.state == state)
                 .count()
         };
-        text + &match (count(State::Bad), count(State::Warn)) {
+        text + &match (count(CheckState::Bad), count(CheckState::Warn)) {
             (0, 0) => "nothing is wrong\n".to_owned(),
             (0, warnings) => format!("it works; {warnings} to look at\n"),
             (bad, _) => match bad {
@@ -154,7 +154,7 @@ impl Findings {
 impl Serialize for Findings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Findings", 2)?;
-        object.serialize_field("ok", &(self.worst() != State::Bad))?;
+        object.serialize_field("ok", &(self.worst() != CheckState::Bad))?;
         object.serialize_field("checks", &self.all)?;
         object.end()
     }

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy::known_hosts::Marker;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use common::known_hosts_files::{Files, Hosts};
 
 /// Names that are listed; the others are counted.
 const SHOWN: usize = 3;
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     let hosts = match Files::of(&place.paths).read() {
         Ok(hosts) => hosts,
         Err(error) => {
-            return findings.bad_by(
+            return findings.bad_error(
                 "known hosts",
                 &error,
                 "fix or remove the file; until then no host has a name",

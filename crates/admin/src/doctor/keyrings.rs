@@ -7,7 +7,7 @@ use policy::display;
 
 use super::finding::Findings;
 use super::keys;
-use super::place::{Place, is_same};
+use super::place::{Machine, is_same};
 use super::units;
 use crate::validity_words;
 use common::config::vault::VaultConfig;
@@ -19,7 +19,7 @@ const SHOWN_COMMENT: usize = 40;
 const SHOWN_KEYS: usize = 5;
 
 /// Folders that were meant to be keyrings.
-pub fn check_names(place: &Place, config: &VaultConfig, findings: &mut Findings) {
+pub fn check_names(place: &Machine, config: &VaultConfig, findings: &mut Findings) {
     for (name, bad) in keyrings::find(&place.paths, config).bad_folders {
         findings.warn(
             "keyring",
@@ -30,13 +30,13 @@ pub fn check_names(place: &Place, config: &VaultConfig, findings: &mut Findings)
 }
 
 /// Whether a socket leads through a guard or another qube, where no agent of this vault is.
-pub fn is_no_agent(place: &Place, socket: &Path) -> bool {
+pub fn is_no_agent(place: &Machine, socket: &Path) -> bool {
     is_same(socket, &place.paths.qrexec_socket())
         || socket.starts_with("/run/split-ssh-client")
         || socket.starts_with(place.paths.home.join(".split-ssh"))
 }
 
-pub fn check(place: &Place, keyring: &KeyringState, findings: &mut Findings) {
+pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
     let name = &keyring.name;
     let check = format!("keyring {name}");
     let is_own = keyring.folder.is_some();

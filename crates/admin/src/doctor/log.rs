@@ -3,17 +3,17 @@
 use nix::sys::statvfs::statvfs;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::qubesdb;
 use common::control::VaultStatus;
 use common::error::reason;
-use common::log::{heads, verify, verify::Broken};
+use common::log::{heads, verify, verify::LogDamage};
 
 /// Below this much free space, in bytes, the log will soon stop all signing.
-const LITTLE: u64 = 64 << 20;
-const TOO_LITTLE: u64 = 4 << 20;
+const LOW_SPACE: u64 = 64 << 20;
+const NO_SPACE: u64 = 4 << 20;
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     let paths = &place.paths;
     let heads = heads::noted(&paths.audit_log());
     match verify::verify(&paths.state, &heads) {
@@ -23,7 +23,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
             findings.ok("log", format!("{} record{s}, all as written", whole.records));
         }
         // Whose file it is was looked at before.
-        Err(Broken::Unreadable(error)) => findings.bad(
+        Err(LogDamage::Unreadable(error)) => findings.bad(
             "log",
             format!("it cannot be read: {}", reason(&error)),
             format!("ls -l {}", paths.state.display()),
@@ -53,7 +53,7 @@ pub fn check_running(status: &VaultStatus, findings: &mut Findings) {
     }
 }
 
-pub fn check_space(place: &Place, findings: &mut Findings) {
+pub fn check_space(place: &Machine, findings: &mut Findings) {
     let mut folder = place.paths.state.as_path();
     while !folder.exists() {
         match folder.parent() {
@@ -74,13 +74,13 @@ pub fn check_space(place: &Place, findings: &mut Findings) {
             qubesdb::own_name(place)
         )
     };
-    if free < TOO_LITTLE {
+    if free < NO_SPACE {
         findings.bad(
             "space",
             format!("{what}: when it cannot be written, nothing is signed"),
             remedy(),
         );
-    } else if free < LITTLE {
+    } else if free < LOW_SPACE {
         findings.warn("space", what, remedy());
     } else {
         findings.ok("space", what);

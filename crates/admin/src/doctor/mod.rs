@@ -23,9 +23,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub use finding::CheckState;
 use finding::Findings;
-pub use finding::State;
-pub(super) use place::{Place, text_of};
+pub(super) use place::{Machine, text_of};
 pub(super) use qubesdb::read as read_qubesdb;
 
 use common::error::Error;
@@ -58,7 +58,7 @@ pub struct Args {
 /// # Errors
 /// None but those of JSON, which cannot come.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let place = Place::new(args.root.clone(), paths.clone());
+    let place = Machine::new(args.root.clone(), paths.clone());
     let named = args.vault || args.client;
     let as_vault = args.vault || (!named && vault::is_meant(&place));
     let as_client = args.client || (!named && client::is_meant(&place));
@@ -104,7 +104,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     };
     // `split-ssh doctor | head` is no failure.
     drop(io::stdout().write_all(text.as_bytes()));
-    Ok(if findings.worst() == State::Bad {
+    Ok(if findings.worst() == CheckState::Bad {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS

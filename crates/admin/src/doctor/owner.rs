@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, Uid, User, access};
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::units::Units;
 
 /// Makes the package's folders of sockets, or puts them right.
@@ -19,7 +19,7 @@ const MAX_FILES: usize = 2000;
 const MAX_DEPTH: usize = 3;
 
 /// The folders of a side's sockets.
-pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
+pub fn check_sockets(units: &Units, place: &Machine, findings: &mut Findings) {
     let remedy = |restart: &str| format!("{MAKE_FOLDERS}; {restart}");
     for path in units.runtime {
         let Ok(folder) = fs::metadata(place.at(path)) else {
@@ -60,7 +60,7 @@ pub fn check_sockets(units: &Units, place: &Place, findings: &mut Findings) {
 }
 
 /// What the vault reads and writes: one finding for each folder that is not all within its reach.
-pub fn check_files(place: &Place, findings: &mut Findings) {
+pub fn check_files(place: &Machine, findings: &mut Findings) {
     let paths = &place.paths;
     let read = AccessFlags::R_OK;
     for (folder, wanted) in [
@@ -68,7 +68,8 @@ pub fn check_files(place: &Place, findings: &mut Findings) {
         (paths.home.join(".ssh/identities.d"), read),
         (paths.state.clone(), read | AccessFlags::W_OK),
     ] {
-        let Some(path) = out_of_reach(&folder, wanted, MAX_DEPTH, &mut MAX_FILES.clone()) else {
+        let Some(path) = first_inaccessible(&folder, wanted, MAX_DEPTH, &mut MAX_FILES.clone())
+        else {
             continue;
         };
         let owner = fs::symlink_metadata(&path)
@@ -90,7 +91,7 @@ pub fn check_files(place: &Place, findings: &mut Findings) {
 }
 
 /// The first path of a tree that this process cannot use as `wanted`.
-fn out_of_reach(
+fn first_inaccessible(
     path: &Path,
     wanted: AccessFlags,
     depth: usize,
@@ -113,7 +114,7 @@ fn out_of_reach(
     inside.sort();
     inside
         .iter()
-        .find_map(|path| out_of_reach(path, wanted, depth - 1, left))
+        .find_map(|path| first_inaccessible(path, wanted, depth - 1, left))
 }
 
 fn name(uid: Uid) -> String {

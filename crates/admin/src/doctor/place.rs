@@ -11,14 +11,14 @@ use common::paths::Paths;
 const MAX_FILE: u64 = 256 * 1024;
 
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Machine {
     root: PathBuf,
     pub paths: Paths,
     /// What this session's programs take for their agent.
     pub ssh_auth_sock: Option<PathBuf>,
 }
 
-impl Place {
+impl Machine {
     pub fn new(root: PathBuf, paths: Paths) -> Self {
         let set = |value: &OsString| !value.is_empty();
         Self {

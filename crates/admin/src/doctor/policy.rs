@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::units;
 use crate::policy::lint::{Surroundings, lint};
 use common::control::{AsksBy, PromptState, VaultStatus};
@@ -14,7 +14,7 @@ use common::policy_files;
 const SOCKET: &str = "split-ssh-prompt.socket";
 
 /// The policy that the running vault has in force, and what it could not read.
-pub fn check(place: &Place, running: Option<&VaultStatus>, findings: &mut Findings) {
+pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Findings) {
     let check = "split-ssh policy check";
     match running.map(|status| (&status.broken, &status.stale)) {
         Some((Some(broken), _)) => {
@@ -94,7 +94,7 @@ fn counted(number: usize, one: &str) -> String {
 }
 
 /// How the running vault would ask.
-pub fn check_prompt(place: &Place, prompt: PromptState, findings: &mut Findings) {
+pub fn check_prompt(place: &Machine, prompt: PromptState, findings: &mut Findings) {
     // A dead socket of it may be left, which looks like a live one.
     let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
     if fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null")) {
@@ -118,7 +118,7 @@ pub fn check_prompt(place: &Place, prompt: PromptState, findings: &mut Findings)
 }
 
 /// What a window wants besides.
-fn no_window(place: &Place, has_dialog: bool) -> String {
+fn no_window(place: &Machine, has_dialog: bool) -> String {
     if !has_dialog {
         return "install split-ssh-prompt in the template; \
                 or say [prompt] by = \"terminal\" in vault.toml"

@@ -5,10 +5,10 @@ use std::fs;
 use nix::unistd::User;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::qubesdb::{self, QUBESDB_READ};
 
-pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
+pub fn check_qubesdb(place: &Machine, findings: &mut Findings) {
     if !place.has(QUBESDB_READ) {
         return findings.warn(
             "qubesdb",
@@ -39,7 +39,7 @@ pub fn check_qubesdb(place: &Place, findings: &mut Findings) {
     }
 }
 
-pub fn check_offline(place: &Place, findings: &mut Findings) {
+pub fn check_offline(place: &Machine, findings: &mut Findings) {
     if !place.has(QUBESDB_READ) {
         return;
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
-use super::place::{Place, text_of};
+use super::place::{Machine, text_of};
 
 /// The first folder that has a file of the name decides; the first two since Qubes 4.3.
 const FOLDERS: [&str; 3] = [
@@ -20,7 +20,7 @@ const SWITCHES: [&str; 4] = [
     "exit-on-client-eof",
 ];
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     let mut is_fine = true;
     for file in find(place) {
         for line in text_of(&file).unwrap_or_default().lines() {
@@ -32,7 +32,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
     }
 }
 
-fn find(place: &Place) -> Vec<PathBuf> {
+fn find(place: &Machine) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS {
         for entry in fs::read_dir(place.at(folder))

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
-use super::place::{Place, is_same, text_of};
+use super::place::{Machine, is_same, text_of};
 use super::units;
 use common::service::SERVICE;
 
@@ -20,7 +20,7 @@ const OWN_FOLDER: &str = "/usr/local/etc/qubes-rpc";
 const CHECK: &str = "service";
 const PACKAGED_SOCKET: &str = "/run/split-ssh-vault/qrexec.sock";
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     let found = find(place);
     let plain = found.iter().find(|path| name_of(path) == SERVICE);
     match plain {
@@ -42,7 +42,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
 }
 
 /// The files that qrexec would use, one for each name.
-fn find(place: &Place) -> Vec<PathBuf> {
+fn find(place: &Machine) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for folder in FOLDERS {
         let entries = fs::read_dir(place.at(folder))
@@ -69,7 +69,7 @@ fn name_of(path: &Path) -> String {
         .into_owned()
 }
 
-fn judge(path: &Path, place: &Place, findings: &mut Findings) {
+fn judge(path: &Path, place: &Machine, findings: &mut Findings) {
     let shown = path.display();
     if let Ok(target) = fs::read_link(path) {
         if leads_to_us(&target, path, place) {
@@ -103,7 +103,7 @@ fn judge(path: &Path, place: &Place, findings: &mut Findings) {
 }
 
 /// Where this vault listens.
-fn socket(place: &Place) -> PathBuf {
+fn socket(place: &Machine) -> PathBuf {
     if units::VAULT.is_installed(place) {
         PathBuf::from(PACKAGED_SOCKET)
     } else {
@@ -111,7 +111,7 @@ fn socket(place: &Place) -> PathBuf {
     }
 }
 
-fn link(path: &Path, place: &Place) -> String {
+fn link(path: &Path, place: &Machine) -> String {
     let socket = socket(place);
     format!(
         "sudo ln -sfn {} {}{}",
@@ -129,7 +129,7 @@ fn in_template(path: &Path) -> &'static str {
     if is_own { "" } else { "; in the template too" }
 }
 
-fn leads_to_us(target: &Path, link: &Path, place: &Place) -> bool {
+fn leads_to_us(target: &Path, link: &Path, place: &Machine) -> bool {
     let ours = place.paths.qrexec_socket();
     let target = if target.is_absolute() {
         target.to_owned()

@@ -1,7 +1,7 @@
 //! Settings of the client that say different things: only one of them holds.
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::qubesdb;
 use client::config::{TransportConfig, VaultConfig};
 
@@ -16,7 +16,7 @@ struct Setting {
 }
 
 impl Setting {
-    fn read(place: &Place, file: &'static str, feature: &'static str) -> Self {
+    fn read(place: &Machine, file: &'static str, feature: &'static str) -> Self {
         let text = place.text(file).unwrap_or_default();
         let in_file = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         Self {
@@ -27,7 +27,7 @@ impl Setting {
         }
     }
 
-    fn unset(&self, place: &Place) -> String {
+    fn unset(&self, place: &Machine) -> String {
         format!(
             "in dom0: qvm-features --unset {} {}",
             qubesdb::own_name(place),
@@ -36,7 +36,7 @@ impl Setting {
     }
 }
 
-pub fn check(place: &Place, vaults: &[VaultConfig], findings: &mut Findings) {
+pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
     let vault = Setting::read(
         place,
         "/rw/config/split-ssh-vault",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::qubesdb;
 
 const CHECK: &str = "units";
@@ -57,12 +57,12 @@ pub const CLIENT: Units = Units {
 
 impl Units {
     /// Whether dom0, or the package on its behalf, has switched this side on.
-    pub fn is_on(&self, place: &Place) -> bool {
+    pub fn is_on(&self, place: &Machine) -> bool {
         place.has(&format!("/run/qubes-service/{}", self.switch))
     }
 
     /// Whether systemd starts this side here.
-    pub fn is_installed(&self, place: &Place) -> bool {
+    pub fn is_installed(&self, place: &Machine) -> bool {
         let is_there = |unit: &&str| {
             FOLDERS
                 .iter()
@@ -72,7 +72,7 @@ impl Units {
     }
 
     /// How to start this side, or to start it anew.
-    pub fn start(&self, place: &Place) -> String {
+    pub fn start(&self, place: &Machine) -> String {
         if self.is_on(place) && self.is_installed(place) {
             self.restart.to_owned()
         } else {
@@ -80,7 +80,7 @@ impl Units {
         }
     }
 
-    pub fn check(&self, place: &Place, findings: &mut Findings) {
+    pub fn check(&self, place: &Machine, findings: &mut Findings) {
         let Units {
             switch, by_hand, ..
         } = self;
@@ -113,7 +113,7 @@ impl Units {
 }
 
 /// False if the unit is masked, where the template does it or this qube, for good or until it stops.
-pub fn check_not_masked(unit: &str, place: &Place, findings: &mut Findings) -> bool {
+pub fn check_not_masked(unit: &str, place: &Machine, findings: &mut Findings) -> bool {
     let is_masked_in = |folder: &str| {
         fs::read_link(place.at(format!("{folder}/{unit}")))
             .is_ok_and(|target| target == Path::new("/dev/null"))
@@ -129,7 +129,7 @@ pub fn check_not_masked(unit: &str, place: &Place, findings: &mut Findings) -> b
     false
 }
 
-fn check_enabled(unit: &str, place: &Place, findings: &mut Findings) -> bool {
+fn check_enabled(unit: &str, place: &Machine, findings: &mut Findings) -> bool {
     let wants = if unit.ends_with(".socket") {
         "sockets.target.wants"
     } else {

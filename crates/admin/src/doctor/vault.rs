@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::finding::Findings;
-use super::place::Place;
+use super::place::Machine;
 use super::{desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, service, units};
 use crate::status::local_time;
 use common::config::vault::VaultConfig;
@@ -19,7 +19,7 @@ use common::keyrings::KeyringState;
 /// Some agents may have to be started, and some may not answer for 10 s.
 const AGENTS_TIME: Duration = Duration::from_secs(60);
 
-pub fn is_meant(place: &Place) -> bool {
+pub fn is_meant(place: &Machine) -> bool {
     let paths = &place.paths;
     units::VAULT.is_on(place)
         || paths.config.join("vault.toml").exists()
@@ -28,7 +28,7 @@ pub fn is_meant(place: &Place) -> bool {
         || place.has("/usr/local/etc/qubes-rpc/qubes.SshAgent")
 }
 
-pub fn check(place: &Place, findings: &mut Findings) {
+pub fn check(place: &Machine, findings: &mut Findings) {
     let paths = &place.paths;
     owner::check_sockets(&units::VAULT, place, findings);
     qube::check_qubesdb(place, findings);
@@ -70,7 +70,7 @@ pub fn check(place: &Place, findings: &mut Findings) {
 
 /// The keyrings that the running vault has, then those that its settings have changed to since it started.
 fn check_keyrings(
-    place: &Place,
+    place: &Machine,
     config: &VaultConfig,
     start: &str,
     findings: &mut Findings,
@@ -97,7 +97,7 @@ fn check_keyrings(
 }
 
 /// What the running vault says of its keyrings.
-fn ask_keyrings(place: &Place, findings: &mut Findings) -> Vec<KeyringState> {
+fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
     let request = Request::Keyrings {
         v: VERSION,
         name: None,
@@ -117,7 +117,7 @@ fn ask_keyrings(place: &Place, findings: &mut Findings) -> Vec<KeyringState> {
 }
 
 /// What the running vault says of itself, if it runs.
-fn check_sockets(place: &Place, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
+fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
     let paths = &place.paths;
     if let Err(error) = reach(&paths.qrexec_socket()) {
         findings.bad(

@@ -4,7 +4,7 @@
 use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
 
 use super::file_name::{FileName, PACKAGED_FILE, POLICY_FOLDER};
-use super::lint::{Severity, lint_lines};
+use super::lint::{LintSeverity, lint_lines};
 use common::error::Error;
 
 const SERVICE: &str = "qubes.SshAgent";
@@ -17,7 +17,7 @@ pub enum Action {
 
 /// What somebody wants dom0 to do.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct WantedRules {
     pub clients: Vec<String>,
     pub vault: String,
     /// Empty: the keyring `default`.
@@ -28,7 +28,7 @@ pub struct Wanted {
     pub autostart: bool,
 }
 
-impl Wanted {
+impl WantedRules {
     /// The whole file, with where it goes.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Wanted {
         let problems = lint_lines(&lines.join("\n"));
         match problems
             .into_iter()
-            .find(|problem| problem.severity == Severity::Error)
+            .find(|problem| problem.severity == LintSeverity::Error)
         {
             None => Ok(lines),
             Some(problem) => {

@@ -16,26 +16,26 @@ use common::service::SERVICE;
 const SHOWN: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub enum LintSeverity {
     /// dom0 denies every call, or never reads what stands there.
     Error,
     Warning,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub severity: Severity,
+pub struct LintProblem {
+    pub severity: LintSeverity,
     /// The file, and the line if it is about one.
     pub place: String,
     pub what: String,
     pub hint: Option<String>,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for LintProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
+            LintSeverity::Error => "error",
+            LintSeverity::Warning => "warning",
         };
         if self.place.is_empty() {
             write!(f, "{severity}: {}", self.what)?;
@@ -50,7 +50,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong with `text` as the file `path`.
-pub fn lint(path: &Path, text: &str) -> Vec<Problem> {
+pub fn lint(path: &Path, text: &str) -> Vec<LintProblem> {
     let shown = path.display().to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_stream = path == Path::new("-");
@@ -68,11 +68,11 @@ pub fn lint(path: &Path, text: &str) -> Vec<Problem> {
     if is_legacy {
         problems.extend(legacy_place(path));
     } else if let Some(bad) = bad_name {
-        problems.push(Problem {
+        problems.push(LintProblem {
             severity: if bad == file_name::BadFileName::TooLate {
-                Severity::Warning
+                LintSeverity::Warning
             } else {
-                Severity::Error
+                LintSeverity::Error
             },
             place: String::new(),
             what: bad.to_string(),
@@ -94,7 +94,7 @@ pub fn lint(path: &Path, text: &str) -> Vec<Problem> {
 }
 
 /// The same for lines alone; `place` is the line's number.
-pub fn lint_lines(text: &str) -> Vec<Problem> {
+pub fn lint_lines(text: &str) -> Vec<LintProblem> {
     let mut problems = Vec::new();
     let mut ours: Vec<(usize, Rule)> = Vec::new();
     let mut has_directive = false;
@@ -108,8 +108,8 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
             Ok(rule) if rule.service == SERVICE || rule.service == "*" => ours.push((number, rule)),
             Ok(rule) => problems.extend(mistaken_service(number, &rule.service)),
             Err(mistake) => problems.push(match old::translate(line) {
-                Some(today) => Problem {
-                    severity: Severity::Error,
+                Some(today) => LintProblem {
+                    severity: LintSeverity::Error,
                     place: number.to_string(),
                     what: format!(
                         "this is a line of Qubes 4.0, and here dom0 denies every call because of it: `{}`",
@@ -117,8 +117,8 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
                     ),
                     hint: Some(translation(&today)),
                 },
-                None => Problem {
-                    severity: Severity::Error,
+                None => LintProblem {
+                    severity: LintSeverity::Error,
                     place: number.to_string(),
                     what: format!("{}; {}", mistake.what, mistake.consequence()),
                     hint: mistake.hint,
@@ -128,8 +128,8 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
     }
     // What a directive brings in is not known here.
     if ours.is_empty() && problems.is_empty() && !has_directive {
-        problems.push(Problem {
-            severity: Severity::Warning,
+        problems.push(LintProblem {
+            severity: LintSeverity::Warning,
             place: String::new(),
             what: format!("no line is about {SERVICE}, so no call to a vault is covered"),
             hint: Some(
@@ -142,7 +142,7 @@ pub fn lint_lines(text: &str) -> Vec<Problem> {
 }
 
 /// A service that was surely meant to be ours.
-fn mistaken_service(number: usize, service: &str) -> Option<Problem> {
+fn mistaken_service(number: usize, service: &str) -> Option<LintProblem> {
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
         letters.map(|c| c.to_ascii_lowercase()).collect()
@@ -150,15 +150,15 @@ fn mistaken_service(number: usize, service: &str) -> Option<Problem> {
     let (found, meant) = (letters(service), letters(SERVICE));
     let (severity, why) = if found == meant {
         (
-            Severity::Error,
+            LintSeverity::Error,
             "dom0 tells capitals from small letters, and one sign from another",
         )
     } else if found.contains("sshagent") {
-        (Severity::Warning, "split-ssh never calls it")
+        (LintSeverity::Warning, "split-ssh never calls it")
     } else {
         return None;
     };
-    Some(Problem {
+    Some(LintProblem {
         severity,
         place: number.to_string(),
         what: format!(
@@ -176,7 +176,7 @@ fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn directive(number: usize, line: &str) -> Option<Problem> {
+fn directive(number: usize, line: &str) -> Option<LintProblem> {
     let mut words = line.split_whitespace();
     let wanted = match words.next() {
         Some("!include" | "!include-dir") => 1,
@@ -197,9 +197,9 @@ fn directive(number: usize, line: &str) -> Option<Problem> {
     })
 }
 
-fn error(number: usize, what: String) -> Problem {
-    Problem {
-        severity: Severity::Error,
+fn error(number: usize, what: String) -> LintProblem {
+    LintProblem {
+        severity: LintSeverity::Error,
         place: number.to_string(),
         what: what + "; dom0 denies every call because of it",
         hint: None,
@@ -207,7 +207,7 @@ fn error(number: usize, what: String) -> Problem {
 }
 
 /// `None` for a copy that lies anywhere else.
-fn legacy_place(path: &Path) -> Option<Problem> {
+fn legacy_place(path: &Path) -> Option<LintProblem> {
     let is_read = path
         .parent()
         .is_some_and(|folder| folder.ends_with("qubes-rpc/policy"));
@@ -216,18 +216,18 @@ fn legacy_place(path: &Path) -> Option<Problem> {
         .is_some_and(|folder| folder.ends_with("qubes-rpc"));
     let (severity, what) = if is_read {
         (
-            Severity::Warning,
+            LintSeverity::Warning,
             "this is the place of Qubes 4.0, which later versions read last, and soon no more",
         )
     } else if is_unread {
         (
-            Severity::Error,
+            LintSeverity::Error,
             "dom0 does not read policy here, whatever the guide says",
         )
     } else {
         return None;
     };
-    Some(Problem {
+    Some(LintProblem {
         severity,
         place: String::new(),
         what: what.to_owned(),
@@ -237,12 +237,12 @@ fn legacy_place(path: &Path) -> Option<Problem> {
     })
 }
 
-fn legacy_lines(text: &str) -> Vec<Problem> {
+fn legacy_lines(text: &str) -> Vec<LintProblem> {
     numbered(text)
         .map(|(number, line)| {
             let today = old::translate(line);
-            Problem {
-                severity: Severity::Warning,
+            LintProblem {
+                severity: LintSeverity::Warning,
                 place: number.to_string(),
                 what: match &today {
                     Some(_) => format!("this is a line of Qubes 4.0: `{}`", shown(line)),
@@ -254,7 +254,7 @@ fn legacy_lines(text: &str) -> Vec<Problem> {
         .collect()
 }
 
-fn translation(today: &old::Translated) -> String {
+fn translation(today: &old::TranslatedLine) -> String {
     format!(
         "today it is:\n   {}\n {}",
         today.lines.join("\n   "),
@@ -263,13 +263,13 @@ fn translation(today: &old::Translated) -> String {
 }
 
 /// What dom0 takes, but was surely not meant.
-fn advice(ours: &[(usize, Rule)]) -> Vec<Problem> {
+fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
     let mut problems = Vec::new();
     let mut closed_by: Option<usize> = None;
     for (number, rule) in ours {
         let mut warn = |what: String, hint: &str| {
-            problems.push(Problem {
-                severity: Severity::Warning,
+            problems.push(LintProblem {
+                severity: LintSeverity::Warning,
                 place: number.to_string(),
                 what,
                 hint: Some(hint.to_owned()),

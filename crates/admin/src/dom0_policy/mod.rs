@@ -13,9 +13,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub use compose::{Action, Wanted};
+pub use compose::{Action, WantedRules};
 pub use file_name::{FileName, USUAL_FILE};
-pub use lint::{Problem, Severity, lint};
+pub use lint::{LintProblem, LintSeverity, lint};
 
 use super::fold::fold;
 use common::error::Error;
@@ -90,7 +90,7 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         return check(&args.check);
     }
     let file = FileName::parse(&args.file)?;
-    let wanted = Wanted {
+    let wanted = WantedRules {
         clients: args.client,
         vault: args.vault.unwrap_or_default(),
         keyrings: args.keyring,
@@ -118,7 +118,7 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
         let problems = lint(file, &text);
         errors += problems
             .iter()
-            .filter(|problem| problem.severity == Severity::Error)
+            .filter(|problem| problem.severity == LintSeverity::Error)
             .count();
         for problem in &problems {
             let text = problem.to_string();

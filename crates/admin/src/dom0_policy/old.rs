@@ -5,7 +5,7 @@ use super::rule::Rule;
 
 /// A line of Qubes 4.0 and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Translated {
+pub struct TranslatedLine {
     /// Today's lines that do what the old one did.
     pub lines: Vec<String>,
     /// What is to know about them.
@@ -17,7 +17,7 @@ const WIDE_SOURCE: &str =
 const WIDE_TARGET: &str = "no vault is named, so a yes may go to any qube: better name yours in place of the second @anyvm";
 
 /// `None` if the line is not of that kind.
-pub fn translate(line: &str) -> Option<Translated> {
+pub fn translate(line: &str) -> Option<TranslatedLine> {
     let line = line.replace('$', "@").replace(',', " ");
     let fields: Vec<&str> = line.split_whitespace().collect();
     let [source, target, action, parameters @ ..] = fields.as_slice() else {
@@ -77,7 +77,7 @@ pub fn translate(line: &str) -> Option<Translated> {
     if *target == "@anyvm" && *action != "deny" {
         explanation.push(WIDE_TARGET);
     }
-    Some(Translated {
+    Some(TranslatedLine {
         lines,
         explanation: explanation.join("; "),
     })

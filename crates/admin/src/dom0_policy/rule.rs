@@ -17,14 +17,14 @@ pub struct Rule {
 
 /// Why a line is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct BadLine {
     pub what: String,
     pub hint: Option<String>,
     /// dom0 takes it as it stands, for a qube or user that cannot be.
     pub is_taken: bool,
 }
 
-impl Mistake {
+impl BadLine {
     /// What comes of it in dom0.
     pub fn consequence(&self) -> &'static str {
         if self.is_taken {
@@ -37,7 +37,7 @@ impl Mistake {
 
 /// Where a word for qubes stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum WordPlace {
     Source,
     Target,
     Redirect,
@@ -46,7 +46,7 @@ enum Place {
 impl Rule {
     /// # Errors
     /// The first thing that dom0 would stumble over, or that could never match.
-    pub fn parse(line: &str) -> Result<Self, Mistake> {
+    pub fn parse(line: &str) -> Result<Self, BadLine> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [service, argument, source, target, action, parameters @ ..] = fields.as_slice() else {
             let hint = "a line is: SERVICE ARGUMENT SOURCE TARGET ACTION [KEY=VALUE …]";
@@ -56,8 +56,8 @@ impl Rule {
         };
         check_service(service, argument)?;
         let mut taken = None;
-        unless_taken(check_qubes(source, Place::Source), &mut taken)?;
-        unless_taken(check_qubes(target, Place::Target), &mut taken)?;
+        unless_taken(check_qubes(source, WordPlace::Source), &mut taken)?;
+        unless_taken(check_qubes(target, WordPlace::Target), &mut taken)?;
         if !["allow", "ask", "deny"].contains(action) {
             return Err(bad_action(action));
         }
@@ -98,7 +98,7 @@ impl fmt::Display for Rule {
     }
 }
 
-impl Mistake {
+impl BadLine {
     fn taken(mut self, is_taken: bool) -> Self {
         self.is_taken = is_taken;
         self
@@ -110,15 +110,15 @@ impl Mistake {
     }
 }
 
-fn mistake(what: String) -> Mistake {
-    Mistake {
+fn mistake(what: String) -> BadLine {
+    BadLine {
         what,
         hint: None,
         is_taken: false,
     }
 }
 
-fn check_service(service: &str, argument: &str) -> Result<(), Mistake> {
+fn check_service(service: &str, argument: &str) -> Result<(), BadLine> {
     let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     if service != "*" && !service.chars().all(is_taken) {
         return Err(mistake(format!("`{service}` is no service's name"))
@@ -147,28 +147,28 @@ fn check_service(service: &str, argument: &str) -> Result<(), Mistake> {
 }
 
 /// Names must be names: a word that no qube can be called never matches.
-fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
+fn check_qubes(word: &str, place: WordPlace) -> Result<(), BadLine> {
     let exact = match place {
-        Place::Source => ["*", "@anyvm", "@adminvm"].as_slice(),
-        Place::Target => &["*", "@anyvm", "@adminvm", "@default", "@dispvm"],
-        Place::Redirect => &["@adminvm", "@dispvm"],
+        WordPlace::Source => ["*", "@anyvm", "@adminvm"].as_slice(),
+        WordPlace::Target => &["*", "@anyvm", "@adminvm", "@default", "@dispvm"],
+        WordPlace::Redirect => &["@adminvm", "@dispvm"],
     };
     if exact.contains(&word) {
         return Ok(());
     }
     let name = match word.split_once(':') {
         Some(("@dispvm", "")) | Some(("@type" | "@tag" | "uuid", "")) => "",
-        Some(("@dispvm", tag)) if place != Place::Redirect && tag.starts_with("@tag:") => {
+        Some(("@dispvm", tag)) if place != WordPlace::Redirect && tag.starts_with("@tag:") => {
             tag.trim_start_matches("@tag:")
         }
         Some(("@dispvm" | "uuid", name)) => name,
-        Some(("@type" | "@tag", name)) if place != Place::Redirect => name,
+        Some(("@type" | "@tag", name)) if place != WordPlace::Redirect => name,
         Some(_) => "",
         None => word,
     };
     let is_taken = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_name = !name.is_empty() && name.chars().all(is_taken);
-    if is_name && place == Place::Source && word.starts_with("@dispvm:") {
+    if is_name && place == WordPlace::Source && word.starts_with("@dispvm:") {
         // Its parser takes the word, and compares it with the caller's name (class DispVMTemplate).
         return Err(mistake(format!("dom0 knows no caller as `{word}`"))
             .taken(true)
@@ -181,21 +181,21 @@ fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
         return Ok(());
     }
     let what = match place {
-        Place::Source => format!("no caller can be `{word}`"),
-        Place::Target => format!("no qube that is called can be `{word}`"),
-        Place::Redirect => format!("`{word}` is not one qube: a call goes to exactly one"),
+        WordPlace::Source => format!("no caller can be `{word}`"),
+        WordPlace::Target => format!("no qube that is called can be `{word}`"),
+        WordPlace::Redirect => format!("`{word}` is not one qube: a call goes to exactly one"),
     };
     let hint = if let Some(rest) = word.strip_prefix('$') {
         format!("Qubes 4.0's $ is @ now: @{rest}")
     } else if word.contains(',') {
         "one qube a line: write a line for each, or give them a tag and say @tag:TAG".to_owned()
-    } else if place == Place::Redirect {
+    } else if place == WordPlace::Redirect {
         "name the vault: target=vault".to_owned()
     } else if word.contains('*') {
         "there are no patterns here: give the qubes a tag and say @tag:TAG".to_owned()
     } else {
         match place {
-            Place::Source => "it is a qube's name, @tag:TAG, @type:TYPE or @anyvm",
+            WordPlace::Source => "it is a qube's name, @tag:TAG, @type:TYPE or @anyvm",
             _ => "it is a qube's name, @tag:TAG, @type:TYPE, @dispvm:NAME or @anyvm",
         }
         .to_owned()
@@ -206,7 +206,7 @@ fn check_qubes(word: &str, place: Place) -> Result<(), Mistake> {
     Err(mistake(what).taken(is_taken).hint(hint))
 }
 
-fn bad_action(action: &str) -> Mistake {
+fn bad_action(action: &str) -> BadLine {
     let wrong = mistake(format!("there is no action `{action}`"));
     match action.split_once(',') {
         Some((action, parameters)) => wrong.hint(format!(
@@ -218,7 +218,7 @@ fn bad_action(action: &str) -> Mistake {
 }
 
 /// Keeps the first mistake that dom0 takes, for when there is no worse one.
-fn unless_taken(checked: Result<(), Mistake>, taken: &mut Option<Mistake>) -> Result<(), Mistake> {
+fn unless_taken(checked: Result<(), BadLine>, taken: &mut Option<BadLine>) -> Result<(), BadLine> {
     match checked {
         Err(mistake) if mistake.is_taken => {
             taken.get_or_insert(mistake);
@@ -231,8 +231,8 @@ fn unless_taken(checked: Result<(), Mistake>, taken: &mut Option<Mistake>) -> Re
 fn check_parameters(
     action: &str,
     words: &[&str],
-    taken: &mut Option<Mistake>,
-) -> Result<Vec<(String, String)>, Mistake> {
+    taken: &mut Option<BadLine>,
+) -> Result<Vec<(String, String)>, BadLine> {
     let known: &[&str] = match action {
         "deny" => &["notify"],
         "allow" => &["target", "user", "notify", "autostart"],
@@ -254,7 +254,7 @@ fn check_parameters(
         }
         if value.contains(',') {
             let is_taken = match key.ends_with("target") {
-                true => check_qubes(value, Place::Redirect).is_err_and(|bad| bad.is_taken),
+                true => check_qubes(value, WordPlace::Redirect).is_err_and(|bad| bad.is_taken),
                 false => key == "user",
             };
             let comma = mistake(format!("there is a comma in `{word}`"))
@@ -269,7 +269,7 @@ fn check_parameters(
             return Err(mistake(format!("`{word}`: it is yes or no")));
         }
         if key.ends_with("target") {
-            unless_taken(check_qubes(value, Place::Redirect), taken)?;
+            unless_taken(check_qubes(value, WordPlace::Redirect), taken)?;
         }
         parameters.push((key.to_owned(), value.to_owned()));
     }

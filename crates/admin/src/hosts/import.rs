@@ -25,14 +25,14 @@ const SHOWN_WHOLE: usize = 128;
 
 /// What the person wants besides plain names.
 #[derive(Clone, Copy, Debug)]
-pub struct Also {
+pub struct ImportOptions {
     pub wildcards: bool,
     pub authorities: bool,
 }
 
 /// A name or pattern that would be taken, with its key.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct New {
+struct NewName {
     names: String,
     marker: Marker,
     algorithm: String,
@@ -40,10 +40,10 @@ struct New {
 }
 
 #[derive(Default)]
-struct Sorted {
+struct SortedNames {
     /// In the file's order, each once.
-    new: Vec<New>,
-    seen: HashSet<New>,
+    new: Vec<NewName>,
+    seen: HashSet<NewName>,
     known: usize,
     refused: Vec<(Place, String)>,
 }
@@ -53,7 +53,7 @@ pub fn run(
     hosts: &Hosts,
     paths: &Paths,
     path: &Path,
-    also: Also,
+    also: ImportOptions,
     yes: bool,
 ) -> Result<ExitCode, Error> {
     let untrusted = read(path)?;
@@ -128,8 +128,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(contents)
 }
 
-fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: Also) -> Sorted {
-    let mut sorted = Sorted::default();
+fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: ImportOptions) -> SortedNames {
+    let mut sorted = SortedNames::default();
     for entry in untrusted.entries() {
         let mut refuse = |why: &str| sorted.refused.push((entry.place.clone(), why.to_owned()));
         let (marker, names) = (entry.line.marker, &entry.line.names);
@@ -158,7 +158,7 @@ fn is_pattern(names: &Names) -> bool {
     matches!(names, Names::Patterns(patterns) if patterns.iter().any(|pattern| pattern.negated || !pattern.is_literal()))
 }
 
-fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
     for name in entry.line.names.literals() {
         let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
         if let Err(rule) = check_name(name) {
@@ -192,7 +192,7 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
 }
 
 /// A pattern must not bring a key to a name that exists.
-fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut Sorted) {
+fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
     let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
     let names = &entry.line.names;
     if whole(&names.to_string()).is_none() {
@@ -248,9 +248,9 @@ fn too_long(name: &str) -> String {
     )
 }
 
-fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
+fn push(sorted: &mut SortedNames, entry: &Entry, names: String) {
     let line = &entry.line;
-    let new = New {
+    let new = NewName {
         names,
         marker: line.marker,
         algorithm: line.algorithm.clone(),
@@ -261,7 +261,7 @@ fn push(sorted: &mut Sorted, entry: &Entry, names: String) {
     }
 }
 
-impl Sorted {
+impl SortedNames {
     fn show(&self, hosts: &Hosts) {
         if !self.refused.is_empty() {
             say("not taken:");
@@ -284,7 +284,7 @@ impl Sorted {
                 *alike.entry(new.what_a_host_has_once()).or_default() += 1;
             }
             let known = names_by_key(hosts);
-            let cells = |new: &New| {
+            let cells = |new: &NewName| {
                 let alike = alike.get(&new.what_a_host_has_once()).copied();
                 new.cells(&known, alike.unwrap_or(1))
             };
@@ -305,7 +305,7 @@ fn names_by_key(hosts: &Hosts) -> NamesByKey<'_> {
     names
 }
 
-impl New {
+impl NewName {
     fn what_a_host_has_once(&self) -> (&str, Marker, &str) {
         (&self.names, self.marker, &self.algorithm)
     }

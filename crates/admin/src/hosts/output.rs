@@ -20,7 +20,7 @@ pub(super) const LINE_WIDTH: usize = 240;
 /// Blanks before each column of a table.
 pub(super) const GAP: usize = 2;
 /// Blanks before what goes on from the line above.
-pub(super) const MORE: usize = 6;
+pub(super) const CONTINUATION_INDENT: usize = 6;
 
 /// Type and fingerprint.
 pub(super) fn key_cells(entry: &Entry) -> [String; 2] {
@@ -46,7 +46,7 @@ pub(super) fn say(line: impl fmt::Display) {
 /// Prints a line that has passed the sanitizer; a person reads it in lines that end between words.
 pub(super) fn say_folded(indent: usize, line: &str) {
     let line = match io::stdout().is_terminal() {
-        true => fold(line, indent, MORE),
+        true => fold(line, indent, CONTINUATION_INDENT),
         false => line.to_owned(),
     };
     say(format_args!("{:indent$}{line}", ""));
@@ -63,8 +63,8 @@ pub(super) fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
         for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {
             if to_people && at > 0 && at + GAP + cell.len() > WIDTH {
                 text.truncate(text.trim_end().len());
-                text.push_str(&format!("\n{:MORE$}", ""));
-                at = MORE;
+                text.push_str(&format!("\n{:CONTINUATION_INDENT$}", ""));
+                at = CONTINUATION_INDENT;
             } else {
                 text.push_str(&format!("{:GAP$}", ""));
                 at += GAP;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::filter::Filter;
 use super::show::Show;
-use common::log::read::{self, Line, Lines};
+use common::log::read::{self, LogLine, LogLines};
 
 /// How often the log is looked at.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -46,10 +46,10 @@ pub(super) fn follow(
 
 /// The last `most` lines of all that there is, each with its file.
 fn last_lines(
-    opened: &mut [Lines],
+    opened: &mut [LogLines],
     most: usize,
     filter: &Filter,
-) -> io::Result<VecDeque<(usize, Line)>> {
+) -> io::Result<VecDeque<(usize, LogLine)>> {
     let mut kept = VecDeque::new();
     for (index, lines) in opened.iter_mut().enumerate() {
         while let Some(line) = lines.next_whole_line()? {
@@ -65,7 +65,7 @@ fn last_lines(
     Ok(kept)
 }
 
-fn drain(lines: &mut Lines, filter: &Filter, show: &mut Show) -> io::Result<()> {
+fn drain(lines: &mut LogLines, filter: &Filter, show: &mut Show) -> io::Result<()> {
     while let Some(line) = lines.next_whole_line()? {
         show.line(lines, &line, filter)?;
     }
@@ -73,7 +73,7 @@ fn drain(lines: &mut Lines, filter: &Filter, show: &mut Show) -> io::Result<()> 
 }
 
 /// The files that were begun after `current`, oldest first.
-fn newer(folder: &Path, current: Option<&Lines>) -> io::Result<Vec<Lines>> {
+fn newer(folder: &Path, current: Option<&LogLines>) -> io::Result<Vec<LogLines>> {
     let Some(current) = current else {
         return read::open_all(folder);
     };

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::summary::Summary;
 use crate::fold::fold;
 use common::log::line::BadLine;
-use common::log::read::{Line, Lines};
+use common::log::read::{LogLine, LogLines};
 
 /// Characters of the longest [`Sentence::head`].
 const HEAD_WIDTH: usize = 12;
@@ -32,14 +32,19 @@ pub(super) struct Show {
 
 impl Show {
     /// Prints the line if it is a record of ours and the filter lets it through.
-    pub(super) fn line(&mut self, lines: &Lines, line: &Line, filter: &Filter) -> io::Result<()> {
+    pub(super) fn line(
+        &mut self,
+        lines: &LogLines,
+        line: &LogLine,
+        filter: &Filter,
+    ) -> io::Result<()> {
         match record(lines, line) {
             Ok(Some(record)) if filter.lets(&record) => self.record(&record, line),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn record(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+    pub(super) fn record(&mut self, record: &Record, line: &LogLine) -> io::Result<()> {
         self.print(record, line)
             .inspect_err(|_| self.out_failed = true)
     }
@@ -53,7 +58,7 @@ impl Show {
         writeln!(self.out, "{text}").inspect_err(|_| self.out_failed = true)
     }
 
-    fn print(&mut self, record: &Record, line: &Line) -> io::Result<()> {
+    fn print(&mut self, record: &Record, line: &LogLine) -> io::Result<()> {
         if self.json {
             // Printable ASCII, or its hash would not have fitted.
             return self.out.write_all(&line.bytes);
@@ -102,7 +107,7 @@ impl Show {
 
 /// The record of the line; none while the vault writes it. A line that is no record of ours is told of on standard
 /// error.
-pub(super) fn record(lines: &Lines, line: &Line) -> Result<Option<Record>, BadLine> {
+pub(super) fn record(lines: &LogLines, line: &LogLine) -> Result<Option<Record>, BadLine> {
     match line.record() {
         Ok((record, _)) => Ok(Some(record)),
         Err(BadLine::Torn) => Ok(None),

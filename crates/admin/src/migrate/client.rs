@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::doctor::Place;
+use super::super::doctor::Machine;
 use super::change::Change;
 use super::plan::{Part, Plan};
 use super::scan::Found;
@@ -28,7 +28,7 @@ const PROFILE: &str = "/etc/profile.d/split-ssh.sh";
 const OLD_POLICY: &str = "/etc/qubes-rpc/policy/qubes.SshAgent";
 
 /// Whether our package is here to take over.
-pub fn is_packaged(place: &Place) -> bool {
+pub fn is_packaged(place: &Machine) -> bool {
     place.has(UNIT)
 }
 
@@ -44,7 +44,7 @@ struct Old {
     does: &'static str,
 }
 
-pub fn find(place: &Place, found: &[Found], plan: &mut Plan) {
+pub fn find(place: &Machine, found: &[Found], plan: &mut Plan) {
     let starts = old(place.at(RC_LOCAL), "start the old client");
     let dotfiles = DOTFILES.map(|name| place.paths.home.join(name));
     let points: Vec<Old> = dotfiles
@@ -209,7 +209,7 @@ fn lines(blocks: &[Block]) -> String {
 }
 
 /// Our client is switched on by naming its vault.
-pub fn name_vault(place: &Place, vault: &str) -> Option<Change> {
+pub fn name_vault(place: &Machine, vault: &str) -> Option<Change> {
     (!place.has(VAULT_FILE)).then(|| Change::Write {
         file: place.at(VAULT_FILE),
         text: format!("{vault}\n"),
@@ -218,7 +218,7 @@ pub fn name_vault(place: &Place, vault: &str) -> Option<Change> {
 }
 
 /// Several vaults have a socket each; the first one's is what SSH_AUTH_SOCK leads to.
-fn name_vaults(place: &Place, vaults: &[String], part: &mut Part) {
+fn name_vaults(place: &Machine, vaults: &[String], part: &mut Part) {
     let file = place.paths.config.join("client.toml");
     let entries = vaults.iter();
     let text: String = entries
@@ -249,7 +249,7 @@ fn name_vaults(place: &Place, vaults: &[String], part: &mut Part) {
 }
 
 /// Programs and scripts that know the old socket find ours there.
-fn keep_socket(place: &Place, vault: &str, target: PathBuf) -> Option<Change> {
+fn keep_socket(place: &Machine, vault: &str, target: PathBuf) -> Option<Change> {
     let link = place.paths.home.join(format!(".SSH_AGENT_{vault}"));
     let is_done = fs::read_link(&link).is_ok_and(|found| found == target);
     (!is_done).then(|| Change::Link {

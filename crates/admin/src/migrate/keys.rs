@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::Place;
+use super::super::doctor::Machine;
 use super::change::Change;
 use super::plan::{Part, Plan};
 use super::script_text::read_script;
@@ -19,7 +19,7 @@ const USUAL_KEYS: [&str; 6] = [
     "id_dsa",
 ];
 
-pub fn find(place: &Place, plan: &mut Plan) {
+pub fn find(place: &Machine, plan: &mut Plan) {
     let home = &place.paths.home;
     let file = home.join(DESKTOP);
     let Some(whole) = read_script(&file) else {

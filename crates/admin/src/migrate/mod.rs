@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use plan::{Page, Plan};
 
-use super::doctor::Place;
+use super::doctor::Machine;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -50,7 +50,7 @@ pub struct Args {
 /// # Errors
 /// None; what fails is told with the change that failed.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let place = Place::new(args.root.clone(), paths.clone());
+    let place = Machine::new(args.root.clone(), paths.clone());
     let found = scan::find(&place);
     let mut plan = Plan::default();
     client::find(&place, &found, &mut plan);

@@ -1,6 +1,6 @@
 //! The official package's set-up: its files and names are ours, so there is little to do.
 
-use super::super::doctor::{Place, read_qubesdb};
+use super::super::doctor::{Machine, read_qubesdb};
 use super::plan::{Part, Plan};
 
 /// Its program that a vault ran for each keyring; our package replaces it.
@@ -8,7 +8,7 @@ const START_AGENT: &str = "/usr/lib/split-ssh/start-agent";
 /// What its Ansible playbook writes into a vault.
 const VAULT_RC: &str = "/rw/config/rc.local.d/30-split-ssh-vault.rc";
 
-pub fn find(place: &Place, plan: &mut Plan) {
+pub fn find(place: &Machine, plan: &mut Plan) {
     let mut part = Part::new("the official package's set-up");
     if place.has(START_AGENT) {
         part.by_hand.push(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::{Place, text_of};
+use super::super::doctor::{Machine, text_of};
 
 /// Files in all; a qube with more of them has something else below these folders.
 const MAX_FILES: usize = 3000;
@@ -76,7 +76,7 @@ pub struct ReadFile {
 }
 
 /// All files of these places that are text, without those of our own package.
-pub fn read(place: &Place) -> Vec<ReadFile> {
+pub fn read(place: &Machine) -> Vec<ReadFile> {
     let home = &place.paths.home;
     let mut paths = Vec::new();
     for system in SYSTEM {

@@ -1,8 +1,8 @@
 //! What was found, what can be done here, and what only a person can do.
 
-use super::super::doctor::Place;
+use super::super::doctor::Machine;
 use super::super::doctor::read_qubesdb;
-use super::super::dom0_policy::{Action, Wanted};
+use super::super::dom0_policy::{Action, WantedRules};
 use super::super::fold::fold;
 use super::change::Change;
 use super::scan::Found;
@@ -34,7 +34,7 @@ impl Part {
     }
 
     /// dom0's lines for this client and its vaults, of which the first answers `@default`.
-    pub fn say_policy(&mut self, place: &Place, vaults: &[String], keyrings: &[String]) {
+    pub fn say_policy(&mut self, place: &Machine, vaults: &[String], keyrings: &[String]) {
         let client = read_qubesdb(place, "/name").unwrap_or_else(|| "CLIENT".to_owned());
         self.say_policy_for(&client, vaults, keyrings);
     }
@@ -42,7 +42,7 @@ impl Part {
     pub fn say_policy_for(&mut self, client: &str, vaults: &[String], keyrings: &[String]) {
         let mut lines = Vec::new();
         for vault in vaults {
-            let wanted = Wanted {
+            let wanted = WantedRules {
                 clients: vec![client.to_owned()],
                 vault: vault.clone(),
                 keyrings: keyrings.to_vec(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use policy::display;
 
-use super::super::doctor::Place;
+use super::super::doctor::Machine;
 use super::meaning::{self, Context, known_part, listens_at, service_in};
 use super::places::{self, MTDCR_KEYS, ReadFile};
 
@@ -49,7 +49,7 @@ impl fmt::Display for Found {
     }
 }
 
-pub fn find(place: &Place) -> Vec<Found> {
+pub fn find(place: &Machine) -> Vec<Found> {
     let files: Vec<File> = places::read(place).into_iter().map(File::read).collect();
     let mut sockets = BTreeSet::new();
     for file in &files {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::{Place, read_qubesdb, text_of};
+use super::super::doctor::{Machine, read_qubesdb, text_of};
 use super::change::Change;
 use super::plan::{Part, Plan};
 
@@ -16,7 +16,7 @@ const UNIT: &str = "/usr/lib/systemd/system/split-ssh-vault.service";
 const LOCAL: &str = "/usr/local/etc/qubes-rpc/qubes.SshAgent";
 const SYSTEM: &str = "/etc/qubes-rpc/qubes.SshAgent";
 
-pub fn find(place: &Place, plan: &mut Plan) {
+pub fn find(place: &Machine, plan: &mut Plan) {
     // The first one shadows the other.
     let Some(file) = [LOCAL, SYSTEM].into_iter().find(|file| place.has(file)) else {
         return;

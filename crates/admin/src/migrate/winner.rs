@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::{Uid, User, geteuid};
 
-use super::super::doctor::Place;
+use super::super::doctor::Machine;
 use super::meaning;
 use common::wait;
 
@@ -47,7 +47,7 @@ impl Winner {
 }
 
 /// Asks for a login shell, a desktop session and a user unit. A shell that does not answer is left out.
-pub fn ask(place: &Place) -> Vec<Winner> {
+pub fn ask(place: &Machine) -> Vec<Winner> {
     let person = Person::of(&place.paths.home);
     let unit = person.unit_environment(place);
     let mut winners = Vec::new();
@@ -153,7 +153,7 @@ impl Person {
     }
 
     /// What systemd's generators make, each on top of those before it.
-    fn unit_environment(&self, place: &Place) -> Vec<(String, String)> {
+    fn unit_environment(&self, place: &Machine) -> Vec<(String, String)> {
         let mut programs: Vec<(OsString, PathBuf)> = Vec::new();
         for folder in GENERATORS {
             let entries = fs::read_dir(place.at(folder))

@@ -22,10 +22,10 @@ use common::error::Error;
 use common::keyrings::{self, KeyringState};
 use common::known_hosts_files;
 use common::paths::Paths;
-use common::policy_files::{self, Broken, Loaded};
+use common::policy_files::{self, BrokenPolicy, LoadedPolicy};
 
 /// Blanks before what goes on from the line above, on a terminal.
-const MORE: usize = 6;
+const CONTINUATION_INDENT: usize = 6;
 /// Characters of a host's name.
 const SHOWN_NAME: usize = 80;
 
@@ -78,7 +78,7 @@ fn folded(text: &str) -> String {
     for line in text.lines() {
         match line.contains(" | ") {
             true => folded.push_str(line),
-            false => folded.push_str(&fold(line, 0, MORE)),
+            false => folded.push_str(&fold(line, 0, CONTINUATION_INDENT)),
         }
         folded.push('\n');
     }
@@ -157,7 +157,7 @@ impl JsonProblem {
 }
 
 impl Report {
-    fn broken(broken: &Broken) -> Self {
+    fn broken(broken: &BrokenPolicy) -> Self {
         let mut problems: Vec<JsonProblem> =
             broken.problems().iter().map(JsonProblem::of).collect();
         if problems.is_empty() {
@@ -192,7 +192,7 @@ impl Report {
         }
     }
 
-    fn good(loaded: &Loaded, paths: &Paths) -> Self {
+    fn good(loaded: &LoadedPolicy, paths: &Paths) -> Self {
         let mut unchecked = Vec::new();
         let hosts = known_hosts_files::Files::of(paths).read();
         let knows = hosts
@@ -319,7 +319,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
         .collect())
 }
 
-fn summary(loaded: &Loaded, warnings: usize) -> String {
+fn summary(loaded: &LoadedPolicy, warnings: usize) -> String {
     let policy = &loaded.policy;
     let default = match policy.default_verdict() {
         Verdict::Deny => "what no rule covers is denied",

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use policy::rules::{Policy, Source};
 
-use lessons::Lessons;
+use lessons::RecordedCases;
 
 use super::replay;
 use crate::recorded::LogArg;
@@ -39,7 +39,7 @@ pub struct Args {
 /// A policy or a log that cannot be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = replay::load(args.policy.as_deref(), paths)?;
-    let mut lessons = Lessons::default();
+    let mut lessons = RecordedCases::default();
     args.log.each(paths, |record, _| lessons.add(record))?;
     let proposal = lessons.propose(&policy);
     check(&proposal)?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use policy::display;
 use policy::judgement::{Judgement, Verdict};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::record::Record;
 use policy::rules::Policy;
 
@@ -23,7 +23,7 @@ use policy::record::sentence::Sentence;
 /// Characters of a judgement's reason.
 const MAX_REASON: usize = 240;
 /// Blanks before what goes on from the line above, on a terminal.
-const MORE: usize = 6;
+const CONTINUATION_INDENT: usize = 6;
 
 /// Judge a log again: what would another policy decide otherwise?
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             // A reader that went away ends the printing, not the counting.
             let line = format!("{place}  {}", change.line(record));
             let line = match to_people {
-                true => fold(&line, 0, MORE),
+                true => fold(&line, 0, CONTINUATION_INDENT),
                 false => line,
             };
             drop(writeln!(out, "{line}"));
@@ -55,7 +55,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     })?;
     for line in replay.sum().lines() {
         let line = match to_people {
-            true => fold(line, 0, MORE),
+            true => fold(line, 0, CONTINUATION_INDENT),
             false => line.to_owned(),
         };
         drop(writeln!(out, "{line}"));
@@ -77,7 +77,7 @@ pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> 
 /// A policy on its way through a log.
 struct Replay {
     policy: Policy,
-    ledger: Ledger,
+    rates: RateCounter,
     same: u64,
     changed: BTreeMap<(Verdict, Verdict), u64>,
     /// Sign requests that do not hold all that a rule looks at.
@@ -85,7 +85,7 @@ struct Replay {
 }
 
 /// A request that the policy decides otherwise.
-struct Change {
+struct ChangedVerdict {
     was: Verdict,
     judgement: Judgement,
 }
@@ -94,7 +94,7 @@ impl Replay {
     fn new(policy: Policy) -> Self {
         Self {
             policy,
-            ledger: Ledger::default(),
+            rates: RateCounter::default(),
             same: 0,
             changed: BTreeMap::new(),
             unknown: 0,
@@ -102,7 +102,7 @@ impl Replay {
     }
 
     /// Judges a record again. Those that no policy was asked about are passed over.
-    fn again(&mut self, record: &Record) -> Option<Change> {
+    fn again(&mut self, record: &Record) -> Option<ChangedVerdict> {
         let was = record.verdict?;
         record.kind?;
         let Some(facts) = record.facts() else {
@@ -110,17 +110,17 @@ impl Replay {
             return None;
         };
         let moment = record.moment();
-        let judgement = self.policy.judge(&facts, &moment, &self.ledger);
+        let judgement = self.policy.judge(&facts, &moment, &self.rates);
         for _ in 0..record.times() {
             self.policy
-                .count(&judgement, &facts.caller, &moment, &mut self.ledger);
+                .count(&judgement, &facts.caller, &moment, &mut self.rates);
         }
         if judgement.verdict() == was {
             self.same += 1;
             return None;
         }
         *self.changed.entry((was, judgement.verdict())).or_default() += 1;
-        Some(Change { was, judgement })
+        Some(ChangedVerdict { was, judgement })
     }
 
     fn sum(&self) -> String {
@@ -148,7 +148,7 @@ impl Replay {
     }
 }
 
-impl Change {
+impl ChangedVerdict {
     fn line(&self, record: &Record) -> String {
         let qube = display::ascii(record.qube.as_deref().unwrap_or("-").as_bytes(), MAX_REASON);
         let place = self

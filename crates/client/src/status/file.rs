@@ -22,7 +22,7 @@ use common::sync::lock;
 /// Failed streams that are kept, the last ones.
 pub const MAX_RECENT: usize = 20;
 /// Characters kept of what the carrying program said.
-const MAX_SAID: usize = 200;
+const MAX_MESSAGE: usize = 200;
 
 /// Clients of one user whose vaults have the same name; each client has a file of its own.
 const MAX_SAME_NAME: usize = 16;
@@ -124,7 +124,7 @@ impl StatusFile {
         } else if outcome.is_trouble() {
             status.troubles += 1;
             status.is_failing = true;
-            let untrusted_said = untrusted_said.chars().take(MAX_SAID).collect();
+            let untrusted_said = untrusted_said.chars().take(MAX_MESSAGE).collect();
             status.recent.push_back(Trouble {
                 at: now(),
                 outcome: outcome.clone(),

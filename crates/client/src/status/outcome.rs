@@ -24,7 +24,7 @@ pub enum CallOutcome {
     /// Nobody took the request in this many seconds, twice.
     SetUpTimedOut(u64),
     /// Other streams were in set-up for all the time that this one had.
-    Crowded,
+    TooManySetUps,
     /// The carrying program, or the socket, could not be reached at all; with the system's words.
     CannotStart(String),
     /// We were asked to stop.
@@ -90,7 +90,7 @@ impl CallOutcome {
             (Self::SetUpTimedOut(seconds), _) => {
                 format!("nobody took the request in time (twice {seconds} s)")
             }
-            (Self::Crowded, _) => "other streams were being set up for too long".to_owned(),
+            (Self::TooManySetUps, _) => "other streams were being set up for too long".to_owned(),
             (Self::CannotStart(why), TransportKind::Unix) => format!("cannot connect: {why}"),
             (Self::CannotStart(why), _) => format!("cannot start {}: {why}", kind.program()),
             (Self::Stopped, _) => "split-ssh client was stopped".to_owned(),
@@ -121,7 +121,7 @@ impl CallOutcome {
             (Self::CannotStart(_), TransportKind::Qrexec) => {
                 "is this a qube? elsewhere use --command or --transport unix:PATH"
             }
-            (Self::SetUpTimedOut(_) | Self::Crowded, TransportKind::Qrexec) => {
+            (Self::SetUpTimedOut(_) | Self::TooManySetUps, TransportKind::Qrexec) => {
                 "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
             }
             _ => return None,

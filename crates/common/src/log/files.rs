@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 /// Bytes of one file: some 10 000 records, quick to read at once.
 pub const MAX_FILE: u64 = 8 * 1024 * 1024;
 /// Files kept beside the one that is written: with it at most 72 MiB.
-pub const KEEP: u32 = 8;
+pub const MAX_OLD_FILES: u32 = 8;
 
-const NEWEST: &str = "log.jsonl";
+const NEWEST_FILE: &str = "log.jsonl";
 
 /// The file that is written.
 pub fn newest(folder: &Path) -> PathBuf {
-    folder.join(NEWEST)
+    folder.join(NEWEST_FILE)
 }
 
 /// The kept file with this number, 1 the newest.
 pub fn kept(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("{NEWEST}.{number}"))
+    folder.join(format!("{NEWEST_FILE}.{number}"))
 }
 
 /// The error with the file that it is about.
@@ -33,7 +33,8 @@ pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
 pub fn open_all(folder: &Path) -> io::Result<Vec<(PathBuf, File)>> {
     let mut opened: Vec<(PathBuf, File)> = Vec::new();
     let mut seen = Vec::new();
-    for path in std::iter::once(newest(folder)).chain((1..=KEEP).map(|number| kept(folder, number)))
+    for path in std::iter::once(newest(folder))
+        .chain((1..=MAX_OLD_FILES).map(|number| kept(folder, number)))
     {
         let file = match File::open(&path) {
             Ok(file) => file,

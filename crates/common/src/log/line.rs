@@ -11,7 +11,8 @@ use ring::digest;
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// `previous` of the first line.
-pub const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub const FIRST_PREVIOUS_HASH: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000";
 
 const HASH_KEY: &str = ",\"hash\":\"";
 const END: &str = "\"}\n";

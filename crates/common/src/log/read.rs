@@ -11,7 +11,7 @@ use super::line::{self, BadLine, MAX_LINE};
 use policy::record::Record;
 
 /// A file of the log, open at its first line.
-pub struct Lines {
+pub struct LogLines {
     pub path: PathBuf,
     reader: BufReader<File>,
     number: usize,
@@ -20,14 +20,14 @@ pub struct Lines {
 }
 
 /// A line with its place.
-pub struct Line {
+pub struct LogLine {
     /// From 1.
     pub number: usize,
     /// With the newline, if it has one. Cut at [`MAX_LINE`], which makes it torn.
     pub bytes: Vec<u8>,
 }
 
-impl Lines {
+impl LogLines {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -47,7 +47,7 @@ impl Lines {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
+    pub fn next_line(&mut self) -> io::Result<Option<LogLine>> {
         let line = self.next_whole_line()?;
         if line.is_some() || self.begun.is_empty() {
             return Ok(line);
@@ -59,7 +59,7 @@ impl Lines {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn next_whole_line(&mut self) -> io::Result<Option<Line>> {
+    pub fn next_whole_line(&mut self) -> io::Result<Option<LogLine>> {
         let room = MAX_LINE.saturating_sub(self.begun.len());
         let bound = u64::try_from(room).unwrap_or(u64::MAX);
         self.reader
@@ -71,9 +71,9 @@ impl Lines {
         Ok(is_whole.then(|| self.take()))
     }
 
-    fn take(&mut self) -> Line {
+    fn take(&mut self) -> LogLine {
         self.number += 1;
-        Line {
+        LogLine {
             number: self.number,
             bytes: mem::take(&mut self.begun),
         }
@@ -94,7 +94,7 @@ impl Lines {
     }
 }
 
-impl Line {
+impl LogLine {
     /// # Errors
     /// A line that the log did not write so.
     pub fn record(&self) -> Result<(Record, String), BadLine> {
@@ -106,10 +106,10 @@ impl Line {
 ///
 /// # Errors
 /// A file that is there and cannot be opened.
-pub fn open_all(folder: &Path) -> io::Result<Vec<Lines>> {
+pub fn open_all(folder: &Path) -> io::Result<Vec<LogLines>> {
     let opened = files::open_all(folder)?;
     Ok(opened
         .into_iter()
-        .map(|(path, file)| Lines::from_file(path, file))
+        .map(|(path, file)| LogLines::from_file(path, file))
         .collect())
 }

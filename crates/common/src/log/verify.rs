@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{self, KEEP};
+use super::files::{self, MAX_OLD_FILES};
 use super::heads::Head;
-use super::line::{BadLine, NOTHING_BEFORE};
+use super::line::{BadLine, FIRST_PREVIOUS_HASH};
 use super::read;
 
 /// A log that is whole.
@@ -20,9 +20,9 @@ pub struct VerifiedLog {
     pub heads: usize,
 }
 
-/// The first thing that is wrong.
+/// The first damage that verifying finds.
 #[derive(Debug)]
-pub enum Broken {
+pub enum LogDamage {
     Unreadable(io::Error),
     Line {
         file: PathBuf,
@@ -67,12 +67,12 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// The first line that was changed, is missing or is torn.
-pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
+pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
     let mut found = walk(folder, heads);
     for _ in 1..TRIES {
         if !matches!(
             found,
-            Err(Broken::Line {
+            Err(LogDamage::Line {
                 why: BadLine::Torn,
                 ..
             })
@@ -84,8 +84,8 @@ pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
     found
 }
 
-fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
-    let opened = read::open_all(folder).map_err(Broken::Unreadable)?;
+fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
+    let opened = read::open_all(folder).map_err(LogDamage::Unreadable)?;
     let mut whole = VerifiedLog {
         records: 0,
         files: opened.len(),
@@ -95,15 +95,15 @@ fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
     // Only a full set of files was rotated: then the beginning may be gone.
     let may_begin_late = opened
         .first()
-        .is_some_and(|lines| lines.path == files::kept(folder, KEEP));
+        .is_some_and(|lines| lines.path == files::kept(folder, MAX_OLD_FILES));
     let mut last = Head {
         seq: 0,
-        hash: NOTHING_BEFORE.to_owned(),
+        hash: FIRST_PREVIOUS_HASH.to_owned(),
     };
     for mut lines in opened {
-        while let Some(line) = lines.next_line().map_err(Broken::Unreadable)? {
+        while let Some(line) = lines.next_line().map_err(LogDamage::Unreadable)? {
             let (file, number) = (lines.path.clone(), line.number);
-            let (record, hash) = line.record().map_err(|why| Broken::Line {
+            let (record, hash) = line.record().map_err(|why| LogDamage::Line {
                 file: file.clone(),
                 line: number,
                 why,
@@ -111,24 +111,24 @@ fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
             if whole.records == 0 && may_begin_late {
                 whole.first = record.seq;
             } else if record.seq > last.seq + 1 {
-                return Err(Broken::Missing {
+                return Err(LogDamage::Missing {
                     file,
                     line: number,
                     from: last.seq + 1,
                     to: record.seq - 1,
                 });
             } else if record.seq <= last.seq {
-                return Err(Broken::Misplaced {
+                return Err(LogDamage::Misplaced {
                     file,
                     line: number,
                     seq: record.seq,
                 });
             } else if record.previous != last.hash {
-                return Err(Broken::Unchained { file, line: number });
+                return Err(LogDamage::Unchained { file, line: number });
             }
             for head in heads.iter().filter(|head| head.seq == record.seq) {
                 if head.hash != hash {
-                    return Err(Broken::Rewritten {
+                    return Err(LogDamage::Rewritten {
                         file,
                         line: number,
                         seq: record.seq,
@@ -144,7 +144,7 @@ fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
         }
     }
     match heads.iter().map(|head| head.seq).max() {
-        Some(noted) if noted > last.seq => Err(Broken::Cut {
+        Some(noted) if noted > last.seq => Err(LogDamage::Cut {
             from: last.seq + 1,
             to: noted,
         }),
@@ -152,7 +152,7 @@ fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, Broken> {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for LogDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(f, "the log cannot be read: {error}"),
@@ -210,4 +210,4 @@ fn records(from: u64, to: u64) -> String {
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for LogDamage {}

@@ -28,7 +28,7 @@ impl Dirs {
         chmod(path.parent().unwrap(), 0o755);
     }
 
-    fn load(&self) -> Result<Loaded, Broken> {
+    fn load(&self) -> Result<LoadedPolicy, BrokenPolicy> {
         load(&self.config, &self.system)
     }
 
@@ -47,7 +47,7 @@ fn rule(name: &str) -> String {
     format!("[[rule]]\nname = \"{name}\"\naction = \"ask\"\n")
 }
 
-fn rules(loaded: &Loaded) -> Vec<&str> {
+fn rules(loaded: &LoadedPolicy) -> Vec<&str> {
     loaded
         .policy
         .rules()

@@ -7,9 +7,9 @@ use policy::facts::Facts;
 use policy::judgement::Verdict;
 use policy::known_hosts::HostKey;
 use policy::question::{Answer, BadAnswer, QuestionId};
-use policy::queue::NotTaken;
+use policy::queue::AnswerError;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome};
-use policy::remembered::{Denial, Remembered, RememberedAnswer};
+use policy::remembered::{ActiveDenial, ListedAnswer, RememberedAnswer};
 
 use super::prompt::{Notice, Notifier, Prompter};
 use super::questions::Questions;
@@ -51,7 +51,7 @@ impl Asker {
         id: QuestionId,
         answer: &Answer,
         by: DecidedBy,
-    ) -> Result<usize, NotTaken> {
+    ) -> Result<usize, AnswerError> {
         let policy = self.policy.latest();
         let subject = self
             .questions
@@ -107,7 +107,7 @@ impl Asker {
 
     /// Forgets one remembered answer, or all; says how many there were.
     pub fn revoke(&self, number: Option<u64>) -> usize {
-        let ended: Vec<Remembered> = self.questions.with(|state| match number {
+        let ended: Vec<ListedAnswer> = self.questions.with(|state| match number {
             Some(number) => state.remembered.revoke(number).into_iter().collect(),
             None => state.remembered.revoke_all(),
         });
@@ -131,7 +131,7 @@ impl Asker {
     }
 
     /// A record for each remembered answer that ended before its time.
-    fn record_ended(&self, ended: &[Remembered], why: &str) {
+    fn record_ended(&self, ended: &[ListedAnswer], why: &str) {
         for entry in ended {
             let mut record = Record::new(Event::Revoked, RecordOutcome::Refused, timestamp());
             record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
@@ -140,10 +140,10 @@ impl Asker {
                 RememberedAnswer::Approval(scope) => {
                     record.of(&scope.facts(), &clock::now()).because(why)
                 }
-                RememberedAnswer::Denial(Denial::Muted(_)) => {
+                RememberedAnswer::ActiveDenial(ActiveDenial::Muted(_)) => {
                     record.because(format!("the mute was {why}"))
                 }
-                RememberedAnswer::Denial(Denial::CooledDown(_)) => {
+                RememberedAnswer::ActiveDenial(ActiveDenial::CooledDown(_)) => {
                     record.because(format!("the cool-down was {why}"))
                 }
             });

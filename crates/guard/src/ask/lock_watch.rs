@@ -14,9 +14,9 @@ use super::questions::QuestionEvent;
 use crate::intake::stream::ByteStream;
 
 /// How often a watch looks whether a yes is still remembered.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// A watch that ended by itself, or did not start, is not started again before.
-const START_AGAIN: Duration = Duration::from_secs(60);
+const RESTART_DELAY: Duration = Duration::from_secs(60);
 /// `{"locked":true}`, and some room.
 const MAX_LINE: usize = 256;
 
@@ -33,13 +33,13 @@ pub fn watch(asker: &Arc<Asker>) {
     let asker = Arc::clone(asker);
     thread::spawn(move || {
         while told.recv().is_ok() {
-            while asker.questions.remembers_a_yes() {
+            while asker.questions.has_approvals() {
                 let began = Instant::now();
                 if let Some((_running, stream)) = asker.prompter.start_lock_watch() {
                     asker.listen_for_lock(stream, &told);
                 }
-                if asker.questions.remembers_a_yes() {
-                    pass_over(&told, began + START_AGAIN);
+                if asker.questions.has_approvals() {
+                    discard_until(&told, began + RESTART_DELAY);
                 }
             }
         }
@@ -47,7 +47,7 @@ pub fn watch(asker: &Arc<Asker>) {
 }
 
 /// Lets what is told go by until then.
-fn pass_over(told: &Receiver<QuestionEvent>, until: Instant) {
+fn discard_until(told: &Receiver<QuestionEvent>, until: Instant) {
     while told
         .recv_timeout(until.saturating_duration_since(Instant::now()))
         .is_ok()
@@ -61,10 +61,10 @@ impl Asker {
             return;
         };
         let mut held = Vec::new();
-        while self.questions.remembers_a_yes() {
+        while self.questions.has_approvals() {
             told.try_iter().for_each(drop);
             let mut chunk = [0; MAX_LINE];
-            match stream.read_until(&mut chunk, Instant::now() + LOOK_AGAIN) {
+            match stream.read_until(&mut chunk, Instant::now() + POLL_INTERVAL) {
                 Ok(None) => {}
                 Ok(Some(0)) | Err(_) => return,
                 Ok(Some(count)) => held.extend(chunk.iter().take(count)),

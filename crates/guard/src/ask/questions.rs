@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
-use policy::permit::{Inquiry, Permit, Yes};
+use policy::permit::{Consent, Inquiry, Permit};
 use policy::question::{Answer, QuestionId};
-use policy::queue::{Action, NotTaken, QuestionQueue, Resolution, Ticket};
+use policy::queue::{Action, AnswerError, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
 use policy::remembered::{COOL_DOWN_SECONDS, RememberedAnswers};
 
@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What became of one request that waited.
 #[derive(Debug)]
 pub enum Settled {
-    Allowed { yes: Yes, by: DecidedBy },
+    Allowed { consent: Consent, by: DecidedBy },
     Denied { why: DeniedBy, by: DecidedBy },
     ClientHungUp,
     NoDescriptors,
@@ -41,7 +41,7 @@ pub enum QuestionEvent {
     Show(QuestionId),
     /// More or fewer requests share it, or wait behind it.
     Changed(QuestionId),
-    Over(QuestionId),
+    Ended(QuestionId),
     Notice(String),
 }
 
@@ -146,7 +146,7 @@ impl Questions {
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
         by: DecidedBy,
-    ) -> Result<usize, NotTaken> {
+    ) -> Result<usize, AnswerError> {
         let mut state = lock(&self.state);
         let State {
             queue, remembered, ..
@@ -159,7 +159,7 @@ impl Questions {
     ///
     /// # Errors
     /// Which answer was given, or taken back, since.
-    pub fn still_allow(&self, permit: &Permit, now: Moment) -> Result<(), DeniedBy> {
+    pub fn check_answers(&self, permit: &Permit, now: Moment) -> Result<(), DeniedBy> {
         self.with(|state| permit.check_answers(&mut state.remembered, now))
     }
 
@@ -188,7 +188,7 @@ impl Questions {
     }
 
     /// A yes is remembered.
-    pub fn remembers_a_yes(&self) -> bool {
+    pub fn has_approvals(&self) -> bool {
         self.with(|state| state.remembered.has_approvals(clock::now()))
     }
 
@@ -209,12 +209,12 @@ impl State {
             match action {
                 Action::Show(id) => self.tell(&QuestionEvent::Show(id)),
                 Action::UpdateCounts(id) => self.tell(&QuestionEvent::Changed(id)),
-                Action::Close(id) => self.tell(&QuestionEvent::Over(id)),
+                Action::Close(id) => self.tell(&QuestionEvent::Ended(id)),
                 Action::Notice(cool_down) => {
                     let what = cool_down
-                        .thing
-                        .map_or("its requests are".to_owned(), |thing| {
-                            format!("{} is", thing.words())
+                        .purpose
+                        .map_or("its requests are".to_owned(), |purpose| {
+                            format!("{} is", purpose.words())
                         });
                     self.tell(&QuestionEvent::Notice(format!(
                         "{} had too many requests denied: {what} denied for {} minutes",
@@ -242,13 +242,13 @@ impl State {
 
 fn settled(resolution: Resolution, by: DecidedBy) -> Settled {
     match resolution {
-        Resolution::Allowed(yes) => {
-            let by = if yes.is_remembered() {
+        Resolution::Allowed(consent) => {
+            let by = if consent.is_remembered() {
                 DecidedBy::Remembered
             } else {
                 by
             };
-            Settled::Allowed { yes, by }
+            Settled::Allowed { consent, by }
         }
         Resolution::Denied(why) => Settled::Denied { why, by },
     }

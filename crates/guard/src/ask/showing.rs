@@ -7,7 +7,7 @@ use std::thread;
 
 use policy::display;
 use policy::question::{BadAnswer, QuestionId};
-use policy::queue::NotTaken;
+use policy::queue::AnswerError;
 use policy::record::DecidedBy;
 
 use super::asker::Asker;
@@ -35,8 +35,8 @@ pub fn follow(asker: &Arc<Asker>) {
                     let asker = Arc::clone(&asker);
                     thread::spawn(move || show(&asker, id, &dialog));
                 }
-                QuestionEvent::Changed(id) => recount(&asker, id, open.get(&id)),
-                QuestionEvent::Over(id) => {
+                QuestionEvent::Changed(id) => send_counts(&asker, id, open.get(&id)),
+                QuestionEvent::Ended(id) => {
                     if let Some(dialog) = open.remove(&id) {
                         dialog.withdraw();
                     }
@@ -47,12 +47,12 @@ pub fn follow(asker: &Arc<Asker>) {
     });
 }
 
-fn recount(asker: &Asker, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
+fn send_counts(asker: &Asker, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
     let question = asker
         .questions
         .with(|state| state.queue.question(id, clock::now()));
     if let (Some(question), Some(dialog)) = (question, dialog) {
-        dialog.recount(question.counts());
+        dialog.send_counts(question.counts());
     }
 }
 
@@ -62,12 +62,12 @@ fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
     loop {
         match show_once(asker, id, dialog, taken.last().map(String::as_str)) {
             PromptOutcome::Answered(answer) => match asker.answer(id, &answer, DecidedBy::Prompt) {
-                Err(NotTaken::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
+                Err(AnswerError::Bad(BadAnswer::NameTaken)) if taken.len() < MAX_TAKEN_NAMES => {
                     taken.extend(answer.name);
                     continue;
                 }
-                Err(NotTaken::Bad(why)) => asker.prompter_answered_badly(id, why),
-                Ok(_) | Err(NotTaken::Over) => {}
+                Err(AnswerError::Bad(why)) => asker.prompter_answered_badly(id, why),
+                Ok(_) | Err(AnswerError::NotWaiting) => {}
             },
             PromptOutcome::Nobody => {
                 asker

@@ -12,11 +12,11 @@ use common::sync::lock;
 pub struct Streams {
     most: usize,
     most_per_caller: usize,
-    taken: Mutex<Taken>,
+    taken: Mutex<StreamCounts>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct StreamCounts {
     all: usize,
     by_caller: HashMap<Caller, usize>,
 }

@@ -9,7 +9,7 @@ use policy::caller::Caller;
 use common::sync::lock;
 
 /// Others wait behind at most this many signatures of one caller, and as many lists.
-const MOST: usize = 4;
+const MAX_PER_CALLER: usize = 4;
 
 /// What the upstream is asked for. A signature may wait for a touch; a list never does, so that it must not wait behind
 /// signatures.
@@ -40,7 +40,9 @@ impl UpstreamConcurrency {
         let mut taken = self
             .ended
             .wait_while(lock(&self.taken), |taken| {
-                taken.get(&work).is_some_and(|&count| count >= MOST)
+                taken
+                    .get(&work)
+                    .is_some_and(|&count| count >= MAX_PER_CALLER)
             })
             .unwrap_or_else(PoisonError::into_inner);
         *taken.entry(work.clone()).or_insert(0) += 1;

@@ -28,7 +28,7 @@ pub struct Keyrings {
     own: Mutex<HashMap<String, OwnAgent>>,
     /// The certificates of each folder when they were last looked at: path, inode and change time.
     certificates: Mutex<HashMap<PathBuf, Vec<CertificateStamp>>>,
-    keeper: Sender<Start>,
+    start_agent_thread: Sender<Start>,
 }
 
 type CertificateStamp = (PathBuf, u64, i64, i64);
@@ -45,7 +45,7 @@ impl Keyrings {
             config: config.clone(),
             own: Mutex::default(),
             certificates: Mutex::default(),
-            keeper: keeper(),
+            start_agent_thread: start_agent_thread(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Keyrings {
     fn start(&self, socket: PathBuf) -> Result<OwnAgent, Error> {
         let (done, started) = mpsc::channel();
         let gone = || Error::new("the thread that starts agents has ended");
-        self.keeper
+        self.start_agent_thread
             .send(Start { socket, done })
             .map_err(|_| gone())?;
         started.recv().map_err(|_| gone())?
@@ -162,7 +162,7 @@ impl Keyrings {
 
 /// Agents are forked by one thread that lives as long as we do: the kernel ends them with the thread that
 /// forked them.
-fn keeper() -> Sender<Start> {
+fn start_agent_thread() -> Sender<Start> {
     let (sender, receiver) = mpsc::channel::<Start>();
     thread::spawn(move || {
         for start in receiver {

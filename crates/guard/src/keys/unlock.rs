@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use policy::display;
 
-use crate::ask::prompt::{Prompter, Wanted};
+use crate::ask::prompt::{PassphrasePrompt, Prompter};
 use common::identities::{self, NotLoaded};
 use common::load_record::LoadRecord;
 
 /// Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
 const UNLOCK_TIME: Duration = Duration::from_secs(100);
 /// A person who mistypes; not a guesser.
-const ATTEMPTS: u8 = 3;
+const MAX_ATTEMPTS: u8 = 3;
 /// Seconds that one window waits.
 const WINDOW_SECONDS: u64 = 60;
 /// Characters of a path in the window.
@@ -38,11 +38,12 @@ impl Unlock<'_> {
     /// # Errors
     /// Why the key is not in the agent, for people.
     pub fn unlock(&self, socket: &Path, client: &UnixStream, until: Instant) -> Result<(), String> {
-        for attempt in 1..=ATTEMPTS {
+        for attempt in 1..=MAX_ATTEMPTS {
             let left = until.saturating_duration_since(Instant::now()).as_secs();
             let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);
             let seconds = left.min(WINDOW_SECONDS);
-            let wanted = Wanted::new(&file, self.fingerprint, self.why.clone(), attempt, seconds);
+            let wanted =
+                PassphrasePrompt::new(&file, self.fingerprint, self.why.clone(), attempt, seconds);
             let asked = self.prompter.passphrase(&wanted, client).map_err(|why| {
                 format!(
                     "it has a passphrase, and {why}: run `{}` in the vault",

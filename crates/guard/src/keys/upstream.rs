@@ -88,7 +88,7 @@ impl Upstream {
     pub fn pass_bind(&mut self, payload: Vec<u8>) {
         self.binds.push(payload);
         // It checks the bind while the client goes on; what fails now is tried again with the question.
-        if self.connect().and_then(|()| self.tell_binds()).is_err() {
+        if self.connect().and_then(|()| self.send_binds()).is_err() {
             self.disconnect();
         }
     }
@@ -106,7 +106,7 @@ impl Upstream {
                 })
                 .collect()),
             Ok(Reply::Failure) => Err(UpstreamError::Refused),
-            _ => Err(self.wrong("something that is no list of keys")),
+            _ => Err(self.bad_reply("something that is no list of keys")),
         }
     }
 
@@ -123,11 +123,11 @@ impl Upstream {
                 Ok(signature) if may_make(request, signature.algorithm) => {
                     Ok(Reply::Signature(bytes).rebuild())
                 }
-                Ok(_) => Err(self.wrong("a signature of another type than was asked for")),
-                Err(_) => Err(self.wrong("a signature that cannot be read")),
+                Ok(_) => Err(self.bad_reply("a signature of another type than was asked for")),
+                Err(_) => Err(self.bad_reply("a signature that cannot be read")),
             },
             Ok(Reply::Failure) => Err(UpstreamError::Refused),
-            _ => Err(self.wrong("something that is no signature")),
+            _ => Err(self.bad_reply("something that is no signature")),
         }
     }
 
@@ -142,9 +142,9 @@ impl Upstream {
     }
 
     fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
-        self.disconnect_unless_quiet();
+        self.disconnect_if_unsolicited();
         self.connect()?;
-        self.tell_binds()?;
+        self.send_binds()?;
         let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
         while self.owed > 0 {
             receive(connection, until)?;
@@ -154,7 +154,7 @@ impl Upstream {
     }
 
     /// Sends the binds that this connection has not seen; their answers are read before the next one.
-    fn tell_binds(&mut self) -> Result<(), UpstreamError> {
+    fn send_binds(&mut self) -> Result<(), UpstreamError> {
         let Some(connection) = &self.connection else {
             return Ok(());
         };
@@ -177,7 +177,7 @@ impl Upstream {
 
     /// An agent that speaks unasked has ended, perhaps to be started again, or has an answer that would be
     /// taken for the next question's.
-    fn disconnect_unless_quiet(&mut self) {
+    fn disconnect_if_unsolicited(&mut self) {
         let is_quiet = |connection: &MessageStream| !connection.has_more();
         if self.owed == 0 && !self.connection.as_ref().is_none_or(is_quiet) {
             self.disconnect();
@@ -190,7 +190,7 @@ impl Upstream {
         self.owed = 0;
     }
 
-    fn wrong(&mut self, what: &'static str) -> UpstreamError {
+    fn bad_reply(&mut self, what: &'static str) -> UpstreamError {
         self.disconnect();
         UpstreamError::Wrong(what)
     }

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use common::log::files::{KEEP, kept, newest};
+use common::log::files::{MAX_OLD_FILES, kept, newest};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
@@ -64,7 +64,7 @@ impl LockedLogDir {
 
     /// The kept file that was written before `log.jsonl`, if any.
     pub(super) fn before_newest(&self) -> Option<PathBuf> {
-        (1..=KEEP)
+        (1..=MAX_OLD_FILES)
             .map(|number| kept(&self.folder, number))
             .find(|path| path.exists())
     }
@@ -80,9 +80,9 @@ impl LockedLogDir {
     /// Makes room for a new `log.jsonl`. A crash in between leaves a gap in the numbers, which the next
     /// rotation fills.
     pub(super) fn rotate(&self) -> Result<(), LogError> {
-        let free = (1..=KEEP)
+        let free = (1..=MAX_OLD_FILES)
             .find(|&number| !kept(&self.folder, number).exists())
-            .unwrap_or(KEEP);
+            .unwrap_or(MAX_OLD_FILES);
         for number in (1..free).rev() {
             self.rename(&kept(&self.folder, number), &kept(&self.folder, number + 1))?;
         }

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use policy::record::sentence::Sentence;
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
-pub use common::log::files::{KEEP, MAX_FILE};
+pub use common::log::files::{MAX_FILE, MAX_OLD_FILES};
 use common::log::heads::{self, Head};
 use common::log::journal::{self, Priority};
 pub use error::LogError;
 use locked_dir::LockedLogDir;
 use repeats::RepeatCounter;
-use tail::{Last, Tail};
+use tail::{LastLine, LogTail};
 
 use common::sync::lock;
 
@@ -35,9 +35,9 @@ struct State {
     dir: LockedLogDir,
     boot: Arc<str>,
     /// `None` after a failure from which the file must be read again.
-    tail: Option<Tail>,
+    tail: Option<LogTail>,
     /// The last line that was written.
-    written: Option<Last>,
+    written: Option<LastLine>,
     repeats: RepeatCounter,
     /// To be told in a `recovered` record before the next one.
     mended: Option<String>,
@@ -61,7 +61,7 @@ impl Log {
 
     fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
         let dir = LockedLogDir::take(folder)?;
-        let (tail, mended) = Tail::find(&dir, None)?;
+        let (tail, mended) = LogTail::find(&dir, None)?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Ok(Self {
             state: Mutex::new(State {
@@ -174,14 +174,14 @@ impl State {
 
     fn append(&mut self, record: &mut Record) -> Result<(), LogError> {
         self.dir.check()?;
-        if let Some(what) = self.tail.as_ref().and_then(Tail::tampering) {
+        if let Some(what) = self.tail.as_ref().and_then(LogTail::tampering) {
             self.tail = None;
-            self.mend(format!("{what}; see `split-ssh log --verify`"));
+            self.note_repair(format!("{what}; see `split-ssh log --verify`"));
         }
         if self.tail.is_none() {
-            let (tail, mended) = Tail::find(&self.dir, self.written.as_ref())?;
+            let (tail, mended) = LogTail::find(&self.dir, self.written.as_ref())?;
             self.tail = Some(tail);
-            mended.into_iter().for_each(|what| self.mend(what));
+            mended.into_iter().for_each(|what| self.note_repair(what));
         }
         if let Some(reason) = &self.mended {
             let mut told = Record::new(Event::Recovered, RecordOutcome::Ok, record.time)
@@ -202,7 +202,7 @@ impl State {
     }
 
     /// Something that the next `recovered` record is to tell.
-    fn mend(&mut self, what: String) {
+    fn note_repair(&mut self, what: String) {
         self.mended = Some(match self.mended.take() {
             Some(before) if before != what => format!("{before}; {what}"),
             _ => what,

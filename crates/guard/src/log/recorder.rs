@@ -11,7 +11,7 @@ use super::error::LogError;
 use super::refusals::Refusals;
 use crate::ask::prompt::{Notice, Notifier};
 use common::clock;
-use common::control::Refusal;
+use common::control::RefusedRequest;
 use common::sync::lock;
 
 /// The log, the last refusals for `split-ssh status`, and the notifications that refusals are worth.
@@ -67,7 +67,7 @@ impl Recorder {
             });
         }
         let sentence = Sentence::of(record);
-        lock(&self.refusals).add(Refusal {
+        lock(&self.refusals).add(RefusedRequest {
             time: record.time.to_string(),
             qube: record.qube.as_deref().map(str::to_owned),
             what: format!("{} {}", sentence.head, sentence.what),
@@ -76,7 +76,7 @@ impl Recorder {
         });
     }
 
-    pub fn last_refusals(&self) -> Vec<Refusal> {
+    pub fn last_refusals(&self) -> Vec<RefusedRequest> {
         lock(&self.refusals).newest_first()
     }
 

@@ -2,28 +2,32 @@
 
 use std::collections::VecDeque;
 
-use common::control::Refusal;
+use common::control::RefusedRequest;
 
 /// As many as a person looks through.
-const KEPT: usize = 20;
+const MAX_KEPT: usize = 20;
 
 /// Newest first.
 #[derive(Debug, Default)]
-pub struct Refusals(VecDeque<Refusal>);
+pub struct Refusals(VecDeque<RefusedRequest>);
 
 impl Refusals {
-    pub fn add(&mut self, mut refusal: Refusal) {
-        match self.0.iter().position(|kept| is_alike(kept, &refusal)) {
+    pub fn add(&mut self, mut refusal: RefusedRequest) {
+        match self
+            .0
+            .iter()
+            .position(|kept| is_same_refusal(kept, &refusal))
+        {
             Some(place) => {
                 refusal.times += self.0.remove(place).map_or(0, |kept| kept.times);
             }
-            None if self.0.len() >= KEPT => self.forget_one(),
+            None if self.0.len() >= MAX_KEPT => self.forget_one(),
             None => {}
         }
         self.0.push_front(refusal);
     }
 
-    pub fn newest_first(&self) -> Vec<Refusal> {
+    pub fn newest_first(&self) -> Vec<RefusedRequest> {
         self.0.iter().cloned().collect()
     }
 
@@ -38,7 +42,7 @@ impl Refusals {
     }
 }
 
-fn is_alike(one: &Refusal, other: &Refusal) -> bool {
+fn is_same_refusal(one: &RefusedRequest, other: &RefusedRequest) -> bool {
     one.qube == other.qube && one.what == other.what && one.why == other.why
 }
 
@@ -46,8 +50,8 @@ fn is_alike(one: &Refusal, other: &Refusal) -> bool {
 mod tests {
     use super::*;
 
-    fn refusal(qube: &str, what: &str, time: usize) -> Refusal {
-        Refusal {
+    fn refusal(qube: &str, what: &str, time: usize) -> RefusedRequest {
+        RefusedRequest {
             time: time.to_string(),
             qube: Some(qube.to_owned()),
             what: what.to_owned(),
@@ -79,9 +83,9 @@ mod tests {
             refusals.add(refusal("loud", &time.to_string(), time));
         }
         let kept = refusals.newest_first();
-        assert_eq!(kept.len(), KEPT);
+        assert_eq!(kept.len(), MAX_KEPT);
         assert_eq!(kept[0].time, "99", "the newest is kept");
-        assert_eq!(kept[KEPT - 1].qube.as_deref(), Some("quiet"));
-        assert_eq!(kept[KEPT - 2].qube.as_deref(), Some("other"));
+        assert_eq!(kept[MAX_KEPT - 1].qube.as_deref(), Some("quiet"));
+        assert_eq!(kept[MAX_KEPT - 2].qube.as_deref(), Some("other"));
     }
 }

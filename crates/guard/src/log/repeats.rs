@@ -8,7 +8,7 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 /// Milliseconds in which records that are alike are one line.
 const WINDOW: u64 = 60_000;
 /// Kinds of unlike records that one qube gets lines of its own for; beyond them only the event counts.
-const MAX_UNLIKE: usize = 8;
+const MAX_GROUPS: usize = 8;
 
 #[derive(Default)]
 pub(super) struct RepeatCounter {
@@ -17,7 +17,7 @@ pub(super) struct RepeatCounter {
 
 struct Group {
     pattern: Record,
-    /// Stands for records of any particulars, for qubes beyond [`MAX_UNLIKE`].
+    /// Stands for records of any particulars, for qubes beyond [`MAX_GROUPS`].
     any: bool,
     began: Timestamp,
     /// When the first of `count` came.
@@ -78,7 +78,7 @@ impl RepeatCounter {
             .iter()
             .filter(|group| !group.any && group.pattern.qube == record.qube)
             .count()
-            >= MAX_UNLIKE
+            >= MAX_GROUPS
     }
 
     /// A line that is due at `now`, or at once without `now`. Call [`RepeatCounter::written`] when it is written.

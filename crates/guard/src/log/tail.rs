@@ -9,43 +9,43 @@ use policy::record::Record;
 
 use super::error::LogError;
 use super::locked_dir::LockedLogDir;
-use common::log::line::{self, NOTHING_BEFORE};
-use common::log::read::Lines;
+use common::log::line::{self, FIRST_PREVIOUS_HASH};
+use common::log::read::LogLines;
 
 /// The open file and the last line's place in the chain.
-pub(super) struct Tail {
+pub(super) struct LogTail {
     path: PathBuf,
     file: File,
     /// Bytes of whole lines in the file.
     len: u64,
-    last: Last,
-    /// What [`Tail::next_line`] made, and its hash.
+    last: LastLine,
+    /// What [`LogTail::next_line`] made, and its hash.
     line: Vec<u8>,
     coming: String,
 }
 
 /// The last whole line of a file.
 #[derive(Clone)]
-pub(super) struct Last {
+pub(super) struct LastLine {
     seq: u64,
     hash: String,
 }
 
 /// What a file ends in.
-struct End {
-    last: Option<Last>,
+struct FileEnd {
+    last: Option<LastLine>,
     whole: u64,
     torn: u64,
     /// The last whole line is not as the log wrote it.
     odd: bool,
 }
 
-impl Tail {
+impl LogTail {
     /// Finds the end, cuts off a half-written line, and says what was mended. The chain goes on from
     /// `written`, the last line that this process wrote, whatever became of it since.
     pub(super) fn find(
         dir: &LockedLogDir,
-        written: Option<&Last>,
+        written: Option<&LastLine>,
     ) -> Result<(Self, Option<String>), LogError> {
         let path = dir.newest();
         let file = dir.open_newest()?;
@@ -71,9 +71,9 @@ impl Tail {
             (None, None, Some(before)) => end_of(&before)?.last,
             (None, None, None) => None,
         };
-        let last = last.unwrap_or_else(|| Last {
+        let last = last.unwrap_or_else(|| LastLine {
             seq: 0,
-            hash: NOTHING_BEFORE.to_owned(),
+            hash: FIRST_PREVIOUS_HASH.to_owned(),
         });
         let tail = Self {
             path,
@@ -95,7 +95,7 @@ impl Tail {
     }
 
     /// The last line, from which the chain goes on.
-    pub(super) fn last(&self) -> &Last {
+    pub(super) fn last(&self) -> &LastLine {
         &self.last
     }
 
@@ -133,7 +133,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Whether the line that [`Tail::next_line`] made goes beyond `max_file`.
+    /// Whether the line that [`LogTail::next_line`] made goes beyond `max_file`.
     pub(super) fn is_full(&self, max_file: u64) -> bool {
         let bytes = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
         self.len > 0 && self.len.saturating_add(bytes) > max_file
@@ -148,13 +148,13 @@ impl Tail {
         dir.sync_names()
     }
 
-    /// Appends the line that [`Tail::next_line`] made, with one write. The second value tells whether
+    /// Appends the line that [`LogTail::next_line`] made, with one write. The second value tells whether
     /// the file is whole, also after a failure.
     pub(super) fn append(&mut self) -> (Result<(), LogError>, bool) {
         let error = match (&self.file).write(&self.line) {
             Ok(written) if written == self.line.len() => {
                 self.len += u64::try_from(written).unwrap_or(0);
-                self.last = Last {
+                self.last = LastLine {
                     seq: self.last.seq + 1,
                     hash: std::mem::take(&mut self.coming),
                 };
@@ -183,7 +183,7 @@ impl Tail {
     }
 }
 
-fn end_of(path: &Path) -> Result<End, LogError> {
+fn end_of(path: &Path) -> Result<FileEnd, LogError> {
     read_end(path).map_err(|source| LogError::Io {
         doing: "reading",
         path: path.to_owned(),
@@ -191,9 +191,9 @@ fn end_of(path: &Path) -> Result<End, LogError> {
     })
 }
 
-fn read_end(path: &Path) -> io::Result<End> {
-    let mut lines = Lines::open(path)?;
-    let mut end = End {
+fn read_end(path: &Path) -> io::Result<FileEnd> {
+    let mut lines = LogLines::open(path)?;
+    let mut end = FileEnd {
         last: None,
         whole: 0,
         torn: 0,
@@ -209,14 +209,14 @@ fn read_end(path: &Path) -> io::Result<End> {
         end.torn = 0;
         end.odd = false;
         end.last = Some(match line.record() {
-            Ok((record, hash)) => Last {
+            Ok((record, hash)) => LastLine {
                 seq: record.seq,
                 hash,
             },
             Err(_) => {
                 end.odd = true;
                 let seq = end.last.map_or(0, |last| last.seq);
-                Last {
+                LastLine {
                     seq: seq + 1,
                     hash: line::sha256_hex(&line.bytes),
                 }

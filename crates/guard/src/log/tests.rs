@@ -7,9 +7,9 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 use common::log::heads::Head;
 use common::log::line::BadLine;
 use common::log::read;
-use common::log::verify::{Broken, verify};
+use common::log::verify::{LogDamage, verify};
 
-use super::{KEEP, Log, LogError};
+use super::{Log, LogError, MAX_OLD_FILES};
 
 const SMALL: u64 = 4096;
 
@@ -49,13 +49,13 @@ fn write_signatures(folder: &Path, number: u64, max_file: u64) {
     }
 }
 
-fn place(broken: &Broken) -> (String, usize) {
+fn place(broken: &LogDamage) -> (String, usize) {
     match broken {
-        Broken::Line { file, line, .. }
-        | Broken::Missing { file, line, .. }
-        | Broken::Misplaced { file, line, .. }
-        | Broken::Unchained { file, line }
-        | Broken::Rewritten { file, line, .. } => (
+        LogDamage::Line { file, line, .. }
+        | LogDamage::Missing { file, line, .. }
+        | LogDamage::Misplaced { file, line, .. }
+        | LogDamage::Unchained { file, line }
+        | LogDamage::Rewritten { file, line, .. } => (
             file.file_name().unwrap().to_string_lossy().into_owned(),
             *line,
         ),
@@ -184,7 +184,7 @@ fn a_log_that_is_taken_away_under_the_vault_goes_on_where_it_was() {
         assert!(reason.starts_with(expected), "{reason}");
         let broken = verify(folder.path(), &[]).unwrap_err();
         assert!(
-            matches!(broken, Broken::Missing { from: 1, to: 2, .. }),
+            matches!(broken, LogDamage::Missing { from: 1, to: 2, .. }),
             "{broken}"
         );
     }
@@ -236,7 +236,7 @@ fn rotation_keeps_the_newest_files_and_the_chain() {
 
     write_signatures(folder.path(), 300, SMALL);
     let whole = verify(folder.path(), &[]).unwrap();
-    assert_eq!(whole.files, KEEP as usize + 1);
+    assert_eq!(whole.files, MAX_OLD_FILES as usize + 1);
     assert_eq!(whole.first + whole.records, 331);
     assert!(whole.first > 1);
     for lines in read::open_all(folder.path()).unwrap() {
@@ -310,7 +310,7 @@ fn missing_swapped_and_repeated_lines_are_found_and_named() {
         };
         assert_eq!(place(&broken), next);
         assert!(
-            matches!(broken, Broken::Missing { from, to, .. } if from == to),
+            matches!(broken, LogDamage::Missing { from, to, .. } if from == to),
             "{broken}"
         );
 
@@ -318,7 +318,7 @@ fn missing_swapped_and_repeated_lines_are_found_and_named() {
         more.insert(at, lines[at]);
         let broken = check(&more).unwrap_err();
         assert!(
-            matches!(broken, Broken::Misplaced { line, .. } if line == at + 2),
+            matches!(broken, LogDamage::Misplaced { line, .. } if line == at + 2),
             "{broken}"
         );
 
@@ -326,7 +326,7 @@ fn missing_swapped_and_repeated_lines_are_found_and_named() {
             let mut swapped = lines.clone();
             swapped.swap(at - 1, at);
             assert!(
-                matches!(check(&swapped).unwrap_err(), Broken::Missing { line, .. } if line == at)
+                matches!(check(&swapped).unwrap_err(), LogDamage::Missing { line, .. } if line == at)
             );
         }
     }
@@ -342,7 +342,7 @@ fn missing_swapped_and_repeated_lines_are_found_and_named() {
     fs::remove_file(oldest).unwrap();
     assert!(matches!(
         verify(folder.path(), &[]).unwrap_err(),
-        Broken::Missing {
+        LogDamage::Missing {
             line: 1,
             from: 1,
             ..
@@ -373,7 +373,7 @@ fn the_journals_heads_tell_a_cut_and_a_rewritten_log() {
     verify(folder.path(), &heads[..3]).unwrap();
     assert!(matches!(
         verify(folder.path(), &heads),
-        Err(Broken::Cut { from: 4, to: 5 })
+        Err(LogDamage::Cut { from: 4, to: 5 })
     ));
 
     fs::remove_file(&path).unwrap();
@@ -384,11 +384,11 @@ fn the_journals_heads_tell_a_cut_and_a_rewritten_log() {
     verify(folder.path(), &[]).unwrap();
     assert!(matches!(
         verify(folder.path(), &heads),
-        Err(Broken::Rewritten { line: 1, .. })
+        Err(LogDamage::Rewritten { line: 1, .. })
     ));
     assert!(matches!(
         verify(folder.path(), &heads[4..]),
-        Err(Broken::Rewritten { line: 5, .. })
+        Err(LogDamage::Rewritten { line: 5, .. })
     ));
 }
 
@@ -409,7 +409,7 @@ fn a_line_cut_short_anywhere_is_named_then_mended_and_told() {
         assert!(
             matches!(
                 broken,
-                Broken::Line {
+                LogDamage::Line {
                     line: 3,
                     why: BadLine::Torn,
                     ..

@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
-use super::store::{PolicyFiles, SETTLE, State};
+use super::store::{PolicyFiles, SETTLE_TIME, State};
 use super::writers::{Writers, is_open_for_writing};
 use common::policy_files;
 use common::sync::lock;
@@ -53,7 +53,8 @@ impl Pending {
     }
 
     fn is_settled(&self) -> bool {
-        self.since.is_none_or(|since| since.elapsed() >= SETTLE)
+        self.since
+            .is_none_or(|since| since.elapsed() >= SETTLE_TIME)
     }
 }
 
@@ -92,7 +93,7 @@ impl PolicyFiles {
                     tell(&reloaded);
                 }
             } else {
-                self.wait(&writers, if pending.is_some() { SETTLE } else { TICK });
+                self.wait(&writers, if pending.is_some() { SETTLE_TIME } else { TICK });
             }
         }
     }
@@ -108,7 +109,7 @@ impl PolicyFiles {
             return is_asked.then(|| Pending::settled(stamps));
         }
         let is_first = state.done == 0;
-        if is_first && stamps.are_older_than(SETTLE) {
+        if is_first && stamps.are_older_than(SETTLE_TIME) {
             return Some(Pending::settled(stamps));
         }
         match last {
@@ -148,7 +149,7 @@ impl PolicyFiles {
                 }
             }
             Ok(fresh) => (fresh, Reloaded::Changed),
-            Err(why) => (before.kept_because(&why, files), Reloaded::Failed(why)),
+            Err(why) => (before.marked_stale(&why, files), Reloaded::Failed(why)),
         };
         let is_known = matches!(&reloaded, Reloaded::Failed(why)
             if [before.stale(), before.broken()].contains(&Some(why.as_str())));

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
-use policy::gather::{Gathered, Refusal};
+use policy::gather::{Gathered, RequestRefusal};
 use policy::judgement::{Judgement, Verdict};
 use policy::known_hosts::HostKey;
 use policy::permit::{Judged, Permit};
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
 use policy::session::{BindCheck, Session};
 
@@ -21,7 +21,7 @@ use common::paths::Paths;
 use common::policy_files;
 use common::sync::lock;
 
-const BROKEN: &str = "the policy is broken: run `split-ssh policy check` in the vault";
+const POLICY_IS_BROKEN: &str = "the policy is broken: run `split-ssh policy check` in the vault";
 
 /// What holds for a request from its first look at a rule to its last.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct PolicySnapshot {
     /// SHA-256 over the policy's files, 64 hex digits.
     digest: Arc<str>,
     /// What counts against `rate`. Rules are counted by their place, so a changed policy counts anew.
-    used: Arc<Mutex<Ledger>>,
+    used: Arc<Mutex<RateCounter>>,
 }
 
 /// The host of a connection's own login, as its bind shows it.
@@ -78,7 +78,7 @@ impl PolicySnapshot {
     }
 
     /// Nothing may be signed: there is no policy that was whole once.
-    pub(super) fn broken_from_the_start(broken: String, files: Vec<PathBuf>) -> Self {
+    pub(super) fn without_policy(broken: String, files: Vec<PathBuf>) -> Self {
         Self {
             policy: None,
             hosts: Arc::default(),
@@ -92,7 +92,7 @@ impl PolicySnapshot {
     }
 
     /// The same policy, although the files on disk are broken.
-    pub(super) fn kept_because(&self, why: &str, files: Vec<PathBuf>) -> Self {
+    pub(super) fn marked_stale(&self, why: &str, files: Vec<PathBuf>) -> Self {
         Self {
             policy: self.policy.clone(),
             hosts: Arc::clone(&self.hosts),
@@ -152,8 +152,8 @@ impl PolicySnapshot {
     /// The policy's word on one request as if nothing had counted against a rate yet; a broken policy says deny.
     pub fn judge_unrated(&self, facts: &Facts, moment: &Moment) -> Judgement {
         match &self.policy {
-            Some(policy) => policy.judge(facts, moment, &Ledger::default()),
-            None => Judgement::denial(BROKEN),
+            Some(policy) => policy.judge(facts, moment, &RateCounter::default()),
+            None => Judgement::denial(POLICY_IS_BROKEN),
         }
     }
 
@@ -167,7 +167,7 @@ impl PolicySnapshot {
     ) -> (Judged, bool) {
         let mut used = lock(&self.used);
         let Some(policy) = &self.policy else {
-            return (Judged::denied(gathered, BROKEN), true);
+            return (Judged::denied(gathered, POLICY_IS_BROKEN), true);
         };
         let judged = Judged::by(policy, gathered, moment, &used);
         let judgement = judged.judgement();
@@ -180,9 +180,14 @@ impl PolicySnapshot {
     }
 
     /// What the policy says of a key that the caller is not shown: no, and by which rule.
-    pub fn judge_hidden(&self, gathered: Gathered, moment: &Moment, why: &Refusal) -> Judged {
+    pub fn judge_hidden(
+        &self,
+        gathered: Gathered,
+        moment: &Moment,
+        why: &RequestRefusal,
+    ) -> Judged {
         let Some(policy) = &self.policy else {
-            return Judged::denied(gathered, BROKEN);
+            return Judged::denied(gathered, POLICY_IS_BROKEN);
         };
         Judged::by(policy, gathered, moment, &lock(&self.used)).hidden(why)
     }
@@ -191,7 +196,7 @@ impl PolicySnapshot {
     pub fn recheck(&self, permit: Permit, moment: &Moment) -> Result<Permit, Judged> {
         match &self.policy {
             Some(policy) => permit.recheck(policy, &|key| self.identify(key), moment),
-            None => Err(permit.void(BROKEN)),
+            None => Err(permit.into_denial(POLICY_IS_BROKEN)),
         }
     }
 

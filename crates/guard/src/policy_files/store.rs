@@ -16,14 +16,14 @@ use super::stamps::Stamps;
 
 /// Files that have not changed for this long, and that nobody is writing, count as saved whole. Programs that save
 /// in several goes need microseconds between two of them; people do not notice it.
-pub(super) const SETTLE: Duration = Duration::from_millis(200);
+pub(super) const SETTLE_TIME: Duration = Duration::from_millis(200);
 /// A request waits this long for files that are being saved; then what held before holds on. Counted
 /// from the first change, so that a file that is saved without end delays nobody for ever.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_SAVE_WAIT: Duration = Duration::from_secs(1);
 /// Requests that follow each other faster than a hand saves a file share one look at the files.
-pub const FRESH: Duration = Duration::from_millis(10);
+pub const CACHE_TIME: Duration = Duration::from_millis(10);
 /// Reading at start, or when told to, waits this long for files that are being saved.
-const WHOLE_TIME: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The files, and what was last read of them.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl PolicyFiles {
     /// No descriptors are left.
     pub fn unread(paths: &Paths) -> std::io::Result<Arc<Self>> {
         let hosts = known_hosts_files::Files::of(paths);
-        let unread = PolicySnapshot::broken_from_the_start(
+        let unread = PolicySnapshot::without_policy(
             "the policy's files are being written".to_owned(),
             Vec::new(),
         );
@@ -88,15 +88,15 @@ impl PolicyFiles {
         Arc::clone(&lock(&self.state).snapshot)
     }
 
-    /// What holds, by a look at the files that is at most [`FRESH`] old.
+    /// What holds, by a look at the files that is at most [`CACHE_TIME`] old.
     pub fn latest(&self) -> Arc<PolicySnapshot> {
         let now = Instant::now();
-        self.as_saved_at(now.checked_sub(FRESH).unwrap_or(now))
+        self.snapshot_as_of(now.checked_sub(CACHE_TIME).unwrap_or(now))
     }
 
     /// What holds, if it is what the files said at `then` or later. If they have changed since, this waits until they
-    /// are read, but no longer than [`PATIENCE`] from the change.
-    pub fn as_saved_at(&self, then: Instant) -> Arc<PolicySnapshot> {
+    /// are read, but no longer than [`MAX_SAVE_WAIT`] from the change.
+    pub fn snapshot_as_of(&self, then: Instant) -> Arc<PolicySnapshot> {
         let mut state = lock(&self.state);
         if state.looked >= then {
             return Arc::clone(&state.snapshot);
@@ -106,7 +106,7 @@ impl PolicyFiles {
             state.looked = now;
             return Arc::clone(&state.snapshot);
         }
-        let until = *state.unsettled.get_or_insert(now) + PATIENCE;
+        let until = *state.unsettled.get_or_insert(now) + MAX_SAVE_WAIT;
         self.wake.signal();
         let before = Arc::clone(&state.snapshot);
         while Arc::ptr_eq(&before, &state.snapshot) {
@@ -125,7 +125,7 @@ impl PolicyFiles {
     /// # Errors
     /// What is broken; the last good policy still holds.
     pub fn read_again(&self) -> Result<(), String> {
-        let until = Instant::now() + WHOLE_TIME;
+        let until = Instant::now() + READ_TIMEOUT;
         let mut state = lock(&self.state);
         state.asked += 1;
         let turn = state.asked;

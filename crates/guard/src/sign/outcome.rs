@@ -7,7 +7,7 @@ use std::time::Duration;
 use policy::crypto::Fingerprint;
 use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
-use policy::gather::Refusal;
+use policy::gather::RequestRefusal;
 use policy::permit::Case;
 use policy::record::{DecidedBy, Escaped, Event, Record, RecordOutcome};
 use policy::sign_request::ClassifiedRequest;
@@ -22,14 +22,14 @@ use common::log::line::sha256_hex;
 /// A sign request that is over.
 #[derive(Debug)]
 pub struct SignOutcome<'r> {
-    pub trace: Trace<'r>,
+    pub trace: SignTrace<'r>,
     /// The agent's reply.
-    pub result: Result<Vec<u8>, Refused>,
+    pub result: Result<Vec<u8>, SignRefusal>,
 }
 
 /// What was found out about a request on its way, as far as it came.
 #[derive(Debug)]
-pub struct Trace<'r> {
+pub struct SignTrace<'r> {
     pub request: SignRequest<'r>,
     pub fingerprint: Fingerprint,
     pub classified: Option<ClassifiedRequest<'r>>,
@@ -44,7 +44,7 @@ pub struct Trace<'r> {
     pub signed: Option<Duration>,
 }
 
-impl<'r> Trace<'r> {
+impl<'r> SignTrace<'r> {
     /// Whatever comes of it, the log is to say what was asked.
     pub fn of(untrusted: &SignRequest<'r>, crypto: &Ring) -> Self {
         Self {
@@ -62,11 +62,11 @@ impl<'r> Trace<'r> {
 
 /// Why a sign request got no signature.
 #[derive(Debug)]
-pub enum Refused {
+pub enum SignRefusal {
     /// By the judgement of the case.
     Policy,
     /// Before the policy was asked.
-    Request(Refusal),
+    Request(RequestRefusal),
     /// The person, an earlier answer, or nobody.
     Person(DeniedBy, DecidedBy),
     ClientHungUp,
@@ -77,7 +77,7 @@ pub enum Refused {
     Upstream(UpstreamError),
 }
 
-impl Refused {
+impl SignRefusal {
     fn recorded_as(&self) -> (Event, RecordOutcome) {
         let event = match self {
             Self::Policy | Self::Request(_) => Event::Sign,
@@ -123,7 +123,7 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for SignRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy => f.write_str("the policy denies it"),
@@ -142,13 +142,13 @@ impl fmt::Display for Refused {
     }
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
+impl From<RequestRefusal> for SignRefusal {
+    fn from(refusal: RequestRefusal) -> Self {
         Self::Request(refusal)
     }
 }
 
-impl From<UpstreamError> for Refused {
+impl From<UpstreamError> for SignRefusal {
     fn from(error: UpstreamError) -> Self {
         Self::Upstream(error)
     }
@@ -183,11 +183,11 @@ impl SignOutcome<'_> {
             Err(refused) => {
                 (record.event, record.outcome) = refused.recorded_as();
                 record.decided_by = refused.decided_by().unwrap_or(record.decided_by);
-                if let Refused::Request(Refusal::LooksLike(looks_like)) = refused {
+                if let SignRefusal::Request(RequestRefusal::LooksLike(looks_like)) = refused {
                     record.looks_like = Some(*looks_like);
                 }
                 // The judgement's own reason says more.
-                if !matches!(refused, Refused::Policy) {
+                if !matches!(refused, SignRefusal::Policy) {
                     record.reason = Some(refused.to_string());
                 }
             }

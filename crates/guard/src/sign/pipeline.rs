@@ -16,14 +16,14 @@ use wire::request::SignRequest;
 
 use super::key_list::KeyEntry;
 use super::listing;
-use super::outcome::{Refused, SignOutcome, Trace};
+use super::outcome::{SignOutcome, SignRefusal, SignTrace};
 use super::session::AgentSession;
 use super::unlock::unlock;
 use crate::ask::prompt::Notice;
 use crate::ask::questions::Settled;
 use crate::keys::concurrency::UpstreamWork;
 use crate::keys::upstream::UpstreamError;
-use crate::policy_files::FRESH;
+use crate::policy_files::CACHE_TIME;
 use common::clock;
 use common::wait;
 
@@ -32,7 +32,7 @@ const MAX_JUDGEMENTS: usize = 4;
 
 /// What comes of a sign request. Nothing is recorded or answered here.
 pub fn sign<'r>(session: &mut AgentSession<'_>, untrusted: &SignRequest<'r>) -> SignOutcome<'r> {
-    let mut trace = Trace::of(untrusted, &session.signer.crypto);
+    let mut trace = SignTrace::of(untrusted, &session.signer.crypto);
     let result = steps(session, untrusted, &mut trace);
     SignOutcome { trace, result }
 }
@@ -40,9 +40,9 @@ pub fn sign<'r>(session: &mut AgentSession<'_>, untrusted: &SignRequest<'r>) -> 
 fn steps<'r>(
     session: &mut AgentSession<'_>,
     untrusted: &SignRequest<'r>,
-    trace: &mut Trace<'r>,
-) -> Result<Vec<u8>, Refused> {
-    let request = ClassifiedRequest::of(*untrusted).map_err(gather::Refusal::from)?;
+    trace: &mut SignTrace<'r>,
+) -> Result<Vec<u8>, SignRefusal> {
+    let request = ClassifiedRequest::of(*untrusted).map_err(gather::RequestRefusal::from)?;
     let request = trace.classified.insert(request).clone();
     session.check_binds()?;
     let key = find_key(session, untrusted)?;
@@ -62,7 +62,7 @@ fn steps<'r>(
     if let Err(hidden) = session.may_sign_with(&key.facts) {
         let denied = session.policy.judge_hidden(gathered, now, &hidden);
         trace.case = Some((Arc::clone(denied.case()), *now));
-        return Err(Refused::Policy);
+        return Err(SignRefusal::Policy);
     }
     let login = request.login_with(&key.facts.fingerprint);
     let (mut judged, has_room) = session.policy.judge_and_count(gathered, now, |judgement| {
@@ -71,15 +71,15 @@ fn steps<'r>(
     if !has_room {
         trace.case = Some((Arc::clone(judged.case()), *now));
         let limit = judged.judgement().signatures();
-        return Err(Refused::SignatureLimit(limit));
+        return Err(SignRefusal::SignatureLimit(limit));
     }
 
     for _ in 0..MAX_JUDGEMENTS {
         let case = Arc::clone(judged.case());
         trace.case = Some((Arc::clone(&case), judged_at.1));
         let permit = match judged.judgement().verdict() {
-            Verdict::Deny => return Err(Refused::Policy),
-            Verdict::Allow => judged.permit().map_err(|_| Refused::Policy)?,
+            Verdict::Deny => return Err(SignRefusal::Policy),
+            Verdict::Allow => judged.permit().map_err(|_| SignRefusal::Policy)?,
             Verdict::Ask => ask(session, judged, trace)?,
         };
         if let Some(file) = &key.locked {
@@ -111,44 +111,44 @@ fn steps<'r>(
             }
         }
     }
-    Err(Refused::PolicyKeepsChanging)
+    Err(SignRefusal::PolicyKeepsChanging)
 }
 
 /// The key, if the keyring has it, shown to this caller or not.
 fn find_key(
     session: &mut AgentSession<'_>,
     untrusted: &SignRequest<'_>,
-) -> Result<KeyEntry, Refused> {
+) -> Result<KeyEntry, SignRefusal> {
     let find = |session: &AgentSession<'_>| session.keys.as_ref()?.find(untrusted.key).cloned();
     if let Some(key) = find(session) {
         return Ok(key);
     }
     // Never listed on this connection, or a key that has come since.
     listing::read_keys(session)?;
-    find(session).ok_or_else(|| gather::Refusal::KeyNotListed.into())
+    find(session).ok_or_else(|| gather::RequestRefusal::KeyNotListed.into())
 }
 
 /// Asks the person, unless an earlier answer holds; waits as long as the client does.
 fn ask(
     session: &AgentSession<'_>,
     judged: Judged,
-    trace: &mut Trace<'_>,
-) -> Result<Permit, Refused> {
+    trace: &mut SignTrace<'_>,
+) -> Result<Permit, SignRefusal> {
     let signer = session.signer;
     let inquiry = judged
         .inquiry(forwarded_through(session), &clock::now(), &signer.crypto)
-        .map_err(|_| Refused::Policy)?;
+        .map_err(|_| SignRefusal::Policy)?;
     let began = Instant::now();
     let settled = signer.asker.questions.ask(inquiry, session.stream);
     trace.waited = Some(began.elapsed());
     match settled {
-        Settled::Allowed { yes, by } => {
+        Settled::Allowed { consent, by } => {
             trace.decided_by = Some(by);
-            Ok(yes.permit())
+            Ok(consent.permit())
         }
-        Settled::Denied { why, by } => Err(Refused::Person(why, by)),
-        Settled::ClientHungUp => Err(Refused::ClientHungUp),
-        Settled::NoDescriptors => Err(Refused::NoDescriptors),
+        Settled::Denied { why, by } => Err(SignRefusal::Person(why, by)),
+        Settled::ClientHungUp => Err(SignRefusal::ClientHungUp),
+        Settled::NoDescriptors => Err(SignRefusal::NoDescriptors),
     }
 }
 
@@ -170,18 +170,18 @@ fn still_holds(
     session: &mut AgentSession<'_>,
     permit: Permit,
     judged_at: &mut (Instant, Moment),
-) -> Result<Result<Permit, Judged>, Refused> {
+) -> Result<Result<Permit, Judged>, SignRefusal> {
     let now = (Instant::now(), clock::now());
     let questions = &session.signer.asker.questions;
-    if let Err(why) = questions.still_allow(&permit, now.1) {
-        return Err(Refused::Person(why, DecidedBy::Remembered));
+    if let Err(why) = questions.check_answers(&permit, now.1) {
+        return Err(SignRefusal::Person(why, DecidedBy::Remembered));
     }
     if wait::has_hung_up(session.stream) {
-        return Err(Refused::ClientHungUp);
+        return Err(SignRefusal::ClientHungUp);
     }
-    let policy = match now.0 - judged_at.0 < FRESH {
+    let policy = match now.0 - judged_at.0 < CACHE_TIME {
         true => session.signer.policy.latest(),
-        false => session.signer.policy.as_saved_at(now.0),
+        false => session.signer.policy.snapshot_as_of(now.0),
     };
     let is_same_minute = now.1.local_minute == judged_at.1.local_minute;
     if Arc::ptr_eq(&policy, &session.policy) && is_same_minute {
@@ -202,8 +202,8 @@ fn tell_of_touch(session: &AgentSession<'_>, facts: &Facts) {
 fn spend(
     session: &mut AgentSession<'_>,
     permit: Permit,
-    trace: &mut Trace<'_>,
-) -> Result<Vec<u8>, Refused> {
+    trace: &mut SignTrace<'_>,
+) -> Result<Vec<u8>, SignRefusal> {
     let upstream = session.upstream.as_mut().ok_or(UpstreamError::NoKeyring)?;
     let began = Instant::now();
     let reply = upstream.sign(permit);

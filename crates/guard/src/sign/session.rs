@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use policy::caller::{Caller, Keyring};
 use policy::facts::KeyFacts;
-use policy::gather::Refusal;
+use policy::gather::RequestRefusal;
 use policy::record::{Event, Record, RecordOutcome};
 use policy::session::Session;
 
@@ -53,12 +53,12 @@ pub struct AgentSession<'s> {
     pub(super) keys: Option<KeyList>,
     /// What holds for the request at hand.
     pub(super) policy: Arc<PolicySnapshot>,
-    last_seen: Option<Seen>,
+    last_seen: Option<VisibleKey>,
 }
 
 /// A key that may be seen, and what that was decided on. Signatures by one key follow each other on a connection, and a
 /// look at all rules costs more than all the rest.
-struct Seen {
+struct VisibleKey {
     key: KeyFacts,
     policy: Arc<PolicySnapshot>,
     binds: usize,
@@ -96,15 +96,15 @@ impl<'s> AgentSession<'s> {
     ///
     /// # Errors
     /// An earlier bind failed.
-    pub(super) fn check_binds(&self) -> Result<(), Refusal> {
+    pub(super) fn check_binds(&self) -> Result<(), RequestRefusal> {
         match self.session.bind_failed() {
-            true => Err(Refusal::BindFailed),
+            true => Err(RequestRefusal::BindFailed),
             false => Ok(()),
         }
     }
 
     /// [`AgentSession::may_see`] for a key that is to sign now.
-    pub(super) fn may_sign_with(&mut self, key: &KeyFacts) -> Result<(), Refusal> {
+    pub(super) fn may_sign_with(&mut self, key: &KeyFacts) -> Result<(), RequestRefusal> {
         self.check_binds()?;
         let binds = self.session.binds().len();
         let is_known = self.last_seen.as_ref().is_some_and(|last| {
@@ -113,7 +113,7 @@ impl<'s> AgentSession<'s> {
         if !is_known {
             let bound = self.policy.bound_host(&self.session);
             self.may_see(key, bound.as_ref())?;
-            self.last_seen = Some(Seen {
+            self.last_seen = Some(VisibleKey {
                 key: key.clone(),
                 policy: Arc::clone(&self.policy),
                 binds,
@@ -130,7 +130,7 @@ impl<'s> AgentSession<'s> {
         &self,
         key: &KeyFacts,
         login_to: Option<&BoundHost>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RequestRefusal> {
         self.check_binds()?;
         let Client {
             caller, keyring, ..
@@ -140,7 +140,7 @@ impl<'s> AgentSession<'s> {
             .may_see(caller, keyring, key, &self.session, login_to)
         {
             true => Ok(()),
-            false => Err(Refusal::KeyNotListed),
+            false => Err(RequestRefusal::KeyNotListed),
         }
     }
 

@@ -373,12 +373,12 @@ impl KnownHosts {
     /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.
     pub fn keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<KnownKey> {
         let name = normalise(name);
-        let found = self.speak_of(&name, crypto);
+        let found = self.entries_naming(&name, crypto);
         found.map(|entry| entry.known_key(crypto)).collect()
     }
 
     /// The lines that speak of `name` (normalised), in their order.
-    fn speak_of<'a>(
+    fn entries_naming<'a>(
         &'a self,
         name: &'a str,
         crypto: &'a dyn Crypto,
@@ -394,7 +394,7 @@ impl KnownHosts {
     /// Whether some key or authority stands for `name`; a `@revoked` line does not count.
     pub fn knows(&self, name: &str, crypto: &dyn Crypto) -> bool {
         let name = normalise(name);
-        self.speak_of(&name, crypto)
+        self.entries_naming(&name, crypto)
             .any(|entry| entry.line.marker != Marker::Revoked)
     }
 

@@ -39,7 +39,7 @@ fn gathered() -> Gathered {
 }
 
 fn judged(text: &str) -> Judged {
-    Judged::by(&policy(text), gathered(), &at(0), &Ledger::default())
+    Judged::by(&policy(text), gathered(), &at(0), &RateCounter::default())
 }
 
 fn by_policy() -> Permit {
@@ -47,9 +47,9 @@ fn by_policy() -> Permit {
 }
 
 /// A permit by the person, from a question that this policy asked.
-fn by_person(text: &str, consent: Consent) -> Permit {
+fn by_person(text: &str, consent: ConsentSource) -> Permit {
     let inquiry = judged(text).inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-    inquiry.into_parts().1.yes(consent).permit()
+    inquiry.into_parts().1.consent(consent).permit()
 }
 
 struct NoCrypto;
@@ -142,7 +142,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         changed(by_policy(), ALLOWS, &renamed, at(1)),
         Some(Verdict::Ask)
     );
-    let answered = by_person(ASKS, Consent::Answer);
+    let answered = by_person(ASKS, ConsentSource::Answer);
     assert_eq!(
         changed(answered, ASKS, &renamed, at(1)),
         Some(Verdict::Ask),
@@ -157,10 +157,10 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
     };
     let further = named(&["alias.example", "github.com"]);
     let none = named(&[]);
-    let answered = || by_person(ASKS, Consent::Answer);
+    let answered = || by_person(ASKS, ConsentSource::Answer);
     assert_eq!(changed(answered(), ASKS, &further, at(1)), None);
     assert_eq!(changed(answered(), ASKS, &none, at(1)), Some(Verdict::Ask));
-    let approved = || by_person(ASKS, Consent::Approval);
+    let approved = || by_person(ASKS, ConsentSource::Approval);
     assert_eq!(
         changed(approved(), ASKS, &further, at(1)),
         Some(Verdict::Ask),
@@ -170,7 +170,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         revocation: crate::facts::Revocation::Revoked,
         ..github(key)
     };
-    for permit in [by_policy(), by_person(ASKS, Consent::Answer)] {
+    for permit in [by_policy(), by_person(ASKS, ConsentSource::Answer)] {
         assert_eq!(
             changed(permit, ALLOWS, &revoked, at(1)),
             Some(Verdict::Deny)
@@ -213,7 +213,7 @@ fn an_hour_that_ends_meanwhile_ends_the_permit() {
 
 #[test]
 fn an_answer_stands_while_the_policy_asks_or_allows() {
-    let answered = || by_person(ASKS, Consent::Answer);
+    let answered = || by_person(ASKS, ConsentSource::Answer);
     assert_eq!(changed(answered(), ASKS, &github, at(1)), None);
     assert_eq!(changed(answered(), ALLOWS, &github, at(1)), None);
     let other_rule = format!("{ASKS}[[rule]]\nqube = \"work\"\naction = \"ask\"\n");
@@ -238,9 +238,13 @@ fn an_answer_for_an_unnamed_host_stands_with_the_label_that_came_with_it() {
         let mut facts = sample::login("work", "git", "github.com").facts;
         facts.host = Some(unnamed(HOST_KEY));
         let gathered = Gathered::in_tests(b"data", facts, Some(HOST_KEY.to_vec()));
-        let judged = Judged::by(&policy(ASKS), gathered, &at(0), &Ledger::default());
+        let judged = Judged::by(&policy(ASKS), gathered, &at(0), &RateCounter::default());
         let inquiry = judged.inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-        inquiry.into_parts().1.yes(Consent::Answer).permit()
+        inquiry
+            .into_parts()
+            .1
+            .consent(ConsentSource::Answer)
+            .permit()
     };
     assert_eq!(changed(answered(), ASKS, &labelled, at(1)), None);
     assert_eq!(
@@ -255,7 +259,7 @@ fn an_approval_stands_while_the_policy_would_honour_it() {
     let remember = |length: &str| {
         format!("{ASKS}[[rule]]\nqube = \"work\"\naction = \"ask\"\nremember = \"{length}\"\n")
     };
-    let approved = || by_person(&remember("1h"), Consent::Approval);
+    let approved = || by_person(&remember("1h"), ConsentSource::Approval);
     assert_eq!(changed(approved(), &remember("1h"), &github, at(1)), None);
     for stricter in [remember("1m"), remember("never"), DENIES.to_owned()] {
         assert!(
@@ -269,17 +273,17 @@ fn an_approval_stands_while_the_policy_would_honour_it() {
 fn a_used_up_rate_does_not_end_a_permit_that_was_counted() {
     let rated = format!("{ALLOWS}rate = \"1/h\"\n");
     let policy = policy(&rated);
-    let mut ledger = Ledger::default();
-    let judged = Judged::by(&policy, gathered(), &at(0), &ledger);
+    let mut rates = RateCounter::default();
+    let judged = Judged::by(&policy, gathered(), &at(0), &rates);
     policy.count(
         judged.judgement(),
         &Caller::parse("work").unwrap(),
         &at(0),
-        &mut ledger,
+        &mut rates,
     );
     let permit = judged.permit().unwrap();
     assert!(permit.recheck(&policy, &github, &at(1)).is_ok());
-    let second = Judged::by(&policy, gathered(), &at(2), &ledger);
+    let second = Judged::by(&policy, gathered(), &at(2), &rates);
     assert_eq!(second.judgement().verdict(), Verdict::Deny);
 }
 

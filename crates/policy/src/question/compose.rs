@@ -17,13 +17,13 @@ const MAX_LENGTHS: usize = 2;
 /// The prompt protocol's longest.
 const LONGEST: u64 = 7 * 86_400;
 /// The prompt protocol's longest for one line about the rule.
-const MAX_WHY: usize = 240;
+const MAX_REASON: usize = 240;
 /// A user or namespace within a sentence.
 const MAX_COVERED: usize = 32;
 
 /// What is known of a question beside its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct QuestionProgress {
     /// Seconds until the oldest of its requests must be answered.
     pub seconds_left: u64,
     /// Other questions that wait.
@@ -33,7 +33,7 @@ pub struct Standing {
 }
 
 impl Question {
-    pub fn about(id: QuestionId, subject: &Subject, standing: Standing) -> Self {
+    pub fn about(id: QuestionId, subject: &Subject, progress: QuestionProgress) -> Self {
         let offers = offers(subject);
         let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
         let warnings = caution::warnings(subject);
@@ -53,9 +53,9 @@ impl Question {
             why: why(subject),
             scope: offers_longer.then(|| covers(subject)),
             offers,
-            seconds: standing.seconds_left.clamp(1, SECONDS_FROM_SHOWN),
-            waiting: standing.waiting,
-            same: standing.same,
+            seconds: progress.seconds_left.clamp(1, SECONDS_FROM_SHOWN),
+            waiting: progress.waiting,
+            same: progress.same,
         }
     }
 
@@ -78,7 +78,7 @@ fn why(subject: &Subject) -> String {
         // Only the default asks without a rule.
         None => "No policy rule matches, so you are asked".to_owned(),
     };
-    display::prose(text.as_bytes(), MAX_WHY)
+    display::prose(text.as_bytes(), MAX_REASON)
 }
 
 /// Completes "... covers only".

@@ -2,14 +2,14 @@
 //! row.
 
 use super::names::{is_plain, short_name, value};
-use super::{CertificateFields, Class, Details, KeyValidity, Row, Subject, date};
+use super::{CertificateFields, Details, KeyValidity, Row, RowClass, Subject, date};
 use crate::display;
 use crate::facts::HostIdentity;
 
 /// The longest text of one row, in characters: a user of 256 bytes, all of them escaped, fits.
 const MAX_TEXT: usize = 2048;
 /// The longest list or command, which the prompt protocol bounds.
-const MAX_WHOLE: usize = 4096;
+const MAX_LIST: usize = 4096;
 /// The longest name in a list.
 const MAX_LISTED: usize = 128;
 /// Hosts of a forwarded path that get a row; the rest are counted.
@@ -35,7 +35,7 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
                 None => "(the request does not say)".to_owned(),
             };
             vec![
-                ours("Command", display::ascii(command.as_bytes(), MAX_WHOLE))
+                own_row("Command", display::ascii(command.as_bytes(), MAX_LIST))
                     .in_full()
                     .stands_out(),
                 ascii("User", facts.user.as_deref().unwrap_or_default()),
@@ -43,7 +43,7 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
                 ascii("Directory", directory),
             ]
         }
-        Details::Raw { length, .. } => vec![ours("Length", format!("{length} bytes"))],
+        Details::Raw { length, .. } => vec![own_row("Length", format!("{length} bytes"))],
     };
     if facts.forwarded {
         rows.extend(forwarders(subject, short_name));
@@ -54,7 +54,7 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
 /// What a closer look needs.
 pub(super) fn details(subject: &Subject) -> Vec<Row> {
     let facts = &subject.facts;
-    let mut rows = vec![ours("Keyring", facts.keyring.to_string())];
+    let mut rows = vec![own_row("Keyring", facts.keyring.to_string())];
     match &subject.details {
         Details::Login { .. } => {
             let host = subject.shown_host().filter(|host| host.is_known());
@@ -73,13 +73,13 @@ pub(super) fn details(subject: &Subject) -> Vec<Row> {
         }
         Details::Certificate(_) => {}
         Details::Sudo { service, .. } => rows.push(ascii("Service", service)),
-        Details::Raw { sha256, .. } => rows.push(ours("SHA-256", hex(sha256)).in_full()),
+        Details::Raw { sha256, .. } => rows.push(own_row("SHA-256", hex(sha256)).in_full()),
     }
     let algorithm = display::ascii(facts.key.algorithm.as_bytes(), MAX_LISTED);
     rows.push(ascii("Your key", &facts.key.comment).note(algorithm));
-    rows.push(ours("", facts.key.fingerprint.to_string()));
+    rows.push(own_row("", facts.key.fingerprint.to_string()));
     if let Some(KeyValidity { validity, .. }) = &subject.key_validity {
-        rows.push(ours(
+        rows.push(own_row(
             "Its certificate",
             dates(validity.after, validity.before),
         ));
@@ -87,7 +87,7 @@ pub(super) fn details(subject: &Subject) -> Vec<Row> {
     if facts.forwarded {
         rows.extend(forwarders(subject, |host| host.fingerprint.to_string()));
     } else {
-        rows.push(ours("Path", "direct".into()).note("as far as this vault can see"));
+        rows.push(own_row("Path", "direct".into()).note("as far as this vault can see"));
     }
     rows
 }
@@ -98,7 +98,7 @@ fn login(subject: &Subject) -> Vec<Row> {
         // Whatever accepts this key may be the destination.
         None => rows.push(ascii("Your key", &subject.facts.key.comment)),
         Some(host) if !host.is_known() => {
-            rows.push(ours("Host key", host.fingerprint.to_string()).note(host_note(host)));
+            rows.push(own_row("Host key", host.fingerprint.to_string()).note(host_note(host)));
         }
         Some(_) => {}
     }
@@ -111,7 +111,7 @@ fn unusual_name(label: &str, untrusted: Option<&[u8]>) -> Vec<Row> {
     if is_plain(untrusted) {
         return Vec::new();
     }
-    let name = ours(label, value(untrusted, MAX_WHOLE));
+    let name = own_row(label, value(untrusted, MAX_LIST));
     vec![name.in_full().stands_out()]
 }
 
@@ -127,7 +127,7 @@ fn host_rows(host: &HostIdentity) -> Vec<Row> {
         )
         .note("in known hosts"),
     };
-    let key = ours("Host key", host.fingerprint.to_string()).note(host_note(host));
+    let key = own_row("Host key", host.fingerprint.to_string()).note(host_note(host));
     vec![server, key]
 }
 
@@ -148,7 +148,7 @@ fn forwarders(subject: &Subject, show: impl Fn(&HostIdentity) -> String) -> Vec<
         .collect();
     let more = subject.via.len().saturating_sub(MAX_VIA);
     if more > 0 {
-        rows.push(ours("", format!("and {more} more hosts")));
+        rows.push(own_row("", format!("and {more} more hosts")));
     }
     rows
 }
@@ -162,18 +162,18 @@ fn certificate(fields: &CertificateFields) -> Vec<Row> {
         listed(names.into_iter())
     };
     let mut rows = vec![
-        whole("For", &principals).stands_out_if(opens_most),
-        ours("Valid", dates(fields.valid_after, fields.valid_before))
+        list_row("For", &principals).stands_out_if(opens_most),
+        own_row("Valid", dates(fields.valid_after, fields.valid_before))
             .stands_out_if(fields.valid_before == u64::MAX),
         ascii("Key ID", &fields.key_id).note(format!("serial {}", fields.serial)),
-        ours("Certifies", fields.subject.to_string()),
+        own_row("Certifies", fields.subject.to_string()),
     ];
     for (label, options) in [
         ("Limits", &fields.critical_options),
         ("Extensions", &fields.extensions),
     ] {
         if !fields.for_hosts || !options.is_empty() {
-            rows.push(whole(label, &named_values(options)));
+            rows.push(list_row(label, &named_values(options)));
         }
     }
     rows
@@ -197,7 +197,7 @@ fn named_values(options: &[(Vec<u8>, Vec<u8>)]) -> String {
 /// Each word in quotes, so that `rm "a b"` does not look like `rm a b`.
 fn quoted_words(words: &[Vec<u8>]) -> String {
     let quoted = words.iter().map(|word| {
-        let word = display::ascii(word, MAX_WHOLE);
+        let word = display::ascii(word, MAX_LIST);
         format!("\"{}\"", word.replace('"', "\\x22"))
     });
     quoted.collect::<Vec<_>>().join(" ")
@@ -249,23 +249,23 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A value from outside, sanitized.
 fn ascii(label: &str, untrusted: &[u8]) -> Row {
-    ours(label, value(untrusted, MAX_TEXT))
+    own_row(label, value(untrusted, MAX_TEXT))
 }
 
 /// A value of ours, or one that is sanitized already.
-fn ours(label: &str, text: String) -> Row {
+fn own_row(label: &str, text: String) -> Row {
     Row {
         label: label.to_owned(),
         text,
         note: None,
-        class: Class::Name,
+        class: RowClass::Name,
         stands_out: false,
     }
 }
 
 /// A list of ours, shown whole.
-fn whole(label: &str, text: &str) -> Row {
-    ours(label, display::ascii(text.as_bytes(), MAX_WHOLE)).in_full()
+fn list_row(label: &str, text: &str) -> Row {
+    own_row(label, display::ascii(text.as_bytes(), MAX_LIST)).in_full()
 }
 
 impl Row {
@@ -276,7 +276,7 @@ impl Row {
 
     /// A list or command must be read to its end.
     fn in_full(mut self) -> Self {
-        self.class = Class::Whole;
+        self.class = RowClass::Whole;
         self
     }
 

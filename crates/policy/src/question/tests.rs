@@ -3,7 +3,7 @@ use super::*;
 use crate::facts::Proof;
 use crate::judgement::{Place, Remember, RuleRef};
 
-const STANDING: Standing = Standing {
+const STANDING: QuestionProgress = QuestionProgress {
     seconds_left: 110,
     waiting: 2,
     same: 1,
@@ -321,7 +321,7 @@ fn hostile_text_stays_in_its_row() {
     assert!(printable(&sentence) && sentence.len() <= 240, "{sentence}");
     assert!(sentence.starts_with("work wants to log in as \"x\\x0a"));
     assert!(sentence.ends_with("\" on github.com"), "{sentence}");
-    assert_eq!(row(&question, "Log in as").class, Class::Whole);
+    assert_eq!(row(&question, "Log in as").class, RowClass::Whole);
     assert!(printable(question.scope.as_deref().unwrap()));
     let nobody = ask(&login("work", "", "github.com"));
     assert_eq!(row(&nobody, "Log in as").text, "(empty)");
@@ -339,13 +339,16 @@ fn lists_and_commands_are_read_to_their_end() {
     let read_whole = |subject: &Subject, labels: &[&str]| {
         let question = ask(subject);
         for label in labels {
-            assert_eq!(row(&question, label).class, Class::Whole, "{label}");
+            assert_eq!(row(&question, label).class, RowClass::Whole, "{label}");
         }
     };
     read_whole(&certificate("work"), &["For", "Limits", "Extensions"]);
     read_whole(&sudo("work"), &["Command"]);
     read_whole(&raw("work"), &["SHA-256"]);
-    assert_eq!(row(&ask(&certificate("work")), "Key ID").class, Class::Name);
+    assert_eq!(
+        row(&ask(&certificate("work")), "Key ID").class,
+        RowClass::Name
+    );
 }
 
 #[test]

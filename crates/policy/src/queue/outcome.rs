@@ -1,7 +1,7 @@
 //! What the queue says back: what to do, and what became of each request.
 
 use crate::denied_by::DeniedBy;
-use crate::permit::Yes;
+use crate::permit::Consent;
 use crate::question::QuestionId;
 use crate::remembered::CoolDown;
 
@@ -25,7 +25,7 @@ pub enum Action {
 /// What became of one request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// By an answer of now, or by an approval; see [`Yes::is_remembered`].
-    Allowed(Yes),
+    /// By an answer of now, or by an approval; see [`Consent::is_remembered`].
+    Allowed(Consent),
     Denied(DeniedBy),
 }

@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
 use crate::judgement::{Remember, RuleRef};
-use crate::permit::{Consent, Unanswered, Yes};
+use crate::permit::{Consent, ConsentSource, Unanswered};
 use crate::question::{
     Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
 };
@@ -101,8 +101,8 @@ impl QueuedRequest {
     }
 
     /// The person allows this request.
-    pub(super) fn yes(self, consent: Consent) -> Yes {
-        self.unanswered.yes(consent)
+    pub(super) fn consent(self, consent: ConsentSource) -> Consent {
+        self.unanswered.consent(consent)
     }
 
     pub(super) fn session(&self) -> Option<&[u8]> {
@@ -327,7 +327,7 @@ impl QueuedQuestions {
     }
 
     /// The next question to show: qubes take turns in the order of their names, each with its oldest.
-    pub(super) fn take_turn(&mut self) -> Option<QuestionId> {
+    pub(super) fn next_in_turn(&mut self) -> Option<QuestionId> {
         let callers = || self.questions.iter().map(QueuedQuestion::caller);
         let after = |caller: &&Caller| self.last_served.as_ref().is_none_or(|last| *caller > last);
         let next = callers()

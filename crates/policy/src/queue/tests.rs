@@ -50,8 +50,8 @@ impl Desk {
             .answer(id, &answer, taken, at(second), &mut self.remembered)
         {
             Ok(actions) => actions,
-            Err(NotTaken::Over) => Vec::new(),
-            Err(NotTaken::Bad(why)) => {
+            Err(AnswerError::NotWaiting) => Vec::new(),
+            Err(AnswerError::Bad(why)) => {
                 self.queue
                     .prompter_answered_badly(id, why, at(second), &mut self.remembered)
             }
@@ -403,7 +403,7 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
     let typed = desk
         .queue
         .answer(1, &answer, |_| false, at(1), &mut desk.remembered);
-    assert_eq!(typed, Err(NotTaken::Bad(BadAnswer::NotOffered)));
+    assert_eq!(typed, Err(AnswerError::Bad(BadAnswer::NotOffered)));
     let actions = desk.say(1, Decision::AllowFor(7), 1);
     assert_eq!(
         refused(&actions),

@@ -23,46 +23,46 @@ impl Record {
         object.text("event", self.event.word());
         object.text("outcome", self.outcome.word());
 
-        object.maybe("qube", self.qube.as_deref());
-        object.maybe("keyring", self.keyring.as_deref());
+        object.optional("qube", self.qube.as_deref());
+        object.optional("keyring", self.keyring.as_deref());
         object.maybe_number("connection", self.connection);
 
-        object.maybe("request", self.request.as_deref());
-        object.maybe("request_sha256", self.request_sha256.as_deref());
+        object.optional("request", self.request.as_deref());
+        object.optional("request_sha256", self.request_sha256.as_deref());
         object.maybe_number("bytes", self.bytes);
         object.maybe_number("listed", self.listed);
 
-        object.maybe("key", self.key.as_deref());
-        object.maybe("key_algorithm", self.key_algorithm.as_deref());
-        object.maybe("comment", self.comment.as_ref().map(Escaped::as_str));
-        object.maybe("label", self.label.as_ref().map(Escaped::as_str));
+        object.optional("key", self.key.as_deref());
+        object.optional("key_algorithm", self.key_algorithm.as_deref());
+        object.optional("comment", self.comment.as_ref().map(Escaped::as_str));
+        object.optional("label", self.label.as_ref().map(Escaped::as_str));
 
-        object.maybe("kind", self.kind.map(IntentKind::word));
-        object.maybe("looks_like", self.looks_like.map(LooksLike::word));
+        object.optional("kind", self.kind.map(IntentKind::word));
+        object.optional("looks_like", self.looks_like.map(LooksLike::word));
         object.flag("sha1", self.sha1);
-        object.maybe("user", self.user.as_ref().map(Escaped::as_str));
+        object.optional("user", self.user.as_ref().map(Escaped::as_str));
         object.list("host", &self.host);
-        object.maybe("host_key", self.host_key.as_deref());
-        object.maybe("host_algorithm", self.host_algorithm.as_deref());
-        object.maybe("host_ca", self.host_ca.as_deref());
-        object.maybe("host_label", self.host_label.as_ref().map(Escaped::as_str));
+        object.optional("host_key", self.host_key.as_deref());
+        object.optional("host_algorithm", self.host_algorithm.as_deref());
+        object.optional("host_ca", self.host_ca.as_deref());
+        object.optional("host_label", self.host_label.as_ref().map(Escaped::as_str));
         object.list("host_could_be", &self.host_could_be);
         object.flag("host_revoked", self.host_revoked);
-        object.maybe("proof", self.proof.map(Proof::word));
+        object.optional("proof", self.proof.map(Proof::word));
         if let Some(forwarded) = self.forwarded {
             object.boolean("forwarded", forwarded);
         }
-        object.maybe("namespace", self.namespace.as_ref().map(Escaped::as_str));
+        object.optional("namespace", self.namespace.as_ref().map(Escaped::as_str));
         object.maybe_number("local_minute", self.local_minute.map(u64::from));
 
-        object.maybe("verdict", self.verdict.map(Verdict::word));
-        object.maybe("rule", self.rule.as_deref());
-        object.maybe("rule_place", self.rule_place.as_deref());
-        object.maybe("reason", self.reason.as_deref());
-        object.maybe("decided_by", self.decided_by.map(DecidedBy::word));
+        object.optional("verdict", self.verdict.map(Verdict::word));
+        object.optional("rule", self.rule.as_deref());
+        object.optional("rule_place", self.rule_place.as_deref());
+        object.optional("reason", self.reason.as_deref());
+        object.optional("decided_by", self.decided_by.map(DecidedBy::word));
         object.maybe_number("wait_ms", self.wait_ms);
         object.maybe_number("sign_ms", self.sign_ms);
-        object.maybe("policy", self.policy.as_deref());
+        object.optional("policy", self.policy.as_deref());
 
         object.maybe_number("count", self.count);
         if let Some(since) = self.since {
@@ -101,7 +101,7 @@ impl Object<'_> {
         self.out.push(b'"');
     }
 
-    fn maybe(&mut self, key: &str, text: Option<&str>) {
+    fn optional(&mut self, key: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }

@@ -1,16 +1,16 @@
 //! Counts denials, so that the vault itself denies a program that keeps asking.
 //!
 //! They count against what was denied: a program's retries end its own questions, and no other's. A qube that asks for
-//! many different things has all its questions ended.
+//! many different purposes has all its questions ended.
 
-use super::denied_thing::DeniedThing;
+use super::denied_purpose::DeniedPurpose;
 use crate::caller::Caller;
 use crate::facts::Moment;
 
-/// After this many denials of one thing, it is denied for a while without being shown.
+/// After this many denials of one purpose, it is denied for a while without being shown.
 pub const DENIALS_UNTIL_COOL_DOWN: usize = 3;
-/// After denials of this many different things, everything of the qube is denied for a while without being shown.
-pub const THINGS_UNTIL_COOL_DOWN: usize = 3;
+/// After denials of this many different purposes, everything of the qube is denied for a while without being shown.
+pub const PURPOSES_UNTIL_COOL_DOWN: usize = 3;
 /// So many requests that the client withdrew count as one denial: a person presses ctrl-c now and then, but not nine
 /// times in a minute.
 const WITHDRAWALS_FOR_ONE_DENIAL: usize = 3;
@@ -51,14 +51,14 @@ impl CountedDenial {
 
 /// What is to be denied without being shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TooMany {
-    OfOneThing,
-    OfDifferentThings,
+pub(super) enum CoolDownCause {
+    OfOnePurpose,
+    OfDifferentPurposes,
 }
 
 #[derive(Debug)]
-struct Counted {
-    thing: DeniedThing,
+struct CountedEvent {
+    purpose: DeniedPurpose,
     denial: CountedDenial,
     /// In seconds since boot.
     at: u64,
@@ -66,42 +66,42 @@ struct Counted {
 
 /// Recent denials of each qube; the qube that was last heard at the end.
 #[derive(Debug, Default)]
-pub(super) struct DenialCounter(Vec<(Caller, Vec<Counted>)>);
+pub(super) struct DenialCounter(Vec<(Caller, Vec<CountedEvent>)>);
 
 impl DenialCounter {
     /// Counts one. What a cool-down is to begin for starts again at zero.
     pub(super) fn count(
         &mut self,
         caller: &Caller,
-        thing: &DeniedThing,
+        purpose: &DeniedPurpose,
         denial: CountedDenial,
         now: Moment,
-    ) -> Option<TooMany> {
+    ) -> Option<CoolDownCause> {
         let at = self.0.iter().position(|(known, _)| known == caller);
         let mut recent = at.map(|index| self.0.remove(index).1).unwrap_or_default();
         recent.retain(|counted| now.boot.saturating_sub(counted.at) < counted.denial.window());
-        recent.push(Counted {
-            thing: thing.clone(),
+        recent.push(CountedEvent {
+            purpose: purpose.clone(),
             denial,
             at: now.boot,
         });
-        let weight = |thing: &DeniedThing| -> usize {
-            let same = recent.iter().filter(|counted| counted.thing == *thing);
+        let weight = |purpose: &DeniedPurpose| -> usize {
+            let same = recent.iter().filter(|counted| counted.purpose == *purpose);
             same.map(|counted| counted.denial.weight()).sum()
         };
         let most = DENIALS_UNTIL_COOL_DOWN * WITHDRAWALS_FOR_ONE_DENIAL;
-        if different_things(&recent) >= THINGS_UNTIL_COOL_DOWN {
-            return Some(TooMany::OfDifferentThings);
+        if different_purposes(&recent) >= PURPOSES_UNTIL_COOL_DOWN {
+            return Some(CoolDownCause::OfDifferentPurposes);
         }
-        let is_too_many = weight(thing) >= most;
+        let is_too_many = weight(purpose) >= most;
         if is_too_many {
-            recent.retain(|counted| counted.thing != *thing);
+            recent.retain(|counted| counted.purpose != *purpose);
         }
         if self.0.len() >= MAX_CALLERS {
             self.0.remove(0);
         }
         self.0.push((caller.clone(), recent));
-        is_too_many.then_some(TooMany::OfOneThing)
+        is_too_many.then_some(CoolDownCause::OfOnePurpose)
     }
 
     pub(super) fn forget(&mut self, caller: &Caller) {
@@ -109,20 +109,20 @@ impl DenialCounter {
     }
 }
 
-/// How many things were denied, each once at least; a few that were only taken back count as nothing.
-fn different_things(recent: &[Counted]) -> usize {
-    let mut things: Vec<(&DeniedThing, usize)> = Vec::new();
+/// How many purposes were denied, each once at least; a few that were only taken back count as nothing.
+fn different_purposes(recent: &[CountedEvent]) -> usize {
+    let mut purposes: Vec<(&DeniedPurpose, usize)> = Vec::new();
     for counted in recent {
         let weight = counted.denial.weight();
-        match things
+        match purposes
             .iter_mut()
-            .find(|(thing, _)| **thing == counted.thing)
+            .find(|(purpose, _)| **purpose == counted.purpose)
         {
             Some((_, sum)) => *sum += weight,
-            None => things.push((&counted.thing, weight)),
+            None => purposes.push((&counted.purpose, weight)),
         }
     }
-    let weights = things
+    let weights = purposes
         .iter()
         .map(|(_, weight)| (*weight).min(WITHDRAWALS_FOR_ONE_DENIAL));
     weights.sum::<usize>() / WITHDRAWALS_FOR_ONE_DENIAL

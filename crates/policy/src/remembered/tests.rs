@@ -3,7 +3,11 @@ use crate::question::sample::{
     at, certificate, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
 };
 
-fn recall(remembered: &mut RememberedAnswers, subject: &Subject, second: u64) -> Option<Recalled> {
+fn recall(
+    remembered: &mut RememberedAnswers,
+    subject: &Subject,
+    second: u64,
+) -> Option<RecalledAnswer> {
     remembered.recall(
         &subject.facts,
         subject.remember,
@@ -20,7 +24,7 @@ fn a_yes_covers_what_equals_it_and_counts_its_uses() {
     for second in [0, 1, 899] {
         assert_eq!(
             recall(&mut remembered, &subject, second),
-            Some(Recalled::Approved(number))
+            Some(RecalledAnswer::Approved(number))
         );
     }
     assert_eq!(remembered.list(at(899))[0].uses, 3);
@@ -136,7 +140,7 @@ fn one_denial_is_enough_for_a_login() {
     subject.facts.key.comment = b"next key".to_vec();
     assert_eq!(
         recall(&mut remembered, &subject, 1),
-        Some(Recalled::SameLogin)
+        Some(RecalledAnswer::SameLogin)
     );
     subject.details = crate::question::Details::Login {
         session_id: b"next".to_vec(),
@@ -157,7 +161,7 @@ fn a_mute_ends_and_can_be_revoked() {
     let number = remembered.mute(&subject.facts.caller, at(0));
     assert_eq!(
         recall(&mut remembered, &subject, 299),
-        Some(Recalled::Muted)
+        Some(RecalledAnswer::Muted)
     );
     assert_eq!(
         recall(&mut remembered, &login("other", "git", "github.com"), 1),
@@ -190,7 +194,7 @@ fn denials_in_a_row_cool_what_was_denied_down() {
     assert_eq!(cooled, 1);
     assert_eq!(
         recall(&mut remembered, &work, 60),
-        Some(Recalled::CooledDown)
+        Some(RecalledAnswer::CooledDown)
     );
     assert_eq!(recall(&mut remembered, &work, 59 + COOL_DOWN_SECONDS), None);
     assert_eq!(
@@ -236,7 +240,7 @@ fn what_was_denied_cools_down_and_nothing_else() {
     }
     assert_eq!(
         recall(&mut remembered, &root, 4),
-        Some(Recalled::CooledDown)
+        Some(RecalledAnswer::CooledDown)
     );
     for other in [
         login("work", "git", "github.com"),
@@ -257,14 +261,14 @@ fn a_flood_of_different_things_cools_the_qube_down() {
         .map(|user| {
             let denied = login("work", user, "github.com");
             let cooled = remembered.count_denial(&denied.facts, CountedDenial::Denied, at(0));
-            cooled.is_some_and(|cooled| cooled.thing.is_none())
+            cooled.is_some_and(|cooled| cooled.purpose.is_none())
         })
         .collect();
     assert_eq!(cooled, [false, false, false, true]);
     let never_asked = login("work", "git", "gitlab.com");
     assert_eq!(
         recall(&mut remembered, &never_asked, 1),
-        Some(Recalled::CooledDown)
+        Some(RecalledAnswer::CooledDown)
     );
     let other = login("other", "git", "gitlab.com");
     assert_eq!(recall(&mut remembered, &other, 1), None);

@@ -1,7 +1,7 @@
 //! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
 //! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
-use super::{Denial, Purpose, RememberedAnswer, Scope};
+use super::{ActiveDenial, Purpose, RememberedAnswer, Scope};
 use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
 
@@ -13,7 +13,7 @@ impl RememberedAnswer {
     pub fn caller(&self) -> &Caller {
         match self {
             Self::Approval(scope) => &scope.caller,
-            Self::Denial(denial) => denial.caller(),
+            Self::ActiveDenial(denial) => denial.caller(),
         }
     }
 
@@ -21,11 +21,11 @@ impl RememberedAnswer {
     pub fn what(&self) -> String {
         match self {
             Self::Approval(scope) => scope.what(),
-            Self::Denial(Denial::Muted(_)) => {
+            Self::ActiveDenial(ActiveDenial::Muted(_)) => {
                 "every question, because you muted this qube".to_owned()
             }
-            Self::Denial(Denial::CooledDown(cool_down)) => match &cool_down.thing {
-                Some(thing) => format!("{}, after too many denials", thing.words()),
+            Self::ActiveDenial(ActiveDenial::CooledDown(cool_down)) => match &cool_down.purpose {
+                Some(purpose) => format!("{}, after too many denials", purpose.words()),
                 None => "every question, after too many denials".to_owned(),
             },
         }
@@ -35,7 +35,7 @@ impl RememberedAnswer {
     pub fn key(&self) -> Option<String> {
         match self {
             Self::Approval(scope) => Some(scope.key_in_words()),
-            Self::Denial(_) => None,
+            Self::ActiveDenial(_) => None,
         }
     }
 }

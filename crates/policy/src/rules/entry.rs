@@ -4,13 +4,13 @@ use toml::Spanned;
 
 use super::problem::{Problem, Source};
 use super::tree::Value;
-use super::value::Bad;
+use super::value::BadValue;
 use super::words::{nearest, quoted};
 
 /// A connection that needs more is not a login.
 const MAX_SIGNATURES: i64 = 1_000;
 
-pub(super) type Read<T> = Result<T, Problem>;
+pub(super) type ParseResult<T> = Result<T, Problem>;
 
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
@@ -50,7 +50,7 @@ impl<'a> Entry<'a> {
     }
 
     /// One string.
-    pub(super) fn text<T>(&self, read: impl Fn(&str) -> Result<T, Bad>) -> Read<T> {
+    pub(super) fn text<T>(&self, read: impl Fn(&str) -> Result<T, BadValue>) -> ParseResult<T> {
         match self.value.get_ref() {
             Value::Text(text) => read(text).map_err(|bad| self.problem(bad.message).hint(bad.hint)),
             _ => Err(self.wrong_sort("a string")),
@@ -58,17 +58,20 @@ impl<'a> Entry<'a> {
     }
 
     /// One string or a list of them.
-    pub(super) fn texts<T>(&self, read: impl Fn(&str) -> Result<T, Bad>) -> Read<Vec<T>> {
+    pub(super) fn texts<T>(
+        &self,
+        read: impl Fn(&str) -> Result<T, BadValue>,
+    ) -> ParseResult<Vec<T>> {
         self.each(|item| item.text(&read))
     }
 
     /// `true`, `false` or a list of them.
-    pub(super) fn bools(&self) -> Read<Vec<bool>> {
+    pub(super) fn bools(&self) -> ParseResult<Vec<bool>> {
         self.each(|item| item.boolean())
     }
 
     /// Not an empty list, which would silently match nothing.
-    fn each<T>(&self, one: impl Fn(Self) -> Read<T>) -> Read<Vec<T>> {
+    fn each<T>(&self, one: impl Fn(Self) -> ParseResult<T>) -> ParseResult<Vec<T>> {
         match self.value.get_ref() {
             Value::List(list) if list.is_empty() => {
                 let message = format!(
@@ -82,14 +85,14 @@ impl<'a> Entry<'a> {
         }
     }
 
-    pub(super) fn boolean(&self) -> Read<bool> {
+    pub(super) fn boolean(&self) -> ParseResult<bool> {
         match self.value.get_ref() {
             Value::Bool(value) => Ok(*value),
             _ => Err(self.wrong_sort("true or false").hint("without quotes")),
         }
     }
 
-    pub(super) fn signatures(&self) -> Read<u32> {
+    pub(super) fn signatures(&self) -> ParseResult<u32> {
         match self.value.get_ref() {
             Value::Integer(count @ 1..=MAX_SIGNATURES) => Ok(u32::try_from(*count).unwrap_or(1)),
             Value::Integer(_) => Err(self.problem(format!(

@@ -4,7 +4,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, IntentKind, Moment, Proof, Revocation};
 use crate::judgement::{Judgement, Remember, Verdict};
-use crate::rate::{Ledger, Rate};
+use crate::rate::{Rate, RateCounter};
 
 use super::Policy;
 use super::aliases::RuleForOtherName;
@@ -15,15 +15,15 @@ use super::rule::{HostPattern, Rule};
 pub const DEFAULT_REMEMBER: u64 = 15 * 60;
 
 /// What the rules say before it is put into words.
-enum Decided<'p> {
+enum DecidingRule<'p> {
     Rule(&'p Rule),
     Default,
 }
 
 impl Policy {
-    /// Judges one request. `ledger` tells which rates are used up; it is not changed: what was decided
+    /// Judges one request. `rates` tells which rates are used up; it is not changed: what was decided
     /// is counted by [`Policy::count`], under the same lock.
-    pub fn judge(&self, facts: &Facts, moment: &Moment, ledger: &Ledger) -> Judgement {
+    pub fn judge(&self, facts: &Facts, moment: &Moment, rates: &RateCounter) -> Judgement {
         let request = Request::new(self, facts, moment);
         match facts.host.as_ref().map(|host| host.revocation) {
             None | Some(Revocation::None) => {}
@@ -40,16 +40,16 @@ impl Policy {
         let mut floor: Option<(&Rule, Verdict)> = None;
         let mut missed: Option<&Rule> = None;
         let mut unnamed: Option<&Rule> = None;
-        let mut decided = Decided::Default;
+        let mut decided = DecidingRule::Default;
         for rule in &self.rules {
             match request.result(rule) {
                 Match::Yes => {
-                    decided = Decided::Rule(rule);
+                    decided = DecidingRule::Rule(rule);
                     break;
                 }
                 Match::Maybe if rule.action == Verdict::Allow => missed = missed.or(Some(rule)),
                 Match::Maybe => {
-                    let verdict = match used_up(rule, &request, moment, ledger) {
+                    let verdict = match used_up(rule, &request, moment, rates) {
                         Some(_) => Verdict::Deny,
                         None => rule.action,
                     };
@@ -57,27 +57,25 @@ impl Policy {
                         floor = Some((rule, verdict));
                     }
                 }
-                Match::No
-                    if rule.action != Verdict::Allow && request.could_be_the_host_of(rule) =>
-                {
+                Match::No if rule.action != Verdict::Allow && request.is_possible_host_of(rule) => {
                     unnamed = unnamed.or(Some(rule));
                 }
                 Match::No => {}
             }
         }
         let judgement = match decided {
-            Decided::Rule(rule) => {
-                let judgement = by_rule(rule, &request, moment, ledger);
-                let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, ledger) {
+            DecidingRule::Rule(rule) => {
+                let judgement = by_rule(rule, &request, moment, rates);
+                let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, rates) {
                     Some(_) => Verdict::Deny,
                     None => rule.action,
                 };
                 match self.rule_for_other_name(&request, rule, judgement.verdict, verdict_of) {
-                    Some(other) => by_other_name(&other, &request, moment, ledger, judgement),
+                    Some(other) => by_other_name(&other, &request, moment, rates, judgement),
                     None => judgement,
                 }
             }
-            Decided::Default => self.by_default(&request, missed),
+            DecidingRule::Default => self.by_default(&request, missed),
         };
         let judgement = match unnamed {
             Some(rule) if judgement.verdict != Verdict::Deny => by_unnamed(rule, judgement),
@@ -85,7 +83,7 @@ impl Policy {
         };
         match floor {
             Some((rule, verdict)) if verdict > judgement.verdict => {
-                by_floor(rule, &request, moment, ledger, &judgement)
+                by_floor(rule, &request, moment, rates, &judgement)
             }
             // What might be that rule's host is not remembered under another.
             Some(_) => Judgement {
@@ -102,7 +100,7 @@ impl Policy {
         judgement: &Judgement,
         caller: &Caller,
         moment: &Moment,
-        ledger: &mut Ledger,
+        rates: &mut RateCounter,
     ) {
         let rule = judgement
             .rule
@@ -110,7 +108,7 @@ impl Policy {
             .and_then(|rule| self.rules.get(rule.index));
         if let (Some(rule), true) = (rule, judgement.verdict != Verdict::Deny) {
             if let Some(rate) = rule.rate {
-                ledger.count(rule.index, caller, rate, moment.boot);
+                rates.count(rule.index, caller, rate, moment.boot);
             }
         }
     }
@@ -163,15 +161,20 @@ pub(super) fn beyond_default(facts: &Facts) -> Option<&'static str> {
 }
 
 /// The rule's rate, if the caller has used it up.
-fn used_up(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger) -> Option<Rate> {
+fn used_up(
+    rule: &Rule,
+    request: &Request<'_>,
+    moment: &Moment,
+    rates: &RateCounter,
+) -> Option<Rate> {
     let caller = &request.facts.caller;
     rule.rate
-        .filter(|rate| !ledger.has_room(rule.index, caller, *rate, moment.boot))
+        .filter(|rate| !rates.has_room(rule.index, caller, *rate, moment.boot))
 }
 
-fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, ledger: &Ledger) -> Judgement {
+fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, rates: &RateCounter) -> Judgement {
     let caller = &request.facts.caller;
-    let over = used_up(rule, request, moment, ledger);
+    let over = used_up(rule, request, moment, rates);
     let (verdict, reason) = match (over, rule.action) {
         (Some(rate), _) => (
             Verdict::Deny,
@@ -208,10 +211,10 @@ fn by_other_name(
     other: &RuleForOtherName<'_>,
     request: &Request<'_>,
     moment: &Moment,
-    ledger: &Ledger,
+    rates: &RateCounter,
     milder: Judgement,
 ) -> Judgement {
-    let judgement = by_rule(other.rule, request, moment, ledger);
+    let judgement = by_rule(other.rule, request, moment, rates);
     if judgement.verdict <= milder.verdict {
         // An approval of one name would hold for the other as well.
         return Judgement {
@@ -250,10 +253,10 @@ fn by_floor(
     rule: &Rule,
     request: &Request<'_>,
     moment: &Moment,
-    ledger: &Ledger,
+    rates: &RateCounter,
     milder: &Judgement,
 ) -> Judgement {
-    let judgement = by_rule(rule, request, moment, ledger);
+    let judgement = by_rule(rule, request, moment, rates);
     let shown = match (request.doubt(rule), request.facts.proof) {
         (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
         (Doubt::HostName, _) => "the name of the host leaves open which it is; it",

@@ -214,7 +214,7 @@ impl<'a> Request<'a> {
     }
 
     /// Whether only the host keeps a rule from covering this request, and the host could be the rule's.
-    pub(super) fn could_be_the_host_of(&self, rule: &Rule) -> bool {
+    pub(super) fn is_possible_host_of(&self, rule: &Rule) -> bool {
         let hosts = rule.host.iter().flatten();
         self.facts.kind == IntentKind::Login
             && self.facts.host.is_some()

@@ -34,7 +34,7 @@ use crate::qube_color::QubeColor;
 pub use judge::DEFAULT_REMEMBER;
 pub use problem::{PolicyError, Problem, Severity, Source};
 pub use rule::{Host, Label, QubeLook, Rule};
-pub use trace::{RuleTrace, Trace};
+pub use trace::{JudgementTrace, RuleTrace};
 pub use visible::{LoginTo, VisibilityQuery};
 
 /// A whole policy, ready to judge.

@@ -7,7 +7,7 @@ use crate::known_hosts::{is_port_without_brackets, normalise};
 use crate::language::Language;
 
 use super::rule::CallerPattern;
-use super::value::{Bad, Value};
+use super::value::{BadValue, Value};
 use super::words::quoted;
 
 /// SHA-256 in base64 without padding: 43 characters, and the last has two bits that are always zero.
@@ -19,7 +19,7 @@ const HOST_FORM: &str = "write it as known_hosts does: host.example, or [host.ex
 
 fn glob(text: &str) -> Value<Glob> {
     let hint = "`*` stands for any text, `?` for one character, `\\` makes the next one plain";
-    Glob::new(text).map_err(|bad| Bad::new(bad.to_string(), hint))
+    Glob::new(text).map_err(|bad| BadValue::new(bad.to_string(), hint))
 }
 
 /// A pattern that a text of `language` can match.
@@ -31,7 +31,7 @@ fn glob_in(language: Language, text: &str) -> Value<Option<Glob>> {
 /// A name or pattern of known hosts, normalised.
 pub(super) fn host_name(text: &str) -> Value<Glob> {
     if text.starts_with("SHA256:") {
-        return Err(Bad::new(
+        return Err(BadValue::new(
             "a host key's fingerprint stands in a [host.NAME] table",
             format!("write [host.NAME] with keys = [{text:?}], and host = \"NAME\" here"),
         ));
@@ -54,13 +54,13 @@ pub(super) fn host_name(text: &str) -> Value<Glob> {
         }
         None => HOST_FORM.to_owned(),
     };
-    Err(Bad::new(message, hint))
+    Err(BadValue::new(message, hint))
 }
 
 /// The words of `host` that are no names of hosts.
 pub(super) fn host_name_of_table(text: &str) -> Value<Glob> {
     if matches!(text, "unnamed" | "unproven") {
-        return Err(Bad::new(
+        return Err(BadValue::new(
             format!("`{text}` is no host's name"),
             format!("a rule says host = \"{text}\""),
         ));
@@ -119,7 +119,7 @@ fn corrected_host(text: &str) -> Option<(Option<&str>, String)> {
 
 pub(super) fn caller(text: &str) -> Value<CallerPattern> {
     if text.starts_with('@') {
-        return Err(Bad::new(
+        return Err(BadValue::new(
             format!(
                 "{} is a word of dom0's policy, the vault does not know it",
                 quoted(text)
@@ -137,7 +137,7 @@ pub(super) fn caller(text: &str) -> Value<CallerPattern> {
             true => "a list is written [\"work\", \"home\"]",
             false => "a qube's name as in qvm-ls, ssh:NAME or local:UID",
         };
-        Bad::new(format!("no caller can be called {}", quoted(text)), hint)
+        BadValue::new(format!("no caller can be called {}", quoted(text)), hint)
     })
 }
 
@@ -150,7 +150,7 @@ pub(super) fn keyring(text: &str) -> Value<Glob> {
         Ok(Some(_)) if name != text => format!("write {name:?}"),
         _ => "it is the NAME in qubes.SshAgent+NAME: letters, digits, `_`, `.` and `-`".to_owned(),
     };
-    Err(Bad::new(
+    Err(BadValue::new(
         format!("no keyring can be called {}", quoted(text)),
         hint,
     ))
@@ -169,7 +169,10 @@ fn line(text: &str, what: &str) -> Value<Glob> {
     let message = format!("no {what} is called {}", quoted(text));
     if text.contains(',') {
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
-        return Err(Bad::new(message, format!("a list is written {items:?}")));
+        return Err(BadValue::new(
+            message,
+            format!("a list is written {items:?}"),
+        ));
     }
     glob_in(Language::Line, text)?.ok_or_else(|| {
         let trimmed = text.trim();
@@ -177,14 +180,14 @@ fn line(text: &str, what: &str) -> Value<Glob> {
             Ok(Some(_)) if trimmed != text => format!("write {trimmed:?}"),
             _ => "one line of at most 255 bytes without control characters".to_owned(),
         };
-        Bad::new(message, hint)
+        BadValue::new(message, hint)
     })
 }
 
 /// A pattern for a key's comment: what is neither a label nor a fingerprint.
 pub(super) fn comment(text: &str) -> Value<Glob> {
     if is_public_key(text) {
-        return Err(Bad::new(
+        return Err(BadValue::new(
             "a public key stands where its fingerprint, label or comment is expected",
             "`ssh-keygen -lf FILE` prints the fingerprint of FILE",
         ));
@@ -192,13 +195,13 @@ pub(super) fn comment(text: &str) -> Value<Glob> {
     let is_hex_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
     let is_md5 = text.split(':').count() == 16 && text.split(':').all(is_hex_pair);
     if is_md5 || text.starts_with("MD5:") {
-        return Err(Bad::new(
+        return Err(BadValue::new(
             "MD5 fingerprints are not told apart safely",
             "`ssh-add -l` prints SHA256 fingerprints",
         ));
     }
     glob_in(Language::Line, text)?.ok_or_else(|| {
-        Bad::new(
+        BadValue::new(
             format!("no key has the comment {}", quoted(text)),
             "one line of at most 255 bytes without control characters, as `ssh-add -l` shows it",
         )
@@ -233,12 +236,12 @@ pub(super) fn fingerprint(text: &str) -> Value<Fingerprint> {
     Err(not_a_fingerprint(text, right))
 }
 
-fn not_a_fingerprint(text: &str, right: Option<String>) -> Bad {
+fn not_a_fingerprint(text: &str, right: Option<String>) -> BadValue {
     let hint = match right {
         Some(right) => format!("write {right:?}"),
         None => "`ssh-keygen -lf FILE` prints it: SHA256: and 43 characters".to_owned(),
     };
-    Bad::new(format!("{} is not a fingerprint", quoted(text)), hint)
+    BadValue::new(format!("{} is not a fingerprint", quoted(text)), hint)
 }
 
 fn exact_fingerprint(text: &str) -> Option<Fingerprint> {

@@ -90,13 +90,13 @@ impl Problem {
 }
 
 /// Numbers the lines of a text in one pass: a policy of many rules asks for as many places.
-pub(super) struct Lines<'a> {
+pub(super) struct LineNumbers<'a> {
     text: &'a str,
     at: usize,
     number: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineNumbers<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         Self {
             text,
@@ -123,7 +123,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 fn locate(text: &str, span: Range<usize>) -> (usize, usize, Excerpt) {
     let before = text.get(..span.start).unwrap_or(text);
-    let number = Lines::of(text).number_at(before.len());
+    let number = LineNumbers::of(text).number_at(before.len());
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let line = text
         .get(start..)
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn lines_are_numbered_in_any_order() {
         let text = "a\n\nb\r\nc";
-        let mut lines = Lines::of(text);
+        let mut lines = LineNumbers::of(text);
         let numbers = [0, 1, 2, 3, 7, 3, 99, 0].map(|offset| lines.number_at(offset));
         assert_eq!(numbers, [1, 1, 2, 3, 4, 3, 4, 1]);
     }

@@ -7,13 +7,13 @@ use crate::facts::IntentKind;
 use crate::judgement::{Place, Verdict};
 
 use super::Policy;
-use super::entry::{Entry, Read};
+use super::entry::{Entry, ParseResult};
 use super::matching::Matcher;
 use super::pattern;
-use super::problem::{Lines, PolicyError, Problem, Source};
+use super::problem::{LineNumbers, PolicyError, Problem, Source};
 use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
-use super::value::{self, Bad};
+use super::value::{self, BadValue};
 
 const FILE_KEYS: [&str; 5] = ["default", "host", "key", "qube", "rule"];
 const RULE_KEYS: [&str; 16] = [
@@ -96,7 +96,7 @@ impl Reading {
         self.problems.push(problem);
     }
 
-    pub(super) fn keep<T>(&mut self, read: Read<T>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, read: ParseResult<T>) -> Option<T> {
         read.map_err(|problem| self.problems.push(problem)).ok()
     }
 
@@ -131,7 +131,7 @@ impl Reading {
         let Value::List(rules) = value.get_ref() else {
             return self.problems.push(wrong(value.span()));
         };
-        let mut lines = Lines::of(source.text);
+        let mut lines = LineNumbers::of(source.text);
         for value in rules {
             let place = Place {
                 file: source.name.to_owned(),
@@ -219,7 +219,7 @@ impl Reading {
                 Some(kinds) => kinds
                     .iter()
                     .find(|kind| !matcher.looks_at(**kind))
-                    .map(|kind| lacks(*matcher, *kind, kinds)),
+                    .map(|kind| missing_fact(*matcher, *kind, kinds)),
                 None => said
                     .get(..number)
                     .unwrap_or_default()
@@ -230,7 +230,7 @@ impl Reading {
                             .any(|kind| matcher.looks_at(*kind) && other.looks_at(*kind))
                     })
                     .map(|other| {
-                        Bad::new(
+                        BadValue::new(
                             format!(
                                 "no request has both a {} and a {}",
                                 other.word(),
@@ -282,7 +282,7 @@ impl Reading {
         }
     }
 
-    fn key_pattern(&self, text: &str) -> Result<KeyPattern, Bad> {
+    fn key_pattern(&self, text: &str) -> Result<KeyPattern, BadValue> {
         if let Some(index) = self
             .policy
             .labels
@@ -297,7 +297,7 @@ impl Reading {
         pattern::comment(text).map(KeyPattern::Comment)
     }
 
-    fn host_pattern(&self, text: &str) -> Result<HostPattern, Bad> {
+    fn host_pattern(&self, text: &str) -> Result<HostPattern, BadValue> {
         match text {
             "unnamed" => return Ok(HostPattern::Unnamed),
             "unproven" => return Ok(HostPattern::Unproven),
@@ -320,7 +320,7 @@ pub(super) fn entries<'a>(source: Source<'a>, table: &'a Table) -> impl Iterator
         .map(move |(key, value)| Entry { source, key, value })
 }
 
-fn lacks(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> Bad {
+fn missing_fact(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> BadValue {
     let has: Vec<&str> = kinds
         .iter()
         .filter(|kind| matcher.looks_at(**kind))
@@ -331,13 +331,13 @@ fn lacks(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> Bad {
         has => format!("make two rules, this one with kind = {has:?}"),
     };
     let (kind, what) = (kind.word(), matcher.word());
-    Bad::new(
+    BadValue::new(
         format!("kind `{kind}` has no {what}, so this rule covers no {kind}"),
         hint,
     )
 }
 
-fn default(entry: &Entry<'_>) -> Read<Verdict> {
+fn default(entry: &Entry<'_>) -> ParseResult<Verdict> {
     if !entry.source.main {
         let hint = "drop-ins hold rules, hosts and keys; the default stands in policy.toml alone";
         return Err(Problem::at(

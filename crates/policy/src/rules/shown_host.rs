@@ -83,7 +83,7 @@ impl Host {
 
 impl ShownHost {
     pub fn of(policy: &Policy, facts: &Facts) -> Self {
-        let shown = Self::owing(policy, facts.host.as_ref());
+        let shown = Self::before_proof(policy, facts.host.as_ref());
         let is_login = facts.kind == IntentKind::Login && facts.host.is_some();
         Self {
             meets_required_proof: is_login && facts.proof >= shown.required,
@@ -92,7 +92,7 @@ impl ShownHost {
     }
 
     /// What a host owes, before it is seen what it shows.
-    fn owing(policy: &Policy, host: Option<&HostIdentity>) -> Self {
+    fn before_proof(policy: &Policy, host: Option<&HostIdentity>) -> Self {
         let names: Vec<HostName> = host
             .iter()
             .flat_map(|host| &host.names)
@@ -173,6 +173,6 @@ fn any_named(glob: &Glob, names: &[HostName]) -> Match {
 impl Policy {
     /// What a login to this host must show before rules believe its host.
     pub fn required_proof(&self, host: &HostIdentity) -> Proof {
-        ShownHost::owing(self, Some(host)).required
+        ShownHost::before_proof(self, Some(host)).required
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::facts::{Facts, Moment, Proof};
 use crate::judgement::{Judgement, RuleRef, Verdict};
-use crate::rate::Ledger;
+use crate::rate::RateCounter;
 
 use super::Policy;
 use super::matching::{Match, Matcher, Request};
 
 /// A judgement, and each rule's part in it.
 #[derive(Debug)]
-pub struct Trace {
+pub struct JudgementTrace {
     pub judgement: Judgement,
     pub rules: Vec<RuleTrace>,
     /// What a login to this host must show before rules believe the host.
@@ -32,7 +32,7 @@ pub struct RuleTrace {
 impl Policy {
     /// Judges a request as [`Policy::judge`] does with no rate used up, and tells of every rule how
     /// it met the request.
-    pub fn trace(&self, facts: &Facts, moment: &Moment) -> Trace {
+    pub fn trace(&self, facts: &Facts, moment: &Moment) -> JudgementTrace {
         let request = Request::new(self, facts, moment);
         let mut reached = true;
         let rules = self.rules.iter().map(|rule| {
@@ -53,9 +53,9 @@ impl Policy {
             reached &= result != Match::Yes;
             trace
         });
-        Trace {
+        JudgementTrace {
             rules: rules.collect(),
-            judgement: self.judge(facts, moment, &Ledger::default()),
+            judgement: self.judge(facts, moment, &RateCounter::default()),
             required: request.host.required,
             is_host_shown: request.host.meets_required_proof,
         }

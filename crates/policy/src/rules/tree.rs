@@ -11,7 +11,7 @@ use crate::display;
 use super::problem::{Problem, Source};
 
 /// The parser's sentences are short; one that repeats the file is cut.
-const MAX_SAID: usize = 200;
+const MAX_MESSAGE: usize = 200;
 
 /// The keys of a table in the order of the file.
 pub(super) type Table = Vec<(Spanned<String>, Spanned<Value>)>;
@@ -54,7 +54,7 @@ pub(super) fn parse(source: Source<'_>) -> Result<Table, Problem> {
     if error.message().contains("toml_private_datetime") {
         return Err(Problem::at(source, span, "no key takes a date").hint("write text in quotes"));
     }
-    let said = display::prose(error.message().as_bytes(), MAX_SAID);
+    let said = display::prose(error.message().as_bytes(), MAX_MESSAGE);
     Err(Problem::at(source, span, format!("not TOML: {said}")).hint(
         "fix this first: the vault could not read what follows, and there may be more mistakes",
     ))

@@ -13,12 +13,12 @@ use super::words::{MAX_NAME, nearest, quoted};
 const MAX_REMEMBER: u64 = 7 * 86_400;
 
 /// What is wrong with a value, and how to fix it.
-pub(super) struct Bad {
+pub(super) struct BadValue {
     pub message: String,
     pub hint: String,
 }
 
-impl Bad {
+impl BadValue {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -27,14 +27,14 @@ impl Bad {
     }
 }
 
-pub(super) type Value<T> = Result<T, Bad>;
+pub(super) type Value<T> = Result<T, BadValue>;
 
-fn one_of(text: &str, words: &[&'static str], what: &str) -> Bad {
+fn one_of(text: &str, words: &[&'static str], what: &str) -> BadValue {
     let hint = match nearest(text, words.iter().copied()) {
         Some(word) => format!("did you mean \"{word}\"?"),
         None => format!("it is one of {}", words.join(", ")),
     };
-    Bad::new(format!("unknown {what} {}", quoted(text)), hint)
+    BadValue::new(format!("unknown {what} {}", quoted(text)), hint)
 }
 
 pub(super) fn action(text: &str) -> Value<Verdict> {
@@ -49,7 +49,7 @@ pub(super) fn default(text: &str) -> Value<Verdict> {
     match text {
         "ask" => Ok(Verdict::Ask),
         "deny" => Ok(Verdict::Deny),
-        "allow" => Err(Bad::new(
+        "allow" => Err(BadValue::new(
             "the default cannot be allow: what no rule foresaw would be signed in silence",
             "write default = \"ask\" or \"deny\", and a rule for what is to be allowed",
         )),
@@ -69,7 +69,7 @@ pub(super) fn proof(text: &str) -> Value<Proof> {
     match text {
         "proven" => Ok(Proof::Proven),
         "bound" => Ok(Proof::Bound),
-        "unproven" => Err(Bad::new(
+        "unproven" => Err(BadValue::new(
             "a host cannot accept logins that show nothing about the host: they could be for any",
             "a rule with host = \"unproven\" covers those, for every host at once",
         )),
@@ -91,7 +91,7 @@ pub(super) fn table_name(text: &str) -> Value<String> {
     if !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_plain) {
         return Ok(text.to_owned());
     }
-    Err(Bad::new(
+    Err(BadValue::new(
         format!("{} cannot be a name", quoted(text)),
         format!("letters, digits, `_`, `.`, `@` and `-`, at most {MAX_NAME}"),
     ))
@@ -105,7 +105,7 @@ pub(super) fn rule_name(text: &str) -> Value<String> {
         return Ok(text.to_owned());
     }
     let hint = format!("plain ASCII on one line, at most {MAX_NAME} characters");
-    Err(Bad::new(
+    Err(BadValue::new(
         "a rule's name is shown in prompts and the log, and this one cannot be",
         hint,
     ))
@@ -117,7 +117,7 @@ pub(super) fn remember(text: &str) -> Value<Remember> {
         return Ok(Remember::Never);
     }
     let hint = "such as \"90s\", \"15m\", \"8h\", \"1d\" or \"never\"";
-    let bad = || Bad::new(format!("{} is not a time to remember", quoted(text)), hint);
+    let bad = || BadValue::new(format!("{} is not a time to remember", quoted(text)), hint);
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
@@ -130,12 +130,12 @@ pub(super) fn remember(text: &str) -> Value<Remember> {
         .filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
     let count: u64 = digits.and_then(|d| d.parse().ok()).ok_or_else(bad)?;
     match count.checked_mul(unit) {
-        Some(0) => Err(Bad::new(
+        Some(0) => Err(BadValue::new(
             "nothing is remembered for no time",
             "write \"never\"",
         )),
         Some(seconds) if seconds <= MAX_REMEMBER => Ok(Remember::UpTo(seconds)),
-        _ => Err(Bad::new(
+        _ => Err(BadValue::new(
             "an answer is remembered for a week at most",
             "what is to stay is better an allow rule",
         )),
@@ -143,7 +143,7 @@ pub(super) fn remember(text: &str) -> Value<Remember> {
 }
 
 pub(super) fn rate(text: &str) -> Value<Rate> {
-    Rate::parse(text).map_err(|bad| Bad::new(bad.to_string(), "such as \"30/min\" or \"5/h\""))
+    Rate::parse(text).map_err(|bad| BadValue::new(bad.to_string(), "such as \"30/min\" or \"5/h\""))
 }
 
 pub(super) fn hours(text: &str) -> Value<Hours> {
@@ -151,16 +151,16 @@ pub(super) fn hours(text: &str) -> Value<Hours> {
         .split_once('-')
         .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
     match parsed {
-        Some((1440, _)) => Err(Bad::new(
+        Some((1440, _)) => Err(BadValue::new(
             "the day ends at 24:00",
             "write 00:00 where it begins",
         )),
-        Some((from, to)) if from == to => Err(Bad::new(
+        Some((from, to)) if from == to => Err(BadValue::new(
             "no time lies between these",
             "leave `hours` out for all day",
         )),
         Some((from, to)) => Ok(Hours { from, to }),
-        None => Err(Bad::new(
+        None => Err(BadValue::new(
             format!("{} are not hours", quoted(text)),
             "such as \"08:00-20:00\", local time",
         )),

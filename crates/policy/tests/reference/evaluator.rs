@@ -10,12 +10,12 @@ use crate::model::{Model, Rule, Table, fingerprint};
 enum Covers {
     No,
     Maybe,
-    Yes,
+    Consent,
 }
-use Covers::{Maybe, No, Yes};
+use Covers::{Consent, Maybe, No};
 
 fn sure(yes: bool) -> Covers {
-    if yes { Yes } else { No }
+    if yes { Consent } else { No }
 }
 
 /// The verdict, and the index of the rule that decides alone. `used_up` are the rules whose rate is.
@@ -43,7 +43,7 @@ pub fn judge(
     let mut decided = None;
     for (index, rule) in model.rules.iter().enumerate() {
         match rule_covers(model, rule, facts, moment) {
-            Yes => {
+            Consent => {
                 decided = Some((says(index, rule), index));
                 break;
             }
@@ -111,7 +111,7 @@ fn decides_for(
         if index > from && rule.action != Verdict::Allow && others != No && particular {
             strictest = strictest.max(Some(says(index, rule)));
         }
-        let allows_or_asks = others == Yes && rule.action != Verdict::Deny;
+        let allows_or_asks = others == Consent && rule.action != Verdict::Deny;
         if sure && (allows_or_asks || index == from) {
             break;
         }
@@ -129,7 +129,7 @@ fn names_it(model: &Model, rule: &Rule, name: &NameOfKey<'_>, facts: &Facts) -> 
         (NameOfKey::Table(_), _) => (false, false),
         (NameOfKey::InKnownHosts(name), pattern) => {
             let is = named(pattern, std::slice::from_ref(*name));
-            (is == Yes, is != No)
+            (is == Consent, is != No)
         }
     };
     let by_table = |table: &Table| {
@@ -170,7 +170,7 @@ fn by_default(model: &Model, facts: &Facts) -> Verdict {
 fn others(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment) -> Covers {
     let denies = rule.action == Verdict::Deny;
     let any = |list: &Option<Vec<&'static str>>, one: &dyn Fn(&str) -> bool| match list {
-        None => Yes,
+        None => Consent,
         Some(list) => sure(list.iter().any(|item| one(item))),
     };
     let login_or_sshsig = matches!(facts.kind, IntentKind::Login | IntentKind::Sshsig);
@@ -237,7 +237,7 @@ fn is_caller(pattern: &str, caller: &Caller) -> bool {
 /// A pattern that fits only some of what a server may take the user for may or may not be meant.
 fn user(rule: &Rule, facts: &Facts) -> Covers {
     let Some(patterns) = &rule.user else {
-        return Yes;
+        return Consent;
     };
     let Some(user) = &facts.user else { return No };
     let mut accounts = vec![user.clone()];
@@ -254,7 +254,7 @@ fn user(rule: &Rule, facts: &Facts) -> Covers {
         let spelled_out = pattern.as_bytes() == user.as_slice();
         match fits {
             0 => No,
-            _ if spelled_out || fits == accounts.len() => Yes,
+            _ if spelled_out || fits == accounts.len() => Consent,
             _ => Maybe,
         }
     };
@@ -294,7 +294,7 @@ fn is_shown(model: &Model, facts: &Facts) -> bool {
     let mut required = None;
     for table in &model.tables {
         let counts = match (is_tables(table, host), table.proof) {
-            (Yes, proof) => proof,
+            (Consent, proof) => proof,
             (Maybe, Some(Proof::Proven)) => Some(Proof::Proven),
             _ => None,
         };
@@ -308,7 +308,7 @@ fn is_tables(table: &Table, host: &HostIdentity) -> Covers {
         letters.iter().any(|letter| fingerprint(*letter) == *print)
     };
     if is(&table.keys, &host.fingerprint) || host.ca.as_ref().is_some_and(|ca| is(&table.ca, ca)) {
-        return Yes;
+        return Consent;
     }
     table
         .names
@@ -324,16 +324,16 @@ fn named(pattern: &str, names: &[String]) -> Covers {
     let one = |name: &String| {
         if name == "(hashed)" || name.contains('*') {
             return match pattern.as_str() {
-                "*" => Yes,
+                "*" => Consent,
                 "(hashed)" if name == "(hashed)" => Maybe,
-                same if same == name => Yes,
+                same if same == name => Consent,
                 // Names without wildcards were tried, and stand beside it if they fit.
                 other if !other.contains(['*', '?']) => No,
                 _ => Maybe,
             };
         }
         if glob(pattern.as_bytes(), name.as_bytes()) {
-            return Yes;
+            return Consent;
         }
         let host = name
             .strip_prefix('[')

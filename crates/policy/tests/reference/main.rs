@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use model::{Model, Rule, random_facts, random_identity, random_moment};
 use policy::facts::{Facts, HostIdentity, IntentKind, Moment, Proof};
 use policy::judgement::{Remember, Verdict};
-use policy::rate::{Ledger, Rate};
+use policy::rate::{Rate, RateCounter};
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
 use seeded::Random;
 
@@ -26,7 +26,9 @@ fn policies(usual: u64, mut case: impl FnMut(&Model, &Policy, &mut Random)) -> b
 }
 
 fn verdict(policy: &Policy, facts: &Facts, moment: &Moment) -> Verdict {
-    policy.judge(facts, moment, &Ledger::default()).verdict()
+    policy
+        .judge(facts, moment, &RateCounter::default())
+        .verdict()
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn the_judge_does_what_the_document_says() {
     let is_whole = policies(300, |model, policy, random| {
         for _ in 0..REQUESTS {
             let (facts, moment) = (random_facts(random), random_moment(random));
-            let mut ledger = Ledger::default();
+            let mut rates = RateCounter::default();
             let used_up: Vec<usize> = (0..model.rules.len())
                 .filter(|_| random.one_in(3))
                 .collect();
@@ -48,10 +50,10 @@ fn the_judge_does_what_the_document_says() {
                     seconds: 60,
                 };
                 for _ in 0..rate.count {
-                    ledger.count(rule, &facts.caller, rate, moment.boot);
+                    rates.count(rule, &facts.caller, rate, moment.boot);
                 }
             }
-            let judgement = policy.judge(&facts, &moment, &ledger);
+            let judgement = policy.judge(&facts, &moment, &rates);
             let (expected, by) = evaluator::judge(model, &facts, &moment, &used_up);
             assert_eq!(
                 judgement.verdict(),
@@ -110,7 +112,7 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
     let is_whole = policies(200, |model, policy, random| {
         for _ in 0..REQUESTS {
             let (facts, moment) = (random_facts(random), random_moment(random));
-            let judgement = policy.judge(&facts, &moment, &Ledger::default());
+            let judgement = policy.judge(&facts, &moment, &RateCounter::default());
             if judgement.verdict() != Verdict::Ask {
                 assert_eq!(judgement.remember(), Remember::Never);
             }
@@ -283,7 +285,7 @@ fn a_key_that_is_hidden_could_not_be_used() {
                     facts.host = None;
                 }
             }
-            let judgement = policy.judge(&facts, &random_moment(random), &Ledger::default());
+            let judgement = policy.judge(&facts, &random_moment(random), &RateCounter::default());
             assert_eq!(
                 judgement.verdict(),
                 Verdict::Deny,

@@ -5,9 +5,9 @@ use policy::facts::Moment;
 use policy::facts::{Facts, IntentKind};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::remembered::Scope;
-use policy::rules::{LoginTo, Policy, RuleTrace, Trace, VisibilityQuery};
+use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery};
 
-use super::why::{self, Asked};
+use super::why::{self, ExplainedRequest};
 use crate::fold::fold;
 
 /// Characters of one value.
@@ -26,7 +26,7 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    pub fn text(&self, explained: &Trace) -> String {
+    pub fn text(&self, explained: &JudgementTrace) -> String {
         let judgement = &explained.judgement;
         let mut text = format!("{}\n\n", self.folded(&self.request(), 0));
         let verdict = self.painted(
@@ -172,7 +172,13 @@ impl Page<'_> {
         lines
     }
 
-    fn rule(&self, explained: &Trace, trace: &RuleTrace, width: usize, decides: bool) -> String {
+    fn rule(
+        &self,
+        explained: &JudgementTrace,
+        trace: &RuleTrace,
+        width: usize,
+        decides: bool,
+    ) -> String {
         let name = display::ascii(
             trace.rule.name.as_deref().unwrap_or_default().as_bytes(),
             SHOWN,
@@ -189,7 +195,7 @@ impl Page<'_> {
             trace.result.word(),
             &format!("{name}  {end}"),
         );
-        let asked = Asked {
+        let asked = ExplainedRequest {
             policy: self.policy,
             facts: self.facts,
             moment: self.moment,

@@ -4,21 +4,26 @@ use policy::display;
 use policy::facts::{Facts, IntentKind, Moment, Proof};
 use policy::rules::matching::{Match, Matcher};
 use policy::rules::rule::{CallerPattern, HostPattern, Hours, KeyPattern, Rule, clock};
-use policy::rules::{Policy, Trace};
+use policy::rules::{JudgementTrace, Policy};
 
 /// Longer values say no more to a person.
 const SHOWN: usize = 60;
 
 /// What was asked, and how the rules met it.
-pub(super) struct Asked<'a> {
+pub(super) struct ExplainedRequest<'a> {
     pub policy: &'a Policy,
     pub facts: &'a Facts,
     pub moment: &'a Moment,
-    pub trace: &'a Trace,
+    pub trace: &'a JudgementTrace,
 }
 
 /// Why a rule's matcher came to its result.
-pub(super) fn why(asked: &Asked<'_>, rule: &Rule, matcher: Matcher, result: Match) -> String {
+pub(super) fn why(
+    asked: &ExplainedRequest<'_>,
+    rule: &Rule,
+    matcher: Matcher,
+    result: Match,
+) -> String {
     let facts = asked.facts;
     match matcher {
         Matcher::Qube => is(
@@ -99,7 +104,7 @@ pub(super) fn why(asked: &Asked<'_>, rule: &Rule, matcher: Matcher, result: Matc
     }
 }
 
-fn why_host(asked: &Asked<'_>, rule: &Rule, result: Match) -> String {
+fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String {
     let facts = asked.facts;
     if facts.kind != IntentKind::Login {
         return format!("{} has no host", a_kind(facts.kind));

@@ -18,12 +18,12 @@ pub(super) const MAX_SHOWN: usize = 64;
 
 /// The answers of a log, case by case.
 #[derive(Default)]
-pub struct Lessons {
-    pub(super) cases: Vec<Case>,
+pub struct RecordedCases {
+    pub(super) cases: Vec<RecordedCase>,
 }
 
 /// Requests that one rule can tell from all others.
-pub(super) struct Case {
+pub(super) struct RecordedCase {
     pub(super) facts: Facts,
     pub(super) yes: u64,
     pub(super) no: u64,
@@ -34,7 +34,7 @@ pub(super) struct Case {
 
 /// Why no rule is proposed for a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum NoProposal {
     SaidNo,
     Kind(IntentKind),
     Unproven,
@@ -47,7 +47,7 @@ pub(super) enum Unfit {
 
 /// A rule that covers a case and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lesson {
+pub(super) struct ProposedRule {
     pub(super) qubes: Vec<Caller>,
     pub(super) keyring: Keyring,
     pub(super) key: Fingerprint,
@@ -82,7 +82,7 @@ pub(super) enum HostWord {
     },
 }
 
-impl Lessons {
+impl RecordedCases {
     /// Takes a record in. Only answers count that a person gave where the policy asked.
     pub fn add(&mut self, record: &Record) {
         let answered = matches!(
@@ -108,7 +108,7 @@ impl Lessons {
                 case.last = case.last.max(record.time);
                 case.asked_at.clone_from(&record.rule_place);
             }
-            None => self.cases.push(Case {
+            None => self.cases.push(RecordedCase {
                 facts,
                 yes,
                 no,
@@ -145,11 +145,11 @@ fn same_case(a: &Facts, b: &Facts) -> bool {
         == (b.proof, host(b), &b.namespace, b.forwarded)
 }
 
-impl Case {
-    pub(super) fn lesson(&self, policy: &Policy) -> Result<Lesson, Unfit> {
+impl RecordedCase {
+    pub(super) fn lesson(&self, policy: &Policy) -> Result<ProposedRule, NoProposal> {
         let facts = &self.facts;
         if self.no > 0 {
-            return Err(Unfit::SaidNo);
+            return Err(NoProposal::SaidNo);
         }
         let (mut user, mut namespace, mut hosts) = (None, None, Vec::new());
         match facts.kind {
@@ -160,17 +160,17 @@ impl Case {
                     .as_ref()
                     .filter(|_| facts.proof > Proof::Unproven);
                 hosts.push(host_word(
-                    host.ok_or(Unfit::Unproven)?,
+                    host.ok_or(NoProposal::Unproven)?,
                     facts.proof,
                     policy,
                 )?);
             }
             IntentKind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
             IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
-                return Err(Unfit::Kind(facts.kind));
+                return Err(NoProposal::Kind(facts.kind));
             }
         }
-        Ok(Lesson {
+        Ok(ProposedRule {
             qubes: vec![facts.caller.clone()],
             keyring: facts.keyring.clone(),
             key: facts.key.fingerprint.clone(),
@@ -189,23 +189,23 @@ impl Case {
 }
 
 /// A pattern for exactly this text.
-fn pattern(untrusted: Option<&[u8]>) -> Result<String, Unfit> {
-    let untrusted = untrusted.ok_or(Unfit::NoPattern)?;
-    let text = std::str::from_utf8(untrusted).map_err(|_| Unfit::NoPattern)?;
+fn pattern(untrusted: Option<&[u8]>) -> Result<String, NoProposal> {
+    let untrusted = untrusted.ok_or(NoProposal::NoPattern)?;
+    let text = std::str::from_utf8(untrusted).map_err(|_| NoProposal::NoPattern)?;
     // The policy takes no pattern that has a control character, a blank at an end, or a comma.
     if !Language::Line.contains(untrusted) || text.contains(',') {
-        return Err(Unfit::NoPattern);
+        return Err(NoProposal::NoPattern);
     }
     let escaped = glob::escape(text);
     match Glob::new(&escaped) {
         Ok(glob) if glob.literal() == Some(untrusted) => Ok(escaped),
-        _ => Err(Unfit::NoPattern),
+        _ => Err(NoProposal::NoPattern),
     }
 }
 
-fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, Unfit> {
+fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, NoProposal> {
     if host.revocation.is_some() {
-        return Err(Unfit::Revoked);
+        return Err(NoProposal::Revoked);
     }
     let tables = policy.hosts().iter().filter(|table| {
         let named = |name: &String| {
@@ -222,7 +222,7 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
         .filter_map(|table| table.proof)
         .any(|required| required > proof)
     {
-        return Err(Unfit::HostDemandsMore);
+        return Err(NoProposal::HostDemandsMore);
     }
     let names: Vec<String> = host
         .names
@@ -262,10 +262,10 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
 }
 
 /// Rules that differ in their host alone become one; it covers the same.
-pub(super) fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
+pub(super) fn join_hosts(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
     join(lessons, |a, b| {
         a.kind == IntentKind::Login
-            && Lesson {
+            && ProposedRule {
                 hosts: b.hosts.clone(),
                 ..a.clone()
             }
@@ -274,9 +274,9 @@ pub(super) fn join_hosts(lessons: Vec<Lesson>) -> Vec<Lesson> {
 }
 
 /// Rules that differ in their qube alone become one; it covers the same.
-pub(super) fn join_qubes(lessons: Vec<Lesson>) -> Vec<Lesson> {
+pub(super) fn join_qubes(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
     join(lessons, |a, b| {
-        Lesson {
+        ProposedRule {
             qubes: b.qubes.clone(),
             ..a.clone()
         }
@@ -284,8 +284,11 @@ pub(super) fn join_qubes(lessons: Vec<Lesson>) -> Vec<Lesson> {
     })
 }
 
-fn join(lessons: Vec<Lesson>, fits: impl Fn(&Lesson, &Lesson) -> bool) -> Vec<Lesson> {
-    let mut joined: Vec<Lesson> = Vec::new();
+fn join(
+    lessons: Vec<ProposedRule>,
+    fits: impl Fn(&ProposedRule, &ProposedRule) -> bool,
+) -> Vec<ProposedRule> {
+    let mut joined: Vec<ProposedRule> = Vec::new();
     for lesson in lessons {
         match joined.iter_mut().find(|known| fits(known, &lesson)) {
             Some(known) => known.take_in(lesson),
@@ -295,7 +298,7 @@ fn join(lessons: Vec<Lesson>, fits: impl Fn(&Lesson, &Lesson) -> bool) -> Vec<Le
     joined
 }
 
-impl Lesson {
+impl ProposedRule {
     fn covers_like(&self, other: &Self) -> bool {
         let (yes, last) = (other.yes, other.last);
         let (comment, asked_at) = (other.comment.clone(), other.asked_at.clone());
@@ -334,7 +337,7 @@ impl Lesson {
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for NoProposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SaidNo => f.write_str("the answer was no at least once, so the question stays"),

@@ -7,7 +7,10 @@ use policy::display;
 use policy::facts::{IntentKind, Proof};
 use policy::rules::Policy;
 
-use super::lessons::{Case, HostWord, Lesson, Lessons, MAX_SHOWN, Unfit, join_hosts, join_qubes};
+use super::lessons::{
+    HostWord, MAX_SHOWN, NoProposal, ProposedRule, RecordedCase, RecordedCases, join_hosts,
+    join_qubes,
+};
 use super::toml_text::{string, strings};
 
 /// A `[host.NAME]` table for one key.
@@ -26,7 +29,7 @@ macro_rules! put {
     ($text:expr, $($part:tt)*) => { let _ = writeln!($text, $($part)*); };
 }
 
-impl Lessons {
+impl RecordedCases {
     /// The rules as TOML, narrowest first, to be pasted behind those of `policy`, whose names of hosts
     /// are not taken again. What is not proposed is said in comments.
     pub fn propose(&self, policy: &Policy) -> String {
@@ -43,8 +46,12 @@ impl Lessons {
     }
 }
 
-fn write(mut lessons: Vec<Lesson>, unfit: &[(&Case, Unfit)], policy: &Policy) -> String {
-    lessons.sort_by_key(Lesson::width);
+fn write(
+    mut lessons: Vec<ProposedRule>,
+    unfit: &[(&RecordedCase, NoProposal)],
+    policy: &Policy,
+) -> String {
+    lessons.sort_by_key(ProposedRule::width);
     let tables = tables(&lessons, policy);
     let mut text = String::new();
     put!(
@@ -87,7 +94,7 @@ fn write(mut lessons: Vec<Lesson>, unfit: &[(&Case, Unfit)], policy: &Policy) ->
     text
 }
 
-fn rule(text: &mut String, number: usize, lesson: &Lesson, tables: &[Table<'_>]) {
+fn rule(text: &mut String, number: usize, lesson: &ProposedRule, tables: &[Table<'_>]) {
     let times = if lesson.yes == 1 {
         "once".to_owned()
     } else {
@@ -147,7 +154,7 @@ fn words(host: &HostWord, tables: &[Table<'_>]) -> Vec<String> {
 }
 
 /// One table for each key, the least proof of its lessons, under names that are free.
-fn tables<'a>(lessons: &'a [Lesson], policy: &Policy) -> Vec<Table<'a>> {
+fn tables<'a>(lessons: &'a [ProposedRule], policy: &Policy) -> Vec<Table<'a>> {
     let mut tables: Vec<Table<'a>> = Vec::new();
     for host in lessons.iter().flat_map(|lesson| &lesson.hosts) {
         let HostWord::Key {
@@ -197,7 +204,7 @@ fn tables<'a>(lessons: &'a [Lesson], policy: &Policy) -> Vec<Table<'a>> {
     tables
 }
 
-fn shown(case: &Case) -> String {
+fn shown(case: &RecordedCase) -> String {
     let facts = &case.facts;
     let text =
         |bytes: &Option<Vec<u8>>| display::ascii(bytes.as_deref().unwrap_or(b"?"), MAX_SHOWN);

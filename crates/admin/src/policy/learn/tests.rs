@@ -2,11 +2,11 @@ use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use policy::judgement::Verdict;
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::{Policy, Source};
 
-use super::lessons::Lessons;
+use super::lessons::RecordedCases;
 
 const NOW: Moment = Moment {
     unix: 1_795_289_000,
@@ -95,7 +95,7 @@ fn read(main: &str, proposal: &str) -> Policy {
 
 /// The policy with what was learned from a yes to each of `facts`.
 fn learned(main: &str, facts: &[Facts]) -> (Policy, String) {
-    let mut lessons = Lessons::default();
+    let mut lessons = RecordedCases::default();
     for facts in facts {
         lessons.add(&answered(facts, true));
     }
@@ -110,7 +110,7 @@ fn learned(main: &str, facts: &[Facts]) -> (Policy, String) {
 }
 
 fn allows(policy: &Policy, facts: &Facts) -> bool {
-    policy.judge(facts, &NOW, &Ledger::default()).verdict() == Verdict::Allow
+    policy.judge(facts, &NOW, &RateCounter::default()).verdict() == Verdict::Allow
 }
 
 /// Texts that would like to be more than a name.
@@ -310,7 +310,7 @@ fn a_name_that_no_rule_can_write_is_meant_by_its_key() {
 fn what_was_learned_of_a_key_goes_before_a_rule_for_its_names() {
     let mut yes = login(b"git", "gh", Proof::Bound);
     yes.host.as_mut().unwrap().names.push("192.0.2.7".into());
-    let mut lessons = Lessons::default();
+    let mut lessons = RecordedCases::default();
     lessons.add(&answered(&yes, true));
     let proposal = lessons.propose(&read(MAIN, ""));
     let asks = "[[rule]]\nhost = [\"gh\", \"192.0.2.7\"]\naction = \"ask\"\n";
@@ -379,7 +379,7 @@ fn what_a_rule_could_not_hold_narrow_is_not_proposed() {
 #[test]
 fn one_no_keeps_the_question() {
     let facts = login(b"git", "host.example", Proof::Proven);
-    let mut lessons = Lessons::default();
+    let mut lessons = RecordedCases::default();
     lessons.add(&answered(&facts, true));
     lessons.add(&answered(&facts, false));
     let proposal = lessons.propose(&Policy::shipped());
@@ -393,7 +393,7 @@ fn one_no_keeps_the_question() {
 #[test]
 fn only_answers_to_questions_teach() {
     let facts = login(b"git", "host.example", Proof::Proven);
-    let mut lessons = Lessons::default();
+    let mut lessons = RecordedCases::default();
     lessons.add(&Record {
         verdict: Some(Verdict::Allow),
         ..answered(&facts, true)

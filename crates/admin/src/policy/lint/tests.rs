@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use policy::crypto::Fingerprint;
 use policy::facts::{IntentKind, KeyFacts, Proof};
 use policy::known_hosts::SharedKey;
-use policy::rate::Ledger;
+use policy::rate::RateCounter;
 use policy::rules::{Policy, Source};
 
 use super::{Surroundings, lint};
@@ -336,7 +336,7 @@ fn a_rule_called_unreachable_never_decides() {
             for _ in 0..40 {
                 let (facts, moment) = (random_facts(random), random_moment(random));
                 let is_shown = facts.kind != IntentKind::Login || facts.proof == Proof::Proven;
-                let judgement = policy.judge(&facts, &moment, &Ledger::default());
+                let judgement = policy.judge(&facts, &moment, &RateCounter::default());
                 let decides = judgement.rule().is_some_and(|by| by.index == rule.index);
                 assert!(!decides || !is_shown, "{warning}\n{facts:?}\n{policy:#?}");
             }

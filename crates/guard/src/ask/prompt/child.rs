@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::conversation;
-use super::outcome::{Asking, Try, Unseen};
+use super::outcome::{NotShown, PromptAttempt, PromptContext};
 use super::session::Environment;
 
 const NAME: &str = "split-ssh-prompt";
@@ -46,10 +46,14 @@ pub(super) fn find_dialog() -> Option<PathBuf> {
 }
 
 /// Starts the dialog and asks.
-pub(super) fn by_child(asking: &Asking<'_>, program: &Path, environment: &Environment) -> Try {
+pub(super) fn by_child(
+    asking: &PromptContext<'_>,
+    program: &Path,
+    environment: &Environment,
+) -> PromptAttempt {
     match start(program, None, environment) {
         Ok((_running, stream)) => conversation::converse(asking, &stream),
-        Err(error) => Try::Unseen(Unseen::Failed(error.to_string())),
+        Err(error) => PromptAttempt::NotShown(NotShown::Failed(error.to_string())),
     }
 }
 

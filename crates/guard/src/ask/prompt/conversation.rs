@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::outcome::{Asking, PromptOutcome, Try, Unseen};
+use super::outcome::{NotShown, PromptAttempt, PromptContext, PromptOutcome};
 use super::protocol::{self, MAX_LINE};
 use super::unit;
 use common::wait;
@@ -21,54 +21,56 @@ const GRACE: Duration = Duration::from_secs(3);
 const WRITE_TIME: Duration = Duration::from_secs(2);
 
 /// Asks through the session's socket unit: systemd starts a prompter for each connection.
-pub(super) fn by_socket(asking: &Asking<'_>, path: &Path) -> Try {
+pub(super) fn by_socket(asking: &PromptContext<'_>, path: &Path) -> PromptAttempt {
     match unit::connect(path) {
         Ok(stream) => converse(asking, &stream),
-        Err(why) => Try::Unseen(Unseen::Failed(why)),
+        Err(why) => PromptAttempt::NotShown(NotShown::Failed(why)),
     }
 }
 
 /// Asks over a stream and waits for the answer.
-pub(super) fn converse(asking: &Asking<'_>, stream: &UnixStream) -> Try {
+pub(super) fn converse(asking: &PromptContext<'_>, stream: &UnixStream) -> PromptAttempt {
     let Some(line) = protocol::ask(asking.question) else {
-        return Try::Unseen(Unseen::Failed("the question is too long for it".to_owned()));
+        return PromptAttempt::NotShown(NotShown::Failed(
+            "the question is too long for it".to_owned(),
+        ));
     };
     if let Err(why) = send(stream, &line) {
-        return Try::Unseen(Unseen::Failed(why));
+        return PromptAttempt::NotShown(NotShown::Failed(why));
     }
-    let mut lines = Lines::new(stream);
+    let mut lines = PrompterLines::new(stream);
     match lines.next(asking, Instant::now() + START_TIME) {
-        Next::Line(line) if protocol::is_shown(&line) => (asking.shown)(),
+        NextInput::Line(line) if protocol::is_shown(&line) => (asking.shown)(),
         // It might have been seen by somebody who said no.
-        Next::Line(_) => return failed("it answered before it had shown the question"),
-        Next::Withdrawn => return Try::Over(PromptOutcome::Withdrawn),
-        Next::TimeUp => {
-            return Try::Unseen(Unseen::Failed(
+        NextInput::Line(_) => return failed("it answered before it had shown the question"),
+        NextInput::Withdrawn => return PromptAttempt::Finished(PromptOutcome::Withdrawn),
+        NextInput::TimeUp => {
+            return PromptAttempt::NotShown(NotShown::Failed(
                 "it did not show the question in time".to_owned(),
             ));
         }
-        Next::End => {
-            return Try::Unseen(Unseen::Failed(
+        NextInput::End => {
+            return PromptAttempt::NotShown(NotShown::Failed(
                 "it ended before it had shown the question".to_owned(),
             ));
         }
-        Next::Garbage => return failed("it sent something that is no line"),
+        NextInput::Garbage => return failed("it sent something that is no line"),
     }
     let until = Instant::now() + Duration::from_secs(asking.question.seconds) + GRACE;
     match lines.next(asking, until) {
-        Next::Line(line) => match protocol::answer(&line, asking.question) {
-            Ok(outcome) => Try::Over(outcome),
+        NextInput::Line(line) => match protocol::answer(&line, asking.question) {
+            Ok(outcome) => PromptAttempt::Finished(outcome),
             Err(why) => failed(&why),
         },
-        Next::Withdrawn => Try::Over(PromptOutcome::Withdrawn),
-        Next::TimeUp => Try::Over(PromptOutcome::Nobody),
-        Next::End => failed("it ended without an answer"),
-        Next::Garbage => failed("it sent something that is no line"),
+        NextInput::Withdrawn => PromptAttempt::Finished(PromptOutcome::Withdrawn),
+        NextInput::TimeUp => PromptAttempt::Finished(PromptOutcome::Nobody),
+        NextInput::End => failed("it ended without an answer"),
+        NextInput::Garbage => failed("it sent something that is no line"),
     }
 }
 
-fn failed(why: &str) -> Try {
-    Try::Over(PromptOutcome::Failed(why.to_owned()))
+fn failed(why: &str) -> PromptAttempt {
+    PromptAttempt::Finished(PromptOutcome::Failed(why.to_owned()))
 }
 
 fn send(mut stream: &UnixStream, line: &[u8]) -> Result<(), String> {
@@ -79,12 +81,12 @@ fn send(mut stream: &UnixStream, line: &[u8]) -> Result<(), String> {
 }
 
 /// Bounded lines from a prompter; new counts go out meanwhile.
-struct Lines<'s> {
+struct PrompterLines<'s> {
     stream: &'s UnixStream,
     buffer: Vec<u8>,
 }
 
-enum Next {
+enum NextInput {
     Line(Vec<u8>),
     Withdrawn,
     TimeUp,
@@ -92,7 +94,7 @@ enum Next {
     Garbage,
 }
 
-impl<'s> Lines<'s> {
+impl<'s> PrompterLines<'s> {
     fn new(stream: &'s UnixStream) -> Self {
         Self {
             stream,
@@ -100,34 +102,34 @@ impl<'s> Lines<'s> {
         }
     }
 
-    fn next(&mut self, asking: &Asking<'_>, until: Instant) -> Next {
+    fn next(&mut self, asking: &PromptContext<'_>, until: Instant) -> NextInput {
         loop {
             if asking.dialog.is_withdrawn() {
-                return Next::Withdrawn;
+                return NextInput::Withdrawn;
             }
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let rest = self.buffer.split_off(end + 1);
-                return Next::Line(std::mem::replace(&mut self.buffer, rest));
+                return NextInput::Line(std::mem::replace(&mut self.buffer, rest));
             }
             if self.buffer.len() >= MAX_LINE {
-                return Next::Garbage;
+                return NextInput::Garbage;
             }
             let mut fds = [
                 PollFd::new(self.stream.as_fd(), PollFlags::POLLIN),
                 PollFd::new(asking.dialog.fd(), PollFlags::POLLIN),
             ];
             match wait::until(&mut fds, Some(until)) {
-                Ok(false) => return Next::TimeUp,
-                Err(_) => return Next::End,
+                Ok(false) => return NextInput::TimeUp,
+                Err(_) => return NextInput::End,
                 Ok(true) => {}
             }
             let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
             let (from_prompter, from_vault) = (is_ready(&fds[0]), is_ready(&fds[1]));
             if from_vault {
                 asking.dialog.clear();
-                let recount = asking.dialog.take_counts();
+                let send_counts = asking.dialog.take_counts();
                 if let Some(line) =
-                    recount.and_then(|counts| protocol::recount(asking.question, counts))
+                    send_counts.and_then(|counts| protocol::send_counts(asking.question, counts))
                 {
                     // One that is gone is noticed by reading.
                     let _ = send(self.stream, &line);
@@ -136,10 +138,10 @@ impl<'s> Lines<'s> {
             if from_prompter {
                 let mut bytes = [0; 4096];
                 match self.stream.read(&mut bytes) {
-                    Ok(0) => return Next::End,
+                    Ok(0) => return NextInput::End,
                     Ok(read) => self.buffer.extend(bytes.iter().take(read)),
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(_) => return Next::End,
+                    Err(_) => return NextInput::End,
                 }
             }
         }

@@ -43,7 +43,7 @@ impl Dialog {
     }
 
     /// Tells the prompter that the counts of its question have changed.
-    pub fn recount(&self, counts: Counts) {
+    pub fn send_counts(&self, counts: Counts) {
         lock(&self.told).counts = Some(counts);
         self.changed.signal();
     }

@@ -30,14 +30,14 @@ pub use child::Running;
 pub use dialog::Dialog;
 pub use notify::{Notice, Notifier};
 pub use outcome::PromptOutcome;
-use outcome::{Asking, Try, Unseen};
-pub use passphrase::Wanted;
+use outcome::{NotShown, PromptAttempt, PromptContext};
+pub use passphrase::PassphrasePrompt;
 use session::Session;
 
 /// How often a question without a window looks for a session that has come up.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// After a prompter that did not start: it is not called again and again.
-const TRY_AGAIN: Duration = Duration::from_secs(10);
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// Who shows questions.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Prompter {
         question: &dyn Fn() -> Option<Question>,
         dialog: &Dialog,
         shown: &dyn Fn(),
-        unseen: &dyn Fn(&Unseen),
+        unseen: &dyn Fn(&NotShown),
     ) -> PromptOutcome {
         let mut said = None;
         loop {
@@ -97,18 +97,18 @@ impl Prompter {
                 return PromptOutcome::Withdrawn;
             };
             let had_socket = self.has_socket();
-            let why = match self.try_all(&Asking {
+            let why = match self.try_all(&PromptContext {
                 question: &question,
                 dialog,
                 shown,
             }) {
-                Try::Over(outcome) => return outcome,
-                Try::Unseen(why) => why,
+                PromptAttempt::Finished(outcome) => return outcome,
+                PromptAttempt::NotShown(why) => why,
             };
-            let pause = if why == Unseen::NoSession {
-                LOOK_AGAIN
+            let pause = if why == NotShown::NoSession {
+                POLL_INTERVAL
             } else {
-                TRY_AGAIN
+                RETRY_DELAY
             };
             if said.as_ref() != Some(&why) {
                 unseen(&why);
@@ -137,7 +137,7 @@ impl Prompter {
     fn wait_for_session(&self, dialog: &Dialog, pause: Duration, had_socket: bool) -> bool {
         let until = Instant::now() + pause;
         while Instant::now() < until && (had_socket || !self.has_socket()) {
-            if dialog.wait_for_withdrawal(LOOK_AGAIN.min(pause)) {
+            if dialog.wait_for_withdrawal(POLL_INTERVAL.min(pause)) {
                 return true;
             }
         }
@@ -153,26 +153,26 @@ impl Prompter {
         socket.exists().then_some(socket)
     }
 
-    fn try_all(&self, asking: &Asking<'_>) -> Try {
+    fn try_all(&self, asking: &PromptContext<'_>) -> PromptAttempt {
         let mut reasons = Vec::new();
-        let mut say = |who: String, why: Unseen| reasons.push(format!("{who}: {why}"));
+        let mut say = |who: String, why: NotShown| reasons.push(format!("{who}: {why}"));
         if let Some(socket) = self.live_socket(unit::QUESTION) {
             match conversation::by_socket(asking, &socket) {
-                Try::Over(outcome) => return Try::Over(outcome),
-                Try::Unseen(why) => say("the session's prompt".to_owned(), why),
+                PromptAttempt::Finished(outcome) => return PromptAttempt::Finished(outcome),
+                PromptAttempt::NotShown(why) => say("the session's prompt".to_owned(), why),
             }
         }
         let program = self.program.as_ref();
         let child = program.and_then(|program| Some((program, self.session.environment()?)));
         if let Some((program, environment)) = child {
             match child::by_child(asking, program, &environment) {
-                Try::Over(outcome) => return Try::Over(outcome),
-                Try::Unseen(why) => say(program.display().to_string(), why),
+                PromptAttempt::Finished(outcome) => return PromptAttempt::Finished(outcome),
+                PromptAttempt::NotShown(why) => say(program.display().to_string(), why),
             }
         }
         match reasons.is_empty() {
-            true => Try::Unseen(Unseen::NoSession),
-            false => Try::Unseen(Unseen::Failed(reasons.join("; "))),
+            true => PromptAttempt::NotShown(NotShown::NoSession),
+            false => PromptAttempt::NotShown(NotShown::Failed(reasons.join("; "))),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! The first of its kind is shown at once; what follows within a minute is counted and told together,
 //! so that 1 000 signatures are a handful of notifications and a flat memory.
 
-mod book;
+mod notice_queue;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use super::Prompter;
 use super::child::Running;
 use super::session::{Environment, Session};
 use super::unit;
-use book::{Book, Message};
 use common::sync::lock;
+use notice_queue::{Message, NoticeQueue};
 
-pub use book::Notice;
+pub use notice_queue::Notice;
 
 const NOTIFY_SEND: &str = "/usr/bin/notify-send";
 /// A desktop that takes longer gets no notification.
@@ -33,7 +33,7 @@ pub struct Notifier {
 }
 
 struct Shared {
-    book: Mutex<Book>,
+    notice_queue: Mutex<NoticeQueue>,
     told: Condvar,
     began: Instant,
 }
@@ -42,7 +42,7 @@ impl Notifier {
     /// Starts the thread that sends; it ends with the process.
     pub fn start(prompter: &Prompter) -> Self {
         let shared = Shared {
-            book: Mutex::default(),
+            notice_queue: Mutex::default(),
             told: Condvar::new(),
             began: Instant::now(),
         };
@@ -63,7 +63,7 @@ impl Notifier {
 
     /// Takes a notice; returns at once.
     pub fn tell(&self, notice: Notice) {
-        lock(&self.shared.book).add(notice, self.shared.began.elapsed());
+        lock(&self.shared.notice_queue).add(notice, self.shared.began.elapsed());
         self.shared.told.notify_one();
     }
 }
@@ -76,19 +76,22 @@ impl Shared {
     }
 
     fn next_message(&self) -> Message {
-        let mut book = lock(&self.book);
+        let mut notice_queue = lock(&self.notice_queue);
         loop {
             let now = self.began.elapsed();
-            if let Some(message) = book.take_due(now) {
+            if let Some(message) = notice_queue.take_due(now) {
                 return message;
             }
-            book = match book.next_due() {
+            notice_queue = match notice_queue.next_due() {
                 Some(due) => {
                     let pause = due.saturating_sub(now);
-                    let woken = self.told.wait_timeout(book, pause);
+                    let woken = self.told.wait_timeout(notice_queue, pause);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self.told.wait(book).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .told
+                    .wait(notice_queue)
+                    .unwrap_or_else(PoisonError::into_inner),
             };
         }
     }

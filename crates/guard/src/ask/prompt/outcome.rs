@@ -20,14 +20,14 @@ pub enum PromptOutcome {
 
 /// How one prompter fared.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Try {
-    Over(PromptOutcome),
+pub enum PromptAttempt {
+    Finished(PromptOutcome),
     /// Nobody has seen the question; another prompter may show it.
-    Unseen(Unseen),
+    NotShown(NotShown),
 }
 
 /// What a prompter needs of its asker while it shows a question.
-pub struct Asking<'a> {
+pub struct PromptContext<'a> {
     pub question: &'a Question,
     pub dialog: &'a Dialog,
     /// Called once, when the question is on the screen.
@@ -36,14 +36,14 @@ pub struct Asking<'a> {
 
 /// Why nobody has seen a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unseen {
+pub enum NotShown {
     /// There is no session to show a window in.
     NoSession,
     /// What was tried, and how it failed.
     Failed(String),
 }
 
-impl fmt::Display for Unseen {
+impl fmt::Display for NotShown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSession => f.write_str("there is no session to show a window in"),

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use policy::question::{Class, Row};
+use policy::question::{Row, RowClass};
 use serde::{Deserialize, Serialize};
 
 use super::Prompter;
@@ -26,7 +26,7 @@ const MAX_LINE: usize = MAX_PASSPHRASE as usize * 6 + 256;
 
 /// What the owner is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Wanted {
+pub struct PassphrasePrompt {
     v: u8,
     id: String,
     rows: Vec<Row>,
@@ -51,14 +51,14 @@ impl Drop for Passphrase {
     }
 }
 
-impl Wanted {
+impl PassphrasePrompt {
     /// `file` and `fingerprint` are the vault's own; `why` says what waits for the key.
     pub fn new(file: &str, fingerprint: &str, why: String, attempt: u8, seconds: u64) -> Self {
         let row = |label: &str, text: &str| Row {
             label: label.to_owned(),
             text: text.to_owned(),
             note: None,
-            class: Class::Name,
+            class: RowClass::Name,
             stands_out: false,
         };
         Self {
@@ -92,7 +92,7 @@ impl Prompter {
     /// There is no window to ask in; the reason and what to do instead.
     pub fn passphrase(
         &self,
-        wanted: &Wanted,
+        wanted: &PassphrasePrompt,
         client: &UnixStream,
     ) -> Result<Option<Passphrase>, String> {
         if let Some(socket) = self.live_socket(unit::PASSPHRASE) {
@@ -131,12 +131,16 @@ fn start(
     Ok((Running(command.spawn()?), ours))
 }
 
-fn converse(wanted: &Wanted, mut stream: &UnixStream, client: &UnixStream) -> Option<Passphrase> {
+fn converse(
+    wanted: &PassphrasePrompt,
+    mut stream: &UnixStream,
+    client: &UnixStream,
+) -> Option<Passphrase> {
     let mut line = serde_json::to_vec(wanted).ok()?;
     line.push(b'\n');
     stream.write_all(&line).ok()?;
     let bytes = ByteStream::new(stream.try_clone().ok()?).ok()?;
-    let mut lines = Lines {
+    let mut lines = PrompterLines {
         bytes,
         buffer: Vec::with_capacity(MAX_LINE),
     };
@@ -154,12 +158,12 @@ fn converse(wanted: &Wanted, mut stream: &UnixStream, client: &UnixStream) -> Op
         .map(|passphrase| Passphrase(passphrase.into_bytes()))
 }
 
-struct Lines {
+struct PrompterLines {
     bytes: ByteStream,
     buffer: Vec<u8>,
 }
 
-impl Lines {
+impl PrompterLines {
     /// The next line; `None` for the end, garbage, time, or a client that hung up.
     fn next(&mut self, client: &UnixStream, until: Instant) -> Option<Reply> {
         loop {

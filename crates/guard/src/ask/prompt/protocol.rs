@@ -15,7 +15,7 @@ pub(super) fn ask(question: &Question) -> Option<Vec<u8>> {
 }
 
 /// New counts as a line.
-pub(super) fn recount(question: &Question, counts: Counts) -> Option<Vec<u8>> {
+pub(super) fn send_counts(question: &Question, counts: Counts) -> Option<Vec<u8>> {
     line(&NewCounts::new(question.id, counts))
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use policy::facts::{IntentKind, Proof};
 use policy::question::{
-    Class, Counts, Decision, HeadingPart, Offer, QubeColor, Risk, Row, Version,
+    Counts, Decision, HeadingPart, Offer, QubeColor, Risk, Row, RowClass, Version,
 };
 use tempfile::TempDir;
 
@@ -24,7 +24,7 @@ fn question() -> Question {
         label: label.to_owned(),
         text: text.to_owned(),
         note: None,
-        class: Class::Name,
+        class: RowClass::Name,
         stands_out: false,
     };
     Question {
@@ -106,7 +106,7 @@ impl Stage {
     /// Asks once: down the list, but not again from its top.
     fn ask(&self, dialog: &Dialog) -> PromptOutcome {
         let shown = || self.seen.set(self.seen.get() + 1);
-        let unseen = |_: &Unseen| {
+        let unseen = |_: &NotShown| {
             self.unseen.set(self.unseen.get() + 1);
             dialog.withdraw();
         };
@@ -248,7 +248,7 @@ fn new_counts_reach_the_prompter() {
     let shown = {
         let dialog = Arc::clone(&dialog);
         move || {
-            dialog.recount(Counts {
+            dialog.send_counts(Counts {
                 waiting: 2,
                 same: 5,
             })

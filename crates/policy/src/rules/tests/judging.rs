@@ -417,7 +417,7 @@ fn hours_may_go_over_midnight() {
             ..noon()
         };
         policy
-            .judge(&sshsig("git"), &moment, &Ledger::default())
+            .judge(&sshsig("git"), &moment, &RateCounter::default())
             .verdict
             == Verdict::Allow
     };
@@ -430,11 +430,11 @@ fn hours_may_go_over_midnight() {
 fn a_rate_that_is_used_up_denies() {
     let policy =
         policy("default = \"ask\"\n[[rule]]\nname = \"r\"\nrate = \"2/min\"\naction = \"allow\"\n");
-    let mut ledger = Ledger::default();
+    let mut rates = RateCounter::default();
     let mut at = |boot| {
         let moment = Moment { boot, ..noon() };
-        let judgement = policy.judge(&sshsig("git"), &moment, &ledger);
-        policy.count(&judgement, &sshsig("git").caller, &moment, &mut ledger);
+        let judgement = policy.judge(&sshsig("git"), &moment, &rates);
+        policy.count(&judgement, &sshsig("git").caller, &moment, &mut rates);
         judgement
     };
     assert_eq!(
@@ -456,23 +456,23 @@ fn hiding_the_host_gives_no_more_questions_or_signatures_than_showing_it() {
     let policy = policy(
         "default = \"ask\"\n[[rule]]\nname = \"r\"\nhost = \"prod\"\nrate = \"1/min\"\nsignatures = 9\naction = \"ask\"\n[[rule]]\nhost = \"unproven\"\nuser = \"me\"\naction = \"allow\"\n",
     );
-    let mut ledger = Ledger::default();
+    let mut rates = RateCounter::default();
     let shown = login("me", host('p', &["prod"]), Proof::Proven);
-    let at = |facts: &Facts, ledger: &Ledger| policy.judge(facts, &noon(), ledger);
-    let first = at(&shown, &ledger);
+    let at = |facts: &Facts, rates: &RateCounter| policy.judge(facts, &noon(), rates);
+    let first = at(&shown, &rates);
     assert_eq!((first.verdict, first.signatures), (Verdict::Ask, 9));
     for user in ["me", "other"] {
-        let hidden = at(&login_unproven(user), &ledger);
+        let hidden = at(&login_unproven(user), &rates);
         assert_eq!(
             (hidden.verdict, hidden.signatures),
             (Verdict::Ask, 1),
             "{user}"
         );
     }
-    policy.count(&first, &shown.caller, &noon(), &mut ledger);
-    assert_eq!(at(&shown, &ledger).verdict, Verdict::Deny);
+    policy.count(&first, &shown.caller, &noon(), &mut rates);
+    assert_eq!(at(&shown, &rates).verdict, Verdict::Deny);
     for user in ["me", "other"] {
-        let hidden = at(&login_unproven(user), &ledger);
+        let hidden = at(&login_unproven(user), &rates);
         assert_eq!(hidden.verdict, Verdict::Deny, "{user}");
         assert!(
             hidden.reason.contains("limit: rule `r` gives 1/min"),

@@ -9,7 +9,7 @@ use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::judgement::{Judgement, Verdict};
-use crate::rate::Ledger;
+use crate::rate::RateCounter;
 
 use super::{Policy, PolicyError, Source};
 
@@ -106,7 +106,7 @@ pub(super) fn other(kind: IntentKind) -> Facts {
 }
 
 pub(super) fn judge(policy: &Policy, facts: &Facts) -> Judgement {
-    policy.judge(facts, &noon(), &Ledger::default())
+    policy.judge(facts, &noon(), &RateCounter::default())
 }
 
 pub(super) fn verdict(policy: &Policy, facts: &Facts) -> Verdict {

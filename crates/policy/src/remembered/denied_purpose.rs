@@ -1,4 +1,4 @@
-//! What a denial is of: requests that would do the same are one thing, whichever key they name and however often they
+//! What a denial is of: requests that would do the same have one purpose, whichever key they name and however often they
 //! come.
 
 use crate::crypto::Fingerprint;
@@ -10,7 +10,7 @@ const MAX_NAME: usize = 34;
 
 /// A login as one user at one host, signatures in one namespace, or all requests of another kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeniedThing {
+pub struct DeniedPurpose {
     kind: IntentKind,
     user: Option<Vec<u8>>,
     host: Option<Fingerprint>,
@@ -19,7 +19,7 @@ pub struct DeniedThing {
     namespace: Option<Vec<u8>>,
 }
 
-impl DeniedThing {
+impl DeniedPurpose {
     pub fn of(facts: &Facts) -> Self {
         let host = facts.host.as_ref();
         Self {

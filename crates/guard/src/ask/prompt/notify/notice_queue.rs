@@ -7,7 +7,7 @@ use policy::display;
 use policy::facts::{Facts, IntentKind};
 
 /// Notices of one subject within this time are told together.
-const TOGETHER: Duration = Duration::from_secs(60);
+const MERGE_WINDOW: Duration = Duration::from_secs(60);
 /// Notifications in a minute, of all subjects; more would be noise.
 const PER_MINUTE: usize = 10;
 /// Subjects that are kept apart; what comes beyond is counted as others.
@@ -47,14 +47,14 @@ enum NoticeKind {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Book {
-    subjects: BTreeMap<(NoticeKind, String), Subject>,
+pub(super) struct NoticeQueue {
+    subjects: BTreeMap<(NoticeKind, String), NoticeSubject>,
     /// When the last notifications were sent.
     sent: VecDeque<Duration>,
 }
 
 #[derive(Debug)]
-struct Subject {
+struct NoticeSubject {
     /// Not before this.
     due: Duration,
     count: u64,
@@ -77,7 +77,7 @@ impl Notice {
         Self::Touch { caller, sentence }
     }
 
-    fn take_apart(self) -> (NoticeKind, String, String) {
+    fn into_parts(self) -> (NoticeKind, String, String) {
         match self {
             Self::Used { caller, sentence } => (NoticeKind::Used, caller, sentence),
             Self::Refused { caller, sentence } => (NoticeKind::Refused, caller, sentence),
@@ -87,14 +87,14 @@ impl Notice {
     }
 }
 
-impl Book {
+impl NoticeQueue {
     pub(super) fn add(&mut self, notice: Notice, now: Duration) {
-        let (kind, caller, sentence) = notice.take_apart();
+        let (kind, caller, sentence) = notice.into_parts();
         let mut name = (kind, display::ascii(caller.as_bytes(), MAX_SUMMARY));
         if !self.subjects.contains_key(&name) && self.subjects.len() >= MAX_SUBJECTS {
             name = (NoticeKind::Other, String::new());
         }
-        let subject = self.subjects.entry(name).or_insert(Subject {
+        let subject = self.subjects.entry(name).or_insert(NoticeSubject {
             due: now,
             count: 0,
             last: String::new(),
@@ -105,7 +105,11 @@ impl Book {
 
     /// The next notification whose time has come.
     pub(super) fn take_due(&mut self, now: Duration) -> Option<Message> {
-        while self.sent.front().is_some_and(|at| now >= *at + TOGETHER) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|at| now >= *at + MERGE_WINDOW)
+        {
             self.sent.pop_front();
         }
         // Quiet for its minute: its next notice is news again.
@@ -124,13 +128,13 @@ impl Book {
         subject.due = if *kind == NoticeKind::Touch {
             now
         } else {
-            now + TOGETHER
+            now + MERGE_WINDOW
         };
         self.sent.push_back(now);
         Some(message)
     }
 
-    /// When [`Book::take_due`] may have something next.
+    /// When [`NoticeQueue::take_due`] may have something next.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let due = self
             .subjects
@@ -141,7 +145,7 @@ impl Book {
         if self.sent.len() < PER_MINUTE {
             return Some(due);
         }
-        let room = self.sent.front().map(|at| *at + TOGETHER)?;
+        let room = self.sent.front().map(|at| *at + MERGE_WINDOW)?;
         Some(due.max(room))
     }
 }
@@ -174,8 +178,8 @@ fn sentence(facts: &Facts) -> String {
     format!("{what}, key {}", clean(&facts.key.comment))
 }
 
-fn message(kind: NoticeKind, caller: &str, subject: &Subject) -> Message {
-    let Subject { count, last, .. } = subject;
+fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Message {
+    let NoticeSubject { count, last, .. } = subject;
     let (one, many, urgency) = match kind {
         NoticeKind::Used => (
             format!("{caller} used a key"),
@@ -230,25 +234,25 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_the_rest_together() {
-        let mut book = Book::default();
-        book.add(used("work", 0), at(0));
-        let first = book.take_due(at(0)).unwrap();
+        let mut notice_queue = NoticeQueue::default();
+        notice_queue.add(used("work", 0), at(0));
+        let first = notice_queue.take_due(at(0)).unwrap();
         assert_eq!(
             (first.summary.as_str(), first.body.as_str()),
             ("work used a key", "login 0")
         );
         for number in 1..=12 {
-            book.add(used("work", number), at(5));
-            assert_eq!(book.take_due(at(5)), None);
+            notice_queue.add(used("work", number), at(5));
+            assert_eq!(notice_queue.take_due(at(5)), None);
         }
-        assert_eq!(book.next_due(), Some(at(60)));
-        let rest = book.take_due(at(60)).unwrap();
+        assert_eq!(notice_queue.next_due(), Some(at(60)));
+        let rest = notice_queue.take_due(at(60)).unwrap();
         assert_eq!(rest.summary, "12 signatures for work in the last minute");
         assert_eq!(rest.body, "Last: login 12");
-        assert_eq!(book.next_due(), None);
-        book.add(used("work", 13), at(120));
+        assert_eq!(notice_queue.next_due(), None);
+        notice_queue.add(used("work", 13), at(120));
         assert_eq!(
-            book.take_due(at(120)).unwrap().summary,
+            notice_queue.take_due(at(120)).unwrap().summary,
             "work used a key",
             "news again"
         );
@@ -256,28 +260,31 @@ mod tests {
 
     #[test]
     fn subjects_are_told_apart_and_bounded() {
-        let mut book = Book::default();
+        let mut notice_queue = NoticeQueue::default();
         for number in 0..100_000 {
-            book.add(used(&format!("qube{}", number % 1000), number), at(0));
+            notice_queue.add(used(&format!("qube{}", number % 1000), number), at(0));
         }
-        assert_eq!(book.subjects.len(), MAX_SUBJECTS + 1);
-        let sent = std::iter::from_fn(|| book.take_due(at(1))).count();
+        assert_eq!(notice_queue.subjects.len(), MAX_SUBJECTS + 1);
+        let sent = std::iter::from_fn(|| notice_queue.take_due(at(1))).count();
         assert_eq!(sent, PER_MINUTE);
-        assert_eq!(book.next_due(), Some(at(61)));
+        assert_eq!(notice_queue.next_due(), Some(at(61)));
         let mut later = 0;
         let mut now = at(61);
-        while let Some(due) = book.next_due() {
+        while let Some(due) = notice_queue.next_due() {
             now = now.max(due);
-            later += std::iter::from_fn(|| book.take_due(now)).count();
+            later += std::iter::from_fn(|| notice_queue.take_due(now)).count();
         }
         assert_eq!(later, MAX_SUBJECTS + 1 - PER_MINUTE, "late, but told");
-        assert!(book.sent.len() <= PER_MINUTE);
+        assert!(notice_queue.sent.len() <= PER_MINUTE);
     }
 
     #[test]
     fn text_is_cleaned() {
-        let mut book = Book::default();
-        book.add(Notice::Said("a\u{1b}[2J\n\u{202e}b".to_owned()), at(0));
-        assert_eq!(book.take_due(at(0)).unwrap().body, "a\\x1b[2J \\u{202e}b");
+        let mut notice_queue = NoticeQueue::default();
+        notice_queue.add(Notice::Said("a\u{1b}[2J\n\u{202e}b".to_owned()), at(0));
+        assert_eq!(
+            notice_queue.take_due(at(0)).unwrap().body,
+            "a\\x1b[2J \\u{202e}b"
+        );
     }
 }
