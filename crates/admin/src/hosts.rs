@@ -67,11 +67,13 @@ enum Action {
     /// Forget a name that was added, imported or typed into a prompt
     Remove {
         /// As `split-ssh hosts list` shows it
+        #[arg(value_name = "HOST")]
         name: String,
     },
     /// Let rules see a name that was typed into a prompt
     Trust {
         /// As `split-ssh hosts list` shows it
+        #[arg(value_name = "HOST")]
         name: String,
     },
 }

@@ -32,13 +32,14 @@ const SHOWN_COMMENT: usize = 60;
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// The keyring
-    #[arg(default_value = "default")]
+    #[arg(value_name = "KEYRING", default_value = "default")]
     keyring: String,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct AddArgs {
     /// The keyring
+    #[arg(value_name = "KEYRING")]
     keyring: String,
     /// Key files; without one, all of ~/.ssh/identities.d/KEYRING
     files: Vec<PathBuf>,
@@ -50,6 +51,7 @@ pub struct AddArgs {
 #[derive(Debug, clap::Args)]
 pub struct ReloadArgs {
     /// The keyring
+    #[arg(value_name = "KEYRING")]
     keyring: String,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod client_status;
+pub mod complete;
 pub mod doctor;
 pub mod dom0_policy;
 mod fold;

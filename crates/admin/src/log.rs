@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "since")]
     today: bool,
 
-    /// Print JSON: the records as stored, one object a line, or the summary
+    /// Print JSON: one record a line as stored, or the summary
     #[arg(long)]
     json: bool,
 

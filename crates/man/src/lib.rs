@@ -1,5 +1,5 @@
-//! Man pages and completions, all from split-ssh's own definition of its command line; what that does not
-//! say comes from `docs/`.
+//! Man pages from split-ssh's own definition of its command line; what that does not say comes from `docs/`. The
+//! shells' completions ask the program itself, and lie beside the pages.
 
 pub mod markdown;
 
@@ -7,8 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
-use clap_complete::{Shell, generate};
+use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 
 /// The heading of every page.
@@ -54,6 +53,21 @@ pub const WRITTEN: [Written; 4] = [
 const VAULT_MORE: &str = include_str!("../../../docs/man/vault.md");
 const SPLIT_SSH_MORE: &str = include_str!("../../../docs/man/split-ssh.md");
 
+const COMPLETIONS: [(&str, &str); 3] = [
+    (
+        "bash/split-ssh",
+        include_str!("../../split-ssh/completions/split-ssh.bash"),
+    ),
+    (
+        "zsh/_split-ssh",
+        include_str!("../../split-ssh/completions/_split-ssh"),
+    ),
+    (
+        "fish/split-ssh.fish",
+        include_str!("../../split-ssh/completions/split-ssh.fish"),
+    ),
+];
+
 /// Writes all pages and completions below `folder`.
 ///
 /// # Errors
@@ -79,18 +93,8 @@ pub fn write_all(folder: &Path) -> io::Result<()> {
         let file = folder.join(format!("man{section}/{name}.{section}"));
         fs::write(file, markdown::ascii(&(head + &markdown::to_roff(text))))?;
     }
-    for (shell, file) in [
-        (Shell::Bash, "bash/split-ssh"),
-        (Shell::Zsh, "zsh/_split-ssh"),
-        (Shell::Fish, "fish/split-ssh.fish"),
-    ] {
-        let mut completions = Vec::new();
-        generate(shell, &mut commands(), "split-ssh", &mut completions);
-        // For bash, clap_complete spells a program's name with a hyphen in two ways, and then finds no
-        // flag of a subcommand (https://github.com/clap-rs/clap/issues/6421).
-        let completions =
-            String::from_utf8_lossy(&completions).replace("split__subcmd__ssh", "split__ssh");
-        fs::write(folder.join(file), completions)?;
+    for (file, text) in COMPLETIONS {
+        fs::write(folder.join(file), text)?;
     }
     Ok(())
 }
@@ -124,11 +128,17 @@ fn write_commands(command: &Command, folder: &Path) -> io::Result<()> {
     Man::new(command.clone()).render(&mut generated)?;
     let generated = String::from_utf8_lossy(&generated);
     // clap_mangen leaves an empty date out, so that what follows it slips, and takes all pages for section 1.
-    let mut roff: String = generated
-        .lines()
-        .filter(|line| !line.starts_with(".TH "))
-        .map(|line| line.replace("split\\-ssh\\-vault(1)", "split\\-ssh\\-vault(8)") + "\n")
-        .collect();
+    let mut roff = String::new();
+    let mut lines = generated.lines().filter(|line| !line.starts_with(".TH "));
+    while let Some(line) = lines.next() {
+        roff += &line.replace("split\\-ssh\\-vault(1)", "split\\-ssh\\-vault(8)");
+        roff.push('\n');
+        if line == ".SH SYNOPSIS" {
+            // clap_mangen's names flags without their values.
+            lines.next();
+            roff += &synopsis(command);
+        }
+    }
     roff.insert_str(0, &title(&name, section));
     let more = match name.as_str() {
         "split-ssh" => SPLIT_SSH_MORE,
@@ -141,6 +151,62 @@ fn write_commands(command: &Command, folder: &Path) -> io::Result<()> {
     }
     let file = folder.join(format!("man{section}/{name}.{section}"));
     fs::write(file, markdown::ascii(&roff))
+}
+
+/// The command with its flags, each with the name of its value.
+fn synopsis(command: &Command) -> String {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    // Without hyphenation: a flag is copied as it stands.
+    let mut roff = format!(".nh\n\\fB{}\\fR", markdown::escaped(name));
+    let is_shown = |arg: &&Arg| {
+        let asks_for_help = ["help", "version"].contains(&arg.get_id().as_str());
+        !arg.is_hide_set() && !asks_for_help
+    };
+    let shown = || command.get_arguments().filter(is_shown);
+    let flags = shown().filter(|arg| !arg.is_positional());
+    for arg in flags.chain(shown().filter(|arg| arg.is_positional())) {
+        let usage = markdown::escaped(&usage(arg));
+        roff += &match arg.is_required_set() {
+            true => format!(" {usage}"),
+            false => format!(" [{usage}]"),
+        };
+    }
+    if command.has_subcommands() {
+        let optional = !command.is_subcommand_required_set();
+        roff += if optional { " [COMMAND]" } else { " COMMAND" };
+    }
+    roff + "\n.hy\n"
+}
+
+fn usage(arg: &Arg) -> String {
+    let flag = match (arg.get_short(), arg.get_long()) {
+        (_, Some(long)) => format!("--{long}"),
+        (Some(short), None) => format!("-{short}"),
+        (None, None) => String::new(),
+    };
+    let takes_values = arg.is_positional() || arg.get_action().takes_values();
+    let possible = arg.get_possible_values();
+    let names = arg.get_value_names().unwrap_or_default();
+    let value = match (takes_values, possible.is_empty()) {
+        (false, _) => String::new(),
+        (true, true) => names.join(" "),
+        (true, false) => {
+            let words: Vec<&str> = possible
+                .iter()
+                .map(clap::builder::PossibleValue::get_name)
+                .collect();
+            words.join("|")
+        }
+    };
+    let more = if arg
+        .get_num_args()
+        .is_some_and(|number| number.max_values() > 1)
+    {
+        "..."
+    } else {
+        ""
+    };
+    format!("{flag} {value}{more}").trim().to_owned()
 }
 
 /// Without a date, so that two builds write the same page.

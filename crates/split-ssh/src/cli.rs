@@ -1,6 +1,8 @@
 //! The command line: one definition, from which the parser, `--help`, man pages and completions come.
 
 mod client;
+mod complete;
+mod help;
 mod vault;
 
 use std::io::{self, Write};
@@ -8,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use common::askpass;
 use common::error::Error;
@@ -24,15 +26,15 @@ use common::paths::Paths;
 )]
 pub struct Cli {
     /// Configuration in DIR instead of ~/.config/split-ssh
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
     config_dir: Option<PathBuf>,
 
     /// Sockets in DIR instead of the runtime directory
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
     runtime_dir: Option<PathBuf>,
 
     /// Log in DIR instead of ~/.local/state/split-ssh
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Places")]
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
     state_dir: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -57,10 +59,20 @@ enum Command {
     List(admin::keyring::ListArgs),
     /// Add key files to a keyring's agent
     Add(admin::keyring::AddArgs),
-    /// Load a keyring's keys anew
+    /// Reload a keyring's keys
     Reload(admin::keyring::ReloadArgs),
     Dom0Policy(admin::dom0_policy::Args),
     Migrate(admin::migrate::Args),
+    Help(help::Args),
+    #[command(hide = true)]
+    Complete(complete::Args),
+}
+
+/// The whole command line, with its commands in groups where help lists them.
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let overview = help::overview(&command);
+    command.override_help(overview)
 }
 
 /// Runs the program and returns its exit code: 0 done, 1 refused or failed, 2 usage.
@@ -68,7 +80,8 @@ pub fn main() -> ExitCode {
     if askpass::is_asked() {
         return askpass::answer();
     }
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(usage) => return explain(&usage),
     };
@@ -90,14 +103,22 @@ fn explain(usage: &clap::Error) -> ExitCode {
         return ExitCode::from(if is_help { 2 } else { 0 });
     }
     let text = usage.render().to_string();
+    // Nobody means a flag that there is not as a value.
+    let mut paragraphs: Vec<&str> = text.split("\n\n").collect();
+    paragraphs.retain(|part| !part.trim_start().starts_with("tip: to pass"));
+    let text = paragraphs.join("\n\n");
     let what = text.strip_prefix("error: ").unwrap_or(&text);
-    let what = what.replace(MORE, "split-ssh: hint: --help says more");
-    let _ = writeln!(io::stderr(), "split-ssh: error: {}", what.trim_end());
+    let what = what.strip_suffix(MORE).unwrap_or(what).trim_end();
+    let named = help::named(&command());
+    let _ = writeln!(
+        io::stderr(),
+        "split-ssh: error: {what}\nsplit-ssh: hint: `split-ssh help{named}` says more"
+    );
     ExitCode::from(2)
 }
 
 /// clap's last line.
-const MORE: &str = "For more information, try '--help'.";
+const MORE: &str = "For more information, try '--help'.\n";
 
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     let paths = Paths::find(cli.config_dir, cli.runtime_dir, cli.state_dir)?;
@@ -118,13 +139,13 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Log(args) => admin::log::run(*args, &paths),
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),
+        Command::Help(args) => help::run(&args, command()),
+        Command::Complete(args) => Ok(complete::run(&args, command(), &paths)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     /// Both helps of a command and of all below it.
@@ -138,7 +159,7 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal_and_describes_everything() {
-        let mut cli = Cli::command();
+        let mut cli = command();
         cli.build();
         let mut all = Vec::new();
         helps(&mut cli, &mut all);

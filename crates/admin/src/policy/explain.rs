@@ -70,7 +70,7 @@ pub struct Args {
     user: Option<String>,
 
     /// The host of a login, by a name in known hosts; proven unless said
-    #[arg(long, value_name = "NAME", conflicts_with = "host_key")]
+    #[arg(long, value_name = "HOST", conflicts_with = "host_key")]
     host: Option<String>,
 
     /// The host of a login, by its key's fingerprint
