@@ -115,6 +115,7 @@ fn extensions() {
     let expected = Message::of(message::EXTENSION_RESPONSE)
         .string("query")
         .string("session-bind@openssh.com")
+        .string("content@split-ssh")
         .string("query");
     let query = Message::of(message::EXTENSION).string("query");
     assert_eq!(connection.ask(&query), Answer::Reply(expected.0));

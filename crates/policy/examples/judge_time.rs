@@ -41,6 +41,7 @@ fn main() {
         user: Some(b"git".to_vec()),
         proof: Proof::Proven,
         host: Some(host.clone()),
+        content: None,
         namespace: None,
         forwarded: false,
     };

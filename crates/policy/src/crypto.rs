@@ -12,10 +12,26 @@ pub enum Verified {
     Unverifiable,
 }
 
+/// Both hashes that an SSHSIG may be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentHashes {
+    pub sha256: [u8; 32],
+    pub sha512: [u8; 64],
+}
+
+/// Hashes a content that comes in pieces.
+pub trait ContentHasher {
+    fn update(&mut self, bytes: &[u8]);
+    fn finish(self: Box<Self>) -> ContentHashes;
+}
+
 /// Hashes and signature checks.
 pub trait Crypto {
     /// SHA-256 of `bytes`.
     fn sha256(&self, bytes: &[u8]) -> [u8; 32];
+
+    /// A hasher that has seen nothing.
+    fn content_hasher(&self) -> Box<dyn ContentHasher>;
 
     /// HMAC-SHA1, for hashed known_hosts names only.
     fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20];

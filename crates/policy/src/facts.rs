@@ -114,6 +114,16 @@ pub struct KeyFacts {
     pub comment: Vec<u8>,
 }
 
+/// What rules see of the content behind an SSHSIG's hash, where the client sent it and it has that hash. It is what
+/// will be signed, which anybody can write: no proof of who wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ContentFacts {
+    /// A commit's author's mail address, or a tagger's; `None` where nobody is named, or it is not known.
+    pub author: Option<Vec<u8>>,
+    /// A commit's committer's mail address, or a tagger's.
+    pub committer: Option<Vec<u8>>,
+}
+
 /// The moment of the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -149,6 +159,8 @@ pub struct Facts {
     pub host: Option<HostIdentity>,
     /// The namespace of an SSHSIG. Bytes as signed.
     pub namespace: Option<Vec<u8>>,
+    /// The content of an SSHSIG, if it is proven.
+    pub content: Option<ContentFacts>,
     /// A forwarding bind was seen on this connection. `false` proves nothing.
     pub forwarded: bool,
 }

@@ -8,6 +8,7 @@ use wire::plain_key::PlainKey;
 use wire::request::{RSA_SHA2_256, RSA_SHA2_512};
 
 use crate::caller::{Caller, Keyring};
+use crate::content::{ContentEvidence, PendingContent};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
 use crate::intent::{Intent, LooksLike};
 use crate::session::{Contradiction, HostEvidence, Session};
@@ -28,6 +29,8 @@ pub enum RequestRefusal {
     LooksLike(LooksLike),
     /// git and ssh-keygen never bind: such a request on a login's connection is not theirs.
     SshsigOnLoginConnection,
+    /// The content that the client sent ahead is not what it wants signed.
+    Content(&'static str),
     /// An earlier bind failed: nothing is signed on this connection any more.
     BindFailed,
 }
@@ -38,7 +41,7 @@ impl fmt::Display for RequestRefusal {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
             Self::UnreadableKey => f.write_str("a key that cannot be read"),
             Self::KeyNotListed => f.write_str("a key that is not listed for this qube"),
-            Self::Contradiction(what) => f.write_str(what),
+            Self::Contradiction(what) | Self::Content(what) => f.write_str(what),
             Self::LooksLike(looks_like) => looks_like.fmt(f),
             Self::SshsigOnLoginConnection => {
                 f.write_str("an sshsig on a connection that is bound for a login")
@@ -78,6 +81,7 @@ pub struct Gathered {
     facts: Facts,
     host_key: Option<Vec<u8>>,
     unverifiable_bind: bool,
+    content: ContentEvidence,
 }
 
 impl Gathered {
@@ -94,6 +98,11 @@ impl Gathered {
     /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
     pub fn unverifiable_bind(&self) -> bool {
         self.unverifiable_bind
+    }
+
+    /// What is known of the content behind an SSHSIG.
+    pub fn content(&self) -> &ContentEvidence {
+        &self.content
     }
 
     /// The request itself.
@@ -116,16 +125,19 @@ impl Gathered {
             facts,
             host_key: self.host_key.clone(),
             unverifiable_bind: self.unverifiable_bind,
+            content: self.content.clone(),
         }
     }
 }
 
-/// Gathers the facts; `identify` names a host key from the vault's own files.
+/// Gathers the facts. `content` is what the connection sent for this request; `identify` names a host key from the
+/// vault's own files.
 ///
 /// # Errors
 /// A request that no rule may allow.
 pub fn gather(
     context: &RequestContext<'_>,
+    content: PendingContent,
     identify: &dyn Fn(&[u8]) -> HostIdentity,
 ) -> Result<Gathered, RequestRefusal> {
     let (request, intent) = (context.request.request(), context.request.intent());
@@ -147,6 +159,9 @@ pub fn gather(
             unverifiable_bind: false,
         },
     };
+    let content = content
+        .prove(context.request)
+        .map_err(RequestRefusal::Content)?;
     Ok(Gathered {
         request: OwnedSignRequest::of(request),
         facts: Facts {
@@ -166,8 +181,10 @@ pub fn gather(
                 Intent::Sshsig(sshsig) => Some(sshsig.namespace.to_vec()),
                 _ => None,
             },
+            content: content.facts(),
             forwarded: context.session.forwarded(),
         },
+        content,
         unverifiable_bind: evidence.unverifiable_bind,
         host_key: evidence.host_key,
     })
@@ -191,6 +208,7 @@ impl Gathered {
             facts,
             host_key,
             unverifiable_bind: false,
+            content: ContentEvidence::NotSent,
         }
     }
 }

@@ -20,6 +20,7 @@
 
 pub mod caller;
 pub mod certificate_validity;
+pub mod content;
 pub mod crypto;
 pub mod denied_by;
 pub mod display;

@@ -307,6 +307,7 @@ impl Record {
                 Some(fingerprint) => Some(self.host_identity(fingerprint)?),
             },
             namespace: whole(&self.namespace)?,
+            content: None,
             forwarded: self.forwarded?,
         })
     }

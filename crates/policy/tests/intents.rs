@@ -130,15 +130,19 @@ fn gathered_on(
         request: &ClassifiedRequest::of(sign)?,
         session,
     };
-    gather(&context, &|_| HostIdentity {
-        fingerprint: Fingerprint("SHA256:h".to_owned()),
-        algorithm: String::new(),
-        ca: None,
-        names: Vec::new(),
-        label: None,
-        possible_names: Vec::new(),
-        revocation: policy::facts::Revocation::None,
-    })
+    gather(
+        &context,
+        policy::content::PendingContent::default(),
+        &|_| HostIdentity {
+            fingerprint: Fingerprint("SHA256:h".to_owned()),
+            algorithm: String::new(),
+            ca: None,
+            names: Vec::new(),
+            label: None,
+            possible_names: Vec::new(),
+            revocation: policy::facts::Revocation::None,
+        },
+    )
 }
 
 /// sshd reads most of these, and would let the user in.
@@ -359,6 +363,9 @@ impl Crypto for Credulous {
         [0; 32]
     }
 
+    fn content_hasher(&self) -> Box<dyn policy::crypto::ContentHasher> {
+        panic!("no content here")
+    }
     fn hmac_sha1_for_known_hosts(&self, _: &[u8], _: &[u8]) -> [u8; 20] {
         [0; 20]
     }

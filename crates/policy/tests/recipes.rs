@@ -74,6 +74,7 @@ fn request(qube: &str, key: &str, kind: IntentKind) -> Facts {
         user: None,
         proof: Proof::Unproven,
         host: None,
+        content: None,
         namespace: None,
         forwarded: false,
     }
@@ -104,6 +105,7 @@ fn login(qube: &str, key: &str, user: &str, host: &str, proof: Proof) -> Facts {
 
 fn sshsig(qube: &str, key: &str, namespace: &str) -> Facts {
     Facts {
+        content: None,
         namespace: Some(namespace.as_bytes().to_vec()),
         ..request(qube, key, IntentKind::Sshsig)
     }

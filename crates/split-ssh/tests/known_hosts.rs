@@ -400,6 +400,7 @@ fn a_revocation_that_cannot_be_read_is_denied_and_not_listed_whatever_rules_say(
             user: Some(b"me".to_vec()),
             proof: Proof::Proven,
             host: Some(known.identify(&shown, &[], &Ring, 0)),
+            content: None,
             namespace: None,
             forwarded: false,
         };
@@ -577,6 +578,7 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
                 user: Some(b"me".to_vec()),
                 proof: Proof::Proven,
                 host: Some(identity),
+                content: None,
                 namespace: None,
                 forwarded: false,
             };

@@ -61,6 +61,7 @@ fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
             possible_names: Vec::new(),
             revocation: policy::facts::Revocation::None,
         }),
+        content: None,
         namespace: None,
         forwarded: false,
     }

@@ -28,6 +28,7 @@
 pub mod algorithm;
 pub mod bind;
 pub mod certificate;
+pub mod content;
 pub mod frame;
 pub mod key;
 pub mod limits;

@@ -20,3 +20,7 @@ pub const MAX_NAME: usize = 64;
 
 /// Principals of one certificate. OpenSSH's `SSHKEY_CERT_MAX_PRINCIPALS`.
 pub const MAX_PRINCIPALS: usize = 256;
+
+/// Bytes of the content behind an SSHSIG that a vault takes. Commits and tags are far smaller; what is larger costs the
+/// vault more to hash than a person gains by it.
+pub const MAX_CONTENT: u64 = 16 * 1024 * 1024;

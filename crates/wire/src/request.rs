@@ -118,6 +118,7 @@ impl<'a> Request<'a> {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Extension(Extension::SessionBind(_)) => "session-bind",
+            Self::Extension(Extension::Content(_)) => "content",
             Self::Extension(Extension::Query) => QUERY,
             _ => name_of_number(self.number()).unwrap_or("unknown"),
         }

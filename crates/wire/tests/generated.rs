@@ -6,6 +6,7 @@ use common::{Dice, string, strings};
 use wire::algorithm::{Curve, of_certified_key};
 use wire::bind::SessionBind;
 use wire::certificate::{Certificate, CertificateKind, CertificateToSign};
+use wire::content::ContentChunk;
 use wire::key::PublicKey;
 use wire::plain_key::PlainKey;
 use wire::reply::{Identity, Reply};
@@ -240,7 +241,7 @@ fn sudo(dice: &mut Dice<'_>) -> SudoRequest<'static> {
 }
 
 fn request(dice: &mut Dice<'_>) -> Request<'static> {
-    match dice.below(5) {
+    match dice.below(6) {
         0 => Request::List,
         1 => Request::Sign(SignRequest {
             key: dice.some(60),
@@ -249,6 +250,12 @@ fn request(dice: &mut Dice<'_>) -> Request<'static> {
         }),
         2 => Request::Extension(Extension::SessionBind(bind(dice))),
         3 => Request::Extension(Extension::Query),
+        4 => Request::Extension(Extension::Content(ContentChunk {
+            key: dice.some(60),
+            total: 1 << 20,
+            offset: u64::from(dice.byte()),
+            bytes: dice.bytes(30),
+        })),
         _ => Request::Extension(Extension::Other {
             name: "x@y",
             contents: dice.some(30),

@@ -119,6 +119,45 @@ fn errors_say_what_and_where() {
 }
 
 #[test]
+fn chunks_lie_within_their_content() {
+    const MOST: u64 = wire::limits::MAX_CONTENT;
+    let chunk = |total: u64, offset: u64, bytes: &str| {
+        let numbers = [total.to_be_bytes(), offset.to_be_bytes()].concat();
+        let message = join([
+            vec![27],
+            string("content@split-ssh"),
+            string("key"),
+            numbers,
+            string(bytes),
+        ]);
+        assert!(Request::parse(&join([&message[..], b"x"])).is_err());
+        assert!(Request::parse(&message[..message.len() - 1]).is_err());
+        Request::parse(&message).is_ok()
+    };
+    for (total, offset, bytes) in [
+        (4, 0, "tree"),
+        (4, 3, "e"),
+        (MOST, MOST - 1, "e"),
+        (0, 0, ""),
+    ] {
+        assert!(chunk(total, offset, bytes), "{total} {offset} {bytes}");
+    }
+    assert!(chunk(MOST + 1, 0, ""), "too long a content is announced");
+    for (total, offset, bytes) in [
+        (4, 0, ""),
+        (4, 1, "tree"),
+        (4, 4, ""),
+        (0, 0, "t"),
+        (0, 1, ""),
+        (MOST + 1, 0, "t"),
+        (MOST + 1, 1, ""),
+        (MOST, u64::MAX, "t"),
+    ] {
+        assert!(!chunk(total, offset, bytes), "{total} {offset} {bytes}");
+    }
+}
+
+#[test]
 fn extensions_are_told_apart_by_their_whole_name() {
     let query = join([vec![27], string("query")]);
     assert_eq!(

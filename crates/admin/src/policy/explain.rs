@@ -257,6 +257,7 @@ impl Args {
             proof,
             // What is not shown is not known to rules either.
             host: host.filter(|_| proof != Proof::Unproven),
+            content: None,
             namespace: namespace.map(String::into_bytes),
             forwarded: self.forwarded,
         })

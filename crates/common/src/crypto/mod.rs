@@ -7,9 +7,9 @@ mod security_key;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use policy::crypto::{Crypto, Fingerprint, Verified};
-use ring::hmac;
+use policy::crypto::{ContentHasher, ContentHashes, Crypto, Fingerprint, Verified};
 use ring::signature::ED25519;
+use ring::{digest, hmac};
 use wire::plain_key::PlainKey;
 use wire::signature::Signature;
 
@@ -23,6 +23,13 @@ pub struct Ring;
 impl Crypto for Ring {
     fn sha256(&self, bytes: &[u8]) -> [u8; 32] {
         sha256(bytes)
+    }
+
+    fn content_hasher(&self) -> Box<dyn ContentHasher> {
+        Box::new(BothHashes {
+            sha256: digest::Context::new(&digest::SHA256),
+            sha512: digest::Context::new(&digest::SHA512),
+        })
     }
 
     fn hmac_sha1_for_known_hosts(&self, key: &[u8], bytes: &[u8]) -> [u8; 20] {
@@ -54,5 +61,27 @@ impl Crypto for Ring {
 
     fn fingerprint(&self, blob: &[u8]) -> Fingerprint {
         Fingerprint(format!("SHA256:{}", STANDARD_NO_PAD.encode(sha256(blob))))
+    }
+}
+
+struct BothHashes {
+    sha256: digest::Context,
+    sha512: digest::Context,
+}
+
+impl ContentHasher for BothHashes {
+    fn update(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        self.sha512.update(bytes);
+    }
+
+    fn finish(self: Box<Self>) -> ContentHashes {
+        let mut hashes = ContentHashes {
+            sha256: [0; 32],
+            sha512: [0; 64],
+        };
+        hashes.sha256.copy_from_slice(self.sha256.finish().as_ref());
+        hashes.sha512.copy_from_slice(self.sha512.finish().as_ref());
+        hashes
     }
 }

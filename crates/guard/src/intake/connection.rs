@@ -31,8 +31,7 @@ fn serve_until_bound(
     let limit = |why: &str| Some((Event::Limit, why.to_owned()));
     let malformed = |why: &str| Some((Event::Malformed, why.to_owned()));
     for _ in 0..limits.requests {
-        let idle = (Instant::now() + limits.idle()).min(end);
-        let reply = match stream.receive(idle, WHOLE_MESSAGE_TIME) {
+        let reply = match receive(session, stream, limits, end) {
             Received::Message(untrusted) => sign::answer(session, &untrusted),
             Received::End(false) | Received::Io(_) => return None,
             Received::End(true) => return malformed("the stream ended within a message"),
@@ -50,4 +49,21 @@ fn serve_until_bound(
         }
     }
     limit("too many requests on one stream")
+}
+
+/// Waits for a message. Content that was sent for a signature is forgotten if that does not come soon.
+fn receive(
+    session: &mut AgentSession<'_>,
+    stream: &mut MessageStream,
+    limits: &Limits,
+    end: Instant,
+) -> Received {
+    let idle = (Instant::now() + limits.idle()).min(end);
+    if let Some(forget) = session.content_held_until().filter(|forget| *forget < idle) {
+        match stream.receive(forget, WHOLE_MESSAGE_TIME) {
+            Received::Idle => session.forget_content(),
+            received => return received,
+        }
+    }
+    stream.receive(idle, WHOLE_MESSAGE_TIME)
 }

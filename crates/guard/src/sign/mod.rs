@@ -1,6 +1,7 @@
 //! What is answered: the list of keys, binds, and signatures. [`pipeline`] is the heart of the program.
 
 mod binding;
+mod content;
 mod key_list;
 mod listing;
 mod outcome;

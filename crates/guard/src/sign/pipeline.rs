@@ -42,6 +42,8 @@ fn steps<'r>(
     untrusted: &SignRequest<'r>,
     trace: &mut SignTrace<'r>,
 ) -> Result<Vec<u8>, SignRefusal> {
+    // Whatever comes of this request, the content was sent for it.
+    let content = std::mem::take(&mut session.content);
     let request = ClassifiedRequest::of(*untrusted).map_err(gather::RequestRefusal::from)?;
     let request = trace.classified.insert(request).clone();
     session.check_binds()?;
@@ -53,7 +55,9 @@ fn steps<'r>(
         request: &request,
         session: &session.session,
     };
-    let gathered = gather::gather(&context, &|host_key| session.policy.identify(host_key))?;
+    let gathered = gather::gather(&context, content, &|host_key| {
+        session.policy.identify(host_key)
+    })?;
     let label = session.policy.label_of(&key.facts.fingerprint);
     trace.label = label.map(str::to_owned);
 

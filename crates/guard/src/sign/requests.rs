@@ -2,13 +2,15 @@
 
 use policy::record::{Event, RecordOutcome};
 use wire::Problem;
+use wire::bind::SESSION_BIND;
+use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
-use wire::request::{BadRequest, Extension, Request, SignRequest};
+use wire::request::{BadRequest, Extension, QUERY, Request, SignRequest};
 use wire::writer::Writer;
 
 use super::session::AgentSession;
-use super::{binding, listing, pipeline};
+use super::{binding, content, listing, pipeline};
 
 /// Answers one message of the agent protocol, without its length.
 pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
@@ -19,6 +21,7 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
         Ok(Request::Extension(Extension::SessionBind(bind))) => {
             binding::bind(session, &bind, untrusted)
         }
+        Ok(Request::Extension(Extension::Content(chunk))) => content::take(session, &chunk),
         Ok(Request::Extension(Extension::Query)) => query(),
         Ok(request) => refuse(session, request.number(), request.name()),
         Err(bad) => bad_request(session, &bad, untrusted),
@@ -55,29 +58,31 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8
         }
     });
     session.note(record);
-    if is_session_bind(untrusted) {
+    match extension_name(untrusted) {
         // Whoever garbles a bind may want the login that follows to look unbound.
-        session.session.refuse_signatures();
-        return Reply::ExtensionFailure.rebuild();
+        Some(SESSION_BIND) => session.session.refuse_signatures(),
+        Some(CONTENT) => content::spoil(session),
+        _ => return Reply::Failure.rebuild(),
     }
-    Reply::Failure.rebuild()
+    Reply::ExtensionFailure.rebuild()
 }
 
 /// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
 fn query() -> Vec<u8> {
     let mut names = Writer::new();
-    names.string("session-bind@openssh.com");
-    names.string("query");
+    for name in [SESSION_BIND, CONTENT, QUERY] {
+        names.string(name);
+    }
     Reply::ExtensionResponse {
-        name: "query",
+        name: QUERY,
         contents: &names.into_bytes(),
     }
     .rebuild()
 }
 
-/// Whether a request that can't be read is a session-bind by its first words.
-fn is_session_bind(untrusted: &[u8]) -> bool {
+/// The extension that a request which cannot be read is of by its first words.
+fn extension_name(untrusted: &[u8]) -> Option<&str> {
     let mut reader = Reader::new(untrusted);
-    reader.u8("number") == Ok(27)
-        && reader.string("name") == Ok(b"session-bind@openssh.com".as_slice())
+    let is_extension = reader.u8("number") == Ok(27);
+    reader.name("name").ok().filter(|_| is_extension)
 }

@@ -2,8 +2,10 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Instant;
 
 use policy::caller::{Caller, Keyring};
+use policy::content::PendingContent;
 use policy::facts::KeyFacts;
 use policy::gather::RequestRefusal;
 use policy::record::{Event, Record, RecordOutcome};
@@ -46,6 +48,9 @@ pub struct AgentSession<'s> {
     /// A client that hangs up takes its question along.
     pub(super) stream: &'s UnixStream,
     pub(super) session: Session,
+    /// What was sent for the next signature.
+    pub(super) content: PendingContent,
+    pub(super) content_until: Instant,
     /// `None`: there is no such keyring.
     pub(super) place: Option<KeyringPlace>,
     pub(super) upstream: Option<Upstream>,
@@ -79,6 +84,8 @@ impl<'s> AgentSession<'s> {
             client,
             stream,
             session: Session::default(),
+            content: PendingContent::default(),
+            content_until: Instant::now(),
             place,
             upstream,
             keys: None,

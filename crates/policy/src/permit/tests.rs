@@ -58,6 +58,9 @@ impl Crypto for NoCrypto {
     fn sha256(&self, _: &[u8]) -> [u8; 32] {
         [0; 32]
     }
+    fn content_hasher(&self) -> Box<dyn crate::crypto::ContentHasher> {
+        panic!("no content here")
+    }
     fn hmac_sha1_for_known_hosts(&self, _: &[u8], _: &[u8]) -> [u8; 20] {
         [0; 20]
     }

@@ -63,6 +63,7 @@ pub(super) fn details(subject: &Subject) -> Vec<Row> {
         Details::Sshsig {
             hash_algorithm,
             hash,
+            ..
         } => {
             let namespace = facts.namespace.as_deref().unwrap_or_default();
             rows.push(ascii("Namespace", namespace));

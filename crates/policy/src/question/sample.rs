@@ -47,6 +47,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
         proof: Proof::Proven,
         host: Some(host(host_name)),
         namespace: None,
+        content: None,
         forwarded: false,
     };
     Subject {
@@ -72,6 +73,7 @@ pub(crate) fn sshsig(qube: &str, namespace: &str, hash: &[u8]) -> Subject {
     subject.details = Details::Sshsig {
         hash_algorithm: b"sha512".to_vec(),
         hash: hash.to_vec(),
+        content: crate::content::ContentEvidence::NotSent,
     };
     subject
 }

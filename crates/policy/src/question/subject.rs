@@ -3,6 +3,7 @@
 use wire::certificate::CertificateToSign;
 
 use crate::certificate_validity::{CertificateValidity, ValidityState};
+use crate::content::ContentEvidence;
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{Facts, HostIdentity, Moment, Proof};
 use crate::gather::Gathered;
@@ -49,7 +50,7 @@ impl Subject {
         let intent = Intent::classify(request.data(), request.key()).unwrap_or(Intent::Raw);
         Self {
             facts: gathered.facts().clone(),
-            details: Details::of(&intent, request.data(), crypto),
+            details: Details::of(&intent, request.data(), gathered.content(), crypto),
             via,
             host_key: gathered.host_key().map(<[u8]>::to_vec),
             key_validity: CertificateValidity::of(request.key()).map(|validity| KeyValidity {
@@ -90,6 +91,7 @@ pub enum Details {
     Sshsig {
         hash_algorithm: Vec<u8>,
         hash: Vec<u8>,
+        content: ContentEvidence,
     },
     Certificate(Box<CertificateFields>),
     Sudo {
@@ -108,7 +110,12 @@ pub enum Details {
 
 impl Details {
     /// What there is to show of `intent`, made of `data`.
-    pub fn of(intent: &Intent<'_>, data: &[u8], crypto: &dyn Crypto) -> Self {
+    fn of(
+        intent: &Intent<'_>,
+        data: &[u8],
+        content: &ContentEvidence,
+        crypto: &dyn Crypto,
+    ) -> Self {
         match intent {
             Intent::Login(login) => Self::Login {
                 session_id: login.session_id.to_vec(),
@@ -116,6 +123,7 @@ impl Details {
             Intent::Sshsig(sshsig) => Self::Sshsig {
                 hash_algorithm: sshsig.hash_algorithm.as_bytes().to_vec(),
                 hash: sshsig.hash.to_vec(),
+                content: content.clone(),
             },
             Intent::Certificate(terms) => {
                 Self::Certificate(Box::new(CertificateFields::of(terms, crypto)))

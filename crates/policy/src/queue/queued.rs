@@ -69,6 +69,7 @@ impl MergeKey {
             Details::Sshsig {
                 hash_algorithm,
                 hash,
+                ..
             } => Some((hash_algorithm.clone(), hash.clone())),
             Details::Certificate(_) | Details::Sudo { .. } | Details::Raw { .. } => return None,
         };

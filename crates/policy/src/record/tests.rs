@@ -24,6 +24,7 @@ fn login() -> Facts {
             revocation: crate::facts::Revocation::Revoked,
         }),
         namespace: None,
+        content: None,
         forwarded: true,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof};
+use crate::facts::{ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 
 /// Two requests have the same scope exactly if a person would see no difference between them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub enum Purpose {
     },
     Sshsig {
         namespace: Vec<u8>,
+        /// Whether the content was shown, and whom it named.
+        content: Option<ContentFacts>,
     },
 }
 
@@ -66,6 +68,7 @@ impl Scope {
             proof: Proof::Unproven,
             host: None,
             namespace: None,
+            content: None,
             forwarded: false,
         };
         match &self.purpose {
@@ -88,9 +91,10 @@ impl Scope {
                     revocation: crate::facts::Revocation::None,
                 });
             }
-            Purpose::Sshsig { namespace } => {
+            Purpose::Sshsig { namespace, content } => {
                 facts.kind = IntentKind::Sshsig;
                 facts.namespace = Some(namespace.clone());
+                facts.content = content.clone();
             }
         }
         facts
@@ -118,6 +122,7 @@ impl Purpose {
             }
             IntentKind::Sshsig => Some(Self::Sshsig {
                 namespace: facts.namespace.clone()?,
+                content: facts.content.clone(),
             }),
             IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => None,
         }

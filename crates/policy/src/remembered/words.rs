@@ -56,8 +56,15 @@ impl Scope {
                 let user = shown(user, MAX_USER);
                 format!("login {user}@{host} ({})", proof.word())
             }
-            Purpose::Sshsig { namespace } => {
-                format!("sign in namespace {}", shown(namespace, MAX_NAME))
+            Purpose::Sshsig { namespace, content } => {
+                let namespace = shown(namespace, MAX_NAME);
+                match content.as_ref().map(|content| &content.author) {
+                    None => format!("sign in namespace {namespace}"),
+                    Some(None) => format!("sign shown content in namespace {namespace}"),
+                    Some(Some(mail)) => {
+                        format!("sign {namespace} objects by {}", shown(mail, MAX_NAME))
+                    }
+                }
             }
         }
     }

@@ -161,6 +161,7 @@ impl VisibilityQuery<'_> {
             proof,
             host: host.cloned(),
             namespace: None,
+            content: None,
             forwarded,
         }
     }

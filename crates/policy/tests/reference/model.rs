@@ -442,6 +442,7 @@ pub fn random_facts(random: &mut Random) -> Facts {
         },
         proof,
         host: (proof != Proof::Unproven).then(|| random_identity(random)),
+        content: None,
         namespace: match kind {
             IntentKind::Sshsig => text(random.pick(&NAMESPACES)),
             _ => None,

@@ -1,5 +1,6 @@
 use crate::Malformed;
 use crate::bind::{SESSION_BIND, SessionBind};
+use crate::content::{CONTENT, ContentChunk};
 use crate::reader::Reader;
 use crate::writer::Writer;
 
@@ -11,6 +12,8 @@ pub const QUERY: &str = "query";
 pub enum Extension<'a> {
     /// `session-bind@openssh.com`.
     SessionBind(SessionBind<'a>),
+    /// `content@split-ssh`.
+    Content(ContentChunk<'a>),
     /// `query`: which extensions there are.
     Query,
     /// Any other.
@@ -26,6 +29,7 @@ impl<'a> Extension<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(match reader.name("an extension's name")? {
             SESSION_BIND => Self::SessionBind(SessionBind::read(reader)?),
+            CONTENT => Self::Content(ContentChunk::read(reader)?),
             QUERY => Self::Query,
             name => Self::Other {
                 name,
@@ -38,6 +42,7 @@ impl<'a> Extension<'a> {
     pub fn name(&self) -> &'a str {
         match self {
             Self::SessionBind(_) => SESSION_BIND,
+            Self::Content(_) => CONTENT,
             Self::Query => QUERY,
             Self::Other { name, .. } => name,
         }
@@ -47,6 +52,7 @@ impl<'a> Extension<'a> {
         writer.string(self.name());
         match self {
             Self::SessionBind(bind) => writer.raw(&bind.rebuild()),
+            Self::Content(chunk) => writer.raw(&chunk.rebuild()),
             Self::Query => writer,
             Self::Other { contents, .. } => writer.raw(contents),
         };

@@ -44,6 +44,7 @@ fn login(user: &[u8], name: &str, proof: Proof) -> Facts {
             possible_names: Vec::new(),
             revocation: policy::facts::Revocation::None,
         }),
+        content: None,
         namespace: None,
         forwarded: false,
     }
@@ -53,6 +54,7 @@ fn sshsig(namespace: &[u8]) -> Facts {
     Facts {
         kind: IntentKind::Sshsig,
         user: None,
+        content: None,
         namespace: Some(namespace.to_vec()),
         ..login(b"", "", Proof::Unproven)
     }

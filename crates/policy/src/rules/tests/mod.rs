@@ -68,6 +68,7 @@ fn facts(kind: IntentKind) -> Facts {
         proof: Proof::Unproven,
         host: None,
         namespace: None,
+        content: None,
         forwarded: false,
     }
 }
