@@ -1,4 +1,5 @@
-//! Who asks, and for which keyring. Both come from qrexec (dom0), never from the client's bytes.
+//! Who asks, and for which keyring. Both come from qrexec (dom0), or from the socket on which a connection came, never
+//! from the client's bytes.
 
 use std::fmt;
 
@@ -6,14 +7,20 @@ use std::fmt;
 pub const MAX_QUBE_NAME: usize = 31;
 /// The official package's limit for a keyring's name, in bytes.
 pub const MAX_KEYRING_NAME: usize = 64;
+/// The longest name of a caller that is no qube, in bytes: spelled as a keyring's, so that a container's id fits.
+pub const MAX_CALLER_NAME: usize = MAX_KEYRING_NAME;
+/// The longest caller as it prints, in bytes: a sandbox with the longest name.
+pub const MAX_CALLER_TEXT: usize = "sandbox:".len() + MAX_CALLER_NAME;
 /// The keyring of a call without an argument.
 pub const DEFAULT_KEYRING: &str = "default";
 
 /// Who asks: a qube as dom0 names it, or a caller that did not come by qrexec.
-/// The three kinds print differently (`work`, `ssh:laptop`, `local:1000`), so none can equal another.
+/// The kinds print differently (`work`, `sandbox:dev`, `ssh:laptop`, `local:1000`), so none can equal another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Caller {
     Qube(String),
+    /// Whoever connects to the socket that the vault made for this sandbox.
+    Sandbox(String),
     Ssh(String),
     Local(u32),
 }
@@ -34,13 +41,20 @@ impl fmt::Display for BadName {
 impl std::error::Error for BadName {}
 
 impl Caller {
-    /// Reads a caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
+    /// Reads a caller as it prints: `NAME`, `sandbox:NAME`, `ssh:NAME` or `local:UID`.
     ///
     /// # Errors
-    /// A name outside Qubes' charset `[A-Za-z][A-Za-z0-9_.-]{0,30}`, or a uid not in canonical decimal.
+    /// A qube's name outside Qubes' charset `[A-Za-z][A-Za-z0-9_.-]{0,30}`, another name outside
+    /// `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`, or a uid not in canonical decimal.
     pub fn parse(untrusted: &str) -> Result<Self, BadName> {
+        if let Some(untrusted_name) = untrusted.strip_prefix("sandbox:") {
+            return Self::sandbox(untrusted_name);
+        }
         if let Some(untrusted_name) = untrusted.strip_prefix("ssh:") {
-            return Ok(Self::Ssh(qube_name(untrusted_name)?));
+            return Ok(Self::Ssh(longer_name(
+                untrusted_name,
+                "name of a caller by ssh",
+            )?));
         }
         if let Some(untrusted_uid) = untrusted.strip_prefix("local:") {
             let uid: u32 = untrusted_uid.parse().map_err(|_| BAD_UID)?;
@@ -51,6 +65,12 @@ impl Caller {
             };
         }
         Ok(Self::Qube(qube_name(untrusted)?))
+    }
+
+    /// # Errors
+    /// A name outside `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`.
+    pub fn sandbox(untrusted_name: &str) -> Result<Self, BadName> {
+        longer_name(untrusted_name, "sandbox name").map(Self::Sandbox)
     }
 }
 
@@ -70,6 +90,18 @@ fn qube_name(untrusted: &str) -> Result<String, BadName> {
     })
 }
 
+/// The name of a keyring, or of a caller that is no qube.
+fn longer_name(untrusted: &str, what: &'static str) -> Result<String, BadName> {
+    let starts = untrusted.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts && untrusted.len() <= MAX_CALLER_NAME && untrusted.bytes().all(is_name_byte) {
+        return Ok(untrusted.to_owned());
+    }
+    Err(BadName {
+        what,
+        rule: "a letter or digit, then letters, digits, `_`, `.` and `-`, 64 bytes at most",
+    })
+}
+
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
@@ -78,6 +110,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Qube(name) => f.write_str(name),
+            Self::Sandbox(name) => write!(f, "sandbox:{name}"),
             Self::Ssh(name) => write!(f, "ssh:{name}"),
             Self::Local(uid) => write!(f, "local:{uid}"),
         }
@@ -97,14 +130,7 @@ impl Keyring {
         if untrusted.is_empty() {
             return Ok(Self(DEFAULT_KEYRING.to_owned()));
         }
-        let starts = untrusted.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if starts && untrusted.len() <= MAX_KEYRING_NAME && untrusted.bytes().all(is_name_byte) {
-            return Ok(Self(untrusted.to_owned()));
-        }
-        Err(BadName {
-            what: "keyring name",
-            rule: "a letter or digit, then letters, digits, `_`, `.` and `-`, 64 bytes at most",
-        })
+        longer_name(untrusted, "keyring name").map(Self)
     }
 
     pub fn as_str(&self) -> &str {
@@ -124,7 +150,17 @@ mod tests {
 
     #[test]
     fn callers_of_different_kinds_never_print_alike() {
-        for text in ["work", "ssh:work", "local:0", "disp1234", "a.b_c-d"] {
+        let container = format!("sandbox:{}", "1f".repeat(32));
+        for text in [
+            "work",
+            "sandbox:work",
+            "ssh:work",
+            "ssh:1box",
+            "local:0",
+            "disp1234",
+            "a.b_c-d",
+            &container,
+        ] {
             assert_eq!(Caller::parse(text).unwrap().to_string(), text);
         }
     }
@@ -132,12 +168,27 @@ mod tests {
     #[test]
     fn names_outside_the_charset_are_refused() {
         for text in [
-            "", "1work", "work dev", "wörk", "ssh:", "local:01", "local:-1", "-x", "a/b", "a\n",
+            "",
+            "1work",
+            "work dev",
+            "wörk",
+            "ssh:",
+            "sandbox:",
+            "sandbox:..",
+            "sandbox:a/b",
+            "sandbox:ssh:x",
+            "Sandbox:x",
+            "local:01",
+            "local:-1",
+            "-x",
+            "a/b",
+            "a\n",
         ] {
             assert!(Caller::parse(text).is_err(), "{text:?}");
         }
         assert!(Caller::parse(&"a".repeat(31)).is_ok());
         assert!(Caller::parse(&"a".repeat(32)).is_err());
+        assert!(Caller::sandbox(&"a".repeat(65)).is_err());
     }
 
     #[test]

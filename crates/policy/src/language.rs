@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashSet, VecDeque};
 
-use crate::caller::{MAX_KEYRING_NAME, MAX_QUBE_NAME};
+use crate::caller::{MAX_CALLER_NAME, MAX_KEYRING_NAME, MAX_QUBE_NAME};
 use crate::glob::{Glob, Token};
 
 /// Bytes of a host's name; DNS allows 253.
@@ -19,6 +19,8 @@ pub enum Language {
     QubeName,
     /// `[A-Za-z0-9][A-Za-z0-9_.-]*`
     KeyringName,
+    /// The same, of a caller that is no qube.
+    CallerName,
     /// A uid in plain decimal.
     Uid,
     /// A host as known hosts write it: `host`, `[host]:port`, an address. Lower case; port 22 is never written.
@@ -155,6 +157,7 @@ impl Language {
         match self {
             Self::QubeName => MAX_QUBE_NAME,
             Self::KeyringName => MAX_KEYRING_NAME,
+            Self::CallerName => MAX_CALLER_NAME,
             Self::Uid => MAX_UID.len(),
             Self::HostName => MAX_HOST_NAME,
             Self::Line => MAX_TEXT,
@@ -164,7 +167,7 @@ impl Language {
     /// Bytes for wildcards: one for each way to go on.
     fn alphabet(self) -> &'static [u8] {
         match self {
-            Self::QubeName | Self::KeyringName | Self::Line => b"a",
+            Self::QubeName | Self::KeyringName | Self::CallerName | Self::Line => b"a",
             Self::Uid => b"0123456789",
             Self::HostName => b"ag0123456789.:%[]",
         }
@@ -173,10 +176,10 @@ impl Language {
     fn step(self, state: State, byte: u8) -> Option<State> {
         match (self, state) {
             (Self::QubeName, State::Start) => byte.is_ascii_alphabetic().then_some(State::Name),
-            (Self::KeyringName, State::Start) => {
+            (Self::KeyringName | Self::CallerName, State::Start) => {
                 byte.is_ascii_alphanumeric().then_some(State::Name)
             }
-            (Self::QubeName | Self::KeyringName, _) => {
+            (Self::QubeName | Self::KeyringName | Self::CallerName, _) => {
                 (byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)).then_some(State::Name)
             }
             (Self::Uid, State::Number(number)) => number.push(byte, MAX_UID).map(State::Number),
@@ -310,6 +313,9 @@ mod tests {
             assert_eq!(is(Language::QubeName), qube, "{text}");
             let uid = Caller::parse(&format!("local:{text}")).is_ok();
             assert_eq!(is(Language::Uid), uid, "{text}");
+            let ssh = Caller::parse(&format!("ssh:{text}")).is_ok();
+            assert_eq!(is(Language::CallerName), ssh, "{text}");
+            assert_eq!(Caller::sandbox(text).is_ok(), ssh, "{text}");
             let keyring = !text.is_empty() && Keyring::from_argument(text).is_ok();
             assert_eq!(is(Language::KeyringName), keyring, "{text}");
             let host = check_name(text).is_ok_and(|name| name == text);

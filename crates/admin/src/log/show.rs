@@ -72,7 +72,7 @@ impl Show {
             (true, Tone::Alarm) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
         };
         let qube = record.qube.as_deref().unwrap_or("-");
-        let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
+        let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_CALLER_TEXT);
         let time = local(record.time);
         let head = sentence.head;
         write!(

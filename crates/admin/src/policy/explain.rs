@@ -37,7 +37,7 @@ use common::paths::Paths;
 pub struct Args {
     /// Explain a request of the log: the `seq` in split-ssh log --json
     #[arg(long, value_name = "SEQ", conflicts_with_all = [
-        "qube", "keyring", "key", "comment", "kind", "user", "host", "host_key", "proof", "namespace", "forwarded", "sha1",
+        "qube", "sandbox", "keyring", "key", "comment", "kind", "user", "host", "host_key", "proof", "namespace", "forwarded", "sha1",
     ])]
     record: Option<u64>,
 
@@ -45,9 +45,13 @@ pub struct Args {
     #[arg(long, value_name = "LOG", requires = "record")]
     log: Option<PathBuf>,
 
-    /// Who asks: a qube's name, ssh:NAME or local:UID
-    #[arg(long, value_name = "QUBE", value_parser = caller, required_unless_present = "record")]
+    /// Who asks: a qube's name, sandbox:NAME, ssh:NAME or local:UID
+    #[arg(long, value_name = "QUBE", value_parser = caller, required_unless_present_any = ["record", "sandbox"])]
     qube: Option<Caller>,
+
+    /// Who asks, if it is a sandbox
+    #[arg(long, value_name = "NAME", value_parser = Caller::sandbox, conflicts_with = "qube")]
+    sandbox: Option<Caller>,
 
     /// The keyring, as in qubes.SshAgent+KEYRING
     #[arg(long, value_name = "KEYRING", value_parser = keyring)]
@@ -126,7 +130,7 @@ enum ProofArg {
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = replay::load(args.policy.as_deref(), paths)?;
     let mut notes = Vec::new();
-    let (facts, mut moment) = match (args.record, &args.qube) {
+    let (facts, mut moment) = match (args.record, args.qube.as_ref().or(args.sandbox.as_ref())) {
         (Some(seq), _) => recorded(seq, args.log.as_deref(), paths)?,
         (None, Some(qube)) => {
             let hosts = known_hosts_files::Files::of(paths).read()?;

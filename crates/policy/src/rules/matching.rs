@@ -297,9 +297,9 @@ impl<'a> Request<'a> {
 impl CallerPattern {
     fn matches(&self, caller: &Caller) -> bool {
         match (self, caller) {
-            (Self::Qube(glob), Caller::Qube(name)) | (Self::Ssh(glob), Caller::Ssh(name)) => {
-                glob.matches(name.as_bytes())
-            }
+            (Self::Qube(glob), Caller::Qube(name))
+            | (Self::Sandbox(glob), Caller::Sandbox(name))
+            | (Self::Ssh(glob), Caller::Ssh(name)) => glob.matches(name.as_bytes()),
             (Self::Local(glob), Caller::Local(uid)) => glob.matches(uid.to_string().as_bytes()),
             _ => false,
         }

@@ -127,8 +127,17 @@ pub(super) fn caller(text: &str) -> Value<CallerPattern> {
             "name qubes here, by pattern if you like: \"work-*\"; tags choose the keyring in dom0",
         ));
     }
+    if let Some(name) = text.strip_prefix("sandbox:") {
+        return Err(BadValue::new(
+            format!(
+                "{} is a sandbox, which no pattern for qubes covers",
+                quoted(text)
+            ),
+            format!("write sandbox = {name:?} in place of `qube`"),
+        ));
+    }
     let found = match text.split_once(':') {
-        Some(("ssh", name)) => glob_in(Language::QubeName, name)?.map(CallerPattern::Ssh),
+        Some(("ssh", name)) => glob_in(Language::CallerName, name)?.map(CallerPattern::Ssh),
         Some(("local", uid)) => glob_in(Language::Uid, uid)?.map(CallerPattern::Local),
         _ => glob_in(Language::QubeName, text)?.map(CallerPattern::Qube),
     };
@@ -138,6 +147,21 @@ pub(super) fn caller(text: &str) -> Value<CallerPattern> {
             false => "a qube's name as in qvm-ls, ssh:NAME or local:UID",
         };
         BadValue::new(format!("no caller can be called {}", quoted(text)), hint)
+    })
+}
+
+pub(super) fn sandbox(text: &str) -> Value<CallerPattern> {
+    let found = glob_in(Language::CallerName, text)?.map(CallerPattern::Sandbox);
+    found.ok_or_else(|| {
+        let hint = match (text.strip_prefix("sandbox:"), text.contains(',')) {
+            (Some(name), _) => format!("write {name:?}"),
+            (None, true) => "a list is written [\"dev\", \"ci\"]".to_owned(),
+            (None, false) => {
+                "it is the NAME of `split-ssh serve NAME`: letters, digits, `_`, `.` and `-`"
+                    .to_owned()
+            }
+        };
+        BadValue::new(format!("no sandbox can be called {}", quoted(text)), hint)
     })
 }
 

@@ -16,9 +16,10 @@ use super::tree::{self, Table, Value};
 use super::value::{self, BadValue};
 
 const FILE_KEYS: [&str; 5] = ["default", "host", "key", "qube", "rule"];
-const RULE_KEYS: [&str; 16] = [
+const RULE_KEYS: [&str; 17] = [
     "name",
     "qube",
+    "sandbox",
     "keyring",
     "key",
     "kind",
@@ -173,7 +174,14 @@ impl Reading {
                     let action = self.keep(entry.text(value::action));
                     rule.action = action.unwrap_or(Verdict::Deny);
                 }
+                "qube" | "sandbox" if rule.qube.is_some() => {
+                    let problem = entry.problem("no caller is both a qube and a sandbox");
+                    self.problems.push(
+                        problem.hint("make two rules, one with `qube` and one with `sandbox`"),
+                    );
+                }
                 "qube" => rule.qube = self.keep(entry.texts(pattern::caller)),
+                "sandbox" => rule.qube = self.keep(entry.texts(pattern::sandbox)),
                 "keyring" => rule.keyring = self.keep(entry.texts(pattern::keyring)),
                 "key" => {
                     let read = entry.texts(|text| self.key_pattern(text));

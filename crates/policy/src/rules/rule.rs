@@ -49,6 +49,7 @@ pub struct Rule {
     pub place: Place,
     pub name: Option<String>,
     pub action: Verdict,
+    /// What its `qube` names, or its `sandbox`.
     pub qube: Option<Vec<CallerPattern>>,
     pub keyring: Option<Vec<Glob>>,
     pub key: Option<Vec<KeyPattern>>,
@@ -65,10 +66,12 @@ pub struct Rule {
     pub signatures: u32,
 }
 
-/// A pattern for callers. One for qubes never covers a caller that did not come by qrexec.
+/// A pattern for callers of one kind. One for qubes never covers a caller that did not come by qrexec, and one for
+/// sandboxes covers nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallerPattern {
     Qube(Glob),
+    Sandbox(Glob),
     Ssh(Glob),
     Local(Glob),
 }
@@ -102,6 +105,19 @@ pub struct Hours {
     pub to: u16,
 }
 
+impl CallerPattern {
+    /// What both name, if they are patterns for the same kind of caller.
+    pub fn of_one_kind<'a>(&'a self, other: &'a Self) -> Option<(&'a Glob, &'a Glob)> {
+        match (self, other) {
+            (Self::Qube(a), Self::Qube(b))
+            | (Self::Sandbox(a), Self::Sandbox(b))
+            | (Self::Ssh(a), Self::Ssh(b))
+            | (Self::Local(a), Self::Local(b)) => Some((a, b)),
+            _ => None,
+        }
+    }
+}
+
 impl Hours {
     /// Whether `minute` since local midnight lies within.
     pub fn contain(self, minute: u16) -> bool {
@@ -119,6 +135,14 @@ impl Rule {
             index: self.index,
             name: self.name.clone(),
             place: self.place.clone(),
+        }
+    }
+
+    /// The key by which it names its callers.
+    pub fn caller_key(&self) -> &'static str {
+        match self.qube.as_deref() {
+            Some([CallerPattern::Sandbox(_), ..]) => "sandbox",
+            _ => "qube",
         }
     }
 
@@ -146,6 +170,7 @@ impl fmt::Display for CallerPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Qube(glob) => write!(f, "{glob}"),
+            Self::Sandbox(glob) => write!(f, "sandbox:{glob}"),
             Self::Ssh(glob) => write!(f, "ssh:{glob}"),
             Self::Local(glob) => write!(f, "local:{glob}"),
         }

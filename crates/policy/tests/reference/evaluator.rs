@@ -227,6 +227,7 @@ fn is_caller(pattern: &str, caller: &Caller) -> bool {
     };
     match caller {
         Caller::Qube(name) => kind == "qube" && glob(pattern.as_bytes(), name.as_bytes()),
+        Caller::Sandbox(name) => kind == "sandbox" && glob(pattern.as_bytes(), name.as_bytes()),
         Caller::Ssh(name) => kind == "ssh" && glob(pattern.as_bytes(), name.as_bytes()),
         Caller::Local(uid) => {
             kind == "local" && glob(pattern.as_bytes(), uid.to_string().as_bytes())

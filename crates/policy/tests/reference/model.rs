@@ -23,7 +23,17 @@ pub const KINDS: [IntentKind; 5] = [
     IntentKind::Sudo,
     IntentKind::Raw,
 ];
-const CALLERS: [&str; 5] = ["work", "work-dev", "disp12", "ssh:work", "local:1000"];
+const CALLERS: [&str; 7] = [
+    "work",
+    "work-dev",
+    "disp12",
+    "sandbox:work",
+    "sandbox:1dev",
+    "ssh:work",
+    "local:1000",
+];
+/// They stand in `sandbox`, without what tells their kind here.
+const SANDBOXES: [&str; 4] = ["sandbox:*", "sandbox:work", "sandbox:1*", "sandbox:w?rk"];
 const QUBES: [&str; 9] = [
     "work",
     "work-*",
@@ -248,7 +258,10 @@ impl Rule {
     fn random_matchers(random: &mut Random, hosts: &[&'static str]) -> Self {
         Self {
             action: random.pick(&ACTIONS),
-            qube: maybe(random, 5, &QUBES),
+            qube: match random.one_in(4) {
+                true => maybe(random, 2, &SANDBOXES),
+                false => maybe(random, 5, &QUBES),
+            },
             keyring: maybe(random, 9, &KEYRING_PATTERNS),
             key: maybe(random, 5, &KEY_PATTERNS),
             kind: maybe(random, 3, &KINDS),
@@ -282,7 +295,16 @@ impl Rule {
         };
         let mut lines = vec![format!("action = \"{}\"\n", self.action.word())];
         for (word, list) in [
-            ("qube", texts(&self.qube)),
+            (
+                match &self.qube {
+                    Some(list) if SANDBOXES.contains(&list[0]) => "sandbox",
+                    _ => "qube",
+                },
+                texts(&self.qube).map(|list| {
+                    let name = |text: &'static str| text.strip_prefix("sandbox:").unwrap_or(text);
+                    list.into_iter().map(name).collect()
+                }),
+            ),
             ("keyring", texts(&self.keyring)),
             ("key", texts(&self.key)),
             (

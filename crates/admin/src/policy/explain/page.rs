@@ -5,6 +5,7 @@ use policy::facts::Moment;
 use policy::facts::{Facts, IntentKind};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::remembered::Scope;
+use policy::rules::matching::Matcher;
 use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery};
 
 use super::why::{self, ExplainedRequest};
@@ -212,7 +213,10 @@ impl Page<'_> {
             text += &format!(
                 "{:width$}  {:<9}  {:<5}  {why}\n",
                 "",
-                matcher.word(),
+                match (matcher, rule) {
+                    (Matcher::Qube, Some(rule)) => rule.caller_key(),
+                    _ => matcher.word(),
+                },
                 result.word()
             );
         }

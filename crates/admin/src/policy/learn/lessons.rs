@@ -276,11 +276,12 @@ pub(super) fn join_hosts(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
 /// Rules that differ in their qube alone become one; it covers the same.
 pub(super) fn join_qubes(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
     join(lessons, |a, b| {
-        ProposedRule {
-            qubes: b.qubes.clone(),
-            ..a.clone()
-        }
-        .covers_like(b)
+        a.names_sandboxes() == b.names_sandboxes()
+            && ProposedRule {
+                qubes: b.qubes.clone(),
+                ..a.clone()
+            }
+            .covers_like(b)
     })
 }
 
@@ -309,6 +310,11 @@ impl ProposedRule {
             asked_at,
             ..self.clone()
         } == *other
+    }
+
+    /// A rule names its callers by `sandbox` or by `qube`, not by both.
+    pub(super) fn names_sandboxes(&self) -> bool {
+        matches!(self.qubes.first(), Some(Caller::Sandbox(_)))
     }
 
     fn take_in(&mut self, other: Self) {

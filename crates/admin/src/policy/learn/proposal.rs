@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use policy::caller::Caller;
 use policy::crypto::Fingerprint;
 use policy::display;
 use policy::facts::{IntentKind, Proof};
@@ -115,8 +116,19 @@ fn rule(text: &mut String, number: usize, lesson: &ProposedRule, tables: &[Table
     }
     put!(text, "[[rule]]");
     put!(text, "name = {}", string(&format!("learned {number}")));
-    let qubes: Vec<String> = lesson.qubes.iter().map(ToString::to_string).collect();
-    put!(text, "qube = {}", strings(&qubes));
+    let names: Vec<String> = lesson
+        .qubes
+        .iter()
+        .map(|caller| match caller {
+            Caller::Sandbox(name) => name.clone(),
+            other => other.to_string(),
+        })
+        .collect();
+    let key = match lesson.names_sandboxes() {
+        true => "sandbox",
+        false => "qube",
+    };
+    put!(text, "{key} = {}", strings(&names));
     put!(text, "keyring = {}", string(lesson.keyring.as_str()));
     put!(text, "key = {}", string(&lesson.key.0));
     put!(text, "kind = {}", string(lesson.kind.word()));

@@ -71,12 +71,16 @@ pub(super) fn unbounded(rule: &Rule) -> Option<Problem> {
     let any_use = any_host && any(rule.user.as_deref()) && any(rule.namespace.as_deref());
     let any_caller = rule.qube.as_ref().is_none_or(|list| {
         list.iter()
-            .any(|pattern| matches!(pattern, CallerPattern::Qube(glob) if glob.is_any()))
+            .any(|pattern| matches!(pattern, CallerPattern::Qube(glob) | CallerPattern::Sandbox(glob) if glob.is_any()))
     });
+    let (one, many) = match rule.caller_key() {
+        "sandbox" => ("sandbox", "sandboxes"),
+        _ => ("qube", "qubes"),
+    };
     let what = match (any_use, any_key, any_caller) {
-        (true, true, true) => "every qube to use every key for everything",
-        (true, true, false) => "its qubes to use every key for everything",
-        (true, false, true) => "every qube to use its keys for everything",
+        (true, true, true) => format!("every {one} to use every key for everything"),
+        (true, true, false) => format!("its {many} to use every key for everything"),
+        (true, false, true) => format!("every {one} to use its keys for everything"),
         _ => return None,
     };
     let message = format!("{} allows {what}, in silence", subject(rule));

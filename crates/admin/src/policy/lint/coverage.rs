@@ -4,7 +4,7 @@ use policy::facts::IntentKind;
 use policy::glob::Glob;
 use policy::judgement::Verdict;
 use policy::rules::matching::Matcher;
-use policy::rules::rule::{CallerPattern, HostPattern, KeyPattern, Rule};
+use policy::rules::rule::{HostPattern, KeyPattern, Rule};
 use policy::rules::{Policy, Problem};
 
 use super::surroundings::subject;
@@ -132,11 +132,8 @@ fn leaves_unproven(earlier: &Rule, later: &Rule) -> bool {
 }
 
 fn matchers_cover(earlier: &Rule, later: &Rule) -> bool {
-    list_covers(&earlier.qube, &later.qube, |a, b| match (a, b) {
-        (CallerPattern::Qube(a), CallerPattern::Qube(b))
-        | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
-        | (CallerPattern::Local(a), CallerPattern::Local(b)) => a.covers(b),
-        _ => false,
+    list_covers(&earlier.qube, &later.qube, |a, b| {
+        a.of_one_kind(b).is_some_and(|(a, b)| a.covers(b))
     }) && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
         && list_covers(&earlier.key, &later.key, |a, b| match (a, b) {
             (KeyPattern::Comment(a), KeyPattern::Comment(b)) => a.covers(b),

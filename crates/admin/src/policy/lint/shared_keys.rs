@@ -5,7 +5,7 @@ use policy::facts::IntentKind;
 use policy::glob::Glob;
 use policy::judgement::Verdict;
 use policy::known_hosts::SharedKey;
-use policy::rules::rule::{CallerPattern, HostPattern, Rule};
+use policy::rules::rule::{HostPattern, Rule};
 use policy::rules::{Policy, Problem};
 
 /// Characters of a name.
@@ -67,18 +67,10 @@ fn names_of<'k>(policy: &Policy, rule: &Rule, key: &'k SharedKey) -> Vec<&'k str
 
 /// Whether one request could be covered by both; `true` may mean "not seen".
 fn may_meet(a: &Rule, b: &Rule) -> bool {
-    lists_meet(&a.qube, &b.qube, callers_meet)
-        && lists_meet(&a.keyring, &b.keyring, globs_meet)
+    lists_meet(&a.qube, &b.qube, |a, b| {
+        a.of_one_kind(b).is_some_and(|(a, b)| globs_meet(a, b))
+    }) && lists_meet(&a.keyring, &b.keyring, globs_meet)
         && lists_meet(&a.user, &b.user, globs_meet)
-}
-
-fn callers_meet(a: &CallerPattern, b: &CallerPattern) -> bool {
-    match (a, b) {
-        (CallerPattern::Qube(a), CallerPattern::Qube(b))
-        | (CallerPattern::Ssh(a), CallerPattern::Ssh(b))
-        | (CallerPattern::Local(a), CallerPattern::Local(b)) => globs_meet(a, b),
-        _ => false,
-    }
 }
 
 fn globs_meet(a: &Glob, b: &Glob) -> bool {

@@ -252,6 +252,12 @@ fn values_that_can_match_nothing() {
         ("qube = \"local:4294967296\"", "local:UID".to_owned()),
         ("qube = \"local:x*\"", "local:UID".to_owned()),
         ("qube = \"ssh:*@host\"", "ssh:NAME".to_owned()),
+        (
+            "qube = \"sandbox:dev\"",
+            "write sandbox = \"dev\"".to_owned(),
+        ),
+        ("sandbox = \"sandbox:dev\"", right("dev")),
+        ("sandbox = \"a/b\"", "`split-ssh serve NAME`".to_owned()),
         ("keyring = \"qubes.SshAgent+work\"", right("work")),
         ("keyring = \"+work\"", right("work")),
         ("keyring = \"-work\"", "qubes.SshAgent+NAME".to_owned()),

@@ -381,6 +381,22 @@ fn callers_keyrings_keys_and_namespaces() {
             && !covers("qube = \"ssh:*\"", &from("work"))
     );
     assert!(covers("qube = \"local:1000\"", &from("local:1000")));
+    for (rule, covered) in [
+        ("qube = [\"*\", \"ssh:*\", \"local:*\"]", "work"),
+        ("sandbox = \"*\"", "sandbox:work"),
+    ] {
+        for caller in ["work", "sandbox:work"] {
+            let is_covered = covers(rule, &from(caller));
+            assert_eq!(is_covered, caller == covered, "{rule} {caller}");
+        }
+    }
+    let box_of_many = covers("sandbox = [\"1*\", \"dev\"]", &from("sandbox:1f-dev"));
+    assert!(box_of_many && !covers("sandbox = \"dev\"", &from("sandbox:dev2")));
+    assert!(!covers("sandbox = \"*\"", &from("ssh:work")));
+    let both = parse(&text("qube = \"*\"\nsandbox = \"*\"")).unwrap_err();
+    assert!(both.to_string().contains("make two rules"), "{both}");
+    // What names no caller is about all of them.
+    assert!(covers("", &from("sandbox:work")));
     assert!(
         covers("keyring = \"default\"", &from("work"))
             && !covers("keyring = \"git\"", &from("work"))
