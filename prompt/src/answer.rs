@@ -1,38 +1,12 @@
 //! What goes back to the vault: lines of JSON, as `docs/prompt-protocol.md` says.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use policy::question::QuestionId;
+use policy::question::protocol::{PassphraseAnswer, PrompterAnswer, ScreenLocked, Shown};
 use serde::Serialize;
 use zeroize::Zeroizing;
-
-use policy::question::protocol::{PrompterAnswer, Shown};
-
-pub const MAX_PASSPHRASE: usize = 1024;
-
-/// That no passphrase is given.
-#[derive(Serialize)]
-struct NoPassphrase<'a> {
-    id: &'a str,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    unanswered: bool,
-}
-
-#[derive(Serialize)]
-struct Passphrase<'a> {
-    id: &'a str,
-    passphrase: &'a str,
-}
-
-#[derive(Serialize)]
-struct Notified {
-    notified: u32,
-}
-
-#[derive(Serialize)]
-struct Locked {
-    locked: bool,
-}
 
 /// Says that the window is on the screen.
 ///
@@ -52,41 +26,23 @@ pub fn send_answer(out: &mut impl Write, mut answer: PrompterAnswer) -> io::Resu
     send(out, &answer)
 }
 
-/// Says that no passphrase is given; `unanswered` if nobody was there.
+/// Sends a passphrase, or that none is given, and wipes the line that held it.
 ///
 /// # Errors
 /// The asker is gone.
-pub fn send_no_passphrase(out: &mut impl Write, id: &str, unanswered: bool) -> io::Result<()> {
-    let decision = "deny";
-    send(
-        out,
-        &NoPassphrase {
-            id,
-            decision,
-            unanswered,
-        },
-    )
-}
-
-/// Sends a passphrase and wipes the line that held it.
-///
-/// # Errors
-/// The asker is gone.
-pub fn send_passphrase(out: &mut impl Write, id: &str, passphrase: &str) -> io::Result<()> {
+pub fn send_passphrase(
+    out: &mut impl Write,
+    id: QuestionId,
+    passphrase: Option<&str>,
+) -> io::Result<()> {
     // Room enough from the start: a line that grows would leave copies behind.
-    let mut line = Zeroizing::new(Vec::with_capacity(6 * passphrase.len() + id.len() + 64));
-    serde_json::to_writer(&mut *line, &Passphrase { id, passphrase })?;
+    let room = 6 * passphrase.map_or(0, str::len) + 64;
+    let mut line = Zeroizing::new(Vec::with_capacity(room));
+    let passphrase = passphrase.map(Cow::Borrowed);
+    serde_json::to_writer(&mut *line, &PassphraseAnswer { id, passphrase })?;
     line.push(b'\n');
     out.write_all(&line)?;
     out.flush()
-}
-
-/// Says under which number a notification is shown.
-///
-/// # Errors
-/// The asker is gone.
-pub fn send_notified(out: &mut impl Write, number: u32) -> io::Result<()> {
-    send(out, &Notified { notified: number })
 }
 
 /// Says that the screen was locked.
@@ -94,7 +50,7 @@ pub fn send_notified(out: &mut impl Write, number: u32) -> io::Result<()> {
 /// # Errors
 /// The asker is gone.
 pub fn send_locked(out: &mut impl Write) -> io::Result<()> {
-    send(out, &Locked { locked: true })
+    send(out, &ScreenLocked { locked: true })
 }
 
 fn send(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
@@ -131,23 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn no_passphrase_is_as_the_protocol_says() {
-        let line = |unanswered| {
-            let mut out = Vec::new();
-            send_no_passphrase(&mut out, "3", unanswered).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(line(false), "{\"id\":\"3\",\"decision\":\"deny\"}\n");
-        assert_eq!(
-            line(true),
-            "{\"id\":\"3\",\"decision\":\"deny\",\"unanswered\":true}\n"
-        );
-    }
-
-    #[test]
     fn a_passphrase_survives_json() {
         let mut out = Vec::new();
-        send_passphrase(&mut out, "3", "p\"\\\u{e4}\u{1}").unwrap();
+        send_passphrase(&mut out, 3, Some("p\"\\\u{e4}\u{1}")).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["passphrase"], "p\"\\\u{e4}\u{1}");
     }

@@ -31,9 +31,8 @@ use std::process::{ExitCode, exit};
 
 use gtk::{gdk, glib};
 
-use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, end, fail};
+use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, fail};
 use lines::LineReader;
-use question::{Notification, PassphraseQuestion};
 
 const USAGE: &str = "\
 Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock]
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => ask(question::parse, question_window::open),
-        ["--passphrase"] => ask(PassphraseQuestion::parse, passphrase_window::open),
+        ["--passphrase"] => ask(question::parse_passphrase, passphrase_window::open),
         ["--notify"] => notify(),
         ["--watch-lock"] => lock_watch::run(),
         ["--help"] => print!("{USAGE}"),
@@ -88,10 +87,8 @@ fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<S
 }
 
 fn notify() {
-    let notification = first(&mut LineReader::new(io::stdin()), Notification::parse);
-    if let Some(number) = notify::show(&notification) {
-        end(answer::send_notified(&mut io::stdout(), number));
-    }
+    let mut asker = LineReader::new(io::stdin());
+    notify::show(&first(&mut asker, question::parse_notification));
 }
 
 fn first<Q, B: Display>(asker: &mut LineReader<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {

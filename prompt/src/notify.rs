@@ -8,16 +8,18 @@ use gtk::gio;
 use gtk::gio::prelude::*;
 use gtk::glib::{self, Variant};
 
-use crate::question::{Notification, Urgency};
+use policy::question::protocol::{Notification, Urgency};
 
 /// A desktop that does not answer must not keep the vault's process around.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
+const REPLACES_NONE: u32 = 0;
+/// How long it is shown.
 const AS_THE_DESKTOP_LIKES: i32 = -1;
 
-/// The number under which the notification is shown; `None` where it could not be shown.
-pub fn show(notification: &Notification) -> Option<u32> {
+/// Shows it; `None` where it could not be shown.
+pub fn show(notification: &Notification) -> Option<()> {
     // Connecting has no time-out of its own.
     std::thread::spawn(|| {
         std::thread::sleep(CALL_TIMEOUT);
@@ -38,25 +40,19 @@ pub fn show(notification: &Notification) -> Option<u32> {
         Urgency::Critical => 2,
     };
     let hints = HashMap::from([("urgency", urgency.to_variant())]);
-    let expires = notification
-        .seconds
-        .and_then(|s| i32::try_from(s * 1000).ok())
-        .unwrap_or(AS_THE_DESKTOP_LIKES);
     let no_actions: Vec<String> = Vec::new();
     let arguments = (
         "Split SSH",
-        notification.replaces,
+        REPLACES_NONE,
         "",
         &notification.summary,
         &body,
         no_actions,
         hints,
-        expires,
+        AS_THE_DESKTOP_LIKES,
     )
         .to_variant();
-    call(&bus, "Notify", Some(&arguments))?
-        .try_child_get(0)
-        .ok()?
+    call(&bus, "Notify", Some(&arguments)).map(|_| ())
 }
 
 fn call(bus: &gio::DBusConnection, method: &str, arguments: Option<&Variant>) -> Option<Variant> {

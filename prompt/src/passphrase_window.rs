@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
+use policy::question::protocol::{MAX_PASSPHRASE, PassphraseQuestion};
 use zeroize::Zeroizing;
 
-use crate::answer::{self, MAX_PASSPHRASE};
+use crate::answer;
 use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
@@ -16,7 +17,7 @@ use crate::icons::Icon;
 use crate::lines::LineReader;
 use crate::look::{add_class, set_spoken};
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{HeadingPart, PassphraseQuestion};
+use crate::question::HeadingPart;
 use crate::reading::Reading;
 use crate::server::Server;
 use crate::{buttons, look};
@@ -117,19 +118,15 @@ impl PassphraseWindow {
         self.entry.set_text(""); // GTK wipes what it takes out of an entry
         end(answer::send_passphrase(
             &mut std::io::stdout(),
-            &self.question.id,
-            &passphrase,
+            self.question.id,
+            Some(&passphrase),
         ));
     }
 
-    fn give_none(&self, unanswered: bool) {
+    fn give_none(&self) {
         self.entry.set_text("");
         let mut out = std::io::stdout();
-        end(answer::send_no_passphrase(
-            &mut out,
-            &self.question.id,
-            unanswered,
-        ));
+        end(answer::send_passphrase(&mut out, self.question.id, None));
     }
 }
 
@@ -159,11 +156,11 @@ impl WindowEvents for PassphraseWindow {
     }
 
     fn unanswered(&self) {
-        self.give_none(true);
+        self.give_none();
     }
 
     fn closed(&self) {
-        self.give_none(false);
+        self.give_none();
     }
 
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {

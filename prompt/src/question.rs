@@ -6,64 +6,14 @@ mod check;
 
 use policy::display;
 pub use policy::facts::IntentKind;
-use policy::question::protocol::NewCounts;
+use policy::question::protocol::{NewCounts, Notification, PassphraseQuestion};
 pub use policy::question::{Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row, RowClass};
-use serde::Deserialize;
 
 pub use check::BadQuestion;
 use check::{
     MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_REASON, MAX_SUMMARY, checked_heading,
-    checked_id, checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
+    checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
 };
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassphraseQuestion {
-    pub id: String,
-    pub rows: Vec<Row>,
-    pub why: String,
-    pub attempt: u8,
-    pub seconds: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notification {
-    pub summary: String,
-    pub body: String,
-    pub urgency: Urgency,
-    pub replaces: u32,
-    pub seconds: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Urgency {
-    Low,
-    #[default]
-    Normal,
-    Critical,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UntrustedPassphraseQuestion {
-    v: u32,
-    id: String,
-    rows: Vec<Row>,
-    why: String,
-    attempt: Option<u8>,
-    seconds: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UntrustedNotification {
-    v: u32,
-    summary: String,
-    body: String,
-    urgency: Option<Urgency>,
-    replaces: Option<u32>,
-    seconds: Option<u64>,
-}
 
 /// Reads a question. All its texts have passed the sanitizer then.
 ///
@@ -120,37 +70,36 @@ pub fn lengths(question: &Question) -> Vec<u64> {
     lengths
 }
 
-impl PassphraseQuestion {
-    /// # Errors
-    /// As for [`parse`].
-    pub fn parse(untrusted_line: &[u8]) -> Result<Self, BadQuestion> {
-        let untrusted: UntrustedPassphraseQuestion = serde_json::from_slice(untrusted_line)?;
-        let attempt = untrusted.attempt.unwrap_or(1);
-        demand((1..=MAX_ATTEMPT).contains(&attempt), "attempt", "1 to 3")?;
-        Ok(Self {
-            id: checked_id(untrusted.v, untrusted.id)?,
-            rows: checked_rows(untrusted.rows, MAX_FACTS)?,
-            why: display::prose(untrusted.why.as_bytes(), MAX_REASON),
-            attempt,
-            seconds: checked_seconds(untrusted.seconds)?,
-        })
-    }
+/// Reads the question for a passphrase.
+///
+/// # Errors
+/// As for [`parse`].
+pub fn parse_passphrase(untrusted_line: &[u8]) -> Result<PassphraseQuestion, BadQuestion> {
+    let untrusted: PassphraseQuestion = serde_json::from_slice(untrusted_line)?;
+    demand(
+        (1..=MAX_ATTEMPT).contains(&untrusted.attempt),
+        "attempt",
+        "1 to 3",
+    )?;
+    Ok(PassphraseQuestion {
+        rows: checked_rows(untrusted.rows, MAX_FACTS)?,
+        why: display::prose(untrusted.why.as_bytes(), MAX_REASON),
+        seconds: checked_seconds(untrusted.seconds)?,
+        ..untrusted
+    })
 }
 
-impl Notification {
-    /// # Errors
-    /// As for [`parse`].
-    pub fn parse(untrusted_line: &[u8]) -> Result<Self, BadQuestion> {
-        let untrusted: UntrustedNotification = serde_json::from_slice(untrusted_line)?;
-        demand(untrusted.v == 1, "v", "1 is expected")?;
-        Ok(Self {
-            summary: display::ascii(untrusted.summary.as_bytes(), MAX_SUMMARY),
-            body: display::prose(untrusted.body.as_bytes(), MAX_BODY),
-            urgency: untrusted.urgency.unwrap_or_default(),
-            replaces: untrusted.replaces.unwrap_or(0),
-            seconds: untrusted.seconds.map(checked_seconds).transpose()?,
-        })
-    }
+/// Reads a notification.
+///
+/// # Errors
+/// As for [`parse`].
+pub fn parse_notification(untrusted_line: &[u8]) -> Result<Notification, BadQuestion> {
+    let untrusted: Notification = serde_json::from_slice(untrusted_line)?;
+    Ok(Notification {
+        summary: display::ascii(untrusted.summary.as_bytes(), MAX_SUMMARY),
+        body: display::prose(untrusted.body.as_bytes(), MAX_BODY),
+        ..untrusted
+    })
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ echo '{\"shown\":true}'
 if [ -p DIR/go ]; then read -r _ < DIR/go; fi
 next=$(sed -n 1p DIR/passphrases)
 sed -i 1d DIR/passphrases
-if [ \"$next\" = no ]; then echo '{\"id\":\"1\",\"decision\":\"deny\"}'; else echo \"{\\\"id\\\":\\\"1\\\",\\\"passphrase\\\":\\\"$next\\\"}\"; fi
+if [ \"$next\" = no ]; then echo '{\"id\":\"1\",\"passphrase\":null}'; else echo \"{\\\"id\\\":\\\"1\\\",\\\"passphrase\\\":\\\"$next\\\"}\"; fi
 ";
 
 struct Owner {

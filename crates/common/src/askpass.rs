@@ -6,10 +6,10 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 
+use policy::question::protocol::MAX_PASSPHRASE;
+
 /// Set only for the ssh-add that we start.
 const ASKPASS_VARIABLE: &str = "SPLIT_SSH_ANSWERS_SSH_ADD";
-/// OpenSSH reads no more than this either.
-pub const MAX_PASSPHRASE: u64 = 1024;
 
 /// Whether ssh-add started this process to be given a passphrase.
 pub fn is_asked() -> bool {
@@ -20,7 +20,7 @@ pub fn is_asked() -> bool {
 pub fn answer() -> ExitCode {
     let mut passphrase = Vec::new();
     let read = io::stdin()
-        .take(MAX_PASSPHRASE)
+        .take(MAX_PASSPHRASE as u64)
         .read_to_end(&mut passphrase);
     let written = io::stdout().write_all(&passphrase);
     wipe(&mut passphrase);

@@ -6,7 +6,6 @@ use policy::display;
 
 use super::{HeadingPart, Offer, Row, RowClass};
 
-const MAX_ID: usize = 64;
 /// A person reads no more; what there is beside goes into the details.
 pub(super) const MAX_FACTS: usize = 12;
 pub(super) const MAX_DETAILS: usize = 24;
@@ -68,17 +67,6 @@ pub(super) fn demand(
     } else {
         Err(BadQuestion::Field { name, rule })
     }
-}
-
-pub(super) fn checked_id(v: u32, untrusted_id: String) -> Result<String, BadQuestion> {
-    demand(v == 1, "v", "1 is expected")?;
-    let plain = untrusted_id.bytes().all(|b| b.is_ascii_graphic());
-    demand(
-        plain && (1..=MAX_ID).contains(&untrusted_id.len()),
-        "id",
-        "1 to 64 of printable ASCII, no space",
-    )?;
-    Ok(untrusted_id)
 }
 
 pub(super) fn checked_seconds(seconds: u64) -> Result<u64, BadQuestion> {

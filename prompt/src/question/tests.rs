@@ -140,12 +140,12 @@ fn only_this_question_is_updated() {
 #[test]
 fn passphrases_and_notifications() {
     let line = br#"{"v":1,"id":"3","rows":[{"label":"Key","text":"k","class":"name"}],"why":"add","seconds":60,"attempt":4}"#;
-    assert!(PassphraseQuestion::parse(line).is_err());
+    assert!(parse_passphrase(line).is_err());
     let line = br#"{"v":1,"summary":"a\nb","body":"c\u202e","urgency":"low"}"#;
-    let n = Notification::parse(line).unwrap();
+    let n = parse_notification(line).unwrap();
     assert_eq!(
         (n.summary.as_str(), n.body.as_str()),
         ("a\\x0ab", "c\\u{202e}")
     );
-    assert_eq!((n.urgency, n.replaces), (Urgency::Low, 0));
+    assert_eq!(n.urgency, policy::question::protocol::Urgency::Low);
 }

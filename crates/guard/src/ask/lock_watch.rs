@@ -7,11 +7,11 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use policy::question::protocol::ScreenLocked;
 
 use super::asker::Asker;
+use super::prompt::{NextLine, PrompterLines};
 use super::questions::QuestionEvent;
-use crate::intake::stream::ByteStream;
 
 /// How often a watch looks whether a yes is still remembered.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -19,12 +19,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 const RESTART_DELAY: Duration = Duration::from_secs(60);
 /// `{"locked":true}`, and some room.
 const MAX_LINE: usize = 256;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UntrustedLine {
-    locked: bool,
-}
 
 /// Watches until the vault stops.
 pub fn watch(asker: &Arc<Asker>) {
@@ -35,8 +29,8 @@ pub fn watch(asker: &Arc<Asker>) {
         while told.recv().is_ok() {
             while asker.questions.has_approvals() {
                 let began = Instant::now();
-                if let Some((_running, stream)) = asker.prompter.start_lock_watch() {
-                    asker.listen_for_lock(stream, &told);
+                if let Ok((_running, stream)) = asker.prompter.start_lock_watch() {
+                    asker.listen_for_lock(&stream, &told);
                 }
                 if asker.questions.has_approvals() {
                     discard_until(&told, began + RESTART_DELAY);
@@ -56,28 +50,19 @@ fn discard_until(told: &Receiver<QuestionEvent>, until: Instant) {
 
 impl Asker {
     /// Returns when no yes is remembered, or when the watch has ended or says what means nothing.
-    fn listen_for_lock(&self, stream: UnixStream, told: &Receiver<QuestionEvent>) {
-        let Ok(stream) = ByteStream::new(stream) else {
+    fn listen_for_lock(&self, stream: &UnixStream, told: &Receiver<QuestionEvent>) {
+        let Ok(mut lines) = PrompterLines::new(stream, MAX_LINE) else {
             return;
         };
-        let mut held = Vec::new();
         while self.questions.has_approvals() {
             told.try_iter().for_each(drop);
-            let mut chunk = [0; MAX_LINE];
-            match stream.read_until(&mut chunk, Instant::now() + POLL_INTERVAL) {
-                Ok(None) => {}
-                Ok(Some(0)) | Err(_) => return,
-                Ok(Some(count)) => held.extend(chunk.iter().take(count)),
-            }
-            while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
-                let rest = held.split_off(end + 1);
-                match serde_json::from_slice(&std::mem::replace(&mut held, rest)) {
-                    Ok(UntrustedLine { locked: true }) => self.screen_was_locked(),
+            match lines.next(None, Instant::now() + POLL_INTERVAL) {
+                NextLine::TimeUp => {}
+                NextLine::Line(line) => match serde_json::from_slice(&line) {
+                    Ok(ScreenLocked { locked: true }) => self.screen_was_locked(),
                     _ => return,
-                }
-            }
-            if held.len() >= MAX_LINE {
-                return;
+                },
+                _ => return,
             }
         }
     }

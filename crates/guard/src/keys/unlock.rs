@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use policy::display;
 
-use crate::ask::prompt::{PassphrasePrompt, Prompter};
+use crate::ask::prompt::{Prompter, passphrase};
 use common::identities::{self, NotLoaded};
 use common::load_record::LoadRecord;
 
@@ -42,8 +42,9 @@ impl Unlock<'_> {
             let left = until.saturating_duration_since(Instant::now()).as_secs();
             let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);
             let seconds = left.min(WINDOW_SECONDS);
+            let fingerprint = self.fingerprint.to_owned();
             let wanted =
-                PassphrasePrompt::new(&file, self.fingerprint, self.why.clone(), attempt, seconds);
+                passphrase::question(file, fingerprint, self.why.clone(), attempt, seconds);
             let asked = self.prompter.passphrase(&wanted, client).map_err(|why| {
                 format!(
                     "it has a passphrase, and {why}: run `{}` in the vault",

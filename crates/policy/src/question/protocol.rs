@@ -1,10 +1,16 @@
-//! A question and its answer in JSON, as `docs/prompt-protocol.md` says: between the vault and the window, and over
-//! the control socket. Everybody who speaks of a question uses these types.
+//! All that the vault and its prompter say to each other in JSON, as `docs/prompt-protocol.md` says. Questions and
+//! answers go over the control socket in the same words.
+
+use std::borrow::Cow;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Row;
 use super::answer::{Answer, AnswerFields, Decision, DecisionWord, QuestionId, one};
+
+/// The longest passphrase, in bytes; ssh-add reads no more.
+pub const MAX_PASSPHRASE: usize = 1024;
 
 /// `"v":1`. Another version is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +95,67 @@ impl NewCounts {
 #[serde(deny_unknown_fields)]
 pub struct Shown {
     pub shown: bool,
+}
+
+/// To a prompter: asks for the passphrase of a key file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassphraseQuestion {
+    pub v: Version,
+    #[serde(with = "id_text")]
+    pub id: QuestionId,
+    pub rows: Vec<Row>,
+    pub why: String,
+    /// From 1; from 2 on, the last passphrase was wrong.
+    pub attempt: u8,
+    pub seconds: u64,
+}
+
+/// From a prompter: the passphrase; `None` if the person, or nobody, gave one. It borrows from the line where it can,
+/// so that whoever reads the line can wipe it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassphraseAnswer<'a> {
+    #[serde(with = "id_text")]
+    pub id: QuestionId,
+    #[serde(borrow)]
+    pub passphrase: Option<Cow<'a, str>>,
+}
+
+/// To a prompter: a notification to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notification {
+    pub v: Version,
+    pub summary: String,
+    pub body: String,
+    pub urgency: Urgency,
+}
+
+/// How urgent a notification is, in the words and order of freedesktop's specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Urgency {
+    Low,
+    Normal,
+    Critical,
+}
+
+impl Urgency {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// From a prompter that watches the desktop: the screen was locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenLocked {
+    pub locked: bool,
 }
 
 /// From a prompter: the one answer.

@@ -8,9 +8,10 @@
 mod child;
 mod conversation;
 mod dialog;
+mod lines;
 mod notify;
 mod outcome;
-mod passphrase;
+pub mod passphrase;
 mod protocol;
 mod session;
 mod unit;
@@ -28,10 +29,10 @@ use common::paths::Paths;
 
 pub use child::Running;
 pub use dialog::Dialog;
+pub use lines::{NextLine, PrompterLines};
 pub use notify::{Notice, Notifier};
 pub use outcome::PromptOutcome;
 use outcome::{NotShown, PromptAttempt, PromptContext};
-pub use passphrase::PassphrasePrompt;
 use session::Session;
 
 /// How often a question without a window looks for a session that has come up.
@@ -120,16 +121,26 @@ impl Prompter {
         }
     }
 
-    /// Starts a program that tells when the screen is locked: by the session's socket unit, else as our child.
-    /// Closing the stream ends it.
-    pub fn start_lock_watch(&self) -> Option<(Option<Running>, UnixStream)> {
-        if let Some(socket) = self.live_socket(unit::LOCK) {
-            return Some((None, unit::connect(&socket).ok()?));
+    /// Starts a program that tells when the screen is locked; closing the stream ends it.
+    ///
+    /// # Errors
+    /// There is none; why.
+    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), String> {
+        self.start(unit::LOCK, "--watch-lock")
+    }
+
+    /// Starts our program for something else than a question: by the session's socket unit, else as our child.
+    fn start(&self, unit: &str, flag: &str) -> Result<(Option<Running>, UnixStream), String> {
+        if let Some(socket) = self.live_socket(unit) {
+            return Ok((None, unit::connect(&socket)?));
         }
-        let environment = self.session.environment()?;
-        let (running, stream) =
-            child::start(self.program.as_deref()?, Some("--watch-lock"), &environment).ok()?;
-        Some((Some(running), stream))
+        let program = self.program.as_deref();
+        let program = program.ok_or("split-ssh-prompt is not installed")?;
+        let environment = self.session.environment();
+        let environment = environment.ok_or("there is no session to ask in")?;
+        let (running, stream) = child::start(program, Some(flag), &environment)
+            .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+        Ok((Some(running), stream))
     }
 
     /// Waits for so long, or until the session's socket is there that was not before; true if the

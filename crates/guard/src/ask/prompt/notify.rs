@@ -11,14 +11,15 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use policy::question::protocol::Notification;
 
 use super::Prompter;
 use super::child::Running;
+use super::protocol;
 use super::session::{Environment, Session};
 use super::unit;
 use common::sync::lock;
-use notice_queue::{Message, NoticeQueue};
+use notice_queue::NoticeQueue;
 
 pub use notice_queue::Notice;
 
@@ -75,7 +76,7 @@ impl Shared {
         }
     }
 
-    fn next_message(&self) -> Message {
+    fn next_message(&self) -> Notification {
         let mut notice_queue = lock(&self.notice_queue);
         loop {
             let now = self.began.elapsed();
@@ -106,29 +107,9 @@ struct Sender {
     session: Session,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    v: u8,
-    summary: &'a str,
-    body: &'a str,
-    urgency: &'static str,
-}
-
-fn line(message: &Message) -> Option<Vec<u8>> {
-    let line = Line {
-        v: 1,
-        summary: &message.summary,
-        body: &message.body,
-        urgency: message.urgency,
-    };
-    let mut line = serde_json::to_vec(&line).ok()?;
-    line.push(b'\n');
-    Some(line)
-}
-
 impl Sender {
     /// Where there is no session, no daemon or no program, nothing happens.
-    fn send(&self, message: &Message) {
+    fn send(&self, message: &Notification) {
         if self.by_socket(message).is_some() {
             return;
         }
@@ -141,25 +122,25 @@ impl Sender {
         }
     }
 
-    fn by_socket(&self, message: &Message) -> Option<()> {
+    fn by_socket(&self, message: &Notification) -> Option<()> {
         let mut stream = unit::connect(self.socket.as_ref()?).ok()?;
         stream.set_write_timeout(Some(SEND_TIME)).ok()?;
-        stream.write_all(&line(message)?).ok()
+        stream.write_all(&protocol::line(message)?).ok()
     }
 
-    fn by_prompt(&self, message: &Message, environment: &Environment) -> Option<()> {
+    fn by_prompt(&self, message: &Notification, environment: &Environment) -> Option<()> {
         let program = self.program.as_ref()?;
-        let line = line(message)?;
+        let line = protocol::line(message)?;
         let mut command = Command::new(program);
         command.arg("--notify");
         run(command, environment, &line)
     }
 
-    fn by_notify_send(&self, message: &Message, environment: &Environment) -> Option<()> {
+    fn by_notify_send(&self, message: &Notification, environment: &Environment) -> Option<()> {
         let mut command = Command::new(self.notify_send.as_ref()?);
         command
             .arg("--app-name=Split SSH")
-            .arg(format!("--urgency={}", message.urgency));
+            .arg(format!("--urgency={}", message.urgency.word()));
         // Daemons read markup in the body.
         let body = message
             .body

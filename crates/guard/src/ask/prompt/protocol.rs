@@ -9,18 +9,13 @@ use super::outcome::PromptOutcome;
 /// The longest line either way, with its newline.
 pub(super) const MAX_LINE: usize = 65_536;
 
-/// The question as a line.
-pub(super) fn ask(question: &Question) -> Option<Vec<u8>> {
-    line(question)
-}
-
 /// New counts as a line.
-pub(super) fn send_counts(question: &Question, counts: Counts) -> Option<Vec<u8>> {
+pub(super) fn counts(question: &Question, counts: Counts) -> Option<Vec<u8>> {
     line(&NewCounts::new(question.id, counts))
 }
 
-/// `None` for a line that no prompter would take.
-fn line(value: &impl Serialize) -> Option<Vec<u8>> {
+/// A value as a line; `None` for one that no prompter would take.
+pub(super) fn line(value: &impl Serialize) -> Option<Vec<u8>> {
     let mut line = serde_json::to_vec(value).ok()?;
     line.push(b'\n');
     (line.len() <= MAX_LINE).then_some(line)

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use policy::display;
 use policy::facts::{Facts, IntentKind};
+use policy::question::Version;
+use policy::question::protocol::{Notification, Urgency};
 
 /// Notices of one subject within this time are told together.
 const MERGE_WINDOW: Duration = Duration::from_secs(60);
@@ -27,14 +29,6 @@ pub enum Notice {
     Touch { caller: String, sentence: String },
     /// One sentence of our own.
     Said(String),
-}
-
-/// One notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) summary: String,
-    pub(super) body: String,
-    pub(super) urgency: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +98,7 @@ impl NoticeQueue {
     }
 
     /// The next notification whose time has come.
-    pub(super) fn take_due(&mut self, now: Duration) -> Option<Message> {
+    pub(super) fn take_due(&mut self, now: Duration) -> Option<Notification> {
         while self
             .sent
             .front()
@@ -178,39 +172,40 @@ fn sentence(facts: &Facts) -> String {
     format!("{what}, key {}", clean(&facts.key.comment))
 }
 
-fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Message {
+fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Notification {
     let NoticeSubject { count, last, .. } = subject;
     let (one, many, urgency) = match kind {
         NoticeKind::Used => (
             format!("{caller} used a key"),
             format!("{count} signatures for {caller} in the last minute"),
-            "low",
+            Urgency::Low,
         ),
         NoticeKind::Refused => (
             format!("A request of {caller} was refused"),
             format!("{count} requests of {caller} were refused in the last minute"),
-            "normal",
+            Urgency::Normal,
         ),
         NoticeKind::Touch => {
             let now = "Touch your security key".to_owned();
-            (now.clone(), now, "critical")
+            (now.clone(), now, Urgency::Critical)
         }
         NoticeKind::Said => (
             "Split SSH".to_owned(),
             format!("Split SSH: {count} messages"),
-            "normal",
+            Urgency::Normal,
         ),
         NoticeKind::Other => (
             "Another qube was served or refused".to_owned(),
             format!("{count} more requests of other qubes"),
-            "low",
+            Urgency::Low,
         ),
     };
     let (summary, body) = match count {
         0 | 1 => (one, last.clone()),
         _ => (many, format!("Last: {last}")),
     };
-    Message {
+    Notification {
+        v: Version,
         summary,
         body,
         urgency,
