@@ -6,6 +6,7 @@ use std::path::Path;
 
 use policy::caller::Keyring;
 use policy::display;
+use policy::rules::words::nearest;
 
 use super::file_name::{self, POLICY_FOLDER, USUAL_FILE};
 use super::old;
@@ -97,15 +98,13 @@ pub fn lint(path: &Path, text: &str) -> Vec<LintProblem> {
 pub fn lint_lines(text: &str) -> Vec<LintProblem> {
     let mut problems = Vec::new();
     let mut ours: Vec<(usize, Rule)> = Vec::new();
-    let mut has_directive = false;
     for (number, line) in numbered(text) {
         if line.starts_with('!') {
-            has_directive = true;
             problems.extend(directive(number, line));
             continue;
         }
         match Rule::parse(line) {
-            Ok(rule) if rule.service == SERVICE || rule.service == "*" => ours.push((number, rule)),
+            Ok(rule) if is_ours(&rule) => ours.push((number, rule)),
             Ok(rule) => problems.extend(mistaken_service(number, &rule.service)),
             Err(mistake) => problems.push(match old::translate(line) {
                 Some(today) => LintProblem {
@@ -126,19 +125,32 @@ pub fn lint_lines(text: &str) -> Vec<LintProblem> {
             }),
         }
     }
-    // What a directive brings in is not known here.
-    if ours.is_empty() && problems.is_empty() && !has_directive {
-        problems.push(LintProblem {
-            severity: LintSeverity::Warning,
-            place: String::new(),
-            what: format!("no line is about {SERVICE}, so no call to a vault is covered"),
-            hint: Some(
-                "print the lines: split-ssh dom0-policy --client QUBE --vault QUBE".to_owned(),
-            ),
-        });
-    }
     problems.extend(advice(&ours));
     problems
+}
+
+fn is_ours(rule: &Rule) -> bool {
+    rule.service == SERVICE || rule.service == "*"
+}
+
+/// Whether a line is about calls to a vault, or brings in other files, which are not known here.
+pub fn covers_calls(text: &str) -> bool {
+    let mut lines = numbered(text).map(|(_, line)| line);
+    lines.any(|line| {
+        line.starts_with('!')
+            || Rule::parse(line).is_ok_and(|rule| is_ours(&rule))
+            || old::translate(line).is_some()
+    })
+}
+
+/// What is wrong with files none of which has such a line.
+pub fn no_line(files: &str) -> LintProblem {
+    LintProblem {
+        severity: LintSeverity::Error,
+        place: files.to_owned(),
+        what: format!("no line is about {SERVICE}, so no call to a vault is covered"),
+        hint: Some("print the lines: split-ssh dom0-policy --client QUBE --vault QUBE".to_owned()),
+    }
 }
 
 /// A service that was surely meant to be ours.
@@ -153,7 +165,7 @@ fn mistaken_service(number: usize, service: &str) -> Option<LintProblem> {
             LintSeverity::Error,
             "dom0 tells capitals from small letters, and one sign from another",
         )
-    } else if found.contains("sshagent") {
+    } else if found.contains("sshagent") || nearest(&found, [meant.as_str()]).is_some() {
         (LintSeverity::Warning, "split-ssh never calls it")
     } else {
         return None;

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 pub use compose::{Action, WantedRules};
 pub use file_name::{FileName, USUAL_FILE};
-pub use lint::{LintProblem, LintSeverity, lint};
+pub use lint::{LintProblem, LintSeverity, covers_calls, lint};
 
 use super::fold::fold;
 use common::error::Error;
@@ -81,7 +81,8 @@ pub struct Args {
     check: Vec<PathBuf>,
 }
 
-/// Exit code 1 if a file that was checked would break dom0 or is not read at all.
+/// Exit code 1 if a file that was checked would break dom0 or is not read at all, or if none of them is about our
+/// service.
 ///
 /// # Errors
 /// A name that dom0 would refuse, or a file that cannot be read.
@@ -113,9 +114,12 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
     let mut errors = 0;
     let mut out = String::new();
     let to_people = io::stdout().is_terminal();
+    let mut is_covered = false;
     for file in files {
         let text = read(file)?;
         let problems = lint(file, &text);
+        let covers = covers_calls(&text);
+        is_covered |= covers;
         errors += problems
             .iter()
             .filter(|problem| problem.severity == LintSeverity::Error)
@@ -129,9 +133,22 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
             };
             out.push('\n');
         }
-        if problems.is_empty() {
+        if problems.is_empty() && covers {
             out += &format!("{}: good\n", file.display());
         }
+    }
+    if !is_covered && errors == 0 {
+        let files: Vec<String> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        let text = lint::no_line(&files.join(", ")).to_string();
+        out += &if to_people {
+            folded(&text)
+        } else {
+            text + "\n"
+        };
+        errors += 1;
     }
     drop(io::stdout().write_all(out.as_bytes()));
     Ok(if errors == 0 {
