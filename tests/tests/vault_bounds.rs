@@ -1,9 +1,12 @@
 //! What greedy, slow and garbled streams cost a vault: a bounded amount, and nobody else.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
+use nix::unistd::geteuid;
 use testbed::agent::Agent;
 use testbed::children::{Running, finish, text};
 use testbed::keys::Key;
@@ -418,4 +421,73 @@ fn what_is_in_memory_stays_there() {
     // The system gives these files of a process that can't be dumped to root; to root's own it makes no difference.
     let owner = std::fs::metadata(format!("{process}/environ")).map(|file| file.uid());
     assert_eq!(owner.expect("the vault runs"), 0);
+}
+
+/// Whoever may open a socket's file, by its mode or by its folder's, is still asked who they are.
+#[test]
+fn a_peer_of_another_user_is_refused_and_recorded() {
+    const NOBODY: u32 = 65534;
+    if !geteuid().is_root() {
+        eprintln!("SKIPPED: only root can call as another user");
+        return;
+    }
+    let bench = Bench::new("");
+    let control = bench.world.path("vault/run/split-ssh-vault/control.sock");
+    let folders = bench.vault.qrexec_socket.ancestors().skip(1);
+    let open = |path: &Path| {
+        std::fs::set_permissions(path, Permissions::from_mode(0o777)).expect("our own file");
+    };
+    folders
+        .take_while(|folder| folder.starts_with(bench.world.root()))
+        .for_each(open);
+    open(&bench.vault.qrexec_socket);
+    open(&control);
+
+    let ask_as = |uid: u32, socket: &Path, said: &[u8]| {
+        let file = bench.world.file("said", said);
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("our own file");
+        let mut command = bench.world.command("setpriv");
+        command.args([&format!("--reuid={uid}"), "--clear-groups", "--", "socat"]);
+        command.args([
+            "-t5".into(),
+            "-".into(),
+            format!("UNIX-CONNECT:{}", socket.display()),
+        ]);
+        command.stdin(std::fs::File::open(&file).expect("our own file"));
+        command.output().expect("socat runs").stdout
+    };
+    let list = [
+        b"qubes.SshAgent+ work\0".as_slice(),
+        &Message::of(message::LIST).framed(),
+    ]
+    .concat();
+    let status = b"{\"do\":\"status\",\"v\":1}\n";
+    for (socket, said, answer) in [
+        (
+            &bench.vault.qrexec_socket,
+            list.as_slice(),
+            bench.key.as_slice(),
+        ),
+        (&control, status.as_slice(), b"\"ok\":true".as_slice()),
+    ] {
+        let heard = ask_as(0, socket, said);
+        let is_served = heard.windows(answer.len()).any(|part| part == answer);
+        assert!(
+            is_served,
+            "root is served: {}",
+            String::from_utf8_lossy(&heard)
+        );
+        assert_eq!(ask_as(NOBODY, socket, said), b"", "{}", socket.display());
+    }
+    wait_for("a record of the refusals", || {
+        let records = bench.vault.records();
+        let is_told = |record: &&serde_json::Value| {
+            record["event"] == "refusal"
+                && record["qube"] == "local:65534"
+                && record["reason"]
+                    .as_str()
+                    .is_some_and(|why| why.contains("only root and the vault's own user"))
+        };
+        records.iter().find(is_told).map(|_| ())
+    });
 }
