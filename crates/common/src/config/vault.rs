@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use policy::caller::Keyring;
 use policy::glob::Glob;
+use policy::rules::check_key;
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -64,6 +65,23 @@ impl Default for Limits {
 }
 
 impl Limits {
+    fn check(&self, place: &impl std::fmt::Display) -> Result<(), Error> {
+        let bounds = [
+            ("streams", self.streams == 0),
+            ("streams-per-qube", self.streams_per_qube == 0),
+            ("idle-seconds", self.idle_seconds == 0),
+            ("total-seconds", self.total_seconds == 0),
+            ("requests", self.requests == 0),
+        ];
+        match bounds.into_iter().find(|(_, is_zero)| *is_zero) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::new(format!(
+                "{place}: [limits]: {name} = 0 would serve nobody"
+            ))
+            .hint("leave it out for the usual bound, or write 1 or more")),
+        }
+    }
+
     pub fn idle(&self) -> Duration {
         Duration::from_secs(self.idle_seconds)
     }
@@ -110,10 +128,24 @@ impl VaultConfig {
 
     fn check(&self, path: &Path) -> Result<(), Error> {
         let place = path.display();
-        let mut seen: BTreeMap<(&Path, &str), &str> = BTreeMap::new();
+        self.limits.check(&place)?;
+        // One agent may be spelled in several ways.
+        let real = |agent: &Path| std::fs::canonicalize(agent).unwrap_or_else(|_| agent.to_owned());
+        let mut seen: BTreeMap<(PathBuf, &str), &str> = BTreeMap::new();
         for (name, keyring) in &self.keyring {
             Keyring::from_argument(name)
                 .map_err(|bad| Error::new(format!("{place}: [keyring.{name:?}]: {bad}")))?;
+            for key in keyring.keys.iter().flatten() {
+                check_key(key).map_err(|(what, hint)| {
+                    Error::new(format!("{place}: [keyring.{name}]: {what}")).hint(hint)
+                })?;
+            }
+            if keyring.keys.as_ref().is_some_and(Vec::is_empty) {
+                let what = format!(
+                    "{place}: [keyring.{name}]: `keys` is an empty list, which no key is in"
+                );
+                return Err(Error::new(what).hint("leave it out to have all keys of the agent"));
+            }
             let Some(agent) = &keyring.agent else {
                 continue;
             };
@@ -124,7 +156,7 @@ impl VaultConfig {
             let shared = self
                 .keyring
                 .values()
-                .filter(|other| other.agent.as_ref() == Some(agent))
+                .filter(|other| other.agent.as_deref().map(real) == Some(real(agent)))
                 .count()
                 > 1;
             if !shared {
@@ -144,7 +176,7 @@ impl VaultConfig {
                     return Err(Error::new(format!("{place}: [keyring.{name}] shares {} but names {key:?}", agent.display()))
                         .hint("keyrings that share an agent name keys by fingerprint, so that no key is in two of them"));
                 }
-                if let Some(other) = seen.insert((agent, key), name) {
+                if let Some(other) = seen.insert((real(agent), key), name) {
                     return Err(Error::new(format!(
                         "{place}: {key} is in [keyring.{other}] and in [keyring.{name}]"
                     ))
@@ -168,6 +200,61 @@ impl KeyringConfig {
                     Glob::new(key).is_ok_and(|glob| glob.matches(comment))
                 }
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let config: VaultConfig = toml::from_str(text).expect("TOML");
+        let error = config.check(Path::new("vault.toml")).expect_err(text);
+        error.to_string()
+    }
+
+    #[test]
+    fn values_that_can_match_nothing_are_told_with_the_right_spelling() {
+        for (keys, what) in [
+            ("", "an empty list"),
+            ("''", "an empty pattern"),
+            ("'SHA256:abc'", "is not a fingerprint"),
+            ("'MD5:aa:bb'", "MD5 fingerprints"),
+            ("'ssh-ed25519 AAAA'", "a public key stands where"),
+            ("'a\\'", "escapes nothing"),
+        ] {
+            let said = refused(&format!("[keyring.work]\nkeys = [{keys}]\n"));
+            assert!(said.contains(what) && said.contains("hint: "), "{said}");
+        }
+        for limit in [
+            "streams",
+            "streams-per-qube",
+            "idle-seconds",
+            "total-seconds",
+            "requests",
+        ] {
+            let said = refused(&format!("[limits]\n{limit} = 0\n"));
+            assert!(
+                said.contains(&format!("{limit} = 0 would serve nobody")),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_agent_is_the_same_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let agent = folder.path().join("agent");
+        std::fs::write(&agent, "").unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::os::unix::fs::symlink(&agent, folder.path().join("link")).unwrap();
+        let (agent, folder) = (agent.display(), folder.path().display());
+        for other in [format!("{folder}/link"), format!("{folder}/sub/../agent")] {
+            let said = refused(&format!(
+                "[keyring.work]\nagent = '{agent}'\n[keyring.home]\nagent = '{other}'\nkeys = ['x']\n"
+            ));
+            assert!(said.contains(" shares "), "{said}");
         }
     }
 }

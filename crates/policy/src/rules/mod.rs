@@ -37,6 +37,18 @@ pub use rule::{Host, Label, QubeLook, Rule};
 pub use trace::{JudgementTrace, RuleTrace};
 pub use visible::{LoginTo, VisibilityQuery};
 
+/// Whether `text` could name a key outside the policy: a fingerprint, or a comment with wildcards.
+///
+/// # Errors
+/// What is wrong with it, and how to write it.
+pub fn check_key(text: &str) -> Result<(), (String, String)> {
+    let checked = match pattern::is_like_a_fingerprint(text) {
+        true => pattern::fingerprint(text).map(drop),
+        false => pattern::comment(text).map(drop),
+    };
+    checked.map_err(|bad| (bad.message, bad.hint))
+}
+
 /// A whole policy, ready to judge.
 #[derive(Clone, Debug)]
 pub struct Policy {

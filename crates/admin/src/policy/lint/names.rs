@@ -52,6 +52,14 @@ pub(super) fn leads_nowhere(
             warnings.push(Problem::warning(&rule.place, message).hint(take_key(name)));
         }
     }
+    for name in rule.user.iter().flatten().filter_map(plain) {
+        // Users of a domain have such names, so it is no mistake everywhere.
+        if let Some((user, host)) = name.rsplit_once('@').filter(|(_, host)| host.contains('.')) {
+            let message = format!("the user {} has a host's name in it", quoted(name));
+            let hint = format!("is this meant? user = \"{user}\" and host = \"{host}\"");
+            warnings.push(Problem::warning(&rule.place, message).hint(hint));
+        }
+    }
     for glob in rule.keyring.iter().flatten() {
         let Some(keyrings) = surroundings.keyrings else {
             break;

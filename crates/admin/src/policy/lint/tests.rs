@@ -164,6 +164,10 @@ fn names_that_lead_nowhere() {
         "which the policy does not define",
     );
     warns(
+        "[[rule]]\nuser = \"git@forge.example\"\naction = \"deny\"",
+        "is this meant? user = \"git\" and host = \"forge.example\"",
+    );
+    warns(
         "[[rule]]\nkey = \"gone\"\naction = \"ask\"",
         "no keyring has a key `gone`",
     );
