@@ -17,6 +17,7 @@ pub mod keyrings;
 pub mod known_hosts_files;
 pub mod load_record;
 pub mod log;
+pub mod open_files;
 pub mod own_socket;
 pub mod paths;
 pub mod policy_files;

@@ -14,6 +14,7 @@ use nix::unistd::Uid;
 
 use crate::clock;
 use crate::error::Error;
+use crate::open_files::is_open_for_writing;
 
 /// Write permission for group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -69,12 +70,13 @@ const SAVE_TIME: Duration = Duration::from_secs(5);
 /// How often a file that is being saved is looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until a file that decides something is whole, as far as time tells: half of it can be valid and say less
-/// than all of it. A file that does not exist is whole.
+/// Waits until a file that decides something is whole: nobody has it open for writing, as far as we can see, and it has
+/// not changed for a moment. Half of it can be valid and say less than all of it. A file that does not exist is whole.
 ///
 /// # Errors
 /// It goes on changing for five seconds.
 pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
+    let files = [path.to_owned()];
     let stamp = || {
         let found = fs::metadata(path).ok()?;
         Some((found.ino(), found.ctime(), found.ctime_nsec(), found.size()))
@@ -90,7 +92,7 @@ pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
     loop {
         let is_old = seen.is_none_or(|stamp| age(stamp) >= Some(SETTLE_TIME));
         // By a clock that was set back a file is never old.
-        if is_old || since.elapsed() >= SETTLE_TIME {
+        if (is_old || since.elapsed() >= SETTLE_TIME) && !is_open_for_writing(&files) {
             return Ok(());
         }
         if Instant::now() > end {
@@ -243,6 +245,22 @@ mod tests {
                 .to_string()
                 .contains("can be written by others")
         );
+    }
+
+    /// Also one that takes its time between two blocks.
+    #[test]
+    fn a_file_that_is_open_for_writing_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vault.toml");
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"first").unwrap();
+        let writer = thread::spawn(move || {
+            thread::sleep(SETTLE_TIME * 3);
+            file.write_all(b"second").unwrap();
+        });
+        wait_until_saved(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "firstsecond");
+        writer.join().unwrap();
     }
 
     /// A writer that saves in several goes is waited for; what it wrote before it paused is not the file.

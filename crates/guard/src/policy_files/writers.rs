@@ -1,18 +1,24 @@
-//! Whether somebody is writing a file at this moment: by `inotify(7)`, which tells of every process but only of
-//! what happens while a file is watched, and by `/proc`, which tells of any time but only of our own user's processes.
+//! Whether somebody is writing a file, by `inotify(7)`, which tells of every process, but only of what happens while a
+//! file or its folder is watched. [`common::open_files`] tells of any time, but only of our own user's processes, and of
+//! none where the vault's unit has users of its own (`PrivateUsers=`).
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+/// A file that is watched itself, or one in a folder that is.
+type Written = (WatchDescriptor, Option<OsString>);
 
 /// Files that somebody has written to and not closed since, as far as the kernel tells.
 pub struct Writers {
     /// `None`: this system gives us none, and only time tells whether a file is whole.
     inotify: Option<Inotify>,
-    writing: HashSet<WatchDescriptor>,
+    /// Folders that are watched for some of their files: one that is not there yet is written from its first byte.
+    files_in: HashMap<WatchDescriptor, HashSet<OsString>>,
+    writing: HashSet<Written>,
 }
 
 impl Writers {
@@ -20,17 +26,33 @@ impl Writers {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         Self {
             inotify: Inotify::init(flags).ok(),
+            files_in: HashMap::new(),
             writing: HashSet::new(),
         }
     }
 
-    /// Watches these files, whichever exist. One that is watched already stays so.
-    pub fn watch(&self, files: &[PathBuf]) {
+    /// Watches these files, and the folders that they are in, whichever exist. What is watched already stays so.
+    pub fn watch(&mut self, files: &[PathBuf]) {
+        let Some(inotify) = &self.inotify else {
+            return;
+        };
         let writes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
+        let ends = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
         for file in files {
-            if let Some(inotify) = &self.inotify {
-                // It may not exist; a look at it follows anyway.
-                let _ = inotify.add_watch(file, writes);
+            // It may not exist; a look at it follows anyway.
+            let _ = inotify.add_watch(file, writes | ends);
+            let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+                continue;
+            };
+            // A folder of drop-ins is watched for all that is in it.
+            if files.iter().any(|other| other == folder) {
+                continue;
+            }
+            if let Ok(folder) = inotify.add_watch(folder, writes | ends) {
+                self.files_in
+                    .entry(folder)
+                    .or_default()
+                    .insert(name.to_owned());
             }
         }
     }
@@ -50,58 +72,74 @@ impl Writers {
             return;
         };
         for event in inotify.read_events().unwrap_or_default() {
-            if event.mask.contains(AddWatchFlags::IN_MODIFY) {
-                self.writing.insert(event.wd);
-            }
-            let ended = AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_IGNORED;
-            if event.mask.intersects(ended) {
-                self.writing.remove(&event.wd);
-            }
+            self.note(event);
+        }
+    }
+
+    fn note(&mut self, event: InotifyEvent) {
+        let InotifyEvent { wd, mask, name, .. } = event;
+        if mask.contains(AddWatchFlags::IN_IGNORED) {
+            self.files_in.remove(&wd);
+            self.writing.retain(|(watched, _)| *watched != wd);
+            return;
+        }
+        let is_ours = match (&name, self.files_in.get(&wd)) {
+            (Some(name), Some(names)) => names.contains(name),
+            _ => true,
+        };
+        if !is_ours {
+            return;
+        }
+        if mask.contains(AddWatchFlags::IN_MODIFY) {
+            self.writing.insert((wd, name));
+        } else {
+            // Closed, or another file bears the name now.
+            self.writing.remove(&(wd, name));
         }
     }
 }
 
-/// Whether a process of our own user has one of these files open for writing.
-pub fn is_open_for_writing(files: &[PathBuf]) -> bool {
-    // As the links of /proc name them; a file that is not there is open nowhere.
-    let files: HashSet<PathBuf> = files.iter().flat_map(fs::canonicalize).collect();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes.into_iter().any(|process| {
-        // Other users' processes, and those that have ended meanwhile, show nothing.
-        let open = fs::read_dir(process.path().join("fd"));
-        open.into_iter().flatten().flatten().any(|descriptor| {
-            fs::read_link(descriptor.path()).is_ok_and(|file| files.contains(&file))
-                && is_for_writing(&process.path().join("fdinfo").join(descriptor.file_name()))
-        })
-    })
-}
-
-/// `flags` of `proc_pid_fdinfo(5)` are octal, as of `open(2)`: the lowest two bits are the access mode, 0 for reading.
-fn is_for_writing(info: &Path) -> bool {
-    let Ok(text) = fs::read_to_string(info) else {
-        return false;
-    };
-    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u64::from_str_radix(flags.trim(), 8).ok());
-    flags.is_none_or(|flags| flags & 3 != 0)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
+    use std::io::Write as _;
 
     use super::*;
 
     #[test]
-    fn a_file_is_open_for_writing_until_its_writer_closes_it() {
+    fn a_file_is_written_from_its_first_byte_until_it_is_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let files = [folder.path().join("policy.toml")];
-        assert!(!is_open_for_writing(&files), "it is not there");
-        let writer = File::create(&files[0]).unwrap();
-        assert!(is_open_for_writing(&files));
-        drop(writer);
-        let reader = File::open(&files[0]).unwrap();
-        assert!(!is_open_for_writing(&files));
-        drop(reader);
+        let (policy, drop_ins) = (
+            folder.path().join("policy.toml"),
+            folder.path().join("policy.d"),
+        );
+        fs::create_dir(&drop_ins).unwrap();
+        let mut writers = Writers::new();
+        writers.watch(&[policy.clone(), drop_ins.clone()]);
+        let mut is_written = || {
+            writers.note_events();
+            writers.has_written()
+        };
+        for path in [
+            policy.clone(),
+            drop_ins.join("10-more.toml"),
+            policy.clone(),
+        ] {
+            let mut file = File::create(&path).unwrap();
+            file.write_all(b"half").unwrap();
+            assert!(is_written(), "{}", path.display());
+            // Another file of the folder that is closed meanwhile.
+            fs::write(path.with_extension("other"), "whole").unwrap();
+            assert!(is_written());
+            drop(file);
+            assert!(!is_written());
+        }
+        let mut unlinked = File::create(&policy).unwrap();
+        unlinked.write_all(b"half").unwrap();
+        assert!(is_written());
+        fs::rename(drop_ins.join("10-more.toml"), &policy).unwrap();
+        assert!(!is_written(), "another file has its name");
+        fs::write(folder.path().join("unknown"), "half").unwrap();
+        assert!(!is_written());
     }
 }
