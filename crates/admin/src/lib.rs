@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod client_status;
 pub mod complete;
+mod confirm;
 pub mod doctor;
 pub mod dom0_policy;
 mod fold;
@@ -14,6 +15,7 @@ pub mod migrate;
 pub mod pending;
 pub mod policy;
 mod recorded;
+pub mod rule;
 mod running_vault;
 pub mod shown_question;
 pub mod status;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use policy::facts::{Facts, Moment};
 use policy::record::Record;
 
 use common::error::Error;
@@ -37,6 +38,33 @@ pub(super) fn each_of(log: &Path, take: impl FnMut(&Record, &str)) -> Result<(),
     }
     Err(Error::new(format!("there is no log in {}", log.display()))
         .hint("name a log.jsonl, or the folder that it is in"))
+}
+
+/// The facts of a record of the log, and its moment.
+///
+/// # Errors
+/// There is no such record, or it is of no request that the policy judged.
+pub(super) fn facts_of(
+    seq: u64,
+    log: Option<&Path>,
+    paths: &Paths,
+) -> Result<(Facts, Moment), Error> {
+    let log = log.unwrap_or(&paths.state);
+    let mut found = None;
+    each_of(log, |record, _| {
+        if record.seq == seq {
+            found = Some(record.clone());
+        }
+    })?;
+    let Some(record) = found else {
+        let what = format!("no record of {} has seq {seq}", log.display());
+        return Err(Error::new(what).hint("`split-ssh log --json` shows every record's seq"));
+    };
+    let facts = record.facts().ok_or_else(|| {
+        Error::new(format!("record {seq} does not hold what rules look at"))
+            .hint("only a sign request that reached the policy does")
+    })?;
+    Ok((facts, record.moment()))
 }
 
 /// Gives every record of the log (a file, or a folder with its files) with its place (`file:line`) to

@@ -1,6 +1,9 @@
 //! Finds the policy's files and reads them: the user's or, without one, the system's `policy.toml`,
 //! `policy.d/*.toml` beside it in name order, and the system's `policy.d` below a user's policy.
 
+mod added_rules;
+mod save;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -12,6 +15,9 @@ use policy::rules::{Policy, Problem, Source};
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::trusted_files;
+
+pub use added_rules::{AddedRule, Addition, add, added_rules, proposed, remove};
+pub use save::{may_hold_rules, save};
 
 /// Bytes of one file: more than ten thousand rules, which nobody would read.
 const MAX_FILE: usize = 1 << 20;
@@ -109,13 +115,16 @@ pub fn load_file(file: &Path) -> Result<LoadedPolicy, BrokenPolicy> {
     parse(vec![file.to_owned()])
 }
 
-/// A file is main unless it stands in a folder of drop-ins.
 fn parse(files: Vec<PathBuf>) -> Result<LoadedPolicy, BrokenPolicy> {
     let texts: Result<Vec<String>, Error> = files.iter().map(|file| text_of(file)).collect();
-    let texts = match texts {
-        Ok(texts) => texts,
-        Err(error) => return Err(BrokenPolicy::unread(&error, files)),
-    };
+    match texts {
+        Ok(texts) => parse_texts(files, texts),
+        Err(error) => Err(BrokenPolicy::unread(&error, files)),
+    }
+}
+
+/// A file is main unless it stands in a folder of drop-ins.
+fn parse_texts(files: Vec<PathBuf>, texts: Vec<String>) -> Result<LoadedPolicy, BrokenPolicy> {
     let names: Vec<String> = files
         .iter()
         .map(|file| file.display().to_string())

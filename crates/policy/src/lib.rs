@@ -31,6 +31,7 @@ pub mod host_certificate;
 pub mod intent;
 pub mod known_hosts;
 pub mod language;
+pub mod narrow_rule;
 pub mod permit;
 pub mod qube_color;
 pub mod question;
@@ -43,5 +44,6 @@ pub mod rules;
 mod sealed;
 pub mod session;
 pub mod sign_request;
+pub mod toml_text;
 
 pub use rules::judgement;

@@ -54,6 +54,7 @@ enum Command {
     Approvals(admin::approvals::Args),
     Log(Box<admin::log::Args>),
     Policy(admin::policy::Args),
+    Rule(admin::rule::Args),
     Hosts(admin::hosts::Args),
     /// List the keys in a keyring's agent
     List(admin::keyring::ListArgs),
@@ -136,6 +137,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Approvals(args) => admin::approvals::run(&args, &paths),
         Command::Hosts(args) => admin::hosts::run(args, &paths),
         Command::Policy(args) => admin::policy::run(&args, &paths),
+        Command::Rule(args) => admin::rule::run(&args, &paths),
         Command::Log(args) => admin::log::run(*args, &paths),
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),

@@ -1,4 +1,4 @@
-//! `split-ssh policy replay` and `learn` on logs as a vault writes them.
+//! `split-ssh policy replay`, `learn` and `rule` on logs as a vault writes them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,13 +17,19 @@ use policy::rules::{Policy, Source};
 const BEGAN: u64 = 1_795_289_000;
 
 fn split_ssh(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, &[&["policy"], arguments].concat())
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_split-ssh"))
-        .args(["policy", arguments[0]])
+        .args(arguments)
         .arg("--state-dir")
         .arg(folder.join("state"))
         .arg("--config-dir")
         .arg(folder.join("config"))
-        .args(&arguments[1..])
+        .arg("--runtime-dir")
+        .arg(folder.join("run"))
+        .env("HOME", folder)
         .output()
         .unwrap()
 }
@@ -35,7 +41,7 @@ fn text(output: &Output) -> String {
 }
 
 fn fingerprint(letter: char) -> Fingerprint {
-    Fingerprint(format!("SHA256:{}", letter.to_string().repeat(43)))
+    Fingerprint(format!("SHA256:{}A", letter.to_string().repeat(42)))
 }
 
 fn login(qube: &str, user: &[u8], host: &str, proof: Proof) -> Facts {
@@ -381,4 +387,194 @@ fn explain_takes_a_request_from_the_log() {
     let none = split_ssh(folder.path(), &["explain", "--record", "3"]);
     assert!(!none.status.success());
     assert!(String::from_utf8_lossy(&none.stderr).contains("seq 3"));
+}
+
+/// What `split-ssh rule` does with a policy that is made of `main`, on a log of one question for each of `asked`.
+struct Owner {
+    folder: tempfile::TempDir,
+}
+
+impl Owner {
+    fn new(main: Option<&str>, asked: &[Facts]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = parse(main.unwrap_or("default = \"ask\""));
+        let mut vault = Vault::new(folder.path(), &policy);
+        for facts in asked {
+            vault.decide(facts, true);
+        }
+        vault.log.close().unwrap();
+        let owner = Self { folder };
+        if let Some(main) = main {
+            owner.write("config/policy.toml", main);
+        }
+        owner
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let file = self.folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.path().join(file)).unwrap()
+    }
+
+    fn says(&self, arguments: &str) -> String {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        text(&command(self.folder.path(), &arguments))
+    }
+
+    #[track_caller]
+    fn is_refused(&self, arguments: &str, why: &str) {
+        let before = self.files();
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let output = command(self.folder.path(), &arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(why), "{error}");
+        assert_eq!(self.files(), before);
+    }
+
+    /// All files of the policy.
+    fn files(&self) -> Vec<(std::path::PathBuf, String)> {
+        let config = self.folder.path().join("config");
+        let folders = [config.clone(), config.join("policy.d")];
+        let entries = folders
+            .iter()
+            .filter_map(|folder| fs::read_dir(folder).ok());
+        let files = entries.flatten().map(|entry| entry.unwrap().path());
+        let texts = files.filter(|file| file.is_file()).map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            (file, text)
+        });
+        let mut files: Vec<_> = texts.collect();
+        files.sort();
+        files
+    }
+
+    fn verdict(&self, record: usize) -> String {
+        let said = self.says(&format!("policy explain --record {record}"));
+        let mut words = said
+            .lines()
+            .filter_map(|line| line.split_whitespace().next());
+        let verdict = words.find(|word| ["allow", "ask", "deny"].contains(word));
+        verdict.unwrap().to_owned()
+    }
+}
+
+/// Whoever never wrote a policy gets one that changes nothing but this.
+#[test]
+fn a_rule_from_a_record_allows_its_like_and_can_be_taken_back() {
+    let asked = [
+        login("work", b"git", "forge.example", Proof::Bound),
+        login("work", b"root", "forge.example", Proof::Bound),
+        login("home", b"git", "forge.example", Proof::Bound),
+        login("work", b"git", "b.example", Proof::Proven),
+    ];
+    let owner = Owner::new(None, &asked);
+    let all = |owner: &Owner| {
+        (1..=4)
+            .map(|record| owner.verdict(record))
+            .collect::<Vec<_>>()
+    };
+    let before = all(&owner);
+    let shown = owner.says("rule add --record 1 --print");
+    assert!(owner.files().is_empty());
+    owner.says("rule add --record 1 --yes");
+    assert!(owner.read("config/policy.d/rules.toml").contains(&shown));
+    let after = all(&owner);
+    assert_ne!(after[0], before[0], "{after:?}");
+    assert_eq!(after[1..], before[1..]);
+    owner.is_refused(
+        "rule add --record 1 --yes",
+        "does not ask about such requests",
+    );
+    owner.says("rule add --record 4 --yes");
+    let listed = owner.says("rule list");
+    assert!(
+        listed.contains("keys = ") && listed.contains("host = \"b.example\""),
+        "{listed}"
+    );
+
+    owner.is_refused("rule remove 3 --yes", "no rule with the number 3");
+    owner.is_refused("rule remove 1", "no terminal to ask on");
+    owner.says("rule remove 1 --yes");
+    assert_eq!(owner.verdict(1), before[0]);
+    assert_eq!(owner.verdict(4), after[0]);
+    owner.says("rule remove 2 --yes");
+    assert_eq!(all(&owner), before);
+}
+
+const ASKS: &str = "# of mine
+default = \"deny\"
+
+# Everything else is denied.
+[[rule]]
+host = \"prod.example\"
+action = \"deny\"
+
+# Pushes are asked about.
+[[rule]]
+user = \"git\"
+remember = \"1h\"
+action = \"ask\"
+";
+
+/// The first match wins, so the rule must stand above the one that asks, and below what denies.
+#[test]
+fn a_rule_goes_above_the_one_that_asks_and_leaves_the_file_as_it_was_when_it_goes() {
+    let asked = [
+        login("work", b"git", "forge.example", Proof::Proven),
+        login("work", b"git", "b.example", Proof::Proven),
+    ];
+    let owner = Owner::new(Some(ASKS), &asked);
+    let (asks, denies) = (owner.verdict(2), "rule add --record 1 --yes");
+    owner.says("rule add --record 1 --yes");
+    let text = owner.read("config/policy.toml");
+    let at = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("{part} in {text}"))
+    };
+    assert!(at("prod.example") < at("forge.example"));
+    assert!(at("forge.example") < at("# Pushes are asked about.\n[[rule]]\nuser"));
+    assert_ne!(owner.verdict(1), asks);
+    assert_eq!(owner.verdict(2), asks);
+    owner.says("rule remove 1 --yes");
+    assert_eq!(owner.read("config/policy.toml"), ASKS);
+
+    owner.write(
+        "config/policy.toml",
+        &format!("{ASKS}[[rule]]\nacton = 1\n"),
+    );
+    owner.is_refused(denies, "unknown key `acton`");
+    owner.write(
+        "config/policy.toml",
+        "default = \"ask\"\n[[rule]]\nhost = \"forge.example\"\naction = \"deny\"",
+    );
+    owner.is_refused(denies, "does not ask about such requests now, it says deny");
+}
+
+#[test]
+fn a_policy_that_is_not_the_users_stays_as_it_is() {
+    let owner = Owner::new(
+        None,
+        &[login("work", b"git", "forge.example", Proof::Proven)],
+    );
+    owner.write("config/etc/policy.toml", "default = \"ask\"\n");
+    owner.is_refused("rule add --record 1 --yes", "only root may change");
+    let raw = Facts {
+        kind: IntentKind::Raw,
+        host: None,
+        user: None,
+        proof: Proof::Unproven,
+        ..login("work", b"git", "forge.example", Proof::Proven)
+    };
+    let rule = "default = \"ask\"\n[[rule]]\nkind = \"raw\"\naction = \"ask\"\n";
+    let forwarded = Facts {
+        forwarded: true,
+        ..login("work", b"git", "forge.example", Proof::Proven)
+    };
+    let owner = Owner::new(Some(rule), &[raw, forwarded]);
+    owner.is_refused("rule add --record 1 --yes", "write it by hand");
+    owner.is_refused("rule add --record 2 --yes", "forwarded agent");
 }

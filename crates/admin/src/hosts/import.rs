@@ -2,7 +2,7 @@
 //! so a name that the vault has keeps its keys, and every new name is shown with its fingerprint.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name
 use super::in_force::read_by_vault;
 use super::input::open;
 use super::output::{LINE_WIDTH, say, say_folded, say_table, shown};
+use crate::confirm::confirm;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, Hosts, append, read_or_empty};
@@ -342,18 +343,4 @@ impl NewName {
             None => String::new(),
         }
     }
-}
-
-/// Asks on the terminal; only a spelled-out yes is one.
-fn confirm(question: &str) -> Result<bool, Error> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::new("there is no terminal to ask on")
-            .hint("--yes takes the new names without asking"));
-    }
-    print!("{question} [yes/no] ");
-    let failed = |error: io::Error| Error::new(format!("cannot ask: {error}"));
-    io::stdout().flush().map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "yes" | "y"))
 }

@@ -4,14 +4,14 @@ mod page;
 mod why;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
+use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 use policy::known_hosts::{HostKey, normalise};
 use policy::rules::Policy;
 
@@ -131,7 +131,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = replay::load(args.policy.as_deref(), paths)?;
     let mut notes = Vec::new();
     let (facts, mut moment) = match (args.record, args.qube.as_ref().or(args.sandbox.as_ref())) {
-        (Some(seq), _) => recorded(seq, args.log.as_deref(), paths)?,
+        (Some(seq), _) => recorded::facts_of(seq, args.log.as_deref(), paths)?,
         (None, Some(qube)) => {
             let hosts = known_hosts_files::Files::of(paths).read()?;
             (args.facts(qube, &policy, &hosts, &mut notes)?, clock::now())
@@ -154,26 +154,6 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
     drop(io::stdout().write_all(text.as_bytes()));
     Ok(ExitCode::SUCCESS)
-}
-
-/// The facts of a record of the log, and its moment.
-fn recorded(seq: u64, log: Option<&Path>, paths: &Paths) -> Result<(Facts, Moment), Error> {
-    let log = log.unwrap_or(&paths.state);
-    let mut found = None;
-    recorded::each_of(log, |record, _| {
-        if record.seq == seq {
-            found = Some(record.clone());
-        }
-    })?;
-    let Some(record) = found else {
-        let what = format!("no record of {} has seq {seq}", log.display());
-        return Err(Error::new(what).hint("`split-ssh log --json` shows every record's seq"));
-    };
-    let facts = record.facts().ok_or_else(|| {
-        Error::new(format!("record {seq} does not hold what rules look at"))
-            .hint("only a sign request that reached the policy does")
-    })?;
-    Ok((facts, record.moment()))
 }
 
 impl Args {

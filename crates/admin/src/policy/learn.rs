@@ -4,7 +4,6 @@ mod lessons;
 mod proposal;
 #[cfg(test)]
 mod tests;
-mod toml_text;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -1,15 +1,10 @@
 //! Rules proposed from the answers in a log, as TOML to paste: each covers what a person said yes to
-//! and nothing else. What came from a client is escaped, as a pattern and as TOML.
+//! and nothing else.
 
-use std::fmt;
-
-use policy::caller::{Caller, Keyring};
-use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, IntentKind, Proof};
-use policy::glob::{self, Glob};
+use policy::facts::{Facts, IntentKind};
 use policy::judgement::Verdict;
-use policy::language::Language;
+use policy::narrow_rule::NarrowRule;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::Policy;
 
@@ -32,54 +27,15 @@ pub(super) struct RecordedCase {
     pub(super) asked_at: Option<String>,
 }
 
-/// Why no rule is proposed for a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoProposal {
-    SaidNo,
-    Kind(IntentKind),
-    Unproven,
-    Revoked,
-    /// Not text, empty, or too long for a pattern.
-    NoPattern,
-    /// The policy demands more proof of this host than its logins show.
-    HostDemandsMore,
-}
-
 /// A rule that covers a case and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProposedRule {
-    pub(super) qubes: Vec<Caller>,
-    pub(super) keyring: Keyring,
-    pub(super) key: Fingerprint,
+    pub(super) rule: NarrowRule,
     pub(super) comment: String,
-    pub(super) kind: IntentKind,
-    /// A pattern that matches one text.
-    pub(super) user: Option<String>,
-    pub(super) hosts: Vec<HostWord>,
-    pub(super) namespace: Option<String>,
-    pub(super) forwarded: bool,
-    pub(super) sha1: bool,
     pub(super) yes: u64,
     pub(super) last: Timestamp,
     /// Rules that ask about it now.
     pub(super) asked_at: Vec<String>,
-}
-
-/// What a rule's `host` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum HostWord {
-    /// A pattern that matches one name in known hosts.
-    Name(String),
-    /// A table for one key, to be defined beside the rule.
-    Key {
-        fingerprint: Fingerprint,
-        /// The name that the vault gives it, for people.
-        shown: String,
-        proof: Proof,
-        /// Patterns for all its names: a rule that names the key alone has none of them, so that rules below it
-        /// that name one of them would still count.
-        names: Vec<String>,
-    },
 }
 
 impl RecordedCases {
@@ -146,41 +102,15 @@ fn same_case(a: &Facts, b: &Facts) -> bool {
 }
 
 impl RecordedCase {
-    pub(super) fn lesson(&self, policy: &Policy) -> Result<ProposedRule, NoProposal> {
-        let facts = &self.facts;
+    /// # Errors
+    /// Why no rule is proposed for the case.
+    pub(super) fn lesson(&self, policy: &Policy) -> Result<ProposedRule, String> {
         if self.no > 0 {
-            return Err(NoProposal::SaidNo);
-        }
-        let (mut user, mut namespace, mut hosts) = (None, None, Vec::new());
-        match facts.kind {
-            IntentKind::Login => {
-                user = Some(pattern(facts.user.as_deref())?);
-                let host = facts
-                    .host
-                    .as_ref()
-                    .filter(|_| facts.proof > Proof::Unproven);
-                hosts.push(host_word(
-                    host.ok_or(NoProposal::Unproven)?,
-                    facts.proof,
-                    policy,
-                )?);
-            }
-            IntentKind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
-            IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
-                return Err(NoProposal::Kind(facts.kind));
-            }
+            return Err("the answer was no at least once, so the question stays".to_owned());
         }
         Ok(ProposedRule {
-            qubes: vec![facts.caller.clone()],
-            keyring: facts.keyring.clone(),
-            key: facts.key.fingerprint.clone(),
-            comment: display::ascii(&facts.key.comment, MAX_SHOWN),
-            kind: facts.kind,
-            user,
-            hosts,
-            namespace,
-            forwarded: facts.forwarded,
-            sha1: facts.sha1,
+            rule: NarrowRule::of(&self.facts, policy).map_err(|why| why.to_string())?,
+            comment: display::ascii(&self.facts.key.comment, MAX_SHOWN),
             yes: self.yes,
             last: self.last,
             asked_at: self.asked_at.iter().cloned().collect(),
@@ -188,110 +118,32 @@ impl RecordedCase {
     }
 }
 
-/// A pattern for exactly this text.
-fn pattern(untrusted: Option<&[u8]>) -> Result<String, NoProposal> {
-    let untrusted = untrusted.ok_or(NoProposal::NoPattern)?;
-    let text = std::str::from_utf8(untrusted).map_err(|_| NoProposal::NoPattern)?;
-    // The policy takes no pattern that has a control character, a blank at an end, or a comma.
-    if !Language::Line.contains(untrusted) || text.contains(',') {
-        return Err(NoProposal::NoPattern);
-    }
-    let escaped = glob::escape(text);
-    match Glob::new(&escaped) {
-        Ok(glob) if glob.literal() == Some(untrusted) => Ok(escaped),
-        _ => Err(NoProposal::NoPattern),
-    }
-}
-
-fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, NoProposal> {
-    if host.revocation.is_some() {
-        return Err(NoProposal::Revoked);
-    }
-    let tables = policy.hosts().iter().filter(|table| {
-        let named = |name: &String| {
-            table
-                .names
-                .iter()
-                .any(|glob| glob.matches(name.to_lowercase().as_bytes()))
-        };
-        table.keys.contains(&host.fingerprint)
-            || host.ca.as_ref().is_some_and(|ca| table.ca.contains(ca))
-            || host.names.iter().any(named)
-    });
-    if tables
-        .filter_map(|table| table.proof)
-        .any(|required| required > proof)
-    {
-        return Err(NoProposal::HostDemandsMore);
-    }
-    let names: Vec<String> = host
-        .names
-        .iter()
-        .filter_map(|name| host_pattern(name, policy))
-        .collect();
-    match names.first() {
-        Some(name) if proof == Proof::Proven => Ok(HostWord::Name(name.clone())),
-        _ => Ok(HostWord::Key {
-            fingerprint: host.fingerprint.clone(),
-            shown: host.names.first().map_or_else(
-                || "unnamed".to_owned(),
-                |name| display::ascii(name.as_bytes(), MAX_SHOWN),
-            ),
-            proof,
-            names,
-        }),
-    }
-}
-
-/// A pattern for exactly this name, if rules can write it. A name that is also one of the words of
-/// `host`, or a table's, is escaped so far that it is neither.
-fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
-    let name = name.to_lowercase();
-    // A pattern of known hosts, or a hashed name, leaves open which name the host has.
-    if !Language::HostName.contains(name.as_bytes()) {
-        return None;
-    }
-    let escaped = pattern(Some(name.as_bytes())).ok()?;
-    let is_word = ["unnamed", "unproven"].contains(&escaped.as_str())
-        || policy.hosts().iter().any(|table| table.name == escaped);
-    Some(if is_word {
-        format!("\\{escaped}")
-    } else {
-        escaped
-    })
-}
-
 /// Rules that differ in their host alone become one; it covers the same.
 pub(super) fn join_hosts(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
     join(lessons, |a, b| {
-        a.kind == IntentKind::Login
-            && ProposedRule {
-                hosts: b.hosts.clone(),
-                ..a.clone()
-            }
-            .covers_like(b)
+        let hosts = b.hosts.clone();
+        a.kind == IntentKind::Login && NarrowRule { hosts, ..a.clone() } == *b
     })
 }
 
 /// Rules that differ in their qube alone become one; it covers the same.
 pub(super) fn join_qubes(lessons: Vec<ProposedRule>) -> Vec<ProposedRule> {
     join(lessons, |a, b| {
-        a.names_sandboxes() == b.names_sandboxes()
-            && ProposedRule {
-                qubes: b.qubes.clone(),
-                ..a.clone()
-            }
-            .covers_like(b)
+        let qubes = b.qubes.clone();
+        a.names_sandboxes() == b.names_sandboxes() && NarrowRule { qubes, ..a.clone() } == *b
     })
 }
 
 fn join(
     lessons: Vec<ProposedRule>,
-    fits: impl Fn(&ProposedRule, &ProposedRule) -> bool,
+    fits: impl Fn(&NarrowRule, &NarrowRule) -> bool,
 ) -> Vec<ProposedRule> {
     let mut joined: Vec<ProposedRule> = Vec::new();
     for lesson in lessons {
-        match joined.iter_mut().find(|known| fits(known, &lesson)) {
+        match joined
+            .iter_mut()
+            .find(|known| fits(&known.rule, &lesson.rule))
+        {
             Some(known) => known.take_in(lesson),
             None => joined.push(lesson),
         }
@@ -300,32 +152,15 @@ fn join(
 }
 
 impl ProposedRule {
-    fn covers_like(&self, other: &Self) -> bool {
-        let (yes, last) = (other.yes, other.last);
-        let (comment, asked_at) = (other.comment.clone(), other.asked_at.clone());
-        Self {
-            yes,
-            last,
-            comment,
-            asked_at,
-            ..self.clone()
-        } == *other
-    }
-
-    /// A rule names its callers by `sandbox` or by `qube`, not by both.
-    pub(super) fn names_sandboxes(&self) -> bool {
-        matches!(self.qubes.first(), Some(Caller::Sandbox(_)))
-    }
-
     fn take_in(&mut self, other: Self) {
-        for qube in other.qubes {
-            if !self.qubes.contains(&qube) {
-                self.qubes.push(qube);
+        for qube in other.rule.qubes {
+            if !self.rule.qubes.contains(&qube) {
+                self.rule.qubes.push(qube);
             }
         }
-        for host in other.hosts {
-            if !self.hosts.contains(&host) {
-                self.hosts.push(host);
+        for host in other.rule.hosts {
+            if !self.rule.hosts.contains(&host) {
+                self.rule.hosts.push(host);
             }
         }
         for place in other.asked_at {
@@ -339,21 +174,6 @@ impl ProposedRule {
 
     /// How many cases it covers.
     pub(super) fn width(&self) -> usize {
-        self.qubes.len() * self.hosts.len().max(1)
-    }
-}
-
-impl fmt::Display for NoProposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SaidNo => f.write_str("the answer was no at least once, so the question stays"),
-            Self::Kind(kind) => write!(f, "a rule for {} is worth a whole machine: write it by hand", kind.word()),
-            Self::Unproven => {
-                f.write_str("nothing shows which host it is for, and host = \"unproven\" would cover every host")
-            }
-            Self::Revoked => f.write_str("the host key is revoked"),
-            Self::NoPattern => f.write_str("the user or namespace cannot be written as a pattern"),
-            Self::HostDemandsMore => f.write_str("the policy wants more proof of this host than it shows"),
-        }
+        self.rule.qubes.len() * self.rule.hosts.len().max(1)
     }
 }

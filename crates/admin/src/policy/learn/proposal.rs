@@ -1,18 +1,16 @@
-//! Lessons as TOML, with comments for the person who is to paste it.
+//! RecordedCases as TOML, with comments for the person who is to paste it.
 
 use std::fmt::Write as _;
 
-use policy::caller::Caller;
 use policy::crypto::Fingerprint;
 use policy::display;
 use policy::facts::{IntentKind, Proof};
+use policy::narrow_rule::{HostWord, host_table, table_name};
 use policy::rules::Policy;
 
 use super::lessons::{
-    HostWord, MAX_SHOWN, NoProposal, ProposedRule, RecordedCase, RecordedCases, join_hosts,
-    join_qubes,
+    MAX_SHOWN, ProposedRule, RecordedCase, RecordedCases, join_hosts, join_qubes,
 };
-use super::toml_text::{string, strings};
 
 /// A `[host.NAME]` table for one key.
 struct Table<'a> {
@@ -49,7 +47,7 @@ impl RecordedCases {
 
 fn write(
     mut lessons: Vec<ProposedRule>,
-    unfit: &[(&RecordedCase, NoProposal)],
+    unfit: &[(&RecordedCase, String)],
     policy: &Policy,
 ) -> String {
     lessons.sort_by_key(ProposedRule::width);
@@ -71,11 +69,7 @@ fn write(
                 "# borrow the rules that name it. This also holds for rules that you have already."
             );
         }
-        put!(text, "[host.{}]", string(&table.name));
-        put!(text, "keys = {}", string(&table.fingerprint.0));
-        if table.proof == Proof::Bound {
-            put!(text, "proof = \"bound\"");
-        }
+        text.push_str(&host_table(&table.name, table.fingerprint, table.proof));
     }
     for (index, lesson) in lessons.iter().enumerate() {
         rule(&mut text, index + 1, lesson, &tables);
@@ -114,61 +108,17 @@ fn rule(text: &mut String, number: usize, lesson: &ProposedRule, tables: &[Table
             "# first match wins: put it above the rule that asks, at {places}"
         );
     }
-    put!(text, "[[rule]]");
-    put!(text, "name = {}", string(&format!("learned {number}")));
-    let names: Vec<String> = lesson
-        .qubes
-        .iter()
-        .map(|caller| match caller {
-            Caller::Sandbox(name) => name.clone(),
-            other => other.to_string(),
-        })
-        .collect();
-    let key = match lesson.names_sandboxes() {
-        true => "sandbox",
-        false => "qube",
+    let table = |key: &Fingerprint| {
+        let mut tables = tables.iter();
+        Some(tables.find(|table| table.fingerprint == key)?.name.clone())
     };
-    put!(text, "{key} = {}", strings(&names));
-    put!(text, "keyring = {}", string(lesson.keyring.as_str()));
-    put!(text, "key = {}", string(&lesson.key.0));
-    put!(text, "kind = {}", string(lesson.kind.word()));
-    if let Some(user) = &lesson.user {
-        put!(text, "user = {}", string(user));
-    }
-    let hosts: Vec<String> = lesson
-        .hosts
-        .iter()
-        .flat_map(|host| words(host, tables))
-        .collect();
-    if lesson.kind == IntentKind::Login {
-        put!(text, "host = {}", strings(&hosts));
-    }
-    if let Some(namespace) = &lesson.namespace {
-        put!(text, "namespace = {}", string(namespace));
-    }
-    put!(text, "forwarded = {}", lesson.forwarded);
-    put!(text, "sha1 = {}", lesson.sha1);
-    put!(text, "action = \"allow\"");
-}
-
-fn words(host: &HostWord, tables: &[Table<'_>]) -> Vec<String> {
-    match host {
-        HostWord::Name(name) => vec![name.clone()],
-        HostWord::Key {
-            fingerprint, names, ..
-        } => {
-            let mut tables = tables.iter();
-            let table = tables.find(|table| table.fingerprint == fingerprint);
-            let table = table.map(|table| table.name.clone());
-            table.into_iter().chain(names.iter().cloned()).collect()
-        }
-    }
+    text.push_str(&lesson.rule.to_toml(&format!("learned {number}"), &table));
 }
 
 /// One table for each key, the least proof of its lessons, under names that are free.
 fn tables<'a>(lessons: &'a [ProposedRule], policy: &Policy) -> Vec<Table<'a>> {
     let mut tables: Vec<Table<'a>> = Vec::new();
-    for host in lessons.iter().flat_map(|lesson| &lesson.hosts) {
+    for host in lessons.iter().flat_map(|lesson| &lesson.rule.hosts) {
         let HostWord::Key {
             fingerprint,
             shown,
@@ -185,27 +135,10 @@ fn tables<'a>(lessons: &'a [ProposedRule], policy: &Policy) -> Vec<Table<'a>> {
             known.proof = known.proof.min(*proof);
             continue;
         }
-        let taken = |name: &String| {
-            tables.iter().any(|table| table.name == *name)
-                || policy.hosts().iter().any(|host| host.name == *name)
-        };
-        let plain: String = shown
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || c == '.' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        // At most 64 characters, with room for a number.
-        let base = format!("learned-{}", plain.get(..48).unwrap_or(&plain));
-        let numbered = (2..).map(|number: usize| format!("{base}-{number}"));
-        let name = std::iter::once(base.clone())
-            .chain(numbered)
-            .find(|name| !taken(name))
-            .unwrap_or(base);
+        let name = table_name("learned", shown, |name| {
+            tables.iter().any(|table| table.name == name)
+                || policy.hosts().iter().any(|host| host.name == name)
+        });
         tables.push(Table {
             name,
             fingerprint,

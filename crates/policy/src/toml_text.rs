@@ -1,7 +1,7 @@
 //! Strings and lists of strings as TOML 1.0, in printable ASCII.
 
 /// A basic string. Whatever stands in `text`, the string ends at its own quote.
-pub(super) fn string(text: &str) -> String {
+pub fn string(text: &str) -> String {
     let mut toml = String::with_capacity(text.len() + 2);
     toml.push('"');
     for character in text.chars() {
@@ -22,7 +22,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// One string, or a list of them.
-pub(super) fn strings(texts: &[String]) -> String {
+pub fn strings(texts: &[String]) -> String {
     match texts {
         [only] => string(only),
         texts => {

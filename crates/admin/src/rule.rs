@@ -1,0 +1,157 @@
+//! `split-ssh rule`: writes narrow rules into the policy, lists them and takes them out.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::confirm::confirm;
+use crate::recorded;
+use common::control::{self, Request, VERSION};
+use common::error::Error;
+use common::paths::Paths;
+use common::policy_files::{self, AddedRule};
+
+/// Write narrow rules from requests that you were asked about
+///
+/// Such a rule allows what equals the request in qube, keyring, key, kind, user and
+/// host (or namespace), and nothing else. It goes above the rule that asks, or into
+/// policy.d/rules.toml where no rule of yours does.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Add(AddArgs),
+    /// List the rules that were added so
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take out a rule that was added so
+    Remove {
+        /// The rule's number, as `split-ssh rule list` shows it
+        number: u64,
+
+        /// Take it out without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Always allow what a record of the log tells of
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  split-ssh rule add --record 1042")]
+struct AddArgs {
+    /// A record of the log, as `split-ssh log --json` numbers it
+    #[arg(long, value_name = "SEQ")]
+    record: u64,
+
+    /// Write the rule without asking
+    #[arg(long, conflicts_with = "print")]
+    yes: bool,
+
+    /// Print the rule and write nothing
+    #[arg(long)]
+    print: bool,
+}
+
+/// # Errors
+/// There is no such rule, the policy would be broken, or it cannot be written.
+pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
+    match &args.command {
+        Command::Add(args) => add(args, paths),
+        Command::List { json } => list(*json, paths),
+        Command::Remove { number, yes } => remove(*number, *yes, paths),
+    }
+}
+
+fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let (facts, moment) = recorded::facts_of(args.record, None, paths)?;
+    let addition = policy_files::proposed(paths, &facts, &moment)?;
+    if args.print {
+        print(&addition.text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&format!("{}\n", addition.text))?;
+    if !args.yes && !confirm("add this rule to the policy?")? {
+        print("nothing was added\n")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let added = policy_files::add(paths, &facts, &moment, &addition.text)?;
+    let AddedRule { number, .. } = added;
+    print(&format!(
+        "added rule {number} at {}\nto take it back: split-ssh rule remove {number}\n",
+        place(&added)
+    ))?;
+    taken_by_vault(paths)
+}
+
+fn list(json: bool, paths: &Paths) -> Result<ExitCode, Error> {
+    let added = policy_files::added_rules(paths)?;
+    let mut text = String::new();
+    if json {
+        let rules: Vec<_> = added
+            .iter()
+            .map(|rule| serde_json::json!({"number": rule.number, "place": place(rule), "rule": rule.text}))
+            .collect();
+        text = format!("{:#}\n", serde_json::Value::Array(rules));
+    } else if added.is_empty() {
+        text.push_str("no rule was added; `split-ssh policy check` looks at all rules\n");
+    }
+    for rule in added.iter().filter(|_| !json) {
+        let _ = writeln!(text, "{}  {}", rule.number, place(rule));
+        for line in rule.text.lines() {
+            let _ = writeln!(text, "   {line}");
+        }
+    }
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn remove(number: u64, yes: bool, paths: &Paths) -> Result<ExitCode, Error> {
+    let added = policy_files::added_rules(paths)?.into_iter();
+    let mut rules = added.filter(|rule| rule.number == number);
+    let rule = rules.next().ok_or_else(|| {
+        Error::new(format!("no rule with the number {number} was added"))
+            .hint("see those that were: split-ssh rule list")
+    })?;
+    print(&format!("{}:\n{}\n", place(&rule), rule.text))?;
+    if !yes && !confirm("take this rule out of the policy?")? {
+        print("nothing was taken out\n")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    policy_files::remove(paths, &rule)?;
+    print(&format!("took out rule {number}\n"))?;
+    taken_by_vault(paths)
+}
+
+fn place(rule: &AddedRule) -> String {
+    format!("{}:{}", rule.file.display(), rule.line)
+}
+
+/// A running vault takes the new policy by itself; this waits until it has.
+fn taken_by_vault(paths: &Paths) -> Result<ExitCode, Error> {
+    let Ok(reply) = control::ask(paths, &Request::Reload { v: VERSION }) else {
+        return Ok(ExitCode::SUCCESS); // no vault runs here
+    };
+    if reply.ok {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let why = reply.error.unwrap_or_default();
+    let why = why.lines().next().unwrap_or_default();
+    Err(Error::new(format!(
+        "it is saved, but the vault goes on with the policy of before: {why}"
+    ))
+    .hint("split-ssh policy check"))
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    let printed = io::stdout().lock().write_all(text.as_bytes());
+    printed.map_err(|error| Error::printing(&error))
+}

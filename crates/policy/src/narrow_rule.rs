@@ -1,0 +1,265 @@
+//! A rule that covers requests of the same facts as one request, and nothing else. What came from a client is escaped,
+//! as a pattern and as TOML.
+
+use std::fmt::{self, Write as _};
+
+use crate::caller::{Caller, Keyring};
+use crate::crypto::Fingerprint;
+use crate::display;
+use crate::facts::{Facts, HostIdentity, IntentKind, Proof};
+use crate::glob::{self, Glob};
+use crate::language::Language;
+use crate::rules::Policy;
+use crate::toml_text::{string, strings};
+
+/// Characters of a host's name in a comment.
+const MAX_SHOWN: usize = 64;
+/// Characters of a host's name in the name of its table, with room for a number below the policy's 64.
+const MAX_TABLE_NAME: usize = 40;
+
+/// What the rule's matchers say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NarrowRule {
+    pub qubes: Vec<Caller>,
+    pub keyring: Keyring,
+    pub key: Fingerprint,
+    pub kind: IntentKind,
+    /// A pattern that matches one text.
+    pub user: Option<String>,
+    pub hosts: Vec<HostWord>,
+    pub namespace: Option<String>,
+    pub forwarded: bool,
+    pub sha1: bool,
+}
+
+/// What a rule's `host` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostWord {
+    /// A pattern that matches one name in known hosts.
+    Name(String),
+    /// A table for one key, to be defined beside the rule.
+    Key {
+        fingerprint: Fingerprint,
+        /// The name that the vault gives it, for people.
+        shown: String,
+        proof: Proof,
+        /// Patterns for all its names: a rule that names the key alone has none of them, so that rules below it
+        /// that name one of them would still count.
+        names: Vec<String>,
+    },
+}
+
+/// Why there is no such rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoProposal {
+    Kind(IntentKind),
+    Unproven,
+    Revoked,
+    /// Not text, empty, or too long for a pattern.
+    NoPattern,
+    /// The policy demands more proof of this host than its logins show.
+    HostDemandsMore,
+}
+
+impl NarrowRule {
+    /// # Errors
+    /// Such requests need a person, or no pattern can be written for a name.
+    pub fn of(facts: &Facts, policy: &Policy) -> Result<Self, NoProposal> {
+        let (mut user, mut namespace, mut hosts) = (None, None, Vec::new());
+        match facts.kind {
+            IntentKind::Login => {
+                user = Some(pattern(facts.user.as_deref())?);
+                let host = facts.host.as_ref();
+                let host = host.filter(|_| facts.proof > Proof::Unproven);
+                let host = host.ok_or(NoProposal::Unproven)?;
+                hosts.push(host_word(host, facts.proof, policy)?);
+            }
+            IntentKind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
+            IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
+                return Err(NoProposal::Kind(facts.kind));
+            }
+        }
+        Ok(Self {
+            qubes: vec![facts.caller.clone()],
+            keyring: facts.keyring.clone(),
+            key: facts.key.fingerprint.clone(),
+            kind: facts.kind,
+            user,
+            hosts,
+            namespace,
+            forwarded: facts.forwarded,
+            sha1: facts.sha1,
+        })
+    }
+
+    /// A rule names its callers by `sandbox` or by `qube`, not by both.
+    pub fn names_sandboxes(&self) -> bool {
+        matches!(self.qubes.first(), Some(Caller::Sandbox(_)))
+    }
+
+    /// The rule in TOML, without its tables; `table` is the name of the table for a host key.
+    pub fn to_toml(&self, name: &str, table: &dyn Fn(&Fingerprint) -> Option<String>) -> String {
+        let callers = self.qubes.iter().map(|caller| match caller {
+            Caller::Sandbox(name) => name.clone(),
+            other => other.to_string(),
+        });
+        let callers: Vec<String> = callers.collect();
+        let mut text = String::new();
+        let mut put = |matcher: &str, value: String| {
+            let _ = writeln!(text, "{matcher} = {value}"); // writing to a string cannot fail
+        };
+        put("name", string(name));
+        let is = if self.names_sandboxes() {
+            "sandbox"
+        } else {
+            "qube"
+        };
+        put(is, strings(&callers));
+        put("keyring", string(self.keyring.as_str()));
+        put("key", string(&self.key.0));
+        put("kind", string(self.kind.word()));
+        if let Some(user) = &self.user {
+            put("user", string(user));
+        }
+        if self.kind == IntentKind::Login {
+            let hosts = self.hosts.iter().flat_map(|host| host.words(table));
+            put("host", strings(&hosts.collect::<Vec<_>>()));
+        }
+        if let Some(namespace) = &self.namespace {
+            put("namespace", string(namespace));
+        }
+        put("forwarded", self.forwarded.to_string());
+        put("sha1", self.sha1.to_string());
+        put("action", string("allow"));
+        format!("[[rule]]\n{text}")
+    }
+}
+
+impl HostWord {
+    fn words(&self, table: &dyn Fn(&Fingerprint) -> Option<String>) -> Vec<String> {
+        match self {
+            Self::Name(name) => vec![name.clone()],
+            Self::Key {
+                fingerprint, names, ..
+            } => table(fingerprint)
+                .into_iter()
+                .chain(names.iter().cloned())
+                .collect(),
+        }
+    }
+}
+
+/// The table for a host key, in TOML.
+pub fn host_table(name: &str, fingerprint: &Fingerprint, proof: Proof) -> String {
+    let mut text = format!(
+        "[host.{}]\nkeys = {}\n",
+        string(name),
+        string(&fingerprint.0)
+    );
+    if proof == Proof::Bound {
+        text.push_str("proof = \"bound\"\n");
+    }
+    text
+}
+
+/// A name for the table of the host that is `shown` so: `PREFIX-SHOWN`, with a number if that is taken.
+pub fn table_name(prefix: &str, shown: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let plain: String = shown
+        .chars()
+        .map(|c| match c.is_ascii_alphanumeric() || c == '.' {
+            true => c,
+            false => '-',
+        })
+        .take(MAX_TABLE_NAME)
+        .collect();
+    let base = format!("{prefix}-{plain}");
+    let numbered = (2..).map(|number: usize| format!("{base}-{number}"));
+    std::iter::once(base.clone())
+        .chain(numbered)
+        .find(|name| !is_taken(name))
+        .unwrap_or(base)
+}
+
+/// A pattern for exactly this text.
+fn pattern(untrusted: Option<&[u8]>) -> Result<String, NoProposal> {
+    let untrusted = untrusted.ok_or(NoProposal::NoPattern)?;
+    let text = std::str::from_utf8(untrusted).map_err(|_| NoProposal::NoPattern)?;
+    // The policy takes no pattern that has a control character, a blank at an end, or a comma.
+    if !Language::Line.contains(untrusted) || text.contains(',') {
+        return Err(NoProposal::NoPattern);
+    }
+    let escaped = glob::escape(text);
+    match Glob::new(&escaped) {
+        Ok(glob) if glob.literal() == Some(untrusted) => Ok(escaped),
+        _ => Err(NoProposal::NoPattern),
+    }
+}
+
+fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, NoProposal> {
+    if host.revocation.is_some() {
+        return Err(NoProposal::Revoked);
+    }
+    let tables = policy.hosts().iter().filter(|table| {
+        let named = |name: &String| {
+            let mut globs = table.names.iter();
+            globs.any(|glob| glob.matches(name.to_lowercase().as_bytes()))
+        };
+        table.keys.contains(&host.fingerprint)
+            || host.ca.as_ref().is_some_and(|ca| table.ca.contains(ca))
+            || host.names.iter().any(named)
+    });
+    let mut demands = tables.filter_map(|table| table.proof);
+    if demands.any(|required| required > proof) {
+        return Err(NoProposal::HostDemandsMore);
+    }
+    let is_proof_enough = proof >= policy.required_proof(host);
+    let names: Vec<String> = host
+        .names
+        .iter()
+        .filter_map(|name| host_pattern(name, policy))
+        .collect();
+    match names.first() {
+        Some(name) if is_proof_enough => Ok(HostWord::Name(name.clone())),
+        _ => Ok(HostWord::Key {
+            fingerprint: host.fingerprint.clone(),
+            shown: host.names.first().map_or_else(
+                || "unnamed".to_owned(),
+                |name| display::ascii(name.as_bytes(), MAX_SHOWN),
+            ),
+            proof,
+            names,
+        }),
+    }
+}
+
+/// A pattern for exactly this name, if rules can write it. A name that is also one of the words of
+/// `host`, or a table's, is escaped so far that it is neither.
+fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
+    let name = name.to_lowercase();
+    // A pattern of known hosts, or a hashed name, leaves open which name the host has.
+    if !Language::HostName.contains(name.as_bytes()) {
+        return None;
+    }
+    let escaped = pattern(Some(name.as_bytes())).ok()?;
+    let is_word = ["unnamed", "unproven"].contains(&escaped.as_str())
+        || policy.hosts().iter().any(|table| table.name == escaped);
+    Some(if is_word {
+        format!("\\{escaped}")
+    } else {
+        escaped
+    })
+}
+
+impl fmt::Display for NoProposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(kind) => write!(f, "a rule for {} is worth a whole machine: write it by hand", kind.word()),
+            Self::Unproven => {
+                f.write_str("nothing shows which host it is for, and host = \"unproven\" would cover every host")
+            }
+            Self::Revoked => f.write_str("the host key is revoked"),
+            Self::NoPattern => f.write_str("the user or namespace cannot be written as a pattern"),
+            Self::HostDemandsMore => f.write_str("the policy wants more proof of this host than it shows"),
+        }
+    }
+}
