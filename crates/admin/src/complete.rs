@@ -9,6 +9,7 @@ use common::control::{self, Reply, Request, VERSION};
 use common::keyrings;
 use common::known_hosts_files::Files;
 use common::paths::Paths;
+use common::policy_files;
 
 use super::shown_question::ascii;
 
@@ -38,6 +39,12 @@ pub fn values(name: &str, paths: &Paths) -> Vec<(String, String)> {
             numbers
                 .map(|approval| (approval.number.to_string(), ascii(&approval.covers)))
                 .chain([("all".to_owned(), String::new())])
+                .collect()
+        }
+        "RULE" => {
+            let rules = policy_files::added_rules(paths).into_iter().flatten();
+            rules
+                .map(|rule| (rule.number.to_string(), rule.file.display().to_string()))
                 .collect()
         }
         "HOST" => host_names(paths),

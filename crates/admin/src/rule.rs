@@ -35,6 +35,7 @@ enum Command {
     /// Take out a rule that was added so
     Remove {
         /// The rule's number, as `split-ssh rule list` shows it
+        #[arg(value_name = "RULE")]
         number: u64,
 
         /// Take it out without asking

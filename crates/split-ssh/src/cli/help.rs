@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Keys, servers and rules of a vault",
-        &["list", "add", "reload", "hosts", "policy"],
+        &["list", "add", "reload", "hosts", "policy", "rule"],
     ),
     (
         "Setting up, and finding out what is wrong",
