@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use policy::display;
 
 use super::fold::fold;
-use client::status::file::{Status, Trouble};
+use client::status::file::{Live, Status, Trouble};
 
 /// Troubles that are shown, the last ones.
 const SHOWN: usize = 5;
@@ -42,6 +42,24 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
         client.served,
         client.troubles
     )?;
+    let Live {
+        connections,
+        calls,
+        waiting,
+    } = client.live;
+    if client.live != Live::default() {
+        writeln!(
+            out,
+            "  now: connections {connections}, calls {calls}, waiting for their turn {waiting}"
+        )?;
+    }
+    if client.waited_in_vain > 0 {
+        writeln!(
+            out,
+            "  waited for their turn in vain: {}",
+            client.waited_in_vain
+        )?;
+    }
     let mut hinted = Vec::new();
     for trouble in client.recent.iter().rev().take(SHOWN) {
         print_trouble(trouble, client, out)?;

@@ -11,6 +11,7 @@
 //! socket = "~/.split-ssh/work.sock"
 //! setup-seconds = 120      # longer than a person thinks in dom0
 //! setups = 2               # calls in set-up at once
+//! calls = 20               # calls that may be open at once; further connections wait
 //! start = true             # dom0 may start the vault for us
 //! keep = false             # one stream per connection
 //! ```
@@ -121,7 +122,7 @@ fn parse(source: &Source) -> Result<Vec<VaultEntry>, Error> {
             span: error.span().unwrap_or_default(),
             what: error.message().replace('\n', ", "),
             hint: "the keys of a [[vault]] are name, qube, keyring, transport, command, qrexec, socket, \
-                   setup-seconds, setups, start and keep",
+                   setup-seconds, setups, calls, start and keep",
         };
         bad.found_in(Some(source))
     })?;

@@ -1,37 +1,37 @@
-//! The connections that are open: how many, and how each is woken.
+//! The connections that have spoken and are served: how many, and how each is woken.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use common::sync::lock;
 use common::wake::WakeEvent;
 
-/// Connections that may be open at once: ten times what a busy qube was seen to hold, and far from
-/// the usual 1024 file descriptors of a process.
-pub const MAX_CONNECTIONS: usize = 128;
+/// Connections that may be served at once: five times what a qube was seen to open in a burst. Each costs two file
+/// descriptors and a thread.
+pub const MAX_CONNECTIONS: usize = 1024;
 
-/// All open connections. When there are too many, the one that has waited longest without
-/// having said a word is asked to leave.
+/// All connections that are served.
 #[derive(Debug)]
 pub struct ConnectionTable {
     registered: Mutex<Registered>,
-    /// Signalled whenever a connection has ended.
+    /// Signalled whenever a connection has ended, or waits.
     pub left: WakeEvent,
 }
 
 #[derive(Debug, Default)]
 struct Registered {
     next: u64,
-    taken: BTreeMap<u64, Arc<ConnectionState>>,
+    open: BTreeMap<u64, Arc<Signals>>,
 }
 
-/// What the rest of the program tells a connection.
+/// What the rest of the client tells a connection.
 #[derive(Debug)]
-struct ConnectionState {
+struct Signals {
     wake: Arc<WakeEvent>,
     leave: AtomicBool,
-    silent: AtomicBool,
 }
 
 /// One connection's entry in the table, removed when dropped.
@@ -39,7 +39,14 @@ struct ConnectionState {
 pub struct ConnectionHandle {
     table: Arc<ConnectionTable>,
     number: u64,
-    signals: Arc<ConnectionState>,
+    signals: Arc<Signals>,
+}
+
+/// Whoever waits for a vault also watches the program that it waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Watcher<'a> {
+    pub program: &'a UnixStream,
+    pub handle: &'a ConnectionHandle,
 }
 
 impl ConnectionTable {
@@ -55,24 +62,14 @@ impl ConnectionTable {
     /// # Errors
     /// No file descriptor is left.
     pub fn register(self: &Arc<Self>) -> io::Result<ConnectionHandle> {
-        let signals = Arc::new(ConnectionState {
+        let signals = Arc::new(Signals {
             wake: Arc::new(WakeEvent::new()?),
             leave: AtomicBool::new(false),
-            silent: AtomicBool::new(true),
         });
-        let mut registered = self.registered();
+        let mut registered = lock(&self.registered);
         let number = registered.next;
         registered.next += 1;
-        registered.taken.insert(number, Arc::clone(&signals));
-        if registered.taken.len() >= MAX_CONNECTIONS {
-            let oldest_silent = registered
-                .taken
-                .values()
-                .find(|signals| signals.silent.load(Ordering::Relaxed));
-            if let Some(signals) = oldest_silent {
-                signals.ask_to_leave();
-            }
-        }
+        registered.open.insert(number, Arc::clone(&signals));
         Ok(ConnectionHandle {
             table: Arc::clone(self),
             number,
@@ -81,40 +78,26 @@ impl ConnectionTable {
     }
 
     pub fn is_full(&self) -> bool {
-        self.registered().taken.len() >= MAX_CONNECTIONS
+        lock(&self.registered).open.len() >= MAX_CONNECTIONS
     }
 
     pub fn is_empty(&self) -> bool {
-        self.registered().taken.is_empty()
+        lock(&self.registered).open.is_empty()
     }
 
-    /// Makes every connection look at its transport process again.
+    /// Makes every connection look again at its transport process, and at who waits.
     pub fn wake_all(&self) {
-        self.registered()
-            .taken
+        lock(&self.registered)
+            .open
             .values()
             .for_each(|signals| signals.wake.signal());
     }
 
     pub fn ask_all_to_leave(&self) {
-        self.registered()
-            .taken
-            .values()
-            .for_each(|signals| signals.ask_to_leave());
-    }
-
-    fn registered(&self) -> MutexGuard<'_, Registered> {
-        self.registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ConnectionState {
-    fn ask_to_leave(&self) {
-        self.leave.store(true, Ordering::Relaxed);
-        self.silent.store(false, Ordering::Relaxed);
-        self.wake.signal();
+        for signals in lock(&self.registered).open.values() {
+            signals.leave.store(true, Ordering::Relaxed);
+            signals.wake.signal();
+        }
     }
 }
 
@@ -127,15 +110,15 @@ impl ConnectionHandle {
         self.signals.leave.load(Ordering::Relaxed)
     }
 
-    /// The client has sent its first byte: it no longer leaves for others.
-    pub fn has_spoken(&self) {
-        self.signals.silent.store(false, Ordering::Relaxed);
+    pub fn wake_all(&self) {
+        self.table.wake_all();
+        self.table.left.signal();
     }
 }
 
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
-        self.table.registered().taken.remove(&self.number);
+        lock(&self.table.registered).open.remove(&self.number);
         self.table.left.signal();
     }
 }

@@ -1,40 +1,42 @@
 //! `split-ssh client`: the agent socket of a client qube. The story of one connection:
 //!
-//! [`listen`] accepts it → [`first_byte`] waits for a request → [`slots`] lets few calls be set up
-//! at once → [`transport`] starts a stream → [`set_up`] watches until somebody takes the request →
-//! [`pump`] carries → [`crate::status::outcome`] says how it ended → [`refusal`] answers what
-//! nobody else will → [`crate::status::file`] keeps the reason.
+//! [`listen`] has its socket → [`serve`] accepts it, and waits until it says something → [`program`] cuts its bytes into
+//! requests → [`connection`] has each answered → [`vault_connection`] has a call for it, or makes one: [`slots`] says when,
+//! [`transport`] starts it, [`set_up`] watches until somebody takes the request → [`call`] brings the reply →
+//! [`status::outcome`] says how the call ended → [`status::file`] keeps the reason.
 
+mod binds;
+mod call;
 pub mod config;
 mod connection;
 mod connection_table;
-mod due;
-mod first_byte;
 pub mod listen;
-mod pump;
-mod refusal;
+mod program;
 mod serve;
 mod set_up;
 mod slots;
 pub mod status;
 pub mod transport;
 mod transport_process;
+mod vault;
+mod vault_connection;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use crate::config::{TransportConfig, VaultConfig, VaultEntry};
 use crate::status::file::StatusFile;
 use common::activation;
 use common::error::Error;
 use common::paths::Paths;
-use connection::Vault;
 use listen::Listener;
 use serve::Signals;
 use slots::Slots;
 use transport::{Qrexec, Transport};
+use vault::Vault;
 
 /// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
 /// command line change them.
@@ -115,9 +117,11 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
     }
     Vault {
         transport,
-        set_up_time: vault.set_up_time,
-        slots: Slots::new(vault.set_ups),
+        calls: Slots::new(vault.calls),
+        set_ups: Slots::new(vault.set_ups),
+        config: vault.clone(),
         status,
+        connections: AtomicUsize::new(0),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Accepts connections, each for a thread of its own, until told to stop.
+//! Accepts connections until told to stop. One that says something gets a thread of its own.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -8,19 +9,27 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::connection::{self, Vault};
+use super::connection;
 use super::connection_table::ConnectionTable;
 use super::listen::Listener;
 use super::transport_process::set_nonblocking;
+use super::vault::Vault;
 use common::wait;
 
 /// A thread holds a few small structures; buffers are on the heap. In bytes.
 const STACK: usize = 256 * 1024;
-/// For connections to tell their clients and end their carriers once we stop.
+/// Connections that have said nothing yet. When there are more, the oldest is closed.
+const MAX_SILENT: usize = 1024;
+/// Accepted at once from one socket, before others get their turn.
+const MAX_ACCEPTED: usize = 64;
+/// Shutdown grace: connections tell their programs, and end their transport processes.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// Between two writes of what is no failure to the status files.
+const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 /// After the system had no descriptor or no thread for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -58,11 +67,29 @@ fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
+/// A connection that has said nothing yet, and the vault that it is for.
+type Silent = (UnixStream, Arc<Vault>);
+
+/// Two for each connection that speaks, one for each silent one, and some for each call.
+const MAX_DESCRIPTORS: u64 = 4096;
+
+/// Lets us have as many descriptors as all connections need, as far as the system's hard limit goes.
+fn raise_descriptor_limit() {
+    // Without it fewer connections are served at once.
+    let _ = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = MAX_DESCRIPTORS.min(hard).max(soft);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)
+    });
+}
+
 /// # Errors
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
 pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
+    raise_descriptor_limit();
     let table = ConnectionTable::new()?;
-    let mut rest_until = None;
+    let mut silent: VecDeque<Silent> = VecDeque::new();
+    let mut rest_until: Option<Instant> = None;
+    let mut refresh_at: Option<Instant> = None;
     loop {
         let is_resting = rest_until.is_some_and(|end| Instant::now() < end);
         let mut fds = vec![
@@ -71,16 +98,25 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
             PollFd::new(table.left.as_fd(), PollFlags::POLLIN),
         ];
         if !is_resting && !table.is_full() {
+            let sockets = silent.iter().map(|(socket, _)| socket.as_fd());
+            let listeners = served.iter().map(|(listener, _)| listener.socket.as_fd());
             fds.extend(
-                served
-                    .iter()
-                    .map(|(listener, _)| PollFd::new(listener.socket.as_fd(), PollFlags::POLLIN)),
+                listeners
+                    .chain(sockets)
+                    .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
             );
         }
-        wait::until(&mut fds, rest_until.filter(|_| is_resting))?;
+        let until = rest_until
+            .filter(|_| is_resting)
+            .into_iter()
+            .chain(refresh_at)
+            .min();
+        let is_timeout = !wait::until(&mut fds, until)?;
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();
         drop(fds);
         if ready.first() == Some(&true) {
+            drop(silent);
+            served.iter().for_each(|(_, vault)| vault.refresh_status());
             return stop_all(&table, signals);
         }
         if ready.get(1) == Some(&true) {
@@ -88,30 +124,71 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
             table.wake_all();
         }
         table.left.clear();
-        let ready_listeners = served
+        if is_timeout || refresh_at.is_some_and(|at| Instant::now() >= at) {
+            served.iter().for_each(|(_, vault)| vault.refresh_status());
+            refresh_at = None;
+        } else {
+            refresh_at.get_or_insert_with(|| Instant::now() + REFRESH_PAUSE);
+        }
+        let mut ready = ready.into_iter().skip(3);
+        let ready_listeners: Vec<bool> = ready.by_ref().take(served.len()).collect();
+        let begun = start_all(&mut silent, ready, &table);
+        let accepted = served
             .iter()
-            .zip(ready.iter().skip(3))
-            .filter(|(_, ready)| **ready);
-        for ((listener, vault), _) in ready_listeners {
-            if let Err(error) = accept(listener, vault, &table) {
-                if !matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) {
-                    rest_until = Some(Instant::now() + ACCEPT_BACKOFF);
-                }
-            }
+            .zip(ready_listeners)
+            .filter(|(_, ready)| *ready)
+            .map(|((listener, vault), _)| accept(listener, vault, &mut silent));
+        if accepted.chain([begun]).any(|result| result.is_err()) {
+            rest_until = Some(Instant::now() + ACCEPT_BACKOFF);
         }
     }
 }
 
-fn accept(listener: &Listener, vault: &Arc<Vault>, table: &Arc<ConnectionTable>) -> io::Result<()> {
-    let (client, _) = listener.socket.accept()?;
+fn accept(
+    listener: &Listener,
+    vault: &Arc<Vault>,
+    silent: &mut VecDeque<Silent>,
+) -> io::Result<()> {
+    for _ in 0..MAX_ACCEPTED {
+        match listener.socket.accept() {
+            Ok((socket, _)) => silent.push_back((socket, Arc::clone(vault))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Starts a thread for each connection that has said something, or has been closed.
+fn start_all(
+    silent: &mut VecDeque<Silent>,
+    mut ready: impl Iterator<Item = bool>,
+    table: &Arc<ConnectionTable>,
+) -> io::Result<()> {
+    let mut result = Ok(());
+    for _ in 0..silent.len() {
+        let is_ready = ready.next() == Some(true);
+        let Some((socket, vault)) = silent.pop_front() else {
+            break;
+        };
+        if is_ready && result.is_ok() && !table.is_full() {
+            result = start(socket, vault, table);
+        } else {
+            silent.push_back((socket, vault));
+        }
+    }
+    while silent.len() > MAX_SILENT {
+        silent.pop_front();
+    }
+    result
+}
+
+fn start(socket: UnixStream, vault: Arc<Vault>, table: &Arc<ConnectionTable>) -> io::Result<()> {
     let handle = table.register()?;
-    let vault = Arc::clone(vault);
     thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || connection::serve(&client, &vault, &handle))?;
+        .spawn(move || connection::serve(socket, &vault, &handle))?;
     Ok(())
 }
 

@@ -2,18 +2,23 @@
 //! bound of its own: a person may be thinking in dom0, a vault may be starting, qrexec may have
 //! lost the call. Nothing says that it is over, but the request's bytes do: they are gone.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::socket::{MsgFlags, recv};
 
-use super::connection_table::ConnectionHandle;
-use super::first_byte::is_unread;
+use super::connection_table::{ConnectionHandle, Watcher};
 use super::transport::Stream;
 use super::transport_process::TransportProcess;
 use common::wait;
+
+/// Bytes of a request that wait in the transport process's input while it is set up: more than a list or a bind, and few
+/// enough to be written there without waiting.
+pub const MAX_FIRST_BYTES: usize = 4096;
 
 /// Between two looks at the request. A call takes about 5 ms, a person seconds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -30,13 +35,7 @@ pub enum SetUp {
 }
 
 /// Watches until somebody takes the request, whose first bytes are `first`, or until nobody ever will.
-pub fn watch(
-    stream: &mut Stream,
-    first: &[u8],
-    client: &UnixStream,
-    handle: &ConnectionHandle,
-    end: Instant,
-) -> SetUp {
+pub fn watch(stream: &mut Stream, first: &[u8], watcher: &Watcher<'_>, end: Instant) -> SetUp {
     let Stream::Piped {
         process,
         its_stdin,
@@ -60,14 +59,14 @@ pub fn watch(
         if !is_unread(its_stdin, first) {
             return SetUp::Done;
         }
-        if handle.must_leave() {
+        if watcher.handle.must_leave() {
             return SetUp::MustLeave;
         }
         let now = Instant::now();
         if now >= end {
             return SetUp::TimedOut;
         }
-        let happened = watch_once(process, client, reply, handle, end.min(now + pause));
+        let happened = watch_once(process, watcher, reply, end.min(now + pause));
         if happened.client_left {
             let is_open = !is_unread(its_stdin, first);
             return if is_open {
@@ -104,14 +103,13 @@ struct Happened {
 
 fn watch_once(
     process: &mut TransportProcess,
-    client: &UnixStream,
+    watcher: &Watcher<'_>,
     reply: Option<BorrowedFd<'_>>,
-    handle: &ConnectionHandle,
     end: Instant,
 ) -> Happened {
     let mut fds = vec![
-        PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-        PollFd::new(client.as_fd(), PollFlags::empty()),
+        PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
+        PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
     ];
     fds.extend(reply.map(|reply| PollFd::new(reply, PollFlags::POLLIN)));
     if let Some(stderr) = &process.stderr {
@@ -123,7 +121,20 @@ fn watch_once(
         reply: reply.map_or(PollFlags::empty(), |_| wait::revents(&fds[2])),
     };
     drop(fds);
-    handle.wake().clear();
+    watcher.handle.wake().clear();
     process.listen();
     happened
+}
+
+/// True while the reader of `socket` has taken none of `first`, which stood at its front.
+fn is_unread(socket: &UnixStream, first: &[u8]) -> bool {
+    let mut buffer = [0; MAX_FIRST_BYTES];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    match recv(socket.as_raw_fd(), &mut buffer, flags) {
+        Ok(length) => buffer
+            .get(..length)
+            .is_some_and(|now| now.starts_with(first)),
+        Err(Errno::EINTR) => true,
+        Err(_) => false,
+    }
 }

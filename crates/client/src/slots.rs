@@ -1,19 +1,19 @@
-//! How many streams may be in set-up at once, first come, first served.
+//! A number of things that may be at once, first come, first served: calls that are open, and calls in set-up.
 //!
-//! Under parallel calls qrexec-daemon can lose an allowed call for ever, and about 40 pending calls
-//! exhaust a target's xenstore watches; with two at a time neither was seen.
+//! Above 20 to 25 calls at once xenstored's limit on transactions makes set-ups fail. Under parallel set-ups
+//! qrexec-daemon can lose an allowed call for ever, and about 40 pending calls exhaust a target's xenstore watches; with
+//! two set-ups at a time neither was seen.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::connection_table::ConnectionHandle;
+use super::connection_table::Watcher;
 use crate::status::outcome::CallOutcome;
+use common::sync::lock;
 use common::wait;
 use common::wake::WakeEvent;
 
@@ -28,58 +28,80 @@ struct Queue {
 
 #[derive(Debug)]
 struct Ticket {
-    granted: AtomicBool,
+    state: Mutex<TicketState>,
     wake: Arc<WakeEvent>,
 }
 
-/// The right to set one stream up, given back when dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TicketState {
+    Waiting,
+    Granted,
+    GivenUp,
+}
+
+/// One of the slots, given back when dropped.
 #[derive(Debug)]
-pub struct Slot<'a>(&'a Slots);
+pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    pub fn new(count: usize) -> Self {
-        Self(Mutex::new(Queue {
+    pub fn new(count: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Queue {
             free: count,
             waiting: VecDeque::new(),
-        }))
+        })))
     }
 
-    /// Waits for a slot, at most until `end`, and only while the client waits as well.
+    /// How many slots are taken, of `count`.
+    pub fn taken(&self, count: usize) -> usize {
+        count.saturating_sub(lock(&self.0).free)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        lock(&self.0).waiting.len()
+    }
+
+    /// Waits for a slot, at most until `end`, and only while the program waits as well. `most_waiting` may wait.
     ///
     /// # Errors
-    /// Why there is none: the end came, the client left, or we stop.
+    /// Why there is none: too many wait, the end came, the program left, or we stop.
     pub fn take(
-        &self,
-        client: &UnixStream,
-        handle: &ConnectionHandle,
+        self: &Arc<Self>,
+        watcher: &Watcher<'_>,
+        most_waiting: usize,
         end: Instant,
-    ) -> Result<Slot<'_>, CallOutcome> {
+    ) -> Result<Slot, CallOutcome> {
         let ticket = {
-            let mut queue = self.queue();
+            let mut queue = lock(&self.0);
             if queue.free > 0 {
                 queue.free -= 1;
-                return Ok(Slot(self));
+                return Ok(Slot(Arc::clone(self)));
+            }
+            if queue.waiting.len() >= most_waiting {
+                return Err(CallOutcome::WaitedInVain);
             }
             let ticket = Arc::new(Ticket {
-                granted: AtomicBool::new(false),
-                wake: Arc::clone(handle.wake()),
+                state: Mutex::new(TicketState::Waiting),
+                wake: Arc::clone(watcher.handle.wake()),
             });
             queue.waiting.push_back(Arc::clone(&ticket));
             ticket
         };
+        // Idle connections that hold a slot give it up for whoever waits, and the status tells of it.
+        watcher.handle.wake_all();
         let given_up = loop {
-            if ticket.granted.load(Ordering::Acquire) {
-                return Ok(Slot(self));
+            if *lock(&ticket.state) == TicketState::Granted {
+                return Ok(Slot(Arc::clone(self)));
             }
-            if handle.must_leave() {
+            if watcher.handle.must_leave() {
                 break CallOutcome::Stopped;
             }
             if Instant::now() >= end {
-                break CallOutcome::TooManySetUps;
+                break CallOutcome::WaitedInVain;
             }
             let mut fds = [
-                PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-                PollFd::new(client.as_fd(), PollFlags::empty()),
+                PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
+                PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
             ];
             if let Err(error) = wait::until(&mut fds, Some(end)) {
                 break CallOutcome::CannotStart(error.to_string());
@@ -87,30 +109,38 @@ impl Slots {
             if wait::revents(&fds[1]).contains(PollFlags::POLLHUP) {
                 break CallOutcome::ClientLeft;
             }
-            handle.wake().clear();
+            watcher.handle.wake().clear();
         };
-        let mut queue = self.queue();
-        queue.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
-        if ticket.granted.load(Ordering::Acquire) {
-            drop(queue);
-            drop(Slot(self)); // granted in the last moment: on to the next
+        lock(&self.0)
+            .waiting
+            .retain(|other| !Arc::ptr_eq(other, &ticket));
+        let state = std::mem::replace(&mut *lock(&ticket.state), TicketState::GivenUp);
+        if state == TicketState::Granted {
+            drop(Slot(Arc::clone(self))); // granted in the last moment: on to the next
         }
         Err(given_up)
     }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Slot<'_> {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        match queue.waiting.pop_front() {
-            None => queue.free += 1,
-            Some(next) => {
-                next.granted.store(true, Ordering::Release);
+        loop {
+            let next = {
+                let mut queue = lock(&self.0.0);
+                let next = queue.waiting.pop_front();
+                if next.is_none() {
+                    queue.free += 1;
+                }
+                next
+            };
+            let Some(next) = next else {
+                return;
+            };
+            let mut state = lock(&next.state);
+            if *state == TicketState::Waiting {
+                *state = TicketState::Granted;
                 next.wake.signal();
+                return;
             }
         }
     }

@@ -20,6 +20,11 @@ const DEFAULT_SETUPS: usize = 2;
 /// About 40 pending calls exhaust a target's xenstore watches.
 const MAX_SETUPS: usize = 16;
 
+/// Above 20 to 25 calls at once a Xen domain's transactions are used up, and set-ups fail.
+const DEFAULT_CALLS: usize = 20;
+/// A vault has 128 streams for all qubes.
+const MAX_CALLS: usize = 100;
+
 /// One `[[vault]]` as it is written; flags fill the same shape.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -33,6 +38,7 @@ pub struct VaultEntry {
     pub socket: Option<Spanned<PathBuf>>,
     pub setup_seconds: Option<Spanned<u64>>,
     pub setups: Option<Spanned<usize>>,
+    pub calls: Option<Spanned<usize>>,
     pub start: Option<Spanned<bool>>,
     pub keep: Option<Spanned<bool>>,
 }
@@ -98,12 +104,14 @@ impl VaultEntry {
             "setup-seconds",
         )?;
         let set_ups = within(self.setups.as_ref(), DEFAULT_SETUPS, MAX_SETUPS, "setups")?;
+        let calls = within(self.calls.as_ref(), DEFAULT_CALLS, MAX_CALLS, "calls")?;
         Ok(VaultConfig {
             name: name.to_owned(),
             socket,
             transport: self.transport(home, argument)?,
             set_up_time: Duration::from_secs(seconds),
             set_ups,
+            calls,
         })
     }
 

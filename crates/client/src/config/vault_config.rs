@@ -15,6 +15,7 @@ pub struct VaultConfig {
     pub transport: TransportConfig,
     pub set_up_time: Duration,
     pub set_ups: usize,
+    pub calls: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -39,13 +40,31 @@ pub struct Status {
     pub pid: u32,
     /// Times are seconds since 1970-01-01T00:00:00Z.
     pub since: u64,
+    /// Calls that ended well.
     pub served: u64,
     pub last_served: Option<u64>,
+    /// Calls, or attempts at one, that failed.
     pub troubles: u64,
-    /// The last stream failed.
+    #[serde(default)]
+    pub live: Live,
+    /// Requests that waited in vain for their turn; they are no troubles.
+    #[serde(default)]
+    pub waited_in_vain: u64,
+    /// The last call failed.
     #[serde(default)]
     pub is_failing: bool,
     pub recent: VecDeque<Trouble>,
+}
+
+/// What there is at present.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Connections of programs that have asked something.
+    pub connections: usize,
+    /// Open calls, in set-up too.
+    pub calls: usize,
+    /// Connections whose request waits until a call may be made.
+    pub waiting: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +82,8 @@ pub struct Trouble {
 pub struct StatusFile {
     path: PathBuf,
     status: Mutex<Status>,
+    /// Something has changed that is not in the file yet.
+    is_stale: AtomicBool,
 }
 
 impl StatusFile {
@@ -84,12 +105,15 @@ impl StatusFile {
             served: 0,
             last_served: None,
             troubles: 0,
+            live: Live::default(),
+            waited_in_vain: 0,
             is_failing: false,
             recent: VecDeque::new(),
         };
         Self {
             path: path_of(folder, vault, 1),
             status: Mutex::new(status),
+            is_stale: AtomicBool::new(false),
         }
     }
 
@@ -114,13 +138,15 @@ impl StatusFile {
         self.write(&lock(&self.status))
     }
 
-    /// Notes how a stream ended.
+    /// Notes how a call ended. A failure is in the file when this returns, anything else soon.
     pub fn note(&self, outcome: &CallOutcome, answered: bool, untrusted_said: &str) {
         let mut status = lock(&self.status);
         if *outcome == CallOutcome::Served {
             status.served += 1;
             status.last_served = Some(now());
             status.is_failing = false;
+        } else if *outcome == CallOutcome::WaitedInVain {
+            status.waited_in_vain += 1;
         } else if outcome.is_trouble() {
             status.troubles += 1;
             status.is_failing = true;
@@ -133,11 +159,21 @@ impl StatusFile {
             });
             let surplus = status.recent.len().saturating_sub(MAX_RECENT);
             status.recent.drain(..surplus);
-        } else {
+            // A record that cannot be written is lost; nobody waits for it.
+            let _ = self.write(&status);
             return;
         }
-        // The stream has ended, and nobody waits for this record: one that cannot be written is lost.
-        let _ = self.write(&status);
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Brings the file up to date, if it is not.
+    pub fn refresh(&self, live: Live) {
+        let mut status = lock(&self.status);
+        let is_stale = self.is_stale.swap(false, Ordering::Relaxed) || status.live != live;
+        if is_stale {
+            status.live = live;
+            let _ = self.write(&status); // as above
+        }
     }
 
     fn write(&self, status: &Status) -> io::Result<()> {

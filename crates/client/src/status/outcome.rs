@@ -23,8 +23,8 @@ pub enum CallOutcome {
     Cut,
     /// Nobody took the request in this many seconds, twice.
     SetUpTimedOut(u64),
-    /// Other streams were in set-up for all the time that this one had.
-    TooManySetUps,
+    /// Other calls were open, or in set-up, for all the time that this connection had, or too many waited.
+    WaitedInVain,
     /// The carrying program, or the socket, could not be reached at all; with the system's words.
     CannotStart(String),
     /// We were asked to stop.
@@ -90,7 +90,9 @@ impl CallOutcome {
             (Self::SetUpTimedOut(seconds), _) => {
                 format!("nobody took the request in time (twice {seconds} s)")
             }
-            (Self::TooManySetUps, _) => "other streams were being set up for too long".to_owned(),
+            (Self::WaitedInVain, _) => {
+                "too many other connections waited, or for too long".to_owned()
+            }
             (Self::CannotStart(why), TransportKind::Unix) => format!("cannot connect: {why}"),
             (Self::CannotStart(why), _) => format!("cannot start {}: {why}", kind.program()),
             (Self::Stopped, _) => "split-ssh client was stopped".to_owned(),
@@ -121,7 +123,7 @@ impl CallOutcome {
             (Self::CannotStart(_), TransportKind::Qrexec) => {
                 "is this a qube? elsewhere use --command or --transport unix:PATH"
             }
-            (Self::SetUpTimedOut(_) | Self::TooManySetUps, TransportKind::Qrexec) => {
+            (Self::SetUpTimedOut(_) | Self::WaitedInVain, TransportKind::Qrexec) => {
                 "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
             }
             _ => return None,

@@ -1,0 +1,132 @@
+//! The socket of a local program: its requests, one by one, and our replies.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use wire::frame::{self, Decoder};
+use wire::reply::Reply;
+
+use super::connection_table::{ConnectionHandle, Watcher};
+use common::wait;
+
+/// What is read at once, as OpenSSH's agent does.
+const CHUNK: usize = 4096;
+/// A program sends a request in one go; one that comes over a slow forwarding has this time.
+const WHOLE_REQUEST_TIME: Duration = Duration::from_secs(10);
+/// A program that does not take its reply for so long has left.
+const REPLY_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub struct Program {
+    stream: UnixStream,
+    decoder: Decoder,
+    has_ended: bool,
+    /// When the request began that is not whole yet.
+    began: Option<Instant>,
+}
+
+/// What came of looking for a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Request(Vec<u8>),
+    NotYet,
+    /// The program has closed, or sends what is no agent protocol.
+    End,
+}
+
+impl Program {
+    /// # Errors
+    /// As `fcntl(2)`.
+    pub fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::new(),
+            has_ended: false,
+            began: None,
+        })
+    }
+
+    pub fn socket(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    pub fn watched_by<'a>(&'a self, handle: &'a ConnectionHandle) -> Watcher<'a> {
+        Watcher {
+            program: &self.stream,
+            handle,
+        }
+    }
+
+    /// Reads what is there.
+    pub fn next(&mut self) -> Next {
+        let mut chunk = [0; CHUNK];
+        loop {
+            match self.decoder.next() {
+                Ok(Some(request)) => {
+                    self.began = None;
+                    return Next::Request(request);
+                }
+                Ok(None) if self.has_ended => return Next::End,
+                Ok(None) => {}
+                Err(_) => return Next::End,
+            }
+            match self.stream.read(&mut chunk) {
+                Ok(0) => self.has_ended = true,
+                Ok(length) => {
+                    self.began.get_or_insert_with(Instant::now);
+                    self.decoder.push(chunk.get(..length).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let is_late = self.late_at().is_some_and(|late| Instant::now() >= late);
+                    return if is_late { Next::End } else { Next::NotYet };
+                }
+                Err(_) => return Next::End,
+            }
+        }
+    }
+
+    /// When a request that has begun takes too long.
+    pub fn late_at(&self) -> Option<Instant> {
+        self.began.map(|began| began + WHOLE_REQUEST_TIME)
+    }
+
+    /// # Errors
+    /// The program has left, or does not read for 30 s, or we stop.
+    pub fn send(&self, reply: &[u8], handle: &ConnectionHandle) -> io::Result<()> {
+        let bytes = frame::encode(reply);
+        let mut unsent = bytes.as_slice();
+        let end = Instant::now() + REPLY_TIME;
+        loop {
+            match (&self.stream).write(unsent) {
+                Ok(length) => unsent = unsent.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if handle.must_leave() || Instant::now() >= end {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                    let mut fds = [
+                        PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
+                        PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT),
+                    ];
+                    wait::until(&mut fds, Some(end))?;
+                    handle.wake().clear();
+                }
+                Err(error) => return Err(error),
+            }
+            if unsent.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells a program that its request was refused: it goes on with its other keys then.
+    pub fn refuse(&self, handle: &ConnectionHandle) {
+        // Who does not take it has left.
+        let _ = self.send(&Reply::Failure.rebuild(), handle);
+    }
+}

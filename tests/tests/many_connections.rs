@@ -1,0 +1,95 @@
+//! Many connections at once: all are served, by few calls, and nothing is left of them.
+
+use testbed::agent::Agent;
+use testbed::keys::Key;
+use testbed::message::{self, Message};
+use testbed::raw::{Connection, identities};
+use testbed::split_ssh::{ClientQube, Vault};
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+const POLICY: &str =
+    "default = \"deny\"\n[[rule]]\nkind = \"sshsig\"\naction = \"allow\"\nsignatures = 10\n";
+/// As many as programs that keep their connection, such as paramiko, were seen to open.
+const MANY: usize = 200;
+
+struct Bed {
+    client: ClientQube,
+    key: Vec<u8>,
+    _vault: Vault,
+    _agent: Agent,
+    _world: World,
+}
+
+impl Bed {
+    /// A vault whose vault.toml and a client whose `[[vault]]` have further lines.
+    fn new(vault_lines: &str, client_lines: &str) -> Self {
+        let world = World::new();
+        let agent = Agent::start(&world);
+        let key = Key::ed25519(&world, "key");
+        agent.add(&world, &key);
+        let config = format!(
+            "[keyring.default]\nagent = \"{}\"\n{vault_lines}",
+            agent.socket.display()
+        );
+        let vault = Vault::start_configured(&world, &config, POLICY, "");
+        let qrexec = testbed::plain_pipe::stand_in(&world, "work/qrexec", "work");
+        testbed::plain_pipe::serve_socket(&qrexec, &vault.qrexec_socket);
+        let client = ClientQube::start_configured(&world, "work", qrexec, client_lines);
+        Self {
+            client,
+            key: key.blob(),
+            _vault: vault,
+            _agent: agent,
+            _world: world,
+        }
+    }
+
+    fn lists(&self, connection: &mut Connection) -> bool {
+        let answer = connection.ask(&Message::of(message::LIST));
+        identities(&answer) == Some(vec![self.key.clone()])
+    }
+
+    fn signs(&self, connection: &mut Connection) -> bool {
+        let data = message::sshsig("file", &[7; 64]);
+        let answer = connection.ask(&message::sign(&self.key, &data));
+        answer.signature().is_some()
+    }
+}
+
+/// Each lists, keeps its connection while all others do the same, and then signs.
+fn all_are_served(bed: &Bed) {
+    let held: Vec<Connection> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..MANY)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut connection = Connection::open(&bed.client.socket);
+                    assert!(bed.lists(&mut connection));
+                    connection
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    std::thread::scope(|scope| {
+        for mut connection in held {
+            scope.spawn(move || assert!(bed.signs(&mut connection)));
+        }
+    });
+    bed.client.wait_until_alone();
+    let status = wait_for("the end of all in the status", || {
+        let status = bed.client.status();
+        (!status.contains("now:")).then_some(status)
+    });
+    assert!(status.contains("0 failed"), "{status}");
+    assert!(!status.contains("in vain"), "{status}");
+}
+
+#[test]
+fn connections_beyond_the_calls_wait_for_their_turn() {
+    let bed = Bed::new("", "");
+    all_are_served(&bed);
+}
