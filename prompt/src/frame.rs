@@ -162,7 +162,7 @@ fn heading(parts: &[HeadingPart], beside: i32) -> gtk::Label {
     let mut at = 0;
     for part in parts {
         let end = at + part.text().len() as u32;
-        if let HeadingPart::Name(_) = part {
+        if let HeadingPart::Name(_) | HeadingPart::Text(_) = part {
             let mut weight = pango::AttrInt::new_weight(pango::Weight::Bold);
             weight.set_start_index(at);
             weight.set_end_index(end);

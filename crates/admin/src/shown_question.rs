@@ -53,6 +53,10 @@ fn heading(question: &Question, style: &Style) -> String {
     let parts = question.heading.iter().map(|part| match part {
         HeadingPart::Words(words) => without_controls(words),
         HeadingPart::Name(name) => format!("{}{}{}", style.strong, ascii(name), style.end),
+        HeadingPart::Text(text) => {
+            let text = display::text(text.as_bytes(), MAX_SENTENCE);
+            format!("{}{text}{}", style.strong, style.end)
+        }
     });
     parts.collect()
 }
@@ -71,6 +75,7 @@ fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
     let value = match row.class {
         RowClass::Name => ascii(&row.text),
         RowClass::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
+        RowClass::Text => display::text(row.text.as_bytes(), usize::MAX),
         // To be read to its end: the terminal wraps it.
         RowClass::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
     };
@@ -134,7 +139,7 @@ const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h";
 
 /// The sentence after an answer.
 pub(super) fn answered(question: &Question, decision: Decision, settled: u64) -> String {
-    let what = ascii(&question.sentence());
+    let what = display::text(question.sentence().as_bytes(), MAX_SENTENCE);
     let requests = if settled == 1 {
         String::new()
     } else {

@@ -221,3 +221,17 @@ impl ProvenContent {
         &self.object
     }
 }
+
+#[cfg(test)]
+impl ContentEvidence {
+    /// For tests of what shows it.
+    pub(crate) fn in_tests(namespace: &[u8], content: &[u8], now: u64) -> Self {
+        let kept = content.get(..MAX_KEPT).unwrap_or(content);
+        let length = content.len() as u64;
+        Self::Proven(Arc::new(ProvenContent {
+            length,
+            received_at: now,
+            object: Object::of(namespace, kept, length),
+        }))
+    }
+}

@@ -1,9 +1,10 @@
 //! The sanitizer for all text from outside that goes to a screen, a prompt or a log.
 //!
-//! What comes out is one line of `' '..='~'`: no control, colour or bidi codes, no look-alike
-//! letters, no run of spaces that could push text into another column. Both functions are
-//! idempotent, so a text may be sanitized twice (daemon and prompt) without harm. For that reason
-//! `\` itself stays as it is: a value may spell `\x1b` out in letters, which draws nothing.
+//! What comes out is one line without control, colour or bidi codes and without invisible characters. Of [`ascii`]
+//! and [`prose`] it is a line of `' '..='~'`, so without look-alike letters; [`text`] keeps the letters of every script.
+//! No run of spaces could push text into another column. All functions are idempotent, so a text may be sanitized twice
+//! (daemon and prompt) without harm. For that reason `\` itself stays as it is: a value may spell `\x1b` out in
+//! letters, which draws nothing.
 
 use std::fmt::Write as _;
 
@@ -34,9 +35,30 @@ pub fn ascii(untrusted: &[u8], max: usize) -> String {
     shown.cut(max, Keep::BothEnds)
 }
 
-/// A sentence, such as a commit's subject: white space of any kind and length becomes one space, the
+/// A sentence: white space of any kind and length becomes one space, the
 /// rest is as in [`ascii`]. More than `max` characters are cut at the end, marked `[cut N]`.
 pub fn prose(untrusted: &[u8], max: usize) -> String {
+    line(untrusted, max, Shown::char)
+}
+
+/// Words that somebody else wrote, such as a commit's subject or an author's name: as [`prose`], but letters of
+/// every script stay readable. Never for what decides by its spelling, such as names of hosts and users.
+/// More than `max` bytes are cut at the end.
+pub fn text(untrusted: &[u8], max: usize) -> String {
+    line(untrusted, max, Shown::letter)
+}
+
+/// Whether [`text`] would show some of it escaped.
+pub fn has_escapes(untrusted: &[u8]) -> bool {
+    let as_it_is: String = String::from_utf8_lossy(untrusted)
+        .split([' ', '\t', '\n', '\r'])
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    text(untrusted, usize::MAX) != as_it_is
+}
+
+fn line(untrusted: &[u8], max: usize, show: fn(&mut Shown, char)) -> String {
     let mut shown = Shown::default();
     let mut space_due = false;
     for chunk in untrusted.utf8_chunks() {
@@ -48,7 +70,7 @@ pub fn prose(untrusted: &[u8], max: usize) -> String {
             if std::mem::take(&mut space_due) {
                 shown.char(' ');
             }
-            shown.char(c);
+            show(&mut shown, c);
         }
         for byte in chunk.invalid() {
             if std::mem::take(&mut space_due) {
@@ -58,6 +80,37 @@ pub fn prose(untrusted: &[u8], max: usize) -> String {
         }
     }
     shown.cut(max, Keep::Start)
+}
+
+/// Marks on one letter: Vietnamese and the scripts of India need up to three.
+const MAX_MARKS: usize = 3;
+
+/// Whether a character can be seen. The standard library prints no control, format (bidi, zero width), private or
+/// unassigned characters and no spaces but one; the others here are letters, marks and signs that draw nothing.
+fn is_visible(c: char) -> bool {
+    const BLANK: [(char, char); 9] = [
+        ('\u{34f}', '\u{34f}'),
+        ('\u{115f}', '\u{1160}'),
+        ('\u{17b4}', '\u{17b5}'),
+        ('\u{180b}', '\u{180f}'),
+        ('\u{2800}', '\u{2800}'),
+        ('\u{3164}', '\u{3164}'),
+        ('\u{fe00}', '\u{fe0f}'),
+        ('\u{ffa0}', '\u{ffa0}'),
+        ('\u{1d159}', '\u{1d159}'),
+    ];
+    const SELECTORS: std::ops::RangeInclusive<char> = '\u{e0000}'..='\u{e0fff}';
+    let is_blank = BLANK
+        .iter()
+        .any(|(first, last)| (*first..=*last).contains(&c));
+    // A mark alone is escaped there, one after a letter is not.
+    let printed = format!("a{c}");
+    !is_blank && !SELECTORS.contains(&c) && printed.escape_debug().skip(1).eq([c])
+}
+
+/// Whether a character is drawn onto the one before it.
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && c.escape_debug().len() != 1
 }
 
 enum Keep {
@@ -80,6 +133,22 @@ impl Shown {
             _ => drop(write!(self.text, "\\u{{{:x}}}", u32::from(c))),
         }
         self.ends.push(self.text.len());
+    }
+
+    fn letter(&mut self, c: char) {
+        if c.is_ascii() || !is_visible(c) || (is_mark(c) && !self.takes_mark()) {
+            return self.char(c);
+        }
+        self.text.push(c);
+        self.ends.push(self.text.len());
+    }
+
+    /// Whether a mark may stand on what is there: on a letter, and on no more marks than writing needs.
+    fn takes_mark(&self) -> bool {
+        let mut last = self.text.chars().rev();
+        let marks = last.by_ref().take_while(|c| is_mark(*c)).count();
+        let letter = self.text.chars().rev().nth(marks);
+        marks < MAX_MARKS && letter.is_some_and(char::is_alphanumeric)
     }
 
     fn byte(&mut self, byte: u8) {
@@ -176,6 +245,52 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_every_script_stay_and_what_deceives_does_not() {
+        for words in [
+            "Größe der Straße",
+            "Исправить разбор",
+            "解析器を直す",
+            "파서 수정",
+            "إصلاح المحلل",
+            "תיקון המנתח",
+            "पार्सर ठीक करें",
+            "แก้ตัวแยกวิเคราะห์",
+            "Việt Nam",
+            "fix ✓ 🎉",
+        ] {
+            assert_eq!(text(words.as_bytes(), 200), words);
+            assert!(!has_escapes(words.as_bytes()), "{words}");
+        }
+        for (hidden, shown) in [
+            ("a\u{202e}b", "a\\u{202e}b"),
+            ("a\u{2066}b\u{2069}", "a\\u{2066}b\\u{2069}"),
+            ("a\u{200b}b", "a\\u{200b}b"),
+            ("a\u{200f}\u{61c}b", "a\\u{200f}\\u{61c}b"),
+            ("a\u{ad}b\u{feff}", "a\\u{ad}b\\u{feff}"),
+            ("a\u{3164}\u{115f}b", "a\\u{3164}\\u{115f}b"),
+            ("a\u{fe0f}\u{e0041}b", "a\\u{fe0f}\\u{e0041}b"),
+            ("a\u{a0}\u{2028}b", "a\\u{a0}\\u{2028}b"),
+            ("a\u{e000}b", "a\\u{e000}b"),
+            ("\u{301}a \u{301}", "\\u{301}a \\u{301}"),
+            (
+                "a\u{301}\u{301}\u{301}\u{301}",
+                "a\u{301}\u{301}\u{301}\\u{301}",
+            ),
+            ("a\u{7f}\u{85}\0\x1b[2J", "a\\x7f\\u{85}\\x00\\x1b[2J"),
+        ] {
+            assert_eq!(text(hidden.as_bytes(), 200), shown);
+            assert!(has_escapes(hidden.as_bytes()), "{shown}");
+        }
+        assert_eq!(text(b"F\xfcr\n\t alle", 80), "F\\xfcr alle");
+        assert!(has_escapes(b"F\xfcr"));
+        let long = "é".repeat(50);
+        assert_eq!(
+            text(long.as_bytes(), 40),
+            format!("{}[cut 70]", "é".repeat(15))
+        );
+    }
+
+    #[test]
     fn long_values_say_how_much_is_missing() {
         let name = [b"start".as_slice(), &[b'x'; 200], b"end"].concat();
         let shown = ascii(&name, 40);
@@ -204,15 +319,22 @@ mod tests {
             b"\xff",
             b"[cut 3]",
             "é".as_bytes(),
+            "\u{301}".as_bytes(),
+            "न\u{94d}".as_bytes(),
         ];
         seeded::cases(20_000, |random| {
             let text: Vec<u8> = (0..random.below(60))
                 .flat_map(|_| random.pick(alphabet).to_vec())
                 .collect();
             let max = random.below(120);
-            for sanitize in [ascii, prose] {
+            for (sanitize, is_ascii) in [
+                (ascii as fn(&[u8], usize) -> String, true),
+                (prose, true),
+                (super::text, false),
+            ] {
                 let once = sanitize(&text, max);
-                assert!(once.bytes().all(|b| (b' '..=b'~').contains(&b)), "{once:?}");
+                let printable = |c: char| (' '..='~').contains(&c) || !is_ascii && is_visible(c);
+                assert!(once.chars().all(printable), "{once:?}");
                 assert!(once.len() <= max.max(MIN_WIDTH), "{once:?}");
                 assert_eq!(sanitize(once.as_bytes(), max), once, "{text:?} {max}");
             }

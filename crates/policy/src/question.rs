@@ -6,11 +6,13 @@
 mod answer;
 mod caution;
 mod compose;
+mod content;
 mod date;
 mod heading;
 mod history;
 mod names;
 pub mod protocol;
+mod row;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -99,12 +101,14 @@ pub enum HeadingPart {
     Words(String),
     /// A qube, user, host or other name, set in bold.
     Name(String),
+    /// Words of somebody else, in any script, such as a commit's subject; set in bold, and always the last part.
+    Text(String),
 }
 
 impl HeadingPart {
     pub fn text(&self) -> &str {
         match self {
-            Self::Words(text) | Self::Name(text) => text,
+            Self::Words(text) | Self::Name(text) | Self::Text(text) => text,
         }
     }
 }
@@ -132,6 +136,8 @@ pub enum RowClass {
     /// A name or value.
     Name,
     Sentence,
+    /// Words of somebody else, in any script.
+    Text,
     /// A list or command, in a fixed-pitch face: to be read to its end.
     Whole,
 }

@@ -106,6 +106,22 @@
 //! }
 //! ```
 //!
+//! No content can be called proven that nobody held against its hash:
+//!
+//! ```compile_fail,E0451
+//! use policy::content::{Object, ProvenContent};
+//! fn forged(object: Object) -> ProvenContent {
+//!     ProvenContent { object, length: 1, received_at: 1 }
+//! }
+//! ```
+//!
+//! ```
+//! use policy::content::{Object, ProvenContent};
+//! fn read(content: &ProvenContent) -> &Object {
+//!     content.object()
+//! }
+//! ```
+//!
 //! None of them comes from nowhere, from a copy, or from a file:
 //!
 //! ```

@@ -92,6 +92,7 @@ pub(super) fn checked_heading(
             HeadingPart::Words(format!("{}{inner}{}", space(before), space(after)))
         }
         HeadingPart::Name(name) => HeadingPart::Name(display::ascii(name.as_bytes(), MAX_SHOWN)),
+        HeadingPart::Text(text) => HeadingPart::Text(display::text(text.as_bytes(), MAX_SHOWN)),
     });
     Ok(cleaned.collect())
 }
@@ -133,6 +134,7 @@ pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<
                 display::ascii(untrusted.text.as_bytes(), MAX_SHOWN)
             }
             RowClass::Sentence => display::prose(untrusted.text.as_bytes(), MAX_SHOWN),
+            RowClass::Text => display::text(untrusted.text.as_bytes(), MAX_SHOWN),
         };
         Ok(Row {
             label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),

@@ -89,7 +89,7 @@ fn offers_are_bounded_and_always_hold_a_deny() {
 fn every_text_passes_the_sanitizer() {
     const HOSTILE: &str = "a\u{202e}\u{1b}b";
     let q = with(|q| {
-        q["heading"] = json!([{"words": HOSTILE}, {"name": HOSTILE}]);
+        q["heading"] = json!([{"words": HOSTILE}, {"name": HOSTILE}, {"text": HOSTILE}]);
         q["warnings"] = json!([HOSTILE]);
         for field in ["why", "scope"] {
             q[field] = json!(HOSTILE);
@@ -98,6 +98,7 @@ fn every_text_passes_the_sanitizer() {
             q["facts"][0][field] = json!(HOSTILE);
             q["details"][0][field] = json!(HOSTILE);
         }
+        q["facts"][0]["class"] = json!("text");
     })
     .unwrap();
     let mut texts: Vec<&str> = q.heading.iter().map(HeadingPart::text).collect();
@@ -105,7 +106,7 @@ fn every_text_passes_the_sanitizer() {
     for row in q.facts.iter().chain(&q.details) {
         texts.extend([row.label.as_str(), &row.text, row.note.as_deref().unwrap()]);
     }
-    assert_eq!(texts.len(), 11);
+    assert_eq!(texts.len(), 12);
     for text in texts {
         assert!(
             text.starts_with("a\\u{202e}") && text.is_ascii(),

@@ -1,7 +1,7 @@
 //! What needs a second look, and how much care a question needs.
 
 use super::names::{is_plain, short_name};
-use super::{CertificateFields, Details, KeyValidity, Risk, Subject, date};
+use super::{CertificateFields, Details, KeyValidity, Risk, Subject, content, date};
 use crate::certificate_validity::ValidityState;
 use crate::display;
 use crate::facts::{IntentKind, cut_user};
@@ -80,7 +80,11 @@ fn login(subject: &Subject, said: &mut Vec<String>) {
 }
 
 fn sshsig(subject: &Subject, said: &mut Vec<String>) {
-    if subject.facts.namespace.as_deref() != Some(b"git") {
+    let namespace = subject.facts.namespace.as_deref().unwrap_or_default();
+    if let Some(content) = subject.proven_content() {
+        said.extend(content::warnings(namespace, content));
+    }
+    if namespace != b"git" {
         let key_or_login = "Some tools make a decryption key of such a signature, and some web sites take it as a login.";
         said.push(key_or_login.to_owned());
     }

@@ -91,7 +91,11 @@ fn covers(subject: &Subject) -> String {
         }
         None => {
             let namespace = value(facts.namespace.as_deref().unwrap_or_default(), MAX_COVERED);
-            format!("signatures for {namespace}")
+            match facts.content.as_ref().map(|content| &content.author) {
+                None => format!("signatures for {namespace}"),
+                Some(None) => format!("shown content for {namespace}"),
+                Some(Some(mail)) => format!("commits and tags by {}", value(mail, MAX_COVERED)),
+            }
         }
     };
     format!("{what} from {} with this key", facts.caller)

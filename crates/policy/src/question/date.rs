@@ -13,6 +13,19 @@ pub(super) fn utc(unix: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
+/// `2026-11-28 14:02 +0100`, as the clock of that zone shows it; `zone` in minutes east of UTC.
+pub(super) fn zoned(unix: i64, zone: i32) -> String {
+    let local = unix.saturating_add(i64::from(zone) * 60);
+    let Ok(local) = u64::try_from(local) else {
+        return "before 1970".to_owned();
+    };
+    let shown = utc(local);
+    let shown = shown.strip_suffix(" UTC").unwrap_or(&shown);
+    let sign = if zone < 0 { '-' } else { '+' };
+    let minutes = zone.unsigned_abs();
+    format!("{shown} {sign}{:02}{:02}", minutes / 60, minutes % 60)
+}
+
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years begin in
 /// March here, so that a leap day is a year's last.
 fn civil(days: u64) -> (u64, u64, u64) {
@@ -74,6 +87,14 @@ mod tests {
             assert_eq!(utc(unix), text);
         }
         assert!(utc(u64::MAX - 1).starts_with("the year 584"));
+    }
+
+    #[test]
+    fn dates_with_a_zone_are_those_of_its_clocks() {
+        assert_eq!(zoned(1_795_290_000, 60), "2026-11-21 20:40 +0100");
+        assert_eq!(zoned(1_795_290_000, -210), "2026-11-21 16:10 -0330");
+        assert_eq!(zoned(0, -1), "before 1970");
+        assert!(zoned(i64::MAX, 1440).starts_with("the year "));
     }
 
     #[test]

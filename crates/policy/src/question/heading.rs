@@ -1,7 +1,7 @@
 //! The sentence that says who wants what, where: our own words, and names set in bold.
 
 use super::names::{inline_name, short_name};
-use super::{Details, HeadingPart, Subject};
+use super::{Details, HeadingPart, Subject, content};
 
 pub(super) fn heading(subject: &Subject) -> Vec<HeadingPart> {
     let mut sentence = Sentence::default();
@@ -11,6 +11,11 @@ pub(super) fn heading(subject: &Subject) -> Vec<HeadingPart> {
     } else {
         " wants to "
     });
+    if let Some((words, text)) = subject.proven_content().and_then(content::heading) {
+        sentence.words(words);
+        sentence.parts.push(text);
+        return sentence.parts;
+    }
     match &subject.details {
         Details::Login { .. } => {
             sentence.words("log in as ");

@@ -43,7 +43,7 @@ impl History {
 }
 
 /// The largest unit alone: `2 hours`, `3 days`.
-fn about(seconds: u64) -> String {
+pub(super) fn about(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..3600 => (seconds / 60, "minute"),
         3600..86_400 => (seconds / 3600, "hour"),

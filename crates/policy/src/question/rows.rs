@@ -2,7 +2,9 @@
 //! row.
 
 use super::names::{is_plain, short_name, value};
-use super::{CertificateFields, Details, KeyValidity, Row, RowClass, Subject, date};
+use super::row::own_row;
+use super::{CertificateFields, Details, KeyValidity, Row, Subject, content, date};
+use crate::content::ContentEvidence;
 use crate::display;
 use crate::facts::HostIdentity;
 
@@ -22,7 +24,16 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
     let facts = &subject.facts;
     let mut rows = match &subject.details {
         Details::Login { .. } => login(subject),
-        Details::Sshsig { .. } => unusual_name("Namespace", facts.namespace.as_deref()),
+        Details::Sshsig { .. } => {
+            let mut rows = unusual_name("Namespace", facts.namespace.as_deref());
+            rows.extend(
+                subject
+                    .proven_content()
+                    .map(content::facts)
+                    .unwrap_or_default(),
+            );
+            rows
+        }
         Details::Certificate(fields) => certificate(fields),
         Details::Sudo {
             command,
@@ -63,14 +74,20 @@ pub(super) fn details(subject: &Subject) -> Vec<Row> {
         Details::Sshsig {
             hash_algorithm,
             hash,
-            ..
+            content,
         } => {
             let namespace = facts.namespace.as_deref().unwrap_or_default();
             rows.push(ascii("Namespace", namespace));
             rows.push(
-                ascii("Content", &hash_text(hash_algorithm, hash))
-                    .note("a hash; the vault sees no more"),
+                ascii("Hash", &hash_text(hash_algorithm, hash)).note(match content {
+                    ContentEvidence::NotSent => "the vault sees no more".to_owned(),
+                    ContentEvidence::TooLong(total) => {
+                        format!("the content, of {total} bytes by the client's word, is too long to be shown")
+                    }
+                    ContentEvidence::Proven(_) => "of the content above".to_owned(),
+                }),
             );
+            rows.extend(content::details(content));
         }
         Details::Certificate(_) => {}
         Details::Sudo { service, .. } => rows.push(ascii("Service", service)),
@@ -253,40 +270,7 @@ fn ascii(label: &str, untrusted: &[u8]) -> Row {
     own_row(label, value(untrusted, MAX_TEXT))
 }
 
-/// A value of ours, or one that is sanitized already.
-fn own_row(label: &str, text: String) -> Row {
-    Row {
-        label: label.to_owned(),
-        text,
-        note: None,
-        class: RowClass::Name,
-        stands_out: false,
-    }
-}
-
 /// A list of ours, shown whole.
 fn list_row(label: &str, text: &str) -> Row {
     own_row(label, display::ascii(text.as_bytes(), MAX_LIST)).in_full()
-}
-
-impl Row {
-    fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
-        self
-    }
-
-    /// A list or command must be read to its end.
-    fn in_full(mut self) -> Self {
-        self.class = RowClass::Whole;
-        self
-    }
-
-    fn stands_out(self) -> Self {
-        self.stands_out_if(true)
-    }
-
-    fn stands_out_if(mut self, stands_out: bool) -> Self {
-        self.stands_out = stands_out;
-        self
-    }
 }

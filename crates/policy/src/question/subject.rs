@@ -3,7 +3,7 @@
 use wire::certificate::CertificateToSign;
 
 use crate::certificate_validity::{CertificateValidity, ValidityState};
-use crate::content::ContentEvidence;
+use crate::content::{ContentEvidence, ProvenContent};
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{Facts, HostIdentity, Moment, Proof};
 use crate::gather::Gathered;
@@ -72,6 +72,13 @@ impl Subject {
     pub(super) fn shown_host(&self) -> Option<&HostIdentity> {
         let host = self.facts.host.as_ref();
         host.filter(|_| self.facts.proof != Proof::Unproven)
+    }
+
+    pub(super) fn proven_content(&self) -> Option<&ProvenContent> {
+        match &self.details {
+            Details::Sshsig { content, .. } => content.proven(),
+            _ => None,
+        }
     }
 }
 

@@ -78,7 +78,7 @@ fn a_login_says_who_what_where_with_which_key() {
 fn names(question: &Question) -> impl Iterator<Item = &str> {
     question.heading.iter().filter_map(|part| match part {
         HeadingPart::Name(name) => Some(name.as_str()),
-        HeadingPart::Words(_) => None,
+        HeadingPart::Words(_) | HeadingPart::Text(_) => None,
     })
 }
 
