@@ -462,7 +462,7 @@ fn without_a_window_a_terminal_answers() {
     );
     let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "9d"]));
     assert!(
-        text(&refused).contains("does not offer"),
+        text(&refused).contains("but for 5m, 15m"),
         "{}",
         text(&refused)
     );
@@ -560,6 +560,52 @@ fn a_live_view_takes_whole_words_typed_after_the_question() {
     });
     live.type_line("no");
     assert_eq!(connection.answer().number(), Some(message::FAILURE));
+}
+
+/// A yes serves the requests that were read; those that joined while it was typed are asked about next.
+#[test]
+fn a_live_view_keeps_what_is_typed_while_requests_join() {
+    let desk = Desk::without_window(ASK);
+    let mut live = Live::start(&desk);
+    let mut first = desk.begin("work", &desk.login(1, "git"));
+    live.wait_for("Allow? Type yes");
+    let mut second = desk.begin("work", &desk.login(2, "git"));
+    wait_for("the second request to join", || {
+        desk.split_ssh(&["pending"])
+            .contains("2 identical requests")
+            .then_some(())
+    });
+    live.type_line("yes");
+    assert!(is_signed(&first.answer()));
+    live.wait_for("question 2");
+    wait_for("its prompt", || {
+        let printed = fs::read_to_string(&live.printed).unwrap();
+        (printed.matches("Allow? Type yes").count() == 2).then_some(())
+    });
+    live.type_line("yes");
+    assert!(is_signed(&second.answer()));
+}
+
+/// What cannot be remembered says why, and the answer that can be given.
+#[test]
+fn a_length_that_is_not_offered_is_refused_with_its_reason() {
+    let desk = Desk::without_window(&format!(
+        "{ASK}[[rule]]\naction = \"ask\"\nremember = \"never\"\n"
+    ));
+    let mut connection = desk.begin("work", &desk.login(1, "git"));
+    let id = desk.waiting();
+    let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "15m"]));
+    let said = text(&refused);
+    assert!(
+        said.contains("once only: its rule says remember = \"never\""),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("hint: `split-ssh allow {id}`")),
+        "{said}"
+    );
+    desk.split_ssh(&["allow", &id]);
+    assert!(is_signed(&connection.answer()));
 }
 
 #[test]

@@ -983,7 +983,7 @@ fn every_fault_of_a_client_is_found_and_its_remedy_mends_it() {
                 "belongs to root, so its sockets are out of reach"
             },
             remedy: if geteuid().is_root() {
-                "without sudo"
+                "sudo -u"
             } else {
                 "sudo systemd-tmpfiles --create split-ssh.conf; sudo systemctl restart"
             },

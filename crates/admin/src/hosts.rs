@@ -143,7 +143,7 @@ fn list(hosts: &Hosts) {
     let rows: Vec<[String; 5]> = known.chain(labels).map(row).collect();
     if rows.is_empty() {
         say("no host is known by name");
-        say("hint: take names over from a client's known_hosts with: split-ssh hosts import FILE");
+        say("hint: `split-ssh hosts import FILE` takes names over from a client's known_hosts");
         return;
     }
     say_table(&rows);

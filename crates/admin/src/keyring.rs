@@ -125,6 +125,13 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     if files.is_empty() {
         say(&agent.no_keys().plain());
     }
+    let is_ours = |key: &&ListedKey| record.keys().iter().any(|ours| ours.blob == key.blob);
+    let number = after.iter().filter(is_ours).count();
+    let keys = if number == 1 { "key" } else { "keys" };
+    say(&format!(
+        "keyring {} reloaded: {number} {keys} from its folder",
+        agent.place.name
+    ));
     Ok(code)
 }
 
@@ -171,7 +178,7 @@ impl Agent {
             let folder = identities::folder(&paths.home, keyring.as_str());
             let what = format!("there is no keyring {keyring} here");
             return Err(Error::new(what).hint(format!(
-                "a keyring is a folder of keys: mkdir -p -m 700 {}",
+                "a keyring is a folder of keys: `mkdir -p -m 700 {}`",
                 folder.display()
             )));
         };
@@ -192,7 +199,7 @@ impl Agent {
         match identities::private_keys(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(Error::io("read", folder, &error)
-                .hint(format!("whose is it? ls -ld {}", folder.display()))),
+                .hint(format!("`ls -ld {}` shows whose it is", folder.display()))),
             Ok(keys) => Ok(keys),
         }
     }
@@ -203,8 +210,9 @@ impl Agent {
                 .hint("name the key files");
         };
         let folder = folder.display();
-        Error::new(format!("no private key in {folder}"))
-            .hint(format!("make one: ssh-keygen -t ed25519 -f {folder}/NAME"))
+        Error::new(format!("no private key in {folder}")).hint(format!(
+            "make one: `ssh-keygen -t ed25519 -f {folder}/id_ed25519`"
+        ))
     }
 
     /// Adds each file; one that fails keeps none of the others out.
@@ -260,13 +268,18 @@ impl Agent {
             Err(_) => Err(failed(
                 "it has a passphrase, and no vault runs that could ask for it".to_owned(),
             )
-            .hint(format!("in a terminal: split-ssh add {}", self.place.name))),
+            .hint(format!(
+                "in a terminal, `SSH_AUTH_SOCK={} ssh-add {}` asks for it",
+                self.socket().display(),
+                file.display()
+            ))),
         }
     }
 
     fn nobody_answers(&self) -> Error {
         Error::new(format!("no agent answers on {}", self.socket().display())).hint(
-            "start the vault: `split-ssh vault`, or `qvm-service VAULT split-ssh-vault on` in dom0",
+            "start the vault, and this agent with it: `split-ssh vault`; if it is installed as a service, \
+             `split-ssh doctor` says why it does not run",
         )
     }
 
@@ -279,7 +292,7 @@ impl Agent {
                 self.place.name
             ))
             .hint(format!(
-                "if it is locked (ssh-add -x): SSH_AUTH_SOCK={socket} ssh-add -X"
+                "if it is locked, `SSH_AUTH_SOCK={socket} ssh-add -X` unlocks it"
             )),
             AgentError::Slow | AgentError::NotAnAgent => Error::new(format!("{socket}: {error}")),
         }

@@ -212,10 +212,15 @@ impl View<'_> {
                 if question.same <= open.question.same {
                     return Ok(());
                 }
-                // The answer would serve more than was read: read again.
+                if open.listens {
+                    // Somebody may be typing: a yes serves what was read, and the others are asked about next.
+                    return Ok(());
+                }
                 let same = question.same;
                 *open = Open::new(question);
-                say(&format!("\none answer for {same} requests now"))
+                say(&format!(
+                    "\nyour answer applies to {same} identical requests now"
+                ))
             }
             _ => {
                 if !self.queue.contains(&question.id) {

@@ -121,7 +121,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
 
 fn none(paths: &Paths) -> Error {
     Error::new(format!("there is no log in {}", paths.state.display()))
-        .hint("the vault writes it: run this in the vault qube, as the vault's user")
+        .hint("the vault writes it: run this in the vault qube, as its user; `split-ssh status` says whether a vault runs here")
 }
 
 /// Shows what there is by now, or counts it. A record of refusals that were counted together is written after

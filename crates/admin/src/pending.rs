@@ -4,7 +4,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use policy::question::{Decision, Question, QuestionId};
+use policy::facts::IntentKind;
+use policy::question::{Decision, Question, QuestionId, Risk};
 
 use super::running_vault::{answer, waiting};
 use super::shown_question::{answered, parse_length, short_length, text};
@@ -137,7 +138,7 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
     if args.requests == 1 && question.same > 1 {
         let id = question.id;
         let error = Error::new(format!("question {id} is for {} requests", question.same));
-        return Err(error.hint(format!("split-ssh allow {id}{}", all(&question))));
+        return Err(error.hint(format!("`split-ssh allow {id}{}`", all(&question))));
     }
     let question = Question {
         same: args.requests,
@@ -174,14 +175,35 @@ fn say(sentence: &str) -> Result<ExitCode, Error> {
 
 fn not_offered(question: &Question) -> Error {
     let offered: Vec<String> = question.lengths().map(short_length).collect();
-    let error = Error::new(format!(
-        "question {} does not offer this length of time",
-        question.id
-    ));
-    if offered.is_empty() {
-        return error.hint("this request can be allowed once only");
-    }
-    error.hint(format!("it offers {}", offered.join(" and ")))
+    let id = question.id;
+    let Some(longest) = offered.last() else {
+        let what = format!(
+            "question {id} can be allowed once only: {}",
+            why_once(question)
+        );
+        return Error::new(what).hint(format!("`split-ssh allow {id}`"));
+    };
+    let what = format!(
+        "question {id} cannot be allowed for this length of time, but for {}",
+        offered.join(", ")
+    );
+    Error::new(what).hint(format!("`split-ssh allow {id} --for {longest}`"))
+}
+
+/// Why no answer to a question is remembered: its kind, or what the vault warns of, or else its rule.
+fn why_once(question: &Question) -> String {
+    let kind = match question.kind {
+        IntentKind::Certificate => "certificates are",
+        IntentKind::Sudo => "sudo is",
+        IntentKind::Raw => "raw data is",
+        IntentKind::Login | IntentKind::Sshsig if question.risk != Risk::Routine => {
+            "what has a warning is"
+        }
+        IntentKind::Login | IntentKind::Sshsig => {
+            return "its rule says remember = \"never\"".to_owned();
+        }
+    };
+    format!("{kind} asked about every time")
 }
 
 fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {

@@ -58,5 +58,7 @@ pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
         ),
     };
     Error::new(what)
-        .hint("this command is for the vault qube; start its vault with `split-ssh vault`")
+        .hint(
+            "run this in the vault qube; there, `split-ssh vault` starts a vault, and `split-ssh doctor` says why none runs",
+        )
 }

@@ -27,7 +27,7 @@ pub fn is_offered(socket: &Path) -> bool {
 /// # Errors
 /// Nobody answers in time, or the unit does not start.
 pub fn start(keyring: &Keyring, socket: &Path) -> Result<(), Error> {
-    let hint = || format!("systemctl status split-ssh-agent@{keyring}.service");
+    let hint = || format!("`systemctl status split-ssh-agent@{keyring}.service` shows why");
     let said = ask(keyring, socket).map_err(|error| {
         Error::new(format!(
             "systemd was not reached at {} for the agent of keyring {keyring}: {error}",

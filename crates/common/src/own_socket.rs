@@ -94,7 +94,7 @@ fn make_folder(socket: &Path, hints: Hints) -> Result<(), Error> {
     Err(Error::new(format!(
         "others can write in {folder}: they could put their own agent there"
     ))
-    .hint(format!("chmod 700 {folder}, or {}", hints.elsewhere)))
+    .hint(format!("`chmod 700 {folder}`, or {}", hints.elsewhere)))
 }
 
 /// Removes what is at `path` if it is a socket of ours that nobody listens on, and nothing else.

@@ -97,7 +97,9 @@ pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
         }
         if Instant::now() > end {
             let what = format!("{} is being written all the time", path.display());
-            return Err(Error::new(what).hint(format!("what writes it? fuser -v {}", quoted(path))));
+            return Err(
+                Error::new(what).hint(format!("`fuser -v {}` shows what writes it", quoted(path)))
+            );
         }
         thread::sleep(POLL_INTERVAL);
         let now = stamp();
@@ -123,7 +125,7 @@ fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
             "{path} belongs to another user, who could change what the vault trusts"
         ))
         .hint(format!(
-            "look through it, then: sudo chown {} '{path}'",
+            "look through it, then: `sudo chown {} '{path}'`",
             Uid::effective()
         )));
     }
@@ -131,7 +133,7 @@ fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
         return Err(Error::new(format!(
             "{path} can be written by others, who could change what the vault trusts"
         ))
-        .hint(format!("look through it, then: chmod go-w '{path}'")));
+        .hint(format!("look through it, then: `chmod go-w '{path}'`")));
     }
     Ok(())
 }

@@ -156,7 +156,7 @@ fn a_name_is_added_listed_and_removed() {
     }
     vault
         .hosts(&["add", "x", "missing.pub"])
-        .refused("hint: give a file");
+        .refused("hint: copy the whole line");
 
     vault.hosts(&["remove", "prod.example"]).good();
     assert_eq!(

@@ -120,7 +120,7 @@ fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings
         (0, 0) if keyring.others > 0 => findings.warn(
             check,
             format!("none of the agent's {} keys is in this keyring", keyring.others),
-            format!("correct `keys` of [keyring.{name}] in vault.toml; ssh-add -l shows fingerprints"),
+            format!("correct `keys` of [keyring.{name}] in vault.toml; `split-ssh list {name}` shows fingerprints"),
         ),
         (0, 0) => findings.warn(
             check,

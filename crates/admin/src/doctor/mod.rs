@@ -59,42 +59,17 @@ pub struct Args {
 /// None but those of JSON, which cannot come.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let place = Machine::new(args.root.clone(), paths.clone());
-    let named = args.vault || args.client;
-    let as_vault = args.vault || (!named && vault::is_meant(&place));
-    let as_client = args.client || (!named && client::is_meant(&place));
     let mut findings = Findings::default();
-    if as_vault {
-        findings.begin("vault");
-        vault::check(&place, &mut findings);
-    }
-    if as_client {
-        findings.begin("client");
-        client::check(&place, &mut findings);
-    }
-    if as_vault && as_client {
-        findings.begin("both");
-        findings.warn(
-            "both",
-            "this qube is a vault and a client: programs in this qube can reach the keys directly",
-            format!(
-                "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
-                 keys belong into a qube of their own, and qrexec never lets a qube call itself",
-                qubesdb::own_name(&place)
-            ),
-        );
-    }
-    if !as_vault && !as_client {
-        findings.begin("qube");
-        findings.bad(
-            "role",
-            "this qube is set up neither as a vault nor as a client",
-            format!(
-                "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \
-                 then restart the qube",
-                qubesdb::own_name(&place)
-            ),
-        );
-        client::check_old(&place, &mut findings);
+    match owner::other_user(&place) {
+        Some(name) => {
+            findings.begin("user");
+            findings.bad(
+                "user",
+                format!("split-ssh runs as {name} here, and you are somebody else"),
+                format!("sudo -u {name} split-ssh doctor"),
+            );
+        }
+        None => check(args, &place, &mut findings),
     }
     let text = if args.json {
         serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
@@ -109,4 +84,43 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+fn check(args: &Args, place: &Machine, findings: &mut Findings) {
+    let named = args.vault || args.client;
+    let as_vault = args.vault || (!named && vault::is_meant(place));
+    let as_client = args.client || (!named && client::is_meant(place));
+    if as_vault {
+        findings.begin("vault");
+        vault::check(place, findings);
+    }
+    if as_client {
+        findings.begin("client");
+        client::check(place, findings);
+    }
+    if as_vault && as_client {
+        findings.begin("both");
+        findings.warn(
+            "both",
+            "this qube is a vault and a client: programs in this qube can reach the keys directly",
+            format!(
+                "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
+                 keys belong into a qube of their own, and qrexec never lets a qube call itself",
+                qubesdb::own_name(place)
+            ),
+        );
+    }
+    if !as_vault && !as_client {
+        findings.begin("qube");
+        findings.bad(
+            "role",
+            "this qube is set up neither as a vault nor as a client",
+            format!(
+                "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \
+                 then restart the qube",
+                qubesdb::own_name(place)
+            ),
+        );
+        client::check_old(place, findings);
+    }
 }

@@ -22,7 +22,7 @@ pub fn run(
     key: &[String],
     authority: bool,
 ) -> Result<(), Error> {
-    let (algorithm, blob) = read_key(key)?;
+    let (algorithm, blob) = read_key(name, key)?;
     let lock = files.lock()?;
     let hosts = files.read()?;
     let fingerprint = Ring.fingerprint(&blob);
@@ -64,13 +64,17 @@ fn check_pattern(untrusted: &str) -> Result<String, Error> {
     Ok(names.to_string())
 }
 
-fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
+fn read_key(name: &str, key: &[String]) -> Result<(String, Vec<u8>), Error> {
     let given = key.join(" ");
-    let hint = "give a file such as ssh_host_ed25519_key.pub, or: ssh-ed25519 AAAA...";
-    let is_words = given.contains(' ');
+    let hint = format!(
+        "copy the whole line, `ssh-ed25519 AAAA…`, or the file; `split-ssh hosts add '{}' -` reads a line that you paste",
+        shown(name)
+    );
+    // A type, or a key without its type, names no file.
+    let is_key = given.contains(' ') || given.starts_with("ssh-") || given.starts_with("AAAA");
     let (text, source) = match read_file(&given) {
         Ok(contents) => (contents, shown(&given)),
-        Err(_) if is_words => (given.into_bytes(), "KEY".to_owned()),
+        Err(_) if is_key => (given.into_bytes(), "the key".to_owned()),
         Err(error) => return Err(Error::io("read", Path::new(&shown(&given)), &error).hint(hint)),
     };
     if text.len() > MAX_LINE {
@@ -83,7 +87,17 @@ fn read_key(key: &[String]) -> Result<(String, Vec<u8>), Error> {
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    parse_key(algorithm, encoded).map_err(|what| Error::new(format!("{source}: {what}")).hint(hint))
+    parse_key(algorithm, encoded).map_err(|what| {
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        let what = match algorithm.starts_with(b"AAAA") {
+            true => "its type is missing: a key is TYPE BASE64",
+            false if encoded.is_empty() => "only its type is here: a key is TYPE BASE64",
+            // What people lose is the end of a line.
+            false if encoded.iter().all(is_base64) && !what.contains("type") => "it is not whole",
+            false => what,
+        };
+        Error::new(format!("{source}: {what}")).hint(hint)
+    })
 }
 
 /// Reads no more than shows that it is too long.
@@ -101,7 +115,7 @@ fn refuse_label(labels: &KnownHosts, name: &str) -> Result<(), Error> {
     }
     Err(
         Error::new(format!("{name} is a label already, typed into a prompt")).hint(format!(
-            "split-ssh hosts trust {name}, or: split-ssh hosts remove {name}"
+            "let rules see it: `split-ssh hosts trust {name}`; or forget it: `split-ssh hosts remove {name}`"
         )),
     )
 }
@@ -130,6 +144,6 @@ fn refuse_other_key(
         key.fingerprint
     ))
     .hint(format!(
-        "if the host has a new key: split-ssh hosts remove {name}, then add it again"
+        "if the host has a new key, forget the old one, then add this again: `split-ssh hosts remove '{name}'`"
     )))
 }

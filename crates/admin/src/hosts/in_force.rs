@@ -25,7 +25,7 @@ pub fn read_by_vault(paths: &Paths) -> Result<(), Error> {
     Err(Error::new(format!(
         "it is saved, but the vault goes on without it: {first}"
     ))
-    .hint("split-ssh policy check; split-ssh doctor"))
+    .hint("`split-ssh policy check` and `split-ssh doctor` say why"))
 }
 
 /// The same, and sees that the vault now gives this name to the key.
@@ -56,5 +56,5 @@ pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error
     Err(Error::new(format!(
         "it is saved, but the running vault has {names} for this key"
     ))
-    .hint("see every line about it: split-ssh hosts list"))
+    .hint("`split-ssh hosts list` shows every line about it"))
 }

@@ -42,11 +42,11 @@ fn not_ours(name: &str, elsewhere: Option<&Entry>) -> Error {
     let name = shown(name);
     let error = Error::new(format!("{name} is not a name that split-ssh keeps"));
     match elsewhere {
-        None => error.hint("see all names with: split-ssh hosts list"),
+        None => error.hint("`split-ssh hosts list` shows all names"),
         Some(entry) => {
             let (place, file) = (shown_place(&entry.place), &entry.place.file);
             error.hint(format!(
-                "it is in {place}; remove it there: ssh-keygen -R '{name}' -f '{}'",
+                "it is in {place}; remove it there: `ssh-keygen -R '{name}' -f '{}'`",
                 shown(file)
             ))
         }
@@ -69,7 +69,7 @@ pub fn trust(files: &Files, name: &str) -> Result<(), Error> {
             "{} is not a label that was typed into a prompt",
             shown(&name)
         ))
-        .hint("see all labels with: split-ssh hosts list"));
+        .hint("`split-ssh hosts list` shows all labels"));
     }
     if hosts.known.knows(&name, &Ring) {
         return Err(Error::new(format!(
@@ -77,7 +77,7 @@ pub fn trust(files: &Files, name: &str) -> Result<(), Error> {
             shown(&name)
         ))
         .hint(format!(
-            "forget the label with: split-ssh hosts remove {}",
+            "forget the label: `split-ssh hosts remove '{}'`",
             shown(&name)
         )));
     }

@@ -20,8 +20,10 @@ use page::{Page, SENTENCE, SHOWN};
 use super::replay;
 use crate::{colour, recorded};
 use common::clock;
+use common::control::{self, Request, VERSION};
 use common::crypto::Ring;
 use common::error::Error;
+use common::keyrings::KeyringState;
 use common::known_hosts_files::{self, Hosts};
 use common::paths::Paths;
 
@@ -53,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = Caller::sandbox, conflicts_with = "qube")]
     sandbox: Option<Caller>,
 
-    /// The keyring, as in qubes.SshAgent+KEYRING
+    /// As in qubes.SshAgent+KEYRING [default: the one that holds the key]
     #[arg(long, value_name = "KEYRING", value_parser = keyring)]
     keyring: Option<Keyring>,
 
@@ -134,7 +136,12 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         (Some(seq), _) => recorded::facts_of(seq, args.log.as_deref(), paths)?,
         (None, Some(qube)) => {
             let hosts = known_hosts_files::Files::of(paths).read()?;
-            (args.facts(qube, &policy, &hosts, &mut notes)?, clock::now())
+            let holder = || keyring_with(args.key.as_deref()?, paths);
+            let keyring = args.keyring.clone().or_else(holder);
+            (
+                args.facts(qube, keyring, &policy, &hosts, &mut notes)?,
+                clock::now(),
+            )
         }
         (None, None) => return Err(Error::new("who asks?").hint("say --qube NAME or --record SEQ")),
     };
@@ -156,10 +163,27 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The only keyring of the running vault that holds this key, by its comment or fingerprint.
+fn keyring_with(key: &str, paths: &Paths) -> Option<Keyring> {
+    let request = Request::Keyrings {
+        v: VERSION,
+        name: None,
+    };
+    let keyrings = control::ask(paths, &request).ok()?.keyrings?;
+    let holds = |state: &&KeyringState| {
+        let mut keys = state.keys.iter();
+        keys.any(|held| held.comment == key || held.fingerprint == key)
+    };
+    let mut holders = keyrings.iter().filter(holds);
+    let holder = holders.next().filter(|_| holders.next().is_none())?;
+    Keyring::from_argument(&holder.name).ok()
+}
+
 impl Args {
     fn facts(
         &self,
         qube: &Caller,
+        keyring: Option<Keyring>,
         policy: &Policy,
         hosts: &Hosts,
         notes: &mut Vec<String>,
@@ -217,12 +241,13 @@ impl Args {
             IntentKind::Sshsig => Some(said("--namespace", &self.namespace, "file")),
             _ => None,
         };
-        let keyring = match &self.keyring {
-            Some(keyring) => keyring.clone(),
+        let is_known = keyring.is_some();
+        let keyring = match keyring {
+            Some(keyring) => keyring,
             None => Keyring::from_argument("").map_err(|bad| Error::new(bad.to_string()))?,
         };
         let rules_tell_keyrings = policy.rules().iter().any(|rule| rule.keyring.is_some());
-        if self.keyring.is_none() && rules_tell_keyrings {
+        if !is_known && rules_tell_keyrings {
             assumed.push(format!("--keyring {keyring}"));
         }
         if !assumed.is_empty() {

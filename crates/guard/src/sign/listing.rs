@@ -14,8 +14,13 @@ use common::identities::{self, KeyFile};
 
 const NOTHING_TO_SHOW: &str = "the policy lets this qube use none of the keyring's keys here";
 
-/// Answers a request for the keys.
+/// Answers a request for the keys. A broken policy is a failure: an empty list would look like a keyring without keys.
 pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
+    if let Some(broken) = session.policy.broken() {
+        let record = session.record(Event::List, RecordOutcome::Refused);
+        session.note(record.because(broken.to_owned()));
+        return Reply::Failure.rebuild();
+    }
     if let Err(error) = read_keys(session) {
         let record = session.record(Event::Upstream, RecordOutcome::Failed);
         session.note(record.because(error.to_string()));
@@ -40,7 +45,7 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
     record.listed = u64::try_from(shown.len()).ok();
     // With no key to try, ssh asks for no signature: this record is the only trace of a refusal.
     let none = (shown.is_empty() && keys().next().is_some()).then_some(NOTHING_TO_SHOW);
-    record.reason = session.policy.broken().or(none).map(str::to_owned);
+    record.reason = none.map(str::to_owned);
     if let Some(bound) = &host {
         record = record.host(&bound.host);
     }

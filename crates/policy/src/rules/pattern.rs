@@ -221,13 +221,13 @@ pub(super) fn comment(text: &str) -> Value<Glob> {
     if is_md5 || text.starts_with("MD5:") {
         return Err(BadValue::new(
             "MD5 fingerprints are not told apart safely",
-            "`ssh-add -l` prints SHA256 fingerprints",
+            "`split-ssh list` prints SHA256 fingerprints",
         ));
     }
     glob_in(Language::Line, text)?.ok_or_else(|| {
         BadValue::new(
             format!("no key has the comment {}", quoted(text)),
-            "one line of at most 255 bytes without control characters, as `ssh-add -l` shows it",
+            "one line of at most 255 bytes without control characters, as `split-ssh list` shows it",
         )
     })
 }

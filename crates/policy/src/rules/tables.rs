@@ -160,7 +160,7 @@ impl Reading {
             }
         }
         if self.problems.len() == before && label.fingerprints.is_empty() {
-            let hint = "give it fingerprints = [\"SHA256:...\"], as `ssh-add -l` prints them";
+            let hint = "give it fingerprints = [\"SHA256:...\"], as `split-ssh list` prints them";
             self.problems.push(
                 Problem::at(source, span, format!("nothing says which key `{name}` is")).hint(hint),
             );

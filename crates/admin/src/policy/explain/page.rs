@@ -121,11 +121,10 @@ impl Page<'_> {
         if judgement.verdict() == Verdict::Ask {
             let remembers = Scope::of(self.facts).is_some();
             lines.push(match judgement.remember() {
-                Remember::UpTo(_) if !remembers => "the answer is not remembered".to_owned(),
-                Remember::Never => "the answer is not remembered".to_owned(),
-                Remember::UpTo(seconds) => {
-                    format!("the answer may be remembered for {}", span(seconds))
+                Remember::UpTo(seconds) if remembers => {
+                    format!("you can allow it once, or for up to {}", span(seconds))
                 }
+                Remember::UpTo(_) | Remember::Never => "you can allow it once only".to_owned(),
             });
         }
         if judgement.signatures() > 1 {

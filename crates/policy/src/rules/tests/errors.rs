@@ -277,11 +277,11 @@ fn values_that_can_match_nothing() {
         ),
         (
             "key = \"MD5:aa:bb\"",
-            "`ssh-add -l` prints SHA256".to_owned(),
+            "`split-ssh list` prints SHA256".to_owned(),
         ),
         (
             "key = \"00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff\"",
-            "`ssh-add -l` prints SHA256".to_owned(),
+            "`split-ssh list` prints SHA256".to_owned(),
         ),
         (
             "key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me\"",
@@ -297,7 +297,10 @@ fn values_that_can_match_nothing() {
         ),
         (&format!("key = \"{key}=\""), right(&key)),
         (&format!("key = \"sha256:{}\"", &key[7..]), right(&key)),
-        ("key = \"a\\u000ab\"", "as `ssh-add -l` shows it".to_owned()),
+        (
+            "key = \"a\\u000ab\"",
+            "as `split-ssh list` shows it".to_owned(),
+        ),
     ] {
         let column = line.find('"').unwrap() + 1;
         let place = format!("policy.toml:4:{column}: ");
@@ -455,7 +458,10 @@ fn slips_in_tables_are_found() {
             "[host.\"a b\"]\nnames = [\"a\"]",
             ["`a b` cannot be a name", "letters, digits"],
         ),
-        ("[key.a]", ["nothing says which key `a` is", "ssh-add -l"]),
+        (
+            "[key.a]",
+            ["nothing says which key `a` is", "split-ssh list"],
+        ),
         (
             "version = 1",
             [
