@@ -144,12 +144,36 @@ fn a_retired_key_goes_and_what_others_added_stays() {
 #[test]
 fn a_reload_changes_keys_to_those_of_the_folder() {
     let mut first = None;
-    let owner = Owner::new(|world, folder| first = Some(put(world, folder, "first")));
+    let owner = Owner::new(|world, folder| {
+        first = Some(put(world, folder, "first"));
+        shell(
+            folder,
+            "ssh-keygen -q -t ed25519 -N '' -f ../ca && ssh-keygen -q -s ../ca -I me -n me first.pub",
+        );
+    });
+    let still_loaded = || {
+        let found = owner.doctor().into_iter();
+        let told = found.filter(|[_, what, _]| what.contains("is still loaded"));
+        told.count()
+    };
+    assert_eq!(still_loaded(), 0);
+    fs::remove_file(owner.folder.join("first-cert.pub")).expect("a certificate");
+    assert_eq!(still_loaded(), 1, "the certificate");
     let second = put(&owner.world, &owner.folder, "second");
     shell(&owner.folder, "mv second first; mv second.pub first.pub");
+    assert_eq!(still_loaded(), 2, "the key, too");
     owner.split_ssh(&["reload", "default"]);
+    assert_eq!(still_loaded(), 0);
     assert!(owner.signs(&second));
     assert!(!owner.signs(&first.expect("a key")));
+    // With its folder, everything that was in it goes.
+    fs::remove_dir_all(&owner.folder).expect("a folder");
+    assert_eq!(still_loaded(), 1);
+    let said = owner.split_ssh(&["reload", "default"]);
+    assert!(
+        said.contains("taken out: ") && !owner.signs(&second),
+        "{said}"
+    );
 }
 
 #[test]

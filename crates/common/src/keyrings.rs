@@ -12,7 +12,7 @@ use crate::agent::{self, AgentError, ListedKey};
 use crate::config::vault::{KeyringConfig, VaultConfig};
 use crate::crypto::Ring;
 use crate::identities::{self, KeyFile};
-use crate::load_record::LoadRecord;
+use crate::load_record::{LoadRecord, LoadedKey};
 use crate::paths::Paths;
 
 /// A keyring, and the agent that holds its keys.
@@ -114,7 +114,7 @@ pub enum LoadState {
     Loaded,
     /// The agent holds it, and nobody loaded it from the folder.
     AddedByOthers,
-    /// The agent holds it, and the file that it came from is gone.
+    /// The agent holds it, and the file that it came from is gone or holds another key.
     FileGone,
     /// It is in a file, and waits for its passphrase.
     Locked,
@@ -142,7 +142,7 @@ impl KeyringPlace {
         let state = |blob: &[u8]| match &record {
             None => LoadState::Loaded,
             Some(loaded) => match loaded.iter().find(|key| key.blob == blob) {
-                Some(key) if key.file.exists() => LoadState::Loaded,
+                Some(key) if is_in_folder(key) => LoadState::Loaded,
                 Some(_) => LoadState::FileGone,
                 None => LoadState::AddedByOthers,
             },
@@ -177,6 +177,17 @@ impl KeyringPlace {
         let fingerprint = agent::plain_fingerprint(&key.blob, &Ring);
         self.config.holds(&fingerprint.0, &key.comment)
     }
+}
+
+/// Whether the folder still has what was loaded from it, as far as public halves tell.
+fn is_in_folder(loaded: &LoadedKey) -> bool {
+    let half = |suffix| identities::read_public(&loaded.file, suffix);
+    let is_certificate = wire::certificate::Certificate::parse(&loaded.blob).is_ok();
+    loaded.file.exists()
+        && match is_certificate {
+            true => half("-cert.pub").is_some_and(|public| public.blob == loaded.blob),
+            false => half(".pub").is_none_or(|public| public.blob == loaded.blob),
+        }
 }
 
 impl KeyState {

@@ -109,7 +109,10 @@ fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings
         if key.state == LoadState::FileGone {
             findings.warn(
                 check,
-                format!("{} is still loaded, and its file is gone", shown(key)),
+                format!(
+                    "{} is still loaded, and its file is gone or holds another key",
+                    shown(key)
+                ),
                 format!("split-ssh reload {name}"),
             );
         }
