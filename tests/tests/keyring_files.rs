@@ -187,7 +187,9 @@ fn the_cause_of_a_key_file_that_is_not_loaded_is_told_with_a_command_that_helps(
              printf '%s' \"$(cat nonl)\" > t; mv t nonl
              openssl genpkey -algorithm ed25519 -out pkcs8
              printf 'PuTTY-User-Key-File-3: ssh-ed25519\\nEncryption: none\\n' > putty.ppk
-             chmod 644 plain",
+             chmod 644 plain
+             ssh-keygen -q -t ed25519 -N '' -f other; mv plain.pub t; cp other.pub crlf.pub; mv t plain.pub
+             : > id_empty; ln -s /nowhere gone; rm other",
         );
     });
     assert_eq!(owner.listed().len(), 0, "ssh-add loads none of them");
@@ -213,8 +215,25 @@ fn the_cause_of_a_key_file_that_is_not_loaded_is_told_with_a_command_that_helps(
             shell(&owner.folder, command);
         }
     }
+    let is_lost = |name: &str| {
+        let said = format!("{} is no private key", owner.folder.join(name).display());
+        found.iter().any(|[_, what, _]| what.starts_with(&said))
+    };
+    assert!(is_lost("id_empty") && is_lost("gone"), "{found:#?}");
     owner.split_ssh(&["reload", "default"]);
     assert_eq!(owner.listed().len(), 3, "the remedies help");
+    let found = owner.doctor();
+    let of_another = found
+        .iter()
+        .find(|[_, what, _]| what.contains("of another key"));
+    let [_, _, command] = of_another.unwrap_or_else(|| panic!("{found:#?}"));
+    shell(&owner.folder, command);
+    assert!(
+        !owner
+            .doctor()
+            .iter()
+            .any(|[_, what, _]| what.contains("of another key"))
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ use wire::reader::Reader;
 
 use crate::agent;
 use crate::askpass;
-use crate::key_file::KeyFileProblem;
+use crate::key_file::{self, KeyFileProblem};
 use crate::load_record::{LoadRecord, LoadedKey};
 use crate::trusted_files;
 
@@ -64,11 +64,7 @@ fn is_private_key(path: &Path) -> bool {
         .unwrap_or_default();
     let beside =
         name.ends_with(".pub") || name.ends_with(".ssh-add-option") || name.starts_with('.');
-    let is_key = |text: Vec<u8>| {
-        let text = text.trim_ascii_start();
-        text.starts_with(b"-----BEGIN ") || text.starts_with(b"PuTTY-User-Key-File-")
-    };
-    !beside && fs::read(path).is_ok_and(is_key)
+    !beside && key_file::read(path).is_some_and(|bytes| key_file::is_private_key(&bytes))
 }
 
 /// A key file with a passphrase, which can be shown before it is loaded because its public half, or its
@@ -250,27 +246,41 @@ pub fn renew_certificates(dir: &Path, socket: &Path, record: &LoadRecord) -> Vec
     said
 }
 
-/// Whether a private key's text is encrypted: by the cipher's name in OpenSSH's own format (PROTOCOL.key),
-/// by a header in the older ones.
+/// Whether a private key's text is encrypted: by the cipher's name in OpenSSH's own format, by a header in the older
+/// ones.
 fn has_passphrase(text: &[u8]) -> bool {
+    match openssh_fields(text) {
+        None => String::from_utf8_lossy(text).contains("ENCRYPTED"),
+        Some(fields) => Reader::new(&fields)
+            .string("cipher")
+            .is_ok_and(|cipher| cipher != b"none"),
+    }
+}
+
+/// The public half that stands in a private key's file, where OpenSSH's own format is used.
+pub fn public_in(private: &Path) -> Option<Vec<u8>> {
+    let fields = openssh_fields(&fs::read(private).ok()?)?;
+    let mut fields = Reader::new(&fields);
+    for field in ["cipher", "key derivation", "its options"] {
+        fields.string(field).ok()?;
+    }
+    fields.u32("the number of keys").ok()?;
+    fields.string("public key").ok().map(<[u8]>::to_vec)
+}
+
+/// What follows the magic bytes of OpenSSH's own format (PROTOCOL.key).
+fn openssh_fields(text: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(text);
     let mut lines = text.lines();
-    if lines.next().map(str::trim) != Some("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        return text.contains("ENCRYPTED");
-    }
+    lines
+        .next()
+        .filter(|line| line.trim() == "-----BEGIN OPENSSH PRIVATE KEY-----")?;
     let encoded: String = lines
         .take_while(|line| !line.starts_with('-'))
         .map(str::trim)
         .collect();
-    let Ok(bytes) = STANDARD.decode(encoded) else {
-        return false;
-    };
-    let Some(fields) = bytes.strip_prefix(b"openssh-key-v1\0") else {
-        return false;
-    };
-    Reader::new(fields)
-        .string("cipher")
-        .is_ok_and(|cipher| cipher != b"none")
+    let bytes = STANDARD.decode(encoded).ok()?;
+    bytes.strip_prefix(b"openssh-key-v1\0").map(<[u8]>::to_vec)
 }
 
 /// `KEY` with something after its name.

@@ -11,17 +11,31 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::trusted_files::quoted;
 
-/// What OpenSSH's own private keys begin with.
+/// More than any private key takes, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// What OpenSSH's own private keys begin and end with.
 const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
-/// PKCS#8; with a passphrase its label says ENCRYPTED.
-const PKCS8: [&str; 2] = [
+const OPENSSH_END: &str = "-----END OPENSSH PRIVATE KEY-----";
+/// PKCS#8 without a passphrase, and what OpenSSL writes before or around elliptic keys.
+const WITH_TYPE: [&str; 3] = [
     "-----BEGIN PRIVATE KEY-----",
-    "-----BEGIN ENCRYPTED PRIVATE KEY-----",
+    "-----BEGIN EC PRIVATE KEY-----",
+    "-----BEGIN EC PARAMETERS-----",
 ];
-/// The object identifier of ed25519 keys, 1.3.101.112, in DER.
-const ED25519: [u8; 5] = [0x06, 0x03, 0x2b, 0x65, 0x70];
+/// The object identifiers, in DER, of the keys that OpenSSH reads there: RSA, DSA, and NIST's three curves.
+const READ_TYPES: [&[u8]; 5] = [
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01],
+    &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01],
+    &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
+    &[0x2b, 0x81, 0x04, 0x00, 0x22],
+    &[0x2b, 0x81, 0x04, 0x00, 0x23],
+];
+/// That of ed25519 keys.
+const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
 /// What PuTTY's keys begin with.
 const PUTTY: &str = "PuTTY-User-Key-File-";
+/// What keys of ssh.com's programs begin with.
+const SSH2: &str = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY";
 
 /// Why ssh-add does not load a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +44,21 @@ pub enum KeyFileProblem {
     Exposed,
     WindowsLineEnds,
     NoLastNewline,
-    /// Something stands before the first line, such as blanks.
+    /// Blanks before the key or its lines.
     Indented,
+    /// Text before the key.
+    TextBefore,
+    /// A mark of Windows programs before the text.
+    ByteOrderMark,
+    /// Two bytes for each character.
+    Utf16,
     Pkcs8Ed25519,
+    /// A curve that SSH does not have.
+    UnknownType,
     Putty,
-    /// The lines between the first and the last are no base64.
+    /// ssh.com's form.
+    Ssh2,
+    /// Lines are missing or joined, or are no base64.
     Damaged,
 }
 
@@ -42,41 +66,71 @@ impl KeyFileProblem {
     /// The first problem of a file; `None` for a file that seems to be fine, cannot be read, or is no private key.
     pub fn find(path: &Path) -> Option<Self> {
         let mode = fs::metadata(path).ok()?.permissions().mode();
-        let bytes = fs::read(path).ok()?;
+        let bytes = read(path)?;
         let text = String::from_utf8_lossy(&bytes);
         if text.starts_with(PUTTY) {
             return Some(Self::Putty);
         }
-        if !text.contains("-----BEGIN ") || !text.contains("PRIVATE KEY-----") {
+        if text.trim_start().starts_with(SSH2) {
+            return Some(Self::Ssh2);
+        }
+        if !is_private_key(&bytes) {
             return None;
         }
         if mode & 0o077 != 0 {
             return Some(Self::Exposed);
         }
+        if text.contains('\0') {
+            return Some(Self::Utf16);
+        }
         Self::of_text(&text)
     }
 
     fn of_text(text: &str) -> Option<Self> {
+        if text.starts_with('\u{feff}') {
+            return Some(Self::ByteOrderMark);
+        }
+        let first = |text: &str| {
+            text.trim_start()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
+        if WITH_TYPE.contains(&first(text).as_str()) {
+            let der = base64_of(text.trim_start())?;
+            let names = |oid: &[u8]| der.windows(oid.len()).any(|part| part == oid);
+            if names(ED25519) {
+                return Some(Self::Pkcs8Ed25519);
+            }
+            let is_read = READ_TYPES.into_iter().any(names);
+            return (!is_read).then_some(Self::UnknownType);
+        }
         // OpenSSH's parser wants its own format byte for byte; the older formats are OpenSSL's, which is lenient.
-        let first = text.trim_start().lines().next().unwrap_or_default().trim();
-        if PKCS8.contains(&first) {
-            let der = base64_of(text.trim_start());
-            let is_ed25519 = der.is_some_and(|der| der.windows(5).any(|part| part == ED25519));
-            return is_ed25519.then_some(Self::Pkcs8Ed25519);
-        }
-        if first != OPENSSH {
-            return None;
-        }
-        if text.contains('\r') {
+        let key = text.get(text.find(OPENSSH)?..)?;
+        if key.contains('\r') {
             return Some(Self::WindowsLineEnds);
         }
-        if !text.starts_with(OPENSSH) || text.lines().any(|line| line.starts_with([' ', '\t'])) {
+        let Some(end) = key.find(OPENSSH_END) else {
+            return Some(Self::Damaged);
+        };
+        let (inside, last) = key.split_at(end);
+        if first(text) != OPENSSH && !first(text).starts_with(OPENSSH) {
+            return Some(Self::TextBefore);
+        }
+        if !text.starts_with(OPENSSH)
+            || inside
+                .lines()
+                .chain(last.lines().take(1))
+                .any(|line| line.starts_with([' ', '\t']))
+        {
             return Some(Self::Indented);
         }
-        if !text.ends_with('\n') {
-            return Some(Self::NoLastNewline);
+        if !inside.starts_with(&format!("{OPENSSH}\n")) || base64_of(text).is_none() {
+            return Some(Self::Damaged);
         }
-        base64_of(text).is_none().then_some(Self::Damaged)
+        (!last.contains('\n')).then_some(Self::NoLastNewline)
     }
 
     /// A command that makes the file usable.
@@ -86,7 +140,18 @@ impl KeyFileProblem {
             Self::Exposed => format!("chmod 600 {file}"),
             Self::WindowsLineEnds => format!("sed -i 's/\\r$//' {file}"),
             Self::NoLastNewline => format!("echo >> {file}"),
-            Self::Indented => format!("sed -i 's/^[[:space:]]*//' {file}"),
+            Self::Indented => format!("sed -i 's/^[[:space:]]*//; /./,$!d' {file}"),
+            Self::TextBefore => format!("sed -i '/-----BEGIN /,$!d' {file}"),
+            Self::ByteOrderMark => format!("sed -i '1s/^\\xef\\xbb\\xbf//' {file}"),
+            Self::Utf16 => format!(
+                "(umask 077; iconv -f UTF-16 -t UTF-8 {file} | tr -d '\\r' > {file}.new) && mv {file}.new {file}"
+            ),
+            Self::UnknownType => {
+                format!("rm {file}, and make a key that SSH has: ssh-keygen -t ed25519")
+            }
+            Self::Ssh2 => format!(
+                "without a passphrase: ssh-keygen -i -f {file} > {file}.openssh && chmod 600 {file}.openssh && rm {file}"
+            ),
             Self::Pkcs8Ed25519 => format!(
                 "where OpenSSH is 9.6 or newer: ssh-keygen -p -f {file}, which writes OpenSSH's own format"
             ),
@@ -108,15 +173,36 @@ impl fmt::Display for KeyFileProblem {
             }
             Self::NoLastNewline => "the file's last line has no newline, so OpenSSH cannot read it",
             Self::Indented => "the file has blanks before its lines, so OpenSSH cannot read it",
+            Self::TextBefore => "other text stands before the key, so OpenSSH cannot read it",
+            Self::ByteOrderMark => {
+                "the file begins with a byte order mark, as Windows programs write it, so OpenSSH cannot read it"
+            }
+            Self::Utf16 => "the file is in UTF-16, as Windows programs write it, so OpenSSH cannot read it",
+            Self::UnknownType => "the file holds a key of a type that SSH does not have",
+            Self::Ssh2 => "the file is in ssh.com's form, which ssh-add cannot read",
             Self::Pkcs8Ed25519 => {
                 "the file holds an ed25519 key in PKCS#8 form, which OpenSSH reads only from 9.6 on"
             }
             Self::Putty => "the file is in PuTTY's form, which OpenSSH cannot read",
             Self::Damaged => {
-                "the file is damaged: what stands between its first and last line is no base64"
+                "the file is damaged: it is no first line, lines of base64, and last line"
             }
         })
     }
+}
+
+/// Whether these are a private key's, also one that OpenSSH cannot read: then its owner is to hear of it.
+pub fn is_private_key(bytes: &[u8]) -> bool {
+    let plain: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&plain);
+    let in_pem = text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----");
+    in_pem || text.starts_with(PUTTY) || text.contains(SSH2)
+}
+
+/// A file that is small enough to be a key.
+pub fn read(path: &Path) -> Option<Vec<u8>> {
+    let is_small = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
+    is_small.then(|| fs::read(path).ok())?
 }
 
 /// What stands between the first and the last line.
@@ -150,6 +236,13 @@ mod tests {
             ("sed -i 's/$/\\r/' key", WindowsLineEnds),
             ("printf %s \"$(cat key)\" > t; mv t key", NoLastNewline),
             ("sed -i 's/^/  /' key", Indented),
+            ("(echo; cat key) > t; mv t key", Indented),
+            ("(echo Bag Attributes; cat key) > t; mv t key", TextBefore),
+            (
+                "(printf '\\357\\273\\277'; cat key) > t; mv t key",
+                ByteOrderMark,
+            ),
+            ("sed 's/$/\\r/' key | iconv -t UTF-16 > t; mv t key", Utf16),
             ("chmod 644 key", Exposed),
         ] {
             run(
@@ -178,12 +271,27 @@ mod tests {
              openssl genpkey -algorithm rsa -out rsa 2>/dev/null
              printf 'PuTTY-User-Key-File-3: ssh-ed25519\\nEncryption: none\\n' > key.ppk
              ssh-keygen -q -t ed25519 -N '' -f cut; sed -i '3d;2s/.$//' cut
+             for n in joined short blank; do ssh-keygen -q -t ed25519 -N '' -f $n; done
+             tr -d '\\n' < joined > t; mv t joined; head -c 200 short > t; mv t short; printf '\\n  \\n' >> blank
+             openssl genpkey -algorithm x25519 -out x25519
+             openssl ecparam -name secp256k1 -genkey -out curve 2>/dev/null
+             openssl ecparam -name prime256v1 -genkey -out nist 2>/dev/null
+             openssl rsa -in rsa -outform DER -out der 2>/dev/null
+             printf -- '---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\\nAAAA\\n' > com
              echo hello > note",
         );
         assert_eq!(problem("pkcs8"), Some(Pkcs8Ed25519));
         assert_eq!(problem("rsa"), None, "OpenSSH reads RSA keys in PKCS#8");
         assert_eq!(problem("key.ppk"), Some(Putty));
         assert_eq!(problem("cut"), Some(Damaged));
+        assert_eq!(problem("joined"), Some(Damaged));
+        assert_eq!(problem("short"), Some(Damaged));
+        assert_eq!(problem("blank"), None, "OpenSSH takes blanks behind it");
+        assert_eq!(problem("x25519"), Some(UnknownType));
+        assert_eq!(problem("curve"), Some(UnknownType));
+        assert_eq!(problem("nist"), None);
+        assert_eq!(problem("com"), Some(Ssh2));
+        assert_eq!(problem("der"), None, "it is no text");
         assert_eq!(problem("note"), None);
         assert_eq!(problem("cut.pub"), None);
     }

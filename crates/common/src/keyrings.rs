@@ -179,14 +179,16 @@ impl KeyringPlace {
     }
 }
 
-/// Whether the folder still has what was loaded from it, as far as public halves tell.
+/// Whether the folder still has what was loaded from it, as far as the files tell.
 fn is_in_folder(loaded: &LoadedKey) -> bool {
     let half = |suffix| identities::read_public(&loaded.file, suffix);
     let is_certificate = wire::certificate::Certificate::parse(&loaded.blob).is_ok();
     loaded.file.exists()
         && match is_certificate {
             true => half("-cert.pub").is_some_and(|public| public.blob == loaded.blob),
-            false => half(".pub").is_none_or(|public| public.blob == loaded.blob),
+            false => identities::public_in(&loaded.file)
+                .or_else(|| half(".pub").map(|public| public.blob))
+                .is_none_or(|blob| blob == loaded.blob),
         }
 }
 

@@ -1,6 +1,7 @@
 //! The key files of a keyring: which of them its agent cannot have, and why.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use policy::crypto::Crypto as _;
 
@@ -14,10 +15,38 @@ use common::trusted_files::quoted;
 /// Looks at the keys of `folder`; returns how many have a problem that was told.
 pub fn check(check: &str, folder: &Path, keyring: &KeyringState, findings: &mut Findings) -> usize {
     let files = identities::private_keys(folder).unwrap_or_default();
+    let lost = lost_keys(folder, &files);
+    for file in &lost {
+        let file = quoted(file);
+        let remedy = format!("see what it is: ls -l {file}; file {file}");
+        findings.warn(
+            check,
+            format!("{file} is no private key, and nothing is loaded from it"),
+            remedy,
+        );
+    }
     let troubles = files
         .iter()
         .filter(|file| !check_one(check, file, keyring, findings));
-    troubles.count()
+    lost.len() + troubles.count()
+}
+
+/// Files that were meant to be keys, by their name or by the `.pub` beside them, and links that lead nowhere.
+fn lost_keys(folder: &Path, keys: &[PathBuf]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let is_lost = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_beside = [".pub", ".ssh-add-option"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        let has_public = folder.join(format!("{name}.pub")).exists();
+        let is_meant = name.starts_with("id_") || has_public || !path.exists();
+        !is_beside && !name.starts_with('.') && is_meant && !path.is_dir() && !keys.contains(path)
+    };
+    let mut lost: Vec<PathBuf> = paths.filter(is_lost).collect();
+    lost.sort();
+    lost
 }
 
 /// False if a problem was told.
@@ -59,6 +88,15 @@ fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Fi
         );
         return false;
     };
+    if identities::public_in(file).is_some_and(|inside| inside != public.blob) {
+        let file = quoted(file);
+        findings.bad(
+            check,
+            format!("{name}.pub is the public half of another key"),
+            format!("ssh-keygen -y -f {file} > {file}.pub"),
+        );
+        return false;
+    }
     let state_of = |blob: &[u8]| {
         let blob = Ring.fingerprint(blob).0;
         let mut keys = keyring.keys.iter();
