@@ -8,7 +8,7 @@ use policy::question::length_in_words;
 
 use super::running_vault::ask;
 use super::shown_question::ascii;
-use common::control::{Approval, Request, VERSION};
+use common::control::{Approval, Request, RevokedApprovals};
 use common::error::Error;
 use common::paths::Paths;
 
@@ -32,20 +32,14 @@ enum Command {
     Revoke {
         /// A number from the list, or `all`
         #[arg(value_name = "NUMBER|all", value_parser = which)]
-        which: Which,
+        which: RevokedApprovals,
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
-    One(u64),
-    All,
-}
-
-fn which(text: &str) -> Result<Which, String> {
+fn which(text: &str) -> Result<RevokedApprovals, String> {
     match text.parse() {
-        Ok(number) => Ok(Which::One(number)),
-        Err(_) if text == "all" => Ok(Which::All),
+        Ok(number) => Ok(RevokedApprovals::Number(number)),
+        Err(_) if text == "all" => Ok(RevokedApprovals::All),
         Err(_) => Err("a number or `all` is expected".to_owned()),
     }
 }
@@ -55,7 +49,7 @@ fn which(text: &str) -> Result<Which, String> {
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let done = match &args.command {
         None => {
-            let reply = ask(&Request::Approvals { v: VERSION }, paths)?;
+            let reply = ask(&Request::Approvals, paths)?;
             print(&reply.approvals.unwrap_or_default(), args.json)
         }
         Some(Command::Revoke { which }) => revoke(*which, paths)?,
@@ -64,19 +58,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn revoke(which: Which, paths: &Paths) -> Result<io::Result<()>, Error> {
-    let (number, all) = match which {
-        Which::One(number) => (Some(number), false),
-        Which::All => (None, true),
-    };
-    let reply = ask(
-        &Request::Revoke {
-            v: VERSION,
-            number,
-            all,
-        },
-        paths,
-    )?;
+fn revoke(which: RevokedApprovals, paths: &Paths) -> Result<io::Result<()>, Error> {
+    let reply = ask(&Request::Revoke { which }, paths)?;
     let mut out = io::stdout().lock();
     Ok(match reply.revoked.unwrap_or_default() {
         0 => writeln!(out, "nothing was remembered"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use policy::known_hosts::Names;
 
 use common::config::vault::VaultConfig;
-use common::control::{self, Reply, Request, VERSION};
+use common::control::{self, Reply, Request};
 use common::keyrings;
 use common::known_hosts_files::Files;
 use common::paths::Paths;
@@ -22,7 +22,7 @@ pub fn values(name: &str, paths: &Paths) -> Vec<(String, String)> {
     match name {
         "KEYRING" => keyring_names(paths),
         "ID" => {
-            let waiting = ask(&Request::Pending { v: VERSION }, paths).pending;
+            let waiting = ask(&Request::Pending, paths).pending;
             let questions = waiting.into_iter().flatten();
             questions
                 .map(|pending| {
@@ -34,7 +34,7 @@ pub fn values(name: &str, paths: &Paths) -> Vec<(String, String)> {
                 .collect()
         }
         "NUMBER|all" => {
-            let approvals = ask(&Request::Approvals { v: VERSION }, paths).approvals;
+            let approvals = ask(&Request::Approvals, paths).approvals;
             let numbers = approvals.into_iter().flatten();
             numbers
                 .map(|approval| (approval.number.to_string(), ascii(&approval.covers)))

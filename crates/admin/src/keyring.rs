@@ -157,7 +157,6 @@ fn start(place: &KeyringPlace, paths: &Paths) -> Result<(), Error> {
     }
     // A vault that runs starts the agent of whatever keyring it is asked for. Whether it did is seen next.
     let request = Request::Keyrings {
-        v: control::VERSION,
         name: Some(place.name.to_string()),
     };
     let _ = control::ask(paths, &request);
@@ -258,13 +257,13 @@ impl Agent {
         }
         let file_path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let request = Request::Load {
-            v: control::VERSION,
             keyring: self.place.name.to_string(),
             file: file_path,
         };
         match control::ask_within(paths, &request, PERSON_TIME) {
-            Ok(reply) if reply.ok => Ok(()),
-            Ok(reply) => Err(failed(reply.error.unwrap_or_default())),
+            Ok(reply) => reply
+                .error
+                .map_or(Ok(()), |why| Err(failed(why.to_string()))),
             Err(_) => Err(failed(
                 "it has a passphrase, and no vault runs that could ask for it".to_owned(),
             )

@@ -15,7 +15,7 @@ use policy::question::{Decision, Question, QuestionId};
 use super::colour;
 use super::running_vault::{answer, ask, no_vault, waiting};
 use super::shown_question::{answered, ascii, parse_length, short_length, text};
-use common::control::{Event, Reply, Request, VERSION};
+use common::control::{Event, Reply, Request, line_of};
 use common::error::Error;
 use common::paths::Paths;
 
@@ -79,10 +79,8 @@ pub fn run(paths: &Paths) -> Result<ExitCode, Error> {
 fn listen(paths: &Paths) -> Result<Receiver<Input>, Error> {
     let stream = UnixStream::connect(paths.control_socket());
     let stream = stream.map_err(|error| no_vault(&error, paths))?;
-    let mut line = serde_json::to_vec(&Request::Watch { v: VERSION }).unwrap_or_default();
-    line.push(b'\n');
-    (&stream)
-        .write_all(&line)
+    let line = line_of(&Request::Watch).map_err(io::Error::from);
+    line.and_then(|line| (&stream).write_all(&line))
         .map_err(|error| no_vault(&error, paths))?;
     let (sender, inputs) = mpsc::channel();
     let from_terminal = sender.clone();
@@ -142,7 +140,7 @@ impl View<'_> {
                 "\nquestion {id}: {}",
                 text(&pending, colour()).trim_end()
             ))?;
-            ask(&Request::Shown { v: VERSION, id }, self.paths)?;
+            ask(&Request::Shown { id }, self.paths)?;
             self.open = Some(Open::new(pending.question));
         }
         Ok(())

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use super::running_vault::reload;
 use crate::confirm::confirm;
 use crate::recorded;
-use common::control::{self, Request, VERSION};
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::{self, AddedRule};
@@ -138,18 +138,13 @@ fn place(rule: &AddedRule) -> String {
 
 /// A running vault takes the new policy by itself; this waits until it has.
 fn taken_by_vault(paths: &Paths) -> Result<ExitCode, Error> {
-    let Ok(reply) = control::ask(paths, &Request::Reload { v: VERSION }) else {
-        return Ok(ExitCode::SUCCESS); // no vault runs here
-    };
-    if reply.ok {
-        return Ok(ExitCode::SUCCESS);
+    match reload(paths) {
+        None | Some(Ok(())) => Ok(ExitCode::SUCCESS),
+        Some(Err(why)) => Err(Error::new(format!(
+            "it is saved, but the vault goes on with the policy of before: {why}"
+        ))
+        .hint("split-ssh policy check")),
     }
-    let why = reply.error.unwrap_or_default();
-    let why = why.lines().next().unwrap_or_default();
-    Err(Error::new(format!(
-        "it is saved, but the vault goes on with the policy of before: {why}"
-    ))
-    .hint("split-ssh policy check"))
 }
 
 fn print(text: &str) -> Result<(), Error> {

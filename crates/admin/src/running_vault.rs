@@ -5,15 +5,13 @@ use std::io;
 use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::ascii;
-use common::control::{self, Pending, Reply, Request, VERSION};
+use common::control::{self, Pending, Reply, Request};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
 /// The questions that wait now.
 pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
-    Ok(ask(&Request::Pending { v: VERSION }, paths)?
-        .pending
-        .unwrap_or_default())
+    Ok(ask(&Request::Pending, paths)?.pending.unwrap_or_default())
 }
 
 /// Sends an answer for the requests that `question` told of; says how many it settled.
@@ -24,7 +22,6 @@ pub(super) fn answer(
     paths: &Paths,
 ) -> Result<u64, Error> {
     let request = Request::Answer {
-        v: VERSION,
         id: question.id,
         answer: Answer {
             decision,
@@ -38,10 +35,22 @@ pub(super) fn answer(
 /// Asks the vault; a refusal is an error.
 pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
     let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
-    match reply {
-        Reply { ok: true, .. } => Ok(reply),
-        Reply { error, .. } => Err(Error::new(ascii(&error.unwrap_or_default()))),
+    match reply.error {
+        None => Ok(reply),
+        Some(error) => Err(Error::new(ascii(&error.to_string()))),
     }
+}
+
+/// Has the running vault read its files again; `None` where none runs.
+///
+/// # Errors
+/// The vault does not take them; the first line of why.
+pub(super) fn reload(paths: &Paths) -> Option<Result<(), String>> {
+    let reply = control::ask(paths, &Request::Reload).ok()?;
+    Some(reply.error.map_or(Ok(()), |why| {
+        let why = why.to_string();
+        Err(why.lines().next().unwrap_or_default().to_owned())
+    }))
 }
 
 /// What to say when the vault cannot be reached.

@@ -38,9 +38,7 @@ struct Status {
 /// # Errors
 /// Standard output is closed, or the client's status can't be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let request = control::Request::Status {
-        v: control::VERSION,
-    };
+    let request = control::Request::Status;
     let reply = control::ask(paths, &request).ok();
     let status = Status {
         vault: reply.and_then(|reply| reply.status),

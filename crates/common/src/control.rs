@@ -1,7 +1,6 @@
 //! What is said over `control.sock`: one JSON object a line each way, for the vault's own user and
-//! root only. A request says what to `do`; a reply is `{"v":1,"ok":true,…}` or
-//! `{"v":1,"ok":false,"error":"…"}`. `watch` is answered by a line for each event until either side
-//! closes.
+//! root only. A request is `{"v":1,"do":"…",…}`; a reply is `{"v":1,…}` with what was asked for, or with an `error`.
+//! `watch` is answered by a line for each event until either side closes.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,14 +8,12 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use policy::question::{Answer, Question, QuestionId};
+use policy::question::{Answer, BadAnswer, Question, QuestionId, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::keyrings::KeyringState;
 use crate::paths::Paths;
 
-/// The version of this language.
-pub const VERSION: u8 = 1;
 /// The longest line either way, in bytes: 64 waiting questions of long rows fit many times over.
 pub const MAX_LINE: usize = 4 << 20;
 /// The vault answers at once.
@@ -24,78 +21,59 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A line to the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLine {
+    v: Version,
+    #[serde(flatten)]
+    pub request: Request,
+}
+
+/// What the vault is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Request {
     /// The questions that wait.
-    Pending { v: u8 },
+    Pending,
     /// A terminal shows this question now: its 60 seconds begin.
-    Shown { v: u8, id: QuestionId },
+    Shown { id: QuestionId },
     /// Answers a waiting question.
-    Answer {
-        v: u8,
-        id: QuestionId,
-        answer: Answer,
-    },
+    Answer { id: QuestionId, answer: Answer },
     /// The answers that are remembered.
-    Approvals { v: u8 },
+    Approvals,
     /// Forgets remembered answers.
-    Revoke {
-        v: u8,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        number: Option<u64>,
-        #[serde(default)]
-        all: bool,
-    },
+    Revoke { which: RevokedApprovals },
     /// What runs, and the last refusals.
-    Status { v: u8 },
+    Status,
     /// The keyrings with their agents, which are started if they do not run; or only one of them.
     Keyrings {
-        v: u8,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
     /// Loads a key file into a keyring's agent. A window asks for its passphrase, so that this takes as long as a
     /// person takes.
-    Load {
-        v: u8,
-        keyring: String,
-        file: PathBuf,
-    },
+    Load { keyring: String, file: PathBuf },
     /// Which names the vault gives to a host key (base64).
-    Host { v: u8, key: String },
+    Host { key: String },
     /// Reads policy and known hosts again.
-    Reload { v: u8 },
+    Reload,
     /// Every change to the waiting questions, as it happens.
-    Watch { v: u8 },
+    Watch,
 }
 
-impl Request {
-    pub fn version(&self) -> u8 {
-        match self {
-            Self::Pending { v }
-            | Self::Shown { v, .. }
-            | Self::Answer { v, .. }
-            | Self::Approvals { v }
-            | Self::Revoke { v, .. }
-            | Self::Status { v }
-            | Self::Keyrings { v, .. }
-            | Self::Load { v, .. }
-            | Self::Host { v, .. }
-            | Self::Reload { v }
-            | Self::Watch { v } => *v,
-        }
-    }
+/// Which remembered answers to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RevokedApprovals {
+    Number(u64),
+    All,
 }
 
 /// A line from the vault. Exactly the field that was asked for is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
-    pub v: u8,
-    pub ok: bool,
-    /// With `ok: false`: a sentence for the person.
+    pub v: Version,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<ControlError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Vec<Pending>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,22 +98,51 @@ pub struct Reply {
 
 impl Reply {
     pub fn ok() -> Self {
-        Self {
-            v: VERSION,
-            ok: true,
-            ..Self::default()
-        }
+        Self::default()
     }
+}
 
-    pub fn error(sentence: impl Into<String>) -> Self {
+impl From<ControlError> for Reply {
+    fn from(error: ControlError) -> Self {
         Self {
-            v: VERSION,
-            ok: false,
-            error: Some(sentence.into()),
+            error: Some(error),
             ..Self::default()
         }
     }
 }
+
+/// Why the vault did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlError {
+    /// The line is no request, or one of another version.
+    NotUnderstood(String),
+    NotWaiting(QuestionId),
+    BadAnswer(BadAnswer),
+    NoApproval(u64),
+    NoKeyring(String),
+    /// Why a key file was not loaded.
+    NotLoaded(String),
+    /// The files on disk are broken, and why; the last good policy still holds.
+    BrokenPolicy(String),
+    BadHostKey,
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUnderstood(why) => write!(f, "the vault did not understand it: {why}"),
+            Self::NotWaiting(id) => write!(f, "no question {id} waits any more"),
+            Self::BadAnswer(why) => why.fmt(f),
+            Self::NoApproval(number) => write!(f, "no approval has the number {number}"),
+            Self::NoKeyring(name) => write!(f, "there is no keyring {name} here"),
+            Self::NotLoaded(why) | Self::BrokenPolicy(why) => f.write_str(why),
+            Self::BadHostKey => f.write_str("the host key is no base64"),
+        }
+    }
+}
+
+impl std::error::Error for ControlError {}
 
 /// The state of the running vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,6 +250,19 @@ pub enum Event {
     Notice(String),
 }
 
+/// A request as a line.
+///
+/// # Errors
+/// None that is known; JSON's own.
+pub fn line_of(request: &Request) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&RequestLine {
+        v: Version,
+        request: request.clone(),
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
 /// Asks the vault of this machine one thing.
 ///
 /// # Errors
@@ -258,11 +278,41 @@ pub fn ask(paths: &Paths, request: &Request) -> io::Result<Reply> {
 pub fn ask_within(paths: &Paths, request: &Request, time: Duration) -> io::Result<Reply> {
     let stream = UnixStream::connect(paths.control_socket())?;
     stream.set_read_timeout(Some(time))?;
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    (&stream).write_all(&line)?;
+    (&stream).write_all(&line_of(request)?)?;
     let mut answer = String::new();
     let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
     BufReader::new(stream).take(most).read_line(&mut answer)?;
     Ok(serde_json::from_str(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_they_are_written() {
+        for request in [
+            Request::Watch,
+            Request::Shown { id: 3 },
+            Request::Revoke {
+                which: RevokedApprovals::Number(2),
+            },
+        ] {
+            let line = line_of(&request).unwrap();
+            let read: RequestLine = serde_json::from_slice(&line).unwrap();
+            assert_eq!(read.request, request);
+        }
+        for refused in [
+            r#"{"do":"watch"}"#,
+            r#"{"v":2,"do":"watch"}"#,
+            r#"{"v":1,"do":"shown","id":3,"extra":1}"#,
+            r#"{"v":1,"do":"revoke"}"#,
+            r#"{"v":1,"do":"forget"}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<RequestLine>(refused).is_err(),
+                "{refused}"
+            );
+        }
+    }
 }

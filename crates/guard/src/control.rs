@@ -10,7 +10,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nix::unistd::Uid;
-use policy::question::{Answer, QuestionId};
 use policy::queue::{AnswerError, PendingQuestion};
 use policy::record::DecidedBy;
 
@@ -21,7 +20,10 @@ use crate::keys::registry::Keys;
 use crate::log::recorder::Recorder;
 use crate::policy_files::PolicyFiles;
 use common::clock;
-use common::control::{Approval, Event, MAX_LINE, Pending, Reply, Request, VERSION, VaultStatus};
+use common::control::{
+    Approval, ControlError, Event, MAX_LINE, Pending, Reply, Request, RequestLine,
+    RevokedApprovals, VaultStatus,
+};
 use common::wait;
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
@@ -67,16 +69,19 @@ fn serve_lines(control: &Control, stream: &UnixStream) -> io::Result<()> {
         if (&mut lines).take(MAX_REQUEST).read_line(&mut line)? == 0 {
             return Ok(());
         }
-        match serde_json::from_str::<Request>(&line) {
-            Ok(request) if request.version() != VERSION => {
-                write(
-                    stream,
-                    &Reply::error(format!("this vault speaks version {VERSION}")),
-                )?;
+        match serde_json::from_str(&line) {
+            Ok(RequestLine {
+                request: Request::Watch,
+                ..
+            }) => return watch(control, stream),
+            Ok(RequestLine { request, .. }) => {
+                let reply = answer(control, &request);
+                write(stream, &reply.unwrap_or_else(Reply::from))?;
             }
-            Ok(Request::Watch { .. }) => return watch(control, stream),
-            Ok(request) => write(stream, &answer(control, &request))?,
-            Err(error) => write(stream, &Reply::error(format!("not understood: {error}")))?,
+            Err(error) => write(
+                stream,
+                &ControlError::NotUnderstood(error.to_string()).into(),
+            )?,
         }
     }
 }
@@ -88,10 +93,10 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
     stream.write_all(&line)
 }
 
-fn answer(control: &Control, request: &Request) -> Reply {
+fn answer(control: &Control, request: &Request) -> Result<Reply, ControlError> {
     let now = clock::now();
-    match request {
-        Request::Pending { .. } => {
+    let reply = match request {
+        Request::Pending => {
             let pending = control
                 .asker
                 .questions
@@ -101,61 +106,71 @@ fn answer(control: &Control, request: &Request) -> Reply {
                 ..Reply::ok()
             }
         }
-        Request::Shown { id, .. } => {
+        Request::Shown { id } => {
             control
                 .asker
                 .questions
                 .with(|state| state.queue.shown(*id, now));
             Reply::ok()
         }
-        Request::Answer { id, answer, .. } => settle(control, *id, answer),
-        Request::Approvals { .. } => Reply {
+        Request::Answer { id, answer } => {
+            let settled = control.asker.answer(*id, answer, DecidedBy::Terminal);
+            let settled = settled.map_err(|error| match error {
+                AnswerError::NotWaiting => ControlError::NotWaiting(*id),
+                AnswerError::Bad(why) => ControlError::BadAnswer(why),
+            })?;
+            Reply {
+                settled: u64::try_from(settled).ok(),
+                ..Reply::ok()
+            }
+        }
+        Request::Approvals => Reply {
             approvals: Some(approvals(&control.asker)),
             ..Reply::ok()
         },
-        Request::Revoke { number, all, .. } => match (number, all) {
-            (None, true) => revoked(control.asker.revoke(None)),
-            (Some(number), false) => match control.asker.revoke(Some(*number)) {
-                0 => Reply::error(format!("no approval has the number {number}")),
-                count => revoked(count),
-            },
-            _ => Reply::error("say a number, or all"),
-        },
-        Request::Status { .. } => Reply {
+        Request::Revoke { which } => revoke(&control.asker, *which)?,
+        Request::Status => Reply {
             status: Some(status(control)),
             ..Reply::ok()
         },
-        Request::Keyrings { name, .. } => control.keys.keyring_states(name.as_deref()),
-        Request::Load { keyring, file, .. } => {
-            control
-                .keys
-                .load_for_owner(keyring, file, &control.asker.prompter)
-        }
-        Request::Host { key, .. } => names_of(control, key),
-        Request::Reload { .. } => match control.reload() {
-            Ok(()) => Reply::ok(),
-            Err(error) => Reply::error(error),
-        },
-        Request::Watch { .. } => Reply::error("`watch` is answered by events"),
-    }
-}
-
-fn settle(control: &Control, id: QuestionId, answer: &Answer) -> Reply {
-    match control.asker.answer(id, answer, DecidedBy::Terminal) {
-        Ok(settled) => Reply {
-            settled: u64::try_from(settled).ok(),
+        Request::Keyrings { name } => Reply {
+            keyrings: Some(control.keys.keyring_states(name.as_deref())?),
             ..Reply::ok()
         },
-        Err(AnswerError::NotWaiting) => Reply::error(format!("no question {id} waits any more")),
-        Err(AnswerError::Bad(why)) => Reply::error(why.to_string()),
-    }
+        Request::Load { keyring, file } => {
+            let prompter = &control.asker.prompter;
+            control.keys.load_for_owner(keyring, file, prompter)?;
+            Reply::ok()
+        }
+        Request::Host { key } => {
+            let key = STANDARD.decode(key).map_err(|_| ControlError::BadHostKey)?;
+            Reply {
+                names: Some(control.policy.latest().identify(&key).names),
+                ..Reply::ok()
+            }
+        }
+        Request::Reload => {
+            control.reload().map_err(ControlError::BrokenPolicy)?;
+            Reply::ok()
+        }
+        // Answered by events, before this.
+        Request::Watch => Reply::ok(),
+    };
+    Ok(reply)
 }
 
-fn revoked(count: usize) -> Reply {
-    Reply {
+fn revoke(asker: &Asker, which: RevokedApprovals) -> Result<Reply, ControlError> {
+    let count = match which {
+        RevokedApprovals::All => asker.revoke(None),
+        RevokedApprovals::Number(number) => match asker.revoke(Some(number)) {
+            0 => return Err(ControlError::NoApproval(number)),
+            count => count,
+        },
+    };
+    Ok(Reply {
         revoked: u64::try_from(count).ok(),
         ..Reply::ok()
-    }
+    })
 }
 
 fn pending(waiting: PendingQuestion) -> Pending {
@@ -256,16 +271,5 @@ fn status(control: &Control) -> VaultStatus {
         log: control.recorder.path().display().to_string(),
         log_trouble: control.recorder.trouble(),
         refusals: control.recorder.last_refusals(),
-    }
-}
-
-/// The names of a host key in the known hosts that hold.
-fn names_of(control: &Control, encoded: &str) -> Reply {
-    match STANDARD.decode(encoded) {
-        Ok(key) => Reply {
-            names: Some(control.policy.latest().identify(&key).names),
-            ..Reply::ok()
-        },
-        Err(error) => Reply::error(format!("the key is no base64: {error}")),
     }
 }

@@ -12,7 +12,7 @@ use super::place::Machine;
 use super::{desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, service, units};
 use crate::status::local_time;
 use common::config::vault::VaultConfig;
-use common::control::{self, Request, VERSION, VaultStatus};
+use common::control::{self, Request, VaultStatus};
 use common::error::reason;
 use common::keyrings::KeyringState;
 
@@ -98,10 +98,7 @@ fn check_keyrings(
 
 /// What the running vault says of its keyrings.
 fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
-    let request = Request::Keyrings {
-        v: VERSION,
-        name: None,
-    };
+    let request = Request::Keyrings { name: None };
     let reply = control::ask_within(&place.paths, &request, AGENTS_TIME);
     match reply.map(|reply| reply.keyrings) {
         Ok(Some(keyrings)) => keyrings,
@@ -131,7 +128,7 @@ fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Optio
         );
         return None;
     }
-    let reply = control::ask(paths, &Request::Status { v: VERSION });
+    let reply = control::ask(paths, &Request::Status);
     match reply.map(|reply| (reply.status, reply.error)) {
         Ok((Some(status), _)) => {
             findings.ok(
@@ -143,7 +140,10 @@ fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Optio
         Ok((None, error)) => {
             findings.bad(
                 "socket",
-                format!("the vault answers oddly: {}", error.unwrap_or_default()),
+                format!(
+                    "the vault does not tell its state: {}",
+                    error.map_or_else(String::new, |error| error.to_string())
+                ),
                 start,
             );
             None

@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::running_vault::reload;
 use super::output::{say, shown};
-use common::control::{self, Request, VERSION};
+use common::control::{self, Request};
 use common::error::Error;
 use common::paths::Paths;
 
@@ -13,19 +14,17 @@ use common::paths::Paths;
 /// # Errors
 /// The vault does not take them. They stay saved.
 pub fn read_by_vault(paths: &Paths) -> Result<(), Error> {
-    let Ok(reply) = control::ask(paths, &Request::Reload { v: VERSION }) else {
-        say("no vault runs here: this counts once one starts");
-        return Ok(());
-    };
-    if reply.ok {
-        return Ok(());
+    match reload(paths) {
+        None => {
+            say("no vault runs here: this counts once one starts");
+            Ok(())
+        }
+        Some(Ok(())) => Ok(()),
+        Some(Err(why)) => Err(Error::new(format!(
+            "it is saved, but the vault goes on without it: {why}"
+        ))
+        .hint("`split-ssh policy check` and `split-ssh doctor` say why")),
     }
-    let why = reply.error.unwrap_or_default();
-    let first = why.lines().next().unwrap_or_default();
-    Err(Error::new(format!(
-        "it is saved, but the vault goes on without it: {first}"
-    ))
-    .hint("`split-ssh policy check` and `split-ssh doctor` say why"))
 }
 
 /// The same, and sees that the vault now gives this name to the key.
@@ -35,7 +34,6 @@ pub fn read_by_vault(paths: &Paths) -> Result<(), Error> {
 pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error> {
     read_by_vault(paths)?;
     let request = Request::Host {
-        v: VERSION,
         key: STANDARD.encode(key),
     };
     let Some(names) = control::ask(paths, &request)

@@ -349,10 +349,7 @@ fn counted(number: usize, one: &str, many: &str) -> String {
 
 /// The names of all keyrings and their keys: as the running vault says, else as their agents do.
 fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
-    let request = Request::Keyrings {
-        v: control::VERSION,
-        name: None,
-    };
+    let request = Request::Keyrings { name: None };
     let states: Vec<KeyringState> = match control::ask(paths, &request) {
         Ok(reply) => reply.keyrings.unwrap_or_default(),
         Err(_) => {

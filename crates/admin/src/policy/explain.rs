@@ -20,7 +20,7 @@ use page::{Page, SENTENCE, SHOWN};
 use super::replay;
 use crate::{colour, recorded};
 use common::clock;
-use common::control::{self, Request, VERSION};
+use common::control::{self, Request};
 use common::crypto::Ring;
 use common::error::Error;
 use common::keyrings::KeyringState;
@@ -165,10 +165,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 
 /// The only keyring of the running vault that holds this key, by its comment or fingerprint.
 fn keyring_with(key: &str, paths: &Paths) -> Option<Keyring> {
-    let request = Request::Keyrings {
-        v: VERSION,
-        name: None,
-    };
+    let request = Request::Keyrings { name: None };
     let keyrings = control::ask(paths, &request).ok()?.keyrings?;
     let holds = |state: &&KeyringState| {
         let mut keys = state.keys.iter();

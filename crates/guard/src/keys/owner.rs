@@ -10,55 +10,57 @@ use policy::crypto::Crypto as _;
 use super::registry::{Keys, warn};
 use super::unlock::Unlock;
 use crate::ask::prompt::Prompter;
-use common::control::Reply;
+use common::control::ControlError;
 use common::crypto::Ring;
 use common::identities::{self, NotLoaded};
+use common::keyrings::KeyringState;
 
 impl Keys {
     /// All keyrings, or the one of this name.
-    pub fn keyring_states(&self, untrusted_name: Option<&str>) -> Reply {
+    ///
+    /// # Errors
+    /// There can be no keyring of this name.
+    pub fn keyring_states(
+        &self,
+        untrusted_name: Option<&str>,
+    ) -> Result<Vec<KeyringState>, ControlError> {
         let names = match untrusted_name {
             None => self.keyrings().names(),
-            Some(name) => match Keyring::from_argument(name) {
-                Ok(keyring) => vec![keyring],
-                Err(bad) => return Reply::error(bad.to_string()),
-            },
+            Some(name) => vec![keyring(name)?],
         };
         let mut said = Vec::new();
         let states = names
             .iter()
-            .filter_map(|name| self.keyrings().state(name, &mut said));
-        let keyrings = Some(states.collect());
+            .filter_map(|name| self.keyrings().state(name, &mut said))
+            .collect();
         warn(said);
-        Reply {
-            keyrings,
-            ..Reply::ok()
-        }
+        Ok(states)
     }
 
     /// Loads a key file into a keyring's agent; the owner is asked for its passphrase.
+    ///
+    /// # Errors
+    /// There is no such keyring, or why the key is not in its agent.
     pub fn load_for_owner(
         &self,
         untrusted_keyring: &str,
         file: &Path,
         prompter: &Prompter,
-    ) -> Reply {
-        let keyring = match Keyring::from_argument(untrusted_keyring) {
-            Ok(keyring) => keyring,
-            Err(bad) => return Reply::error(bad.to_string()),
-        };
-        let Some(source) = self.place(&keyring) else {
-            return Reply::error(format!("there is no keyring {keyring} here"));
-        };
+    ) -> Result<(), ControlError> {
+        let keyring = keyring(untrusted_keyring)?;
+        let source = self.place(&keyring);
+        let source = source.ok_or_else(|| ControlError::NoKeyring(keyring.to_string()))?;
         let record = source.record();
         match identities::load_key(file, &source.socket, None, record.as_ref()) {
-            Ok(()) => return Reply::ok(),
+            Ok(()) => return Ok(()),
             Err(NotLoaded::Locked) => {}
-            Err(why) => return Reply::error(why.to_string()),
+            Err(why) => return Err(ControlError::NotLoaded(why.to_string())),
         }
         // Nobody can hang up: who asks waits for the reply.
         let Ok((_here, client)) = UnixStream::pair() else {
-            return Reply::error("the system has no sockets left");
+            return Err(ControlError::NotLoaded(
+                "the system has no sockets left".to_owned(),
+            ));
         };
         let public = identities::read_public(file, ".pub");
         let fingerprint = public.map_or_else(
@@ -75,9 +77,13 @@ impl Keys {
             record,
         };
         let _turn = self.unlocking();
-        match unlock.unlock(&source.socket, &client, Instant::now() + Unlock::time()) {
-            Ok(()) => Reply::ok(),
-            Err(why) => Reply::error(why),
-        }
+        unlock
+            .unlock(&source.socket, &client, Instant::now() + Unlock::time())
+            .map_err(ControlError::NotLoaded)
     }
+}
+
+fn keyring(untrusted_name: &str) -> Result<Keyring, ControlError> {
+    Keyring::from_argument(untrusted_name)
+        .map_err(|_| ControlError::NoKeyring(untrusted_name.to_owned()))
 }

@@ -61,7 +61,8 @@ pub struct Answer {
 }
 
 /// Why an answer does not count. The request is denied then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BadAnswer {
     NotOffered,
     /// For no request, or for more than the person can have been shown.
