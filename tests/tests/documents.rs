@@ -274,7 +274,11 @@ const LIMITS: [(&str, &str, &str); 20] = [
         "common/src/log/files.rs",
         "MAX_FILE: u64 = 8 * 1024 * 1024",
     ),
-    ("8 old ones", "common/src/log/files.rs", "KEEP: u32 = 8"),
+    (
+        "8 old ones",
+        "common/src/log/files.rs",
+        "MAX_OLD_FILES: u32 = 8",
+    ),
 ];
 
 #[test]
@@ -289,6 +293,54 @@ fn the_limits_of_the_threat_model_are_those_of_the_code() {
         assert!(
             read(&path).contains(line),
             "{path} does not say `{line}`: does the threat model?"
+        );
+    }
+}
+
+/// All `.rs` and `.py` files below these folders, as one text.
+fn sources(folders: &[PathBuf]) -> String {
+    let entries = folders.iter().flat_map(fs::read_dir).flatten().flatten();
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries
+        .map(|entry| entry.path())
+        .filter(|path| !path.ends_with("target"))
+        .partition(|path| path.is_dir());
+    let is_source = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|end| end == "rs" || end == "py")
+    };
+    let texts = files
+        .into_iter()
+        .filter(is_source)
+        .flat_map(fs::read_to_string);
+    let below = if folders.is_empty() {
+        String::new()
+    } else {
+        sources(&folders)
+    };
+    texts.collect::<String>() + &below
+}
+
+#[test]
+fn tests_that_the_threat_model_names_are_there() {
+    let sources = sources(&["crates", "tests", "prompt"].map(|folder| root().join(folder)));
+    let model = read("docs/threat-model.md");
+    let is_test = |word: &&str| {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        word.matches('_').count() >= 3 && !word.starts_with("pam_") && word.bytes().all(is_name)
+    };
+    let named: Vec<&str> = model
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(is_test)
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        let macro_line = format!("    {name}\n");
+        let is_there = [format!("fn {name}("), format!(" {name}: "), macro_line];
+        assert!(
+            is_there.iter().any(|text| sources.contains(text)),
+            "there is no test {name}"
         );
     }
 }
