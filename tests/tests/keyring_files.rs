@@ -359,4 +359,9 @@ fn a_name_is_called_known_only_once_the_vault_has_it() {
         "{}",
         text(&said)
     );
+    let said = owner.split_ssh(&["policy", "check"]);
+    assert!(
+        said.contains("the running vault keeps the policy that it has"),
+        "{said}"
+    );
 }

@@ -54,7 +54,19 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     };
     let report = match report {
         Ok(loaded) => Report::good(&loaded, paths),
-        Err(broken) => Report::broken(&broken),
+        Err(broken) => {
+            // A draft from elsewhere is no policy of the vault that runs.
+            let status = control::ask(
+                paths,
+                &Request::Status {
+                    v: control::VERSION,
+                },
+            );
+            let status = status.ok().and_then(|reply| reply.status);
+            let keeps_old =
+                args.file.is_none() && status.is_some_and(|vault| vault.broken.is_none());
+            Report::broken(&broken, keeps_old)
+        }
     };
     let text = if args.json {
         serde_json::to_string_pretty(&report).map_err(|error| Error::new(error.to_string()))? + "\n"
@@ -157,7 +169,8 @@ impl JsonProblem {
 }
 
 impl Report {
-    fn broken(broken: &BrokenPolicy) -> Self {
+    /// `keeps_old`: a vault runs here, and goes on with the last policy that was good.
+    fn broken(broken: &BrokenPolicy, keeps_old: bool) -> Self {
         let mut problems: Vec<JsonProblem> =
             broken.problems().iter().map(JsonProblem::of).collect();
         if problems.is_empty() {
@@ -172,6 +185,10 @@ impl Report {
             });
         }
         let verdict = match broken.problems().len() {
+            count if keeps_old => format!(
+                "{}: the running vault keeps the policy that it has, and one that starts refuses everything",
+                counted(count.max(1), "mistake", "mistakes")
+            ),
             0 => "a vault that cannot read its policy refuses everything".to_owned(),
             count => format!(
                 "{}: with this policy a vault refuses everything",
