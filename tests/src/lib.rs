@@ -22,6 +22,7 @@ pub mod plain_pipe;
 pub mod programs;
 pub mod raw;
 pub mod recorder;
+pub mod sandbox;
 pub mod split_ssh;
 pub mod ssh;
 pub mod sshd;

@@ -175,7 +175,11 @@ fn a_forced_command_that_cannot_start_leaves_its_reason_on_both_sides() {
     let state = home.0.path("vault/state");
     let blocked = home.0.file("blocked", "a file where the folder should be");
     for (from, runtime, reason) in [
-        ("bad name", home.0.path("vault/run"), "bad qube name"),
+        (
+            "bad name",
+            home.0.path("vault/run"),
+            "bad name of a caller by ssh",
+        ),
         ("laptop", blocked.join("run"), "XDG_RUNTIME_DIR is not set"),
     ] {
         let mut command = home.0.command(programs::split_ssh());

@@ -17,6 +17,7 @@ pub mod policy;
 mod recorded;
 pub mod rule;
 mod running_vault;
+pub mod serve;
 pub mod shown_question;
 pub mod status;
 mod validity_words;

@@ -123,6 +123,9 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "    {}", fold(&prose(trouble), 4, 4))?;
         }
     }
+    for sandbox in &status.sandboxes {
+        writeln!(out, "  sandbox  {}", crate::serve::line(sandbox).trim_end())?;
+    }
     if status.refusals.is_empty() && status.log_trouble.is_some() {
         return Ok(());
     }

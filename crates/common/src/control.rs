@@ -55,6 +55,8 @@ pub enum Request {
     Host { key: String },
     /// Reads policy and known hosts again.
     Reload,
+    /// Serves the sandboxes that are configured now, and tells of all of them.
+    Sandboxes,
     /// Every change to the waiting questions, as it happens.
     Watch,
 }
@@ -88,6 +90,9 @@ pub struct Reply {
     pub status: Option<VaultStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyrings: Option<Vec<KeyringState>>,
+    /// To `sandboxes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandboxes: Option<Vec<SandboxState>>,
     /// To `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
@@ -125,6 +130,8 @@ pub enum ControlError {
     NotLoaded(String),
     /// The files on disk are broken, and why; the last good policy still holds.
     BrokenPolicy(String),
+    /// The same of the sandboxes' configuration.
+    BrokenSandboxes(String),
     BadHostKey,
 }
 
@@ -136,7 +143,9 @@ impl fmt::Display for ControlError {
             Self::BadAnswer(why) => why.fmt(f),
             Self::NoApproval(number) => write!(f, "no approval has the number {number}"),
             Self::NoKeyring(name) => write!(f, "there is no keyring {name} here"),
-            Self::NotLoaded(why) | Self::BrokenPolicy(why) => f.write_str(why),
+            Self::NotLoaded(why) | Self::BrokenPolicy(why) | Self::BrokenSandboxes(why) => {
+                f.write_str(why)
+            }
             Self::BadHostKey => f.write_str("the host key is no base64"),
         }
     }
@@ -161,10 +170,27 @@ pub struct VaultStatus {
     pub unreadable_revocations: Vec<String>,
     pub prompt: PromptState,
     pub log: String,
+    pub sandboxes: Vec<SandboxState>,
     /// Why the log cannot be written, so that everything is refused.
     pub log_trouble: Option<String>,
     /// The last ones, newest first.
     pub refusals: Vec<RefusedRequest>,
+}
+
+/// A sandbox that the vault serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxState {
+    pub name: String,
+    pub socket: PathBuf,
+    pub keyring: String,
+    /// Who may connect.
+    pub uids: Vec<u32>,
+    /// All that it asks for counts as forwarded.
+    pub forwarded: bool,
+    pub connections: usize,
+    /// Why the vault does not listen there.
+    pub trouble: Option<String>,
 }
 
 /// How the vault would ask a person now.

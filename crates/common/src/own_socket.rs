@@ -35,6 +35,41 @@ pub struct SocketFile {
 /// The path is taken or not safe, or the system refuses.
 pub fn listen_at(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error> {
     make_room(path, hints)?;
+    let before = umask(Mode::S_IXUSR | Mode::S_IRWXG | Mode::S_IRWXO);
+    let listening = listen(path, hints);
+    umask(before);
+    listening
+}
+
+/// Listens at `path` in a folder of ours that has nothing else in it and is closed to others, so that it can be given
+/// away whole. It leaves the umask alone.
+///
+/// # Errors
+/// As [`listen_at`]; or the folder is another user's, or holds other files.
+pub fn listen_in_own_folder(
+    path: &Path,
+    hints: Hints,
+) -> Result<(UnixListener, SocketFile), Error> {
+    make_room(path, hints)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let failed = |error: io::Error| Error::io("look at", folder, &error).hint(hints.elsewhere);
+    let others = fs::read_dir(folder).map_err(failed)?.flatten();
+    if let Some(other) = others.map(|entry| entry.path()).find(|other| other != path) {
+        let what = format!(
+            "{} is beside the socket: whoever is given the folder would have it, too",
+            other.display()
+        );
+        return Err(Error::new(what).hint(hints.elsewhere));
+    }
+    if fs::metadata(folder).map_err(failed)?.uid() != getuid().as_raw() {
+        let what = format!("{} is not your own folder", folder.display());
+        return Err(Error::new(what).hint(hints.elsewhere));
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o700)).map_err(failed)?;
+    listen(path, hints)
+}
+
+fn listen(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error> {
     let listener = bind(path).map_err(|error| {
         // sun_path holds 108 bytes with its NUL.
         let hint = if path.as_os_str().len() >= 108 {
@@ -122,10 +157,7 @@ fn remove_dead_socket(path: &Path, hints: Hints) -> Result<(), Error> {
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    let before = umask(Mode::S_IXUSR | Mode::S_IRWXG | Mode::S_IRWXO);
-    let bound = UnixListener::bind(path);
-    umask(before);
-    let bound = bound?;
+    let bound = UnixListener::bind(path)?;
     // Where the folder has a default access list, no umask counts.
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(bound)

@@ -13,6 +13,8 @@ use crate::error::Error;
 pub const SYSTEM_CONFIG: &str = "/etc/split-ssh";
 /// Where the packaged vault's sockets live.
 const SYSTEM_VAULT_RUNTIME: &str = "/run/split-ssh-vault";
+/// Where the packaged vault's sandboxes find their sockets.
+const SYSTEM_SANDBOX_RUNTIME: &str = "/run/split-ssh-sandbox";
 /// Where the packaged client's socket and status files live.
 const SYSTEM_CLIENT_RUNTIME: &str = "/run/split-ssh-client";
 /// Where the packaged keyring agents' sockets live, as in the official package.
@@ -73,6 +75,11 @@ impl Paths {
     /// The vault's `qrexec.sock` and `control.sock`.
     pub fn vault_runtime(&self) -> PathBuf {
         self.runtime_for(SYSTEM_VAULT_RUNTIME, "split-ssh-vault")
+    }
+
+    /// A folder for each sandbox, with its socket.
+    pub fn sandbox_runtime(&self) -> PathBuf {
+        self.runtime_for(SYSTEM_SANDBOX_RUNTIME, "split-ssh-sandbox")
     }
 
     /// The keyring agents' sockets, `KEYRING.sock`.

@@ -16,6 +16,7 @@ use policy::record::DecidedBy;
 use crate::ask::asker::Asker;
 use crate::ask::questions::QuestionEvent;
 use crate::intake::call::Intake;
+use crate::intake::sandboxes::Sandboxes;
 use crate::keys::registry::Keys;
 use crate::log::recorder::Recorder;
 use crate::policy_files::PolicyFiles;
@@ -36,6 +37,7 @@ const MAX_REQUEST: u64 = 64 * 1024;
 /// What the owner may ask about.
 pub struct Control {
     pub intake: Arc<Intake>,
+    pub sandboxes: Sandboxes,
     pub policy: Arc<PolicyFiles>,
     pub keys: Arc<Keys>,
     pub asker: Arc<Asker>,
@@ -51,13 +53,16 @@ impl Control {
         let _ = serve_lines(self, &stream);
     }
 
-    /// Reads policy and known hosts again, and starts the agents of keyrings that have come since.
+    /// Reads policy and known hosts again, starts the agents of keyrings that have come since, and serves the sandboxes
+    /// that are configured now.
     ///
     /// # Errors
     /// What is broken; the last good policy still holds.
     pub fn reload(&self) -> Result<(), String> {
         self.keys.start_agents();
-        self.policy.read_again()
+        let sandboxes = self.sandboxes.follow_configuration();
+        self.policy.read_again()?;
+        sandboxes.map_err(|error| error.what().to_owned())
     }
 }
 
@@ -152,6 +157,14 @@ fn answer(control: &Control, request: &Request) -> Result<Reply, ControlError> {
         Request::Reload => {
             control.reload().map_err(ControlError::BrokenPolicy)?;
             Reply::ok()
+        }
+        Request::Sandboxes => {
+            let followed = control.sandboxes.follow_configuration();
+            followed.map_err(|error| ControlError::BrokenSandboxes(error.what().to_owned()))?;
+            Reply {
+                sandboxes: Some(control.sandboxes.states()),
+                ..Reply::ok()
+            }
         }
         // Answered by events, before this.
         Request::Watch => Reply::ok(),
@@ -269,6 +282,7 @@ fn status(control: &Control) -> VaultStatus {
         unreadable_revocations: policy.unreadable_revocations(),
         prompt: control.asker.prompter.state(),
         log: control.recorder.path().display().to_string(),
+        sandboxes: control.sandboxes.states(),
         log_trouble: control.recorder.trouble(),
         refusals: control.recorder.last_refusals(),
     }

@@ -1,5 +1,6 @@
 //! The parts of a running vault, and who gets which.
 
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use nix::unistd::Uid;
@@ -10,6 +11,7 @@ use crate::ask::asker::Asker;
 use crate::ask::prompt::{Notifier, Prompter};
 use crate::control::Control;
 use crate::intake::call::Intake;
+use crate::intake::sandboxes::Sandboxes;
 use crate::keys::registry::Keys;
 use crate::log::Log;
 use crate::log::recorder::{Recorder, timestamp};
@@ -30,7 +32,11 @@ pub struct Daemon {
 impl Daemon {
     /// # Errors
     /// The log cannot be opened, or the system has no descriptors left.
-    pub fn open(config: VaultConfig, paths: &Paths) -> Result<Self, Error> {
+    pub fn open(
+        config: VaultConfig,
+        paths: &Paths,
+        sandboxes: Vec<(String, UnixListener)>,
+    ) -> Result<Self, Error> {
         let log = Log::open(&paths.state).map_err(|error| {
             let failed = Error::new(error.to_string());
             match error.hint() {
@@ -57,8 +63,10 @@ impl Daemon {
             recorder: Arc::clone(&recorder),
             crypto: Ring,
         };
+        let intake = Arc::new(Intake::new(config.limits, signer));
         let control = Control {
-            intake: Arc::new(Intake::new(config.limits, signer)),
+            sandboxes: Sandboxes::new(paths.clone(), Arc::clone(&intake), sandboxes),
+            intake,
             policy,
             keys,
             asker,
@@ -70,10 +78,10 @@ impl Daemon {
         })
     }
 
-    /// Reads the policy, now and whenever it changes, and starts the keyrings' agents.
+    /// Reads the policy, now and whenever it changes, starts the keyrings' agents, and serves the sandboxes.
     ///
     /// # Errors
-    /// There are no threads left.
+    /// There are no threads left, or the configuration of sandboxes is broken.
     pub fn begin(&self) -> Result<(), Error> {
         let control = Arc::clone(&self.control);
         let policy = &self.control.policy;
@@ -92,7 +100,7 @@ impl Daemon {
         }
         self.control.recorder.note(start);
         self.control.keys.start_agents();
-        Ok(())
+        self.control.sandboxes.follow_configuration()
     }
 
     /// Records that another user's program tried to connect.
@@ -110,14 +118,17 @@ impl Daemon {
         policy.forget_old_counts(clock::now().boot);
     }
 
-    /// A call is served, a question waits, or an answer is remembered.
+    /// A call is served, a sandbox may call, a question waits, or an answer is remembered.
     pub fn is_busy(&self) -> bool {
-        self.control.intake.count() > 0 || !self.control.asker.questions.is_idle()
+        self.control.intake.count() > 0
+            || !self.control.sandboxes.is_empty()
+            || !self.control.asker.questions.is_idle()
     }
 
     /// Denies what waits, and ends what was started.
     pub fn end(&self) {
         let control = &self.control;
+        control.sandboxes.close();
         control.asker.questions.stop();
         control
             .recorder

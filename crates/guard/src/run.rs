@@ -13,7 +13,7 @@ use signal_hook::iterator::Signals;
 
 use crate::ask::{lock_watch, showing};
 use crate::daemon::Daemon;
-use crate::intake::accept::{Refuse, Serve, accept};
+use crate::intake::accept::{Accept, Refuse, Serve, accept, is_owner};
 use crate::process;
 use crate::sockets::Sockets;
 use common::config::vault::VaultConfig;
@@ -43,7 +43,7 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     let config = VaultConfig::load(&paths.config, &paths.system_config)?;
     process::make_room(&config.limits);
-    let daemon = Arc::new(Daemon::open(config, paths)?);
+    let daemon = Arc::new(Daemon::open(config, paths, sockets.sandboxes)?);
     daemon.begin()?;
     showing::follow(&daemon.control.asker);
     lock_watch::watch(&daemon.control.asker);
@@ -72,8 +72,12 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
 
 fn accept_all(listeners: Vec<UnixListener>, serve: &Serve, refuse: &Refuse) {
     for listener in listeners {
-        let (serve, refuse) = (Arc::clone(serve), Arc::clone(refuse));
-        thread::spawn(move || accept(&listener, &serve, &refuse));
+        let how = Accept {
+            allows: Box::new(is_owner),
+            serve: Arc::clone(serve),
+            refuse: Arc::clone(refuse),
+        };
+        thread::spawn(move || accept(&listener, &how));
     }
 }
 

@@ -5,17 +5,12 @@
 //! reason stays in the vault: in the journal, and in a file that `split-ssh status` reads.
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg};
 use policy::caller::{Caller, Keyring};
 
 use common::error::Error;
@@ -23,9 +18,8 @@ use common::log::journal::{self, Priority};
 use common::paths::Paths;
 use common::service::SERVICE;
 use common::stdio_failure::StdioFailure;
+use common::vault_start;
 
-/// A vault that has just been started loads its programs from a cold disk.
-const START_TIME: Duration = Duration::from_secs(20);
 const CHUNK: usize = 16 * 1024;
 
 /// All that the client is told.
@@ -53,7 +47,7 @@ pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCo
 
 fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), Error> {
     let call = Call::find(from, keyring)?;
-    let mut daemon = reach(paths)?;
+    let mut daemon = vault_start::connect(&paths.qrexec_socket(), paths)?;
     daemon
         .write_all(format!("{SERVICE}+{} {}\0", call.keyring, call.caller).as_bytes())
         .map_err(|error| Error::new(format!("the vault daemon left: {error}")))?;
@@ -94,78 +88,6 @@ impl Call {
             keyring: Keyring::from_argument(keyring.unwrap_or(&untrusted_argument)).map_err(bad)?,
         })
     }
-}
-
-/// Connects to the daemon; under a lock, so that two calls start one daemon, starts it if none runs.
-fn reach(paths: &Paths) -> Result<UnixStream, Error> {
-    let socket = paths.qrexec_socket();
-    if let Ok(stream) = UnixStream::connect(&socket) {
-        return Ok(stream);
-    }
-    let _lock = lock(&paths.vault_runtime())?;
-    if let Ok(stream) = UnixStream::connect(&socket) {
-        return Ok(stream);
-    }
-    start(paths)?;
-    let until = Instant::now() + START_TIME;
-    loop {
-        match UnixStream::connect(&socket) {
-            Ok(stream) => return Ok(stream),
-            Err(error) if Instant::now() > until => {
-                return Err(Error::io("reach the vault daemon on", &socket, &error)
-                    .hint("run `split-ssh vault` in the vault to see why it does not start"));
-            }
-            // The daemon has no way to tell a process that it did not start.
-            Err(_) => thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
-fn lock(dir: &Path) -> Result<Flock<File>, Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| {
-            Error::io("create", dir, &error).hint(
-                "no session of this user runs, and XDG_RUNTIME_DIR is not set: \
-                 loginctl enable-linger keeps its folder; or say --runtime-dir DIR",
-            )
-        })?;
-    let path = dir.join("start.lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| Error::io("open", &path, &error))?;
-    Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, error)| Error::io("lock", &path, &error.into()))
-}
-
-fn start(paths: &Paths) -> Result<(), Error> {
-    let program = env::current_exe()
-        .map_err(|error| Error::new(format!("cannot find ourselves: {error}")))?;
-    let mut command = Command::new("setsid");
-    command
-        .arg(program)
-        .args(paths.as_flags())
-        .args(["vault", "--until-idle"]);
-    for (name, _) in env::vars_os() {
-        let name_text = name.to_string_lossy();
-        if name_text.starts_with("QREXEC") || name_text.starts_with("SSH_") {
-            command.env_remove(&name);
-        }
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.current_dir("/");
-    command
-        .spawn()
-        .map(drop)
-        .map_err(|error| Error::new(format!("cannot start the vault daemon: {error}")))
 }
 
 /// Passes bytes until the daemon closes. The client's end is passed on as such: the daemon answers what

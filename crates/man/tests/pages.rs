@@ -270,7 +270,7 @@ fn every_key_has_its_row() {
             .expect("a page");
         page.text.contains(&format!("| `{key}` |"))
     };
-    for table in ["[keyring.x]", "[limits]", "[prompt]"] {
+    for table in ["[keyring.x]", "[sandbox.x]", "[limits]", "[prompt]"] {
         let (_folder, paths) = with_file("vault.toml", &format!("{table}\nnonsense = 1\n"));
         let error =
             VaultConfig::load(&paths.config, &paths.system_config).expect_err("no such key");

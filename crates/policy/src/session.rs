@@ -19,6 +19,7 @@ pub const MAX_KEYS_PER_LOGIN: usize = 6;
 
 #[derive(Debug, Default)]
 pub struct Session {
+    known_forwarded: bool,
     binds: Vec<Bind>,
     failed: bool,
     signatures: u32,
@@ -124,6 +125,14 @@ impl Session {
         }
     }
 
+    /// A connection that is known to come from another host, whatever its binds say.
+    pub fn known_forwarded() -> Self {
+        Self {
+            known_forwarded: true,
+            ..Self::default()
+        }
+    }
+
     pub fn binds(&self) -> &[Bind] {
         &self.binds
     }
@@ -137,9 +146,9 @@ impl Session {
         self.failed = true;
     }
 
-    /// A forwarding bind was seen. `false` proves nothing: many clients forward without one.
+    /// A forwarding bind was seen, or the connection is known to be forwarded. `false` proves nothing: many clients forward without one.
     pub fn forwarded(&self) -> bool {
-        self.binds.iter().any(|bind| bind.forwarding)
+        self.known_forwarded || self.binds.iter().any(|bind| bind.forwarding)
     }
 
     /// The bind for this connection's own login, if there is one. git and ssh-keygen never bind, so an

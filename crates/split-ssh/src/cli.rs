@@ -48,6 +48,7 @@ enum Command {
     /// Show what runs here, and the last refusals with their reasons
     Status(admin::status::Args),
     Doctor(admin::doctor::Args),
+    Serve(admin::serve::Args),
     Pending(admin::pending::Args),
     Allow(admin::pending::AllowArgs),
     Deny(admin::pending::DenyArgs),
@@ -126,6 +127,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Status(args) => admin::status::run(&args, &paths),
         Command::Doctor(args) => admin::doctor::run(&args, &paths),
+        Command::Serve(args) => admin::serve::run(args, &paths),
         Command::Client(args) => client::run(args, &paths),
         Command::Vault(args) => vault::run(&args, &paths),
         Command::List(args) => admin::keyring::list(&args, &paths),

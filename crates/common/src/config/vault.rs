@@ -10,6 +10,7 @@ use policy::rules::check_key;
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::sandbox::SandboxConfig;
 use crate::trusted_files;
 
 /// Everything that `vault.toml` says, with what holds where it says nothing.
@@ -19,6 +20,9 @@ pub struct VaultConfig {
     /// `[keyring.NAME]`
     #[serde(default)]
     pub keyring: BTreeMap<String, KeyringConfig>,
+    /// `[sandbox.NAME]`; [`crate::sandbox::configured`] knows all of them.
+    #[serde(default)]
+    pub sandbox: BTreeMap<String, SandboxConfig>,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
@@ -115,15 +119,20 @@ impl VaultConfig {
     /// # Errors
     /// A file that can't be read, has an unknown key, or mixes keyrings.
     pub fn load(user: &Path, system: &Path) -> Result<Self, Error> {
+        Self::load_with_place(user, system).map(|(config, _)| config)
+    }
+
+    /// The same, with the file that was read, or the user's if there is none.
+    pub(crate) fn load_with_place(user: &Path, system: &Path) -> Result<(Self, PathBuf), Error> {
         for dir in [user, system] {
             let path = dir.join("vault.toml");
             trusted_files::wait_until_saved(&path)?;
             if let Some(config) = super::read_toml::<Self>(&path)? {
                 config.check(&path)?;
-                return Ok(config);
+                return Ok((config, path));
             }
         }
-        Ok(Self::default())
+        Ok((Self::default(), user.join("vault.toml")))
     }
 
     fn check(&self, path: &Path) -> Result<(), Error> {

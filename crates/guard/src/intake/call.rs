@@ -11,11 +11,15 @@ use policy::record::{Event, Record, RecordOutcome};
 use super::connection;
 use super::header::{self, BadHeader, Header};
 use super::limits::{StreamGuard, Streams};
+use super::sandboxes::refusal;
 use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
 use crate::sign::session::{AgentSession, Client, Signer};
 use common::config::vault::Limits;
 use common::log::journal::{self, Priority};
+use common::sandbox::Sandbox;
+
+const TOO_MANY_STREAMS: &str = "as many streams as there may be in all";
 
 /// What all calls share before they are known to be anybody's.
 pub struct Intake {
@@ -43,7 +47,7 @@ impl Intake {
     /// Serves one call to its end.
     pub fn serve(&self, stream: UnixStream, peer: Uid) {
         let Some(guard) = self.streams.register() else {
-            return self.note(Event::Limit, None, "as many streams as there may be in all");
+            return self.note(Event::Limit, None, TOO_MANY_STREAMS);
         };
         let Ok(bytes) = ByteStream::new(stream) else {
             return;
@@ -62,12 +66,44 @@ impl Intake {
         }
     }
 
-    fn serve_caller(&self, guard: StreamGuard, header: Header, mut stream: MessageStream) {
+    fn serve_caller(&self, guard: StreamGuard, header: Header, stream: MessageStream) {
         let client = Client {
             caller: header.caller,
             keyring: header.keyring,
-            number: self.connections.fetch_add(1, Ordering::Relaxed) + 1,
+            number: self.next_number(),
+            forwarded: false,
         };
+        self.serve_client(guard, client, stream);
+    }
+
+    /// Serves one connection that came by the socket of `sandbox`, to its end.
+    pub fn serve_sandbox(&self, sandbox: &Sandbox, stream: UnixStream) {
+        let client = Client {
+            caller: sandbox.caller.clone(),
+            keyring: sandbox.keyring.clone(),
+            number: self.next_number(),
+            forwarded: sandbox.forwarded,
+        };
+        let Some(guard) = self.streams.register() else {
+            return self.note(Event::Limit, Some(&client), TOO_MANY_STREAMS);
+        };
+        if let Ok(bytes) = ByteStream::new(stream) {
+            self.serve_client(guard, client, MessageStream::new(bytes, &[]));
+        }
+    }
+
+    /// Records that a peer whose uid is not on the list of `sandbox` tried to connect.
+    pub fn refuse_peer(&self, sandbox: &Sandbox, uid: Uid) {
+        let refusal = self.record(Event::Refusal).because(refusal(sandbox, uid));
+        let record = refusal.caller(&sandbox.caller, &sandbox.keyring);
+        self.signer.recorder.note(record);
+    }
+
+    fn next_number(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn serve_client(&self, guard: StreamGuard, client: Client, mut stream: MessageStream) {
         let Some(_guard) = guard.of_caller(&client.caller) else {
             let why = "as many streams as one qube may have";
             return self.note(Event::Limit, Some(&client), why);
@@ -112,6 +148,7 @@ fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
         Caller::Local(uid) if *uid != peer.as_raw() && !peer.is_root() => {
             Err("a local caller under another uid's name")
         }
+        Caller::Sandbox(_) => Err("a sandbox is known by its own socket only"),
         _ => Ok(()),
     }
 }

@@ -5,4 +5,5 @@ pub mod call;
 mod connection;
 pub mod header;
 mod limits;
+pub mod sandboxes;
 pub mod stream;

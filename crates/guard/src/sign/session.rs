@@ -37,6 +37,8 @@ pub struct Client {
     pub keyring: Keyring,
     /// The connection's number in the log.
     pub number: u64,
+    /// All of it counts as forwarded from another host.
+    pub forwarded: bool,
 }
 
 /// The state of one connection.
@@ -75,6 +77,10 @@ impl<'s> AgentSession<'s> {
         let upstream = place
             .as_ref()
             .map(|place| Upstream::new(place.socket.clone()));
+        let session = match client.forwarded {
+            true => Session::known_forwarded(),
+            false => Session::default(),
+        };
         Self {
             signer,
             recorded_as: (
@@ -83,7 +89,7 @@ impl<'s> AgentSession<'s> {
             ),
             client,
             stream,
-            session: Session::default(),
+            session,
             content: PendingContent::default(),
             content_until: Instant::now(),
             place,

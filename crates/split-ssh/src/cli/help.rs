@@ -23,7 +23,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Keys, servers and rules of a vault",
-        &["list", "add", "reload", "hosts", "policy", "rule"],
+        &["list", "add", "reload", "hosts", "policy", "rule", "serve"],
     ),
     (
         "Setting up, and finding out what is wrong",
@@ -43,6 +43,7 @@ In a vault:
   ~/.config/split-ssh/vault.toml       keyrings of other agents, limits
   ~/.config/split-ssh/known_hosts      names of servers, beside ~/.ssh/known_hosts
   ~/.local/state/split-ssh/log.jsonl   the log
+  ~/.config/split-ssh/sandbox.d/       sandboxes, as `split-ssh serve` writes them
   /run/split-ssh-vault/                the vault's sockets
 
 In a client:

@@ -1,0 +1,302 @@
+//! `split-ssh serve`: sockets for sandboxes, served by this user's vault.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use policy::caller::Keyring;
+
+use crate::running_vault;
+use crate::shown_question::ascii;
+use common::config::vault::VaultConfig;
+use common::config::{self};
+use common::control::{Request, SandboxState};
+use common::error::Error;
+use common::keyrings;
+use common::paths::Paths;
+use common::sandbox::{self, CountsAsForwarded, Sandbox, SandboxConfig};
+use common::{trusted_files, vault_start};
+
+/// Where the examples put the folder inside a sandbox.
+const INSIDE: &str = "/run/ssh";
+
+/// Give a sandbox of this machine a socket that leads to the vault
+///
+/// A sandbox is a container, a virtual machine or any other place whose programs
+/// should use some keys, and not the agent that holds them. The vault knows it by
+/// its socket: it is sandbox:NAME in policy, questions and log. Without a running
+/// vault this starts one, which stays as long as it has sandboxes.
+#[derive(Debug, clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true,
+    next_line_help = true
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    /// The sandbox: letters, digits, `_`, `.` and `-`
+    #[arg(required = true)]
+    name: Option<String>,
+
+    /// The keyring that it is for [default: default]
+    #[arg(long, value_name = "KEYRING")]
+    keyring: Option<String>,
+
+    /// Listen here, in a folder of its own [default: where sockets are]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// Let this uid of this machine connect; may be repeated [default: yours]
+    #[arg(long = "uid", value_name = "UID")]
+    uids: Vec<u32>,
+
+    /// Count all that comes by this socket as forwarded, as ssh -R brings it
+    #[arg(long)]
+    forwarded: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the sandboxes
+    List,
+    /// Close a sandbox's socket, and end its connections
+    Remove {
+        /// As `split-ssh serve list` shows it
+        name: String,
+    },
+}
+
+/// # Errors
+/// A name or setting is refused, a file cannot be written, or the vault does not start.
+pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
+    let said = match (&args.action, &args.name) {
+        (Some(Action::List), _) => list(paths)?,
+        (Some(Action::Remove { name }), _) => remove(name, paths)?,
+        (None, Some(name)) => serve(name, &args, paths)?,
+        (None, None) => return Err(Error::new("which sandbox?").hint("split-ssh serve NAME")),
+    };
+    io::stdout()
+        .write_all(said.as_bytes())
+        .map_err(|error| Error::printing(&error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(name: &str, args: &Args, paths: &Paths) -> Result<String, Error> {
+    sandbox::check_name(name)?;
+    let lock = trusted_files::lock(&sandbox::folder(paths))?;
+    let file = sandbox::file(paths, name);
+    let before = config::read_toml::<SandboxConfig>(&file)?;
+    let elsewhere = sandbox::configured(paths)?;
+    let elsewhere = elsewhere
+        .iter()
+        .find(|it| it.name == name && it.file != file);
+    let changes =
+        args.keyring.is_some() || args.socket.is_some() || !args.uids.is_empty() || args.forwarded;
+    match elsewhere {
+        Some(configured) if changes => {
+            let place = configured.file.display();
+            let what = format!("sandbox {name} is configured in {place}");
+            return Err(Error::new(what).hint(format!(
+                "change [sandbox.{name}] there, then: split-ssh serve {name}"
+            )));
+        }
+        Some(_) => {}
+        None => {
+            let mut config = before.clone().unwrap_or_default();
+            args.change(&mut config);
+            if before.as_ref() != Some(&config) {
+                check_keyring(&config, paths)?;
+                write(&file, &config)?;
+            }
+        }
+    }
+    let served = sandbox::configured(paths).and_then(|_| start(name, paths));
+    if served.is_err() && elsewhere.is_none() {
+        // A setting that cannot be served would also stop the next start of the vault.
+        match before {
+            Some(before) => write(&file, &before)?,
+            None => remove_file(&file)?,
+        }
+        let _ = ask(paths);
+    }
+    drop(lock);
+    served.map(|state| self::served(&state))
+}
+
+/// Has the vault serve it, and starts one if none runs.
+fn start(name: &str, paths: &Paths) -> Result<SandboxState, Error> {
+    drop(vault_start::connect(&paths.control_socket(), paths)?);
+    let mut states = ask(paths)?.into_iter();
+    let Some(state) = states.find(|state| state.name == name) else {
+        return Err(Error::new(format!(
+            "the vault does not know sandbox {name}"
+        )));
+    };
+    match &state.trouble {
+        Some(why) => Err(Error::new(format!(
+            "sandbox {name} is not served: {}",
+            prose(why)
+        ))),
+        None => Ok(state),
+    }
+}
+
+impl Args {
+    fn change(&self, config: &mut SandboxConfig) {
+        if self.keyring.is_some() {
+            config.keyring.clone_from(&self.keyring);
+        }
+        if let Some(socket) = &self.socket {
+            // As people type paths in a shell: from where they stand.
+            let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.clone());
+            config.socket = Some(socket);
+        }
+        if !self.uids.is_empty() {
+            config.uids = Some(self.uids.clone());
+        }
+        if self.forwarded {
+            config.forwarded = Some(CountsAsForwarded::Always);
+        }
+    }
+}
+
+fn check_keyring(config: &SandboxConfig, paths: &Paths) -> Result<(), Error> {
+    let Some(name) = &config.keyring else {
+        return Ok(());
+    };
+    let keyring = Keyring::from_argument(name).map_err(|bad| Error::new(bad.to_string()))?;
+    let vault = VaultConfig::load(&paths.config, &paths.system_config)?;
+    if keyrings::of(&keyring, paths, &vault).is_some() {
+        return Ok(());
+    }
+    let folder = common::identities::folder(&paths.home, name);
+    Err(Error::new(format!("this vault has no keyring {keyring}")).hint(format!(
+        "put its keys into a folder: mkdir -p {0} && mv KEY {0}; or write [keyring.{keyring}] in vault.toml",
+        folder.display()
+    )))
+}
+
+fn write(file: &Path, config: &SandboxConfig) -> Result<(), Error> {
+    let text = toml::to_string(config).map_err(|error| Error::new(error.to_string()))?;
+    let text = format!("# Written by `split-ssh serve`.\n{text}");
+    trusted_files::replace(file, text.as_bytes())
+}
+
+fn remove(name: &str, paths: &Paths) -> Result<String, Error> {
+    let lock = trusted_files::lock(&sandbox::folder(paths))?;
+    let configured = sandbox::configured(paths)?;
+    let file = sandbox::file(paths, name);
+    let Some(found) = configured.iter().find(|it| it.name == name) else {
+        return Err(
+            Error::new(format!("there is no sandbox {}", ascii(name))).hint("split-ssh serve list")
+        );
+    };
+    if found.file != file {
+        let place = found.file.display();
+        return Err(
+            Error::new(format!("sandbox {name} is configured in {place}")).hint(format!(
+                "remove [sandbox.{name}] there, then: split-ssh serve list"
+            )),
+        );
+    }
+    remove_file(&file)?;
+    drop(lock);
+    // Without a vault there is no socket to close.
+    if common::control::ask(paths, &Request::Status).is_ok() {
+        ask(paths)?;
+    }
+    Ok(format!("sandbox {name} is no longer served\n"))
+}
+
+fn remove_file(file: &Path) -> Result<(), Error> {
+    fs::remove_file(file).map_err(|error| Error::io("remove", file, &error))
+}
+
+fn list(paths: &Paths) -> Result<String, Error> {
+    let configured = sandbox::configured(paths)?;
+    if configured.is_empty() {
+        return Ok("there are no sandboxes; `split-ssh serve NAME` makes one\n".to_owned());
+    }
+    match ask(paths) {
+        Ok(states) => Ok(states.iter().map(line).collect()),
+        Err(_) => {
+            let lines = configured.iter().map(|it| line(&not_served(it)));
+            Ok(lines.collect())
+        }
+    }
+}
+
+fn not_served(sandbox: &Sandbox) -> SandboxState {
+    SandboxState {
+        name: sandbox.name.clone(),
+        socket: sandbox.socket.clone(),
+        keyring: sandbox.keyring.to_string(),
+        uids: sandbox.uids.clone(),
+        forwarded: sandbox.forwarded,
+        connections: 0,
+        trouble: Some(format!("no vault runs: split-ssh serve {}", sandbox.name)),
+    }
+}
+
+/// Has the vault serve what is configured, and tells of all of it.
+fn ask(paths: &Paths) -> Result<Vec<SandboxState>, Error> {
+    let reply = running_vault::ask(&Request::Sandboxes, paths)?;
+    Ok(reply.sandboxes.unwrap_or_default())
+}
+
+/// One sandbox in a list.
+pub(crate) fn line(state: &SandboxState) -> String {
+    let how = match (&state.trouble, state.connections) {
+        (Some(why), _) => format!("NOT SERVED: {}", prose(why)),
+        (None, 1) => "1 connection".to_owned(),
+        (None, count) => format!("{count} connections"),
+    };
+    let forwarded = match state.forwarded {
+        true => ", counts as forwarded",
+        false => "",
+    };
+    format!(
+        "{}  keyring {}, {}{forwarded}, {how}\n  {}\n",
+        ascii(&state.name),
+        ascii(&state.keyring),
+        uids(state),
+        ascii(&state.socket.display().to_string())
+    )
+}
+
+fn uids(state: &SandboxState) -> String {
+    let uids: Vec<String> = state.uids.iter().map(u32::to_string).collect();
+    format!("for uid {}", uids.join(" and "))
+}
+
+/// The vault's sentence, with room for paths and what to do.
+fn prose(why: &str) -> String {
+    policy::display::prose(why.as_bytes(), 1000)
+}
+
+/// What to do with the socket.
+fn served(state: &SandboxState) -> String {
+    let folder = state
+        .socket
+        .parent()
+        .unwrap_or(Path::new("/"))
+        .display()
+        .to_string();
+    let socket = state
+        .socket
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    format!(
+        "{}give the sandbox the folder, read-only, for instance:\n  \
+         podman run -v {folder}:{INSIDE}:ro -e SSH_AUTH_SOCK={INSIDE}/{socket} IMAGE\n\
+         then check it: split-ssh doctor --sandbox {}\n",
+        line(state),
+        state.name
+    )
+}

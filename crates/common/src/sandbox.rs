@@ -1,0 +1,199 @@
+//! The sandboxes of this vault: who may connect where, and which keyring it is for. Daemon and tools ask here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
+use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, vault::VaultConfig};
+use crate::error::Error;
+use crate::paths::Paths;
+
+/// The socket's name in a sandbox's own folder.
+pub const SOCKET_NAME: &str = "agent.sock";
+/// `split-ssh serve` has these as subcommands.
+const SUBCOMMANDS: [&str; 2] = ["list", "remove"];
+/// What the kernel calls every uid that our user namespace does not know (`user_namespaces(7)`).
+const OVERFLOW_UID: u32 = 65534;
+
+/// `[sandbox.NAME]` of `vault.toml`, and the whole of `sandbox.d/NAME.toml`, which `split-ssh serve` writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// The keyring that it is for; `default` if it does not say.
+    pub keyring: Option<String>,
+    /// Where the vault listens; a folder of its own below the runtime directory if it does not say.
+    pub socket: Option<PathBuf>,
+    /// Uids that may connect, as this machine counts them; ours if it does not say.
+    pub uids: Option<Vec<u32>>,
+    /// `"always"`: all that comes by this socket counts as forwarded from another host.
+    pub forwarded: Option<CountsAsForwarded>,
+}
+
+/// Nothing in the requests says that `ssh -R` brought them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CountsAsForwarded {
+    Always,
+}
+
+/// A sandbox as the vault serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sandbox {
+    pub name: String,
+    pub caller: Caller,
+    pub keyring: Keyring,
+    pub socket: PathBuf,
+    pub uids: Vec<u32>,
+    pub forwarded: bool,
+    /// The file that configures it.
+    pub file: PathBuf,
+}
+
+impl Sandbox {
+    fn new(
+        name: &str,
+        config: &SandboxConfig,
+        file: PathBuf,
+        paths: &Paths,
+    ) -> Result<Self, Error> {
+        let failed =
+            |what: String| Error::new(format!("{}: sandbox {name:?}: {what}", file.display()));
+        let caller = check_name(name).map_err(|error| failed(error.what().to_owned()))?;
+        let keyring = config.keyring.as_deref().unwrap_or(DEFAULT_KEYRING);
+        let keyring = Keyring::from_argument(keyring).map_err(|bad| failed(bad.to_string()))?;
+        let socket = match &config.socket {
+            Some(socket) if socket.is_absolute() => socket.clone(),
+            Some(socket) => {
+                let what = format!("socket = {socket:?} is no absolute path");
+                return Err(
+                    failed(what).hint("a vault has no working directory to complete it from")
+                );
+            }
+            None => paths.sandbox_runtime().join(name).join(SOCKET_NAME),
+        };
+        let uids = match &config.uids {
+            Some(uids) if uids.is_empty() => {
+                let what = "uids is an empty list, so nobody could connect";
+                return Err(failed(what.to_owned()).hint("leave it out for your own uid"));
+            }
+            Some(uids) if uids.contains(&OVERFLOW_UID) => {
+                let what = format!("uid {OVERFLOW_UID} is what every unknown uid looks like");
+                return Err(failed(what)
+                    .hint("name the uid that `stat -c %u /proc/PID` shows on this side"));
+            }
+            Some(uids) => uids.clone(),
+            None => vec![Uid::current().as_raw()],
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            caller,
+            keyring,
+            socket,
+            uids,
+            forwarded: config.forwarded.is_some(),
+            file,
+        })
+    }
+
+    /// The folder that a sandbox is given, with nothing but the socket in it.
+    pub fn folder(&self) -> &Path {
+        self.socket.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether others than this user may connect.
+    pub fn is_for_other_users(&self) -> bool {
+        self.uids.iter().any(|uid| *uid != Uid::current().as_raw())
+    }
+}
+
+/// # Errors
+/// No sandbox can have this name.
+pub fn check_name(untrusted_name: &str) -> Result<Caller, Error> {
+    let caller = Caller::sandbox(untrusted_name).map_err(|bad| Error::new(bad.to_string()))?;
+    match SUBCOMMANDS.contains(&untrusted_name) {
+        true => Err(Error::new(format!(
+            "no sandbox can be called `{untrusted_name}`: it is a word of `split-ssh serve`"
+        ))),
+        false => Ok(caller),
+    }
+}
+
+/// The folder of the files that `split-ssh serve` writes.
+pub fn folder(paths: &Paths) -> PathBuf {
+    paths.config.join("sandbox.d")
+}
+
+/// The file that `split-ssh serve NAME` writes.
+pub fn file(paths: &Paths, name: &str) -> PathBuf {
+    folder(paths).join(format!("{name}.toml"))
+}
+
+/// All sandboxes of `vault.toml` and `sandbox.d`, in name order.
+///
+/// # Errors
+/// A file that cannot be read, a setting that means nothing, or a sandbox that is configured twice.
+pub fn configured(paths: &Paths) -> Result<Vec<Sandbox>, Error> {
+    let mut all: BTreeMap<String, Sandbox> = BTreeMap::new();
+    let (config, file) = VaultConfig::load_with_place(&paths.config, &paths.system_config)?;
+    for (name, sandbox) in &config.sandbox {
+        all.insert(
+            name.clone(),
+            Sandbox::new(name, sandbox, file.clone(), paths)?,
+        );
+    }
+    for (name, file) in files(paths)? {
+        let Some(config) = config::read_toml::<SandboxConfig>(&file)? else {
+            continue;
+        };
+        if let Some(other) = all.get(&name) {
+            let (file, other) = (file.display(), other.file.display());
+            return Err(
+                Error::new(format!("sandbox {name} is in {other} and in {file}"))
+                    .hint("remove one of the two"),
+            );
+        }
+        all.insert(name.clone(), Sandbox::new(&name, &config, file, paths)?);
+    }
+    let all: Vec<Sandbox> = all.into_values().collect();
+    for (index, sandbox) in all.iter().enumerate() {
+        let others = all.iter().skip(index + 1);
+        if let Some(other) = others
+            .into_iter()
+            .find(|other| other.folder() == sandbox.folder())
+        {
+            let folder = sandbox.folder().display();
+            return Err(Error::new(format!(
+                "sandboxes {} and {} share the folder {folder}: each would be given the other's socket",
+                sandbox.name, other.name
+            ))
+            .hint("give each socket a folder of its own"));
+        }
+    }
+    Ok(all)
+}
+
+/// `NAME.toml` of `sandbox.d`, by name.
+fn files(paths: &Paths) -> Result<Vec<(String, PathBuf)>, Error> {
+    let folder = folder(paths);
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| Error::io("read", &folder, &error))?,
+    };
+    let named = |path: PathBuf| {
+        let name = path
+            .file_name()?
+            .to_str()?
+            .strip_suffix(".toml")?
+            .to_owned();
+        Some((name, path))
+    };
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| named(entry.path()))
+        .collect())
+}

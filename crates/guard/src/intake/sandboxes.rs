@@ -1,0 +1,235 @@
+//! The sockets of sandboxes. Who calls is told by the socket alone: nobody writes a header, and what a sandbox says of
+//! itself counts for nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Permissions};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use nix::sys::socket::{Shutdown as ShutdownHow, shutdown};
+use nix::unistd::Uid;
+
+use super::accept::{Accept, accept};
+use super::call::Intake;
+use common::control::SandboxState;
+use common::error::Error;
+use common::log::journal::{self, Priority};
+use common::own_socket::{self, Hints, SocketFile};
+use common::paths::Paths;
+use common::sandbox::{self, Sandbox};
+use common::sync::lock;
+
+const HINTS: Hints = Hints {
+    in_use: "another vault serves this sandbox: see `split-ssh status`",
+    elsewhere: "choose a new folder: split-ssh serve NAME --socket FOLDER/agent.sock",
+};
+
+/// All sandboxes that this vault serves.
+pub struct Sandboxes {
+    paths: Paths,
+    intake: Arc<Intake>,
+    served: Mutex<Served>,
+}
+
+#[derive(Default)]
+struct Served {
+    open: BTreeMap<String, Arc<OpenSandbox>>,
+    /// Why a sandbox has no socket.
+    failed: BTreeMap<String, (Sandbox, String)>,
+    /// Sockets that systemd made, by the sandbox's name. They are systemd's to close.
+    activated: HashMap<String, Arc<UnixListener>>,
+}
+
+/// A sandbox at whose socket we listen.
+struct OpenSandbox {
+    sandbox: Sandbox,
+    listener: Arc<UnixListener>,
+    /// Removed when the sandbox is closed; none if systemd made the socket.
+    file: Mutex<Option<SocketFile>>,
+    /// Its connections, to be ended with it; none once it is closed.
+    connections: Mutex<Option<HashMap<u64, UnixStream>>>,
+    next: AtomicU64,
+}
+
+impl Sandboxes {
+    pub fn new(paths: Paths, intake: Arc<Intake>, activated: Vec<(String, UnixListener)>) -> Self {
+        let activated = activated.into_iter();
+        let served = Served {
+            activated: activated.map(|(name, it)| (name, Arc::new(it))).collect(),
+            ..Served::default()
+        };
+        Self {
+            paths,
+            intake,
+            served: Mutex::new(served),
+        }
+    }
+
+    /// Serves the sandboxes that are configured now, and no others: one whose settings changed is closed with its
+    /// connections and opened anew.
+    ///
+    /// # Errors
+    /// The configuration is broken, and nothing was changed. A socket that cannot be made is in [`Self::states`].
+    pub fn follow_configuration(&self) -> Result<(), Error> {
+        let wanted = sandbox::configured(&self.paths)?;
+        let mut served = lock(&self.served);
+        served.open.retain(|_, open| {
+            let stays = wanted.contains(&open.sandbox);
+            if !stays {
+                open.close();
+            }
+            stays
+        });
+        served.failed.clear();
+        for sandbox in wanted {
+            let name = sandbox.name.clone();
+            if served.open.contains_key(&name) {
+                continue;
+            }
+            match self.open(sandbox.clone(), served.activated.get(&name)) {
+                Ok(open) => {
+                    served.open.insert(name, open);
+                }
+                Err(error) => {
+                    let why = match error.next() {
+                        Some(hint) => format!("{}; {hint}", error.what()),
+                        None => error.what().to_owned(),
+                    };
+                    let said = format!("sandbox {name} is not served: {why}");
+                    journal::say(Priority::Error, &said);
+                    served.failed.insert(name, (sandbox, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        sandbox: Sandbox,
+        activated: Option<&Arc<UnixListener>>,
+    ) -> Result<Arc<OpenSandbox>, Error> {
+        let (listener, file) = match activated {
+            Some(listener) => (Arc::clone(listener), None),
+            None => {
+                let (listener, file) = own_socket::listen_in_own_folder(&sandbox.socket, HINTS)?;
+                (Arc::new(listener), Some(file))
+            }
+        };
+        if sandbox.is_for_other_users() {
+            open_to_others(&sandbox)?;
+        }
+        let open = Arc::new(OpenSandbox {
+            sandbox,
+            listener,
+            file: Mutex::new(file),
+            connections: Mutex::new(Some(HashMap::new())),
+            next: AtomicU64::new(0),
+        });
+        let (allowing, serving, refusing) =
+            (Arc::clone(&open), Arc::clone(&open), Arc::clone(&open));
+        let (intake, refused) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
+        let how = Accept {
+            allows: Box::new(move |uid| allowing.sandbox.uids.contains(&uid.as_raw())),
+            serve: Arc::new(move |stream, _| serving.serve(stream, &intake)),
+            refuse: Arc::new(move |uid| refused.refuse_peer(&refusing.sandbox, uid)),
+        };
+        let listener = Arc::clone(&open.listener);
+        thread::spawn(move || accept(&listener, &how));
+        Ok(open)
+    }
+
+    /// What the owner is told of each.
+    pub fn states(&self) -> Vec<SandboxState> {
+        let served = lock(&self.served);
+        let open = served.open.values().map(|open| {
+            let connections = lock(&open.connections);
+            let count = connections.as_ref().map_or(0, HashMap::len);
+            state(&open.sandbox, count, None)
+        });
+        let failed = served.failed.values();
+        let failed = failed.map(|(sandbox, why)| state(sandbox, 0, Some(why.clone())));
+        open.chain(failed).collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        lock(&self.served).open.is_empty()
+    }
+
+    /// Removes the sockets that are ours.
+    pub fn close(&self) {
+        for (_, open) in std::mem::take(&mut lock(&self.served).open) {
+            open.close();
+        }
+    }
+}
+
+impl OpenSandbox {
+    fn serve(&self, stream: UnixStream, intake: &Intake) {
+        let Ok(handle) = stream.try_clone() else {
+            return;
+        };
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        match &mut *lock(&self.connections) {
+            Some(connections) => drop(connections.insert(number, handle)),
+            // It was closed in this moment.
+            None => return,
+        }
+        intake.serve_sandbox(&self.sandbox, stream);
+        if let Some(connections) = &mut *lock(&self.connections) {
+            connections.remove(&number);
+        }
+    }
+
+    fn close(&self) {
+        if lock(&self.file).take().is_some() {
+            // It wakes the thread that accepts, which ends then.
+            let _ = shutdown(self.listener.as_raw_fd(), ShutdownHow::Both);
+        }
+        for connection in lock(&self.connections).take().into_iter().flatten() {
+            let _ = connection.1.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// The folder above stays ours alone, so that on this side nobody but us comes here; a sandbox that is given this folder
+/// may run its programs under several uids, and the list of uids says which may connect.
+fn open_to_others(sandbox: &Sandbox) -> Result<(), Error> {
+    for (path, mode) in [(sandbox.folder(), 0o711), (&*sandbox.socket, 0o666)] {
+        fs::set_permissions(path, Permissions::from_mode(mode))
+            .map_err(|error| Error::io("open to its uids", path, &error))?;
+    }
+    Ok(())
+}
+
+fn state(sandbox: &Sandbox, connections: usize, trouble: Option<String>) -> SandboxState {
+    SandboxState {
+        name: sandbox.name.clone(),
+        socket: sandbox.socket.clone(),
+        keyring: sandbox.keyring.to_string(),
+        uids: sandbox.uids.clone(),
+        forwarded: sandbox.forwarded,
+        connections,
+        trouble,
+    }
+}
+
+/// Why a peer was refused, and what lets it in.
+pub fn refusal(sandbox: &Sandbox, uid: Uid) -> String {
+    let name = &sandbox.name;
+    let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
+    format!(
+        "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
+         --uid {uid}` lets it",
+        uids.join(" and "),
+        uids.iter()
+            .map(|uid| format!("--uid {uid}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
+}

@@ -1,0 +1,308 @@
+//! Sockets for sandboxes: the socket says who calls, and each sandbox has its own keys.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Output;
+
+use testbed::agent::Agent;
+use testbed::children::{Running, finish, run, text};
+use testbed::keys::Key;
+use testbed::lab::Lab;
+use testbed::message::{self, Message};
+use testbed::sandbox::BubbleSandbox;
+use testbed::split_ssh::Vault;
+use testbed::wait::{wait_for, wait_for_socket};
+
+/// Commits and pushes of sandboxes; `second` stands for production.
+const POLICY: &str = "default = \"deny\"
+
+[host.server]
+names = [\"server\"]
+
+[[rule]]
+sandbox = \"1-dev\"
+kind = \"sshsig\"
+namespace = \"git\"
+action = \"allow\"
+
+[[rule]]
+sandbox = \"1-dev\"
+kind = \"login\"
+host = \"server\"
+forwarded = false
+action = \"allow\"
+
+[[rule]]
+qube = \"*\"
+kind = \"login\"
+host = \"second\"
+forwarded = false
+action = \"allow\"
+";
+
+fn socket(vault: &Vault, name: &str) -> PathBuf {
+    let folder = vault.qrexec_socket.parent().and_then(|it| it.parent());
+    folder
+        .expect("the runtime folder")
+        .join(format!("split-ssh-sandbox/{name}/agent.sock"))
+}
+
+/// All that is signed, pushed and tried from inside.
+const COMMIT: &str = "git init -q repo && cd repo && echo text > file && git add file
+    ssh-add -L > ../key.pub
+    git -c gpg.format=ssh -c user.signingkey=../key.pub commit -q -S -m signed";
+const LOG_IN_TO_PRODUCTION: &str = "ssh -F \"$CONFIG\" second echo inside";
+
+fn push(lab: &Lab) -> String {
+    let remote = lab.world.path("remote.git");
+    format!(
+        "cd repo && git push -q -f server:{} HEAD:main",
+        remote.display()
+    )
+}
+
+fn log_in_to_production(lab: &Lab) -> String {
+    let config = lab.client(&PathBuf::new()).config;
+    LOG_IN_TO_PRODUCTION.replace("$CONFIG", &config.display().to_string())
+}
+
+#[test]
+fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
+    let lab = Lab::new();
+    run(lab
+        .world
+        .command("git")
+        .args(["init", "-q", "--bare"])
+        .arg(lab.world.path("remote.git")));
+    let vault = Vault::start(&lab.world, &lab.agent, POLICY, &lab.known_hosts());
+    let said = run(&mut vault.control(&["serve", "1-dev"]));
+    let socket = socket(&vault, "1-dev");
+    assert!(said.contains(&socket.display().to_string()), "{said}");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(socket.parent().unwrap()), mode(&socket)),
+        (0o700, 0o600)
+    );
+
+    let sandbox = BubbleSandbox::new(&lab, "guarded", &socket);
+    let say = |output: Output| assert!(output.status.success(), "{}", text(&output));
+    say(sandbox.script(COMMIT));
+    say(sandbox.script(&push(&lab)));
+    assert!(!sandbox.succeeds(&log_in_to_production(&lab)));
+    assert!(!sandbox.succeeds("ssh-add -D"));
+    assert_eq!(lab.agent.keys().len(), 1);
+    assert_eq!(lab.second.logins(), 0);
+    let records = vault.records();
+    let callers = records.iter().filter_map(|record| record["qube"].as_str());
+    assert!(
+        callers.into_iter().all(|caller| caller == "sandbox:1-dev"),
+        "{records:#?}"
+    );
+    // The folder outlives the sandbox, and a socket that the sandbox would remove.
+    assert!(!sandbox.succeeds("rm /run/ssh/agent.sock"));
+
+    // The control: the agent itself, bound in as every guide says.
+    let plain = BubbleSandbox::new(&lab, "plain", &lab.agent.socket);
+    say(plain.script(COMMIT));
+    say(plain.script(&push(&lab)));
+    say(plain.script(&log_in_to_production(&lab)));
+    say(plain.script("ssh-add -D"));
+    assert_eq!(lab.agent.keys().len(), 0);
+}
+
+#[test]
+fn two_sandboxes_have_their_own_keys_names_and_uids() {
+    let lab = Lab::new();
+    let other_agent = Agent::start_named(&lab.world, "other");
+    let other = Key::ed25519(&lab.world, "other-key");
+    other_agent.add(&lab.world, &other);
+    let config = format!(
+        "[keyring.default]\nagent = \"{}\"\n[keyring.other]\nagent = \"{}\"\n[sandbox.b]\nkeyring = \"other\"\n",
+        lab.agent.socket.display(),
+        other_agent.socket.display()
+    );
+    let vault = Vault::start_configured(&lab.world, &config, "default = \"ask\"\n", "");
+    run(&mut vault.control(&["serve", "a"]));
+    let listed = |name: &str| {
+        let mut add = lab.client(&socket(&vault, name)).with_agent("ssh-add");
+        text(&finish(add.arg("-L")))
+    };
+    let base64 = |key: &Key| key.line().split(' ').nth(1).unwrap().to_owned();
+    for (name, own, foreign) in [("a", &lab.key, &other), ("b", &other, &lab.key)] {
+        let keys = listed(name);
+        assert!(keys.contains(&base64(own)), "{name}: {keys}");
+        assert!(!keys.contains(&base64(foreign)), "{name}: {keys}");
+    }
+
+    // Each is asked about by its own name.
+    let mut login = lab.client(&socket(&vault, "a")).ssh(&["server", "true"]);
+    let login = std::thread::spawn(move || finish(&mut login));
+    let question = wait_for("a question", || {
+        let pending = text(&finish(&mut vault.control(&["pending", "--json"])));
+        pending.contains("sandbox:a").then_some(pending)
+    });
+    assert!(!question.contains("sandbox:b"), "{question}");
+    vault.answer("deny");
+    assert!(!login.join().unwrap().status.success());
+
+    // What is removed is gone with its connections; what vault.toml names stays.
+    run(&mut vault.control(&["serve", "remove", "a"]));
+    assert!(!socket(&vault, "a").exists() && socket(&vault, "b").exists());
+    let refused = finish(&mut vault.control(&["serve", "remove", "b"]));
+    assert!(
+        !refused.status.success() && text(&refused).contains("vault.toml"),
+        "{}",
+        text(&refused)
+    );
+    let list = run(&mut vault.control(&["serve", "list"]));
+    assert!(
+        list.starts_with("b  keyring other") && list.lines().count() == 2,
+        "{list}"
+    );
+}
+
+#[test]
+fn a_peer_whose_uid_is_not_listed_is_refused_and_told_of() {
+    let lab = Lab::new();
+    let vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    // Any uid but ours: to the kernel, a stranger is who is not on the list.
+    run(&mut vault.control(&["serve", "box", "--uid", "4242"]));
+    let list = || {
+        finish(
+            lab.client(&socket(&vault, "box"))
+                .with_agent("ssh-add")
+                .arg("-L"),
+        )
+    };
+    assert!(!list().status.success());
+    let status = wait_for("the refusal", || {
+        let status = run(&mut vault.control(&["status"]));
+        status.contains("may not connect").then_some(status)
+    });
+    let uid = nix::unistd::Uid::current().to_string();
+    let told = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("sandbox:box") && told.contains(&format!("uid {uid} may not connect")),
+        "{status}"
+    );
+    let records = vault.records();
+    let refusal = records
+        .iter()
+        .find(|record| record["qube"] == "sandbox:box");
+    let reason = refusal.expect("a record")["reason"].to_string();
+    // The command that it names lets the peer in.
+    let (_, command) = reason.split_once('`').expect("a command");
+    let words: Vec<&str> = command.split('`').next().unwrap().split(' ').collect();
+    run(&mut vault.control(&words[1..]));
+    assert!(list().status.success(), "{words:?}");
+}
+
+#[test]
+fn no_header_makes_a_caller_a_sandbox() {
+    let lab = Lab::new();
+    let vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    let list = Message::of(message::LIST).framed();
+    for (source, is_served) in [("sandbox:dev", false), ("ssh:dev", true)] {
+        let mut stream = UnixStream::connect(&vault.qrexec_socket).expect("a vault");
+        let header = format!("qubes.SshAgent+ {source}\0");
+        stream
+            .write_all(&[header.as_bytes(), &list].concat())
+            .expect("it reads");
+        let mut reply = [0; 5];
+        assert_eq!(stream.read_exact(&mut reply).is_ok(), is_served, "{source}");
+    }
+}
+
+#[test]
+fn a_socket_stays_usable_through_a_restart_and_never_beside_other_files() {
+    let lab = Lab::new();
+    let mut vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    run(&mut vault.control(&["serve", "dev"]));
+    let socket = socket(&vault, "dev");
+    vault.stop();
+    assert!(!socket.exists() && socket.parent().unwrap().is_dir());
+    let vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    wait_for_socket(&socket);
+    assert!(
+        finish(lab.client(&socket).with_agent("ssh-add").arg("-L"))
+            .status
+            .success()
+    );
+
+    for (name, why) in [
+        ("list", "a word of"),
+        ("a/b", "bad sandbox name"),
+        ("..", "bad sandbox name"),
+    ] {
+        let refused = finish(&mut vault.control(&["serve", "--", name]));
+        assert!(
+            !refused.status.success() && text(&refused).contains(why),
+            "{}",
+            text(&refused)
+        );
+    }
+    let crowded = lab.world.path("agent-of-all.sock").display().to_string();
+    let refused = finish(&mut vault.control(&["serve", "dev", "--socket", &crowded]));
+    assert!(
+        !refused.status.success() && text(&refused).contains("is beside the socket"),
+        "{}",
+        text(&refused)
+    );
+    // What cannot be served leaves everything as it was.
+    assert!(socket.exists());
+    let refused = finish(&mut vault.control(&["serve", "dev", "--keyring", "none"]));
+    assert!(
+        !refused.status.success() && text(&refused).contains("no keyring none"),
+        "{}",
+        text(&refused)
+    );
+}
+
+/// In place of `ssh -A`: what comes back is the sandbox's, and asked about with the server's proof.
+#[test]
+fn a_remote_host_gets_a_sandbox_in_place_of_the_agent() {
+    let lab = Lab::new();
+    let policy = "default = \"ask\"\n";
+    let vault = Vault::start(&lab.world, &lab.agent, policy, &lab.known_hosts());
+    run(&mut vault.control(&["serve", "remote", "--forwarded"]));
+    let there = lab.world.path("there.sock");
+    let forward = format!("{}:{}", there.display(), socket(&vault, "remote").display());
+    let first = lab.client(&lab.agent.socket);
+    let words = [
+        "-N",
+        "-o",
+        "ExitOnForwardFailure=yes",
+        "-R",
+        &forward,
+        "server",
+    ];
+    let _tunnel = Running::start(first.ssh(&words), &lab.world.path("tunnel"));
+    wait_for_socket(&there);
+    let config = first.config.display();
+    let on = format!(
+        "SSH_AUTH_SOCK={} ssh -F {config} second echo inside",
+        there.display()
+    );
+    for (verdict, gets_in) in [("deny", false), ("allow", true)] {
+        let mut ssh = first.ssh(&["server", &on]);
+        let login = std::thread::spawn(move || finish(&mut ssh));
+        let question = wait_for("a question", || {
+            let pending = text(&finish(&mut vault.control(&["pending", "--json"])));
+            pending.contains("sandbox:remote").then_some(pending)
+        });
+        assert!(
+            question.contains("passes on a request") && question.contains("\"proven\""),
+            "{question}"
+        );
+        vault.answer(verdict);
+        let output = login.join().expect("ssh ends");
+        assert_eq!(output.stdout == b"inside\n", gets_in, "{}", text(&output));
+    }
+    // The control: by `ssh -A` the first server logs in wherever it likes.
+    let config = config.to_string();
+    let on = format!("ssh -F {config} second echo inside");
+    let output = finish(&mut first.ssh(&["-A", "server", &on]));
+    assert_eq!(output.stdout, b"inside\n", "{}", text(&output));
+}
