@@ -56,6 +56,7 @@ build: ## The two programs as packages have them, man pages and completions
 
 install-vm: install-vm-files ## What a template has, but for the dialog (DESTDIR=…; after `make build`)
 	install -D -m 755 target/$(PROFILE)/split-ssh $(DESTDIR)/usr/bin/split-ssh
+	ln -sf split-ssh $(DESTDIR)/usr/bin/split-ssh-sign
 	for section in 1 5 8; do \
 		install -d $(DESTDIR)/usr/share/man/man$$section; \
 		find target/pages/man$$section -type f ! -name 'split-ssh-prompt.*' \

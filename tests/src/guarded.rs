@@ -87,6 +87,7 @@ pub fn sentence(question: &Value) -> String {
         part["words"]
             .as_str()
             .or(part["name"].as_str())
+            .or(part["text"].as_str())
             .map(str::to_owned)
     };
     parts.iter().filter_map(text).collect()

@@ -19,6 +19,7 @@ pub mod rule;
 mod running_vault;
 pub mod serve;
 pub mod shown_question;
+pub mod sign;
 pub mod status;
 mod validity_words;
 

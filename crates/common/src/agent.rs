@@ -105,34 +105,63 @@ pub fn remove(socket: &Path, blob: &[u8]) -> Result<(), AgentError> {
 }
 
 fn ask(socket: &Path, payload: &[u8]) -> Result<Vec<u8>, AgentError> {
-    let end = Instant::now() + ANSWER_TIME;
-    let stream = UnixStream::connect(socket).map_err(AgentError::Unreachable)?;
-    let failed = |error: io::Error| match error.kind() {
+    AgentConnection::open(socket, Some(ANSWER_TIME))?.ask(payload)
+}
+
+/// One connection to an agent, for one request after the other.
+#[derive(Debug)]
+pub struct AgentConnection {
+    stream: UnixStream,
+    decoder: Decoder,
+    answer_time: Option<Duration>,
+}
+
+impl AgentConnection {
+    /// `answer_time` is for each answer; `None` waits as long as a person may take.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn open(socket: &Path, answer_time: Option<Duration>) -> Result<Self, AgentError> {
+        let stream = UnixStream::connect(socket).map_err(AgentError::Unreachable)?;
+        stream.set_write_timeout(answer_time).map_err(failed)?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::new(),
+            answer_time,
+        })
+    }
+
+    /// # Errors
+    /// No whole message came in time.
+    pub fn ask(&mut self, payload: &[u8]) -> Result<Vec<u8>, AgentError> {
+        let end = self.answer_time.map(|time| Instant::now() + time);
+        let mut stream = &self.stream;
+        stream.write_all(&frame::encode(payload)).map_err(failed)?;
+        let mut chunk = [0_u8; 16 * 1024];
+        loop {
+            if let Some(message) = self.decoder.next().map_err(|_| AgentError::NotAnAgent)? {
+                return Ok(message);
+            }
+            if let Some(end) = end {
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(AgentError::Slow);
+                }
+                stream.set_read_timeout(Some(left)).map_err(failed)?;
+            }
+            match stream.read(&mut chunk) {
+                Ok(0) => return Err(AgentError::NotAnAgent),
+                Ok(count) => self.decoder.push(chunk.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+}
+
+fn failed(error: io::Error) -> AgentError {
+    match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AgentError::Slow,
         _ => AgentError::Unreachable(error),
-    };
-    stream
-        .set_write_timeout(Some(ANSWER_TIME))
-        .map_err(failed)?;
-    (&stream)
-        .write_all(&frame::encode(payload))
-        .map_err(failed)?;
-    let mut decoder = Decoder::new();
-    let mut chunk = [0_u8; 16 * 1024];
-    loop {
-        if let Some(message) = decoder.next().map_err(|_| AgentError::NotAnAgent)? {
-            return Ok(message);
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(AgentError::Slow);
-        }
-        stream.set_read_timeout(Some(left)).map_err(failed)?;
-        match (&stream).read(&mut chunk) {
-            Ok(0) => return Err(AgentError::NotAnAgent),
-            Ok(count) => decoder.push(chunk.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
     }
 }

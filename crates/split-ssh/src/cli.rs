@@ -65,6 +65,7 @@ enum Command {
     Reload(admin::keyring::ReloadArgs),
     Dom0Policy(admin::dom0_policy::Args),
     Migrate(admin::migrate::Args),
+    Sign(admin::sign::Args),
     Help(help::Args),
     #[command(hide = true)]
     Complete(complete::Args),
@@ -81,6 +82,12 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     if askpass::is_asked() {
         return askpass::answer();
+    }
+    if let Some(signed) = admin::sign::run_by_name() {
+        return signed.unwrap_or_else(|error| {
+            error.print();
+            ExitCode::FAILURE
+        });
     }
     let parsed = command().try_get_matches();
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
@@ -142,6 +149,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Rule(args) => admin::rule::run(&args, &paths),
         Command::Log(args) => admin::log::run(*args, &paths),
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
+        Command::Sign(args) => admin::sign::run(&args),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),
         Command::Help(args) => help::run(&args, command()),
         Command::Complete(args) => Ok(complete::run(&args, command(), &paths)),

@@ -29,7 +29,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Setting up, and finding out what is wrong",
         &["doctor", "dom0-policy", "migrate", "help"],
     ),
-    ("What the units start", &["vault", "client"]),
+    ("What units and git start", &["vault", "client", "sign"]),
 ];
 
 const MORE: &str = "\

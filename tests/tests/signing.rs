@@ -1,0 +1,328 @@
+//! `split-ssh sign`, as git, jj and people call it: the vault is shown what it signs.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::thread;
+
+use testbed::agent::Agent;
+use testbed::children::{finish, run, text};
+use testbed::guarded::{row, sentence};
+use testbed::keys::Key;
+use testbed::programs;
+use testbed::split_ssh::{ClientQube, Vault};
+use testbed::ssh::Client;
+use testbed::wait::wait_for;
+use testbed::world::World;
+
+const ASK: &str = "default = \"ask\"\n";
+const ALLOW: &str = "default = \"deny\"
+[[rule]]
+namespace = [\"git\", \"file\"]
+action = \"allow\"
+";
+
+struct Scene {
+    qube: ClientQube,
+    vault: Vault,
+    key: Key,
+    program: PathBuf,
+    agent: Agent,
+    world: World,
+}
+
+impl Scene {
+    fn new(policy: &str) -> Self {
+        let world = World::new();
+        let agent = Agent::start(&world);
+        let key = Key::ed25519(&world, "key");
+        agent.add(&world, &key);
+        std::fs::remove_file(&key.private).expect("the vault alone has it");
+        let vault = Vault::start(&world, &agent, policy, "");
+        let qube = ClientQube::start(&world, &vault, "work");
+        let program = world.path("split-ssh-sign");
+        std::os::unix::fs::symlink(programs::split_ssh(), &program).expect("a link");
+        world.file("signers", format!("a@example.org {}\n", key.line()));
+        world.file("pushed", "");
+        Self {
+            qube,
+            vault,
+            key,
+            program,
+            agent,
+            world,
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.world, &self.qube.socket, &[])
+    }
+
+    fn git(&self, words: &[&str]) -> Command {
+        let settings = [
+            format!("gpg.ssh.program={}", self.program.display()),
+            format!("user.signingkey={}", self.key.public.display()),
+            format!(
+                "gpg.ssh.allowedSignersFile={}",
+                self.world.path("signers").display()
+            ),
+            "commit.gpgsign=true".to_owned(),
+            "tag.gpgsign=true".to_owned(),
+        ];
+        let mut all: Vec<&str> = settings
+            .iter()
+            .flat_map(|setting| ["-c", setting])
+            .collect();
+        all.extend(words);
+        self.client().git(&all)
+    }
+
+    /// In the repository `here`.
+    fn git_here(&self, words: &[&str]) -> Command {
+        self.git(&[&["-C", "here"], words].concat())
+    }
+
+    /// `split-ssh-sign` with the qube's agent.
+    fn sign(&self, words: &[&str]) -> Command {
+        let mut command = self
+            .client()
+            .with_agent(&self.program.display().to_string());
+        command.args(words);
+        command
+    }
+
+    fn key_file(&self) -> String {
+        self.key.public.display().to_string()
+    }
+
+    fn verify(&self, signature: &str, content: &str, namespace: &str) -> Output {
+        let script = format!(
+            "exec ssh-keygen -Y verify -f signers -I a@example.org -n {namespace} -s {signature} < {content}"
+        );
+        finish(self.world.command("sh").args(["-c", &script]))
+    }
+
+    fn question(&self) -> serde_json::Value {
+        wait_for("a question", || {
+            let pending = finish(&mut self.vault.control(&["pending", "--json"])).stdout;
+            let pending: serde_json::Value = serde_json::from_slice(&pending).expect("JSON");
+            pending.get(0).map(|first| first["question"].clone())
+        })
+    }
+}
+
+#[test]
+fn the_question_shows_the_commit() {
+    let scene = Scene::new(ASK);
+    run(&mut scene.git(&["init", "-q", "here"]));
+    let mut commit = scene.git_here(&[
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "Größe prüfen\n\nAll of it.",
+    ]);
+    thread::scope(|scope| {
+        let commits = scope.spawn(|| finish(&mut commit));
+        let question = scene.question();
+        assert_eq!(
+            sentence(&question),
+            "work wants to sign a commit: Größe prüfen"
+        );
+        assert_eq!(row(&question, "Author"), "A <a@example.org>");
+        assert_eq!(
+            row(&question, "Parents"),
+            "none the first commit of a history"
+        );
+        assert_eq!(row(&question, "Message"), "All of it.");
+        let shown = run(&mut scene.vault.control(&["pending"]));
+        assert!(
+            shown.contains("work wants to sign a commit: Größe prüfen"),
+            "{shown}"
+        );
+        scene.vault.answer("allow");
+        let commits = commits.join().expect("git");
+        assert!(commits.status.success(), "{}", text(&commits));
+    });
+    let log = run(&mut scene.git_here(&["log", "--show-signature", "--format=%s"]));
+    assert!(
+        log.contains("Good \"git\" signature for a@example.org"),
+        "{log}"
+    );
+    // A no is a no: nothing is committed.
+    let mut commit = scene.git_here(&["commit", "-q", "--allow-empty", "-m", "Two"]);
+    thread::scope(|scope| {
+        let commits = scope.spawn(|| finish(&mut commit));
+        scene.vault.answer("deny");
+        let commits = commits.join().expect("git");
+        assert!(!commits.status.success());
+        assert!(
+            text(&commits).contains("the vault did not sign"),
+            "{}",
+            text(&commits)
+        );
+    });
+    assert_eq!(
+        run(&mut scene.git_here(&["rev-list", "--count", "HEAD"])),
+        "1\n"
+    );
+}
+
+#[test]
+fn git_signs_all_that_it_can_sign() {
+    let scene = Scene::new(ALLOW);
+    run(&mut scene.git(&["init", "-q", "here"]));
+    let commit =
+        |message: &str| run(&mut scene.git_here(&["commit", "-q", "--allow-empty", "-m", message]));
+    for number in 0..21 {
+        commit(&format!("Commit {number}"));
+    }
+    run(&mut scene.git_here(&["commit", "-q", "--amend", "--allow-empty", "-m", "Amended"]));
+    // All but the first are made anew.
+    run(&mut scene.git_here(&["rebase", "-q", "--force-rebase", "--keep-empty", "HEAD~20"]));
+    run(&mut scene.git_here(&["checkout", "-q", "-b", "side", "HEAD~3"]));
+    commit("On the side");
+    run(&mut scene.git_here(&["checkout", "-q", "main"]));
+    run(&mut scene.git_here(&["merge", "-q", "--no-ff", "-m", "Merge the side", "side"]));
+    run(&mut scene.git_here(&["tag", "-a", "-m", "First", "v1"]));
+    let good = run(&mut scene.git_here(&["log", "--format=%G?", "main"]));
+    assert_eq!(good, "G\n".repeat(23), "{good}");
+    let tag = finish(&mut scene.git_here(&["tag", "-v", "v1"]));
+    assert!(
+        text(&tag).contains("Good \"git\" signature"),
+        "{}",
+        text(&tag)
+    );
+
+    run(&mut scene.git(&["init", "-q", "--bare", "there"]));
+    run(&mut scene.git(&["-C", "there", "config", "receive.certNonceSeed", "seed"]));
+    let hook = format!(
+        "#!/bin/sh\necho \"$GIT_PUSH_CERT_STATUS\" >> {}\n",
+        scene.world.path("pushed").display()
+    );
+    scene.world.script("there/hooks/post-receive", hook);
+    let remote = scene.world.path("there").display().to_string();
+    run(&mut scene.git_here(&["push", "-q", "--signed", &remote, "main", "v1"]));
+    let records = scene.vault.records();
+    let signed =
+        |record: &&serde_json::Value| record["event"] == "sign" && record["outcome"] == "ok";
+    // 21, amended, 20 rebased, the side, the merge, the tag, and the push.
+    assert_eq!(records.iter().filter(signed).count(), 46);
+}
+
+#[test]
+fn files_and_standard_input_are_signed_as_by_ssh_keygen() {
+    let scene = Scene::new(ALLOW);
+    let key = scene.key_file();
+    scene.world.file("empty", "");
+    scene.world.file("text", "some text\n");
+    // More than a message, and more than the vault takes.
+    scene.world.file("long", vec![b'x'; 700_000]);
+    scene.world.file("longer", vec![0; 17_000_000]);
+    let files = ["empty", "text", "long", "longer"];
+    let words = [&["-Y", "sign", "-n", "file", "-f", &key], &files[..]].concat();
+    run(&mut scene.sign(&words));
+    for file in files {
+        let verified = scene.verify(&format!("{file}.sig"), file, "file");
+        assert!(verified.status.success(), "{file}: {}", text(&verified));
+    }
+    let made = std::fs::read_to_string(scene.world.path("text.sig")).expect("a signature");
+    assert!(made.lines().all(|line| line.len() <= 70));
+
+    // Nothing is overwritten.
+    let again = finish(&mut scene.sign(&["-Y", "sign", "-n", "file", "-f", &key, "text"]));
+    assert!(!again.status.success() && text(&again).contains("is there already"));
+
+    let program = scene.program.display();
+    let script =
+        format!("exec {program} -Y sign -f {key} -n git -O hashalg=sha256 < text > stdin.sig");
+    run(scene.client().with_agent("sh").args(["-c", &script]));
+    assert!(scene.verify("stdin.sig", "text", "git").status.success());
+
+    // By the command itself.
+    let mut command = scene
+        .client()
+        .with_agent(&programs::split_ssh().display().to_string());
+    run(command.args([
+        "sign",
+        "-Y",
+        "sign",
+        "-n",
+        "file",
+        "-f",
+        &key,
+        "-U",
+        "stdin.sig",
+    ]));
+    assert!(
+        scene
+            .verify("stdin.sig.sig", "stdin.sig", "file")
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn a_failure_is_never_taken_for_success() {
+    let scene =
+        Scene::new("default = \"deny\"\n[[rule]]\nnamespace = \"git\"\naction = \"allow\"\n");
+    let key = scene.key_file();
+    scene.world.file("text", "some text\n");
+    for words in [
+        &["-Y", "sign", "-n", "file", "-f", &key, "text"][..],
+        &["-Y", "sign", "-n", "git", "-f", &key, "missing"],
+        &["-Y", "sign", "-n", "git", "-f", "missing.pub", "text"],
+        &["-Y", "sign", "-n", "git", "text"],
+    ] {
+        let made = finish(&mut scene.sign(words));
+        assert!(
+            !made.status.success() && made.stdout.is_empty(),
+            "{words:?}"
+        );
+        assert!(!scene.world.path("text.sig").exists(), "{words:?}");
+    }
+    // Nobody behind the socket.
+    let mut alone = scene.sign(&["-Y", "sign", "-n", "git", "-f", &key, "-U", "text"]);
+    let made = finish(alone.env("SSH_AUTH_SOCK", scene.world.path("nobody")));
+    assert!(!made.status.success() && !scene.world.path("text.sig").exists());
+}
+
+#[test]
+fn the_rest_is_ssh_keygens() {
+    let scene = Scene::new(ALLOW);
+    let key = scene.key_file();
+    scene.world.file("text", "some text\n");
+    // An agent that knows no content signs as ever.
+    let mut plain = scene.sign(&["-Y", "sign", "-n", "file", "-f", &key, "text"]);
+    run(plain.env("SSH_AUTH_SOCK", &scene.agent.socket));
+    assert!(scene.verify("text.sig", "text", "file").status.success());
+    for (words, input) in [
+        (
+            "-Y verify -f signers -I a@example.org -n file -s text.sig",
+            "text",
+        ),
+        (
+            "-Y verify -f signers -I b@example.org -n file -s text.sig",
+            "text",
+        ),
+        (
+            "-Y verify -f signers -I a@example.org -n file -s text.sig",
+            "signers",
+        ),
+        ("-Y find-principals -f signers -s text.sig", "text"),
+        ("-Y check-novalidate -n file -s text.sig", "text"),
+        ("-Y match-principals -f signers -I a@example.org", "text"),
+        ("-l -f signers", "text"),
+        ("-Y nonsense", "text"),
+    ] {
+        let by = |program: &str| {
+            let script = format!("exec {program} {words} < {input}");
+            let output = finish(scene.client().with_agent("sh").args(["-c", &script]));
+            (output.status.code(), text(&output))
+        };
+        assert_eq!(
+            by(&scene.program.display().to_string()),
+            by("ssh-keygen"),
+            "{words}"
+        );
+    }
+}
