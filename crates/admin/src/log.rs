@@ -2,22 +2,23 @@
 
 mod filter;
 mod follow;
+pub(crate) mod noted_heads;
 mod show;
 mod since;
 mod summary;
+pub mod verify;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use common::error::Error;
-use common::log::heads;
 use common::log::read;
-use common::log::verify::{self, LogDamage};
 use common::paths::Paths;
 
 use filter::Filter;
 use show::Show;
 use summary::Summary;
+use verify::{LogDamage, verify};
 
 /// Records that `--follow` begins with, unless `--since` says otherwise.
 const RECORDS_BEFORE_FOLLOW: usize = 10;
@@ -163,8 +164,8 @@ fn past(
 }
 
 fn check(paths: &Paths) -> Result<ExitCode, Error> {
-    let heads = heads::noted(&paths.audit_log());
-    let whole = verify::verify(&paths.state, &heads)
+    let heads = noted_heads::noted(&paths.audit_log());
+    let whole = verify(&paths.state, &heads)
         .map_err(|broken| Error::new(broken.to_string()).hint(meaning(&broken)))?;
     if whole.files == 0 {
         return Err(none(paths));

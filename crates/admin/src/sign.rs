@@ -26,16 +26,14 @@ pub const PROGRAM: &str = "split-ssh-sign";
 
 /// Sign as ssh-keygen does, and show the vault what is signed
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "\
+#[command(after_help = "\
 The vault gets the content ahead of its signature, compares it with the hash
 that it signs, and shows it in the question. What is no signature by such a
 vault is left to ssh-keygen, with the same arguments.
 
 Examples:
   git config --global gpg.ssh.program split-ssh-sign
-  split-ssh sign -Y sign -n file -f ~/.ssh/key.pub release.tar.gz"
-)]
+  split-ssh sign -Y sign -n file -f ~/.ssh/key.pub release.tar.gz")]
 pub struct Args {
     /// Those of ssh-keygen: -Y sign -n NAMESPACE -f KEY [FILE...]
     #[arg(

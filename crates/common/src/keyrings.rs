@@ -1,7 +1,7 @@
 //! Which keyrings this vault has and where the agent of each one listens. Daemon and tools ask here; nothing else
 //! works it out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use policy::caller::{BadName, DEFAULT_KEYRING, Keyring};
 use policy::certificate_validity::CertificateValidity;
@@ -208,13 +208,4 @@ impl KeyState {
     pub fn is_loaded(&self) -> bool {
         self.state != LoadState::Locked
     }
-}
-
-/// Whether `socket` is the agent of one of these keyrings.
-pub fn of_socket<'k>(keyrings: &'k [KeyringState], socket: &Path) -> Option<&'k KeyringState> {
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    keyrings.iter().find(|keyring| {
-        keyring.socket == socket
-            || (real(socket).is_some() && real(&keyring.socket) == real(socket))
-    })
 }

@@ -2,14 +2,12 @@
 //! No secrets, no message bodies, no argv, no environment. The fields are described in `docs/log.md`.
 
 mod escaped;
-mod host_proofs;
 mod json;
 pub mod sentence;
 mod timestamp;
 mod words;
 
 pub use escaped::{Escaped, MAX_TEXT};
-pub use host_proofs::{HostProof, HostProofs};
 pub use timestamp::Timestamp;
 pub use words::{DecidedBy, Event, RecordOutcome};
 

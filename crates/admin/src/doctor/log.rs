@@ -5,9 +5,10 @@ use nix::sys::statvfs::statvfs;
 use super::finding::Findings;
 use super::place::Machine;
 use super::qubesdb;
+use crate::log::noted_heads;
+use crate::log::verify::{LogDamage, verify};
 use common::control::VaultStatus;
 use common::error::reason;
-use common::log::{heads, verify, verify::LogDamage};
 
 /// Below this much free space, in bytes, the log will soon stop all signing.
 const LOW_SPACE: u64 = 64 << 20;
@@ -15,8 +16,8 @@ const NO_SPACE: u64 = 4 << 20;
 
 pub fn check(place: &Machine, findings: &mut Findings) {
     let paths = &place.paths;
-    let heads = heads::noted(&paths.audit_log());
-    match verify::verify(&paths.state, &heads) {
+    let heads = noted_heads::noted(&paths.audit_log());
+    match verify(&paths.state, &heads) {
         Ok(whole) if whole.files == 0 => findings.ok("log", "nothing is written yet"),
         Ok(whole) => {
             let s = if whole.records == 1 { "" } else { "s" };

@@ -4,14 +4,15 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::host_proofs::{HostProof, HostProofs};
 use policy::crypto::Fingerprint;
 use policy::display;
 use policy::facts::{HostIdentity, KeyFacts, Proof};
 use policy::judgement::Verdict;
-use policy::record::{HostProof, HostProofs};
 use policy::rules::{Policy, Problem, Severity};
 use serde::Serialize;
 
+use super::lint::shared_keys::shared_keys;
 use super::lint::{Surroundings, lint};
 use crate::fold::fold;
 use crate::recorded;
@@ -229,7 +230,7 @@ impl Report {
         let shared_keys = hosts
             .as_ref()
             .ok()
-            .map(|hosts| hosts.known.shared_keys(&tries, &Ring));
+            .map(|hosts| shared_keys(&hosts.known, &tries, &Ring));
         let warnings = lint(
             policy,
             &Surroundings {

@@ -4,7 +4,7 @@
 mod bounds;
 mod coverage;
 mod names;
-mod shared_keys;
+pub(super) mod shared_keys;
 mod surroundings;
 #[cfg(test)]
 mod tests;

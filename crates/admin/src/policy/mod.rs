@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod host_proofs;
 mod learn;
 pub(crate) mod lint;
 mod replay;

@@ -6,4 +6,3 @@ pub mod heads;
 pub mod journal;
 pub mod line;
 pub mod read;
-pub mod verify;

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
+use admin::log::verify::{LogDamage, verify};
 use common::log::heads::Head;
 use common::log::line::BadLine;
 use common::log::read;
-use common::log::verify::{LogDamage, verify};
 
 use super::{Log, LogError, MAX_OLD_FILES};
 

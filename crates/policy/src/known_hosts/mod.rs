@@ -108,14 +108,6 @@ pub struct KnownKey {
     pub place: Place,
 }
 
-/// A host key that has several names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedKey {
-    pub fingerprint: Fingerprint,
-    /// In order; without wildcards, and without those that only their hash tells.
-    pub names: Vec<String>,
-}
-
 /// All lines of all files, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHosts {
@@ -352,22 +344,6 @@ impl KnownHosts {
                 (fingerprint, names)
             })
             .collect()
-    }
-
-    /// Host keys that have several names. `tries` are names that hashed lines are asked about.
-    pub fn shared_keys(&self, tries: &[String], crypto: &dyn Crypto) -> Vec<SharedKey> {
-        let mut seen = HashSet::new();
-        let plain = self.entries.iter().map(|entry| &entry.line);
-        let keys = plain.filter(|line| line.marker == Marker::Plain && seen.insert(&line.key));
-        let shared = keys.filter_map(|line| {
-            let names = self.names_of_key(&line.key, tries, crypto).into_iter();
-            let names: Vec<String> = names.filter(|name| !is_open(name)).collect();
-            (names.len() > 1).then(|| SharedKey {
-                fingerprint: crypto.fingerprint(&line.key),
-                names,
-            })
-        });
-        shared.collect()
     }
 
     /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.

@@ -1,15 +1,43 @@
 //! Host keys with several names, of which one rule allows one and a later rule asks or denies for another.
 
+use std::collections::HashSet;
+
+use policy::crypto::{Crypto, Fingerprint};
 use policy::display;
 use policy::facts::IntentKind;
 use policy::glob::Glob;
 use policy::judgement::Verdict;
-use policy::known_hosts::SharedKey;
+use policy::known_hosts::{HostKey, KnownHosts, Marker, is_open};
 use policy::rules::rule::{HostPattern, Rule};
 use policy::rules::{Policy, Problem};
 
 /// Characters of a name.
 const SHOWN: usize = 80;
+
+/// A host key that has several names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedKey {
+    pub fingerprint: Fingerprint,
+    /// In order; without wildcards, and without those that only their hash tells.
+    pub names: Vec<String>,
+}
+
+/// Host keys that have several names. `tries` are names that hashed lines are asked about.
+pub fn shared_keys(known: &KnownHosts, tries: &[String], crypto: &dyn Crypto) -> Vec<SharedKey> {
+    let mut seen = HashSet::new();
+    let plain = known.entries().iter().map(|entry| &entry.line);
+    let keys = plain.filter(|line| line.marker == Marker::Plain && seen.insert(&line.key));
+    keys.filter_map(|line| {
+        let key = HostKey::parse(&line.key).ok()?;
+        let mut identity = known.identify(&key, tries, crypto, 0);
+        identity.names.retain(|name| !is_open(name));
+        (identity.names.len() > 1).then_some(SharedKey {
+            fingerprint: identity.fingerprint,
+            names: identity.names,
+        })
+    })
+    .collect()
+}
 
 /// A rule that allows less than it seems: the first later rule that counts for another name of the key.
 pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Option<Problem> {

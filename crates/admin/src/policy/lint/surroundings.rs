@@ -1,7 +1,7 @@
 //! What the warnings look at beside the policy, and how they call a rule.
 
+use super::shared_keys::SharedKey;
 use policy::facts::KeyFacts;
-use policy::known_hosts::SharedKey;
 use policy::rules::rule::Rule;
 
 /// What the vault knows beside the policy. What is not known is not complained about.

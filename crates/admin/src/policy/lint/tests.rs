@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::shared_keys::SharedKey;
 use policy::crypto::Fingerprint;
 use policy::facts::{IntentKind, KeyFacts, Proof};
-use policy::known_hosts::SharedKey;
 use policy::rate::RateCounter;
 use policy::rules::{Policy, Source};
 

@@ -1,8 +1,7 @@
 //! What the logins in a log showed about their hosts.
 
-use crate::facts::{IntentKind, Proof};
-
-use super::Record;
+use policy::facts::{IntentKind, Proof};
+use policy::record::Record;
 
 /// The hosts of a log's logins, and the best proof that each ever gave.
 #[derive(Default)]
@@ -61,7 +60,7 @@ impl HostProofs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Escaped, Event, RecordOutcome, Timestamp};
+    use policy::record::{Escaped, Event, RecordOutcome, Timestamp};
 
     #[test]
     fn one_proven_login_is_enough() {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{self, MAX_OLD_FILES};
-use super::heads::Head;
-use super::line::{BadLine, FIRST_PREVIOUS_HASH};
-use super::read;
+use common::log::files::{self, MAX_OLD_FILES};
+use common::log::heads::Head;
+use common::log::line::{BadLine, FIRST_PREVIOUS_HASH};
+use common::log::read;
 
 /// A log that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
