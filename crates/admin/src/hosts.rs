@@ -52,17 +52,13 @@ enum Action {
     ///
     /// A name that this vault knows keeps its keys: none is added or replaced.
     Import {
-        /// A known_hosts file, - for standard input; hashed names are refused
+        /// A known_hosts file, or - for standard input
         file: PathBuf,
         /// Take the new names without asking
         #[arg(long)]
         yes: bool,
-        /// Take names with wildcards too
-        #[arg(long)]
-        wildcards: bool,
-        /// Take @cert-authority lines too
-        #[arg(long)]
-        authorities: bool,
+        #[command(flatten)]
+        also: import::ImportOptions,
     },
     /// Forget a name that was added, imported or typed into a prompt
     Remove {
@@ -98,17 +94,8 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
             key,
             authority,
         } => add::run(&files, paths, &name, &key, authority)?,
-        Action::Import {
-            file,
-            yes,
-            wildcards,
-            authorities,
-        } => {
-            let also = import::ImportOptions {
-                wildcards,
-                authorities,
-            };
-            return import::run(&files, &hosts, paths, &file, also, yes);
+        Action::Import { file, yes, also } => {
+            return import::run(&files, &hosts, paths, &file, &also, yes);
         }
         Action::Remove { name } => {
             remove::remove(&files, &name)?;

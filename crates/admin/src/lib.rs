@@ -18,6 +18,7 @@ mod recorded;
 pub mod rule;
 mod running_vault;
 pub mod serve;
+pub mod setup;
 pub mod shown_question;
 pub mod sign;
 pub mod status;

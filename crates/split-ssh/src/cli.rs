@@ -66,6 +66,7 @@ enum Command {
     Dom0Policy(admin::dom0_policy::Args),
     Migrate(admin::migrate::Args),
     Sign(admin::sign::Args),
+    Setup(admin::setup::Args),
     Help(help::Args),
     #[command(hide = true)]
     Complete(complete::Args),
@@ -150,6 +151,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Log(args) => admin::log::run(*args, &paths),
         Command::Migrate(args) => admin::migrate::run(&args, &paths),
         Command::Sign(args) => admin::sign::run(&args),
+        Command::Setup(args) => admin::setup::run(&args, &paths),
         Command::Dom0Policy(args) => admin::dom0_policy::run(args),
         Command::Help(args) => help::run(&args, command()),
         Command::Complete(args) => Ok(complete::run(&args, command(), &paths)),

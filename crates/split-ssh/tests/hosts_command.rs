@@ -247,7 +247,7 @@ fn import_shows_what_is_new_and_takes_it() {
         "client:5: a name with wildcards or `!` is taken only with --wildcards".to_owned(),
         "client:6: a CA is taken only with --authorities".to_owned(),
         "client:7: a @revoked line is not taken".to_owned(),
-        "client:8: the name is hashed".to_owned(),
+        "not taken, because they are hashed: 1 ".to_owned(),
         "client:9: the names contain control characters".to_owned(),
         "client:10: \"unnamed\" cannot name a host".to_owned(),
         "client:11: ".to_owned(),
@@ -274,6 +274,45 @@ fn import_shows_what_is_new_and_takes_it() {
             .good()
             .contains("nothing to take")
     );
+}
+
+/// Debian hashes known_hosts: names are tried, and what is none of them stays out.
+#[test]
+fn hashed_names_are_taken_by_trying_names() {
+    let vault = Vault::new();
+    let (github, port, other) = (vault.key("github"), vault.key("port"), vault.key("other"));
+    vault.0.write(
+        "client",
+        format!(
+            "github.com {}\n[git.example]:2222 {}\nother.example {}\n",
+            github.line, port.line, other.line
+        ),
+    );
+    let hashed = Command::new("ssh-keygen")
+        .args(["-q", "-H", "-f"])
+        .arg(vault.0.path().join("client"))
+        .output()
+        .unwrap();
+    assert!(hashed.status.success(), "{hashed:?}");
+    let out = vault
+        .hosts(&[
+            "import",
+            "--yes",
+            "--name",
+            "github.com,gitlab.com,[git.example]:2222",
+            "client",
+        ])
+        .good();
+    assert!(
+        out.contains("not taken, because they are hashed: 1 ") && out.contains("taken: 2\n"),
+        "{out}"
+    );
+    let listed = vault.hosts(&["list"]).good();
+    for (name, key) in [("github.com", &github), ("[git.example]:2222", &port)] {
+        let is_row =
+            |line: &&str| line.trim_start().starts_with(name) && line.contains(&fingerprint(key));
+        assert!(listed.lines().any(|line| is_row(&line)), "{listed}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub use finding::CheckState;
 use finding::Findings;
 pub(super) use place::{Machine, text_of};
 pub(super) use qubesdb::read as read_qubesdb;
+pub(super) use units::{CLIENT, VAULT};
 
 use common::error::Error;
 use common::paths::Paths;
@@ -84,6 +85,16 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Whether this qube is set up as a vault, and whether as a client.
+pub(super) fn roles(place: &Machine) -> (bool, bool) {
+    (vault::is_meant(place), client::is_meant(place))
+}
+
+/// What dom0 calls this qube, if it says so.
+pub(super) fn own_name(place: &Machine) -> Option<String> {
+    read_qubesdb(place, "/name")
 }
 
 fn check(args: &Args, place: &Machine, findings: &mut Findings) {

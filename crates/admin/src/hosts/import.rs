@@ -25,10 +25,17 @@ use common::trusted_files;
 const SHOWN_WHOLE: usize = 128;
 
 /// What the person wants besides plain names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, clap::Args)]
 pub struct ImportOptions {
-    pub wildcards: bool,
-    pub authorities: bool,
+    /// Take names with wildcards too
+    #[arg(long)]
+    wildcards: bool,
+    /// Take @cert-authority lines too
+    #[arg(long)]
+    authorities: bool,
+    /// Try these for hashed names: github.com,[git.example]:2222
+    #[arg(long = "name", value_name = "HOST,…", value_delimiter = ',')]
+    names: Vec<String>,
 }
 
 /// A name or pattern that would be taken, with its key.
@@ -46,6 +53,8 @@ struct SortedNames {
     new: Vec<NewName>,
     seen: HashSet<NewName>,
     known: usize,
+    /// Hashed names that are none of those to try.
+    hashed: usize,
     refused: Vec<(Place, String)>,
 }
 
@@ -54,7 +63,7 @@ pub fn run(
     hosts: &Hosts,
     paths: &Paths,
     path: &Path,
-    also: ImportOptions,
+    also: &ImportOptions,
     yes: bool,
 ) -> Result<ExitCode, Error> {
     let untrusted = read(path)?;
@@ -129,7 +138,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(contents)
 }
 
-fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: ImportOptions) -> SortedNames {
+fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: &ImportOptions) -> SortedNames {
     let mut sorted = SortedNames::default();
     for entry in untrusted.entries() {
         let mut refuse = |why: &str| sorted.refused.push((entry.place.clone(), why.to_owned()));
@@ -139,9 +148,14 @@ fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: ImportOptions) -> SortedNam
         } else if hosts.known.is_revoked(&entry.line.key) {
             refuse("this vault holds the key revoked");
         } else if names.is_hashed() {
-            refuse(
-                "the name is hashed and cannot be shown; add it with: split-ssh hosts add NAME KEY",
-            );
+            let mut found = also
+                .names
+                .iter()
+                .filter(|name| names.match_name(name, &Ring));
+            match (marker, found.next()) {
+                (Marker::Plain, Some(name)) => sort_name(hosts, entry, name, &mut sorted),
+                _ => sorted.hashed += 1,
+            }
         } else if marker == Marker::Authority && !also.authorities {
             refuse("a CA is taken only with --authorities");
         } else if marker == Marker::Plain && is_pattern(names) && !also.wildcards {
@@ -161,15 +175,17 @@ fn is_pattern(names: &Names) -> bool {
 
 fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
     for name in entry.line.names.literals() {
-        let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
-        if let Err(rule) = check_name(name) {
-            refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
-            continue;
-        }
-        if whole(name).is_none() {
-            refuse(too_long(name));
-            continue;
-        }
+        sort_name(hosts, entry, name, sorted);
+    }
+}
+
+fn sort_name(hosts: &Hosts, entry: &Entry, name: &str, sorted: &mut SortedNames) {
+    let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+    if let Err(rule) = check_name(name) {
+        refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
+    } else if whole(name).is_none() {
+        refuse(too_long(name));
+    } else {
         let mut keys = hosts.known.keys_for(name, &Ring);
         keys.retain(|key| key.marker != Marker::Revoked);
         if keys
@@ -184,7 +200,7 @@ fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
             ));
         } else if hosts.labels.knows(name, &Ring) {
             refuse(format!(
-                "{name} is a label; see split-ssh hosts trust and remove"
+                "{name} is a label; `split-ssh hosts trust {name}` makes it a name"
             ));
         } else {
             push(sorted, entry, name.to_owned());
@@ -270,6 +286,12 @@ impl SortedNames {
         for (place, why) in &self.refused {
             let line = format!("{place}: {why}");
             say_folded(2, &display::ascii(line.as_bytes(), LINE_WIDTH));
+        }
+        if self.hashed > 0 {
+            say(format_args!(
+                "not taken, because they are hashed: {} (try names: --name github.com,build.example)",
+                self.hashed
+            ));
         }
         if self.known > 0 {
             say(format_args!(

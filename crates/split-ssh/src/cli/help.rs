@@ -27,7 +27,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     (
         "Setting up, and finding out what is wrong",
-        &["doctor", "dom0-policy", "migrate", "help"],
+        &["setup", "doctor", "dom0-policy", "migrate", "help"],
     ),
     ("What units and git start", &["vault", "client", "sign"]),
 ];
