@@ -527,6 +527,18 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             mend: |q| q.write("config/vault.toml", "[prompt]\nby = \"terminal\"\n"),
         },
         Fault {
+            // A key that is taken out of a keyring stays in it until the vault is restarted.
+            plant: |q| {
+                let text = "[prompt]\nby = \"terminal\"\n[keyring.default]\nkeys = [\"another\"]\n";
+                q.write("config/vault.toml", text);
+            },
+            check: "vault.toml",
+            state: "warn",
+            what: "changed since the vault started",
+            remedy: "start",
+            mend: |q| q.write("config/vault.toml", "[prompt]\nby = \"terminal\"\n"),
+        },
+        Fault {
             plant: |q| mode(&q.key(), 0o644),
             check: "keyring default",
             state: "bad",

@@ -162,6 +162,8 @@ pub struct VaultStatus {
     pub streams: usize,
     pub policy_files: Vec<String>,
     pub policy_sha256: String,
+    /// Of the settings that it read when it started.
+    pub settings_sha256: String,
     /// Why the vault refuses everything.
     pub broken: Option<String>,
     /// Why the vault does not use the files on disk.

@@ -42,6 +42,8 @@ pub struct Control {
     pub keys: Arc<Keys>,
     pub asker: Arc<Asker>,
     pub recorder: Arc<Recorder>,
+    /// Of vault.toml, as it was read.
+    pub settings: String,
     /// When this daemon started, RFC 3339.
     pub started: String,
 }
@@ -277,6 +279,7 @@ fn status(control: &Control) -> VaultStatus {
             .map(|file| file.display().to_string())
             .collect(),
         policy_sha256: policy.digest().to_string(),
+        settings_sha256: control.settings.clone(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),

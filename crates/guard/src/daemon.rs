@@ -63,8 +63,10 @@ impl Daemon {
             recorder: Arc::clone(&recorder),
             crypto: Ring,
         };
+        let settings = config.digest();
         let intake = Arc::new(Intake::new(config.limits, signer));
         let control = Control {
+            settings,
             sandboxes: Sandboxes::new(paths.clone(), Arc::clone(&intake), sandboxes),
             intake,
             policy,

@@ -38,17 +38,26 @@ pub fn check(place: &Machine, findings: &mut Findings) {
     rpc_config::check(place, findings);
     owner::check_files(place, findings);
     let start = units::VAULT.start(place);
-    let config = match VaultConfig::load(&paths.config, &paths.system_config) {
-        Ok(config) => config,
+    let config = VaultConfig::load(&paths.config, &paths.system_config);
+    let status = check_sockets(place, &start, findings);
+    let config = match config {
+        Ok(config) => {
+            let is_other = |vault: &VaultStatus| vault.settings_sha256 != config.digest();
+            if status.as_ref().is_some_and(is_other) {
+                let what =
+                    "it was changed since the vault started, which goes on with what it read then";
+                findings.warn("vault.toml", what, &start);
+            }
+            config
+        }
         Err(error) => {
             findings.bad_settings("vault.toml", &error, &start);
             VaultConfig::default()
         }
     };
-    let status = check_sockets(place, &start, findings);
     keyrings::check_names(place, &config, findings);
     let keyrings = match &status {
-        Some(_) => check_keyrings(place, &config, &start, findings),
+        Some(_) => check_keyrings(place, &config, findings),
         None => Vec::new(),
     };
     let configured = common::keyrings::find(paths, &config).keyrings;
@@ -72,7 +81,6 @@ pub fn check(place: &Machine, findings: &mut Findings) {
 fn check_keyrings(
     place: &Machine,
     config: &VaultConfig,
-    start: &str,
     findings: &mut Findings,
 ) -> Vec<KeyringState> {
     let running = ask_keyrings(place, findings);
@@ -84,12 +92,6 @@ fn check_keyrings(
             state.name == configured.name.as_str() && state.socket == configured.socket
         };
         if !running.iter().any(is_it) {
-            let what = format!(
-                "the running vault has no keyring {} at {}: vault.toml was changed since it started",
-                configured.name,
-                configured.socket.display()
-            );
-            findings.warn("vault.toml", what, start);
             keyrings::check(place, &configured.state(), findings);
         }
     }

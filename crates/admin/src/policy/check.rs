@@ -57,7 +57,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         Ok(loaded) => Report::good(&loaded, paths),
         Err(broken) => {
             // A draft from elsewhere is no policy of the vault that runs.
-            let status = control::ask(paths, &Request::Status {});
+            let status = control::ask(paths, &Request::Status);
             let status = status.ok().and_then(|reply| reply.status);
             let keeps_old =
                 args.file.is_none() && status.is_some_and(|vault| vault.broken.is_none());

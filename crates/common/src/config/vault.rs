@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use policy::caller::Keyring;
+use policy::crypto::Crypto as _;
 use policy::glob::Glob;
 use policy::rules::check_key;
 use serde::Deserialize;
 
+use crate::crypto::Ring;
 use crate::error::Error;
 use crate::sandbox::SandboxConfig;
 use crate::trusted_files;
@@ -133,6 +135,12 @@ impl VaultConfig {
             }
         }
         Ok((Self::default(), user.join("vault.toml")))
+    }
+
+    /// Tells these settings from others, for whoever holds the file against a vault that runs.
+    pub fn digest(&self) -> String {
+        let digest = Ring.sha256(format!("{self:?}").as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn check(&self, path: &Path) -> Result<(), Error> {
