@@ -44,13 +44,14 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
     )?;
     let Live {
         connections,
+        carried,
         calls,
         waiting,
     } = client.live;
-    if client.live != Live::default() {
+    if connections + calls > 0 {
         writeln!(
             out,
-            "  now: connections {connections}, calls {calls}, waiting for their turn {waiting}"
+            "  now: connections {connections} ({carried} carried), calls {calls}, waiting for their turn {waiting}"
         )?;
     }
     if client.waited_in_vain > 0 {

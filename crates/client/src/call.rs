@@ -8,9 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use wire::frame::{self, Decoder};
+use wire::frame::{self, Decoder, FrameError};
 
-use super::connection_table::Watcher;
+use super::connection_table::{ConnectionHandle, Watcher};
 use super::set_up::{self, MAX_FIRST_BYTES, SetUp};
 use super::slots::Slot;
 use super::transport::Stream;
@@ -23,6 +23,8 @@ use common::wait;
 const GRACE: Duration = Duration::from_secs(2);
 /// For what is still on its way when the transport process has ended.
 const LAST_BYTES: Duration = Duration::from_secs(5);
+/// A vault that is there replies to a list, or says whether it carries, in far less.
+const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
 /// A call that nobody took in time is made once more: qrexec can lose one for ever.
 const ATTEMPTS: usize = 2;
 /// Read at once; qrexec's own chunk is as long.
@@ -41,6 +43,8 @@ pub struct Call {
     /// Replies that the vault has still to send.
     due: usize,
     has_ended: bool,
+    /// Others wait with their set-up until the first reply, which may tell that they need no call, or until this time.
+    set_up_slot: Option<(Slot, Instant)>,
     _slot: Slot,
 }
 
@@ -61,11 +65,17 @@ impl From<CallOutcome> for CallEnd {
 }
 
 impl Call {
-    /// Makes a call whose first messages are `messages`, to each of which a reply is due.
+    /// Makes a call whose first messages are `messages`, to each of which a reply is due. `None`: when it was this call's
+    /// turn, it was no longer needed.
     ///
     /// # Errors
     /// Why there is no call.
-    pub fn open(vault: &Vault, messages: &[&[u8]], watcher: &Watcher<'_>) -> Result<Self, CallEnd> {
+    pub fn open(
+        vault: &Vault,
+        messages: &[&[u8]],
+        watcher: &Watcher<'_>,
+        is_needed: impl Fn() -> bool,
+    ) -> Result<Option<Self>, CallEnd> {
         let set_up_time = vault.config.set_up_time;
         let in_time = || Instant::now() + set_up_time;
         let bytes: Vec<u8> = messages
@@ -78,6 +88,9 @@ impl Call {
         let mut end = CallEnd::from(timed_out.clone());
         for _ in 0..ATTEMPTS {
             let set_up_slot = vault.set_ups.take(watcher, MAX_WAITING, in_time())?;
+            if !is_needed() {
+                return Ok(None);
+            }
             let until = in_time();
             let mut stream = vault
                 .transport
@@ -85,13 +98,14 @@ impl Call {
                 .map_err(|error| CallOutcome::CannotStart(error.to_string()))?;
             match set_up::watch(&mut stream, first, watcher, until) {
                 SetUp::Done => {
-                    drop(set_up_slot);
                     let unsent = match &stream {
                         Stream::Piped { .. } => rest.to_vec(),
                         Stream::Connected(_) => bytes,
                     };
-                    return Self::over(stream, unsent, messages.len(), slot)
-                        .map_err(|error| CallOutcome::CannotStart(error.to_string()).into());
+                    let mut call = Self::over(stream, unsent, messages.len(), slot)
+                        .map_err(|error| CallOutcome::CannotStart(error.to_string()))?;
+                    call.set_up_slot = Some((set_up_slot, Instant::now() + FIRST_REPLY_TIME));
+                    return Ok(Some(call));
                 }
                 SetUp::Ended(status) => {
                     return Err(CallEnd::with(CallOutcome::of_end(status), stream.process()));
@@ -124,8 +138,14 @@ impl Call {
             unsent,
             due,
             has_ended: false,
+            set_up_slot: None,
             _slot: slot,
         })
+    }
+
+    /// Lets others set their calls up before the first reply.
+    pub fn end_set_up(&mut self) {
+        self.set_up_slot = None;
     }
 
     /// Sends `message`; its reply is due then.
@@ -146,6 +166,7 @@ impl Call {
                     0 => return Err(None), // said without being asked
                     1 => {
                         self.due = 0;
+                        self.set_up_slot = None;
                         return Ok(reply);
                     }
                     _ => self.due -= 1,
@@ -157,7 +178,13 @@ impl Call {
             if watcher.handle.must_leave() {
                 return Err(Some(CallOutcome::Stopped));
             }
-            if self.wait(watcher, last_moment).is_err() {
+            let slot_until = self.set_up_slot.as_ref().map(|(_, until)| *until);
+            if slot_until.is_some_and(|until| Instant::now() >= until) {
+                self.set_up_slot = None;
+                continue;
+            }
+            let until = last_moment.into_iter().chain(slot_until).min();
+            if self.wait(watcher, until).is_err() {
                 return Err(Some(CallOutcome::ClientLeft));
             }
             self.write();
@@ -226,15 +253,55 @@ impl Call {
     /// Whether a call that nobody uses is over: the vault has closed it, or says what nobody asked for.
     pub fn is_over(&mut self) -> bool {
         self.read();
+        self.has_ended() || self.decoder.is_mid_message()
+    }
+
+    /// A second handle for writing.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn writer(&self) -> io::Result<UnixStream> {
+        self.to_vault.try_clone()
+    }
+
+    /// The next whole message, whatever it is.
+    ///
+    /// # Errors
+    /// It has a bad length.
+    pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
+        self.decoder.next()
+    }
+
+    /// Waits until `end` for bytes of the vault, or for whatever wakes `handle`, and takes what is there.
+    ///
+    /// # Errors
+    /// As `poll(2)`.
+    pub fn wait_for_more(&mut self, handle: &ConnectionHandle, end: Instant) -> io::Result<()> {
+        let mut fds = vec![
+            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.from_vault.as_fd(), PollFlags::POLLIN),
+        ];
+        if let Some(stderr) = self.process.as_ref().and_then(|p| p.stderr.as_ref()) {
+            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
+        }
+        wait::until(&mut fds, Some(end))?;
+        drop(fds);
+        handle.wake().clear();
+        self.read();
+        Ok(())
+    }
+
+    /// Whether the vault has closed the call, or what carries it has ended.
+    pub fn has_ended(&mut self) -> bool {
         let process_ended = self.process.as_mut().is_some_and(|process| {
             process.listen();
             process.ended().is_some()
         });
-        self.has_ended || process_ended || self.decoder.is_mid_message()
+        self.has_ended || process_ended
     }
 
     /// Ends the call, and says how it ended. `cause`: what we know better than the transport process.
-    pub fn end(mut self, cause: Option<CallOutcome>, watcher: &Watcher<'_>) -> CallEnd {
+    pub fn end(mut self, cause: Option<CallOutcome>, handle: &ConnectionHandle) -> CallEnd {
         // Fails only when the other side is gone.
         let _ = self.to_vault.shutdown(Shutdown::Write);
         let is_answered = self.due == 0 && !self.decoder.is_mid_message();
@@ -243,7 +310,7 @@ impl Call {
             // A vault that asks somebody only hears of a call's end, not of the end of its input.
             let is_urgent = matches!(cause, Some(CallOutcome::ClientLeft | CallOutcome::Stopped));
             if !is_urgent {
-                set_up::wait_for_end(process, watcher.handle, Instant::now() + GRACE);
+                set_up::wait_for_end(process, handle, Instant::now() + GRACE);
             }
             exit = process.ended().map(CallOutcome::of_exit);
         }

@@ -13,7 +13,7 @@
 //! setups = 2               # calls in set-up at once
 //! calls = 20               # calls that may be open at once; further connections wait
 //! start = true             # dom0 may start the vault for us
-//! keep = false             # one stream per connection
+//! carry = true             # many connections in one call, if the vault agrees
 //! ```
 
 mod entry;
@@ -122,7 +122,7 @@ fn parse(source: &Source) -> Result<Vec<VaultEntry>, Error> {
             span: error.span().unwrap_or_default(),
             what: error.message().replace('\n', ", "),
             hint: "the keys of a [[vault]] are name, qube, keyring, transport, command, qrexec, socket, \
-                   setup-seconds, setups, calls, start and keep",
+                   setup-seconds, setups, calls, start and carry",
         };
         bad.found_in(Some(source))
     })?;

@@ -43,7 +43,7 @@ fn answer_all(
             binds.keep(&request);
         }
         let message = (!is_bind || !binds.can_be_told()).then_some(request.as_slice());
-        match to_vault.ask(&binds, message, &program.watched_by(handle)) {
+        match to_vault.ask(&binds, message, &program.watched_by(handle), &|_| {}) {
             Ok(reply) => program.send(&reply, handle)?,
             Err(end) => {
                 fail(program, to_vault.vault(), &request, &end, handle);

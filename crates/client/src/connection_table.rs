@@ -114,6 +114,14 @@ impl ConnectionHandle {
         self.table.wake_all();
         self.table.left.signal();
     }
+
+    /// An entry for a thread that outlives this connection, or waits by itself.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn another(&self) -> io::Result<Self> {
+        self.table.register()
+    }
 }
 
 impl Drop for ConnectionHandle {

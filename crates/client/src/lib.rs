@@ -7,6 +7,7 @@
 
 mod binds;
 mod call;
+mod carrying;
 pub mod config;
 mod connection;
 mod connection_table;
@@ -24,8 +25,8 @@ mod vault_connection;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use crate::config::{TransportConfig, VaultConfig, VaultEntry};
 use crate::status::file::StatusFile;
@@ -120,6 +121,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         calls: Slots::new(vault.calls),
         set_ups: Slots::new(vault.set_ups),
         config: vault.clone(),
+        carrying: Mutex::default(),
         status,
         connections: AtomicUsize::new(0),
     }

@@ -1,12 +1,25 @@
 //! A vault with one keyring.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use super::carrying::CarryingCall;
 use super::config::VaultConfig;
 use super::slots::Slots;
 use super::transport::Transport;
 use crate::status::file::{Live, StatusFile};
+use common::sync::lock;
+
+/// Whether a vault carries many connections in one call.
+#[derive(Debug, Default)]
+pub enum Carrying {
+    #[default]
+    Untried,
+    /// It did not agree at this time.
+    Refused(Instant),
+    By(Arc<CarryingCall>),
+}
 
 /// One vault, with one keyring.
 #[derive(Debug)]
@@ -17,16 +30,27 @@ pub struct Vault {
     pub calls: Arc<Slots>,
     /// Of them, those that may be in set-up.
     pub set_ups: Arc<Slots>,
+    /// What is known of carrying connections to it.
+    pub carrying: Mutex<Carrying>,
     pub status: StatusFile,
     /// Connections of programs that have asked something.
     pub connections: AtomicUsize,
 }
 
 impl Vault {
+    /// Whether a call is there that can carry another connection.
+    pub fn can_carry(&self) -> bool {
+        matches!(&*lock(&self.carrying), Carrying::By(call) if call.has_room())
+    }
+
     /// Brings the status file up to date.
     pub fn refresh_status(&self) {
         self.status.refresh(Live {
             connections: self.connections.load(Ordering::Relaxed),
+            carried: match &*lock(&self.carrying) {
+                Carrying::By(call) => call.open(),
+                _ => 0,
+            },
             calls: self.calls.taken(self.config.calls),
             waiting: self.calls.waiting() + self.set_ups.waiting(),
         });

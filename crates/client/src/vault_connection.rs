@@ -3,27 +3,49 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
+
+use wire::carry::{self, Note, Terms};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
+use super::carrying::{CarriedConnection, CarryingCall, Why};
 use super::connection_table::Watcher;
-use super::vault::Vault;
+use super::vault::{Carrying, Vault};
 use crate::status::outcome::CallOutcome;
+use common::sync::lock;
 
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
 const IDLE_BEFORE_GIVING_UP: Duration = Duration::from_millis(200);
+/// After this time a vault is asked again whether it carries connections.
+const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 /// One program's connection to one vault. The call is made for the first request, not before: `ssh -A` probes the agent
 /// with connections that never say a word, and each call may cost the person a question in dom0.
 #[derive(Debug)]
 pub struct VaultConnection {
     vault: Arc<Vault>,
-    call: Option<Call>,
-    /// Of the program's binds, those that the call has been told.
+    link: Option<Link>,
+    /// Of the program's binds, those that the vault has been told over this link.
     told: usize,
     idle_since: Instant,
+}
+
+/// A new way to the vault.
+enum Connected {
+    /// Nothing was asked yet.
+    Silent(Link),
+    /// A call that was made with the request.
+    Asked(Call),
+}
+
+/// What brings requests to the vault.
+#[derive(Debug)]
+enum Link {
+    Own(Box<Call>),
+    Carried(CarriedConnection),
 }
 
 impl VaultConnection {
@@ -31,7 +53,7 @@ impl VaultConnection {
         vault.connections.fetch_add(1, Ordering::Relaxed);
         Self {
             vault: Arc::clone(vault),
-            call: None,
+            link: None,
             told: 0,
             idle_since: Instant::now(),
         }
@@ -41,56 +63,152 @@ impl VaultConnection {
         &self.vault
     }
 
-    /// Asks the vault, which is told first of the binds that it does not know. The last of `binds` may be `message`
-    /// itself, which is sent once.
+    /// Asks the vault, which is told first of the binds that it does not know. The last of `binds` may be the request itself;
+    /// then there is no `message`.
     ///
     /// # Errors
-    /// There is no reply. The call, if there was one, is over, and its end noted.
+    /// There is no reply. The call, if there was one, is over for this connection.
     pub fn ask(
         &mut self,
         binds: &Binds,
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
+        note: &dyn Fn(Note),
     ) -> Result<Vec<u8>, CallEnd> {
-        let untold = binds.iter().skip(self.told);
-        let messages: Vec<&[u8]> = untold.chain(message).collect();
-        let reply = match &mut self.call {
-            Some(call) => {
-                messages.iter().for_each(|message| call.send(message));
-                call.last_reply(watcher)
-            }
-            None => {
-                let call = Call::open(&self.vault, &messages, watcher)?;
-                self.call.insert(call).last_reply(watcher)
-            }
+        let reply = loop {
+            let untold = binds.iter().skip(self.told);
+            let messages: Vec<&[u8]> = untold.chain(message).collect();
+            let reply = match &mut self.link {
+                None => match self.connect(&messages, watcher)? {
+                    Connected::Silent(link) => {
+                        self.link = Some(link);
+                        continue;
+                    }
+                    Connected::Asked(call) => {
+                        let mut call = Box::new(call);
+                        let reply = call.last_reply(watcher);
+                        self.link = Some(Link::Own(call));
+                        reply
+                    }
+                },
+                Some(Link::Own(call)) => {
+                    messages.iter().for_each(|message| call.send(message));
+                    call.last_reply(watcher)
+                }
+                Some(Link::Carried(carried)) => match carried.exchange(&messages, watcher, note) {
+                    Ok(reply) => Ok(reply),
+                    Err(Why::Outcome(outcome)) => Err(Some(outcome)),
+                    Err(Why::Untaken) => {
+                        self.told = 0;
+                        self.link = None;
+                        continue;
+                    }
+                },
+            };
+            break reply;
         };
         self.told = binds.len();
         self.idle_since = Instant::now();
         reply.map_err(|cause| self.end(cause, watcher))
     }
 
+    /// A way to the vault: a carried connection, or a call on which it is asked `messages`.
+    fn connect(&self, messages: &[&[u8]], watcher: &Watcher<'_>) -> Result<Connected, CallEnd> {
+        let vault = &self.vault;
+        loop {
+            if let Some(carried) = self.join(watcher) {
+                return Ok(Connected::Silent(Link::Carried(carried)));
+            }
+            let may_try = vault.config.carry
+                && match &*lock(&vault.carrying) {
+                    Carrying::Untried => true,
+                    Carrying::Refused(at) => at.elapsed() >= ASK_AGAIN,
+                    Carrying::By(call) => call.is_over(),
+                };
+            let hello = carry::hello();
+            let first: &[&[u8]] = if may_try { &[&hello] } else { messages };
+            let Some(mut call) = Call::open(vault, first, watcher, || !vault.can_carry())? else {
+                continue;
+            };
+            if !may_try {
+                call.end_set_up();
+                return Ok(Connected::Asked(call));
+            }
+            let terms = match call.last_reply(watcher) {
+                Ok(reply) => Terms::parse(&reply),
+                Err(cause) => {
+                    let end = call.end(cause, watcher.handle);
+                    if end.outcome != CallOutcome::Cut {
+                        return Err(end);
+                    }
+                    // A service that ends when it hears of an extension is called without.
+                    *lock(&vault.carrying) = Carrying::Refused(Instant::now());
+                    continue;
+                }
+            };
+            if terms.is_none_or(|terms| terms.connections == 0) {
+                *lock(&vault.carrying) = Carrying::Refused(Instant::now());
+                return Ok(Connected::Silent(Link::Own(Box::new(call))));
+            }
+            if let Some(terms) = terms {
+                self.carry_by(call, terms, watcher)?;
+            }
+        }
+    }
+
+    fn join(&self, watcher: &Watcher<'_>) -> Option<CarriedConnection> {
+        match &*lock(&self.vault.carrying) {
+            Carrying::By(call) => call.join(watcher),
+            _ => None,
+        }
+    }
+
+    /// Has a call carry connections, unless another one does already.
+    fn carry_by(&self, call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
+        let cannot = |error: std::io::Error| CallOutcome::CannotStart(error.to_string());
+        let handle = watcher.handle.another().map_err(cannot)?;
+        let carrying = CarryingCall::new(&call, terms, &handle).map_err(cannot)?;
+        {
+            let mut now = lock(&self.vault.carrying);
+            if matches!(&*now, Carrying::By(other) if other.has_room()) {
+                drop(now);
+                call.end(None, watcher.handle);
+                return Ok(());
+            }
+            *now = Carrying::By(Arc::clone(&carrying));
+        }
+        let reads = move || carrying.read(call, &handle);
+        thread::Builder::new().spawn(reads).map_err(cannot)?;
+        Ok(())
+    }
+
     /// What becomes readable when the idle call is over.
     pub fn idle_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.call.as_ref().map(Call::idle_fd)
+        match &self.link {
+            Some(Link::Own(call)) => Some(call.idle_fd()),
+            _ => None,
+        }
     }
 
     /// When an idle call that others wait for is given up.
     pub fn give_up_at(&self) -> Option<Instant> {
-        let is_wanted = self.call.is_some() && self.vault.calls.waiting() > 0;
+        let has_call = matches!(self.link, Some(Link::Own(_)));
+        let is_wanted = has_call && self.vault.calls.waiting() > 0;
         is_wanted.then(|| self.idle_since + IDLE_BEFORE_GIVING_UP)
     }
 
-    /// Looks at an idle call: `Some` if it is over, with how it ended.
+    /// Looks at an idle link: `Some` if it is over, with how it ended.
     pub fn look(&mut self, watcher: &Watcher<'_>) -> Option<CallEnd> {
-        self.call
-            .as_mut()?
-            .is_over()
-            .then(|| self.end(None, watcher))
+        let cause = match self.link.as_mut()? {
+            Link::Own(call) => call.is_over().then_some(None)?,
+            Link::Carried(carried) => Some(carried.look()?),
+        };
+        Some(self.end(cause, watcher))
     }
 
-    /// Gives the call up, if there is one; the next request makes another.
+    /// Gives the link up, if there is one; the next request makes another.
     pub fn give_up(&mut self, watcher: &Watcher<'_>) {
-        if self.call.is_some() {
+        if self.link.is_some() {
             let end = self.end(None, watcher);
             self.vault
                 .status
@@ -100,9 +218,9 @@ impl VaultConnection {
 
     fn end(&mut self, cause: Option<CallOutcome>, watcher: &Watcher<'_>) -> CallEnd {
         self.told = 0;
-        match self.call.take() {
-            Some(call) => call.end(cause, watcher),
-            None => CallOutcome::Served.into(),
+        match self.link.take() {
+            Some(Link::Own(call)) => call.end(cause, watcher.handle),
+            Some(Link::Carried(_)) | None => cause.unwrap_or(CallOutcome::Served).into(),
         }
     }
 }

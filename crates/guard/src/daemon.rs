@@ -64,7 +64,7 @@ impl Daemon {
             crypto: Ring,
         };
         let settings = config.digest();
-        let intake = Arc::new(Intake::new(config.limits, signer));
+        let intake = Arc::new(Intake::new(config.limits, config.carry, signer));
         let control = Control {
             settings,
             sandboxes: Sandboxes::new(paths.clone(), Arc::clone(&intake), sandboxes),

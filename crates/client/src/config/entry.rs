@@ -40,7 +40,7 @@ pub struct VaultEntry {
     pub setups: Option<Spanned<usize>>,
     pub calls: Option<Spanned<usize>>,
     pub start: Option<Spanned<bool>>,
-    pub keep: Option<Spanned<bool>>,
+    pub carry: Option<Spanned<bool>>,
 }
 
 impl VaultEntry {
@@ -89,14 +89,6 @@ impl VaultEntry {
                 hint,
             ));
         }
-        if self.keep.as_ref().is_some_and(|keep| *keep.get_ref()) {
-            let hint = "leave it out: each connection has a stream of its own";
-            return Err(bad_value(
-                self.keep.as_ref(),
-                "`keep = true` is not supported yet",
-                hint,
-            ));
-        }
         let seconds = within(
             self.setup_seconds.as_ref(),
             DEFAULT_SETUP_SECONDS,
@@ -112,6 +104,7 @@ impl VaultEntry {
             set_up_time: Duration::from_secs(seconds),
             set_ups,
             calls,
+            carry: self.carry.as_ref().is_none_or(|carry| *carry.get_ref()),
         })
     }
 

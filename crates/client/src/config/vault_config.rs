@@ -16,6 +16,8 @@ pub struct VaultConfig {
     pub set_up_time: Duration,
     pub set_ups: usize,
     pub calls: usize,
+    /// One call may carry many connections, if the vault agrees.
+    pub carry: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

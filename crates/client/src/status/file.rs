@@ -61,6 +61,9 @@ pub struct Status {
 pub struct Live {
     /// Connections of programs that have asked something.
     pub connections: usize,
+    /// Of them, those that share one call.
+    #[serde(default)]
+    pub carried: usize,
     /// Open calls, in set-up too.
     pub calls: usize,
     /// Connections whose request waits until a call may be made.

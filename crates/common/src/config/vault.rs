@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use policy::caller::Keyring;
+use policy::caller::{Caller, Keyring};
 use policy::crypto::Crypto as _;
 use policy::glob::Glob;
 use policy::rules::check_key;
@@ -29,6 +29,8 @@ pub struct VaultConfig {
     pub limits: Limits,
     #[serde(default)]
     pub prompt: PromptConfig,
+    #[serde(default)]
+    pub carry: CarryConfig,
 }
 
 /// Where a keyring's keys are.
@@ -97,6 +99,59 @@ impl Limits {
     }
 }
 
+/// What callers may do beyond the agent protocol (docs/extensions.md).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CarryConfig {
+    /// Patterns of qubes' names, or other callers as the log names them, whose calls may carry many connections. None: where
+    /// dom0 asks for each call, one yes would cover them all.
+    pub qubes: Vec<String>,
+    /// Carried connections of one caller at once. A thread each; 200 is a busy ansible.
+    pub connections: u32,
+    /// Tell carried connections that a question is open, and in a word why a request was refused.
+    pub tell: bool,
+    /// Clients may remember the lists of keys that they were given.
+    pub remember: bool,
+}
+
+impl Default for CarryConfig {
+    fn default() -> Self {
+        Self {
+            qubes: Vec::new(),
+            connections: 1024,
+            tell: true,
+            remember: true,
+        }
+    }
+}
+
+impl CarryConfig {
+    /// Whether a call of this caller may carry many connections.
+    pub fn covers(&self, caller: &Caller) -> bool {
+        let name = caller.to_string();
+        self.qubes.iter().any(|pattern| match caller {
+            Caller::Qube(_) => Glob::new(pattern).is_ok_and(|glob| glob.matches(name.as_bytes())),
+            _ => *pattern == name,
+        })
+    }
+
+    fn check(&self, place: &impl std::fmt::Display) -> Result<(), Error> {
+        if self.connections == 0 {
+            return Err(Error::new(format!(
+                "{place}: [carry]: connections = 0 would carry nothing"
+            ))
+            .hint("leave `qubes` out, and no call carries more than one connection"));
+        }
+        for pattern in &self.qubes {
+            Glob::new(pattern).map_err(|bad| {
+                Error::new(format!("{place}: [carry]: qubes: {pattern:?}: {bad}"))
+                    .hint("name qubes as rules do: qubes = [\"work\", \"dev-*\"]")
+            })?;
+        }
+        Ok(())
+    }
+}
+
 /// How a person is asked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -146,6 +201,7 @@ impl VaultConfig {
     fn check(&self, path: &Path) -> Result<(), Error> {
         let place = path.display();
         self.limits.check(&place)?;
+        self.carry.check(&place)?;
         // One agent may be spelled in several ways.
         let real = |agent: &Path| std::fs::canonicalize(agent).unwrap_or_else(|_| agent.to_owned());
         let mut seen: BTreeMap<(PathBuf, &str), &str> = BTreeMap::new();

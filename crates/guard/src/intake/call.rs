@@ -7,31 +7,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nix::unistd::Uid;
 use policy::caller::Caller;
 use policy::record::{Event, Record, RecordOutcome};
+use wire::carry::Terms;
 
-use super::connection;
+use super::carry;
+use super::connection::{self, Ended};
 use super::header::{self, BadHeader, Header};
 use super::limits::{StreamGuard, Streams};
 use super::sandboxes::refusal;
 use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
 use crate::sign::session::{AgentSession, Client, Signer};
-use common::config::vault::Limits;
+use common::config::vault::{CarryConfig, Limits};
 use common::log::journal::{self, Priority};
 use common::sandbox::Sandbox;
 
 const TOO_MANY_STREAMS: &str = "as many streams as there may be in all";
 
+/// Callers that may have as many carried connections as one may, at the same time.
+const MOST_CARRIED_CALLERS: usize = 4;
+
 /// What all calls share before they are known to be anybody's.
 pub struct Intake {
     limits: Limits,
+    carry: CarryConfig,
     streams: Arc<Streams>,
+    /// Connections that calls carry beside their first.
+    carried: Arc<Streams>,
     connections: AtomicU64,
     signer: Signer,
 }
 
 impl Intake {
-    pub fn new(limits: Limits, signer: Signer) -> Self {
+    pub fn new(limits: Limits, carry: CarryConfig, signer: Signer) -> Self {
+        let most = usize::try_from(carry.connections).unwrap_or(usize::MAX);
         Self {
+            carried: Streams::new(most.saturating_mul(MOST_CARRIED_CALLERS), most),
+            carry,
             streams: Streams::new(limits.streams, limits.streams_per_qube),
             connections: AtomicU64::new(0),
             limits,
@@ -111,8 +122,41 @@ impl Intake {
         let Ok(socket) = stream.socket().try_clone() else {
             return;
         };
+        let caller_may = self.carry.covers(&client.caller);
+        let terms = Terms {
+            connections: if caller_may {
+                self.carry.connections
+            } else {
+                0
+            },
+            tells: self.carry.tell,
+            may_remember: self.carry.remember,
+        };
+        let mut session = AgentSession::new(&self.signer, client.clone(), &socket);
+        let ended = connection::serve(&mut session, &mut stream, &self.limits, Some(terms));
+        drop(session);
+        if let Ended::Carries = ended {
+            let serve_one = |mut stream: MessageStream| self.serve_carried(client.clone(), &mut stream);
+            let ended = carry::serve(&mut stream, terms.connections, &self.limits, &serve_one);
+            if let Err((event, why)) = ended {
+                self.note(event, Some(&client), &why);
+            }
+        }
+    }
+
+    /// Serves one connection of a call that carries many, as if it had come by a call of its own.
+    fn serve_carried(&self, mut client: Client, stream: &mut MessageStream) {
+        client.number = self.next_number();
+        let guard = self.carried.register();
+        let Some(_guard) = guard.and_then(|guard| guard.of_caller(&client.caller)) else {
+            let why = "as many carried connections as there may be";
+            return self.note(Event::Limit, Some(&client), why);
+        };
+        let Ok(socket) = stream.socket().try_clone() else {
+            return;
+        };
         let mut session = AgentSession::new(&self.signer, client, &socket);
-        connection::serve(&mut session, &mut stream, &self.limits);
+        connection::serve(&mut session, stream, &self.limits, None);
     }
 
     fn refuse_header(&self, caller: Option<&Caller>, reason: &str) {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use policy::record::Event;
+use wire::carry::{self, Terms};
 use wire::reply::Reply;
 
 use super::stream::{MessageStream, Received};
@@ -12,13 +13,41 @@ use crate::sign::session::AgentSession;
 use common::config::vault::Limits;
 
 /// A message that is begun is sent in one go; ssh needs microseconds.
-const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
+pub const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
 
-/// Answers until the client is done, or a bound is met.
-pub fn serve(session: &mut AgentSession<'_>, stream: &mut MessageStream, limits: &Limits) {
-    if let Some((event, why)) = serve_until_bound(session, stream, limits) {
+/// What becomes of a stream whose connection has been served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Closed,
+    /// The client goes on with frames that carry many connections.
+    Carries,
+}
+
+/// Answers until the client is done, or a bound is met. `terms` answers a handshake for carrying that comes first.
+pub fn serve(
+    session: &mut AgentSession<'_>,
+    stream: &mut MessageStream,
+    limits: &Limits,
+    terms: Option<Terms>,
+) -> Ended {
+    let mut first = None;
+    if let Some(terms) = terms {
+        match receive(session, stream, limits, Instant::now() + limits.total()) {
+            Received::Message(untrusted) if carry::is_hello(&untrusted) => {
+                if stream.send(&terms.rebuild()).is_err() {
+                    return Ended::Closed;
+                }
+                if terms.connections > 0 {
+                    return Ended::Carries;
+                }
+            }
+            received => first = Some(received),
+        }
+    }
+    if let Some((event, why)) = serve_until_bound(session, stream, limits, first) {
         session.note_end(event, why);
     }
+    Ended::Closed
 }
 
 /// Why the connection is ended by us, if it is.
@@ -26,12 +55,16 @@ fn serve_until_bound(
     session: &mut AgentSession<'_>,
     stream: &mut MessageStream,
     limits: &Limits,
+    mut first: Option<Received>,
 ) -> Option<(Event, String)> {
     let end = Instant::now() + limits.total();
     let limit = |why: &str| Some((Event::Limit, why.to_owned()));
     let malformed = |why: &str| Some((Event::Malformed, why.to_owned()));
     for _ in 0..limits.requests {
-        let reply = match receive(session, stream, limits, end) {
+        let received = first
+            .take()
+            .unwrap_or_else(|| receive(session, stream, limits, end));
+        let reply = match received {
             Received::Message(untrusted) => sign::answer(session, &untrusted),
             Received::End(false) | Received::Io(_) => return None,
             Received::End(true) => return malformed("the stream ended within a message"),

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod call;
+mod carry;
 mod connection;
 pub mod header;
 mod limits;

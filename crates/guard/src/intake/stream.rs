@@ -1,5 +1,6 @@
 //! A byte stream whose every wait has an end.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -50,11 +51,19 @@ impl ByteStream {
     }
 }
 
+/// Where replies go that do not go back on the stream of the requests.
+pub trait Replies: fmt::Debug + Send + Sync {
+    /// # Errors
+    /// The connection has ended, or nobody reads.
+    fn send(&self, reply: &[u8]) -> io::Result<()>;
+}
+
 /// Whole messages over a byte stream.
 #[derive(Debug)]
 pub struct MessageStream {
     bytes: ByteStream,
     decoder: Decoder,
+    replies: Option<Box<dyn Replies>>,
 }
 
 /// What came of waiting for a message.
@@ -76,7 +85,19 @@ impl MessageStream {
     pub fn new(bytes: ByteStream, already_read: &[u8]) -> Self {
         let mut decoder = Decoder::new();
         decoder.push(already_read);
-        Self { bytes, decoder }
+        Self {
+            bytes,
+            decoder,
+            replies: None,
+        }
+    }
+
+    /// Messages whose replies go elsewhere.
+    pub fn replying_to(bytes: ByteStream, replies: Box<dyn Replies>) -> Self {
+        Self {
+            replies: Some(replies),
+            ..Self::new(bytes, &[])
+        }
     }
 
     /// Waits for one message: until `idle` for its first byte, then for `whole` to its last.
@@ -111,6 +132,9 @@ impl MessageStream {
     /// # Errors
     /// The peer left, or does not read for 30 s.
     pub fn send(&self, payload: &[u8]) -> io::Result<()> {
+        if let Some(replies) = &self.replies {
+            return replies.send(payload);
+        }
         (&self.bytes.0).write_all(&frame::encode(payload))
     }
 

@@ -3,6 +3,7 @@
 use policy::record::{Event, RecordOutcome};
 use wire::Problem;
 use wire::bind::SESSION_BIND;
+use wire::carry::CARRY;
 use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
@@ -70,7 +71,7 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8
 /// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
 fn query() -> Vec<u8> {
     let mut names = Writer::new();
-    for name in [SESSION_BIND, CONTENT, QUERY] {
+    for name in [SESSION_BIND, CONTENT, CARRY, QUERY] {
         names.string(name);
     }
     Reply::ExtensionResponse {

@@ -1,0 +1,352 @@
+//! One call that carries many connections to a vault (docs/extensions.md): who may join it, and how its frames come and go.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use wire::carry::{ClientEnd, ClientEvent, Frame, MAX_CARRIED, Note, Terms};
+use wire::frame;
+
+use super::call::Call;
+use super::connection_table::{ConnectionHandle, Watcher};
+use crate::status::outcome::CallOutcome;
+use common::sync::lock;
+use common::wait;
+use common::wake::WakeEvent;
+
+/// A call without connections is kept for the next one; it costs the vault a thread and a stream.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+/// A vault that takes no bytes for so long is not there any more.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// A call that carries connections.
+#[derive(Debug)]
+pub struct CarryingCall {
+    state: Mutex<State>,
+    /// For whole frames, one after the other. Locked before `state` where both are.
+    writer: Mutex<UnixStream>,
+    /// Wakes the thread that reads.
+    reader: Arc<WakeEvent>,
+}
+
+#[derive(Debug)]
+struct State {
+    protocol: ClientEnd,
+    mailboxes: HashMap<u32, Arc<Mailbox>>,
+    /// How the call ended.
+    over: Option<CallOutcome>,
+}
+
+/// What has come for one connection.
+#[derive(Debug)]
+struct Mailbox {
+    delivery: Mutex<Option<Delivery>>,
+    note: Mutex<Option<Note>>,
+    wake: Arc<WakeEvent>,
+}
+
+#[derive(Debug)]
+enum Delivery {
+    Reply(Vec<u8>),
+    Ended(Why),
+}
+
+/// Why a carried connection has no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The vault never looked at the connection: another call will do.
+    Untaken,
+    Outcome(CallOutcome),
+}
+
+/// One connection on a carrying call.
+#[derive(Debug)]
+pub struct CarriedConnection {
+    call: Arc<CarryingCall>,
+    mailbox: Arc<Mailbox>,
+    /// `None` until the first request.
+    number: Option<u32>,
+}
+
+impl CarryingCall {
+    /// A call whose vault has agreed to carry; [`CarryingCall::read`] is to run in a thread of its own.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn new(call: &Call, terms: Terms, reader: &ConnectionHandle) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            state: Mutex::new(State {
+                protocol: ClientEnd::new(terms.connections),
+                mailboxes: HashMap::new(),
+                over: None,
+            }),
+            writer: Mutex::new(call.writer()?),
+            reader: Arc::clone(reader.wake()),
+        }))
+    }
+
+    /// A place on this call. `None`: it can take no more, now or ever.
+    pub fn join(self: &Arc<Self>, watcher: &Watcher<'_>) -> Option<CarriedConnection> {
+        let state = lock(&self.state);
+        (state.over.is_none() && state.protocol.has_room()).then(|| CarriedConnection {
+            call: Arc::clone(self),
+            mailbox: Arc::new(Mailbox {
+                delivery: Mutex::new(None),
+                note: Mutex::new(None),
+                wake: Arc::clone(watcher.handle.wake()),
+            }),
+            number: None,
+        })
+    }
+
+    pub fn is_over(&self) -> bool {
+        lock(&self.state).over.is_some()
+    }
+
+    pub fn has_room(&self) -> bool {
+        let state = lock(&self.state);
+        state.over.is_none() && state.protocol.has_room()
+    }
+
+    /// How many connections it carries.
+    pub fn open(&self) -> usize {
+        lock(&self.state).protocol.open()
+    }
+
+    /// Reads the call until it ends, and hands out what comes. Returns when all its connections know of the end.
+    pub fn read(&self, mut call: Call, handle: &ConnectionHandle) {
+        let cause = self.read_until_over(&mut call, handle);
+        // From here on nobody joins.
+        lock(&self.state).over = Some(CallOutcome::Cut);
+        let end = call.end(cause, handle);
+        let mut state = lock(&self.state);
+        let outcome = match end.outcome {
+            CallOutcome::Served => CallOutcome::Cut,
+            outcome => outcome,
+        };
+        for mailbox in std::mem::take(&mut state.mailboxes).into_values() {
+            mailbox.put(Delivery::Ended(Why::Outcome(outcome.clone())));
+        }
+        state.over = Some(outcome);
+    }
+
+    fn read_until_over(&self, call: &mut Call, handle: &ConnectionHandle) -> Option<CallOutcome> {
+        let mut idle_since = Instant::now();
+        loop {
+            while let Some(untrusted) = call.next_message().ok()? {
+                self.take(&untrusted).ok()?;
+            }
+            if handle.must_leave() {
+                return Some(CallOutcome::Stopped);
+            }
+            if call.has_ended() {
+                return None;
+            }
+            {
+                let mut state = lock(&self.state);
+                if state.over.is_some() {
+                    return None;
+                }
+                if state.protocol.open() > 0 {
+                    idle_since = Instant::now();
+                } else if state.protocol.is_draining() || idle_since.elapsed() >= IDLE_TIME {
+                    state.over = Some(CallOutcome::Served);
+                    return Some(CallOutcome::Served);
+                }
+            }
+            call.wait_for_more(handle, idle_since + IDLE_TIME).ok()?;
+        }
+    }
+
+    fn take(&self, untrusted: &[u8]) -> Result<(), wire::carry::Violation> {
+        let frame = Frame::parse(untrusted)?;
+        let mut state = lock(&self.state);
+        match state.protocol.take(&frame)? {
+            ClientEvent::Reply(number, message) => {
+                state.deliver(number, Delivery::Reply(message.to_vec()));
+            }
+            ClientEvent::Note(number, note) => {
+                if let Some(mailbox) = state.mailboxes.get(&number) {
+                    *lock(&mailbox.note) = Some(note);
+                    mailbox.wake.signal();
+                }
+            }
+            ClientEvent::Gone(number) => {
+                state.deliver(number, Delivery::Ended(Why::Outcome(CallOutcome::Cut)));
+                state.mailboxes.remove(&number);
+            }
+            ClientEvent::Untaken(numbers) => {
+                for number in numbers {
+                    state.deliver(number, Delivery::Ended(Why::Untaken));
+                    state.mailboxes.remove(&number);
+                }
+            }
+            ClientEvent::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// Writes whole frames.
+    fn write(&self, writer: &mut UnixStream, frames: &[Frame<'_>]) -> io::Result<()> {
+        let bytes: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| frame::encode(&frame.rebuild()))
+            .collect();
+        let mut unsent = bytes.as_slice();
+        let end = Instant::now() + WRITE_TIME;
+        while !unsent.is_empty() {
+            match writer.write(unsent) {
+                Ok(length) => unsent = unsent.get(length..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let mut fds = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+                    let is_full = error.kind() == io::ErrorKind::WouldBlock;
+                    if !is_full || !wait::until(&mut fds, Some(end))? {
+                        // Half a frame may be out: nothing can follow it.
+                        let _ = writer.shutdown(Shutdown::Both);
+                        lock(&self.state).over.get_or_insert(CallOutcome::Cut);
+                        self.reader.signal();
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn deliver(&self, number: u32, delivery: Delivery) {
+        if let Some(mailbox) = self.mailboxes.get(&number) {
+            mailbox.put(delivery);
+        }
+    }
+}
+
+impl Mailbox {
+    fn put(&self, delivery: Delivery) {
+        *lock(&self.delivery) = Some(delivery);
+        self.wake.signal();
+    }
+}
+
+impl CarriedConnection {
+    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply. `note` hears what the
+    /// vault tells meanwhile.
+    ///
+    /// # Errors
+    /// There is no reply, and the connection is over.
+    pub fn exchange(
+        &mut self,
+        messages: &[&[u8]],
+        watcher: &Watcher<'_>,
+        note: &dyn Fn(Note),
+    ) -> Result<Vec<u8>, Why> {
+        let mut last = Err(Why::Untaken);
+        for message in messages {
+            self.send(message)?;
+            last = self.reply(watcher, note);
+            if last.is_err() {
+                break;
+            }
+        }
+        last
+    }
+
+    fn send(&mut self, message: &[u8]) -> Result<(), Why> {
+        if message.len() > MAX_CARRIED {
+            return Err(Why::Outcome(CallOutcome::Cut));
+        }
+        let mut writer = lock(&self.call.writer);
+        let mut state = lock(&self.call.state);
+        if state.over.is_some() {
+            return Err(self.gone());
+        }
+        let mut frames = Vec::new();
+        let number = match self.number {
+            Some(number) => number,
+            None => {
+                // Numbers rise on the wire: it is written before the writer is free for others.
+                let number = state.protocol.begin().ok_or(Why::Untaken)?;
+                state.mailboxes.insert(number, Arc::clone(&self.mailbox));
+                frames.push(Frame::Open(number));
+                *self.number.insert(number)
+            }
+        };
+        if !state.protocol.request(number) {
+            return Err(self.gone());
+        }
+        drop(state);
+        frames.push(Frame::Message(number, message));
+        self.call
+            .write(&mut writer, &frames)
+            .map_err(|_| Why::Outcome(CallOutcome::Cut))
+    }
+
+    fn reply(&self, watcher: &Watcher<'_>, note: &dyn Fn(Note)) -> Result<Vec<u8>, Why> {
+        loop {
+            if let Some(told) = lock(&self.mailbox.note).take() {
+                note(told);
+            }
+            match lock(&self.mailbox.delivery).take() {
+                Some(Delivery::Reply(reply)) => return Ok(reply),
+                Some(Delivery::Ended(why)) => return Err(why),
+                None => {}
+            }
+            if watcher.handle.must_leave() {
+                return Err(Why::Outcome(CallOutcome::Stopped));
+            }
+            let mut fds = [
+                PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
+                PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
+            ];
+            let has_left = wait::until(&mut fds, None).is_err()
+                || wait::revents(&fds[1]).contains(PollFlags::POLLHUP);
+            watcher.handle.wake().clear();
+            if has_left {
+                return Err(Why::Outcome(CallOutcome::ClientLeft));
+            }
+        }
+    }
+
+    /// Whether the vault has ended this connection, or its call is over.
+    pub fn look(&self) -> Option<CallOutcome> {
+        match lock(&self.mailbox.delivery).take() {
+            Some(Delivery::Ended(Why::Outcome(outcome))) => Some(outcome),
+            Some(_) => Some(CallOutcome::Cut),
+            None => None,
+        }
+    }
+
+    /// Why nothing can be sent.
+    fn gone(&self) -> Why {
+        match (lock(&self.mailbox.delivery).take(), self.number) {
+            (Some(Delivery::Ended(why)), _) => why,
+            (_, None) => Why::Untaken,
+            _ => Why::Outcome(CallOutcome::Cut),
+        }
+    }
+}
+
+impl Drop for CarriedConnection {
+    fn drop(&mut self) {
+        let Some(number) = self.number else {
+            return;
+        };
+        let frame = {
+            let mut state = lock(&self.call.state);
+            state.mailboxes.remove(&number);
+            state.protocol.end(number)
+        };
+        if let Some(frame) = frame {
+            // A call that cannot be written to is over.
+            let _ = self.call.write(&mut lock(&self.call.writer), &[frame]);
+        }
+        self.call.reader.signal(); // perhaps this was the last one
+    }
+}
