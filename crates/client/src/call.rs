@@ -11,11 +11,11 @@ use nix::poll::{PollFd, PollFlags};
 use wire::frame::{self, Decoder, FrameError};
 
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::route::Route;
 use super::set_up::{self, MAX_FIRST_BYTES, SetUp};
 use super::slots::Slot;
 use super::transport::Stream;
 use super::transport_process::{TransportProcess, set_nonblocking};
-use super::vault::Vault;
 use crate::status::outcome::CallOutcome;
 use common::wait;
 
@@ -71,28 +71,28 @@ impl Call {
     /// # Errors
     /// Why there is no call.
     pub fn open(
-        vault: &Vault,
+        route: &Route,
         messages: &[&[u8]],
         watcher: &Watcher<'_>,
         is_needed: impl Fn() -> bool,
     ) -> Result<Option<Self>, CallEnd> {
-        let set_up_time = vault.config.set_up_time;
+        let set_up_time = route.set_up_time;
         let in_time = || Instant::now() + set_up_time;
         let bytes: Vec<u8> = messages
             .iter()
             .flat_map(|message| frame::encode(message))
             .collect();
         let (first, rest) = bytes.split_at(bytes.len().min(MAX_FIRST_BYTES));
-        let slot = vault.calls.take(watcher, MAX_WAITING, in_time())?;
+        let slot = route.calls.take(watcher, MAX_WAITING, in_time())?;
         let timed_out = CallOutcome::SetUpTimedOut(set_up_time.as_secs());
         let mut end = CallEnd::from(timed_out.clone());
         for _ in 0..ATTEMPTS {
-            let set_up_slot = vault.set_ups.take(watcher, MAX_WAITING, in_time())?;
+            let set_up_slot = route.set_ups.take(watcher, MAX_WAITING, in_time())?;
             if !is_needed() {
                 return Ok(None);
             }
             let until = in_time();
-            let mut stream = vault
+            let mut stream = route
                 .transport
                 .open(first, until)
                 .map_err(|error| CallOutcome::CannotStart(error.to_string()))?;

@@ -13,6 +13,7 @@ mod connection;
 mod connection_table;
 pub mod listen;
 mod program;
+mod route;
 mod serve;
 mod set_up;
 mod slots;
@@ -28,15 +29,14 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use crate::config::{TransportConfig, VaultConfig, VaultEntry};
+use crate::config::{VaultConfig, VaultEntry};
 use crate::status::file::StatusFile;
 use common::activation;
 use common::error::Error;
 use common::paths::Paths;
 use listen::Listener;
+use route::Route;
 use serve::Signals;
-use slots::Slots;
-use transport::{Qrexec, Transport};
 use vault::Vault;
 
 /// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
@@ -96,7 +96,6 @@ fn cannot_go_on(error: io::Error) -> Error {
 }
 
 fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
-    let transport = Transport::from(vault.transport.clone());
     let folder = paths.client_runtime();
     let mut status = StatusFile::new(
         &folder,
@@ -117,26 +116,10 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         );
     }
     Vault {
-        transport,
-        calls: Slots::new(vault.calls),
-        set_ups: Slots::new(vault.set_ups),
+        route: Route::new(vault),
         config: vault.clone(),
         carrying: Mutex::default(),
         status,
         connections: AtomicUsize::new(0),
-    }
-}
-
-impl From<TransportConfig> for Transport {
-    fn from(config: TransportConfig) -> Self {
-        match config {
-            TransportConfig::Qrexec {
-                program,
-                target,
-                argument,
-            } => Self::Qrexec(Qrexec::new(program, target, argument)),
-            TransportConfig::Command { program, arguments } => Self::Command { program, arguments },
-            TransportConfig::Unix { path, argument } => Self::Unix { path, argument },
-        }
     }
 }

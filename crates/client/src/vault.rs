@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use super::carrying::CarryingCall;
 use super::config::VaultConfig;
-use super::slots::Slots;
-use super::transport::Transport;
+use super::route::Route;
 use crate::status::file::{Live, StatusFile};
 use common::sync::lock;
 
@@ -25,11 +24,7 @@ pub enum Carrying {
 #[derive(Debug)]
 pub struct Vault {
     pub config: VaultConfig,
-    pub transport: Transport,
-    /// Calls that may be open at once.
-    pub calls: Arc<Slots>,
-    /// Of them, those that may be in set-up.
-    pub set_ups: Arc<Slots>,
+    pub route: Route,
     /// What is known of carrying connections to it.
     pub carrying: Mutex<Carrying>,
     pub status: StatusFile,
@@ -51,8 +46,8 @@ impl Vault {
                 Carrying::By(call) => call.open(),
                 _ => 0,
             },
-            calls: self.calls.taken(self.config.calls),
-            waiting: self.calls.waiting() + self.set_ups.waiting(),
+            calls: self.route.calls.taken(self.config.calls),
+            waiting: self.route.calls.waiting() + self.route.set_ups.waiting(),
         });
     }
 }

@@ -127,7 +127,8 @@ impl VaultConnection {
                 };
             let hello = carry::hello();
             let first: &[&[u8]] = if may_try { &[&hello] } else { messages };
-            let Some(mut call) = Call::open(vault, first, watcher, || !vault.can_carry())? else {
+            let Some(mut call) = Call::open(&vault.route, first, watcher, || !vault.can_carry())?
+            else {
                 continue;
             };
             if !may_try {
@@ -193,7 +194,7 @@ impl VaultConnection {
     /// When an idle call that others wait for is given up.
     pub fn give_up_at(&self) -> Option<Instant> {
         let has_call = matches!(self.link, Some(Link::Own(_)));
-        let is_wanted = has_call && self.vault.calls.waiting() > 0;
+        let is_wanted = has_call && self.vault.route.calls.waiting() > 0;
         is_wanted.then(|| self.idle_since + IDLE_BEFORE_GIVING_UP)
     }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::config::TransportConfig;
 pub use qrexec::Qrexec;
 pub use stream::Stream;
 
@@ -41,6 +42,20 @@ impl Transport {
             Self::Unix { path, argument } => {
                 unix::connect(path, argument, end).map(Stream::Connected)
             }
+        }
+    }
+}
+
+impl From<TransportConfig> for Transport {
+    fn from(config: TransportConfig) -> Self {
+        match config {
+            TransportConfig::Qrexec {
+                program,
+                target,
+                argument,
+            } => Self::Qrexec(Qrexec::new(program, target, argument)),
+            TransportConfig::Command { program, arguments } => Self::Command { program, arguments },
+            TransportConfig::Unix { path, argument } => Self::Unix { path, argument },
         }
     }
 }

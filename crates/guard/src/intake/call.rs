@@ -136,7 +136,8 @@ impl Intake {
         let ended = connection::serve(&mut session, &mut stream, &self.limits, Some(terms));
         drop(session);
         if let Ended::Carries = ended {
-            let serve_one = |mut stream: MessageStream| self.serve_carried(client.clone(), &mut stream);
+            let serve_one =
+                |mut stream: MessageStream| self.serve_carried(client.clone(), &mut stream);
             let ended = carry::serve(&mut stream, terms.connections, &self.limits, &serve_one);
             if let Err((event, why)) = ended {
                 self.note(event, Some(&client), &why);
