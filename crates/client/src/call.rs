@@ -43,7 +43,7 @@ pub struct Call {
     /// Replies that the vault has still to send.
     due: usize,
     has_ended: bool,
-    /// Others wait with their set-up until the first reply, which may tell that they need no call, or until this time.
+    /// Others wait with their set-up until [`Call::end_set_up`], as they may need no call then, or until this time.
     set_up_slot: Option<(Slot, Instant)>,
     _slot: Slot,
 }
@@ -166,7 +166,6 @@ impl Call {
                     0 => return Err(None), // said without being asked
                     1 => {
                         self.due = 0;
-                        self.set_up_slot = None;
                         return Ok(reply);
                     }
                     _ => self.due -= 1,

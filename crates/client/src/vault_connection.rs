@@ -149,6 +149,7 @@ impl VaultConnection {
             };
             if terms.is_none_or(|terms| terms.connections == 0) {
                 *lock(&vault.carrying) = Carrying::Refused(Instant::now());
+                call.end_set_up();
                 return Ok(Connected::Silent(Link::Own(Box::new(call))));
             }
             if let Some(terms) = terms {
@@ -165,7 +166,7 @@ impl VaultConnection {
     }
 
     /// Has a call carry connections, unless another one does already.
-    fn carry_by(&self, call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
+    fn carry_by(&self, mut call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
         let cannot = |error: std::io::Error| CallOutcome::CannotStart(error.to_string());
         let handle = watcher.handle.another().map_err(cannot)?;
         let carrying = CarryingCall::new(&call, terms, &handle).map_err(cannot)?;
@@ -178,6 +179,7 @@ impl VaultConnection {
             }
             *now = Carrying::By(Arc::clone(&carrying));
         }
+        call.end_set_up();
         let reads = move || carrying.read(call, &handle);
         thread::Builder::new().spawn(reads).map_err(cannot)?;
         Ok(())
