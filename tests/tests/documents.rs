@@ -42,6 +42,15 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     found
 }
 
+/// What a heading is called in a link.
+fn anchor_of(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().replace(' ', "-")
+}
+
 #[test]
 fn links_lead_somewhere() {
     let mut links = 0;
@@ -59,6 +68,18 @@ fn links_lead_somewhere() {
             links += 1;
             let target = document.parent().expect("a folder").join(file);
             assert!(target.exists(), "{}: {link}", document.display());
+            if let Some((_, anchor)) = link.split_once('#') {
+                let text = fs::read_to_string(&target).expect("a document");
+                let mut anchors = text
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(anchor_of);
+                assert!(
+                    anchors.any(|is| is == anchor),
+                    "{}: {link}",
+                    document.display()
+                );
+            }
         }
     }
     assert!(links > 20, "only {links} links were found");
@@ -74,6 +95,35 @@ fn spelled_out(path: &str) -> Vec<String> {
         .split(',')
         .map(|name| format!("{before}{name}{after}"))
         .collect()
+}
+
+/// The index has every document, in one order.
+#[test]
+fn the_index_names_every_document() {
+    let index = read("docs/README.md");
+    for document in documents() {
+        let name = document.file_name().expect("a name").to_string_lossy();
+        let is_named = index.contains(&*name);
+        assert!(
+            is_named || name == "CHANGELOG.md",
+            "docs/README.md does not name {name}"
+        );
+    }
+    let headings: Vec<&str> = index
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
+    assert_eq!(
+        headings,
+        [
+            "Start here",
+            "The policy",
+            "Everyday",
+            "Troubleshooting",
+            "Security",
+            "Internals"
+        ]
+    );
 }
 
 /// Whether there is a file or folder of this name, which may end in `*`.
