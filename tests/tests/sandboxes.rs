@@ -14,25 +14,10 @@ use testbed::message::{self, Message};
 use testbed::sandbox::BubbleSandbox;
 use testbed::split_ssh::Vault;
 use testbed::wait::{wait_for, wait_for_socket};
+use testbed::world::user_name;
 
-/// Commits and pushes of sandboxes; `second` stands for production.
-const POLICY: &str = "default = \"deny\"
-
-[host.server]
-names = [\"server\"]
-
-[[rule]]
-sandbox = \"1-dev\"
-kind = \"sshsig\"
-namespace = \"git\"
-action = \"allow\"
-
-[[rule]]
-sandbox = \"1-dev\"
-kind = \"login\"
-host = \"server\"
-forwarded = false
-action = \"allow\"
+/// `second` stands for production, where qubes may log in.
+const POLICY: &str = "default = \"ask\"
 
 [[rule]]
 qube = \"*\"
@@ -84,6 +69,36 @@ fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
     assert_eq!(
         (mode(socket.parent().unwrap()), mode(&socket)),
         (0o700, 0o600)
+    );
+
+    let key = lab.key.fingerprint(&lab.world);
+    let preset = |words: &[&str]| {
+        let common = ["rule", "preset", words[0], "--sandbox", "1-dev", "--yes"];
+        run(&mut vault.control(&[&common, &words[1..]].concat()))
+    };
+    let said = preset(&["git-sign", "--key", &key]);
+    assert!(
+        said.contains("namespace = \"git\"") && said.contains("action = \"deny\""),
+        "{said}"
+    );
+    let said = preset(&[
+        "push",
+        "--key",
+        &key,
+        "--host",
+        "server",
+        "--user",
+        &user_name(),
+        "--repo",
+        "one",
+    ]);
+    assert!(
+        said.contains("An agent cannot see the repository"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("deny"),
+        "the rest is refused already: {said}"
     );
 
     let sandbox = BubbleSandbox::new(&lab, "guarded", &socket);
@@ -305,4 +320,63 @@ fn a_remote_host_gets_a_sandbox_in_place_of_the_agent() {
     let on = format!("ssh -F {config} second echo inside");
     let output = finish(&mut first.ssh(&["-A", "server", &on]));
     assert_eq!(output.stdout, b"inside\n", "{}", text(&output));
+}
+
+#[test]
+fn presets_are_a_few_lines_that_do_what_they_say() {
+    let lab = Lab::new();
+    let vault = Vault::start(
+        &lab.world,
+        &lab.agent,
+        "default = \"ask\"\n",
+        &lab.known_hosts(),
+    );
+    let preset =
+        |words: &[&str]| finish(&mut vault.control(&[&["rule", "preset"], words].concat()));
+    let explain = |words: &[&str]| {
+        let common = ["policy", "explain", "--key", "k"];
+        text(&finish(&mut vault.control(&[&common, words].concat())))
+    };
+    let github = [
+        "push",
+        "--sandbox",
+        "dev",
+        "--key",
+        "k",
+        "--host",
+        "github.com",
+    ];
+    let printed = text(&preset(&[&github[..], &["--print"]].concat()));
+    assert!(
+        printed.contains("preset-github.com") && printed.contains("proof = \"bound\""),
+        "{printed}"
+    );
+    assert!(text(&finish(&mut vault.control(&["rule", "list"]))).contains("no rule was added"));
+
+    let known = ["known-hosts-only", "--sandbox", "dev", "--yes"];
+    assert!(preset(&known).status.success());
+    let login = ["--user", "root", "--host", "server"];
+    for (caller, words, verdict) in [
+        ("--sandbox=dev", &login[..], "ask"),
+        (
+            "--sandbox=dev",
+            &["--user", "root", "--kind", "login"],
+            "deny",
+        ),
+        ("--sandbox=dev", &["--namespace", "git"], "deny"),
+        ("--sandbox=dev2", &["--namespace", "git"], "ask"),
+        ("--qube=dev", &["--namespace", "git"], "ask"),
+    ] {
+        let said = explain(&[&[caller], words].concat());
+        let decided = said.lines().nth(2).unwrap_or_default().trim_start();
+        assert!(decided.starts_with(verdict), "{caller} {words:?}: {said}");
+    }
+    // A second rule for everything else would never decide.
+    let second = preset(&["ask-everything", "--sandbox", "dev", "--yes"]);
+    assert!(
+        !second.status.success() && text(&second).contains("split-ssh rule remove"),
+        "{}",
+        text(&second)
+    );
+    assert!(!preset(&known).status.success(), "it is there already");
 }

@@ -1,5 +1,7 @@
 //! `split-ssh rule`: writes narrow rules into the policy, lists them and takes them out.
 
+mod preset;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Add(AddArgs),
+    Preset(preset::PresetArgs),
     /// List the rules that were added so
     List {
         /// Print JSON
@@ -67,6 +70,7 @@ struct AddArgs {
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     match &args.command {
         Command::Add(args) => add(args, paths),
+        Command::Preset(args) => preset::run(args, paths),
         Command::List { json } => list(*json, paths),
         Command::Remove { number, yes } => remove(*number, *yes, paths),
     }

@@ -16,7 +16,9 @@ use crate::crypto::Ring;
 use crate::error::Error;
 use crate::trusted_files;
 
-pub use added_rules::{AddedRule, Addition, add, added_rules, proposed, remove};
+pub use added_rules::{
+    AddedRule, Addition, Preset, add, add_preset, added_rules, propose_preset, proposed, remove,
+};
 pub use save::{may_hold_rules, save};
 
 /// Bytes of one file: more than ten thousand rules, which nobody would read.

@@ -165,6 +165,98 @@ pub fn remove(paths: &Paths, rule: &AddedRule) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lines for one caller: what is allowed goes above all rules that were added before, and what holds for everything
+/// else below them, so that several presets for one caller add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preset {
+    pub allowed: Option<String>,
+    pub rest: Option<String>,
+}
+
+/// A preset that is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresetAddition {
+    preset: Preset,
+    file: PathBuf,
+    contents: String,
+    /// Of the first block.
+    number: u64,
+}
+
+impl PresetAddition {
+    /// The lines, as they will stand in the file.
+    pub fn shown(&self) -> String {
+        let parts = [&self.preset.allowed, &self.preset.rest];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join("\n# Below all rules that were added so:\n")
+    }
+}
+
+/// What [`add_preset`] would write. A rule for the rest that is there already is not written again.
+///
+/// # Errors
+/// All of it is there already, or the policy would be broken with it.
+pub fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<PresetAddition, Error> {
+    may_hold_rules(paths)?;
+    let added = added_rules(paths)?;
+    for part in [&mut preset.allowed, &mut preset.rest] {
+        if added.iter().any(|added| Some(&added.text) == part.as_ref()) {
+            *part = None;
+        }
+    }
+    if preset.allowed.is_none() && preset.rest.is_none() {
+        return Err(Error::new("these rules are in the policy already")
+            .hint("see them: split-ssh rule list"));
+    }
+    let number = added.iter().map(|added| added.number).max().unwrap_or(0) + 1;
+    let file = paths.config.join(DROP_INS).join(FILE);
+    let before = match file.exists() {
+        true => text_of(&file)?,
+        false => String::new(),
+    };
+    let mut numbers = number..;
+    let mut block = |text: &String| {
+        let number = numbers.next().unwrap_or(number);
+        format!(
+            "{BEGIN}{number}, added by `split-ssh rule preset`. To take it back: split-ssh rule remove {number}\n{text}"
+        )
+    };
+    let parts = [
+        preset.allowed.as_ref().map(&mut block),
+        Some(before),
+        preset.rest.as_ref().map(&mut block),
+    ];
+    let parts = parts.iter().flatten().map(|part| part.trim_end());
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let contents = parts.join("\n\n") + "\n";
+    load_with(paths, &file, &contents).map_err(|broken| {
+        Error::new(format!(
+            "with this preset the policy would be broken\n{broken}"
+        ))
+    })?;
+    Ok(PresetAddition {
+        preset,
+        file,
+        contents,
+        number,
+    })
+}
+
+/// Writes a preset as it was proposed.
+///
+/// # Errors
+/// The policy has changed meanwhile, or it cannot be written.
+pub fn add_preset(paths: &Paths, addition: &PresetAddition) -> Result<Vec<AddedRule>, Error> {
+    let _lock = trusted_files::lock(&paths.config)?;
+    if propose_preset(paths, addition.preset.clone())? != *addition {
+        return Err(Error::new("the policy was changed meanwhile").hint("look at it again"));
+    }
+    save(paths, &addition.file, &addition.contents)?;
+    let mut added = blocks(&addition.file, &addition.contents);
+    added.retain(|added| added.number >= addition.number);
+    Ok(added)
+}
+
 fn rule_text(rule: &NarrowRule, number: u64, policy: &Policy) -> Result<String, Error> {
     let mut tables = String::new();
     let mut name = None;
