@@ -19,10 +19,10 @@ test: ## Install what the tests use and run them all
 	$(CARGO) build --manifest-path prompt/Cargo.toml
 	scripts/run-tests
 
-bench: ## Measure us beside the direct agent and the plain pipes
+bench: ## Measure us beside the direct agent and the plain pipes (ROUNDS=200 BEFORE=/an/earlier/split-ssh)
 	scripts/install-deps demo
 	$(CARGO) build --release --quiet --workspace --bins
-	target/release/split-ssh-bench $(ROUNDS)
+	target/release/split-ssh-bench $(or $(ROUNDS),200) $(BEFORE)
 	prompt/tests/measure
 
 instructions: ## Count the instructions that the vault's own program takes for a signature by a rule

@@ -1,6 +1,8 @@
 //! One run that measures, interleaved, the direct agent, the community guide's pipe, a socat pair, and us.
 //!
-//!     make bench            or: split-ssh-bench [ROUNDS]
+//!     make bench            or: split-ssh-bench [ROUNDS [BEFORE]]
+//!
+//! BEFORE is an earlier split-ssh, which takes its turns with the one that was built.
 
 mod adopt;
 mod operations;
@@ -8,6 +10,7 @@ mod process;
 mod table;
 mod ways;
 
+use std::path::Path;
 use std::time::Duration;
 
 use adopt::ADOPT;
@@ -22,13 +25,16 @@ const WARM_UP: usize = 3;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = match words.as_slice() {
-        [] => ROUNDS,
+    let (rounds, before) = match words.as_slice() {
+        [] => (ROUNDS, None),
         [word, command @ ..] if word == ADOPT => adopt::run(command),
-        [word] => word.parse().unwrap_or_else(|_| usage()),
+        [word, before @ ..] if before.len() < 2 => {
+            let rounds = word.parse().unwrap_or_else(|_| usage());
+            (rounds, before.first().map(Path::new))
+        }
         _ => usage(),
     };
-    let mut ways = Ways::start();
+    let mut ways = Ways::start(before);
     let mut tables = Vec::new();
     for operation in OPERATIONS {
         eprintln!("measuring {} …", operation.name);
@@ -63,6 +69,6 @@ fn main() {
 }
 
 fn usage() -> ! {
-    eprintln!("usage: split-ssh-bench [ROUNDS]");
+    eprintln!("usage: split-ssh-bench [ROUNDS [BEFORE]]");
     std::process::exit(2);
 }

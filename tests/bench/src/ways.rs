@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use testbed::agent::Agent;
+use testbed::children::Running;
 use testbed::host_keys::{self, HostKeys};
 use testbed::keys::Key;
 use testbed::message::{self, Message};
 use testbed::plain_pipe::PlainPipe;
 use testbed::raw::Connection;
-use testbed::split_ssh::{ClientQube, Vault};
+use testbed::split_ssh::{ClientQube, OTHER_PROGRAM, Vault};
 use testbed::world::World;
 
 use crate::adopt::ADOPT;
@@ -18,12 +19,50 @@ use crate::process;
 
 /// What the guard itself costs, without a client and qrexec in between.
 pub const GUARD_ALONE: &str = "split-ssh, the guard alone";
+/// An earlier program of ours, measured in the same run.
+pub const BEFORE: [&str; 2] = ["before, the guard alone", "before"];
+const NOW: [&str; 2] = [GUARD_ALONE, "split-ssh"];
 
 pub struct Ways {
     pub all: Vec<Way>,
     /// What the ways run on.
     _pipes: [PlainPipe; 2],
-    _guarded: (ClientQube, Vault, Vault),
+    _guarded: Vec<(ClientQube, Vault, Vault)>,
+}
+
+/// A client with its vault, and a vault alone.
+struct Guarded {
+    client: ClientQube,
+    vault: Vault,
+    alone: Vault,
+    agents: [Agent; 2],
+}
+
+impl Guarded {
+    /// Runs `program`, or the one that was built.
+    fn start(key: &Key, program: Option<&Path>) -> Self {
+        let start = || {
+            let world = World::new();
+            if let Some(program) = program {
+                let link = world.path(OTHER_PROGRAM);
+                std::os::unix::fs::symlink(program, link).expect("our own folder");
+            }
+            let agent = Agent::start(&world);
+            agent.add(&world, key);
+            let socket = agent.socket.display();
+            let config = format!("{LIMITS}[keyring.default]\nagent = \"{socket}\"\n");
+            let vault = Vault::start_configured(&world, &config, POLICY, "");
+            (world, agent, vault)
+        };
+        let (world, agent, vault) = start();
+        let (_, agent_alone, alone) = start();
+        Self {
+            client: ClientQube::start(&world, &vault, "work"),
+            vault,
+            alone,
+            agents: [agent_alone, agent],
+        }
+    }
 }
 
 pub struct Way {
@@ -57,54 +96,59 @@ action = \"allow\"
 const LIMITS: &str = "[limits]\nrequests = 1000000\ntotal-seconds = 86400\nidle-seconds = 86400\n";
 
 impl Ways {
-    pub fn start() -> Self {
+    pub fn start(before: Option<&Path>) -> Self {
         let world = World::new();
         let key = Key::ed25519(&world, "key");
-        let agents = ["direct", "guides", "socats", "vaults"].map(|name| {
+        let [direct, guides, socats] = ["direct", "guides", "socats"].map(|name| {
             let agent = Agent::start_named(&world, name);
             agent.add(&world, &key);
             agent
         });
         let own = std::env::current_exe().expect("a program knows its own path");
         let launcher = [own.as_os_str(), OsStr::new(ADOPT)];
-        let guide = PlainPipe::guide_by(&world, &agents[1], &launcher);
-        let socat = PlainPipe::socat_by(&world, &agents[2], &launcher);
-        let config = format!(
-            "{LIMITS}[keyring.default]\nagent = \"{}\"\n",
-            agents[3].socket.display()
-        );
-        let vault = Vault::start_configured(&world, &config, POLICY, "");
-        let client = ClientQube::start(&world, &vault, "work");
-        let (alone_world, alones) = (World::new(), Agent::start_named(&world, "alones"));
-        alones.add(&world, &key);
-        let config = format!(
-            "{LIMITS}[keyring.default]\nagent = \"{}\"\n",
-            alones.socket.display()
-        );
-        let alone = Vault::start_configured(&alone_world, &config, POLICY, "");
-        let ends = [
-            ("direct agent", agents[0].socket.clone(), vec![]),
+        let guide = PlainPipe::guide_by(&world, &guides, &launcher);
+        let socat = PlainPipe::socat_by(&world, &socats, &launcher);
+        let pid = |pipe: &PlainPipe| vec![pipe.pid().as_raw()];
+        let mut ends = vec![
+            ("direct agent", false, direct.socket.clone(), vec![], direct),
             (
                 "guide's pipe",
+                false,
                 guide.socket.clone(),
-                vec![guide.pid().as_raw()],
+                pid(&guide),
+                guides,
             ),
             (
                 "socat pair",
+                false,
                 socat.socket.clone(),
-                vec![socat.pid().as_raw()],
-            ),
-            (
-                GUARD_ALONE,
-                alone.qrexec_socket.clone(),
-                vec![alone.process.pid().as_raw()],
-            ),
-            (
-                "split-ssh",
-                client.socket.clone(),
-                vec![client.process.pid().as_raw(), vault.process.pid().as_raw()],
+                pid(&socat),
+                socats,
             ),
         ];
+        let programs = before.map(|program| (BEFORE, Some(program)));
+        let mut guarded = Vec::new();
+        for ([alone_name, name], program) in programs.into_iter().chain([(NOW, None)]) {
+            let Guarded {
+                client,
+                vault,
+                alone,
+                agents: [agent_alone, agent],
+            } = Guarded::start(&key, program);
+            let pids =
+                |running: &[&Running]| running.iter().map(|one| one.pid().as_raw()).collect();
+            let socket = alone.qrexec_socket.clone();
+            ends.push((
+                alone_name,
+                true,
+                socket,
+                pids(&[&alone.process]),
+                agent_alone,
+            ));
+            let daemons = pids(&[&client.process, &vault.process]);
+            ends.push((name, false, client.socket.clone(), daemons, agent));
+            guarded.push((client, vault, alone));
+        }
         let host = Key::ed25519(&world, "host");
         let session = host_keys::session(1);
         let bind = HostKeys::of(&world, [&host]).bind(&host, &host.blob(), &session, false);
@@ -115,12 +159,9 @@ impl Ways {
             &key.blob(),
             Some(&host.blob()),
         );
-        let [direct, guides, socats, vaults] = agents;
         let all = ends
             .into_iter()
-            .zip([direct, guides, socats, alones, vaults])
-            .map(|((name, socket, daemons), agent)| {
-                let is_guard_alone = name == GUARD_ALONE;
+            .map(|(name, is_guard_alone, socket, daemons, agent)| {
                 let open = connect(&socket, is_guard_alone);
                 Way {
                     fresh: None,
@@ -139,7 +180,7 @@ impl Ways {
         Self {
             all: all.collect(),
             _pipes: [guide, socat],
-            _guarded: (client, vault, alone),
+            _guarded: guarded,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Row;
 use super::answer::{Answer, AnswerFields, Decision, DecisionWord, QuestionId, one};
+use super::row::Row;
 
 /// The longest passphrase, in bytes; ssh-add reads no more.
 pub const MAX_PASSPHRASE: usize = 1024;

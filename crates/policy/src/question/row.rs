@@ -1,6 +1,35 @@
-//! How a row is made.
+//! A row of a question, and how it is made.
 
-use super::{Row, RowClass};
+use serde::{Deserialize, Serialize};
+
+/// One claim, beside its label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Empty = the row continues the one above.
+    pub label: String,
+    pub text: String,
+    /// A few words of ours after the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub class: RowClass,
+    /// For what must not be overlooked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands_out: bool,
+}
+
+/// How a row's text is cleaned and set: see [`crate::display`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowClass {
+    /// A name or value.
+    Name,
+    Sentence,
+    /// Words of somebody else, in any script.
+    Text,
+    /// A list or command, in a fixed-pitch face: to be read to its end.
+    Whole,
+}
 
 /// A value of ours, or one that is sanitized already.
 pub(super) fn own_row(label: &str, text: String) -> Row {
