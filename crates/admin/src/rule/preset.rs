@@ -64,7 +64,7 @@ enum PresetCommand {
         /// Written down only: an agent cannot see the repository
         #[arg(long = "repo", value_name = "REPOSITORY")]
         repositories: Vec<String>,
-        /// The servers offer no proof, as github.com: accept bound logins
+        /// Accept bound logins: these servers prove no more
         #[arg(long)]
         bound: bool,
     },
