@@ -23,6 +23,7 @@ pub fn send_shown(out: &mut impl Write) -> io::Result<()> {
 pub fn send_answer(out: &mut impl Write, mut answer: PrompterAnswer) -> io::Result<()> {
     let given = &mut answer.answer;
     given.name = given.name.take().filter(|_| given.decision.allows());
+    given.trust = given.trust && given.name.is_some();
     send(out, &answer)
 }
 
@@ -73,6 +74,7 @@ mod tests {
             let answer = Answer {
                 decision,
                 name: Some("staging".to_owned()),
+                trust: false,
                 same: 1,
             };
             let answer = PrompterAnswer {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod answers;
 mod buttons;
 mod ending;
 mod fact_grid;

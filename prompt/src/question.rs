@@ -12,7 +12,7 @@ pub use policy::question::{Counts, HeadingPart, Offer, QubeColor, Question, Risk
 pub use check::BadQuestion;
 use check::{
     MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_REASON, MAX_SUMMARY, checked_heading,
-    checked_offers, checked_rows, checked_seconds, checked_warnings, demand,
+    checked_offers, checked_policy_rule, checked_rows, checked_seconds, checked_warnings, demand,
 };
 
 /// Reads a question. All its texts have passed the sanitizer then.
@@ -33,6 +33,7 @@ pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
         "details",
         "what stands out belongs to the facts",
     )?;
+    let offers = checked_offers(untrusted.offers)?;
     let why = |text: &String| display::prose(text.as_bytes(), MAX_REASON);
     Ok(Question {
         heading: checked_heading(untrusted.heading)?,
@@ -41,7 +42,9 @@ pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
         details: checked_rows(untrusted.details, MAX_DETAILS)?,
         why: why(&untrusted.why),
         scope: untrusted.scope.as_ref().map(why),
-        offers: checked_offers(untrusted.offers)?,
+        limit: untrusted.limit.as_ref().map(why),
+        rule: checked_policy_rule(untrusted.rule, &offers)?,
+        offers,
         seconds: checked_seconds(untrusted.seconds)?,
         ..untrusted
     })
@@ -66,6 +69,13 @@ pub fn parse_counts(question: &Question, untrusted_line: &[u8]) -> Result<Counts
 /// The offered lengths in seconds, shortest first.
 pub fn lengths(question: &Question) -> Vec<u64> {
     let mut lengths: Vec<u64> = question.lengths().collect();
+    lengths.sort_unstable();
+    lengths
+}
+
+/// The same, to deny.
+pub fn denial_lengths(question: &Question) -> Vec<u64> {
+    let mut lengths: Vec<u64> = question.denial_lengths().collect();
     lengths.sort_unstable();
     lengths
 }

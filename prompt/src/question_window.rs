@@ -11,6 +11,7 @@ use policy::question::protocol::PrompterAnswer;
 use policy::question::{Answer, Decision, MAX_HOST_LABEL, is_host_label, proof_sentence};
 
 use crate::answer;
+use crate::answers::{Answers, Choice, Page};
 use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
@@ -21,16 +22,18 @@ use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
 use crate::question::{self, Counts, HeadingPart, Offer, Question, Risk, Row, RowClass};
 use crate::reading::Reading;
 use crate::server::Server;
-use crate::{buttons, look, wording};
+use crate::{look, wording};
 
 const CLICK_FIRST: &str = "Click this window first.";
 const WAIT: &str = "Allow unlocks after one second without typing or clicking.";
 const SCROLL: &str = "Scroll to the end to enable Allow (Page Down).";
 const BAD_NAME: &str = "Not a valid host name: use letters, digits, dots, dashes and underscores.";
 const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
-const UNDO: &str = "To undo it in the vault: split-ssh approvals";
+const UNDO: &str = "It ends when the vault stops. To undo it in the vault: split-ssh approvals";
 /// All that may stand above the buttons for a while.
-const HINTS: [&str; 6] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER, UNDO];
+const RULE: &str =
+    "The vault adds this rule to its policy. To take it back there: split-ssh rule list";
+const HINTS: [&str; 7] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER, UNDO, RULE];
 
 struct QuestionWindow {
     question: Question,
@@ -40,8 +43,10 @@ struct QuestionWindow {
     readiness: Cell<Readiness>,
     counts: Cell<Counts>,
     same: gtk::Label,
-    name: Option<gtk::Entry>,
-    allows: Vec<(gtk::Button, Decision)>,
+    name: Option<NameFields>,
+    answers: Answers,
+    /// The rule that is to be read before it is written.
+    rule: Option<Rc<Reading>>,
     /// The pointer or the focus is on the button that denies everything.
     is_on_mute: Cell<bool>,
     advice: Advice,
@@ -82,10 +87,14 @@ impl QuestionWindow {
         let reading = Reading::new();
         frame.append(reading.widget());
         append_what_to_read(&reading, &question);
+        let rule = question.rule.as_deref().map(rule_to_read);
+        if let Some(rule) = &rule {
+            frame.append(rule.widget());
+        }
         let name = question
             .offers
             .contains(&Offer::Name)
-            .then(|| name_entry(&frame));
+            .then(|| NameFields::new(&frame));
         let scope = question
             .scope
             .as_ref()
@@ -96,27 +105,10 @@ impl QuestionWindow {
         ));
         frame.append(&advice.label);
 
-        let deny = gtk::Button::with_mnemonic("_Deny");
-        add_class(&deny, "deny");
-        deny.set_can_default(true);
-        let mute = question.offers.contains(&Offer::Mute).then(|| {
-            let length = wording::length(policy::remembered::MUTE_SECONDS);
-            gtk::Button::with_mnemonic(&format!("Deny everything from this _qube for {length}"))
-        });
-        let allows = allow_buttons(&question);
-        let denying: Vec<_> = [Some(deny.clone()), mute.clone()]
-            .into_iter()
-            .flatten()
-            .collect();
-        let allowing: Vec<_> = allows.iter().map(|(button, _)| button.clone()).collect();
-        for button in &allowing {
-            button.set_sensitive(false);
-        }
-        frame.append(&buttons::lay_out(&denying, &allowing));
+        let answers = Answers::to(&question);
+        frame.append(answers.widget());
         frame.append_foot();
-
-        deny.grab_default();
-        deny.grab_focus();
+        answers.show(Page::First);
         let window = Rc::new(Self {
             counts: Cell::new(question.counts()),
             readiness: Cell::new(Readiness::Unfocused),
@@ -126,12 +118,13 @@ impl QuestionWindow {
             reading,
             same,
             name,
-            allows,
+            answers,
+            rule,
             is_on_mute: Cell::new(false),
             advice,
         });
         window.append_details();
-        window.connect(&deny, mute.as_ref());
+        window.connect();
         window.show_counts();
         window.follow();
         let time_allowed = Duration::from_secs(window.question.seconds);
@@ -143,6 +136,15 @@ impl QuestionWindow {
     /// What only a closer look needs, and which rule asks.
     fn append_details(self: &Rc<Self>) {
         let mut details = self.question.details.clone();
+        if let Some(limit) = &self.question.limit {
+            details.push(Row {
+                label: "How long".to_owned(),
+                text: limit.clone(),
+                note: None,
+                class: RowClass::Sentence,
+                stands_out: false,
+            });
+        }
         details.push(Row {
             label: "Why asked".to_owned(),
             text: self.question.why.clone(),
@@ -152,18 +154,16 @@ impl QuestionWindow {
         });
         let window = Rc::clone(self);
         self.reading.append_details(&fact_grid(&details), move || {
-            window.frame.fit(&window.reading);
+            window.frame.fit(window.shown_reading());
             // The buttons have moved: whoever answers must have had a quiet second with where they are now.
             window.prompt.restart_gate();
         });
     }
 
-    fn connect(self: &Rc<Self>, deny: &gtk::Button, mute: Option<&gtk::Button>) {
+    fn connect(self: &Rc<Self>) {
         let window = Rc::clone(self);
-        deny.connect_clicked(move |_| window.decide(Decision::DenyOnce, false));
-        if let Some(mute) = mute {
-            let window = Rc::clone(self);
-            mute.connect_clicked(move |_| window.decide(Decision::Mute, false));
+        self.answers.connect(move |choice| window.choose(choice));
+        if let Some(mute) = self.answers.button(Choice::Decide(Decision::Mute)) {
             let window = Rc::clone(self);
             mute.connect_state_flags_changed(move |mute, _| {
                 let flags = mute.state_flags();
@@ -172,20 +172,62 @@ impl QuestionWindow {
                 window.follow();
             });
         }
-        for (button, decision) in &self.allows {
-            let (window, decision) = (Rc::clone(self), *decision);
-            button.connect_clicked(move |_| {
-                if window.prompt.is_armed() && window.obstacle().is_none() {
-                    window.decide(decision, false);
+        if let Some(name) = &self.name {
+            let window = Rc::clone(self);
+            name.entry.connect_changed(move |entry| {
+                if let Some(name) = &window.name {
+                    name.trust.set_sensitive(!entry.text().is_empty());
                 }
+                window.follow();
             });
         }
-        if let Some(entry) = &self.name {
+        for reading in [Some(&self.reading), self.rule.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             let window = Rc::clone(self);
-            entry.connect_changed(move |_| window.follow());
+            reading.connect_read(move || window.follow());
         }
-        let window = Rc::clone(self);
-        self.reading.connect_read(move || window.follow());
+    }
+
+    fn choose(&self, choice: Choice) {
+        match choice {
+            Choice::Decide(decision) if !decision.allows() => self.decide(decision, false),
+            Choice::Decide(decision) => {
+                if self.prompt.is_armed() && self.obstacle().is_none() {
+                    self.decide(decision, false);
+                }
+            }
+            Choice::Turn(page) => self.turn(page),
+        }
+    }
+
+    /// Shows another page of answers; with the rule that would be written, in place of what was to be read before.
+    fn turn(&self, page: Page) {
+        self.answers.show(page);
+        let shows_rule = page == Page::Always;
+        self.reading.show(!shows_rule);
+        if let Some(rule) = &self.rule {
+            rule.show(shows_rule);
+        }
+        if let Some(name) = &self.name {
+            name.show(page == Page::First);
+        }
+        self.frame.fit(self.shown_reading());
+        // Other buttons stand where others stood.
+        self.prompt.restart_gate();
+        self.follow();
+    }
+
+    fn shown_reading(&self) -> &Reading {
+        match (&self.rule, self.answers.page()) {
+            (Some(rule), Page::Always) => rule,
+            _ => &self.reading,
+        }
+    }
+
+    fn has_read_all(&self) -> bool {
+        self.reading.has_been_read() && self.shown_reading().has_been_read()
     }
 
     /// Ends with an answer; `unanswered` if it is nobody's.
@@ -195,6 +237,7 @@ impl QuestionWindow {
             answer: Answer {
                 decision,
                 name: self.typed_name().ok().flatten(),
+                trust: self.name.as_ref().is_some_and(NameFields::is_trusted),
                 same: self.counts.get().same,
             },
             unanswered,
@@ -208,7 +251,7 @@ impl QuestionWindow {
         let typed = self
             .name
             .as_ref()
-            .map(|entry| entry.text().to_string())
+            .map(|name| name.entry.text().to_string())
             .unwrap_or_default();
         match typed.as_str() {
             "" => Ok(None),
@@ -224,7 +267,7 @@ impl QuestionWindow {
             Readiness::Waiting => {
                 Some("Allow unlocks after one second without typing or clicking.")
             }
-            Readiness::Painting | Readiness::Ready if !self.reading.has_been_read() => {
+            Readiness::Painting | Readiness::Ready if !self.has_read_all() => {
                 Some("Scroll to the end to enable Allow (Page Down).")
             }
             Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => {
@@ -236,13 +279,17 @@ impl QuestionWindow {
 
     fn follow(&self) {
         let obstacle = self.obstacle();
-        for (button, _) in &self.allows {
+        for button in self.answers.allows() {
             button.set_sensitive(obstacle.is_none());
         }
         // Until the enabled buttons are on the screen, they do not count.
         if self.readiness.get() != Readiness::Painting {
-            let undo = self.is_on_mute.get().then_some(UNDO);
-            self.advice.say(obstacle.or(undo).unwrap_or_default());
+            let is_denial = self.is_on_mute.get() || self.answers.page() == Page::DenyFor;
+            let page = match self.answers.page() {
+                Page::Always => Some(RULE),
+                _ => is_denial.then_some(UNDO),
+            };
+            self.advice.say(obstacle.or(page).unwrap_or_default());
         }
     }
 
@@ -283,9 +330,9 @@ impl WindowEvents for QuestionWindow {
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {
         let Some(focus) = focus else { return false };
         let on_allow = self
-            .allows
-            .iter()
-            .any(|(button, _)| *button.upcast_ref::<gtk::Widget>() == focus);
+            .answers
+            .allows()
+            .any(|button| *button.upcast_ref::<gtk::Widget>() == focus);
         if on_allow {
             self.advice.say(ENTER);
         }
@@ -293,7 +340,7 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn scroll(&self, down: bool) {
-        self.reading.scroll(down);
+        self.shown_reading().scroll(down);
     }
 
     fn update(&self, untrusted_line: &[u8]) -> bool {
@@ -304,7 +351,7 @@ impl WindowEvents for QuestionWindow {
         let grew = counts.same > self.counts.replace(counts).same;
         self.show_counts();
         if grew {
-            self.frame.fit(&self.reading);
+            self.frame.fit(self.shown_reading());
         }
         grew
     }
@@ -390,29 +437,49 @@ impl Advice {
     }
 }
 
-fn name_entry(frame: &Frame) -> gtk::Entry {
-    let entry = gtk::Entry::new();
-    entry.set_max_length(MAX_HOST_LABEL as i32);
-    entry.set_placeholder_text(Some("optional: your own name for this server"));
-    set_spoken(&entry, "Your own name for this server, optional");
-    frame.append(&field("_Name", &entry));
-    entry
+/// An empty field for a name of the server, and whether known hosts are to have it.
+struct NameFields {
+    entry: gtk::Entry,
+    trust: gtk::CheckButton,
+    rows: [gtk::Widget; 2],
 }
 
-fn allow_buttons(question: &Question) -> Vec<(gtk::Button, Decision)> {
-    let mut allows = Vec::new();
-    if question.offers.contains(&Offer::Once) {
-        allows.push((
-            gtk::Button::with_mnemonic("Allow _once"),
-            Decision::AllowOnce,
-        ));
+impl NameFields {
+    fn new(frame: &Frame) -> Self {
+        let entry = gtk::Entry::new();
+        entry.set_max_length(MAX_HOST_LABEL as i32);
+        entry.set_placeholder_text(Some("optional: your own name for this server"));
+        set_spoken(&entry, "Your own name for this server, optional");
+        let row = field("_Name", &entry);
+        frame.append(&row);
+        let words = "_Trust this name from now on: rules and questions will use it";
+        let trust = gtk::CheckButton::with_mnemonic(words);
+        trust.set_sensitive(false); // there is no name yet
+        frame.append(&trust);
+        let rows = [row.upcast(), trust.clone().upcast()];
+        Self { entry, trust, rows }
     }
-    let lengths = question::lengths(question);
-    for (length, seconds) in wording::with_mnemonics(&lengths).into_iter().zip(lengths) {
-        allows.push((
-            gtk::Button::with_mnemonic(&format!("Allow for {length}")),
-            Decision::AllowFor(seconds),
-        ));
+
+    fn is_trusted(&self) -> bool {
+        !self.entry.text().is_empty() && self.trust.is_active()
     }
-    allows
+
+    fn show(&self, is_there: bool) {
+        for row in &self.rows {
+            row.set_no_show_all(!is_there);
+            row.set_visible(is_there);
+        }
+    }
+}
+
+/// The rule in the policy's words, hidden until it is asked for.
+fn rule_to_read(rule: &str) -> Rc<Reading> {
+    let reading = Reading::new();
+    let text = look::wrapped(rule, "fixed", look::line_width());
+    text.set_selectable(true);
+    text.set_can_focus(false);
+    set_spoken(&text, &format!("The rule: {rule}"));
+    reading.append(&text);
+    reading.show(false);
+    reading
 }

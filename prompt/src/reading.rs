@@ -52,6 +52,15 @@ impl Reading {
         &self.scroller
     }
 
+    /// Shows it, or hides it from everything that shows all.
+    pub fn show(&self, is_there: bool) {
+        self.scroller.set_no_show_all(!is_there);
+        self.scroller.set_visible(is_there);
+        if is_there {
+            self.scroller.show_all();
+        }
+    }
+
     pub fn append(&self, widget: &impl IsA<gtk::Widget>) {
         self.required.pack_start(widget, false, false, 0);
     }

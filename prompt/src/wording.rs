@@ -1,5 +1,7 @@
 //! The words of the window that are the same for every question.
 
+use policy::question::LONGEST;
+
 use crate::question::{Counts, IntentKind, Risk, Row};
 
 /// The window's title: nothing that a client could choose.
@@ -53,10 +55,21 @@ pub fn length(seconds: u64) -> String {
     parts.join(" ")
 }
 
+/// What a button for each of the lengths says: `Allow for _15 min`, `Deny until the vault stops`.
+pub fn for_lengths(verb: &str, lengths: &[u64]) -> Vec<String> {
+    let marked = with_mnemonics(lengths).into_iter().zip(lengths);
+    marked
+        .map(|(length, seconds)| match *seconds {
+            LONGEST => format!("{verb} until the _vault stops"),
+            _ => format!("{verb} for {length}"),
+        })
+        .collect()
+}
+
 /// Lengths with a `_` before the character that chooses them with Alt; none twice, and none that
 /// another button or field of the window has.
-pub fn with_mnemonics(lengths: &[u64]) -> Vec<String> {
-    let mut taken = vec!['d', 'q', 'o', 'n', 'e'];
+fn with_mnemonics(lengths: &[u64]) -> Vec<String> {
+    let mut taken = vec!['d', 'q', 'o', 'n', 'e', 'f', 'a', 't', 'v', 'b'];
     let mut marked = Vec::new();
     for seconds in lengths {
         let words = length(*seconds);

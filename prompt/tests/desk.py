@@ -181,10 +181,14 @@ class Prompt:
         return next(one for one in self.all() if one.getRoleName() == role)
 
     def button(self, name):
-        return self.find(name, "push button")
+        return next((one for one in self.shown_buttons() if one.name == name), None) or self.find(name, "push button")
+
+    def shown_buttons(self):
+        """Those of the page of answers that is on the screen."""
+        return [one for one in self.all() if one.getRoleName() == "push button" and self.has(one, pyatspi.STATE_SHOWING)]
 
     def buttons(self):
-        return {one.name for one in self.all() if one.getRoleName() == "push button"}
+        return {one.name for one in self.shown_buttons()}
 
     def has(self, one, state):
         one.clear_cache()

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::thread;
@@ -25,7 +26,7 @@ const SHOW: &str = r#"#!/bin/sh
 [ "$1" = --watch-lock ] && echo $$ >> "$0.watches" && exec tail -n +1 -f --pid=$PPID "$0.lock"
 read -r question
 echo $$ >> "$0.pids"
-echo "$question" >> "$0.asked"
+printf '%s\n' "$question" >> "$0.asked"
 echo '{"shown":true}'
 id=${question#*'"id":"'}
 id=${id%%'"'*}
@@ -462,7 +463,7 @@ fn without_a_window_a_terminal_answers() {
     );
     let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "9d"]));
     assert!(
-        text(&refused).contains("but for 5m, 15m"),
+        text(&refused).contains("but for 5m and 15m"),
         "{}",
         text(&refused)
     );
@@ -493,6 +494,128 @@ fn without_a_window_a_terminal_answers() {
     desk.split_ssh(&["deny", &desk.waiting(), "--mute"]);
     assert_eq!(connection.answer().number(), Some(message::FAILURE));
     assert!(desk.split_ssh(&["approvals"]).contains("deny"));
+}
+
+#[test]
+fn what_was_denied_for_a_while_asks_no_more_until_that_is_taken_back() {
+    let desk = Desk::without_window(ASK);
+    let mut connection = desk.begin("work", &desk.login(1, "git"));
+    let id = desk.waiting();
+    let refused = text(&finish(
+        &mut desk.vault.control(&["deny", &id, "--for", "2h"]),
+    ));
+    assert!(
+        refused.contains("can be denied for 5m, 15m, 1h, 8h and stop"),
+        "{refused}"
+    );
+    let said = desk.split_ssh(&["deny", &id, "--for", "1h"]);
+    assert!(
+        said.starts_with("denied for 1 hour: work wants to log in"),
+        "{said}"
+    );
+    let undo = said.rsplit("split-ssh ").next().unwrap().trim();
+    assert_eq!(connection.answer().number(), Some(message::FAILURE));
+
+    assert!(!is_signed(&desk.ask("work", &desk.login(2, "git"))));
+    let records = desk.vault.records();
+    let last = records.last().unwrap();
+    assert_eq!(
+        (&last["outcome"], &last["decided_by"]),
+        (&"refused".into(), &"remembered".into())
+    );
+    assert!(
+        last["reason"]
+            .as_str()
+            .unwrap()
+            .contains("you denied such requests")
+    );
+    let listed = desk.split_ssh(&["approvals"]);
+    assert!(
+        listed.contains("deny   work, 1 hour left, used once"),
+        "{listed}"
+    );
+    for (qube, user) in [("work", "root"), ("home", "git")] {
+        let mut other = desk.begin(qube, &desk.login(3, user));
+        desk.split_ssh(&["allow", &desk.waiting()]);
+        assert!(is_signed(&other.answer()), "{qube} {user}");
+    }
+
+    desk.split_ssh(&undo.split(' ').collect::<Vec<_>>());
+    let mut connection = desk.begin("work", &desk.login(4, "git"));
+    let id = desk.waiting();
+    desk.split_ssh(&["deny", &id, "--for", "stop"]);
+    assert_eq!(connection.answer().number(), Some(message::FAILURE));
+    // It ends with the judgement that it was an answer to.
+    let denies = format!("{ASK}[[rule]]\nhost = \"box.example\"\naction = \"deny\"\n");
+    desk.world.file("vault/config/policy.toml", &denies);
+    wait_for("the denial to end", || {
+        let listed = desk.split_ssh(&["approvals"]);
+        listed.contains("no answer is remembered").then_some(())
+    });
+    desk.world.file("vault/config/policy.toml", ASK);
+    let _connection = desk.begin("work", &desk.login(5, "git"));
+    desk.waiting();
+}
+
+/// From a server that nobody knows to one that asks no more, by what a terminal of the vault can say.
+#[test]
+fn a_server_is_given_a_name_and_a_rule() {
+    let desk = Desk::without_window(ASK);
+    let host = Key::ed25519(&desk.world, "unnamed").blob();
+    let key = desk.key.blob();
+    let login =
+        |session: u8| message::login(&[session; 32], "git", "ssh-ed25519", &key, Some(&host));
+    let mut connection = desk.begin("work", &login(1));
+    let id = desk.waiting();
+    let refused = |words: &[&str], why: &str| {
+        let output = finish(&mut desk.vault.control(words));
+        assert!(
+            !output.status.success() && text(&output).contains(why),
+            "{}",
+            text(&output)
+        );
+    };
+    refused(
+        &["rule", "add", "--question", &id, "--yes"],
+        "offers no rule",
+    );
+    refused(
+        &["allow", &id, "--for", "5m"],
+        "a server without a name can be allowed once only",
+    );
+    refused(
+        &["allow", &id, "--name", "box.example", "--trust"],
+        "another key",
+    );
+    refused(&["allow", &id, "--name", "-x", "--trust"], "");
+    refused(&["allow", &id, "--trust"], "--name");
+    let said = desk.split_ssh(&["allow", &id, "--name", "build", "--trust"]);
+    assert!(said.contains("split-ssh hosts remove build"), "{said}");
+    assert!(is_signed(&connection.answer()));
+    let known_hosts = desk.world.path("vault/config/known_hosts");
+    let mode = fs::metadata(&known_hosts).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let mut connection = desk.begin("work", &login(2));
+    let id = desk.waiting();
+    let shown = desk.split_ssh(&["pending"]);
+    assert!(shown.contains("log in as git on build"), "{shown}");
+    let rule = desk.split_ssh(&["rule", "add", "--question", &id, "--print"]);
+    assert!(
+        rule.contains("host = \"build\"\nforwarded = false\n"),
+        "{rule}"
+    );
+    let said = desk.split_ssh(&["rule", "add", "--question", &id, "--yes"]);
+    assert!(said.contains("added rule 1 at "), "{said}");
+    assert!(is_signed(&connection.answer()));
+    let reasons = wait_for("a login without a question", || {
+        is_signed(&desk.ask("work", &login(3))).then(|| desk.reasons())
+    });
+    assert!(reasons.last().unwrap().contains("added 1"), "{reasons:?}");
+
+    desk.split_ssh(&["rule", "remove", "1", "--yes"]);
+    let _connection = desk.begin("work", &login(4));
+    desk.waiting();
 }
 
 /// `split-ssh pending --live`, typed into.
@@ -597,7 +720,7 @@ fn a_length_that_is_not_offered_is_refused_with_its_reason() {
     let refused = finish(&mut desk.vault.control(&["allow", &id, "--for", "15m"]));
     let said = text(&refused);
     assert!(
-        said.contains("once only: its rule says remember = \"never\""),
+        said.contains("once only") && said.contains("policy.toml:2 says remember = \"never\""),
         "{said}"
     );
     assert!(

@@ -14,7 +14,7 @@ use policy::question::{Decision, Question, QuestionId};
 
 use super::colour;
 use super::running_vault::{answer, ask, no_vault, waiting};
-use super::shown_question::{answered, ascii, parse_length, short_length, text};
+use super::shown_question::{ascii, parse_length, short_length, text};
 use common::control::{Event, Reply, Request, line_of};
 use common::error::Error;
 use common::paths::Paths;
@@ -164,7 +164,10 @@ impl View<'_> {
         let mut words = vec!["yes".to_owned()];
         words.extend(open.question.lengths().map(short_length));
         words.push("no".to_owned());
-        write(&format!("Allow? Type {} or mute: ", words.join(", ")))
+        write(&format!(
+            "Allow? Type {}, no 1h (to deny it for 1 hour) or mute: ",
+            words.join(", ")
+        ))
     }
 
     fn typed(&mut self, line: &str, at: Instant) -> Result<(), Error> {
@@ -180,7 +183,7 @@ impl View<'_> {
             return self.prompt();
         };
         match answer(&open.question, decision, None, self.paths) {
-            Ok(settled) => say(&answered(&open.question, decision, settled)),
+            Ok(answered) => say(&answered),
             Err(error) => say(&error.to_string()),
         }
     }
@@ -247,9 +250,14 @@ fn read(line: &str, question: &Question) -> Option<Decision> {
         "no" => Some(Decision::DenyOnce),
         "mute" => Some(Decision::Mute),
         length => {
-            let length = parse_length(length).ok()?;
-            let is_offered = question.lengths().any(|offered| offered == length);
-            is_offered.then_some(Decision::AllowFor(length))
+            let decision = match length.strip_prefix("no ") {
+                Some(length) => Decision::DenyFor(parse_length(length.trim()).ok()?),
+                None => Decision::AllowFor(parse_length(length).ok()?),
+            };
+            question
+                .offers
+                .contains(&decision.offer())
+                .then_some(decision)
         }
     }
 }

@@ -4,11 +4,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use policy::facts::IntentKind;
-use policy::question::{Decision, Question, QuestionId, Risk};
+use policy::display;
+use policy::question::{Decision, Question, QuestionId};
 
 use super::running_vault::{answer, waiting};
-use super::shown_question::{answered, parse_length, short_length, text};
+use super::shown_question::{MAX_SENTENCE, parse_length, short_length, text};
 use super::{colour, live};
 use common::control::Pending;
 use common::error::Error;
@@ -34,7 +34,7 @@ pub struct AllowArgs {
     #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Allow all that is shown alike, for so long: 15m, 1h
+    /// Allow all that is shown alike, for so long: 15m, 1h, stop
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
@@ -50,6 +50,10 @@ pub struct AllowArgs {
     /// Name an unnamed server, for questions and the log
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+
+    /// Trust this name from now on: known hosts have it, and rules see it
+    #[arg(long, requires = "name")]
+    trust: bool,
 }
 
 /// Deny a waiting request
@@ -59,8 +63,12 @@ pub struct DenyArgs {
     #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Deny every other question of this qube too, for 5 minutes
-    #[arg(long)]
+    /// Deny all that is shown alike, for so long: 15m, 1h, stop
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
+    length: Option<u64>,
+
+    /// Deny everything from this qube for 5 minutes
+    #[arg(long, conflicts_with = "length")]
     mute: bool,
 }
 
@@ -116,7 +124,7 @@ fn commands(question: &Question) -> String {
     let longer = question.lengths().max();
     let longer = longer.map(|seconds| format!(" [--for {}]", short_length(seconds)));
     format!(
-        "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--mute]",
+        "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--for 1h | --mute]",
         all(question),
         longer.unwrap_or_default()
     )
@@ -151,21 +159,25 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
         }
         Some(_) => return Err(not_offered(&question)),
     };
-    let settled = answer(&question, decision, args.name.clone(), paths)?;
-    say(&answered(&question, decision, settled))
+    let name = args.name.clone().map(|name| (name, args.trust));
+    say(&answer(&question, decision, name, paths)?)
 }
 
 /// # Errors
 /// No such question waits.
 pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let question = find(args.id, paths)?;
-    let decision = if args.mute {
-        Decision::Mute
-    } else {
-        Decision::DenyOnce
+    let decision = match (args.length, args.mute) {
+        (Some(length), _) if question.denial_lengths().all(|offered| offered != length) => {
+            let (id, lengths) = (question.id, in_words(question.denial_lengths()));
+            let what = format!("question {id} can be denied for {lengths}, or once");
+            return Err(Error::new(what).hint(format!("`split-ssh deny {id} --for 1h`")));
+        }
+        (Some(length), _) => Decision::DenyFor(length),
+        (None, true) => Decision::Mute,
+        (None, false) => Decision::DenyOnce,
     };
-    let settled = answer(&question, decision, None, paths)?;
-    say(&answered(&question, decision, settled))
+    say(&answer(&question, decision, None, paths)?)
 }
 
 fn say(sentence: &str) -> Result<ExitCode, Error> {
@@ -174,39 +186,33 @@ fn say(sentence: &str) -> Result<ExitCode, Error> {
 }
 
 fn not_offered(question: &Question) -> Error {
-    let offered: Vec<String> = question.lengths().map(short_length).collect();
     let id = question.id;
-    let Some(longest) = offered.last() else {
-        let what = format!(
-            "question {id} can be allowed once only: {}",
-            why_once(question)
-        );
+    let why = question.limit.as_deref().unwrap_or_default();
+    let why = display::prose(why.trim_end_matches('.').as_bytes(), MAX_SENTENCE);
+    let Some(longest) = question.lengths().last() else {
+        let what = format!("question {id} can be allowed once only. {why}");
         return Error::new(what).hint(format!("`split-ssh allow {id}`"));
     };
+    let lengths = in_words(question.lengths());
     let what = format!(
-        "question {id} cannot be allowed for this length of time, but for {}",
-        offered.join(", ")
+        "question {id} cannot be allowed for this length of time, but for {lengths}. {why}"
     );
-    Error::new(what).hint(format!("`split-ssh allow {id} --for {longest}`"))
+    Error::new(what).hint(format!(
+        "`split-ssh allow {id} --for {}`",
+        short_length(longest)
+    ))
 }
 
-/// Why no answer to a question is remembered: its kind, or what the vault warns of, or else its rule.
-fn why_once(question: &Question) -> String {
-    let kind = match question.kind {
-        IntentKind::Certificate => "certificates are",
-        IntentKind::Sudo => "sudo is",
-        IntentKind::Raw => "raw data is",
-        IntentKind::Login | IntentKind::Sshsig if question.risk != Risk::Routine => {
-            "what has a warning is"
-        }
-        IntentKind::Login | IntentKind::Sshsig => {
-            return "its rule says remember = \"never\"".to_owned();
-        }
-    };
-    format!("{kind} asked about every time")
+/// `5m, 15m and stop`
+fn in_words(lengths: impl Iterator<Item = u64>) -> String {
+    let lengths: Vec<String> = lengths.map(short_length).collect();
+    match lengths.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        all => all.concat(),
+    }
 }
 
-fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {
+pub(super) fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {
     let found = waiting(paths)?
         .into_iter()
         .find(|pending| pending.question.id == id);

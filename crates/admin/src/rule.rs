@@ -6,9 +6,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::running_vault::reload;
+use policy::display;
+use policy::question::{Decision, QuestionId};
+
 use crate::confirm::confirm;
+use crate::pending::find;
 use crate::recorded;
+use crate::running_vault::{answer, reload};
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::{self, AddedRule};
@@ -47,14 +51,21 @@ enum Command {
     },
 }
 
-/// Always allow what a record of the log tells of
+/// Always allow what a question asks, or what a record of the log tells of
+///
+/// From a waiting question, it allows the request too.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  split-ssh rule add --question 7
   split-ssh rule add --record 1042")]
 struct AddArgs {
+    /// A waiting question, as `split-ssh pending` numbers it
+    #[arg(long, value_name = "ID", required_unless_present = "record")]
+    question: Option<QuestionId>,
+
     /// A record of the log, as `split-ssh log --json` numbers it
-    #[arg(long, value_name = "SEQ")]
-    record: u64,
+    #[arg(long, value_name = "SEQ", conflicts_with = "question")]
+    record: Option<u64>,
 
     /// Write the rule without asking
     #[arg(long, conflicts_with = "print")]
@@ -77,16 +88,14 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
-    let (facts, moment) = recorded::facts_of(args.record, None, paths)?;
-    let addition = policy_files::proposed(paths, &facts, &moment)?;
-    if args.print {
-        print(&addition.text)?;
-        return Ok(ExitCode::SUCCESS);
+    if let Some(id) = args.question {
+        return answer_always(id, args, paths);
     }
-    print(&format!("{}\n", addition.text))?;
-    if !args.yes && !confirm("add this rule to the policy?")? {
-        print("nothing was added\n")?;
-        return Ok(ExitCode::FAILURE);
+    let seq = args.record.unwrap_or_default();
+    let (facts, moment) = recorded::facts_of(seq, None, paths)?;
+    let addition = policy_files::proposed(paths, &facts, &moment)?;
+    if !is_wanted(&addition.text, args)? {
+        return Ok(exit_without(args));
     }
     let added = policy_files::add(paths, &facts, &moment, &addition.text)?;
     let AddedRule { number, .. } = added;
@@ -95,6 +104,49 @@ fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
         place(&added)
     ))?;
     taken_by_vault(paths)
+}
+
+/// The vault writes the rule that the question showed, and allows the request.
+fn answer_always(id: QuestionId, args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
+    let question = find(id, paths)?;
+    let rule = question.rule.as_deref().ok_or_else(|| {
+        Error::new(format!("question {id} offers no rule")).hint(
+            "rules are offered for logins to servers with a name and for signatures of data, \
+             unless the rule that asks says remember = \"never\"",
+        )
+    })?;
+    // It passed no sanitizer since the vault sent it.
+    let rule: Vec<String> = rule
+        .lines()
+        .map(|line| display::ascii(line.as_bytes(), usize::MAX))
+        .collect();
+    if !is_wanted(&(rule.join("\n") + "\n"), args)? {
+        return Ok(exit_without(args));
+    }
+    let said = answer(&question, Decision::AllowAlways, None, paths)?;
+    print(&format!("{said}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the rule, and asks unless the person said yes, or wants to see it alone.
+fn is_wanted(rule: &str, args: &AddArgs) -> Result<bool, Error> {
+    if args.print {
+        print(rule)?;
+        return Ok(false);
+    }
+    print(&format!("{rule}\n"))?;
+    let is_wanted = args.yes || confirm("add this rule to the policy?")?;
+    if !is_wanted {
+        print("nothing was added\n")?;
+    }
+    Ok(is_wanted)
+}
+
+fn exit_without(args: &AddArgs) -> ExitCode {
+    match args.print {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 fn list(json: bool, paths: &Paths) -> Result<ExitCode, Error> {

@@ -4,7 +4,7 @@ use std::io;
 
 use policy::question::{Answer, Decision, Question};
 
-use super::shown_question::ascii;
+use super::shown_question::{answered, ascii};
 use common::control::{self, Pending, Reply, Request};
 use common::error::{Error, reason};
 use common::paths::Paths;
@@ -14,22 +14,37 @@ pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
     Ok(ask(&Request::Pending, paths)?.pending.unwrap_or_default())
 }
 
-/// Sends an answer for the requests that `question` told of; says how many it settled.
+/// Sends an answer for the requests that `question` told of, and says what came of it. With `name`, whether it is to
+/// be trusted.
+///
+/// # Errors
+/// The vault does not take the answer, or could not write what was to be written with it.
 pub(super) fn answer(
     question: &Question,
     decision: Decision,
-    name: Option<String>,
+    name: Option<(String, bool)>,
     paths: &Paths,
-) -> Result<u64, Error> {
+) -> Result<String, Error> {
+    let (name, trust) = match name {
+        Some((name, trust)) => (Some(name), trust),
+        None => (None, false),
+    };
     let request = Request::Answer {
         id: question.id,
         answer: Answer {
             decision,
             name,
+            trust,
             same: question.same,
         },
     };
-    Ok(ask(&request, paths)?.settled.unwrap_or_default())
+    let reply = ask(&request, paths)?;
+    let answered = answered(question, decision, reply.settled.unwrap_or_default());
+    match (reply.trouble, reply.said) {
+        (Some(trouble), _) => Err(Error::new(format!("{answered}, but {}", ascii(&trouble)))),
+        (None, Some(said)) => Ok(format!("{answered}\n{}", ascii(&said))),
+        (None, None) => Ok(answered),
+    }
 }
 
 /// Asks the vault; a refusal is an error.

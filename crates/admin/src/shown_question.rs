@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 
 use policy::display;
 use policy::question::{
-    Decision, HeadingPart, Question, Risk, Row, RowClass, length_in_words, proof_sentence,
+    Decision, HeadingPart, LONGEST, Question, Risk, Row, RowClass, length_in_words, proof_sentence,
 };
 
 use common::control::Pending;
+use policy::remembered::MUTE_SECONDS;
 
 /// Wide enough for a fingerprint, its mark and its note.
 const MAX_TEXT: usize = 96;
-const MAX_SENTENCE: usize = 400;
+pub(super) const MAX_SENTENCE: usize = 400;
 
 /// The whole question, its last line ended.
 pub(crate) fn text(pending: &Pending, colour: bool) -> String {
@@ -103,9 +104,12 @@ fn count(question: &Question) -> String {
     }
 }
 
-/// A length as it is typed: `15m`.
+/// A length as it is typed: `15m`, or `stop` for the longest.
 pub(super) fn short_length(seconds: u64) -> String {
     const UNITS: [(u64, char); 3] = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
+    if seconds == LONGEST {
+        return "stop".to_owned();
+    }
     match UNITS
         .iter()
         .find(|(unit, _)| seconds >= *unit && seconds % unit == 0)
@@ -115,11 +119,14 @@ pub(super) fn short_length(seconds: u64) -> String {
     }
 }
 
-/// Reads `90s`, `15m`, `1h` or `2d`, in seconds.
+/// Reads `90s`, `15m`, `1h` or `2d`, in seconds; `stop` is the longest that an answer can last.
 ///
 /// # Errors
 /// A sentence that says what is expected.
 pub(super) fn parse_length(text: &str) -> Result<u64, String> {
+    if text == "stop" {
+        return Ok(LONGEST);
+    }
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
@@ -135,7 +142,8 @@ pub(super) fn parse_length(text: &str) -> Result<u64, String> {
         .ok_or_else(|| BAD_LENGTH.to_owned())
 }
 
-const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h";
+const BAD_LENGTH: &str =
+    "a length of time is expected, such as 15m or 1h, or stop: until the vault stops";
 
 /// The sentence after an answer.
 pub(super) fn answered(question: &Question, decision: Decision, settled: u64) -> String {
@@ -150,7 +158,15 @@ pub(super) fn answered(question: &Question, decision: Decision, settled: u64) ->
         Decision::AllowFor(seconds) => {
             format!("allowed for {}: {what}{requests}", length_in_words(seconds))
         }
-        Decision::DenyOnce | Decision::Mute => format!("denied: {what}{requests}"),
+        Decision::AllowAlways => format!("allowed: {what}{requests}"),
+        Decision::DenyOnce => format!("denied: {what}{requests}"),
+        Decision::DenyFor(seconds) => {
+            format!("denied for {}: {what}{requests}", length_in_words(seconds))
+        }
+        Decision::Mute => {
+            let length = length_in_words(MUTE_SECONDS);
+            format!("denied, with everything from this qube for {length}: {what}{requests}")
+        }
     }
 }
 
@@ -244,6 +260,8 @@ mod tests {
                 details: vec![row("Your key", "laptop", Some("ssh-ed25519"))],
                 why: "No policy rule matches, so you are asked".to_owned(),
                 scope: None,
+                limit: None,
+                rule: None,
                 offers: vec![Offer::Deny, Offer::Once],
                 seconds: 60,
                 waiting: 1,

@@ -86,6 +86,12 @@ pub struct Reply {
     /// To `answer`: how many requests the answer settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<u64>,
+    /// To `answer`: what was kept of it, and how to undo that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+    /// To `answer`: what was to be written with it and was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<VaultStatus>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,16 +92,17 @@ impl Files {
         trusted_files::lock(self.own.parent().unwrap_or(Path::new(".")))
     }
 
-    /// Keeps the name that a person typed into a prompt for `host_key`, for later prompts and the log.
-    /// `policy_names` are all names that the policy mentions. The host's earlier label is replaced.
+    /// Keeps the name that a person typed into a prompt for `host_key`, for later prompts and the log; rules see it if
+    /// it is `trusted`. `policy_names` are all names that the policy mentions. The host's earlier label goes.
     ///
     /// # Errors
     /// The name cannot stand in a rule, or known hosts, the policy or another host's label use it.
-    pub fn add_label(
+    pub fn add_name(
         &self,
         untrusted_name: &str,
         host_key: &HostKey<'_>,
         policy_names: &[String],
+        trusted: bool,
     ) -> Result<String, Error> {
         let name = check_name(untrusted_name).map_err(|rule| bad_name(untrusted_name, rule))?;
         let _lock = self.lock()?;
@@ -110,7 +111,10 @@ impl Files {
             return Err(taken(&name, by));
         }
         let has_this_key = |entry: &&Entry| entry.line.key == host_key.plain_blob();
-        let mut file = read_or_empty(&self.labels)?;
+        if trusted && hosts.known.is_revoked(host_key.plain_blob()) {
+            return Err(Error::new("the key of this host is revoked in known hosts"));
+        }
+        let mut labels = read_or_empty(&self.labels)?;
         let old: Vec<usize> = hosts
             .labels
             .entries()
@@ -118,14 +122,18 @@ impl Files {
             .filter(has_this_key)
             .map(|old| old.place.line)
             .collect();
-        file = without_lines(&file, &old);
-        append(
-            &mut file,
-            &name,
-            host_key.plain().algorithm(),
-            host_key.plain_blob(),
-        );
-        trusted_files::replace(&self.labels, &file)?;
+        labels = without_lines(&labels, &old);
+        let (algorithm, blob) = (host_key.plain().algorithm(), host_key.plain_blob());
+        if trusted {
+            let mut known = read_or_empty(&self.own)?;
+            append(&mut known, &name, algorithm, blob);
+            trusted_files::replace(&self.own, &known)?;
+        } else {
+            append(&mut labels, &name, algorithm, blob);
+        }
+        if !trusted || !old.is_empty() {
+            trusted_files::replace(&self.labels, &labels)?;
+        }
         Ok(name)
     }
 }

@@ -121,13 +121,15 @@ fn answer(control: &Control, request: &Request) -> Result<Reply, ControlError> {
             Reply::ok()
         }
         Request::Answer { id, answer } => {
-            let settled = control.asker.answer(*id, answer, DecidedBy::Terminal);
-            let settled = settled.map_err(|error| match error {
+            let answered = control.asker.answer(*id, answer, DecidedBy::Terminal);
+            let answered = answered.map_err(|error| match error {
                 AnswerError::NotWaiting => ControlError::NotWaiting(*id),
                 AnswerError::Bad(why) => ControlError::BadAnswer(why),
             })?;
             Reply {
-                settled: u64::try_from(settled).ok(),
+                settled: u64::try_from(answered.settled).ok(),
+                said: answered.said,
+                trouble: answered.trouble,
                 ..Reply::ok()
             }
         }

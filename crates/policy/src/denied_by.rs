@@ -15,6 +15,8 @@ pub enum DeniedBy {
     BadAnswer(BadAnswer),
     /// The prompter ended without an answer after it had been seen.
     PrompterFailed(String),
+    /// The person denied such requests for a while; the number of that answer.
+    Earlier(u64),
     /// The qube is muted.
     Muted,
     /// Too many denials before.
@@ -37,6 +39,12 @@ impl fmt::Display for DeniedBy {
             Self::Nobody => "nobody answered in time",
             Self::BadAnswer(why) => return write!(f, "the answer did not count: {why}"),
             Self::PrompterFailed(why) => return write!(f, "the prompt failed: {why}"),
+            Self::Earlier(number) => {
+                return write!(
+                    f,
+                    "you denied such requests for a while; to undo it: split-ssh approvals revoke {number}"
+                );
+            }
             Self::Muted => "you muted this qube",
             Self::CooledDown => {
                 return write!(

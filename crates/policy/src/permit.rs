@@ -209,6 +209,17 @@ impl Inquiry {
         self
     }
 
+    /// What the question will be about.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Adds the rule that would allow such requests from now on, in the policy's words, to be offered.
+    pub fn offering(mut self, rule: Option<String>) -> Self {
+        self.subject.always = rule;
+        self
+    }
+
     pub(crate) fn into_parts(self) -> (Subject, Unanswered) {
         (self.subject, Unanswered { case: self.case })
     }
@@ -231,10 +242,13 @@ impl Unanswered {
 }
 
 /// How the person consented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ConsentSource {
     /// To the question that this request asked.
-    Answer,
+    Answer {
+        /// The name that the person gave the host for known hosts to have.
+        named: Option<String>,
+    },
     /// Earlier, for all requests of one scope.
     Approval,
 }
@@ -258,7 +272,7 @@ impl Consent {
         Permit {
             case: self.case,
             basis: match self.basis {
-                ConsentSource::Answer => Basis::Answer,
+                ConsentSource::Answer { named } => Basis::Answer { named },
                 ConsentSource::Approval => Basis::Approval,
             },
         }
@@ -266,10 +280,10 @@ impl Consent {
 }
 
 /// What a permit stands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Basis {
     Policy,
-    Answer,
+    Answer { named: Option<String> },
     Approval,
 }
 
@@ -303,13 +317,13 @@ impl Permit {
         now: Moment,
     ) -> Result<(), DeniedBy> {
         let facts = self.case.facts();
-        match self.basis {
+        match &self.basis {
             Basis::Policy => Ok(()),
-            Basis::Answer | Basis::Approval if remembered.is_muted(&facts.caller, now) => {
+            Basis::Answer { .. } | Basis::Approval if remembered.is_muted(&facts.caller, now) => {
                 Err(DeniedBy::Muted)
             }
             Basis::Approval if !remembered.approves(facts, now) => Err(DeniedBy::Revoked),
-            Basis::Answer | Basis::Approval => Ok(()),
+            Basis::Answer { .. } | Basis::Approval => Ok(()),
         }
     }
 
@@ -343,10 +357,12 @@ impl Permit {
     ) -> Result<Self, Judged> {
         let facts = self.case.gathered.facts_named_by(identify);
         let judgement = policy.judge(&facts, moment, &RateCounter::default());
-        let stands = match (judgement.verdict(), self.basis) {
+        let stands = match (judgement.verdict(), &self.basis) {
             (Verdict::Deny, _) | (Verdict::Ask, Basis::Policy) => false,
             (Verdict::Allow, _) => true,
-            (Verdict::Ask, Basis::Answer) => is_what_was_shown(self.case.facts(), &facts),
+            (Verdict::Ask, Basis::Answer { named }) => {
+                is_what_was_shown(self.case.facts(), &facts, named.as_deref())
+            }
             (Verdict::Ask, Basis::Approval) => {
                 let remember = judgement.remember();
                 let is_honoured = remember != Remember::Never;
@@ -367,11 +383,14 @@ impl Permit {
 }
 
 /// Whether a person who was shown a request of the facts `before` has seen what it is `now`. Only the host is
-/// named anew. It may have got further names since, or the label that came with the answer.
-fn is_what_was_shown(before: &Facts, now: &Facts) -> bool {
+/// named anew. It may have got further names since, or the name that came with the answer.
+fn is_what_was_shown(before: &Facts, now: &Facts, named: Option<&str>) -> bool {
     let (Some(before), Some(now)) = (&before.host, &now.host) else {
         return before.host == now.host;
     };
+    if before.names.is_empty() && named.is_some_and(|name| now.names == [name]) {
+        return before.fingerprint == now.fingerprint && before.ca == now.ca;
+    }
     before.fingerprint == now.fingerprint
         && before.ca == now.ca
         && before.names.is_empty() == now.names.is_empty()

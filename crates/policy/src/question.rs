@@ -26,7 +26,7 @@ use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
 pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
-pub use compose::{QuestionProgress, length_in_words};
+pub use compose::{LONGEST, QuestionProgress, length_in_words};
 pub use history::History;
 pub use protocol::{Counts, Version};
 pub use row::{Row, RowClass};
@@ -72,6 +72,12 @@ pub struct Question {
     /// What a longer answer would cover; there if one is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Why an allow cannot be for longer than is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// The rule that [`Offer::Always`] would write, in the policy's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     pub offers: Vec<Offer>,
     /// Time left from the moment it is shown.
     pub seconds: u64,
@@ -136,6 +142,14 @@ impl Question {
         })
     }
 
+    /// The lengths of time that a deny may be for, in seconds, as they are offered.
+    pub fn denial_lengths(&self) -> impl Iterator<Item = u64> {
+        self.offers.iter().filter_map(|offer| match offer {
+            Offer::DenyFor(seconds) => Some(*seconds),
+            _ => None,
+        })
+    }
+
     /// Holds an answer against what was offered.
     ///
     /// # Errors
@@ -152,6 +166,7 @@ impl Question {
             return Err(BadAnswer::BadCount);
         }
         match &answer.name {
+            None if answer.trust => Err(BadAnswer::BadName),
             None => Ok(()),
             Some(_) if !self.offers.contains(&Offer::Name) => Err(BadAnswer::NotOffered),
             Some(name) if !is_host_label(name) => Err(BadAnswer::BadName),

@@ -61,7 +61,7 @@ impl QuestionQueue {
         let ticket = self.last_ticket;
         let (subject, unanswered) = inquiry.into_parts();
         let request = QueuedRequest::new(ticket, unanswered, &subject, now);
-        let recalled = remembered.recall(&subject.facts, subject.remember, request.session(), now);
+        let recalled = remembered.recall(&subject, request.session(), now);
         if let Some(recalled) = recalled {
             return (ticket, vec![by_recalled(request, recalled)]);
         }
@@ -173,19 +173,22 @@ impl QuestionQueue {
             .accepts(answer, name_is_taken)
             .map_err(AnswerError::Bad)?;
         Ok(match answer.decision {
-            Decision::DenyOnce | Decision::Mute => {
-                let by = DeniedBy::Answer;
-                let mut counts_as = Some(CountedDenial::Denied);
-                if answer.decision == Decision::Mute {
-                    remembered.mute(queued.caller(), now);
-                    counts_as = None;
-                }
-                self.deny(id, &by, counts_as, now, remembered)
+            Decision::DenyOnce => {
+                let counts_as = Some(CountedDenial::Denied);
+                self.deny(id, &DeniedBy::Answer, counts_as, now, remembered)
             }
-            Decision::AllowOnce => self.allow(id, answer.same, now, remembered),
+            Decision::DenyFor(seconds) => {
+                remembered.deny(&queued.subject, seconds, now);
+                self.deny(id, &DeniedBy::Answer, None, now, remembered)
+            }
+            Decision::Mute => {
+                remembered.mute(queued.caller(), now);
+                self.deny(id, &DeniedBy::Answer, None, now, remembered)
+            }
+            Decision::AllowOnce | Decision::AllowAlways => self.allow(id, answer, now, remembered),
             Decision::AllowFor(seconds) => {
                 remembered.allow(&queued.subject, seconds, now);
-                self.allow(id, answer.same, now, remembered)
+                self.allow(id, answer, now, remembered)
             }
         })
     }
@@ -294,7 +297,7 @@ impl QuestionQueue {
     fn allow(
         &mut self,
         id: QuestionId,
-        seen: usize,
+        answer: &Answer,
         now: Moment,
         remembered: &mut RememberedAnswers,
     ) -> Vec<Action> {
@@ -303,8 +306,10 @@ impl QuestionQueue {
             return actions;
         };
         remembered.count_approval(queued.caller());
-        for request in queued.take_seen(seen) {
-            actions.push(allowed(request, ConsentSource::Answer));
+        let named = answer.name.clone().filter(|_| answer.trust);
+        for request in queued.take_seen(answer.same) {
+            let named = named.clone();
+            actions.push(allowed(request, ConsentSource::Answer { named }));
         }
         self.queued.requeue(id);
         self.dismiss(id, &mut actions);
@@ -367,12 +372,7 @@ impl QuestionQueue {
         actions: &mut Vec<Action>,
     ) {
         let recall = |queued: &QueuedQuestion, request: &QueuedRequest| {
-            remembered.recall(
-                &queued.subject.facts,
-                queued.subject.remember,
-                request.session(),
-                now,
-            )
+            remembered.recall(&queued.subject, request.session(), now)
         };
         for (request, recalled, emptied) in self.queued.take_settled(recall) {
             actions.push(by_recalled(request, recalled));
@@ -403,6 +403,7 @@ fn allowed(request: QueuedRequest, consent: ConsentSource) -> Action {
 fn by_recalled(request: QueuedRequest, recalled: RecalledAnswer) -> Action {
     let by = match recalled {
         RecalledAnswer::Approved(_) => return allowed(request, ConsentSource::Approval),
+        RecalledAnswer::Denied(number) => DeniedBy::Earlier(number),
         RecalledAnswer::Muted => DeniedBy::Muted,
         RecalledAnswer::CooledDown => DeniedBy::CooledDown,
         RecalledAnswer::SameLogin => DeniedBy::SameLogin,

@@ -1,9 +1,10 @@
 //! Answers that are remembered. An *approval* allows what equals the question in every shown fact. A
-//! *denial* refuses the rest of the same login, a muted qube, or a qube that was denied too often. They are
+//! *denial* refuses the rest of the same login, a muted qube, what the person denied for a while, or a qube that was denied too often. They are
 //! in memory only: gone when the vault stops.
 
 mod denial_counter;
 mod denied_purpose;
+mod denied_request;
 mod scope;
 mod words;
 
@@ -20,6 +21,7 @@ pub use denial_counter::{
 };
 use denial_counter::{CoolDownCause, DenialCounter};
 pub use denied_purpose::DeniedPurpose;
+pub use denied_request::DeniedRequest;
 pub use scope::{Purpose, Scope};
 
 /// Seconds that "deny and mute" lasts.
@@ -80,6 +82,8 @@ pub enum RememberedAnswer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActiveDenial {
+    /// The person denied such requests for a while.
+    Same(Box<DeniedRequest>),
     /// The person muted this qube.
     Muted(Caller),
     /// This qube was denied for one purpose too often, or for too many purposes.
@@ -90,13 +94,16 @@ impl ActiveDenial {
     /// The qube whose questions are denied.
     pub fn caller(&self) -> &Caller {
         match self {
+            Self::Same(denied) => &denied.facts().caller,
             Self::Muted(caller) => caller,
             Self::CooledDown(cool_down) => &cool_down.caller,
         }
     }
 
-    fn covers(&self, facts: &Facts) -> bool {
+    fn covers(&self, subject: &Subject) -> bool {
+        let facts = &subject.facts;
         let purpose = match self {
+            Self::Same(denied) => return **denied == DeniedRequest::of(subject),
             Self::Muted(_) | Self::CooledDown(CoolDown { purpose: None, .. }) => None,
             Self::CooledDown(CoolDown { purpose, .. }) => purpose.as_deref(),
         };
@@ -117,6 +124,8 @@ impl RememberedAnswer {
 pub enum RecalledAnswer {
     /// The number of the approval.
     Approved(u64),
+    /// The number of the denial of such requests.
+    Denied(u64),
     Muted,
     CooledDown,
     /// Another key of this login was denied.
@@ -147,26 +156,29 @@ struct RefusedSession {
 }
 
 impl RememberedAnswers {
-    /// The earlier answer that decides a request which the policy asks about; `remember` is how long that policy lets
-    /// an approval count. `session_id` is a login's. An answer that is found counts one use.
+    /// The earlier answer that decides a request which the policy asks about. `session_id` is its own, if it is a
+    /// login: it may be another one than the question's. An answer that is found counts one use.
     pub fn recall(
         &mut self,
-        facts: &Facts,
-        remember: Remember,
+        subject: &Subject,
         session_id: Option<&[u8]>,
         now: Moment,
     ) -> Option<RecalledAnswer> {
         self.forget_expired(now);
-        let caller = &facts.caller;
+        let caller = &subject.facts.caller;
         for entry in &mut self.remembered {
             let recalled = match &entry.answer {
-                RememberedAnswer::ActiveDenial(denial) if denial.covers(facts) => match denial {
+                RememberedAnswer::ActiveDenial(denial) if denial.covers(subject) => match denial {
+                    ActiveDenial::Same(_) => RecalledAnswer::Denied(entry.number),
                     ActiveDenial::Muted(_) => RecalledAnswer::Muted,
                     ActiveDenial::CooledDown(_) => RecalledAnswer::CooledDown,
                 },
                 _ => continue,
             };
             entry.uses = entry.uses.saturating_add(1);
+            if let (RecalledAnswer::Denied(_), Some(session_id)) = (recalled, session_id) {
+                self.refuse_session(caller, session_id, now);
+            }
             return Some(recalled);
         }
         let refused = self.refused_sessions.iter().any(|refused| {
@@ -176,16 +188,25 @@ impl RememberedAnswers {
             return Some(RecalledAnswer::SameLogin);
         }
         // The rule may have become stricter since the answer was given.
-        let Remember::UpTo(longest) = remember else {
+        let Remember::UpTo(longest) = subject.remember else {
             return None;
         };
-        let scope = Scope::of(facts)?;
+        let scope = Scope::of(&subject.facts)?;
         let entry = self.remembered.iter_mut().find(|entry| {
             matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
                 && !Expiry::after(entry.given, longest).is_past(now)
         })?;
         entry.uses = entry.uses.saturating_add(1);
         Some(RecalledAnswer::Approved(entry.number))
+    }
+
+    /// Whether an earlier answer is about such requests.
+    pub fn knows(&mut self, subject: &Subject, now: Moment) -> bool {
+        let scope = Scope::of(&subject.facts);
+        self.list(now).iter().any(|entry| match &entry.answer {
+            RememberedAnswer::Approval(approved) => Some(&**approved) == scope.as_ref(),
+            RememberedAnswer::ActiveDenial(denial) => denial.covers(subject),
+        })
     }
 
     /// Whether the person muted this qube.
@@ -208,10 +229,26 @@ impl RememberedAnswers {
     /// Remembers an approval for `seconds`. Some requests leave none, see [`Scope::of`].
     pub(crate) fn allow(&mut self, subject: &Subject, seconds: u64, now: Moment) -> Option<u64> {
         let scope = Scope::of(&subject.facts)?;
-        self.remembered.retain(
-            |entry| !matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope),
-        );
+        self.forget_answers_to(subject);
         Some(self.push(RememberedAnswer::Approval(Box::new(scope)), seconds, now))
+    }
+
+    /// Denies requests like this one for `seconds`.
+    pub(crate) fn deny(&mut self, subject: &Subject, seconds: u64, now: Moment) -> u64 {
+        self.forget_answers_to(subject);
+        let denied = ActiveDenial::Same(Box::new(DeniedRequest::of(subject)));
+        self.push(RememberedAnswer::ActiveDenial(denied), seconds, now)
+    }
+
+    /// The last answer counts alone.
+    fn forget_answers_to(&mut self, subject: &Subject) {
+        let scope = Scope::of(&subject.facts);
+        let denied = DeniedRequest::of(subject);
+        self.remembered.retain(|entry| match &entry.answer {
+            RememberedAnswer::Approval(approved) => Some(&**approved) != scope.as_ref(),
+            RememberedAnswer::ActiveDenial(ActiveDenial::Same(earlier)) => **earlier != denied,
+            RememberedAnswer::ActiveDenial(_) => true,
+        });
     }
 
     /// Denies every question of `caller` for five minutes.
@@ -259,6 +296,11 @@ impl RememberedAnswers {
         self.denials.forget(caller);
     }
 
+    /// The number of the answer that was remembered last; 0 if there was none.
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
     /// The remembered answers, oldest first.
     pub fn list(&mut self, now: Moment) -> &[ListedAnswer] {
         self.forget_expired(now);
@@ -285,14 +327,17 @@ impl RememberedAnswers {
 
     /// Forgets the approvals and keeps the denials: for a locked screen. Says which were forgotten.
     pub fn revoke_approvals(&mut self) -> Vec<ListedAnswer> {
-        self.keep(|_| false)
+        self.remove_where(|entry| entry.answer.is_approval())
     }
 
-    /// After a change of policy: keeps the approvals whose requests the new policy would still ask about.
+    /// After a change of policy: keeps the answers to requests that the new policy would still ask about.
     /// Says which were forgotten.
-    pub fn keep(&mut self, would_still_ask: impl Fn(&Scope) -> bool) -> Vec<ListedAnswer> {
+    pub fn keep(&mut self, would_still_ask: impl Fn(&Facts) -> bool) -> Vec<ListedAnswer> {
         self.remove_where(|entry| match &entry.answer {
-            RememberedAnswer::Approval(scope) => !would_still_ask(scope),
+            RememberedAnswer::Approval(scope) => !would_still_ask(&scope.facts()),
+            RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => {
+                !would_still_ask(denied.facts())
+            }
             RememberedAnswer::ActiveDenial(_) => false,
         })
     }

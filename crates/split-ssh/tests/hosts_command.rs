@@ -554,7 +554,10 @@ fn a_label_is_kept_and_trusted() {
         (Box::leak(Box::new(one)), Box::leak(Box::new(two)));
     vault.hosts(&["add", "taken", "two.pub"]).good();
 
-    assert_eq!(files.add_label("Box", &host_key(one), &[]).unwrap(), "box");
+    assert_eq!(
+        files.add_name("Box", &host_key(one), &[], false).unwrap(),
+        "box"
+    );
     let identity = files
         .read()
         .unwrap()
@@ -572,12 +575,14 @@ fn a_label_is_kept_and_trusted() {
         ("a\nb ssh-ed25519 AAAA", one, vec![]),
     ] {
         assert!(
-            files.add_label(name, &host_key(key), &policy).is_err(),
+            files
+                .add_name(name, &host_key(key), &policy, false)
+                .is_err(),
             "{name}"
         );
     }
     assert_eq!(
-        files.add_label("crate", &host_key(one), &[]).unwrap(),
+        files.add_name("crate", &host_key(one), &[], false).unwrap(),
         "crate"
     );
     let labels = fs::read_to_string(&files.labels).unwrap();

@@ -17,7 +17,9 @@ const MAX_TEXT: usize = 4096;
 const MAX_SHOWN: usize = MAX_TEXT * 10;
 const MAX_NOTE: usize = 120;
 /// Plain buttons; menus are windows of their own in Qubes.
-const MAX_FOR: usize = 3;
+const MAX_FOR: usize = 6;
+/// A rule with the table for its host.
+const MAX_RULE: usize = 2048;
 const MAX_FOR_SECONDS: u64 = 7 * 24 * 3600;
 const MAX_SECONDS: u64 = 600;
 pub(super) const MAX_ATTEMPT: u8 = 3;
@@ -157,18 +159,42 @@ pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>,
         rule(!rest.contains(offer), "each at most once")?;
         others = rest;
     }
-    rule(lengths(&offers).count() <= MAX_FOR, "three lengths at most")?;
-    rule(
-        lengths(&offers).all(|seconds| (1..=MAX_FOR_SECONDS).contains(&seconds)),
-        "a length is 1 second to 7 days",
-    )?;
+    let (mut allowing, mut denying) = (0, 0);
+    for offer in &offers {
+        let seconds = match offer {
+            Offer::For(seconds) => {
+                allowing += 1;
+                seconds
+            }
+            Offer::DenyFor(seconds) => {
+                denying += 1;
+                seconds
+            }
+            _ => continue,
+        };
+        let is_length = (1..=MAX_FOR_SECONDS).contains(seconds);
+        rule(is_length, "a length is 1 second to 7 days")?;
+    }
+    rule(allowing.max(denying) <= MAX_FOR, "six lengths at most")?;
     Ok(offers)
 }
 
-/// The offered lengths in seconds.
-pub(super) fn lengths(offers: &[Offer]) -> impl Iterator<Item = u64> {
-    offers.iter().filter_map(|offer| match offer {
-        Offer::For(seconds) => Some(*seconds),
-        _ => None,
-    })
+/// The rule's lines, each of which the policy's own writer made of printable ASCII.
+pub(super) fn checked_policy_rule(
+    untrusted: Option<String>,
+    offers: &[Offer],
+) -> Result<Option<String>, BadQuestion> {
+    let rule = |holds, rule| demand(holds, "rule", rule);
+    let is_offered = offers.contains(&Offer::Always);
+    rule(
+        untrusted.is_some() == is_offered,
+        "there if always is offered",
+    )?;
+    let Some(untrusted) = untrusted else {
+        return Ok(None);
+    };
+    rule(untrusted.len() <= MAX_RULE, "2048 bytes at most")?;
+    let lines = untrusted.lines();
+    let lines = lines.map(|line| display::ascii(line.as_bytes(), MAX_SHOWN));
+    Ok(Some(lines.collect::<Vec<_>>().join("\n")))
 }

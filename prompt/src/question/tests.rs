@@ -75,8 +75,10 @@ fn offers_are_bounded_and_always_hold_a_deny() {
         json!(["deny", "once", "once"]),
         json!(["deny", {"for": 0}]),
         json!(["deny", {"for": 604_801}]),
-        json!(["deny", {"for": 1}, {"for": 2}, {"for": 3}, {"for": 4}]),
-        json!(["deny", "always"]),
+        json!(["deny", {"for": 1}, {"for": 2}, {"for": 3}, {"for": 4}, {"for": 5}, {"for": 6}, {"for": 7}]),
+        json!(["deny", {"deny-for": 0}]),
+        json!(["deny", {"deny-for": 604_801}]),
+        json!(["deny", "always"]), // without the rule that it would write
         json!(["deny", "for"]),
     ] {
         assert!(with(|q| q["offers"] = offers.clone()).is_err(), "{offers}");
@@ -91,9 +93,10 @@ fn every_text_passes_the_sanitizer() {
     let q = with(|q| {
         q["heading"] = json!([{"words": HOSTILE}, {"name": HOSTILE}, {"text": HOSTILE}]);
         q["warnings"] = json!([HOSTILE]);
-        for field in ["why", "scope"] {
+        for field in ["why", "scope", "limit", "rule"] {
             q[field] = json!(HOSTILE);
         }
+        q["offers"] = json!(["deny", "always"]);
         for field in ["label", "text", "note"] {
             q["facts"][0][field] = json!(HOSTILE);
             q["details"][0][field] = json!(HOSTILE);
@@ -102,11 +105,12 @@ fn every_text_passes_the_sanitizer() {
     })
     .unwrap();
     let mut texts: Vec<&str> = q.heading.iter().map(HeadingPart::text).collect();
-    texts.extend([q.why.as_str(), &q.warnings[0], q.scope.as_deref().unwrap()]);
+    texts.extend([q.why.as_str(), &q.warnings[0]]);
+    texts.extend([&q.scope, &q.limit, &q.rule].map(|text| text.as_deref().unwrap()));
     for row in q.facts.iter().chain(&q.details) {
         texts.extend([row.label.as_str(), &row.text, row.note.as_deref().unwrap()]);
     }
-    assert_eq!(texts.len(), 12);
+    assert_eq!(texts.len(), 14);
     for text in texts {
         assert!(
             text.starts_with("a\\u{202e}") && text.is_ascii(),

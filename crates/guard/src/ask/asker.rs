@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use policy::facts::Facts;
-use policy::judgement::Verdict;
+use policy::judgement::{Remember, Verdict};
 use policy::known_hosts::HostKey;
-use policy::question::{Answer, BadAnswer, QuestionId};
+use policy::permit::Inquiry;
+use policy::question::{Answer, BadAnswer, Decision, QuestionId, Subject};
 use policy::queue::AnswerError;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome};
 use policy::remembered::{ActiveDenial, ListedAnswer, RememberedAnswer};
@@ -26,6 +27,17 @@ pub struct Asker {
     policy: Arc<PolicyFiles>,
 }
 
+/// What became of an answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// How many requests it settled.
+    pub settled: usize,
+    /// What was kept of it, and how to undo that.
+    pub said: Option<String>,
+    /// What was to be written with it and was not.
+    pub trouble: Option<String>,
+}
+
 impl Asker {
     pub fn new(
         prompter: Prompter,
@@ -42,7 +54,22 @@ impl Asker {
         }
     }
 
-    /// A person's answer; a name typed with it becomes the host's label.
+    /// Adds to an inquiry that becomes a question what the person may be offered beside yes and no.
+    pub fn with_offers(&self, inquiry: Inquiry) -> Inquiry {
+        let now = clock::now();
+        let subject = inquiry.subject();
+        let is_settled = self
+            .questions
+            .with(|state| state.remembered.knows(subject, now));
+        if is_settled || subject.remember == Remember::Never {
+            return inquiry;
+        }
+        let rule = self.policy.proposed_rule(&subject.facts, &now);
+        inquiry.offering(rule)
+    }
+
+    /// A person's answer. A name typed with it becomes the host's label or, if it is to be trusted, its name in the
+    /// vault's known hosts; an answer for always becomes a rule.
     ///
     /// # Errors
     /// The question is over, or the answer was not offered; it waits on then.
@@ -51,7 +78,7 @@ impl Asker {
         id: QuestionId,
         answer: &Answer,
         by: DecidedBy,
-    ) -> Result<usize, AnswerError> {
+    ) -> Result<Answered, AnswerError> {
         let policy = self.policy.latest();
         let subject = self
             .questions
@@ -66,19 +93,64 @@ impl Asker {
                 .is_some_and(|host_key| policy.name_is_taken(name, host_key))
         };
         let settled = self.questions.answer(id, answer, is_taken, by)?;
+        let mut written = Ok(match answer.decision {
+            Decision::AllowFor(_) | Decision::DenyFor(_) | Decision::Mute => {
+                let number = self.questions.with(|state| state.remembered.last_number());
+                Some(format!("to undo it: split-ssh approvals revoke {number}"))
+            }
+            Decision::AllowOnce | Decision::AllowAlways | Decision::DenyOnce => None,
+        });
         if let (Some(name), Some(host_key)) = (&answer.name, &host_key) {
-            self.keep_label(name, host_key, &policy);
+            written = self.keep_name(name, host_key, &policy, answer.trust);
         }
-        Ok(settled)
+        if let (Decision::AllowAlways, Some(subject)) = (answer.decision, &subject) {
+            written = self.write_rule(subject);
+        }
+        if answer.trust || answer.decision == Decision::AllowAlways {
+            // What was written counts for the next request. A policy that is broken is told of by whoever reads it.
+            let _ = self.policy.read_again();
+        }
+        let (said, trouble) = match written {
+            Ok(said) => (said, None),
+            Err(trouble) => {
+                journal::say(Priority::Warning, &trouble);
+                self.notifier.tell(Notice::Said(trouble.clone()));
+                (None, Some(trouble))
+            }
+        };
+        Ok(Answered {
+            settled,
+            said,
+            trouble,
+        })
     }
 
-    fn keep_label(&self, name: &str, host_key: &HostKey<'_>, policy: &PolicySnapshot) {
+    fn write_rule(&self, subject: &Subject) -> Result<Option<String>, String> {
+        let text = subject.always.as_deref().unwrap_or_default();
+        let added = self.policy.add_rule(&subject.facts, &clock::now(), text);
+        let added = added.map_err(|error| format!("the rule was not written: {}", error.what()))?;
+        Ok(Some(format!(
+            "added rule {} at {}:{}; to take it back: split-ssh rule remove {}",
+            added.number,
+            added.file.display(),
+            added.line,
+            added.number
+        )))
+    }
+
+    fn keep_name(
+        &self,
+        name: &str,
+        host_key: &HostKey<'_>,
+        policy: &PolicySnapshot,
+        trust: bool,
+    ) -> Result<Option<String>, String> {
         let files = self.policy.host_files();
-        if let Err(error) = files.add_label(name, host_key, &policy.host_words()) {
-            let said = format!("the label was not kept: {error}");
-            journal::say(Priority::Warning, &said);
-            self.notifier.tell(Notice::Said(said));
-        }
+        let kept = files.add_name(name, host_key, &policy.host_words(), trust);
+        let kept = kept.map_err(|error| format!("the name was not kept: {}", error.what()))?;
+        Ok(trust.then(|| {
+            format!("this vault knows the server as {kept} now; to undo it: split-ssh hosts remove {kept}")
+        }))
     }
 
     /// A prompter's answer that does not count is a no.
@@ -99,7 +171,7 @@ impl Asker {
         let mut ended = Vec::new();
         self.questions
             .change(DecidedBy::Policy, |queue, remembered| {
-                ended = remembered.keep(|scope| asks(&scope.facts()));
+                ended = remembered.keep(asks);
                 queue.reconsider(|subject| asks(&subject.facts), now, remembered)
             });
         self.record_ended(&ended, "the policy was changed");
@@ -140,6 +212,9 @@ impl Asker {
                 RememberedAnswer::Approval(scope) => {
                     record.of(&scope.facts(), &clock::now()).because(why)
                 }
+                RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => record
+                    .of(denied.facts(), &clock::now())
+                    .because(format!("the denial was ended: {why}")),
                 RememberedAnswer::ActiveDenial(ActiveDenial::Muted(_)) => {
                     record.because(format!("the mute was {why}"))
                 }

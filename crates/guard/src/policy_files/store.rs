@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::error::Error;
 use common::known_hosts_files;
 use common::paths::Paths;
-use common::policy_files;
+use common::policy_files::{self, AddedRule};
 use common::sync::lock;
 
 use common::wake::WakeEvent;
+use policy::facts::{Facts, Moment};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
@@ -142,6 +144,20 @@ impl PolicyFiles {
             Some(why) => Err(why.clone()),
             None => Ok(()),
         }
+    }
+
+    /// The rule that would allow requests of these facts from now on, if the policy's files may have it.
+    pub fn proposed_rule(&self, facts: &Facts, now: &Moment) -> Option<String> {
+        let proposed = policy_files::proposed(&self.paths, facts, now);
+        proposed.ok().map(|addition| addition.text)
+    }
+
+    /// Writes the rule that was proposed with this text; says where.
+    ///
+    /// # Errors
+    /// The policy has changed so that the rule would be another, or the file cannot be written.
+    pub fn add_rule(&self, facts: &Facts, now: &Moment, text: &str) -> Result<AddedRule, Error> {
+        policy_files::add(&self.paths, facts, now, text)
     }
 
     /// Where the known hosts are.

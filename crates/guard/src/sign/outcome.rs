@@ -83,6 +83,7 @@ impl SignRefusal {
             Self::Policy | Self::Request(_) => Event::Sign,
             Self::Person(why, _) => match why {
                 DeniedBy::Answer
+                | DeniedBy::Earlier(_)
                 | DeniedBy::Muted
                 | DeniedBy::CooledDown
                 | DeniedBy::SameLogin
@@ -107,7 +108,8 @@ impl SignRefusal {
         match self {
             Self::Person(why, by) => Some(match why {
                 DeniedBy::Answer => Some(*by),
-                DeniedBy::Muted
+                DeniedBy::Earlier(_)
+                | DeniedBy::Muted
                 | DeniedBy::CooledDown
                 | DeniedBy::SameLogin
                 | DeniedBy::Revoked => Some(DecidedBy::Remembered),

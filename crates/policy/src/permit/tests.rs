@@ -17,6 +17,8 @@ fn policy(text: &str) -> Policy {
     Policy::parse(&[source]).unwrap()
 }
 
+const ASKS_ALL: &str = "default = \"ask\"\n";
+
 /// Known hosts that call the host's key so.
 fn known_as(name: &str) -> impl Fn(&[u8]) -> HostIdentity + use<> {
     let host = HostIdentity {
@@ -145,7 +147,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         changed(by_policy(), ALLOWS, &renamed, at(1)),
         Some(Verdict::Ask)
     );
-    let answered = by_person(ASKS, ConsentSource::Answer);
+    let answered = by_person(ASKS, ConsentSource::Answer { named: None });
     assert_eq!(
         changed(answered, ASKS, &renamed, at(1)),
         Some(Verdict::Ask),
@@ -160,7 +162,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
     };
     let further = named(&["alias.example", "github.com"]);
     let none = named(&[]);
-    let answered = || by_person(ASKS, ConsentSource::Answer);
+    let answered = || by_person(ASKS, ConsentSource::Answer { named: None });
     assert_eq!(changed(answered(), ASKS, &further, at(1)), None);
     assert_eq!(changed(answered(), ASKS, &none, at(1)), Some(Verdict::Ask));
     let approved = || by_person(ASKS, ConsentSource::Approval);
@@ -173,11 +175,43 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         revocation: crate::facts::Revocation::Revoked,
         ..github(key)
     };
-    for permit in [by_policy(), by_person(ASKS, ConsentSource::Answer)] {
+    for permit in [
+        by_policy(),
+        by_person(ASKS, ConsentSource::Answer { named: None }),
+    ] {
         assert_eq!(
             changed(permit, ALLOWS, &revoked, at(1)),
             Some(Verdict::Deny)
         );
+    }
+}
+
+/// The person saw no name, and gave it one for known hosts to have.
+#[test]
+fn the_name_that_came_with_the_answer_is_what_the_person_saw() {
+    let unnamed = || {
+        let mut facts = sample::login("work", "git", "github.com").facts;
+        facts.host.as_mut().unwrap().names.clear();
+        let gathered = Gathered::in_tests(b"data", facts, Some(HOST_KEY.to_vec()));
+        Judged::by(&policy(ASKS_ALL), gathered, &at(0), &RateCounter::default())
+    };
+    let named_as = |name: Option<&str>| {
+        let named = name.map(str::to_owned);
+        let inquiry = unnamed().inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
+        let consent = inquiry
+            .into_parts()
+            .1
+            .consent(ConsentSource::Answer { named });
+        consent.permit()
+    };
+    let build = known_as("build");
+    assert_eq!(
+        changed(named_as(Some("build")), ASKS_ALL, &build, at(1)),
+        None
+    );
+    for other in [None, Some("other")] {
+        let verdict = changed(named_as(other), ASKS_ALL, &build, at(1));
+        assert_eq!(verdict, Some(Verdict::Ask));
     }
 }
 
@@ -216,7 +250,7 @@ fn an_hour_that_ends_meanwhile_ends_the_permit() {
 
 #[test]
 fn an_answer_stands_while_the_policy_asks_or_allows() {
-    let answered = || by_person(ASKS, ConsentSource::Answer);
+    let answered = || by_person(ASKS, ConsentSource::Answer { named: None });
     assert_eq!(changed(answered(), ASKS, &github, at(1)), None);
     assert_eq!(changed(answered(), ALLOWS, &github, at(1)), None);
     let other_rule = format!("{ASKS}[[rule]]\nqube = \"work\"\naction = \"ask\"\n");
@@ -246,7 +280,7 @@ fn an_answer_for_an_unnamed_host_stands_with_the_label_that_came_with_it() {
         inquiry
             .into_parts()
             .1
-            .consent(ConsentSource::Answer)
+            .consent(ConsentSource::Answer { named: None })
             .permit()
     };
     assert_eq!(changed(answered(), ASKS, &labelled, at(1)), None);

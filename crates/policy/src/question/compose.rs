@@ -10,12 +10,10 @@ use crate::facts::IntentKind;
 use crate::judgement::Remember;
 use crate::remembered::Scope;
 
-/// Lengths that a question offers, in seconds; the rule's longest is offered too.
+/// Lengths that a question offers, in seconds. To allow, the rule's longest is offered too, and nothing above it.
 const LENGTHS: [u64; 4] = [300, 900, 3600, 28_800];
-/// More buttons than this slow the eye down.
-const MAX_LENGTHS: usize = 2;
-/// The prompt protocol's longest.
-const LONGEST: u64 = 7 * 86_400;
+/// The longest that an answer is remembered, in seconds: in effect until the vault stops.
+pub const LONGEST: u64 = 7 * 86_400;
 /// The prompt protocol's longest for one line about the rule.
 const MAX_REASON: usize = 240;
 /// A user or namespace within a sentence.
@@ -52,6 +50,8 @@ impl Question {
             details: rows::details(subject),
             why: why(subject),
             scope: offers_longer.then(|| covers(subject)),
+            limit: limit(subject),
+            rule: subject.always.clone(),
             offers,
             seconds: progress.seconds_left.clamp(1, SECONDS_FROM_SHOWN),
             waiting: progress.waiting,
@@ -81,6 +81,37 @@ fn why(subject: &Subject) -> String {
     display::prose(text.as_bytes(), MAX_REASON)
 }
 
+/// Why an allow cannot be for longer than is offered.
+fn limit(subject: &Subject) -> Option<String> {
+    let facts = &subject.facts;
+    let rule = subject.rule.as_ref();
+    let text = match (subject.remember, Scope::of(facts)) {
+        (Remember::UpTo(longest), Some(_)) if longest >= LONGEST => return None,
+        (Remember::UpTo(longest), Some(_)) => {
+            let longest = length_in_words(longest);
+            match rule {
+                Some(rule) => format!("The rule at {} allows at most {longest}.", rule.place),
+                None => format!("Without a rule, an approval lasts at most {longest}."),
+            }
+        }
+        (_, None) if facts.forwarded => {
+            "What comes through a forwarded agent can be allowed once only.".to_owned()
+        }
+        (_, None) if facts.kind == IntentKind::Login => {
+            "A login to a server without a name can be allowed once only.".to_owned()
+        }
+        (_, None) => format!(
+            "A request of kind {} can be allowed once only.",
+            facts.kind.word()
+        ),
+        (Remember::Never, Some(_)) => match rule {
+            Some(rule) => format!("The rule at {} says remember = \"never\".", rule.place),
+            None => "The policy allows this once only.".to_owned(),
+        },
+    };
+    Some(display::prose(text.as_bytes(), MAX_REASON))
+}
+
 /// Completes "... covers only".
 fn covers(subject: &Subject) -> String {
     let facts = &subject.facts;
@@ -103,17 +134,18 @@ fn covers(subject: &Subject) -> String {
 
 fn offers(subject: &Subject) -> Vec<Offer> {
     let mut offers = vec![Offer::Deny, Offer::Mute, Offer::Once];
+    offers.extend(LENGTHS.map(Offer::DenyFor));
+    offers.push(Offer::DenyFor(LONGEST));
     if let (Remember::UpTo(longest), Some(_)) = (subject.remember, Scope::of(&subject.facts)) {
         let longest = longest.min(LONGEST);
-        let shorter: Vec<u64> = LENGTHS
-            .into_iter()
-            .filter(|length| *length < longest)
-            .collect();
-        let kept = shorter.len().saturating_sub(MAX_LENGTHS - 1);
-        offers.extend(shorter.into_iter().skip(kept).map(Offer::For));
+        let shorter = LENGTHS.into_iter().filter(|length| *length < longest);
+        offers.extend(shorter.map(Offer::For));
         if longest > 0 {
             offers.push(Offer::For(longest));
         }
+    }
+    if subject.always.is_some() {
+        offers.push(Offer::Always);
     }
     let unnamed = subject.shown_host().is_some_and(|host| !host.is_known());
     if unnamed && !subject.facts.forwarded {

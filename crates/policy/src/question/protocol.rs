@@ -180,6 +180,8 @@ struct PrompterFields {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    trust: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unanswered: bool,
     #[serde(default = "one")]
     same: usize,
@@ -193,6 +195,7 @@ impl From<PrompterAnswer> for PrompterFields {
             decision: fields.decision,
             seconds: fields.seconds,
             name: fields.name,
+            trust: fields.trust,
             unanswered: given.unanswered,
             same: fields.same,
         }
@@ -207,6 +210,7 @@ impl TryFrom<PrompterFields> for PrompterAnswer {
             decision: fields.decision,
             seconds: fields.seconds,
             name: fields.name,
+            trust: fields.trust,
             same: fields.same,
         })?;
         if fields.unanswered && answer.decision != Decision::DenyOnce {
@@ -230,6 +234,7 @@ mod tests {
             answer: Answer {
                 decision,
                 name: name.map(str::to_owned),
+                trust: name.is_some_and(|name| name == "trusted"),
                 same: 1,
             },
             unanswered,
@@ -270,6 +275,24 @@ mod tests {
                 r#"{"id":"17","decision":"once","name":"staging","same":1}"#,
             ),
             (
+                Decision::AllowOnce,
+                Some("trusted"),
+                false,
+                r#"{"id":"17","decision":"once","name":"trusted","trust":true,"same":1}"#,
+            ),
+            (
+                Decision::DenyFor(3600),
+                None,
+                false,
+                r#"{"id":"17","decision":"deny-for","seconds":3600,"same":1}"#,
+            ),
+            (
+                Decision::AllowAlways,
+                None,
+                false,
+                r#"{"id":"17","decision":"always","same":1}"#,
+            ),
+            (
                 Decision::AllowFor(900),
                 None,
                 false,
@@ -297,7 +320,9 @@ mod tests {
             r#"{"id":17,"decision":"once"}"#,
             r#"{"id":"017","decision":"once"}"#,
             r#"{"id":"+17","decision":"once"}"#,
-            r#"{"id":"17","decision":"always"}"#,
+            r#"{"id":"17","decision":"forever"}"#,
+            r#"{"id":"17","decision":"always","seconds":900}"#,
+            r#"{"id":"17","decision":"deny-for"}"#,
             r#"{"id":"17","decision":"once","seconds":900}"#,
             r#"{"id":"17","decision":"deny","seconds":300}"#,
             r#"{"id":"17","decision":"mute","seconds":301}"#,

@@ -61,6 +61,7 @@ pub(crate) fn login(qube: &str, user: &str, host_name: &str) -> Subject {
         unverifiable_bind: false,
         color: None,
         history: None,
+        always: None,
         rule: None,
         reason: "no rule matches, so the default asks".to_owned(),
         remember: Remember::UpTo(3600),

@@ -30,6 +30,8 @@ pub struct Subject {
     pub color: Option<QubeColor>,
     /// What the log knows of earlier requests like this one, if it was asked.
     pub history: Option<History>,
+    /// The rule that would allow such requests from now on, if one may be written.
+    pub always: Option<String>,
     /// From the judgement.
     pub rule: Option<RuleRef>,
     pub reason: String,
@@ -60,6 +62,7 @@ impl Subject {
             unverifiable_bind: gathered.unverifiable_bind(),
             color,
             history: None,
+            always: None,
             rule: judgement.rule().cloned(),
             reason: judgement.reason().to_owned(),
             remember: judgement.remember(),

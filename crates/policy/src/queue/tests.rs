@@ -42,6 +42,7 @@ impl Desk {
         let answer = Answer {
             decision,
             name: None,
+            trust: false,
             same,
         };
         let taken = |_: &str| false;
@@ -398,6 +399,7 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
     let answer = Answer {
         decision: Decision::AllowFor(7),
         name: None,
+        trust: false,
         same: 1,
     };
     let typed = desk

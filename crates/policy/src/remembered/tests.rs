@@ -1,6 +1,9 @@
 use super::*;
+use crate::caller::Keyring;
+use crate::facts::Proof;
+use crate::question::Details;
 use crate::question::sample::{
-    at, certificate, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
+    at, certificate, fingerprint, host, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
 };
 
 fn recall(
@@ -8,12 +11,14 @@ fn recall(
     subject: &Subject,
     second: u64,
 ) -> Option<RecalledAnswer> {
-    remembered.recall(
-        &subject.facts,
-        subject.remember,
-        subject.details.session_id(),
-        at(second),
-    )
+    remembered.recall(subject, subject.details.session_id(), at(second))
+}
+
+fn remembering(subject: &Subject, remember: Remember) -> Subject {
+    Subject {
+        remember,
+        ..subject.clone()
+    }
 }
 
 #[test]
@@ -104,10 +109,7 @@ fn whichever_clock_is_first_ends_it() {
     for later in [suspended, set_back] {
         let mut remembered = RememberedAnswers::default();
         remembered.allow(&subject, 900, at(0));
-        assert_eq!(
-            remembered.recall(&subject.facts, subject.remember, None, later),
-            None
-        );
+        assert_eq!(remembered.recall(&subject, None, later), None);
     }
 }
 
@@ -118,16 +120,16 @@ fn a_rule_that_became_stricter_rules_over_an_old_yes() {
     remembered.allow(&subject, 900, at(0));
     let now = at(100);
     assert_eq!(
-        remembered.recall(&subject.facts, Remember::Never, None, now),
+        remembered.recall(&remembering(&subject, Remember::Never), None, now),
         None
     );
     assert_eq!(
-        remembered.recall(&subject.facts, Remember::UpTo(100), None, now),
+        remembered.recall(&remembering(&subject, Remember::UpTo(100)), None, now),
         None
     );
     assert!(
         remembered
-            .recall(&subject.facts, Remember::UpTo(101), None, now)
+            .recall(&remembering(&subject, Remember::UpTo(101)), None, now)
             .is_some()
     );
 }
@@ -275,20 +277,173 @@ fn a_flood_of_different_things_cools_the_qube_down() {
 }
 
 #[test]
-fn a_change_of_policy_drops_yeses_only() {
+fn a_change_of_policy_ends_the_answers_to_what_it_decides_by_itself() {
     let mut remembered = RememberedAnswers::default();
     let subject = login("work", "git", "github.com");
     remembered.allow(&subject, 900, at(0));
     remembered.allow(&login("work", "root", "github.com"), 900, at(0));
+    remembered.deny(&login("work", "root", "gitlab.com"), 900, at(0));
+    remembered.deny(&login("work", "git", "gitlab.com"), 900, at(0));
     remembered.mute(&Caller::Qube("noisy".into()), at(0));
-    let dropped = remembered.keep(|scope| {
-        !matches!(&scope.purpose, super::scope::Purpose::Login { user, .. } if user == b"root")
-    });
-    assert_eq!((dropped.len(), remembered.list(at(1)).len()), (1, 2));
+    let dropped = remembered.keep(|facts| facts.user.as_deref() != Some(b"root"));
+    assert_eq!((dropped.len(), remembered.list(at(1)).len()), (2, 3));
     assert!(remembered.has_approvals(at(1)));
     assert_eq!(remembered.revoke_approvals().len(), 1);
-    assert!(!remembered.has_approvals(at(1)), "a mute is no yes");
-    assert_eq!(remembered.revoke_all().len(), 1);
+    assert!(!remembered.has_approvals(at(1)), "a denial is no approval");
+    assert_eq!(remembered.revoke_all().len(), 2);
+}
+
+/// What a question of every kind shows, each a small number. `session` is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shown {
+    kind: usize,
+    qube: usize,
+    keyring: usize,
+    key: usize,
+    comment: usize,
+    user: usize,
+    host: usize,
+    name: usize,
+    proof: usize,
+    forwarded: usize,
+    sha1: usize,
+    detail: usize,
+}
+
+impl Shown {
+    fn random(random: &mut seeded::Random) -> Self {
+        let kind = random.below(5);
+        let is_login = kind == 0;
+        let below = |random: &mut seeded::Random, end: usize, is_there: bool| match is_there {
+            true => random.below(end),
+            false => 0,
+        };
+        let proof = below(random, 3, is_login);
+        let forwarded = below(random, 3, is_login);
+        Self {
+            kind,
+            qube: random.below(2),
+            keyring: random.below(2),
+            key: random.below(2),
+            comment: random.below(2),
+            user: below(random, 2, is_login),
+            host: below(random, 2, is_login && proof > 0),
+            name: below(random, 2, is_login && proof > 0),
+            proof,
+            forwarded,
+            sha1: random.below(2),
+            detail: below(random, 2, !is_login),
+        }
+    }
+
+    fn subject(self, session: u8) -> Subject {
+        let detail = ["git", "file"][self.detail];
+        let mut subject = match self.kind {
+            0 => login("q", ["git", "root"][self.user], "h"),
+            1 => sshsig("q", detail, &[session]),
+            2 => certificate("q"),
+            3 => sudo("q"),
+            _ => raw("q"),
+        };
+        match &mut subject.details {
+            Details::Login { session_id } => *session_id = vec![session],
+            Details::Certificate(fields) => fields.key_id = detail.as_bytes().to_vec(),
+            Details::Sudo { directory, .. } => *directory = detail.as_bytes().to_vec(),
+            Details::Raw { sha256, .. } => sha256[0] = self.detail as u8,
+            Details::Sshsig { .. } => {}
+        }
+        let facts = &mut subject.facts;
+        facts.caller = Caller::Qube(["work", "home"][self.qube].into());
+        facts.keyring = Keyring::from_argument(["a", "b"][self.keyring]).unwrap();
+        facts.key.fingerprint = fingerprint(['K', 'L'][self.key]);
+        facts.key.comment = ["one", "two"][self.comment].into();
+        facts.sha1 = self.sha1 == 1;
+        facts.proof = [Proof::Unproven, Proof::Bound, Proof::Proven][self.proof];
+        facts.forwarded = self.forwarded > 0;
+        subject.via = (1..self.forwarded).map(|_| host("hop")).collect();
+        match &mut facts.host {
+            Some(host) if self.proof > 0 => {
+                host.fingerprint = fingerprint(['g', 'x'][self.host]);
+                host.names = [vec![], vec!["h".to_owned()]][self.name].clone();
+                // Not shown.
+                host.possible_names = (0..session % 2).map(|_| "other".to_owned()).collect();
+            }
+            host => *host = None,
+        }
+        subject
+    }
+}
+
+#[test]
+fn a_denial_for_a_while_silences_exactly_the_requests_that_look_the_same() {
+    let mut same = 0;
+    let all = seeded::cases(20_000, |random| {
+        let mut remembered = RememberedAnswers::default();
+        let (denied, other) = match random.one_in(4) {
+            true => {
+                let denied = Shown::random(random);
+                (denied, denied)
+            }
+            false => (Shown::random(random), Shown::random(random)),
+        };
+        let number = remembered.deny(&denied.subject(1), 3600, at(0));
+        let expected = (denied == other).then_some(RecalledAnswer::Denied(number));
+        same += usize::from(denied == other);
+        let subject = other.subject(2);
+        assert_eq!(
+            recall(&mut remembered, &subject, 3599),
+            expected,
+            "{denied:?} {other:?}"
+        );
+        assert_eq!(
+            recall(&mut remembered, &other.subject(3), 3600),
+            None,
+            "it has ended"
+        );
+        let number = remembered.deny(&denied.subject(1), 3600, at(4000));
+        let counted = remembered.list(at(4000)).len();
+        assert_eq!((counted, remembered.revoke(number).is_some()), (1, true));
+        assert_eq!(
+            recall(&mut remembered, &other.subject(4), 4001),
+            None,
+            "it was revoked"
+        );
+    });
+    assert!(!all || same > 1000, "{same}");
+}
+
+/// Whoever denies a login for a while means the next keys that the same ssh tries, too, as with a single denial.
+#[test]
+fn the_other_keys_of_a_login_that_is_denied_silently_ask_nothing() {
+    let mut remembered = RememberedAnswers::default();
+    let denied = login("work", "git", "github.com");
+    remembered.deny(&denied, 900, at(0));
+    let mut other_key = denied.clone();
+    other_key.facts.key.fingerprint = fingerprint('L');
+    assert_eq!(remembered.recall(&other_key, Some(b"new"), at(1)), None);
+    assert!(remembered.recall(&denied, Some(b"new"), at(1)).is_some());
+    assert_eq!(
+        remembered.recall(&other_key, Some(b"new"), at(1)),
+        Some(RecalledAnswer::SameLogin)
+    );
+}
+
+#[test]
+fn the_last_answer_to_a_question_counts_alone() {
+    let mut remembered = RememberedAnswers::default();
+    let subject = login("work", "git", "github.com");
+    remembered.deny(&subject, 900, at(0));
+    let approval = remembered.allow(&subject, 900, at(1)).unwrap();
+    assert_eq!(
+        recall(&mut remembered, &subject, 2),
+        Some(RecalledAnswer::Approved(approval))
+    );
+    let denial = remembered.deny(&subject, 900, at(3));
+    assert_eq!(
+        recall(&mut remembered, &subject, 4),
+        Some(RecalledAnswer::Denied(denial))
+    );
+    assert_eq!(remembered.list(at(4)).len(), 1);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
 //! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
-use super::{ActiveDenial, Purpose, RememberedAnswer, Scope};
+use super::{ActiveDenial, DeniedPurpose, Purpose, RememberedAnswer, Scope};
 use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
+use crate::facts::Facts;
 
 const MAX_USER: usize = 24;
 /// A host's name, a namespace, a key's comment.
@@ -21,6 +22,9 @@ impl RememberedAnswer {
     pub fn what(&self) -> String {
         match self {
             Self::Approval(scope) => scope.what(),
+            Self::ActiveDenial(ActiveDenial::Same(denied)) => {
+                DeniedPurpose::of(denied.facts()).words()
+            }
             Self::ActiveDenial(ActiveDenial::Muted(_)) => {
                 "every question, because you muted this qube".to_owned()
             }
@@ -31,10 +35,11 @@ impl RememberedAnswer {
         }
     }
 
-    /// The key that may sign, and its keyring if it has a name: `work laptop of keyring work`.
+    /// The key that may sign, or may not, and its keyring if it has a name: `work laptop of keyring work`.
     pub fn key(&self) -> Option<String> {
         match self {
-            Self::Approval(scope) => Some(scope.key_in_words()),
+            Self::Approval(scope) => Some(key_in_words(&scope.facts())),
+            Self::ActiveDenial(ActiveDenial::Same(denied)) => Some(key_in_words(denied.facts())),
             Self::ActiveDenial(_) => None,
         }
     }
@@ -68,25 +73,25 @@ impl Scope {
             }
         }
     }
+}
 
-    fn key_in_words(&self) -> String {
-        let sha1 = if self.sha1 { " by SHA-1" } else { "" };
-        let certificate = if self.key_algorithm.contains("-cert-v") {
-            " (certificate)"
-        } else {
-            ""
-        };
-        let key = match self.key_comment.as_slice() {
-            [] => self.key.to_string(),
-            comment => shown(comment, MAX_NAME),
-        };
-        match self.keyring.to_string() {
-            default if default == DEFAULT_KEYRING => format!("{key}{certificate}{sha1}"),
-            keyring => format!(
-                "{key}{certificate} of keyring {}{sha1}",
-                shown(keyring.as_bytes(), MAX_USER)
-            ),
-        }
+fn key_in_words(facts: &Facts) -> String {
+    let sha1 = if facts.sha1 { " by SHA-1" } else { "" };
+    let certificate = if facts.key.algorithm.contains("-cert-v") {
+        " (certificate)"
+    } else {
+        ""
+    };
+    let key = match facts.key.comment.as_slice() {
+        [] => facts.key.fingerprint.to_string(),
+        comment => shown(comment, MAX_NAME),
+    };
+    match facts.keyring.to_string() {
+        default if default == DEFAULT_KEYRING => format!("{key}{certificate}{sha1}"),
+        keyring => format!(
+            "{key}{certificate} of keyring {}{sha1}",
+            shown(keyring.as_bytes(), MAX_USER)
+        ),
     }
 }
 

@@ -44,7 +44,15 @@ fn question() -> Question {
         details: vec![row("Keyring", "work"), row("Your key", r"a\nServer: evil")],
         why: "the default asks".to_owned(),
         scope: Some("git@github.com from work-dev with this key".to_owned()),
-        offers: vec![Offer::Deny, Offer::Mute, Offer::Once, Offer::For(900)],
+        limit: None,
+        rule: None,
+        offers: vec![
+            Offer::Deny,
+            Offer::DenyFor(3600),
+            Offer::Mute,
+            Offer::Once,
+            Offer::For(900),
+        ],
         seconds: 60,
         waiting: 0,
         same: 1,
@@ -152,6 +160,7 @@ fn answers_come_back_as_they_were_given() {
         let answer = Answer {
             decision,
             name: None,
+            trust: false,
             same,
         };
         assert_eq!(stage.outcome(), PromptOutcome::Answered(answer), "{line}");
@@ -177,7 +186,7 @@ fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
         "echo '{}'",
         r#"echo '{"id":"18","decision":"once"}'"#,
         r#"echo '{"id":17,"decision":"once"}'"#,
-        r#"echo '{"id":"17","decision":"always"}'"#,
+        r#"echo '{"id":"17","decision":"forever"}'"#,
         r#"echo '{"id":"17","decision":"once","seconds":900}'"#,
         r#"echo '{"id":"17","decision":"once","unanswered":true}'"#,
         r#"echo '{"id":"17","decision":"for"}'"#,
@@ -262,6 +271,7 @@ fn new_counts_reach_the_prompter() {
         PromptOutcome::Answered(Answer {
             decision: Decision::AllowOnce,
             name: None,
+            trust: false,
             same: 5
         })
     );
@@ -290,7 +300,7 @@ fn the_prompter_gets_the_question_and_nothing_else_of_ours() {
     assert_eq!(asked["id"], "17");
     assert_eq!(
         asked["offers"],
-        serde_json::json!(["deny", "mute", "once", {"for": 900}])
+        serde_json::json!(["deny", {"deny-for": 3600}, "mute", "once", {"for": 900}])
     );
     assert_eq!(
         asked["details"][0],
