@@ -553,8 +553,13 @@ fn what_was_denied_for_a_while_asks_no_more_until_that_is_taken_back() {
         listed.contains("no answer is remembered").then_some(())
     });
     desk.world.file("vault/config/policy.toml", ASK);
-    let _connection = desk.begin("work", &desk.login(5, "git"));
-    desk.waiting();
+    wait_for("the same question", || {
+        let connection = desk.begin("work", &desk.login(5, "git"));
+        let asked = finish(&mut desk.vault.control(&["pending"]))
+            .status
+            .success();
+        asked.then_some(connection)
+    });
 }
 
 /// From a server that nobody knows to one that asks no more, by what a terminal of the vault can say.
