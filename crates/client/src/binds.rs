@@ -3,12 +3,13 @@
 
 use wire::bind::SESSION_BIND;
 use wire::limits::MAX_BINDS;
+use wire::request::{Extension, Request};
 use wire::writer::Writer;
 
 /// SSH_AGENTC_EXTENSION (RFC 9987).
 const EXTENSION: u8 = 27;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Binds {
     messages: Vec<Vec<u8>>,
     /// There were more than an agent takes; the vault has refused one, and it is not told again.
@@ -46,4 +47,12 @@ pub fn is_bind(request: &[u8]) -> bool {
         writer.u8(EXTENSION).string(SESSION_BIND);
     });
     request.starts_with(&start)
+}
+
+/// Whether a bind can be read. Whether it is true is the vault's to say.
+pub fn is_well_formed(request: &[u8]) -> bool {
+    matches!(
+        Request::parse(request),
+        Ok(Request::Extension(Extension::SessionBind(_)))
+    )
 }

@@ -12,8 +12,13 @@
 //! setup-seconds = 120      # longer than a person thinks in dom0
 //! setups = 2               # calls in set-up at once
 //! calls = 20               # calls that may be open at once; further connections wait
-//! start = true             # dom0 may start the vault for us
+//! start = "on-list"        # what may start the vault: "on-list", "on-use", "never"
+//! remember = true          # keep the public keys that it listed
 //! carry = true             # many connections in one call, if the vault agrees
+//!
+//! [merged]                 # all of them behind one socket
+//! socket = "~/.split-ssh/merged.sock"
+//! list-seconds = 3         # what the slowest vault may delay a list
 //! ```
 
 mod entry;
@@ -23,10 +28,11 @@ mod vault_config;
 
 pub use entry::VaultEntry;
 use target::is_target;
-pub use vault_config::{TransportConfig, VaultConfig};
+pub use vault_config::{Start, TransportConfig, VaultConfig};
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use entry::BadValue;
 use serde::Deserialize;
@@ -47,7 +53,28 @@ const MAX_FILE: usize = 256 * 1024;
 struct File {
     #[serde(default)]
     vault: Vec<VaultEntry>,
+    merged: Option<MergedEntry>,
 }
+
+/// `[merged]` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct MergedEntry {
+    socket: Option<PathBuf>,
+    list_seconds: Option<u64>,
+}
+
+/// One socket for all vaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedConfig {
+    pub socket: PathBuf,
+    /// What the slowest vault may delay a list.
+    pub list_time: Duration,
+}
+
+/// Programs such as ssh wait for a list before they go on.
+const DEFAULT_LIST_SECONDS: u64 = 3;
+const MAX_LIST_SECONDS: u64 = 120;
 
 /// A file's text with its name, for errors that say where.
 #[derive(Debug)]
@@ -102,6 +129,42 @@ pub fn read(
     Ok(vaults)
 }
 
+/// The `[merged]` of `client.toml`, if it has one.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_merged(paths: &Paths) -> Result<Option<MergedConfig>, Error> {
+    let Some(source) = find(paths)? else {
+        return Ok(None);
+    };
+    let Some(merged) = parse_file(&source)?.merged else {
+        return Ok(None);
+    };
+    let home = &paths.home;
+    let socket = merged.socket.map_or_else(
+        || home.join(".split-ssh/merged.sock"),
+        |socket| match socket.strip_prefix("~") {
+            Ok(rest) => home.join(rest),
+            Err(_) => socket,
+        },
+    );
+    let seconds = merged.list_seconds.unwrap_or(DEFAULT_LIST_SECONDS);
+    let place = source.path.display();
+    if !socket.is_absolute() {
+        let what = format!("{place}: [merged]: `socket` is not an absolute path");
+        return Err(Error::new(what).hint("start it with / or ~/"));
+    }
+    if !(1..=MAX_LIST_SECONDS).contains(&seconds) {
+        let what =
+            format!("{place}: [merged]: `list-seconds` is a number from 1 to {MAX_LIST_SECONDS}");
+        return Err(Error::new(what).hint("leave it out for the usual one"));
+    }
+    Ok(Some(MergedConfig {
+        socket,
+        list_time: Duration::from_secs(seconds),
+    }))
+}
+
 /// The file names programs to run: one that others can write is refused.
 fn find(paths: &Paths) -> Result<Option<Source>, Error> {
     for folder in [&paths.config, &paths.system_config] {
@@ -117,19 +180,23 @@ fn find(paths: &Paths) -> Result<Option<Source>, Error> {
 }
 
 fn parse(source: &Source) -> Result<Vec<VaultEntry>, Error> {
-    let file: File = toml::from_str(&source.text).map_err(|error| {
-        let bad = BadValue {
-            span: error.span().unwrap_or_default(),
-            what: error.message().replace('\n', ", "),
-            hint: "the keys of a [[vault]] are name, qube, keyring, transport, command, qrexec, socket, \
-                   setup-seconds, setups, calls, start and carry",
-        };
-        bad.found_in(Some(source))
-    })?;
+    let file = parse_file(source)?;
     if file.vault.is_empty() {
         return Ok(vec![VaultEntry::default()]);
     }
     Ok(file.vault)
+}
+
+fn parse_file(source: &Source) -> Result<File, Error> {
+    toml::from_str(&source.text).map_err(|error| {
+        let bad = BadValue {
+            span: error.span().unwrap_or_default(),
+            what: error.message().replace('\n', ", "),
+            hint: "the keys of a [[vault]] are name, qube, keyring, transport, command, qrexec, socket, \
+                   setup-seconds, setups, calls, start, remember and carry; those of [merged] are socket and list-seconds",
+        };
+        bad.found_in(Some(source))
+    })
 }
 
 fn refuse_duplicates(vaults: &[VaultConfig]) -> Result<(), Error> {

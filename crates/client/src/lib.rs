@@ -11,8 +11,11 @@ mod carrying;
 pub mod config;
 mod connection;
 mod connection_table;
+mod idle;
 pub mod listen;
+mod merged;
 mod program;
+pub mod remembered;
 mod route;
 mod serve;
 mod set_up;
@@ -29,14 +32,16 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use crate::config::{VaultConfig, VaultEntry};
+use crate::config::{Start, VaultConfig, VaultEntry};
 use crate::status::file::StatusFile;
 use common::activation;
 use common::error::Error;
 use common::paths::Paths;
 use listen::Listener;
+use merged::Merged;
+use remembered::RememberedList;
 use route::Route;
-use serve::Signals;
+use serve::{Door, Signals};
 use vault::Vault;
 
 /// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
@@ -54,11 +59,20 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     // Before there is a socket: whoever ends us finds it removed.
     let signals = Signals::catch().map_err(cannot_go_on)?;
     let for_all = Listener::for_all(activated)?;
-    let mut served = Vec::new();
+    let (mut served, mut opened) = (Vec::new(), Vec::new());
     for vault in &vaults {
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
-        let open = open_vault(vault, &listener.path, paths);
-        served.push((listener, Arc::new(open)));
+        let open = Arc::new(open_vault(vault, &listener.path, paths));
+        opened.push(Arc::clone(&open));
+        // What is about remembered keys is the same for one vault as for several.
+        let door = match vault.start {
+            Start::OnList => Door::One(open),
+            Start::OnUse | Start::Never => Door::Merged(Arc::new(Merged {
+                vaults: vec![open],
+                list_time: vault.set_up_time,
+            })),
+        };
+        served.push((listener, door));
     }
     if !activated.is_empty() {
         return Err(
@@ -66,20 +80,33 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
                 .hint("set FileDescriptorName= in the socket unit to the vault's name"),
         );
     }
-    if let (Some(listener), Some((_, first))) = (for_all, served.first()) {
-        let first = Arc::clone(first);
-        served.push((listener, first));
-    }
     for (vault, (listener, _)) in vaults.iter().zip(&served) {
-        say_ready(vault, &listener.path);
+        say_ready(&vault.transport.to_string(), &listener.path);
+    }
+    let merged = match only {
+        None => config::read_merged(paths)?,
+        Some(_) => None,
+    };
+    if let Some(merged) = merged {
+        let listener = Listener::at(&merged.socket)?;
+        say_ready("all transports of client.toml", &listener.path);
+        let door = Door::Merged(Arc::new(Merged {
+            vaults: opened,
+            list_time: merged.list_time,
+        }));
+        served.extend(for_all.map(|for_all| (for_all, door.clone())));
+        served.push((listener, door));
+    } else if let (Some(listener), Some((_, first))) = (for_all, served.first()) {
+        let first = first.clone();
+        served.push((listener, first));
     }
     serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// One line for whoever starts us by hand, and for the journal; a person is told what to do with it.
-fn say_ready(vault: &VaultConfig, socket: &Path) {
-    let (socket, transport) = (socket.display(), &vault.transport);
+fn say_ready(transport: &str, socket: &Path) {
+    let socket = socket.display();
     // A closed standard output is nobody's problem.
     let _ = writeln!(io::stdout(), "listening at {socket}");
     let mut err = io::stderr();
@@ -119,6 +146,11 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         route: Route::new(vault),
         config: vault.clone(),
         carrying: Mutex::default(),
+        remembered: RememberedList::open(
+            vault
+                .remember
+                .then(|| remembered::path_of(&remembered::folder(paths), &vault.name)),
+        ),
         status,
         connections: AtomicUsize::new(0),
     }

@@ -68,11 +68,19 @@ impl Listener {
                 _file: None,
             });
         }
-        let (socket, file) = own_socket::listen_at(&vault.socket, HINTS)?;
-        prepare(&socket, &vault.socket)?;
+        Self::at(&vault.socket)
+    }
+
+    /// Makes a socket.
+    ///
+    /// # Errors
+    /// As [`Listener::open`].
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        let (socket, file) = own_socket::listen_at(path, HINTS)?;
+        prepare(&socket, path)?;
         Ok(Self {
             socket,
-            path: vault.socket.clone(),
+            path: path.to_owned(),
             _file: Some(file),
         })
     }

@@ -14,8 +14,9 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use super::connection;
-use super::connection_table::ConnectionTable;
+use super::connection_table::{ConnectionHandle, ConnectionTable};
 use super::listen::Listener;
+use super::merged::{self, Merged};
 use super::transport_process::set_nonblocking;
 use super::vault::Vault;
 use common::wait;
@@ -67,8 +68,34 @@ fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// A connection that has said nothing yet, and the vault that it is for.
-type Silent = (UnixStream, Arc<Vault>);
+/// What is behind a socket.
+#[derive(Clone, Debug)]
+pub enum Door {
+    One(Arc<Vault>),
+    Merged(Arc<Merged>),
+}
+
+impl Door {
+    fn serve(&self, socket: UnixStream, handle: &ConnectionHandle) {
+        match self {
+            Self::One(vault) => connection::serve(socket, vault, handle),
+            Self::Merged(merged) => merged::serve(socket, merged, handle),
+        }
+    }
+
+    fn refresh_status(&self) {
+        match self {
+            Self::One(vault) => vault.refresh_status(),
+            Self::Merged(merged) => merged
+                .vaults
+                .iter()
+                .for_each(|vault| vault.refresh_status()),
+        }
+    }
+}
+
+/// A connection that has said nothing yet, and what it is for.
+type Silent = (UnixStream, Door);
 
 /// Two for each connection that speaks, one for each silent one, and some for each call.
 const MAX_DESCRIPTORS: u64 = 4096;
@@ -84,7 +111,7 @@ fn raise_descriptor_limit() {
 
 /// # Errors
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
-pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) -> io::Result<()> {
+pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io::Result<()> {
     raise_descriptor_limit();
     let table = ConnectionTable::new()?;
     let mut silent: VecDeque<Silent> = VecDeque::new();
@@ -116,7 +143,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
         drop(fds);
         if ready.first() == Some(&true) {
             drop(silent);
-            served.iter().for_each(|(_, vault)| vault.refresh_status());
+            served.iter().for_each(|(_, door)| door.refresh_status());
             return stop_all(&table, signals);
         }
         if ready.get(1) == Some(&true) {
@@ -125,7 +152,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
         }
         table.left.clear();
         if is_timeout || refresh_at.is_some_and(|at| Instant::now() >= at) {
-            served.iter().for_each(|(_, vault)| vault.refresh_status());
+            served.iter().for_each(|(_, door)| door.refresh_status());
             refresh_at = None;
         } else {
             refresh_at.get_or_insert_with(|| Instant::now() + REFRESH_PAUSE);
@@ -137,21 +164,17 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Arc<Vault>)]) 
             .iter()
             .zip(ready_listeners)
             .filter(|(_, ready)| *ready)
-            .map(|((listener, vault), _)| accept(listener, vault, &mut silent));
+            .map(|((listener, door), _)| accept(listener, door, &mut silent));
         if accepted.chain([begun]).any(|result| result.is_err()) {
             rest_until = Some(Instant::now() + ACCEPT_BACKOFF);
         }
     }
 }
 
-fn accept(
-    listener: &Listener,
-    vault: &Arc<Vault>,
-    silent: &mut VecDeque<Silent>,
-) -> io::Result<()> {
+fn accept(listener: &Listener, door: &Door, silent: &mut VecDeque<Silent>) -> io::Result<()> {
     for _ in 0..MAX_ACCEPTED {
         match listener.socket.accept() {
-            Ok((socket, _)) => silent.push_back((socket, Arc::clone(vault))),
+            Ok((socket, _)) => silent.push_back((socket, door.clone())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -169,13 +192,13 @@ fn start_all(
     let mut result = Ok(());
     for _ in 0..silent.len() {
         let is_ready = ready.next() == Some(true);
-        let Some((socket, vault)) = silent.pop_front() else {
+        let Some((socket, door)) = silent.pop_front() else {
             break;
         };
         if is_ready && result.is_ok() && !table.is_full() {
-            result = start(socket, vault, table);
+            result = start(socket, door, table);
         } else {
-            silent.push_back((socket, vault));
+            silent.push_back((socket, door));
         }
     }
     while silent.len() > MAX_SILENT {
@@ -184,11 +207,11 @@ fn start_all(
     result
 }
 
-fn start(socket: UnixStream, vault: Arc<Vault>, table: &Arc<ConnectionTable>) -> io::Result<()> {
+fn start(socket: UnixStream, door: Door, table: &Arc<ConnectionTable>) -> io::Result<()> {
     let handle = table.register()?;
     thread::Builder::new()
         .stack_size(STACK)
-        .spawn(move || connection::serve(socket, &vault, &handle))?;
+        .spawn(move || door.serve(socket, &handle))?;
     Ok(())
 }
 

@@ -4,8 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use wire::carry::{Note, Terms};
+
 use super::carrying::CarryingCall;
 use super::config::VaultConfig;
+use super::remembered::RememberedList;
 use super::route::Route;
 use crate::status::file::{Live, StatusFile};
 use common::sync::lock;
@@ -27,6 +30,8 @@ pub struct Vault {
     pub route: Route,
     /// What is known of carrying connections to it.
     pub carrying: Mutex<Carrying>,
+    /// The keys that it listed last.
+    pub remembered: RememberedList,
     pub status: StatusFile,
     /// Connections of programs that have asked something.
     pub connections: AtomicUsize,
@@ -37,6 +42,14 @@ impl Vault {
     pub fn can_carry(&self) -> bool {
         matches!(&*lock(&self.carrying), Carrying::By(call) if call.has_room())
     }
+
+    /// Takes what the vault says of itself.
+    pub fn take_terms(&self, terms: &Terms) {
+        self.remembered.permit(terms.may_remember);
+    }
+
+    /// Hears what the vault tells of a request.
+    pub fn tell(&self, _note: Note) {}
 
     /// Brings the status file up to date.
     pub fn refresh_status(&self) {

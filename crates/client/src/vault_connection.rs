@@ -6,15 +6,21 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wire::carry::{self, Note, Terms};
+use wire::carry::{self, Terms};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
 use super::carrying::{CarriedConnection, CarryingCall, Why};
+use super::config::Start;
 use super::connection_table::Watcher;
+use super::remembered;
 use super::vault::{Carrying, Vault};
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
+
+const LIST: u8 = 11;
+const SIGN: u8 = 13;
+const EXTENSION: u8 = 27;
 
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
@@ -31,6 +37,8 @@ pub struct VaultConnection {
     /// Of the program's binds, those that the vault has been told over this link.
     told: usize,
     idle_since: Instant,
+    /// The vault may hold something for the next signature that a new call would not know.
+    holds_content: bool,
 }
 
 /// A new way to the vault.
@@ -56,11 +64,34 @@ impl VaultConnection {
             link: None,
             told: 0,
             idle_since: Instant::now(),
+            holds_content: false,
         }
     }
 
-    pub fn vault(&self) -> &Arc<Vault> {
-        &self.vault
+    pub fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    pub fn start(&self) -> Start {
+        self.vault.config.start
+    }
+
+    /// Keeps how a call ended.
+    pub fn note(&self, end: &CallEnd, is_answered: bool) {
+        let status = &self.vault.status;
+        status.note(&end.outcome, is_answered, &end.untrusted_said);
+    }
+
+    /// Asks for the keys, and remembers them.
+    ///
+    /// # Errors
+    /// As [`VaultConnection::ask`].
+    pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Vec<u8>, CallEnd> {
+        let reply = self.ask(binds, Some(&[LIST]), watcher)?;
+        if let Some(keys) = remembered::keys_of(&reply) {
+            self.vault.remembered.take(&keys, binds.len() == 0);
+        }
+        Ok(reply)
     }
 
     /// Asks the vault, which is told first of the binds that it does not know. The last of `binds` may be the request itself;
@@ -73,8 +104,14 @@ impl VaultConnection {
         binds: &Binds,
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
-        note: &dyn Fn(Note),
     ) -> Result<Vec<u8>, CallEnd> {
+        let vault = Arc::clone(&self.vault);
+        let note = &|note| vault.tell(note);
+        match message.and_then(|message| message.first()) {
+            Some(&EXTENSION) => self.holds_content = true,
+            Some(&SIGN) => self.holds_content = false,
+            _ => {}
+        }
         let reply = loop {
             let untold = binds.iter().skip(self.told);
             let messages: Vec<&[u8]> = untold.chain(message).collect();
@@ -136,7 +173,7 @@ impl VaultConnection {
                 return Ok(Connected::Asked(call));
             }
             let terms = match call.last_reply(watcher) {
-                Ok(reply) => Terms::parse(&reply),
+                Ok(reply) => Terms::parse(&reply).inspect(|terms| vault.take_terms(terms)),
                 Err(cause) => {
                     let end = call.end(cause, watcher.handle);
                     if end.outcome != CallOutcome::Cut {
@@ -196,7 +233,8 @@ impl VaultConnection {
     /// When an idle call that others wait for is given up.
     pub fn give_up_at(&self) -> Option<Instant> {
         let has_call = matches!(self.link, Some(Link::Own(_)));
-        let is_wanted = has_call && self.vault.route.calls.waiting() > 0;
+        let is_free = has_call && !self.holds_content;
+        let is_wanted = is_free && self.vault.route.calls.waiting() > 0;
         is_wanted.then(|| self.idle_since + IDLE_BEFORE_GIVING_UP)
     }
 
@@ -213,9 +251,7 @@ impl VaultConnection {
     pub fn give_up(&mut self, watcher: &Watcher<'_>) {
         if self.link.is_some() {
             let end = self.end(None, watcher);
-            self.vault
-                .status
-                .note(&end.outcome, false, &end.untrusted_said);
+            self.note(&end, false);
         }
     }
 

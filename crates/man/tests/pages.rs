@@ -270,7 +270,13 @@ fn every_key_has_its_row() {
             .expect("a page");
         page.text.contains(&format!("| `{key}` |"))
     };
-    for table in ["[keyring.x]", "[sandbox.x]", "[limits]", "[prompt]"] {
+    for table in [
+        "[keyring.x]",
+        "[sandbox.x]",
+        "[limits]",
+        "[carry]",
+        "[prompt]",
+    ] {
         let (_folder, paths) = with_file("vault.toml", &format!("{table}\nnonsense = 1\n"));
         let error =
             VaultConfig::load(&paths.config, &paths.system_config).expect_err("no such key");
@@ -278,13 +284,11 @@ fn every_key_has_its_row() {
             assert!(row("split-ssh-vault.toml", &key), "{key}");
         }
     }
-    let (_folder, paths) = with_file("client.toml", "[[vault]]\nnonsense = 1\n");
-    let error = config::read(&paths, None, VaultEntry::default()).expect_err("no such key");
-    for key in keys_of(&error.plain()) {
-        // These two are only there to be refused with a reason.
-        assert!(
-            row("split-ssh-client.toml", &key) || ["start", "keep"].contains(&key.as_str()),
-            "{key}"
-        );
+    for table in ["[[vault]]", "[merged]"] {
+        let (_folder, paths) = with_file("client.toml", &format!("{table}\nnonsense = 1\n"));
+        let error = config::read(&paths, None, VaultEntry::default()).expect_err("no such key");
+        for key in keys_of(&error.plain()) {
+            assert!(row("split-ssh-client.toml", &key), "{key}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::target::is_target;
-use super::vault_config::{TransportConfig, VaultConfig};
+use super::vault_config::{Start, TransportConfig, VaultConfig};
 
 /// Longer than a person takes to answer dom0, as the person's own patience goes: sshd's
 /// LoginGraceTime is as long.
@@ -39,8 +39,9 @@ pub struct VaultEntry {
     pub setup_seconds: Option<Spanned<u64>>,
     pub setups: Option<Spanned<usize>>,
     pub calls: Option<Spanned<usize>>,
-    pub start: Option<Spanned<bool>>,
+    pub start: Option<Spanned<String>>,
     pub carry: Option<Spanned<bool>>,
+    pub remember: Option<Spanned<bool>>,
 }
 
 impl VaultEntry {
@@ -80,15 +81,6 @@ impl VaultEntry {
             Some(socket) => absolute(socket, home)?,
             None => home.join(".split-ssh").join(format!("{name}.sock")),
         };
-        if self.start.as_ref().is_some_and(|start| !start.get_ref()) {
-            let hint =
-                "a vault that must not be started is dom0's decision: `autostart=no` in its policy";
-            return Err(bad_value(
-                self.start.as_ref(),
-                "`start = false` is not for a client to say",
-                hint,
-            ));
-        }
         let seconds = within(
             self.setup_seconds.as_ref(),
             DEFAULT_SETUP_SECONDS,
@@ -104,6 +96,11 @@ impl VaultEntry {
             set_up_time: Duration::from_secs(seconds),
             set_ups,
             calls,
+            start: self.start()?,
+            remember: self
+                .remember
+                .as_ref()
+                .is_none_or(|remember| *remember.get_ref()),
             carry: self.carry.as_ref().is_none_or(|carry| *carry.get_ref()),
         })
     }
@@ -154,6 +151,19 @@ impl VaultEntry {
                 self.transport.as_ref(),
                 &format!("there is no transport `{}`", other.escape_debug()),
                 "it is `qrexec`, `command` or `unix:/path/of/qrexec.sock`",
+            )),
+        }
+    }
+
+    fn start(&self) -> Result<Start, BadValue> {
+        match self.start.as_ref().map(|start| start.get_ref().as_str()) {
+            None | Some("on-list") => Ok(Start::OnList),
+            Some("on-use") => Ok(Start::OnUse),
+            Some("never") => Ok(Start::Never),
+            Some(other) => Err(bad_value(
+                self.start.as_ref(),
+                &format!("`start` is no `{}`", other.escape_debug()),
+                "it is \"on-list\", \"on-use\" or \"never\"",
             )),
         }
     }

@@ -132,9 +132,9 @@ fn mistakes_are_told_with_their_place() {
             "needs a command",
         ),
         (
-            "[[vault]]\nkeep = true\n",
-            "/client.toml:2:8",
-            "not supported",
+            "[[vault]]\nstart = \"maybe\"\n",
+            "/client.toml:2:9",
+            "`start` is no `maybe`",
         ),
         ("[[vault]]\nqube = 7\n", "/client.toml:2:8", "string"),
         ("[vault\n", "/client.toml:1:", ""),

@@ -18,6 +18,21 @@ pub struct VaultConfig {
     pub calls: usize,
     /// One call may carry many connections, if the vault agrees.
     pub carry: bool,
+    pub start: Start,
+    /// The public keys that it listed may be kept.
+    pub remember: bool,
+}
+
+/// What makes a call that may start a vault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing: it is asked while a carrying call to it is open.
+    Never,
+    /// A signature; a list only if no keys are remembered.
+    OnUse,
+    /// A list.
+    #[default]
+    OnList,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,12 +40,21 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     setup_seconds: Option<u64>,
 
+    /// Forget the keys that vaults listed, so that the next list asks for them, and end
+    #[arg(long, exclusive = true)]
+    forget: bool,
+
     /// Use a command that speaks on stdin and stdout (last on the line)
     #[arg(long, value_name = "PROGRAM ARG…", num_args = 1.., allow_hyphen_values = true)]
     command: Option<Vec<String>>,
 }
 
 pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
+    if args.forget {
+        client::remembered::forget(paths)
+            .map_err(|error| Error::new(format!("cannot forget the keys: {error}")))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let only = args.vault.clone();
     client::run(only.as_deref(), args.into(), paths)
 }

@@ -1,0 +1,385 @@
+//! One connection of a local program to several vaults: their lists joined, each key used in the vault that listed it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags};
+use std::os::fd::AsFd;
+use wire::bind::SESSION_BIND;
+use wire::content::CONTENT;
+use wire::limits::{MAX_IDENTITIES, MAX_MESSAGE};
+use wire::reader::Reader;
+use wire::reply::Reply;
+use wire::request::{QUERY, Request};
+use wire::writer::Writer;
+
+use super::binds::{self, Binds};
+use super::call::CallEnd;
+use super::config::Start;
+use super::connection_table::{ConnectionHandle, Watcher};
+use super::idle::{self, Idle};
+use super::program::Program;
+use super::remembered::{self, Key};
+use super::vault::Vault;
+use super::vault_connection::VaultConnection;
+use crate::status::outcome::CallOutcome;
+use common::wait;
+
+/// Bytes of a key in a list beside its blob and comment: two lengths.
+const KEY_OVERHEAD: usize = 8;
+
+/// Several vaults behind one socket, in the order of client.toml.
+#[derive(Debug)]
+pub struct Merged {
+    pub vaults: Vec<Arc<Vault>>,
+    /// What the slowest vault may delay a list.
+    pub list_time: Duration,
+}
+
+/// What a vault says to a list.
+type Listed = (VaultConnection, Result<Vec<u8>, CallEnd>);
+
+/// One program's connection to one of the vaults.
+enum Side {
+    Here(VaultConnection),
+    /// A thread waits for the vault's list.
+    Away(Receiver<Listed>),
+    /// No thread could be had.
+    Gone,
+}
+
+struct MergedConnection<'a> {
+    merged: &'a Merged,
+    sides: Vec<Side>,
+    binds: Arc<Binds>,
+    /// The side that listed a key on this connection.
+    listed_by: HashMap<Vec<u8>, usize>,
+}
+
+/// Serves one connection, and leaves nothing of it behind.
+pub fn serve(client: UnixStream, merged: &Merged, handle: &ConnectionHandle) {
+    let Ok(mut program) = Program::new(client) else {
+        return;
+    };
+    let mut connection = MergedConnection {
+        merged,
+        sides: merged
+            .vaults
+            .iter()
+            .map(|vault| Side::Here(VaultConnection::new(vault)))
+            .collect(),
+        binds: Arc::default(),
+        listed_by: HashMap::new(),
+    };
+    // An error is the program's socket's.
+    let _ = connection.answer_all(&mut program, handle);
+    let watcher = program.watched_by(handle);
+    for side in &mut connection.sides {
+        if let Side::Here(to_vault) = side {
+            to_vault.give_up(&watcher);
+        }
+    }
+    // Threads that wait for a list see the program go.
+    let _ = program.socket().shutdown(std::net::Shutdown::Both);
+}
+
+impl MergedConnection<'_> {
+    fn answer_all(&mut self, program: &mut Program, handle: &ConnectionHandle) -> io::Result<()> {
+        while let Some(request) = self.wait_for_request(program, handle)? {
+            let reply = if binds::is_bind(&request) {
+                Some(self.bind(&request))
+            } else {
+                match Request::parse(&request) {
+                    Ok(Request::List) => self.list(program, handle)?,
+                    Ok(Request::Sign(sign)) => {
+                        let side = self.side_of(sign.key);
+                        Some(self.ask(side, &request, &program.watched_by(handle)))
+                    }
+                    Ok(Request::Extension(extension)) if extension.name() == QUERY => Some(query()),
+                    Ok(Request::Extension(_)) => {
+                        let side = key_of_extension(&request).and_then(|key| self.side_of(key));
+                        Some(self.ask(side, &request, &program.watched_by(handle)))
+                    }
+                    _ => Some(Reply::Failure.rebuild()),
+                }
+            };
+            match reply {
+                Some(reply) => program.send(&reply, handle)?,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for_request(
+        &mut self,
+        program: &mut Program,
+        handle: &ConnectionHandle,
+    ) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            self.take_back();
+            let can_be_told = self.binds.can_be_told();
+            let here = self.sides.iter_mut().filter_map(|side| match side {
+                Side::Here(to_vault) => Some(to_vault),
+                _ => None,
+            });
+            let mut here: Vec<&mut VaultConnection> = here.collect();
+            match idle::wait_for_request(program, &mut here, can_be_told, handle)? {
+                Idle::Request(request) => return Ok(Some(request)),
+                Idle::End => return Ok(None),
+                // Its next request makes another call.
+                Idle::Over(index, end) => {
+                    if let Some(to_vault) = here.get(index) {
+                        to_vault.note(&end, false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The vaults hear of a bind with the next request to them. Whether it is true is theirs to say.
+    fn bind(&mut self, request: &[u8]) -> Vec<u8> {
+        Arc::make_mut(&mut self.binds).keep(request);
+        let is_taken = binds::is_well_formed(request) && self.binds.can_be_told();
+        let reply = if is_taken {
+            Reply::Success
+        } else {
+            Reply::ExtensionFailure
+        };
+        reply.rebuild()
+    }
+
+    /// The joined lists, duplicates once. `None`: no vault has answered, and nothing is remembered of any.
+    fn list(
+        &mut self,
+        program: &Program,
+        handle: &ConnectionHandle,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let mut lists: Vec<Option<Vec<Key>>> = vec![None; self.sides.len()];
+        for index in 0..self.sides.len() {
+            let Some(vault) = self.merged.vaults.get(index) else {
+                continue;
+            };
+            let remembered = vault.remembered.keys();
+            let is_asked = match vault.config.start {
+                Start::OnList => true,
+                Start::OnUse => remembered.is_empty(),
+                Start::Never => vault.can_carry(),
+            };
+            if is_asked {
+                self.begin_list(index, program, handle)?;
+            } else if !remembered.is_empty() {
+                self.set(&mut lists, index, remembered);
+            }
+        }
+        let end = Instant::now() + self.merged.list_time;
+        loop {
+            for (index, result) in self.take_back() {
+                match result {
+                    Ok(reply) => {
+                        let keys = remembered::keys_of(&reply).unwrap_or_default();
+                        self.set(&mut lists, index, keys);
+                    }
+                    // What carries no signature now is not offered.
+                    Err(_) => self.set_if_none(&mut lists, index, None),
+                }
+            }
+            let is_away = |side: &Side| matches!(side, Side::Away(_));
+            if !self.sides.iter().any(is_away) || Instant::now() >= end || handle.must_leave() {
+                break;
+            }
+            let mut fds = [
+                PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
+                PollFd::new(program.socket().as_fd(), PollFlags::empty()),
+            ];
+            wait::until(&mut fds, Some(end))?;
+            if wait::revents(&fds[1]).contains(PollFlags::POLLHUP) {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            handle.wake().clear();
+        }
+        for index in 0..self.sides.len() {
+            let is_late = matches!(self.sides.get(index), Some(Side::Away(_)));
+            if let Some(vault) = self.merged.vaults.get(index).filter(|_| is_late) {
+                let remembered = Some(vault.remembered.keys()).filter(|keys| !keys.is_empty());
+                self.set_if_none(&mut lists, index, remembered);
+            }
+        }
+        let has_any = lists.iter().any(Option::is_some);
+        let joined = join(lists.into_iter().flatten());
+        Ok(has_any.then(|| remembered::reply_of(&joined)))
+    }
+
+    fn set(&mut self, lists: &mut [Option<Vec<Key>>], index: usize, keys: Vec<Key>) {
+        for (key, _) in &keys {
+            self.listed_by.entry(key.clone()).or_insert(index);
+        }
+        self.set_if_none(lists, index, Some(keys));
+    }
+
+    fn set_if_none(&self, lists: &mut [Option<Vec<Key>>], index: usize, keys: Option<Vec<Key>>) {
+        if let Some(list) = lists.get_mut(index).filter(|list| list.is_none()) {
+            *list = keys;
+        }
+    }
+
+    /// Has a thread ask a vault for its list, unless one does already.
+    fn begin_list(
+        &mut self,
+        index: usize,
+        program: &Program,
+        handle: &ConnectionHandle,
+    ) -> io::Result<()> {
+        let Some(side) = self.sides.get_mut(index) else {
+            return Ok(());
+        };
+        if !matches!(side, Side::Here(_)) {
+            return Ok(());
+        }
+        let own_handle = handle.another()?;
+        let socket = program.socket().try_clone()?;
+        let wake = Arc::clone(handle.wake());
+        let binds = Arc::clone(&self.binds);
+        let (sender, receiver) = mpsc::channel();
+        let Side::Here(mut to_vault) = std::mem::replace(side, Side::Gone) else {
+            return Ok(());
+        };
+        thread::Builder::new().spawn(move || {
+            let watcher = Watcher {
+                program: &socket,
+                handle: &own_handle,
+            };
+            let result = to_vault.list(&binds, &watcher);
+            // A connection that has ended meanwhile takes nothing.
+            if let Err(mpsc::SendError((mut to_vault, _))) = sender.send((to_vault, result)) {
+                to_vault.give_up(&watcher);
+            }
+            wake.signal();
+        })?;
+        *side = Side::Away(receiver);
+        Ok(())
+    }
+
+    /// Takes back what threads have finished.
+    fn take_back(&mut self) -> Vec<(usize, Result<Vec<u8>, CallEnd>)> {
+        let mut results = Vec::new();
+        for (index, side) in self.sides.iter_mut().enumerate() {
+            let Side::Away(receiver) = side else {
+                continue;
+            };
+            match receiver.try_recv() {
+                Ok((to_vault, result)) => {
+                    if let Err(end) = &result {
+                        to_vault.note(end, false);
+                    }
+                    *side = Side::Here(to_vault);
+                    results.push((index, result));
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => *side = Side::Gone,
+            }
+        }
+        results
+    }
+
+    /// The vault for a key: the one that listed it here, or else the first that listed it last.
+    fn side_of(&self, key: &[u8]) -> Option<usize> {
+        let here = self.listed_by.get(key).copied();
+        here.or_else(|| {
+            let vaults = &self.merged.vaults;
+            vaults.iter().position(|vault| vault.remembered.holds(key))
+        })
+    }
+
+    /// Asks one vault. Without one, or without its reply, the answer is FAILURE: other keys may be in other vaults.
+    fn ask(&mut self, side: Option<usize>, request: &[u8], watcher: &Watcher<'_>) -> Vec<u8> {
+        let failure = Reply::Failure.rebuild();
+        let Some(index) = side.filter(|_| self.binds.can_be_told()) else {
+            return failure;
+        };
+        if self.bring_here(index, watcher).is_err() {
+            return failure;
+        }
+        let Some(Side::Here(to_vault)) = self.sides.get_mut(index) else {
+            return failure;
+        };
+        // A list that has changed since it was remembered is seen on contact.
+        let is_contact = !to_vault.is_connected() && !matches!(to_vault.start(), Start::OnList);
+        let listed = match is_contact {
+            true => to_vault.list(&self.binds, watcher).map(drop),
+            false => Ok(()),
+        };
+        match listed.and_then(|()| to_vault.ask(&self.binds, Some(request), watcher)) {
+            Ok(reply) => reply,
+            Err(end) => {
+                to_vault.note(&end, end.outcome != CallOutcome::ClientLeft);
+                failure
+            }
+        }
+    }
+
+    /// Waits for the thread that a vault's list keeps, as long as the program does.
+    fn bring_here(&mut self, index: usize, watcher: &Watcher<'_>) -> io::Result<()> {
+        loop {
+            self.take_back();
+            if !matches!(self.sides.get(index), Some(Side::Away(_))) {
+                return Ok(());
+            }
+            let mut fds = [
+                PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
+                PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
+            ];
+            wait::until(&mut fds, None)?;
+            let has_left = wait::revents(&fds[1]).contains(PollFlags::POLLHUP);
+            watcher.handle.wake().clear();
+            if has_left || watcher.handle.must_leave() {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+    }
+}
+
+/// All keys once, the first comment of each, as many as a list may have.
+fn join(lists: impl Iterator<Item = Vec<Key>>) -> Vec<Key> {
+    let mut joined: Vec<Key> = Vec::new();
+    let mut bytes = KEY_OVERHEAD;
+    for key in lists.flatten() {
+        let size = key.0.len() + key.1.len() + KEY_OVERHEAD;
+        let is_new = !joined.iter().any(|(known, _)| *known == key.0);
+        if is_new && joined.len() < MAX_IDENTITIES && bytes + size <= MAX_MESSAGE {
+            bytes += size;
+            joined.push(key);
+        }
+    }
+    joined
+}
+
+/// Extensions of ours that are about a key have its blob as their first field.
+fn key_of_extension(request: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(request);
+    reader.u8("a number").ok()?;
+    reader
+        .name("a name")
+        .ok()
+        .filter(|name| name.ends_with("@split-ssh"))?;
+    reader.string("a key").ok()
+}
+
+/// What can be asked through several vaults. A vault that does not know it says FAILURE.
+fn query() -> Vec<u8> {
+    let contents = Writer::build(|writer| {
+        for name in [SESSION_BIND, CONTENT, QUERY] {
+            writer.string(name);
+        }
+    });
+    Reply::ExtensionResponse {
+        name: QUERY,
+        contents: &contents,
+    }
+    .rebuild()
+}

@@ -1,0 +1,160 @@
+//! The keys that a vault listed last: kept in memory to know which vault has a key, and in a file of public data so that a
+//! list need not start the vault.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use wire::limits::MAX_MESSAGE;
+use wire::reply::{Identity, Reply};
+
+use common::paths::Paths;
+use common::sync::lock;
+
+/// A key, and its comment.
+pub type Key = (Vec<u8>, Vec<u8>);
+
+/// What a vault listed last.
+#[derive(Debug)]
+pub struct RememberedList {
+    /// `None`: it is kept in memory only.
+    path: Option<PathBuf>,
+    keys: Mutex<Vec<Key>>,
+    /// The vault does not want it kept.
+    is_forbidden: Mutex<bool>,
+}
+
+/// Where the lists of all vaults are kept.
+pub fn folder(paths: &Paths) -> PathBuf {
+    paths.state.join("remembered-keys")
+}
+
+/// The file of the vault that is called `name`: the agent's reply to a list, written when it last changed or was confirmed.
+pub fn path_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.identities"))
+}
+
+/// Forgets all lists, so that the next one is asked for.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn forget(paths: &Paths) -> io::Result<()> {
+    match fs::remove_dir_all(folder(paths)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// The remembered keys in a file, and how long ago the vault listed them.
+pub fn read(path: &Path) -> Option<(Vec<Key>, Duration)> {
+    let about = fs::metadata(path).ok()?;
+    if about.len() > u64::try_from(MAX_MESSAGE).unwrap_or(u64::MAX) {
+        return None;
+    }
+    let keys = keys_of(&fs::read(path).ok()?)?;
+    Some((keys, about.modified().ok()?.elapsed().unwrap_or_default()))
+}
+
+/// The keys of an agent's reply to a list.
+pub fn keys_of(untrusted_reply: &[u8]) -> Option<Vec<Key>> {
+    match Reply::parse(untrusted_reply) {
+        Ok(Reply::Identities(identities)) => Some(
+            identities
+                .iter()
+                .map(|identity| (identity.key.to_vec(), identity.comment.to_vec()))
+                .collect(),
+        ),
+        _ => None,
+    }
+}
+
+/// The reply to a list that names these keys.
+pub fn reply_of(keys: &[Key]) -> Vec<u8> {
+    let identities = keys
+        .iter()
+        .map(|(key, comment)| Identity { key, comment })
+        .collect();
+    Reply::Identities(identities).rebuild()
+}
+
+impl RememberedList {
+    /// What was remembered in `path`, if anything was.
+    pub fn open(path: Option<PathBuf>) -> Self {
+        let keys = path.as_deref().and_then(read).map(|(keys, _)| keys);
+        Self {
+            path,
+            keys: Mutex::new(keys.unwrap_or_default()),
+            is_forbidden: Mutex::new(false),
+        }
+    }
+
+    /// The keys that may stand for a list without asking the vault; none after `split-ssh client --forget`.
+    pub fn keys(&self) -> Vec<Key> {
+        match &self.path {
+            Some(path) if !path.exists() => Vec::new(),
+            Some(_) => lock(&self.keys).clone(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether the vault has listed this key last.
+    pub fn holds(&self, key: &[u8]) -> bool {
+        lock(&self.keys).iter().any(|(held, _)| held == key)
+    }
+
+    /// Takes the vault's word on whether lists may be kept.
+    pub fn permit(&self, may_remember: bool) {
+        *lock(&self.is_forbidden) = !may_remember;
+        if !may_remember {
+            self.remove();
+        }
+    }
+
+    /// Takes a list of the vault. One that was given to a connection with binds may lack keys that others see: it only adds.
+    pub fn take(&self, listed: &[Key], is_whole: bool) {
+        let mut keys = lock(&self.keys);
+        if is_whole {
+            *keys = listed.to_vec();
+        } else {
+            for key in listed {
+                if !keys.iter().any(|(held, _)| *held == key.0) {
+                    keys.push(key.clone());
+                }
+            }
+        }
+        if !*lock(&self.is_forbidden) {
+            // Without the file the vault is asked.
+            let _ = self.write(&reply_of(&keys));
+        }
+    }
+
+    fn write(&self, reply: &[u8]) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        if let Some(folder) = path.parent() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let draft = path.with_extension("new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(reply)?;
+        fs::rename(&draft, path)
+    }
+
+    fn remove(&self) {
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path); // it may not be there
+        }
+    }
+}
