@@ -13,7 +13,7 @@ use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
 use super::store::{PolicyFiles, SETTLE_TIME, State};
 use super::writers::Writers;
-use common::open_files::is_open_for_writing;
+use common::open_files;
 use common::policy_files;
 use common::sync::lock;
 use common::wait;
@@ -79,7 +79,7 @@ impl PolicyFiles {
     }
 
     fn reload_for_ever(&self, tell: &dyn Fn(&Reloaded)) {
-        let mut writers = Writers::new();
+        let mut writers = Writers::new(open_files::are_told());
         let mut pending: Option<Pending> = None;
         loop {
             let watched = self.watched(&self.found());
@@ -87,8 +87,16 @@ impl PolicyFiles {
             writers.note_events();
             let stamps = Stamps::of(&watched);
             pending = self.pending(pending, &stamps);
-            let is_whole = pending.as_ref().is_some_and(Pending::is_settled);
-            if is_whole && !writers.has_written() && !is_open_for_writing(&watched) {
+            // Who asks for it has saved them.
+            let is_asked = {
+                let state = lock(&self.state);
+                state.asked > state.done
+            };
+            let is_whole = pending.as_ref().is_some_and(Pending::is_settled)
+                && (is_asked || !writers.may_have_missed())
+                && !writers.has_written()
+                && !open_files::is_open_for_writing(&watched);
+            if is_whole {
                 pending = None;
                 if let Some(reloaded) = self.take(&stamps) {
                     tell(&reloaded);

@@ -6,8 +6,15 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+use super::stamps::Stamps;
+
+/// How long a file of a folder that is new may be written without our seeing it: its first block came before we could
+/// watch the folder, and the next may take its time.
+const UNSEEN_TIME: Duration = Duration::from_secs(10);
 
 /// A file that is watched itself, or one in a folder that is.
 type Written = (WatchDescriptor, Option<OsString>);
@@ -19,15 +26,23 @@ pub struct Writers {
     /// Folders that are watched for some of their files: one that is not there yet is written from its first byte.
     files_in: HashMap<WatchDescriptor, HashSet<OsString>>,
     writing: HashSet<Written>,
+    /// Files that were younger than [`UNSEEN_TIME`] when we began to watch their folder, and since when that is.
+    unseen: HashMap<Written, Instant>,
+    folders: HashSet<WatchDescriptor>,
+    /// Whether [`common::open_files`] tells of the writers of such files.
+    sees_processes: bool,
 }
 
 impl Writers {
-    pub fn new() -> Self {
+    pub fn new(sees_processes: bool) -> Self {
         let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
         Self {
             inotify: Inotify::init(flags).ok(),
             files_in: HashMap::new(),
             writing: HashSet::new(),
+            unseen: HashMap::new(),
+            folders: HashSet::new(),
+            sees_processes,
         }
     }
 
@@ -44,17 +59,35 @@ impl Writers {
             let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
                 continue;
             };
-            // A folder of drop-ins is watched for all that is in it.
-            if files.iter().any(|other| other == folder) {
+            let Ok(watch) = inotify.add_watch(folder, writes | ends) else {
                 continue;
-            }
-            if let Ok(folder) = inotify.add_watch(folder, writes | ends) {
+            };
+            // A folder of drop-ins is watched for all that is in it.
+            if !files.iter().any(|other| other == folder) {
                 self.files_in
-                    .entry(folder)
+                    .entry(watch)
                     .or_default()
                     .insert(name.to_owned());
             }
+            let is_young = || {
+                let stamps = Stamps::of(std::slice::from_ref(file));
+                file.is_file() && !stamps.are_older_than(UNSEEN_TIME)
+            };
+            if !self.sees_processes && !self.folders.contains(&watch) && is_young() {
+                let written = (watch, Some(name.to_owned()));
+                self.unseen.insert(written, Instant::now());
+            }
         }
+        let folders = files.iter().filter_map(|file| file.parent());
+        self.folders = folders
+            .filter_map(|folder| inotify.add_watch(folder, writes | ends).ok())
+            .collect();
+    }
+
+    /// Whether somebody may be writing a file whose first block came before we watched its folder.
+    pub fn may_have_missed(&self) -> bool {
+        let mut since = self.unseen.values();
+        since.any(|since| since.elapsed() < UNSEEN_TIME)
     }
 
     /// Whether a file that was written to since it is watched is not closed yet.
@@ -81,6 +114,7 @@ impl Writers {
         if mask.contains(AddWatchFlags::IN_IGNORED) {
             self.files_in.remove(&wd);
             self.writing.retain(|(watched, _)| *watched != wd);
+            self.unseen.retain(|(watched, _), _| *watched != wd);
             return;
         }
         let is_ours = match (&name, self.files_in.get(&wd)) {
@@ -90,11 +124,13 @@ impl Writers {
         if !is_ours {
             return;
         }
+        let written = (wd, name);
+        self.unseen.remove(&written);
         if mask.contains(AddWatchFlags::IN_MODIFY) {
-            self.writing.insert((wd, name));
+            self.writing.insert(written);
         } else {
             // Closed, or another file bears the name now.
-            self.writing.remove(&(wd, name));
+            self.writing.remove(&written);
         }
     }
 }
@@ -114,7 +150,7 @@ mod tests {
             folder.path().join("policy.d"),
         );
         fs::create_dir(&drop_ins).unwrap();
-        let mut writers = Writers::new();
+        let mut writers = Writers::new(true);
         writers.watch(&[policy.clone(), drop_ins.clone()]);
         let mut is_written = || {
             writers.note_events();
@@ -141,5 +177,34 @@ mod tests {
         assert!(!is_written(), "another file has its name");
         fs::write(folder.path().join("unknown"), "half").unwrap();
         assert!(!is_written());
+    }
+
+    #[test]
+    fn a_file_that_came_before_its_folder_was_watched_may_be_half() {
+        let folder = tempfile::tempdir().unwrap();
+        let drop_ins = folder.path().join("policy.d");
+        let file = drop_ins.join("10-more.toml");
+        fs::create_dir(&drop_ins).unwrap();
+        let mut open = File::create(&file).unwrap();
+        open.write_all(b"half").unwrap();
+        let files = [drop_ins.clone(), file.clone()];
+        for (sees_processes, expected) in [(false, true), (true, false)] {
+            let mut writers = Writers::new(sees_processes);
+            writers.watch(&files);
+            writers.note_events();
+            assert_eq!(writers.may_have_missed(), expected);
+        }
+        let mut writers = Writers::new(false);
+        writers.watch(&files);
+        drop(open);
+        writers.note_events();
+        assert!(!writers.may_have_missed(), "it was closed");
+        fs::write(drop_ins.join("20-more.toml"), "whole").unwrap();
+        writers.watch(&[drop_ins.clone(), file, drop_ins.join("20-more.toml")]);
+        writers.note_events();
+        assert!(
+            !writers.may_have_missed() && !writers.has_written(),
+            "seen from the start"
+        );
     }
 }
