@@ -36,6 +36,11 @@ impl<'a> BubbleSandbox<'a> {
 
     /// Runs a script inside, with git and ssh set up for the lab's servers.
     pub fn script(&self, script: &str) -> Output {
+        finish(&mut self.command(script))
+    }
+
+    /// The same, to be started by the caller.
+    pub fn command(&self, script: &str) -> Command {
         let client = self.lab.client(&self.socket);
         let inside = client.git(&[]);
         let mut command = Command::new("bwrap");
@@ -62,7 +67,7 @@ impl<'a> BubbleSandbox<'a> {
             }
         }
         command.args(["sh", "-euc", script]);
-        finish(&mut command)
+        command
     }
 
     /// Whether a script ends well.

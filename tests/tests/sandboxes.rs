@@ -380,3 +380,50 @@ fn presets_are_a_few_lines_that_do_what_they_say() {
     );
     assert!(!preset(&known).status.success(), "it is there already");
 }
+
+#[test]
+fn doctor_sees_what_a_sandbox_was_given() {
+    let lab = Lab::new();
+    let vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    run(&mut vault.control(&["serve", "dev"]));
+    let doctor = || text(&finish(&mut vault.control(&["doctor", "--sandbox", "dev"])));
+    let given = |name: &str, socket: &std::path::Path| {
+        let sandbox = BubbleSandbox::new(&lab, name, socket);
+        let mut running = Running::start(
+            sandbox.command("echo ready; sleep 600"),
+            &lab.world.path(format!("{name}-log")),
+        );
+        running.wait_for_log("ready");
+        running
+    };
+    let said = doctor();
+    assert!(
+        said.contains("no container has") && said.contains("ssh-add -D"),
+        "{said}"
+    );
+    let right = given("right", &socket(&vault, "dev"));
+    let said = doctor();
+    assert!(
+        said.contains("has it at /run/ssh/agent.sock") && !said.contains("BAD"),
+        "{said}"
+    );
+    drop(right);
+    let wrong = given("wrong", &vault.qrexec_socket);
+    let said = doctor();
+    assert!(
+        said.contains("can name itself any qube") && said.contains("BAD"),
+        "{said}"
+    );
+    let whole = text(&finish(&mut vault.control(&["doctor", "--vault"])));
+    assert!(
+        whole.contains("has qrexec.sock at /run/ssh/qrexec.sock"),
+        "{whole}"
+    );
+    drop(wrong);
+    let said = text(&finish(&mut vault.control(&[
+        "doctor",
+        "--sandbox",
+        "none",
+    ])));
+    assert!(said.contains("there is no sandbox none"), "{said}");
+}

@@ -268,7 +268,7 @@ pub(crate) fn line(state: &SandboxState) -> String {
     )
 }
 
-fn uids(state: &SandboxState) -> String {
+pub(crate) fn uids(state: &SandboxState) -> String {
     let uids: Vec<String> = state.uids.iter().map(u32::to_string).collect();
     format!("for uid {}", uids.join(" and "))
 }

@@ -8,12 +8,14 @@ mod hosts;
 mod keyrings;
 mod keys;
 mod log;
+mod mounts;
 mod owner;
 mod place;
 mod policy;
 mod qube;
 mod qubesdb;
 mod rpc_config;
+mod sandboxes;
 mod service;
 mod settings;
 mod units;
@@ -37,13 +39,17 @@ use common::paths::Paths;
 /// Ends with 0 if nothing is bad, with or without warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Look at this qube as a vault [default: if it is set up as one]
+    /// Look at this qube as a vault [default: if it is one]
     #[arg(long)]
     vault: bool,
 
-    /// Look at this qube as a client [default: if it is set up as one]
+    /// Look at this qube as a client [default: if it is one]
     #[arg(long)]
     client: bool,
+
+    /// Look at one sandbox only
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["vault", "client"])]
+    sandbox: Option<String>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -76,7 +82,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
             + "\n"
     } else {
-        findings.to_text(super::colour(), io::stdout().is_terminal())
+        let inside = args.sandbox.as_ref().map_or("", |_| sandboxes::INSIDE);
+        findings.to_text(super::colour(), io::stdout().is_terminal()) + inside
     };
     // `split-ssh doctor | head` is no failure.
     drop(io::stdout().write_all(text.as_bytes()));
@@ -98,6 +105,10 @@ pub(super) fn own_name(place: &Machine) -> Option<String> {
 }
 
 fn check(args: &Args, place: &Machine, findings: &mut Findings) {
+    if let Some(name) = &args.sandbox {
+        findings.begin("vault");
+        return sandboxes::check_one(name, place, findings);
+    }
     let named = args.vault || args.client;
     let as_vault = args.vault || (!named && vault::is_meant(place));
     let as_client = args.client || (!named && client::is_meant(place));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::finding::Findings;
 use super::place::Machine;
-use super::{desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, service, units};
+use super::{
+    desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, sandboxes, service, units,
+};
 use crate::status::local_time;
 use common::config::vault::VaultConfig;
 use common::control::{self, Request, VaultStatus};
@@ -17,7 +19,7 @@ use common::error::reason;
 use common::keyrings::KeyringState;
 
 /// Some agents may have to be started, and some may not answer for 10 s.
-const AGENTS_TIME: Duration = Duration::from_secs(60);
+pub(super) const AGENTS_TIME: Duration = Duration::from_secs(60);
 
 pub fn is_meant(place: &Machine) -> bool {
     let paths = &place.paths;
@@ -72,6 +74,7 @@ pub fn check(place: &Machine, findings: &mut Findings) {
         policy::check_prompt(place, status.prompt, findings);
         log::check_running(status, findings);
     }
+    sandboxes::check(place, status.as_ref(), findings);
     hosts::check(place, findings);
     log::check(place, findings);
     log::check_space(place, findings);
