@@ -2,6 +2,7 @@
 
 mod filter;
 mod follow;
+mod local_time;
 pub(crate) mod noted_heads;
 mod show;
 mod since;

@@ -1,9 +1,9 @@
 //! `split-ssh rule`: writes narrow rules into the policy, lists them and takes them out.
 
 mod preset;
+mod saved;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use policy::display;
@@ -12,10 +12,11 @@ use policy::question::{Decision, QuestionId};
 use crate::confirm::confirm;
 use crate::pending::find;
 use crate::recorded;
-use crate::running_vault::{answer, reload};
+use crate::running_vault::answer;
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::{self, AddedRule};
+use saved::{place, print, taken_by_vault};
 
 /// Write narrow rules from requests that you were asked about
 ///
@@ -186,24 +187,4 @@ fn remove(number: u64, yes: bool, paths: &Paths) -> Result<ExitCode, Error> {
     policy_files::remove(paths, &rule)?;
     print(&format!("took out rule {number}\n"))?;
     taken_by_vault(paths)
-}
-
-fn place(rule: &AddedRule) -> String {
-    format!("{}:{}", rule.file.display(), rule.line)
-}
-
-/// A running vault takes the new policy by itself; this waits until it has.
-fn taken_by_vault(paths: &Paths) -> Result<ExitCode, Error> {
-    match reload(paths) {
-        None | Some(Ok(())) => Ok(ExitCode::SUCCESS),
-        Some(Err(why)) => Err(Error::new(format!(
-            "it is saved, but the vault goes on with the policy of before: {why}"
-        ))
-        .hint("split-ssh policy check")),
-    }
-}
-
-fn print(text: &str) -> Result<(), Error> {
-    let printed = io::stdout().lock().write_all(text.as_bytes());
-    printed.map_err(|error| Error::printing(&error))
 }

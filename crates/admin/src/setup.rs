@@ -60,14 +60,6 @@ fn qube(text: &str) -> Result<String, String> {
     }
 }
 
-/// This program, as a unit starts it.
-fn program() -> String {
-    std::env::current_exe().map_or_else(
-        |_| "/usr/local/bin/split-ssh".to_owned(),
-        |path| path.display().to_string(),
-    )
-}
-
 /// # Errors
 /// It cannot be told what this qube is to be, or a step fails.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
-use serde::{Deserialize, Serialize};
 
+pub use crate::config::sandbox::{CountsAsForwarded, SandboxConfig};
 use crate::config::{self, vault::VaultConfig};
 use crate::error::Error;
 use crate::paths::Paths;
@@ -19,27 +19,6 @@ pub const SOCKET_NAME: &str = "agent.sock";
 const SUBCOMMANDS: [&str; 2] = ["list", "remove"];
 /// What the kernel calls every uid that our user namespace does not know (`user_namespaces(7)`).
 const OVERFLOW_UID: u32 = 65534;
-
-/// `[sandbox.NAME]` of `vault.toml`, and the whole of `sandbox.d/NAME.toml`, which `split-ssh serve` writes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SandboxConfig {
-    /// The keyring that it is for; `default` if it does not say.
-    pub keyring: Option<String>,
-    /// Where the vault listens; a folder of its own below the runtime directory if it does not say.
-    pub socket: Option<PathBuf>,
-    /// Uids that may connect, as this machine counts them; ours if it does not say.
-    pub uids: Option<Vec<u32>>,
-    /// `"always"`: all that comes by this socket counts as forwarded from another host.
-    pub forwarded: Option<CountsAsForwarded>,
-}
-
-/// Nothing in the requests says that `ssh -R` brought them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CountsAsForwarded {
-    Always,
-}
 
 /// A sandbox as the vault serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]

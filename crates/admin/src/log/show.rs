@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use jiff::tz::TimeZone;
+use policy::record::Record;
 use policy::record::sentence::{Sentence, Tone};
-use policy::record::{Record, Timestamp};
 
 use super::filter::Filter;
+use super::local_time::local;
 use super::summary::Summary;
 use crate::fold::fold;
 use common::log::line::BadLine;
@@ -118,17 +118,5 @@ pub(super) fn record(lines: &LogLines, line: &LogLine) -> Result<Option<Record>,
             let _ = writeln!(io::stderr(), "split-ssh: warning: {place}:{number} {bad}");
             Err(bad)
         }
-    }
-}
-
-/// The time on the wall.
-pub(super) fn local(time: Timestamp) -> String {
-    let ms = i64::try_from(time.unix_ms()).unwrap_or(i64::MAX);
-    match jiff::Timestamp::from_millisecond(ms) {
-        Ok(instant) => instant
-            .to_zoned(TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
-        Err(_) => time.to_string(),
     }
 }

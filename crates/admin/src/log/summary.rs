@@ -10,7 +10,7 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 use serde::Serialize;
 
 use super::filter::is_denied;
-use super::show::local;
+use super::local_time::local;
 use crate::fold::fold;
 
 /// The namespace in which git signs commits and tags.

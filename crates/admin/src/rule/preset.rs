@@ -8,7 +8,7 @@ use policy::narrow_rule::table_name;
 use policy::rules::Policy;
 use policy::toml_text::{string, strings};
 
-use super::{place, print, taken_by_vault};
+use super::saved::{place, print, taken_by_vault};
 use crate::confirm::confirm;
 use common::error::Error;
 use common::paths::Paths;

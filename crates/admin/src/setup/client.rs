@@ -16,7 +16,7 @@ pub(super) fn set_up(machine: &Machine, keyring: &Keyring) -> Result<(), Error> 
     let keyring = keyring.as_str();
     let text = format!("[[vault]]\nkeyring = \"{keyring}\"\n");
     steps::file(&paths.config.join("client.toml"), &text)?;
-    let program = super::program();
+    let program = steps::program();
     steps::user_unit(
         &paths.home,
         "split-ssh-client",

@@ -100,3 +100,11 @@ pub(super) fn user_unit(home: &Path, name: &str, about: &str, command: &str) -> 
     }
     Ok(())
 }
+
+/// This program, as a unit starts it.
+pub(super) fn program() -> String {
+    std::env::current_exe().map_or_else(
+        |_| "/usr/local/bin/split-ssh".to_owned(),
+        |path| path.display().to_string(),
+    )
+}

@@ -80,7 +80,7 @@ fn by_hand(machine: &Machine) -> Result<(), Error> {
         let text = format!("[prompt]\nprogram = \"{prompt}\"\n");
         steps::file(&paths.config.join("vault.toml"), &text)?;
     }
-    let program = super::program();
+    let program = steps::program();
     steps::user_unit(
         &paths.home,
         "split-ssh-vault",

@@ -1,5 +1,6 @@
 //! The configuration files of people: strict, with the place of every mistake.
 
+pub mod sandbox;
 pub mod vault;
 
 use std::path::Path;

@@ -10,9 +10,9 @@ use policy::glob::Glob;
 use policy::rules::check_key;
 use serde::Deserialize;
 
+use super::sandbox::SandboxConfig;
 use crate::crypto::Ring;
 use crate::error::Error;
-use crate::sandbox::SandboxConfig;
 use crate::trusted_files;
 
 /// Everything that `vault.toml` says, with what holds where it says nothing.

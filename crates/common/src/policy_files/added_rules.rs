@@ -11,8 +11,8 @@ use policy::narrow_rule::{HostWord, NarrowRule, host_table, table_name};
 use policy::rate::RateCounter;
 use policy::rules::Policy;
 
+use super::load::{DROP_INS, LoadedPolicy, MAIN, found, load, text_of};
 use super::save::{load_with, may_hold_rules, save};
-use super::{DROP_INS, LoadedPolicy, MAIN, load, text_of};
 use crate::crypto::Ring;
 use crate::error::Error;
 use crate::known_hosts_files::Files;
@@ -126,7 +126,7 @@ pub fn add(paths: &Paths, facts: &Facts, now: &Moment, text: &str) -> Result<Add
 /// A file cannot be read.
 pub fn added_rules(paths: &Paths) -> Result<Vec<AddedRule>, Error> {
     let mut added = Vec::new();
-    let files = super::found(&paths.config, &paths.system_config);
+    let files = found(&paths.config, &paths.system_config);
     for file in files.iter().filter(|file| is_users(paths, file)) {
         added.extend(blocks(file, &text_of(file)?));
     }

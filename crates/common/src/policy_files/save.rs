@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BrokenPolicy, DROP_INS, LoadedPolicy, MAIN, find, parse_texts, text_of};
+use super::load::{BrokenPolicy, DROP_INS, LoadedPolicy, MAIN, find, parse_texts, text_of};
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::trusted_files;
@@ -46,7 +46,7 @@ pub fn may_hold_rules(paths: &Paths) -> Result<(), Error> {
 /// The policy as it would be if `file` held `text`.
 ///
 /// # Errors
-/// As [`super::load`].
+/// As [`super::load::load`].
 pub(super) fn load_with(
     paths: &Paths,
     file: &Path,

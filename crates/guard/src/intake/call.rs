@@ -13,7 +13,6 @@ use super::carry;
 use super::connection::{self, Ended};
 use super::header::{self, BadHeader, Header};
 use super::limits::{StreamGuard, Streams};
-use super::sandboxes::refusal;
 use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
 use crate::sign::session::{AgentSession, Client, Signer};
@@ -196,4 +195,19 @@ fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
         Caller::Sandbox(_) => Err("a sandbox is known by its own socket only"),
         _ => Ok(()),
     }
+}
+
+/// Why a peer was refused, and what lets it in.
+fn refusal(sandbox: &Sandbox, uid: Uid) -> String {
+    let name = &sandbox.name;
+    let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
+    format!(
+        "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
+         --uid {uid}` lets it",
+        uids.join(" and "),
+        uids.iter()
+            .map(|uid| format!("--uid {uid}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use nix::sys::socket::{Shutdown as ShutdownHow, shutdown};
-use nix::unistd::Uid;
 
 use super::accept::{Accept, accept};
 use super::call::Intake;
@@ -217,19 +216,4 @@ fn state(sandbox: &Sandbox, connections: usize, trouble: Option<String>) -> Sand
         connections,
         trouble,
     }
-}
-
-/// Why a peer was refused, and what lets it in.
-pub fn refusal(sandbox: &Sandbox, uid: Uid) -> String {
-    let name = &sandbox.name;
-    let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
-    format!(
-        "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
-         --uid {uid}` lets it",
-        uids.join(" and "),
-        uids.iter()
-            .map(|uid| format!("--uid {uid}"))
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
 }
