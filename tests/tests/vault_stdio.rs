@@ -164,6 +164,40 @@ fn a_call_by_ssh_needs_a_name_and_believes_no_qrexec_variable() {
     assert!(!home.log().contains("\"qube\":\"work\""));
 }
 
+#[test]
+fn a_call_by_ssh_says_nothing_of_where_the_vault_is_and_whom_it_asks() {
+    let home = Home::new();
+    home.key("default");
+    let lies = home.0.directory("lies");
+    home.0.file("lies/split-ssh/vault.toml", "nonsense\n");
+    let mut command = home.0.command(programs::split_ssh());
+    command.env("HOME", home.0.path("vault"));
+    for (flag, directory) in [("--runtime-dir", "run"), ("--state-dir", "state")] {
+        command
+            .arg(flag)
+            .arg(home.0.path(format!("vault/{directory}")));
+    }
+    command
+        .args(["vault", "--stdio", "--from", "laptop"])
+        .env("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
+        .env("XDG_CONFIG_HOME", &lies)
+        .env("DISPLAY", "localhost:10.0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let list = Message::of(message::LIST);
+    let (payload, stderr) = ask(command.spawn().expect("split-ssh runs"), &list);
+    assert_eq!(payload.first(), Some(&message::IDENTITIES), "{stderr}");
+    let daemon = home.daemons()[0];
+    let environment = std::fs::read(format!("/proc/{daemon}/environ"));
+    if let Ok(environment) = environment {
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        for name in ["DISPLAY", "XDG_CONFIG_HOME", "SSH_CONNECTION"] {
+            assert!(!environment.contains(name), "{environment}");
+        }
+    }
+}
+
 /// Says nothing of the vault but where to look.
 const REFUSED: &str =
     "split-ssh: the vault does not take this call; `split-ssh status` in the vault says why\n";

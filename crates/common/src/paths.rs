@@ -64,12 +64,25 @@ impl Paths {
             system_config,
             state: state
                 .unwrap_or_else(|| xdg("XDG_STATE_HOME", &home, ".local/state").join("split-ssh")),
-            xdg_runtime: absolute("XDG_RUNTIME_DIR")
-                .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", Uid::current()))),
+            xdg_runtime: absolute("XDG_RUNTIME_DIR").unwrap_or_else(runtime_of_session),
             runtime,
             home,
             flags,
         })
+    }
+
+    /// The same places without what the environment says of them: sshd may have taken that from its client.
+    #[must_use]
+    pub fn without_environment(mut self) -> Self {
+        let is_given = |flag: &str| self.flags.iter().any(|given| given == flag);
+        if !is_given("--config-dir") {
+            self.config = self.home.join(".config/split-ssh");
+        }
+        if !is_given("--state-dir") {
+            self.state = self.home.join(".local/state/split-ssh");
+        }
+        self.xdg_runtime = runtime_of_session();
+        self
     }
 
     /// The vault's `qrexec.sock` and `control.sock`.
@@ -134,6 +147,10 @@ impl Paths {
             _ => self.xdg_runtime.join(name),
         }
     }
+}
+
+fn runtime_of_session() -> PathBuf {
+    PathBuf::from(format!("/run/user/{}", Uid::current()))
 }
 
 fn home() -> Result<PathBuf, Error> {

@@ -17,6 +17,9 @@ use crate::paths::Paths;
 /// A vault that has just been started loads its programs from a cold disk.
 const START_TIME: Duration = Duration::from_secs(20);
 
+/// What sshd sets itself, whatever its client sends (`session.c`, `do_setup_env`).
+const SET_BY_SSHD: [&str; 5] = ["HOME", "LOGNAME", "PATH", "SHELL", "USER"];
+
 /// Connects to one of the daemon's sockets; under a lock, so that two callers start one daemon, starts it if none runs.
 ///
 /// # Errors
@@ -74,9 +77,12 @@ fn start(paths: &Paths) -> Result<(), Error> {
         .arg(program)
         .args(paths.as_flags())
         .args(["vault", "--until-idle"]);
+    // Under sshd the environment is partly the client's: by DISPLAY it would be asked its own questions.
+    let by_ssh = env::var_os("SSH_CONNECTION").is_some();
     for (name, _) in env::vars_os() {
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("QREXEC") || name_text.starts_with("SSH_") {
+        let is_of_the_call = name_text.starts_with("QREXEC") || name_text.starts_with("SSH_");
+        if is_of_the_call || (by_ssh && !SET_BY_SSHD.contains(&&*name_text)) {
             command.env_remove(&name);
         }
     }

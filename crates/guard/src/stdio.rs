@@ -29,6 +29,10 @@ const REFUSED: &str =
 /// Hands standard input and output over to the daemon. What goes wrong is told to the journal and left for
 /// `split-ssh status`; a person at a terminal is told at once.
 pub fn serve(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> ExitCode {
+    let paths = &match is_by_ssh() {
+        true => paths.clone().without_environment(),
+        false => paths.clone(),
+    };
     match run(from, keyring, paths) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,6 +59,11 @@ fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), E
     Ok(())
 }
 
+/// sshd sets this itself, so that no client can hide it.
+fn is_by_ssh() -> bool {
+    env::var_os("SSH_CONNECTION").is_some()
+}
+
 struct Call {
     caller: Caller,
     keyring: Keyring,
@@ -64,8 +73,7 @@ impl Call {
     fn find(from: Option<&str>, keyring: Option<&str>) -> Result<Self, Error> {
         let bad = |error: policy::caller::BadName| Error::new(error.to_string());
         // Under sshd the environment is partly the client's: QREXEC_* means nothing there.
-        let by_ssh = env::var_os("SSH_CONNECTION").is_some();
-        if by_ssh || from.is_some() {
+        if is_by_ssh() || from.is_some() {
             let name = from.ok_or_else(|| {
                 Error::new("a call by ssh names no caller")
                     .hint("say --from NAME in the authorized_keys line that runs this")
