@@ -58,7 +58,7 @@ class Answers(unittest.TestCase):
         mute = "Deny everything from this qube for 5 min"
         with Prompt(example("login")) as prompt:
             prompt.ready().focus_on(mute)
-            until(lambda: prompt.says("To undo it"), "how to undo it")
+            until(lambda: prompt.says("It ends when the vault stops. To undo it"), "how to undo it")
             prompt.click(mute)
             self.assertEqual(prompt.answer(), {"id": "17", "decision": "mute", "seconds": 300, "same": 1})
 
@@ -92,8 +92,40 @@ class Answers(unittest.TestCase):
     def test_three_lengths(self):
         offers = ["deny", {"for": 3600}, {"for": 90}, {"for": 604800}]
         with Prompt(example("login", offers=offers)) as prompt:
-            expected = {"Deny", "Allow for 1 min 30 s", "Allow for 1 h", "Allow for 7 days"}
+            expected = {"Deny", "Allow for 1 min 30 s", "Allow for 1 h", "Allow until the vault stops"}
             self.assertEqual(prompt.shown().buttons(), expected)
+
+    def turn(self, prompt, opener, button):
+        """To another page of answers, whose buttons must have their own quiet second."""
+        prompt.click(opener)
+        until(lambda: button in prompt.buttons(), f"the page with {button}")
+        until(lambda: prompt.is_open(button) and not prompt.says("Allow unlocks"), f"{button} to open")
+
+    def test_a_denial_for_a_while_has_a_page_of_lengths(self):
+        with Prompt(example("login")) as prompt:
+            self.turn(prompt.ready(), "Deny for...", "Deny for 1 h")
+            self.assertEqual(prompt.buttons(), {"Back", "Deny for 5 min", "Deny for 15 min", "Deny for 1 h", "Deny for 8 h",
+                                                "Deny until the vault stops"})
+            prompt.click("Deny for 1 h")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "deny-for", "seconds": 3600, "same": 1})
+
+    def test_always_shows_the_rule_and_wants_a_second_answer(self):
+        with Prompt(example("login")) as prompt:
+            self.turn(prompt.ready(), "Always...", "Add this rule and allow")
+            self.assertTrue(prompt.says("The rule: [[rule]]"))
+            key("Return")  # on Back, which has the focus
+            until(lambda: "Allow once" in prompt.buttons(), "the first page")
+            prompt.wait_armed()
+            self.turn(prompt, "Always...", "Add this rule and allow")
+            prompt.click("Add this rule and allow")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "always", "same": 1})
+
+    def test_four_lengths_have_a_page(self):
+        offers = ["deny", "once", {"for": 300}, {"for": 900}, {"for": 3600}, {"for": 28800}]
+        with Prompt(example("login", offers=offers)) as prompt:
+            self.turn(prompt.ready(), "Allow for...", "Allow for 8 h")
+            prompt.click("Allow for 8 h")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "for", "seconds": 28800, "same": 1})
 
     def test_time_out(self):
         with Prompt(example("login", seconds=1)) as prompt:
@@ -418,6 +450,20 @@ class Names(unittest.TestCase):
             prompt.click("Allow once")
             self.assertEqual(prompt.answer(), {**ONCE, "name": "staging.example"})
 
+    def test_a_name_can_be_trusted_from_now_on(self):
+        with Prompt(example("unnamed")) as prompt:
+            prompt.ready()
+            trust = prompt.role("check box")
+            self.assertFalse(prompt.has(trust, pyatspi.STATE_SENSITIVE), "there is no name yet")
+            key("alt+n")
+            write("staging")
+            until(lambda: prompt.has(trust, pyatspi.STATE_SENSITIVE), "the tick")
+            key("alt+t")
+            until(lambda: prompt.has(trust, pyatspi.STATE_CHECKED), "the tick to be set")
+            prompt.wait_armed()
+            prompt.click("Allow once")
+            self.assertEqual(prompt.answer(), {**ONCE, "name": "staging", "trust": True})
+
     def test_no_name_is_no_name(self):
         with Prompt(example("unnamed")) as prompt:
             prompt.ready().click("Allow once")
@@ -502,6 +548,38 @@ class Passphrases(unittest.TestCase):
                 return True
 
         undisturbed(once)
+
+    def turn(self, prompt, opener, button):
+        """To another page of answers, whose buttons must have their own quiet second."""
+        prompt.click(opener)
+        until(lambda: button in prompt.buttons(), f"the page with {button}")
+        until(lambda: prompt.is_open(button) and not prompt.says("Allow unlocks"), f"{button} to open")
+
+    def test_a_denial_for_a_while_has_a_page_of_lengths(self):
+        with Prompt(example("login")) as prompt:
+            self.turn(prompt.ready(), "Deny for...", "Deny for 1 h")
+            self.assertEqual(prompt.buttons(), {"Back", "Deny for 5 min", "Deny for 15 min", "Deny for 1 h", "Deny for 8 h",
+                                                "Deny until the vault stops"})
+            prompt.click("Deny for 1 h")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "deny-for", "seconds": 3600, "same": 1})
+
+    def test_always_shows_the_rule_and_wants_a_second_answer(self):
+        with Prompt(example("login")) as prompt:
+            self.turn(prompt.ready(), "Always...", "Add this rule and allow")
+            self.assertTrue(prompt.says("The rule: [[rule]]"))
+            key("Return")  # on Back, which has the focus
+            until(lambda: "Allow once" in prompt.buttons(), "the first page")
+            prompt.wait_armed()
+            self.turn(prompt, "Always...", "Add this rule and allow")
+            prompt.click("Add this rule and allow")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "always", "same": 1})
+
+    def test_four_lengths_have_a_page(self):
+        offers = ["deny", "once", {"for": 300}, {"for": 900}, {"for": 3600}, {"for": 28800}]
+        with Prompt(example("login", offers=offers)) as prompt:
+            self.turn(prompt.ready(), "Allow for...", "Allow for 8 h")
+            prompt.click("Allow for 8 h")
+            self.assertEqual(prompt.answer(), {"id": "17", "decision": "for", "seconds": 28800, "same": 1})
 
     def test_time_out(self):
         with self.ask(seconds=1) as prompt:

@@ -154,7 +154,8 @@ fn a_window_says_what_is_proven_and_its_yes_signs_once() {
     );
     assert_eq!(row(&asked[0], "Server"), "box.example in known hosts");
     assert_eq!(asked[0]["proof"], "proven");
-    assert_eq!(asked[0]["risk"], "routine");
+    let risks = [&asked[0]["risk"], &asked[1]["risk"]];
+    assert_eq!(risks, ["unusual", "routine"], "the log had no such login");
 }
 
 #[test]
@@ -572,6 +573,11 @@ fn a_server_is_given_a_name_and_a_rule() {
         |session: u8| message::login(&[session; 32], "git", "ssh-ed25519", &key, Some(&host));
     let mut connection = desk.begin("work", &login(1));
     let id = desk.waiting();
+    let shown = desk.split_ssh(&["pending"]);
+    assert!(
+        shown.contains("The log has no earlier login to this server"),
+        "{shown}"
+    );
     let refused = |words: &[&str], why: &str| {
         let output = finish(&mut desk.vault.control(words));
         assert!(
@@ -605,6 +611,10 @@ fn a_server_is_given_a_name_and_a_rule() {
     let id = desk.waiting();
     let shown = desk.split_ssh(&["pending"]);
     assert!(shown.contains("log in as git on build"), "{shown}");
+    assert!(
+        shown.contains("Last allowed less than a minute ago; 1 login today."),
+        "{shown}"
+    );
     let rule = desk.split_ssh(&["rule", "add", "--question", &id, "--print"]);
     assert!(
         rule.contains("host = \"build\"\nforwarded = false\n"),

@@ -32,6 +32,7 @@ pub mod intent;
 pub mod known_hosts;
 pub mod language;
 pub mod narrow_rule;
+pub mod past_requests;
 pub mod permit;
 pub mod qube_color;
 pub mod question;

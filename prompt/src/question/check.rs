@@ -187,7 +187,7 @@ pub(super) fn checked_policy_rule(
     let rule = |holds, rule| demand(holds, "rule", rule);
     let is_offered = offers.contains(&Offer::Always);
     rule(
-        untrusted.is_some() == is_offered,
+        untrusted.is_some() || !is_offered,
         "there if always is offered",
     )?;
     let Some(untrusted) = untrusted else {

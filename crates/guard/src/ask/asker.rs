@@ -54,18 +54,22 @@ impl Asker {
         }
     }
 
-    /// Adds to an inquiry that becomes a question what the person may be offered beside yes and no.
-    pub fn with_offers(&self, inquiry: Inquiry) -> Inquiry {
+    /// Adds to an inquiry that becomes a question what was before, and the rule that the person may be offered.
+    pub fn prepare(&self, inquiry: Inquiry) -> Inquiry {
         let now = clock::now();
         let subject = inquiry.subject();
         let is_settled = self
             .questions
             .with(|state| state.remembered.knows(subject, now));
-        if is_settled || subject.remember == Remember::Never {
+        if is_settled {
             return inquiry;
         }
-        let rule = self.policy.proposed_rule(&subject.facts, &now);
-        inquiry.offering(rule)
+        let history = self.recorder.history(&subject.facts, &now);
+        let rule = match subject.remember {
+            Remember::Never => None,
+            Remember::UpTo(_) => self.policy.proposed_rule(&subject.facts, &now),
+        };
+        inquiry.with_history(history).offering(rule)
     }
 
     /// A person's answer. A name typed with it becomes the host's label or, if it is to be trusted, its name in the

@@ -143,7 +143,7 @@ fn ask(
         .inquiry(forwarded_through(session), &clock::now(), &signer.crypto)
         .map_err(|_| SignRefusal::Policy)?;
     let began = Instant::now();
-    let inquiry = signer.asker.with_offers(inquiry);
+    let inquiry = signer.asker.prepare(inquiry);
     let settled = signer.asker.questions.ask(inquiry, session.stream);
     trace.waited = Some(began.elapsed());
     match settled {

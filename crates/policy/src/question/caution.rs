@@ -125,10 +125,10 @@ fn key_validity(key: &KeyValidity) -> Option<String> {
 
 fn first_time(subject: &Subject) -> &'static str {
     match subject.facts.kind {
-        IntentKind::Login => "This is the first login to this server from this qube.",
-        IntentKind::Sshsig => "This is the first such signature for this qube.",
-        IntentKind::Certificate => "This is the first certificate for this qube.",
-        IntentKind::Sudo => "This is the first sudo request from this qube.",
-        IntentKind::Raw => "This is the first such request from this qube.",
+        IntentKind::Login => "The log has no earlier login to this server from this qube.",
+        IntentKind::Sshsig => "The log has no earlier signature like this for this qube.",
+        IntentKind::Certificate => "The log has no earlier certificate for this qube.",
+        IntentKind::Sudo => "The log has no earlier sudo request from this qube.",
+        IntentKind::Raw => "The log has no earlier request like this from this qube.",
     }
 }

@@ -194,7 +194,7 @@ fn the_first_time_is_unusual() {
     assert_eq!(question.risk, Risk::Unusual);
     assert_eq!(
         question.warnings,
-        ["This is the first login to this server from this qube."]
+        ["The log has no earlier login to this server from this qube."]
     );
 }
 
