@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
+use testbed::children::text;
 use testbed::keys::Key;
 use testbed::message::{self, Message};
 use testbed::programs;
@@ -232,6 +233,40 @@ fn a_forced_command_that_cannot_start_leaves_its_reason_on_both_sides() {
         let status = String::from_utf8_lossy(&status.stdout).into_owned();
         assert!(status.contains(reason), "{status}");
     }
+}
+
+/// A daemon that ends as it starts gives no answer: its reason is told, and nobody waits for it.
+#[test]
+fn a_daemon_that_does_not_start_leaves_its_reason() {
+    let refused = |spoil: &dyn Fn(&World), reason: &str| {
+        let home = Home::new();
+        spoil(&home.0);
+        let mut command = home.split_ssh(&["vault", "--stdio"]);
+        command.env("QREXEC_REMOTE_DOMAIN", "work");
+        let mut child = command.spawn().expect("it runs");
+        let list = Message::of(message::LIST).framed();
+        let stdin = child.stdin.as_mut().expect("a pipe");
+        // It may have ended already.
+        let _ = stdin.write_all(&list);
+        let output = child.wait_with_output().expect("its end");
+        assert_eq!(output.status.code(), Some(1), "{reason}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), REFUSED);
+        let status = text(&home.split_ssh(&["status"]).output().expect("it runs"));
+        assert!(status.contains(reason), "{status}");
+    };
+    refused(
+        &|world| {
+            world.file("vault/config/vault.toml", "x =\n");
+        },
+        "vault.toml:1",
+    );
+    refused(
+        &|world| {
+            // Where its log belongs.
+            world.directory("vault/state/log.jsonl");
+        },
+        "the vault daemon",
+    );
 }
 
 #[test]

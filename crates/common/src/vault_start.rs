@@ -5,12 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::config::vault::VaultConfig;
 use crate::error::Error;
 use crate::paths::Paths;
 
@@ -32,7 +33,9 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
     if let Ok(stream) = UnixStream::connect(socket) {
         return Ok(stream);
     }
-    start(paths)?;
+    // What keeps it from starting most often, in its own words.
+    VaultConfig::load(&paths.config, &paths.system_config)?;
+    let mut daemon = start(paths)?;
     let until = Instant::now() + START_TIME;
     loop {
         match UnixStream::connect(socket) {
@@ -41,7 +44,12 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
                 return Err(Error::io("reach the vault daemon on", socket, &error)
                     .hint("run `split-ssh vault` in the vault to see why it does not start"));
             }
-            // The daemon has no way to tell a process that it did not start.
+            Err(_) if daemon.try_wait().is_ok_and(|ended| ended.is_some()) => {
+                return Err(
+                    Error::new("the vault daemon ended as soon as it was started")
+                        .hint("run `split-ssh vault` in the vault to see why"),
+                );
+            }
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }
@@ -69,7 +77,7 @@ fn lock(dir: &Path) -> Result<Flock<File>, Error> {
         .map_err(|(_, error)| Error::io("lock", &path, &error.into()))
 }
 
-fn start(paths: &Paths) -> Result<(), Error> {
+fn start(paths: &Paths) -> Result<Child, Error> {
     let program = env::current_exe()
         .map_err(|error| Error::new(format!("cannot find ourselves: {error}")))?;
     let mut command = Command::new("setsid");
@@ -93,6 +101,5 @@ fn start(paths: &Paths) -> Result<(), Error> {
     command.current_dir("/");
     command
         .spawn()
-        .map(drop)
         .map_err(|error| Error::new(format!("cannot start the vault daemon: {error}")))
 }

@@ -38,10 +38,11 @@ pub struct Options {
 /// The configuration is broken, the log can't be opened, or another vault runs.
 pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     process::close_memory()?;
+    // Before the sockets: whoever started us and waits for them is not to meet a vault that ends.
+    let config = VaultConfig::load(&paths.config, &paths.system_config)?;
     let sockets = Sockets::bind(paths)?;
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
-    let config = VaultConfig::load(&paths.config, &paths.system_config)?;
     process::make_room(&config.limits);
     let daemon = Arc::new(Daemon::open(config, paths, sockets.sandboxes)?);
     daemon.begin()?;

@@ -9,6 +9,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use policy::caller::{Caller, Keyring};
@@ -55,8 +57,13 @@ fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), E
     daemon
         .write_all(format!("{SERVICE}+{} {}\0", call.keyring, call.caller).as_bytes())
         .map_err(|error| Error::new(format!("the vault daemon left: {error}")))?;
-    relay(daemon);
-    Ok(())
+    match relay(daemon) {
+        true => Ok(()),
+        false => Err(
+            Error::new("the vault daemon closed the call without an answer")
+                .hint("`split-ssh log` has its reason, or the daemon ended: `split-ssh status`"),
+        ),
+    }
 }
 
 /// sshd sets this itself, so that no client can hide it.
@@ -98,24 +105,40 @@ impl Call {
     }
 }
 
-/// Passes bytes until the daemon closes. The client's end is passed on as such: the daemon answers what
-/// is due first.
-fn relay(daemon: UnixStream) {
+/// Passes bytes until the daemon closes. The client's end is passed on as such: the daemon answers what is due first.
+/// False if the daemon gave no byte back, and not because the client left without a word.
+fn relay(daemon: UnixStream) -> bool {
+    let left_silently = Arc::new(AtomicBool::new(false));
     if let Ok(to_daemon) = daemon.try_clone() {
+        let left_silently = Arc::clone(&left_silently);
         thread::spawn(move || {
-            let _ = pass(&mut io::stdin().lock(), &mut &to_daemon);
+            let mut said = 0;
+            let _ = pass(&mut io::stdin().lock(), &mut &to_daemon, |count| {
+                said += count
+            });
+            left_silently.store(said == 0, Ordering::Relaxed);
             let _ = to_daemon.shutdown(Shutdown::Write);
         });
     }
-    let _ = pass(&mut &daemon, &mut io::stdout().lock());
+    let mut given = 0;
+    let _ = pass(&mut &daemon, &mut io::stdout().lock(), |count| {
+        given += count
+    });
+    given > 0 || left_silently.load(Ordering::Relaxed)
 }
 
-fn pass(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+/// `passed` hears of the bytes that were read.
+fn pass(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    mut passed: impl FnMut(usize),
+) -> io::Result<()> {
     let mut chunk = vec![0_u8; CHUNK];
     loop {
         match from.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Ok(count) => {
+                passed(count);
                 to.write_all(chunk.get(..count).unwrap_or_default())?;
                 to.flush()?;
             }
