@@ -230,6 +230,42 @@ fn a_reset_takes_back_its_own_question_alone() {
     wait_for("its end", || (bed.questions() == 0).then_some(()));
 }
 
+/// Beside the reply the client hears that a question is open, and one word why a request was refused.
+#[test]
+fn a_client_is_told_of_questions_and_reasons() {
+    const NOTE: u8 = 5;
+    let notes = |bed: &Bed| {
+        let mut call = bed.call();
+        let _ = call.ask(&hello());
+        call.send(&frame(OPEN, 1));
+        call.send(&request(1, &bed.file()));
+        bed.vault.answer("deny");
+        let mut told = Vec::new();
+        loop {
+            match call.answer() {
+                Answer::Reply(bytes) if bytes.first() == Some(&NOTE) => {
+                    told.push(bytes.last().copied());
+                }
+                answer => {
+                    let failure = frame(MESSAGE, 1).byte(message::FAILURE);
+                    assert_eq!(answer, Answer::Reply(failure.0));
+                    break;
+                }
+            }
+        }
+        call.send(&request(1, &bed.login()));
+        if let Answer::Reply(bytes) = call.answer() {
+            told.extend((bytes.first() == Some(&NOTE)).then(|| bytes.last().copied()));
+        }
+        told
+    };
+    let talks = Bed::new("[carry]\nqubes = [\"work\"]\n");
+    // Asking, denied, policy.
+    assert_eq!(notes(&talks), [Some(1), Some(3), Some(2)]);
+    let silent = Bed::new("[carry]\nqubes = [\"work\"]\ntell = false\n");
+    assert_eq!(notes(&silent), []);
+}
+
 #[test]
 fn a_client_that_breaks_the_protocol_loses_its_call() {
     let bed = Bed::new("[carry]\nqubes = [\"work\"]\n");

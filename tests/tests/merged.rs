@@ -13,7 +13,7 @@ use testbed::message::{self, Message};
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::raw::{Answer, Connection, identities};
 use testbed::split_ssh::{ClientQube, Vault};
-use testbed::wait::wait_for_listener;
+use testbed::wait::{wait_for, wait_for_listener};
 use testbed::world::World;
 
 const SECOND_POLICY: &str =
@@ -205,4 +205,40 @@ fn a_vault_may_forbid_that_its_list_is_remembered() {
         assert_eq!(client.calls(), calls);
     }
     assert!(!lab.world.path("work/state/remembered-keys").exists());
+}
+
+/// Through the merged socket, too, the client knows that the vault asks, and in a word what came of it.
+#[test]
+fn the_client_tells_of_questions() {
+    let lab = Lab::new();
+    let config = format!(
+        "[keyring.default]\nagent = \"{}\"\n[carry]\nqubes = [\"work\"]\n",
+        lab.agent.socket.display()
+    );
+    let vault = Vault::start_configured(&lab.world, &config, "default = \"ask\"\n", "");
+    let qrexec = stand_in(&lab.world, "work/qrexec", "work");
+    serve_socket(&qrexec, &vault.qrexec_socket);
+    let merged = lab.world.path("work/merged.sock");
+    let lines = format!("[merged]\nsocket = \"{}\"\n", merged.display());
+    let client = ClientQube::start_configured(&lab.world, "work", qrexec, &lines);
+    wait_for_listener(&merged);
+    let mut connection = Connection::open(&merged);
+    let _ = connection.ask(&Message::of(message::LIST));
+    let data = message::sshsig("file", &[7; 64]);
+    connection.send(&message::sign(&lab.key.blob(), &data));
+    let wait_for_words = |words: &str| {
+        wait_for("the status", || {
+            let status = client.status();
+            status.contains(words).then_some(())
+        });
+    };
+    wait_for_words("WAITING FOR YOUR ANSWER IN THE VAULT: 1");
+    vault.answer("deny");
+    let denied = connection.answer();
+    assert_eq!(denied.number(), Some(message::FAILURE));
+    let status = client.status();
+    assert!(status.contains("refused: denied in the vault"), "{status}");
+    wait_for("its end", || {
+        (!client.status().contains("WAITING")).then_some(())
+    });
 }

@@ -45,13 +45,29 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
     let Live {
         connections,
         carried,
+        keys,
+        asking,
         calls,
         waiting,
     } = client.live;
+    if keys > 0 {
+        writeln!(out, "  keys listed last: {keys}")?;
+    }
     if connections + calls > 0 {
         writeln!(
             out,
             "  now: connections {connections} ({carried} carried), calls {calls}, waiting for their turn {waiting}"
+        )?;
+    }
+    if asking > 0 {
+        writeln!(out, "  WAITING FOR YOUR ANSWER IN THE VAULT: {asking}")?;
+    }
+    for refusal in client.refusals.iter().rev().take(SHOWN) {
+        let (time, words) = (local_time(refusal.at), refusal.reason.words());
+        writeln!(
+            out,
+            "  {}",
+            fold(&format!("{time}  refused: {words}"), 2, 4)
         )?;
     }
     if client.waited_in_vain > 0 {

@@ -1,7 +1,9 @@
 //! `split-ssh status`: what runs on this machine, and the last refusals with their reasons.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use policy::display;
 
@@ -21,7 +23,16 @@ pub struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+
+    /// Go on, and print it again whenever it changes; with --json a line each time
+    #[arg(long)]
+    follow: bool,
 }
+
+/// How often it is looked at.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Moves to the top of a terminal and clears it.
+const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// What `--json` prints.
 #[derive(serde::Serialize)]
@@ -38,27 +49,52 @@ struct Status {
 /// # Errors
 /// Standard output is closed, or the client's status can't be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let request = control::Request::Status;
-    let reply = control::ask(paths, &request).ok();
-    let status = Status {
+    let mut out = io::stdout().lock();
+    let mut last = Vec::new();
+    loop {
+        let status = read(paths)?;
+        let mut text = Vec::new();
+        let written = match (args.json, args.follow) {
+            (true, true) => serde_json::to_writer(&mut text, &status)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(text)),
+            (true, false) => serde_json::to_writer_pretty(&mut text, &status)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(text)),
+            (false, _) => print(&status, &mut text),
+        };
+        let is_new = text != last;
+        let clear = args.follow && !args.json && out.is_terminal();
+        written
+            .and_then(|()| match (is_new, clear) {
+                (false, _) => Ok(()),
+                (true, true) => out
+                    .write_all(CLEAR.as_bytes())
+                    .and_then(|()| out.write_all(&text)),
+                (true, false) => out.write_all(&text),
+            })
+            .and_then(|()| out.flush())
+            .map_err(|error| Error::printing(&error))?;
+        if !args.follow {
+            let has_any = status.vault.is_some() || !status.clients.is_empty();
+            return Ok(if has_any {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        last = text;
+        thread::sleep(PAUSE);
+    }
+}
+
+fn read(paths: &Paths) -> Result<Status, Error> {
+    let reply = control::ask(paths, &control::Request::Status).ok();
+    Ok(Status {
         vault: reply.and_then(|reply| reply.status),
         stdio_failure: StdioFailure::last(&paths.state),
         clients: file::read_all(&paths.client_runtime())
             .map_err(|error| Error::io("read", &paths.client_runtime(), &error))?,
-    };
-    let mut out = io::stdout().lock();
-    let printed = if args.json {
-        serde_json::to_writer_pretty(&mut out, &status)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        print(&status, &mut out)
-    };
-    printed.map_err(|error| Error::printing(&error))?;
-    Ok(if status.vault.is_some() || !status.clients.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
     })
 }
 

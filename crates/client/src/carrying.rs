@@ -46,8 +46,10 @@ struct State {
 #[derive(Debug)]
 struct Mailbox {
     delivery: Mutex<Option<Delivery>>,
-    note: Mutex<Option<Note>>,
-    wake: Arc<WakeEvent>,
+    /// At most one of each kind: a vault that sends more tells nothing new.
+    notes: Mutex<Vec<Note>>,
+    /// Of whoever waits for it at present.
+    wake: Mutex<Arc<WakeEvent>>,
 }
 
 #[derive(Debug)]
@@ -97,8 +99,8 @@ impl CarryingCall {
             call: Arc::clone(self),
             mailbox: Arc::new(Mailbox {
                 delivery: Mutex::new(None),
-                note: Mutex::new(None),
-                wake: Arc::clone(watcher.handle.wake()),
+                notes: Mutex::default(),
+                wake: Mutex::new(Arc::clone(watcher.handle.wake())),
             }),
             number: None,
         })
@@ -172,8 +174,11 @@ impl CarryingCall {
             }
             ClientEvent::Note(number, note) => {
                 if let Some(mailbox) = state.mailboxes.get(&number) {
-                    *lock(&mailbox.note) = Some(note);
-                    mailbox.wake.signal();
+                    let mut notes = lock(&mailbox.notes);
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                    lock(&mailbox.wake).signal();
                 }
             }
             ClientEvent::Gone(number) => {
@@ -231,7 +236,7 @@ impl State {
 impl Mailbox {
     fn put(&self, delivery: Delivery) {
         *lock(&self.delivery) = Some(delivery);
-        self.wake.signal();
+        lock(&self.wake).signal();
     }
 }
 
@@ -247,6 +252,7 @@ impl CarriedConnection {
         watcher: &Watcher<'_>,
         note: &dyn Fn(Note),
     ) -> Result<Vec<u8>, Why> {
+        self.wake_instead(watcher.handle);
         let mut last = Err(Why::Untaken);
         for message in messages {
             self.send(message)?;
@@ -256,6 +262,11 @@ impl CarriedConnection {
             }
         }
         last
+    }
+
+    /// From now on what comes wakes this connection: another thread may have used it before.
+    pub fn wake_instead(&self, handle: &ConnectionHandle) {
+        *lock(&self.mailbox.wake) = Arc::clone(handle.wake());
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), Why> {
@@ -290,10 +301,11 @@ impl CarriedConnection {
 
     fn reply(&self, watcher: &Watcher<'_>, note: &dyn Fn(Note)) -> Result<Vec<u8>, Why> {
         loop {
-            if let Some(told) = lock(&self.mailbox.note).take() {
-                note(told);
-            }
-            match lock(&self.mailbox.delivery).take() {
+            let delivery = lock(&self.mailbox.delivery).take();
+            // Those that came before it.
+            let notes = std::mem::take(&mut *lock(&self.mailbox.notes));
+            notes.into_iter().for_each(note);
+            match delivery {
                 Some(Delivery::Reply(reply)) => return Ok(reply),
                 Some(Delivery::Ended(why)) => return Err(why),
                 None => {}

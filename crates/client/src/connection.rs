@@ -48,7 +48,12 @@ fn answer_all(
             binds.keep(&request);
         }
         let message = (!is_bind || !binds.can_be_told()).then_some(request.as_slice());
-        match to_vault.ask(&binds, message, &program.watched_by(handle)) {
+        let watcher = program.watched_by(handle);
+        let reply = match request.as_slice() {
+            [LIST] => to_vault.list(&binds, &watcher),
+            _ => to_vault.ask(&binds, message, &watcher),
+        };
+        match reply {
             Ok(reply) => program.send(&reply, handle)?,
             Err(end) => {
                 fail(program, to_vault, &request, &end, handle);

@@ -115,6 +115,11 @@ impl ConnectionHandle {
         self.table.left.signal();
     }
 
+    /// Wakes the thread that keeps the status file.
+    pub fn wake_table(&self) {
+        self.table.left.signal();
+    }
+
     /// An entry for a thread that outlives this connection, or waits by itself.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ pub fn wait_for_request(
     may_give_up: bool,
     handle: &ConnectionHandle,
 ) -> io::Result<Idle> {
+    vaults
+        .iter()
+        .for_each(|to_vault| to_vault.wake_instead(handle));
     loop {
         match program.next() {
             Next::Request(request) => return Ok(Idle::Request(request)),
@@ -37,6 +40,11 @@ pub fn wait_for_request(
         }
         if handle.must_leave() {
             return Ok(Idle::End);
+        }
+        for (index, to_vault) in vaults.iter_mut().enumerate() {
+            if let Some(end) = to_vault.look(&program.watched_by(handle)) {
+                return Ok(Idle::Over(index, end));
+            }
         }
         let mut until = program.late_at();
         for to_vault in vaults.iter_mut().filter(|_| may_give_up) {
@@ -54,10 +62,5 @@ pub fn wait_for_request(
         wait::until(&mut fds, until)?;
         drop(fds);
         handle.wake().clear();
-        for (index, to_vault) in vaults.iter_mut().enumerate() {
-            if let Some(end) = to_vault.look(&program.watched_by(handle)) {
-                return Ok(Idle::Over(index, end));
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! [`transport`] starts it, [`set_up`] watches until somebody takes the request → [`call`] brings the reply →
 //! [`status::outcome`] says how the call ended → [`status::file`] keeps the reason.
 
+mod asking;
 mod binds;
 mod call;
 mod carrying;
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::config::{Start, VaultConfig, VaultEntry};
 use crate::status::file::StatusFile;
+use asking::Asking;
 use common::activation;
 use common::error::Error;
 use common::paths::Paths;
@@ -146,6 +148,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         route: Route::new(vault),
         config: vault.clone(),
         carrying: Mutex::default(),
+        asking: Asking::default(),
         remembered: RememberedList::open(
             vault
                 .remember

@@ -14,6 +14,9 @@ use wire::reply::{Identity, Reply};
 use common::paths::Paths;
 use common::sync::lock;
 
+/// The file of a list that does not change is written anew after this time, so that it tells the list's age.
+const AGE_TIME: Duration = Duration::from_secs(600);
+
 /// A key, and its comment.
 pub type Key = (Vec<u8>, Vec<u8>);
 
@@ -116,6 +119,7 @@ impl RememberedList {
     /// Takes a list of the vault. One that was given to a connection with binds may lack keys that others see: it only adds.
     pub fn take(&self, listed: &[Key], is_whole: bool) {
         let mut keys = lock(&self.keys);
+        let before = keys.clone();
         if is_whole {
             *keys = listed.to_vec();
         } else {
@@ -125,10 +129,19 @@ impl RememberedList {
                 }
             }
         }
-        if !*lock(&self.is_forbidden) {
+        let is_current = || {
+            let age = self.path.as_deref().and_then(read).map(|(_, age)| age);
+            *keys == before && age.is_some_and(|age| age < AGE_TIME)
+        };
+        if !*lock(&self.is_forbidden) && !is_current() {
             // Without the file the vault is asked.
             let _ = self.write(&reply_of(&keys));
         }
+    }
+
+    /// How many keys the vault listed last.
+    pub fn count(&self) -> usize {
+        lock(&self.keys).len()
     }
 
     fn write(&self, reply: &[u8]) -> io::Result<()> {

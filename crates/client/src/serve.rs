@@ -83,13 +83,10 @@ impl Door {
         }
     }
 
-    fn refresh_status(&self) {
+    fn vaults(&self) -> &[Arc<Vault>] {
         match self {
-            Self::One(vault) => vault.refresh_status(),
-            Self::Merged(merged) => merged
-                .vaults
-                .iter()
-                .for_each(|vault| vault.refresh_status()),
+            Self::One(vault) => std::slice::from_ref(vault),
+            Self::Merged(merged) => &merged.vaults,
         }
     }
 }
@@ -113,6 +110,7 @@ fn raise_descriptor_limit() {
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
 pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io::Result<()> {
     raise_descriptor_limit();
+    let vaults = || served.iter().flat_map(|(_, door)| door.vaults());
     let table = ConnectionTable::new()?;
     let mut silent: VecDeque<Silent> = VecDeque::new();
     let mut rest_until: Option<Instant> = None;
@@ -133,17 +131,20 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io:
                     .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
             );
         }
+        vaults().for_each(|vault| vault.tell_of_questions());
+        let tell_at = vaults().filter_map(|vault| vault.asking.due()).min();
         let until = rest_until
             .filter(|_| is_resting)
             .into_iter()
             .chain(refresh_at)
+            .chain(tell_at)
             .min();
         let is_timeout = !wait::until(&mut fds, until)?;
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();
         drop(fds);
         if ready.first() == Some(&true) {
             drop(silent);
-            served.iter().for_each(|(_, door)| door.refresh_status());
+            vaults().for_each(|vault| vault.refresh_status());
             return stop_all(&table, signals);
         }
         if ready.get(1) == Some(&true) {
@@ -152,7 +153,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io:
         }
         table.left.clear();
         if is_timeout || refresh_at.is_some_and(|at| Instant::now() >= at) {
-            served.iter().for_each(|(_, door)| door.refresh_status());
+            vaults().for_each(|vault| vault.refresh_status());
             refresh_at = None;
         } else {
             refresh_at.get_or_insert_with(|| Instant::now() + REFRESH_PAUSE);

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use wire::carry::{Note, Terms};
+use wire::carry::Terms;
 
+use super::asking::Asking;
 use super::carrying::CarryingCall;
 use super::config::VaultConfig;
 use super::remembered::RememberedList;
@@ -32,6 +33,8 @@ pub struct Vault {
     pub carrying: Mutex<Carrying>,
     /// The keys that it listed last.
     pub remembered: RememberedList,
+    /// The questions that it asks for us.
+    pub asking: Asking,
     pub status: StatusFile,
     /// Connections of programs that have asked something.
     pub connections: AtomicUsize,
@@ -48,8 +51,10 @@ impl Vault {
         self.remembered.permit(terms.may_remember);
     }
 
-    /// Hears what the vault tells of a request.
-    pub fn tell(&self, _note: Note) {}
+    /// Shows a notification, if the vault has been asking for a while.
+    pub fn tell_of_questions(&self) {
+        self.asking.tell(&self.config.name);
+    }
 
     /// Brings the status file up to date.
     pub fn refresh_status(&self) {
@@ -59,6 +64,8 @@ impl Vault {
                 Carrying::By(call) => call.open(),
                 _ => 0,
             },
+            keys: self.remembered.count(),
+            asking: self.asking.open(),
             calls: self.route.calls.taken(self.config.calls),
             waiting: self.route.calls.waiting() + self.route.set_ups.waiting(),
         });

@@ -1,20 +1,22 @@
 //! One program's connection to one vault.
 
+use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wire::carry::{self, Terms};
+use wire::carry::{self, Note, Terms};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
 use super::carrying::{CarriedConnection, CarryingCall, Why};
 use super::config::Start;
-use super::connection_table::Watcher;
+use super::connection_table::{ConnectionHandle, Watcher};
 use super::remembered;
 use super::vault::{Carrying, Vault};
+use crate::status::file::RefusalReason;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
 
@@ -39,6 +41,43 @@ pub struct VaultConnection {
     idle_since: Instant,
     /// The vault may hold something for the next signature that a new call would not know.
     holds_content: bool,
+}
+
+/// What a vault tells of one request.
+struct Hears<'a> {
+    vault: Arc<Vault>,
+    is_asking: Cell<bool>,
+    /// The status file and notifications are that thread's.
+    wake_table: &'a dyn Fn(),
+}
+
+impl Hears<'_> {
+    fn note(&self, note: Note) {
+        let reason = match note {
+            Note::Asking => {
+                if !self.is_asking.replace(true) {
+                    self.vault.asking.begin();
+                    (self.wake_table)();
+                }
+                return;
+            }
+            Note::Policy => RefusalReason::Policy,
+            Note::Denied => RefusalReason::Denied,
+            Note::NoAnswer => RefusalReason::NoAnswer,
+            Note::Limit => RefusalReason::Limit,
+            Note::Broken => RefusalReason::Broken,
+        };
+        self.vault.status.note_refusal(reason);
+    }
+}
+
+impl Drop for Hears<'_> {
+    fn drop(&mut self) {
+        if self.is_asking.get() {
+            self.vault.asking.end();
+            (self.wake_table)();
+        }
+    }
 }
 
 /// A new way to the vault.
@@ -105,8 +144,11 @@ impl VaultConnection {
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
     ) -> Result<Vec<u8>, CallEnd> {
-        let vault = Arc::clone(&self.vault);
-        let note = &|note| vault.tell(note);
+        let hears = Hears {
+            vault: Arc::clone(&self.vault),
+            is_asking: Cell::new(false),
+            wake_table: &|| watcher.handle.wake_table(),
+        };
         match message.and_then(|message| message.first()) {
             Some(&EXTENSION) => self.holds_content = true,
             Some(&SIGN) => self.holds_content = false,
@@ -132,15 +174,17 @@ impl VaultConnection {
                     messages.iter().for_each(|message| call.send(message));
                     call.last_reply(watcher)
                 }
-                Some(Link::Carried(carried)) => match carried.exchange(&messages, watcher, note) {
-                    Ok(reply) => Ok(reply),
-                    Err(Why::Outcome(outcome)) => Err(Some(outcome)),
-                    Err(Why::Untaken) => {
-                        self.told = 0;
-                        self.link = None;
-                        continue;
+                Some(Link::Carried(carried)) => {
+                    match carried.exchange(&messages, watcher, &|note| hears.note(note)) {
+                        Ok(reply) => Ok(reply),
+                        Err(Why::Outcome(outcome)) => Err(Some(outcome)),
+                        Err(Why::Untaken) => {
+                            self.told = 0;
+                            self.link = None;
+                            continue;
+                        }
                     }
-                },
+                }
             };
             break reply;
         };
@@ -220,6 +264,13 @@ impl VaultConnection {
         let reads = move || carrying.read(call, &handle);
         thread::Builder::new().spawn(reads).map_err(cannot)?;
         Ok(())
+    }
+
+    /// Has `handle` woken when the idle connection is over.
+    pub fn wake_instead(&self, handle: &ConnectionHandle) {
+        if let Some(Link::Carried(carried)) = &self.link {
+            carried.wake_instead(handle);
+        }
     }
 
     /// What becomes readable when the idle call is over.

@@ -133,6 +133,9 @@ fn check_sockets(
     if sockets.is_empty() || (units::CLIENT.is_on(place) && units::CLIENT.is_installed(place)) {
         sockets.extend(vaults.iter().map(|vault| vault.socket.clone()));
     }
+    if let Ok(Some(merged)) = config::read_merged(&place.paths) {
+        sockets.push(merged.socket);
+    }
     sockets.sort();
     sockets.dedup();
     for socket in &sockets {

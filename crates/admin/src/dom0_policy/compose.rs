@@ -40,6 +40,15 @@ impl WantedRules {
             "# {POLICY_FOLDER}/{file} in dom0, mode 0664, owner root:qubes\n\
              # Put changes here, not in {PACKAGED_FILE}, which denies what no earlier file allows.\n"
         );
+        text += match self.action {
+            Action::Ask => {
+                "# One yes covers a call. Do not name these qubes in [carry] of the vault's vault.toml: one call\n\
+                 # would carry many connections then.\n"
+            }
+            Action::Allow => {
+                "# Name these qubes in [carry] of the vault's vault.toml, and one call carries many connections.\n"
+            }
+        };
         for line in lines {
             text += &line;
             text.push('\n');

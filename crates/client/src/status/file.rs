@@ -50,10 +50,43 @@ pub struct Status {
     /// Requests that waited in vain for their turn; they are no troubles.
     #[serde(default)]
     pub waited_in_vain: u64,
+    /// The last refusals of which the vault told the reason.
+    #[serde(default)]
+    pub refusals: VecDeque<Refusal>,
     /// The last call failed.
     #[serde(default)]
     pub is_failing: bool,
     pub recent: VecDeque<Trouble>,
+}
+
+/// A request that the vault refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub at: u64,
+    pub reason: RefusalReason,
+}
+
+/// All that a vault tells of a refusal (docs/extensions.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    Policy,
+    Denied,
+    NoAnswer,
+    Limit,
+    Broken,
+}
+
+impl RefusalReason {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Policy => "the vault's policy refuses it",
+            Self::Denied => "denied in the vault",
+            Self::NoAnswer => "nobody answered in the vault",
+            Self::Limit => "a limit of the vault was met",
+            Self::Broken => "something in the vault does not work; `split-ssh status` there tells",
+        }
+    }
 }
 
 /// What there is at present.
@@ -64,6 +97,12 @@ pub struct Live {
     /// Of them, those that share one call.
     #[serde(default)]
     pub carried: usize,
+    /// Keys that the vault listed last.
+    #[serde(default)]
+    pub keys: usize,
+    /// Questions that are open in the vault, as far as it tells.
+    #[serde(default)]
+    pub asking: usize,
     /// Open calls, in set-up too.
     pub calls: usize,
     /// Connections whose request waits until a call may be made.
@@ -110,6 +149,7 @@ impl StatusFile {
             troubles: 0,
             live: Live::default(),
             waited_in_vain: 0,
+            refusals: VecDeque::new(),
             is_failing: false,
             recent: VecDeque::new(),
         };
@@ -167,6 +207,16 @@ impl StatusFile {
             return;
         }
         self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes why the vault refused a request.
+    pub fn note_refusal(&self, reason: RefusalReason) {
+        let mut status = lock(&self.status);
+        status.refusals.push_back(Refusal { at: now(), reason });
+        let surplus = status.refusals.len().saturating_sub(MAX_RECENT);
+        status.refusals.drain(..surplus);
+        // The program is told no after this: who asks then finds the reason.
+        let _ = self.write(&status);
     }
 
     /// Brings the file up to date, if it is not.

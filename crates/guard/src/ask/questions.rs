@@ -65,8 +65,8 @@ struct Waker {
 }
 
 impl Questions {
-    /// Asks and waits. A client that hangs up takes its question with it.
-    pub fn ask(&self, inquiry: Inquiry, client: &UnixStream) -> Settled {
+    /// Asks and waits; `on_wait` is called if there is no answer at once. A client that hangs up takes its question with it.
+    pub fn ask(&self, inquiry: Inquiry, client: &UnixStream, on_wait: impl FnOnce()) -> Settled {
         let Ok(wake) = WakeEvent::new().map(Arc::new) else {
             return Settled::NoDescriptors;
         };
@@ -87,6 +87,10 @@ impl Questions {
             state.perform(actions, DecidedBy::Remembered);
             ticket
         };
+        if let Ok(settled) = receiver.try_recv() {
+            return settled;
+        }
+        on_wait();
         self.wait(ticket, client, &wake, &receiver)
     }
 

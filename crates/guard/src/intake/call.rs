@@ -15,7 +15,7 @@ use super::header::{self, BadHeader, Header};
 use super::limits::{StreamGuard, Streams};
 use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
-use crate::sign::session::{AgentSession, Client, Signer};
+use crate::sign::session::{AgentSession, Client, Observer, Signer};
 use common::config::vault::{CarryConfig, Limits};
 use common::log::journal::{self, Priority};
 use common::sandbox::Sandbox;
@@ -156,6 +156,10 @@ impl Intake {
             return;
         };
         let mut session = AgentSession::new(&self.signer, client, &socket);
+        let replies = stream.replies().filter(|_| self.carry.tell);
+        session.observe(
+            replies.map(|replies| -> Observer { Arc::new(move |note| replies.tell(note)) }),
+        );
         connection::serve(&mut session, stream, &self.limits, None);
     }
 

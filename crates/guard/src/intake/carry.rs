@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policy::record::Event;
-use wire::carry::{Frame, MAX_CARRIED, VaultEnd, VaultEvent, Violation};
+use wire::carry::{Frame, MAX_CARRIED, Note, VaultEnd, VaultEvent, Violation};
 use wire::frame;
 
 use super::connection::WHOLE_MESSAGE_TIME;
@@ -73,7 +73,7 @@ pub fn serve(
         let result = call.read(stream, limits, |carried, socket| {
             let started = thread::Builder::new().spawn_scoped(scope, move || {
                 if let Ok(bytes) = ByteStream::new(socket) {
-                    serve_one(MessageStream::replying_to(bytes, Box::new(carried)));
+                    serve_one(MessageStream::replying_to(bytes, Arc::new(carried)));
                 }
             });
             started.map(|_| ())
@@ -208,6 +208,13 @@ impl Replies for Carried {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.call.write(&Frame::Message(self.number, reply))
+    }
+
+    fn tell(&self, note: Note) {
+        if lock(&self.call.state).protocol.is_due(self.number) {
+            // Who does not read it sees the end of the call.
+            let _ = self.call.write(&Frame::Note(self.number, note));
+        }
     }
 }
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::wait;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use wire::carry::Note;
 use wire::frame::{self, Decoder, FrameError};
 
 /// How much is taken from a socket at once, as OpenSSH's agent does.
@@ -56,6 +58,9 @@ pub trait Replies: fmt::Debug + Send + Sync {
     /// # Errors
     /// The connection has ended, or nobody reads.
     fn send(&self, reply: &[u8]) -> io::Result<()>;
+
+    /// Tells something of the request whose reply is due.
+    fn tell(&self, note: Note);
 }
 
 /// Whole messages over a byte stream.
@@ -63,7 +68,7 @@ pub trait Replies: fmt::Debug + Send + Sync {
 pub struct MessageStream {
     bytes: ByteStream,
     decoder: Decoder,
-    replies: Option<Box<dyn Replies>>,
+    replies: Option<Arc<dyn Replies>>,
 }
 
 /// What came of waiting for a message.
@@ -93,7 +98,7 @@ impl MessageStream {
     }
 
     /// Messages whose replies go elsewhere.
-    pub fn replying_to(bytes: ByteStream, replies: Box<dyn Replies>) -> Self {
+    pub fn replying_to(bytes: ByteStream, replies: Arc<dyn Replies>) -> Self {
         Self {
             replies: Some(replies),
             ..Self::new(bytes, &[])
@@ -127,6 +132,11 @@ impl MessageStream {
                 Err(error) => return Received::Io(error),
             }
         }
+    }
+
+    /// Where replies go, if it is not here.
+    pub fn replies(&self) -> Option<Arc<dyn Replies>> {
+        self.replies.as_ref().map(Arc::clone)
     }
 
     /// # Errors

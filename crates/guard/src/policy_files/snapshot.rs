@@ -214,10 +214,23 @@ impl PolicySnapshot {
         session: &Session,
         login_to: Option<&BoundHost>,
     ) -> bool {
+        self.mildest(caller, keyring, key, session, login_to, Verdict::Ask) != Verdict::Deny
+    }
+
+    /// The mildest verdict that a use of this key could have on this connection, as far as a difference to `enough` matters.
+    pub fn mildest(
+        &self,
+        caller: &Caller,
+        keyring: &Keyring,
+        key: &KeyFacts,
+        session: &Session,
+        login_to: Option<&BoundHost>,
+        enough: Verdict,
+    ) -> Verdict {
         let Some(policy) = &self.policy else {
-            return false;
+            return Verdict::Deny;
         };
-        policy.visible(&VisibilityQuery {
+        let query = VisibilityQuery {
             caller,
             keyring,
             key,
@@ -226,7 +239,8 @@ impl PolicySnapshot {
                 host: &bound.host,
                 verified: bound.verified,
             }),
-        })
+        };
+        policy.mildest(&query, enough)
     }
 
     /// The host that this connection's own login is bound to. The same for all keys, and the look at

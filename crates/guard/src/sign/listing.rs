@@ -28,9 +28,13 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
     }
     let host = session.policy.bound_host(&session.session);
     let keys = || session.keys.iter().flat_map(KeyList::iter);
-    let shown: Vec<&KeyEntry> = keys()
+    let mut shown: Vec<&KeyEntry> = keys()
         .filter(|entry| session.may_see(&entry.facts, host.as_ref()).is_ok())
         .collect();
+    if host.is_some() {
+        // Servers take few keys of a login: those come first that a rule allows for this host.
+        shown.sort_by_cached_key(|entry| session.mildest(&entry.facts, host.as_ref()));
+    }
     let identities = shown
         .iter()
         .map(|entry| Identity {

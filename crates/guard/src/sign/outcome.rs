@@ -11,6 +11,7 @@ use policy::gather::RequestRefusal;
 use policy::permit::Case;
 use policy::record::{DecidedBy, Escaped, Event, Record, RecordOutcome};
 use policy::sign_request::ClassifiedRequest;
+use wire::carry::Note;
 use wire::request::{Request, SignRequest};
 
 use crate::keys::upstream::UpstreamError;
@@ -101,6 +102,19 @@ impl SignRefusal {
             Self::Upstream(_) => return (Event::Upstream, RecordOutcome::Failed),
         };
         (event, RecordOutcome::Refused)
+    }
+
+    /// All that a client may be told.
+    pub fn in_a_word(&self) -> Note {
+        match self {
+            Self::Policy | Self::Request(_) => Note::Policy,
+            Self::Person(DeniedBy::TooMany, _) | Self::SignatureLimit(_) => Note::Limit,
+            Self::Person(..) | Self::ClientHungUp => match self.recorded_as().0 {
+                Event::NoAnswer => Note::NoAnswer,
+                _ => Note::Denied,
+            },
+            Self::NoDescriptors | Self::PolicyKeepsChanging | Self::Upstream(_) => Note::Broken,
+        }
     }
 
     /// Who denied; nobody, where nobody answered or too many asked. The policy, where it was asked and nobody else.

@@ -12,6 +12,7 @@ use policy::judgement::Verdict;
 use policy::permit::{Judged, Permit};
 use policy::record::DecidedBy;
 use policy::sign_request::ClassifiedRequest;
+use wire::carry::Note;
 use wire::request::SignRequest;
 
 use super::key_list::KeyEntry;
@@ -144,7 +145,10 @@ fn ask(
         .map_err(|_| SignRefusal::Policy)?;
     let began = Instant::now();
     let inquiry = signer.asker.prepare(inquiry);
-    let settled = signer.asker.questions.ask(inquiry, session.stream);
+    let settled = signer
+        .asker
+        .questions
+        .ask(inquiry, session.stream, || session.tell(Note::Asking));
     trace.waited = Some(began.elapsed());
     match settled {
         Settled::Allowed { consent, by } => {

@@ -3,7 +3,7 @@
 use policy::record::{Event, RecordOutcome};
 use wire::Problem;
 use wire::bind::SESSION_BIND;
-use wire::carry::CARRY;
+use wire::carry::{CARRY, Note};
 use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
@@ -37,7 +37,11 @@ fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> 
     match outcome.result {
         // A signature that is not in the log was not given.
         Ok(reply) if is_written => reply,
-        _ => Reply::Failure.rebuild(),
+        result => {
+            let reason = result.err().filter(|_| is_written);
+            session.tell(reason.map_or(Note::Broken, |refusal| refusal.in_a_word()));
+            Reply::Failure.rebuild()
+        }
     }
 }
 

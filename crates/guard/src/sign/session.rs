@@ -8,8 +8,10 @@ use policy::caller::{Caller, Keyring};
 use policy::content::PendingContent;
 use policy::facts::KeyFacts;
 use policy::gather::RequestRefusal;
+use policy::judgement::Verdict;
 use policy::record::{Event, Record, RecordOutcome};
 use policy::session::Session;
+use wire::carry::Note;
 
 use super::key_list::KeyList;
 use crate::ask::asker::Asker;
@@ -61,7 +63,12 @@ pub struct AgentSession<'s> {
     /// What holds for the request at hand.
     pub(super) policy: Arc<PolicySnapshot>,
     last_seen: Option<VisibleKey>,
+    /// Hears what the client may know of its request beside the reply.
+    observer: Option<Observer>,
 }
+
+/// See [`AgentSession::observe`].
+pub type Observer = Arc<dyn Fn(Note) + Send + Sync>;
 
 /// A key that may be seen, and what that was decided on. Signatures by one key follow each other on a connection, and a
 /// look at all rules costs more than all the rest.
@@ -97,6 +104,18 @@ impl<'s> AgentSession<'s> {
             keys: None,
             policy: signer.policy.snapshot(),
             last_seen: None,
+            observer: None,
+        }
+    }
+
+    /// Has `observer` told of open questions, and in a word why a request was refused.
+    pub fn observe(&mut self, observer: Option<Observer>) {
+        self.observer = observer;
+    }
+
+    pub(super) fn tell(&self, note: Note) {
+        if let Some(observer) = &self.observer {
+            observer(note);
         }
     }
 
@@ -155,6 +174,16 @@ impl<'s> AgentSession<'s> {
             true => Ok(()),
             false => Err(RequestRefusal::KeyNotListed),
         }
+    }
+
+    /// The mildest verdict that a use of this key could have.
+    pub(super) fn mildest(&self, key: &KeyFacts, login_to: Option<&BoundHost>) -> Verdict {
+        let Client {
+            caller, keyring, ..
+        } = &self.client;
+        let session = &self.session;
+        self.policy
+            .mildest(caller, keyring, key, session, login_to, Verdict::Allow)
     }
 
     /// A record with what is known of every request on this connection.

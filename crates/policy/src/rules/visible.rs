@@ -42,11 +42,16 @@ impl Policy {
     /// Whether some rule or the default could let the key be used on this connection, now or at
     /// another hour.
     pub fn visible(&self, query: &VisibilityQuery<'_>) -> bool {
+        self.mildest(query, Verdict::Ask) != Verdict::Deny
+    }
+
+    /// The mildest verdict that a use of the key on this connection could have. A verdict that is as mild as `enough` ends the
+    /// search.
+    pub fn mildest(&self, query: &VisibilityQuery<'_>, enough: Verdict) -> Verdict {
         let mut rules: Option<Vec<&Rule>> = None;
-        query
-            .hypothetical_requests()
-            .iter()
-            .any(|(facts, any_host)| {
+        let mut mildest = Verdict::Deny;
+        for (facts, any_host) in &query.hypothetical_requests() {
+            let verdict = {
                 let hypothetical = HypotheticalRequest {
                     request: Request::new(self, facts, &ANY_MOMENT),
                     any_host: *any_host,
@@ -62,11 +67,22 @@ impl Policy {
                     };
                     self.rules.iter().filter(fits).collect()
                 });
-                self.could_pass(&hypothetical, rules)
-            })
+                self.mildest_of(&hypothetical, rules, enough)
+            };
+            mildest = mildest.min(verdict);
+            if mildest <= enough {
+                break;
+            }
+        }
+        mildest
     }
 
-    fn could_pass(&self, hypothetical: &HypotheticalRequest<'_>, rules: &[&Rule]) -> bool {
+    fn mildest_of(
+        &self,
+        hypothetical: &HypotheticalRequest<'_>,
+        rules: &[&Rule],
+        enough: Verdict,
+    ) -> Verdict {
         if hypothetical
             .request
             .facts
@@ -74,20 +90,26 @@ impl Policy {
             .as_ref()
             .is_some_and(|host| host.revocation.is_some())
         {
-            return false;
+            return Verdict::Deny;
         }
-        let mut floor = Verdict::Allow;
+        let (mut floor, mut mildest) = (Verdict::Allow, Verdict::Deny);
         for rule in rules {
             let (result, surely) = hypothetical.meets(rule);
             match result {
-                Match::Yes if rule.action.max(floor) != Verdict::Deny => return true,
-                Match::Yes if surely => return false,
+                Match::Yes => {
+                    mildest = mildest.min(rule.action.max(floor));
+                    if surely || mildest <= enough {
+                        return mildest;
+                    }
+                }
                 Match::Maybe if surely => floor = floor.max(rule.action),
                 _ => {}
             }
         }
-        beyond_default(hypothetical.request.facts).is_none()
-            && self.default.max(floor) != Verdict::Deny
+        match beyond_default(hypothetical.request.facts) {
+            None => mildest.min(self.default.max(floor)),
+            Some(_) => mildest,
+        }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Tells the person in this qube that a vault waits for an answer: a program that waits for it says nothing.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use common::sync::lock;
+
+/// Who answers within this time needs no notification.
+const BEFORE_TELLING: Duration = Duration::from_secs(1);
+/// Notifications at most so often; questions in between share the last one.
+const BETWEEN: Duration = Duration::from_secs(10);
+const NOTIFY_SEND: &str = "notify-send";
+
+/// The questions that are open in one vault for this client.
+#[derive(Debug, Default)]
+pub struct Asking(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    open: usize,
+    /// When the oldest of those that nobody was told of was opened.
+    untold_since: Option<Instant>,
+    last_told: Option<Instant>,
+    shown: Option<Child>,
+}
+
+impl Asking {
+    pub fn begin(&self) {
+        let mut state = lock(&self.0);
+        state.open += 1;
+        state.untold_since.get_or_insert_with(Instant::now);
+    }
+
+    pub fn end(&self) {
+        let mut state = lock(&self.0);
+        state.open = state.open.saturating_sub(1);
+        if state.open == 0 {
+            state.untold_since = None;
+        }
+    }
+
+    pub fn open(&self) -> usize {
+        lock(&self.0).open
+    }
+
+    /// When [`Asking::tell`] has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        let state = lock(&self.0);
+        let due = state.untold_since? + BEFORE_TELLING;
+        Some(state.last_told.map_or(due, |last| due.max(last + BETWEEN)))
+    }
+
+    /// Shows a notification, if one is due.
+    pub fn tell(&self, vault: &str) {
+        let is_due = self.due().is_some_and(|due| Instant::now() >= due);
+        let mut state = lock(&self.0);
+        let is_over = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        if state.shown.as_mut().is_none_or(is_over) {
+            state.shown = None;
+        }
+        if is_due && state.untold_since.take().is_some() {
+            state.last_told = Some(Instant::now());
+            if state.shown.is_none() {
+                state.shown = notify(vault);
+            }
+        }
+    }
+}
+
+/// `None`: there is nothing to show it with.
+fn notify(vault: &str) -> Option<Child> {
+    let mut notify = Command::new(NOTIFY_SEND);
+    let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some();
+    let bus = format!("/run/user/{}/bus", nix::unistd::getuid());
+    if !has_bus && Path::new(&bus).exists() {
+        notify.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={bus}"));
+    }
+    notify
+        .args(["--app-name=split-ssh", "--icon=dialog-password"])
+        .arg("Waiting for your answer in the vault")
+        .arg(format!(
+            "A program here wants a signature by vault {vault}."
+        ))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()
+}
