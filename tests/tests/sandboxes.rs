@@ -427,3 +427,43 @@ fn doctor_sees_what_a_sandbox_was_given() {
     ])));
     assert!(said.contains("there is no sandbox none"), "{said}");
 }
+
+#[test]
+fn the_sessions_own_agent_is_found_once_and_never_one_of_ours() {
+    let lab = Lab::new();
+    let config = "[keyring.default]\nupstream = \"session\"\n[prompt]\nby = \"terminal\"\n";
+    let policy = "default = \"ask\"\n";
+    let agent = lab.agent.socket.to_str().expect("UTF-8");
+    let start = |environment: &[(&str, &str)]| {
+        Vault::start_with(&lab.world, config, policy, "", environment)
+    };
+    let mut vault = start(&[("SSH_AUTH_SOCK", agent)]);
+    run(vault.control(&["serve", "dev"]).env("SSH_AUTH_SOCK", agent));
+    let listed = |vault: &Vault| {
+        let dev = socket(vault, "dev");
+        wait_for_socket(&dev);
+        text(&finish(lab.client(&dev).with_agent("ssh-add").arg("-L")))
+    };
+    assert!(listed(&vault).starts_with("ssh-ed25519"));
+    let kept = lab.world.path("vault/config/session-agent");
+    assert_eq!(
+        std::fs::read_to_string(&kept).expect("a file").trim(),
+        agent
+    );
+    // Whoever sets the environment later has no say.
+    vault.stop();
+    let other = Agent::start_named(&lab.world, "other");
+    let vault = start(&[("SSH_AUTH_SOCK", other.socket.to_str().expect("UTF-8"))]);
+    assert!(listed(&vault).starts_with("ssh-ed25519"));
+    // The loop: a session whose agent is the vault's own socket.
+    std::fs::remove_file(&kept).expect("it was there");
+    let elsewhere = lab.world.path("linked.sock");
+    std::os::unix::fs::symlink(socket(&vault, "dev"), &elsewhere).expect("a link");
+    let mut list = vault.control(&["serve", "list"]);
+    let refused = finish(list.env("SSH_AUTH_SOCK", &elsewhere));
+    assert!(
+        !refused.status.success() && text(&refused).contains("would ask itself"),
+        "{}",
+        text(&refused)
+    );
+}

@@ -21,6 +21,8 @@ use crate::error::reason;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// SSH_AGENTC_REMOVE_IDENTITY (RFC 9987).
 const REMOVE_IDENTITY: u8 = 18;
+/// SSH_AGENTC_EXTENSION (RFC 9987).
+const EXTENSION: u8 = 27;
 
 /// A key as an agent lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,16 @@ pub fn remove(socket: &Path, blob: &[u8]) -> Result<(), AgentError> {
         Ok(Reply::Failure) => Err(AgentError::Refused),
         _ => Err(AgentError::NotAnAgent),
     }
+}
+
+/// Whether the agent on `socket` is a vault of ours, or a way to one: it names our extensions.
+pub fn is_split_ssh(socket: &Path) -> bool {
+    const MARK: &[u8] = b"@split-ssh";
+    let query = Writer::build(|writer| {
+        writer.u8(EXTENSION).string(b"query");
+    });
+    let answer = ask(socket, &query).unwrap_or_default();
+    answer.windows(MARK.len()).any(|part| part == MARK)
 }
 
 fn ask(socket: &Path, payload: &[u8]) -> Result<Vec<u8>, AgentError> {

@@ -23,6 +23,7 @@ pub mod paths;
 pub mod policy_files;
 pub mod sandbox;
 pub mod service;
+pub mod session_agent;
 pub mod stdio_failure;
 pub mod sync;
 pub mod trusted_files;

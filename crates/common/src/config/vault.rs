@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::sandbox::SandboxConfig;
 use crate::crypto::Ring;
 use crate::error::Error;
+use crate::session_agent;
 use crate::trusted_files;
 
 /// Everything that `vault.toml` says, with what holds where it says nothing.
@@ -37,11 +38,19 @@ pub struct VaultConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyringConfig {
+    /// `"session"`: the agent of the owner's own session, found once; see [`crate::session_agent`].
+    pub upstream: Option<Upstream>,
     /// Another agent's socket (KeePassXC's, gpg-agent's …); without it we start an ssh-agent of our own.
     pub agent: Option<PathBuf>,
     /// Only these of the agent's keys: fingerprints or comment globs. Keyrings that share an agent must
     /// name fingerprints, and no key twice: else dom0's separation of keyrings would be void.
     pub keys: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    Session,
 }
 
 /// Bounds on streams and time.
@@ -184,7 +193,8 @@ impl VaultConfig {
         for dir in [user, system] {
             let path = dir.join("vault.toml");
             trusted_files::wait_until_saved(&path)?;
-            if let Some(config) = super::read_toml::<Self>(&path)? {
+            if let Some(mut config) = super::read_toml::<Self>(&path)? {
+                config.find_session_agent(&path, user)?;
                 config.check(&path)?;
                 return Ok((config, path));
             }
@@ -198,6 +208,24 @@ impl VaultConfig {
         let text = format!("{:?}", (&self.keyring, &self.limits, &self.prompt));
         let digest = Ring.sha256(text.as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Puts the session's agent where a keyring asks for it.
+    fn find_session_agent(&mut self, path: &Path, pinned_in: &Path) -> Result<(), Error> {
+        for (name, keyring) in &mut self.keyring {
+            if keyring.upstream.is_none() {
+                continue;
+            }
+            if keyring.agent.is_some() {
+                let what = format!(
+                    "{}: [keyring.{name}] has an agent and an upstream",
+                    path.display()
+                );
+                return Err(Error::new(what).hint("keep one of the two"));
+            }
+            keyring.agent = Some(session_agent::find(pinned_in)?);
+        }
+        Ok(())
     }
 
     fn check(&self, path: &Path) -> Result<(), Error> {
