@@ -34,7 +34,7 @@ pub struct AllowArgs {
     #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Allow all that is shown alike, for so long: 15m, 1h, stop
+    /// Allow what is shown alike, for so long: 15m, 1h, stop
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
@@ -51,7 +51,7 @@ pub struct AllowArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Trust this name from now on: known hosts have it, and rules see it
+    /// Trust this name: known hosts get it, rules see it
     #[arg(long, requires = "name")]
     trust: bool,
 }

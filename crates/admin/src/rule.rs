@@ -52,7 +52,7 @@ enum Command {
     },
 }
 
-/// Always allow what a question asks, or what a record of the log tells of
+/// Always allow what a question asks, or what a log record tells of
 ///
 /// From a waiting question, it allows the request too.
 #[derive(Debug, clap::Args)]

@@ -197,7 +197,7 @@ fn printed(page: &Path) -> String {
 fn the_synopsis_names_values() {
     let folder = written();
     for (page, expected) in [
-        ("split-ssh-deny", "split-ssh deny [--mute]"),
+        ("split-ssh-deny", "split-ssh deny [--for TIME] [--mute]"),
         ("split-ssh-list", "split-ssh list [KEYRING]"),
         ("split-ssh-log", "[--since TIME]"),
         (

@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS")]
     setup_seconds: Option<u64>,
 
-    /// Forget the keys that vaults listed, so that the next list asks for them, and end
+    /// Forget the keys that vaults listed, and end: the next list asks again
     #[arg(long, exclusive = true)]
     forget: bool,
 
