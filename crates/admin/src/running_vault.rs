@@ -2,9 +2,10 @@
 
 use std::io;
 
+use policy::display;
 use policy::question::{Answer, Decision, Question};
 
-use super::shown_question::{answered, ascii};
+use super::shown_question::{MAX_SENTENCE, answered};
 use common::control::{self, Pending, Reply, Request};
 use common::error::{Error, reason};
 use common::paths::Paths;
@@ -41,10 +42,18 @@ pub(super) fn answer(
     let reply = ask(&request, paths)?;
     let answered = answered(question, decision, reply.settled.unwrap_or_default());
     match (reply.trouble, reply.said) {
-        (Some(trouble), _) => Err(Error::new(format!("{answered}, but {}", ascii(&trouble)))),
-        (None, Some(said)) => Ok(format!("{answered}\n{}", ascii(&said))),
+        (Some(trouble), _) => Err(Error::new(format!(
+            "{answered}, but {}",
+            sentence(&trouble)
+        ))),
+        (None, Some(said)) => Ok(format!("{answered}\n{}", sentence(&said))),
         (None, None) => Ok(answered),
     }
+}
+
+/// The vault's sentence, whole: it ends in a command to paste.
+fn sentence(text: &str) -> String {
+    display::prose(text.as_bytes(), MAX_SENTENCE)
 }
 
 /// Asks the vault; a refusal is an error.
@@ -52,7 +61,7 @@ pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
     let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
     match reply.error {
         None => Ok(reply),
-        Some(error) => Err(Error::new(ascii(&error.to_string()))),
+        Some(error) => Err(Error::new(sentence(&error.to_string()))),
     }
 }
 
