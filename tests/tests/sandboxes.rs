@@ -467,3 +467,41 @@ fn the_sessions_own_agent_is_found_once_and_never_one_of_ours() {
         text(&refused)
     );
 }
+
+/// As `split-ssh@NAME.socket` does it: systemd holds the socket, and the first connection starts the vault.
+#[test]
+fn a_socket_of_systemd_is_a_sandboxs_by_its_name() {
+    let lab = Lab::new();
+    let mut vault = Vault::start_configured(&lab.world, "", "default = \"ask\"\n", "");
+    vault.stop();
+    let config = format!(
+        "[keyring.default]\nagent = \"{}\"\n[sandbox.dev]\n[prompt]\nby = \"terminal\"\n",
+        lab.agent.socket.display()
+    );
+    lab.world.file("vault/config/vault.toml", config);
+    let dev = socket(&vault, "dev");
+    lab.world.directory("vault/run/split-ssh-sandbox/dev");
+    let vault_command = vault.control(&["vault"]);
+    let mut activate = lab.world.command("systemd-socket-activate");
+    activate.arg("-l").arg(&dev).arg("--fdname=sandbox.dev");
+    for (name, _) in vault_command.get_envs() {
+        activate.arg("-E").arg(name);
+    }
+    activate.envs(
+        vault_command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    activate
+        .arg(vault_command.get_program())
+        .args(vault_command.get_args());
+    let _unit = Running::start(activate, &lab.world.path("unit"));
+    wait_for_socket(&dev);
+    let list = || finish(lab.client(&dev).with_agent("ssh-add").arg("-L"));
+    assert!(
+        list().status.success(),
+        "the vault's own sockets are its own"
+    );
+    let status = run(&mut vault.control(&["status"]));
+    assert!(status.contains("dev  keyring default"), "{status}");
+}
