@@ -1,6 +1,7 @@
 //! Each keyring's agent: does it answer, and with which keys? The running vault says so.
 
 use std::path::Path;
+use std::time::Duration;
 
 use policy::certificate_validity::ValidityState;
 use policy::display;
@@ -13,6 +14,8 @@ use crate::validity_words;
 use common::config::vault::VaultConfig;
 use common::keyrings::{self, KeyState, KeyringState, LoadState};
 
+/// For the vault to ask them: some may have to be started, and some may not answer for 10 s.
+pub const AGENTS_TIME: Duration = Duration::from_secs(60);
 /// Characters of a key's comment.
 const SHOWN_COMMENT: usize = 40;
 /// Keys that are named; the others are counted.

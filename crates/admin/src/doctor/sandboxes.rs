@@ -110,7 +110,7 @@ fn check_keys(sandbox: &Sandbox, place: &Machine, findings: &mut Findings) {
     let request = Request::Keyrings {
         name: Some(keyring.to_owned()),
     };
-    let reply = control::ask_within(&place.paths, &request, super::vault::AGENTS_TIME);
+    let reply = control::ask_within(&place.paths, &request, super::keyrings::AGENTS_TIME);
     let states = reply
         .ok()
         .and_then(|reply| reply.keyrings)

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::finding::Findings;
 use super::place::Machine;
@@ -17,9 +16,6 @@ use common::config::vault::VaultConfig;
 use common::control::{self, Request, VaultStatus};
 use common::error::reason;
 use common::keyrings::KeyringState;
-
-/// Some agents may have to be started, and some may not answer for 10 s.
-pub(super) const AGENTS_TIME: Duration = Duration::from_secs(60);
 
 pub fn is_meant(place: &Machine) -> bool {
     let paths = &place.paths;
@@ -111,7 +107,7 @@ fn check_keyrings(
 /// What the running vault says of its keyrings.
 fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
     let request = Request::Keyrings { name: None };
-    let reply = control::ask_within(&place.paths, &request, AGENTS_TIME);
+    let reply = control::ask_within(&place.paths, &request, keyrings::AGENTS_TIME);
     match reply.map(|reply| reply.keyrings) {
         Ok(Some(keyrings)) => keyrings,
         _ => {
