@@ -5,7 +5,7 @@ UNITDIR ?= /usr/lib/systemd/system
 ZSHDIR ?= /usr/share/zsh/site-functions
 PROFILE ?= packaged
 
-.PHONY: demo test bench instructions fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
+.PHONY: demo test bench instructions soak fuzz campaign lint msrv build install-vm install-vm-files install-prompt install-dom0 \
 	deb rpm source repo test-packages test-packages-trixie reproducible
 
 demo: ## Show a guarded login, a signed commit and the attacks, on this machine
@@ -29,6 +29,11 @@ instructions: ## Count the instructions that the vault's own program takes for a
 	scripts/install-deps instructions
 	$(CARGO) build --release --quiet -p split-ssh
 	tests/bench/instructions
+
+soak: ## Thousands of connections while what carries them is killed at random (SOAK=10000)
+	scripts/install-deps test
+	$(CARGO) build --workspace --bins
+	SOAK=$(or $(SOAK),10000) $(CARGO) test -p split-ssh-tests --test soak
 
 fuzz: ## Feed the parsers for a minute each
 	scripts/install-deps fuzz

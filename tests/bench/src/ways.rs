@@ -19,9 +19,11 @@ use crate::process;
 
 /// What the guard itself costs, without a client and qrexec in between.
 pub const GUARD_ALONE: &str = "split-ssh, the guard alone";
+/// A client whose vault carries all its connections in one call.
+pub const CARRIED: &str = "split-ssh, carried";
 /// An earlier program of ours, measured in the same run.
 pub const BEFORE: [&str; 2] = ["before, the guard alone", "before"];
-const NOW: [&str; 2] = [GUARD_ALONE, "split-ssh"];
+pub const NOW: [&str; 2] = [GUARD_ALONE, "split-ssh"];
 
 pub struct Ways {
     pub all: Vec<Way>,
@@ -40,7 +42,7 @@ struct Guarded {
 
 impl Guarded {
     /// Runs `program`, or the one that was built.
-    fn start(key: &Key, program: Option<&Path>) -> Self {
+    fn start(key: &Key, program: Option<&Path>, more: &str) -> Self {
         let start = || {
             let world = World::new();
             if let Some(program) = program {
@@ -50,7 +52,7 @@ impl Guarded {
             let agent = Agent::start(&world);
             agent.add(&world, key);
             let socket = agent.socket.display();
-            let config = format!("{LIMITS}[keyring.default]\nagent = \"{socket}\"\n");
+            let config = format!("{LIMITS}[keyring.default]\nagent = \"{socket}\"\n{more}");
             let vault = Vault::start_configured(&world, &config, POLICY, "");
             (world, agent, vault)
         };
@@ -134,7 +136,7 @@ impl Ways {
                 vault,
                 alone,
                 agents: [agent_alone, agent],
-            } = Guarded::start(&key, program);
+            } = Guarded::start(&key, program, "");
             let pids =
                 |running: &[&Running]| running.iter().map(|one| one.pid().as_raw()).collect();
             let socket = alone.qrexec_socket.clone();
@@ -149,6 +151,16 @@ impl Ways {
             ends.push((name, false, client.socket.clone(), daemons, agent));
             guarded.push((client, vault, alone));
         }
+        let carried = Guarded::start(&key, None, "[carry]\nqubes = [\"work\"]\n");
+        let Guarded {
+            client,
+            vault,
+            alone,
+            agents: [_, agent],
+        } = carried;
+        let daemons = vec![client.process.pid().as_raw(), vault.process.pid().as_raw()];
+        ends.push((CARRIED, false, client.socket.clone(), daemons, agent));
+        guarded.push((client, vault, alone));
         let host = Key::ed25519(&world, "host");
         let session = host_keys::session(1);
         let bind = HostKeys::of(&world, [&host]).bind(&host, &host.blob(), &session, false);
