@@ -27,6 +27,9 @@ pub const MAX_KEPT: usize = 64 * 1024;
 /// Seconds from a content's last chunk until it is forgotten. A client signs as soon as it has sent the content.
 pub const KEPT_SECONDS: u64 = 60;
 
+/// Digits of an object's id that people are shown, as git does in merges.
+pub const SHOWN_DIGITS: usize = 12;
+
 /// What a connection has sent for its next signature. Every sign request takes it.
 #[derive(Default)]
 pub struct PendingContent(State);

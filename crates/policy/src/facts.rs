@@ -62,6 +62,27 @@ impl Proof {
     }
 }
 
+/// Whether the content behind an SSHSIG's hash is known.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentProof {
+    /// The client sent none.
+    Unproven,
+    /// The client sent it, and it has the hash that is to be signed.
+    Proven,
+}
+
+impl ContentProof {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Proven => "proven",
+        }
+    }
+}
+
 /// A host key that a login was shown to be for, with the names that the vault's own files give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostIdentity {
@@ -140,6 +161,16 @@ pub struct Moment {
 pub fn cut_user(user: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let cuts = [b':', b'/'].map(|mark| user.iter().position(|byte| *byte == mark));
     cuts.into_iter().flatten().filter_map(|at| user.get(..at))
+}
+
+impl Facts {
+    /// Of an SSHSIG.
+    pub fn content_proof(&self) -> ContentProof {
+        match self.content {
+            Some(_) => ContentProof::Proven,
+            None => ContentProof::Unproven,
+        }
+    }
 }
 
 /// One sign request, as rules see it.

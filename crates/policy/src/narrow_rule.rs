@@ -28,6 +28,10 @@ pub struct NarrowRule {
     pub user: Option<String>,
     pub hosts: Vec<HostWord>,
     pub namespace: Option<String>,
+    /// Content that the vault was shown, and no hash alone.
+    pub proven_content: bool,
+    /// A pattern that matches one mail address.
+    pub author: Option<String>,
     pub forwarded: bool,
     pub sha1: bool,
 }
@@ -65,7 +69,7 @@ impl NarrowRule {
     /// # Errors
     /// Such requests need a person, or no pattern can be written for a name.
     pub fn of(facts: &Facts, policy: &Policy) -> Result<Self, NoProposal> {
-        let (mut user, mut namespace, mut hosts) = (None, None, Vec::new());
+        let (mut user, mut namespace, mut author, mut hosts) = (None, None, None, Vec::new());
         match facts.kind {
             IntentKind::Login => {
                 user = Some(pattern(facts.user.as_deref())?);
@@ -74,7 +78,13 @@ impl NarrowRule {
                 let host = host.ok_or(NoProposal::Unproven)?;
                 hosts.push(host_word(host, facts.proof, policy)?);
             }
-            IntentKind::Sshsig => namespace = Some(pattern(facts.namespace.as_deref())?),
+            IntentKind::Sshsig => {
+                namespace = Some(pattern(facts.namespace.as_deref())?);
+                let mail = facts.content.as_ref().map(|content| &content.author);
+                if let Some(Some(mail)) = mail {
+                    author = Some(pattern(Some(mail.as_slice()))?);
+                }
+            }
             IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
                 return Err(NoProposal::Kind(facts.kind));
             }
@@ -87,6 +97,8 @@ impl NarrowRule {
             user,
             hosts,
             namespace,
+            proven_content: facts.content.is_some(),
+            author,
             forwarded: facts.forwarded,
             sha1: facts.sha1,
         })
@@ -127,6 +139,12 @@ impl NarrowRule {
         }
         if let Some(namespace) = &self.namespace {
             put("namespace", string(namespace));
+        }
+        if self.proven_content {
+            put("content", string("proven"));
+        }
+        if let Some(author) = &self.author {
+            put("author", string(author));
         }
         put("forwarded", self.forwarded.to_string());
         put("sha1", self.sha1.to_string());

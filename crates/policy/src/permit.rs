@@ -45,6 +45,7 @@
 
 use std::sync::Arc;
 
+use crate::content::ContentEvidence;
 use crate::crypto::Crypto;
 use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, HostIdentity, Moment};
@@ -79,6 +80,11 @@ impl Case {
     /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
     pub fn unverifiable_bind(&self) -> bool {
         self.gathered.unverifiable_bind()
+    }
+
+    /// What is known of the content behind an SSHSIG.
+    pub fn content(&self) -> &ContentEvidence {
+        self.gathered.content()
     }
 
     /// The request itself.

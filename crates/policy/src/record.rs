@@ -16,8 +16,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::caller::{Caller, Keyring};
+use crate::content::{ContentEvidence, Object, SHOWN_DIGITS};
 use crate::crypto::Fingerprint;
-use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
+use crate::facts::{
+    ContentFacts, ContentProof, Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof,
+};
 use crate::intent::{Intent, LooksLike};
 use crate::judgement::{Judgement, Verdict};
 
@@ -108,6 +111,21 @@ pub struct Record {
     pub forwarded: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Escaped>,
+    /// `proven`: the client sent the content of an SSHSIG, and it has the hash that was to be signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentProof>,
+    /// Mail address of a commit's author or a tagger; as those below, only if a rule says that the log keeps content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Escaped>,
+    /// Mail address of a commit's committer or a tagger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committer: Option<Escaped>,
+    /// A commit's subject, or a tag's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Escaped>,
+    /// A commit's tree, or the object of a tag: 12 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Minutes since local midnight at the decision, 0..1440, for `hours` rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_minute: Option<u16>,
@@ -181,6 +199,11 @@ impl Record {
             proof: None,
             forwarded: None,
             namespace: None,
+            content: None,
+            author: None,
+            committer: None,
+            subject: None,
+            object: None,
             local_minute: None,
             verdict: None,
             rule: None,
@@ -229,10 +252,33 @@ impl Record {
         self.proof = Some(facts.proof);
         self.forwarded = Some(facts.forwarded);
         self.namespace = facts.namespace.as_deref().map(Escaped::from_bytes);
+        self.content = facts.content.as_ref().map(|_| ContentProof::Proven);
         self.local_minute = Some(moment.local_minute);
         if let Some(host) = &facts.host {
             self = self.host(host);
         }
+        self
+    }
+
+    /// What the content says, if the policy lets the log keep that.
+    #[must_use]
+    pub fn keeping(mut self, content: &ContentEvidence, facts: &Facts) -> Self {
+        let Some(proven) = content.proven() else {
+            return self;
+        };
+        let (subject, object) = match proven.object() {
+            Object::Commit(commit) => (&commit.message.subject, &commit.tree),
+            Object::Tag(tag) => (&tag.name, &tag.object),
+            Object::Push(_) | Object::Text { .. } | Object::Binary(_) => return self,
+        };
+        let mail = |of: fn(&ContentFacts) -> &Option<Vec<u8>>| {
+            let mail = of(facts.content.as_ref()?).as_deref()?;
+            Some(Escaped::from_bytes(mail))
+        };
+        self.author = mail(|content| &content.author);
+        self.committer = mail(|content| &content.committer);
+        self.subject = Some(Escaped::from_bytes(subject));
+        self.object = object.get(..SHOWN_DIGITS).map(str::to_owned);
         self
     }
 
@@ -305,7 +351,13 @@ impl Record {
                 Some(fingerprint) => Some(self.host_identity(fingerprint)?),
             },
             namespace: whole(&self.namespace)?,
-            content: None,
+            content: match self.content {
+                Some(ContentProof::Proven) => Some(ContentFacts {
+                    author: whole(&self.author)?,
+                    committer: whole(&self.committer)?,
+                }),
+                Some(ContentProof::Unproven) | None => None,
+            },
             forwarded: self.forwarded?,
         })
     }

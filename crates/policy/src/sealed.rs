@@ -13,6 +13,7 @@
 //!         rule: None,
 //!         remember: Remember::Never,
 //!         notify: false,
+//!         log_content: false,
 //!         signatures: 1,
 //!     }
 //! }

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof};
+use policy::facts::{ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 use policy::known_hosts::{HostKey, normalise};
 use policy::rules::Policy;
 
@@ -39,7 +39,7 @@ use common::paths::Paths;
 pub struct Args {
     /// Explain a request of the log: the `seq` in split-ssh log --json
     #[arg(long, value_name = "SEQ", conflicts_with_all = [
-        "qube", "sandbox", "keyring", "key", "comment", "kind", "user", "host", "host_key", "proof", "namespace", "forwarded", "sha1",
+        "qube", "sandbox", "keyring", "key", "comment", "kind", "user", "host", "host_key", "proof", "namespace", "content", "author", "committer", "forwarded", "sha1",
     ])]
     record: Option<u64>,
 
@@ -90,6 +90,18 @@ pub struct Args {
     /// The namespace of an sshsig
     #[arg(long, value_name = "NAMESPACE")]
     namespace: Option<String>,
+
+    /// The client sends the content of an sshsig
+    #[arg(long)]
+    content: bool,
+
+    /// The mail address of a commit's author, or of a tagger
+    #[arg(long, value_name = "MAIL")]
+    author: Option<String>,
+
+    /// The mail address of a commit's committer [default: the author's]
+    #[arg(long, value_name = "MAIL")]
+    committer: Option<String>,
 
     /// It comes from a forwarded agent
     #[arg(long)]
@@ -221,6 +233,11 @@ impl Args {
             "--namespace",
             &[IntentKind::Sshsig],
         )?;
+        only(
+            self.content().is_some(),
+            "--content, --author, --committer",
+            &[IntentKind::Sshsig],
+        )?;
         let mut assumed = Vec::new();
         let mut said = |option: &str, text: &Option<String>, unsaid: &str| {
             let text = text.as_deref().unwrap_or_else(|| {
@@ -263,9 +280,19 @@ impl Args {
             proof,
             // What is not shown is not known to rules either.
             host: host.filter(|_| proof != Proof::Unproven),
-            content: None,
+            content: self.content(),
             namespace: namespace.map(String::into_bytes),
             forwarded: self.forwarded,
+        })
+    }
+
+    fn content(&self) -> Option<ContentFacts> {
+        let committer = self.committer.as_ref().or(self.author.as_ref());
+        let is_shown = self.content || committer.is_some();
+        let mail = |mail: Option<&String>| mail.map(|mail| mail.clone().into_bytes());
+        is_shown.then(|| ContentFacts {
+            author: mail(self.author.as_ref()),
+            committer: mail(committer),
         })
     }
 
@@ -276,7 +303,7 @@ impl Args {
             Some(KindArg::Certificate) => IntentKind::Certificate,
             Some(KindArg::Sudo) => IntentKind::Sudo,
             Some(KindArg::Raw) => IntentKind::Raw,
-            None if self.namespace.is_some() => IntentKind::Sshsig,
+            None if self.namespace.is_some() || self.content().is_some() => IntentKind::Sshsig,
             None => IntentKind::Login,
         }
     }

@@ -26,6 +26,7 @@ pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
     for rule in policy.rules() {
         warnings.extend(coverage::unreachable(policy, rule));
         warnings.extend(bounds::unbounded(rule).or_else(|| bounds::more_than_signatures(rule)));
+        warnings.extend(bounds::trusts_the_author(rule));
         warnings.extend(bounds::silent_on_forwarding(rule));
         warnings.extend(names::leads_nowhere(policy, rule, surroundings));
         for key in surroundings.shared_keys.unwrap_or_default() {

@@ -182,6 +182,9 @@ impl SignOutcome<'_> {
         }
         if let Some((case, moment)) = &trace.case {
             record = record.of(case.facts(), moment).judged(case.judgement());
+            if case.judgement().log_content() {
+                record = record.keeping(case.content(), case.facts());
+            }
         }
         record.key = Some(trace.fingerprint.to_string());
         record.label = trace

@@ -6,7 +6,9 @@ mod tests;
 use super::history::about;
 use super::row::own_row;
 use super::{HeadingPart, Row, RowClass, date};
-use crate::content::{Commit, ContentEvidence, Message, Object, Person, ProvenContent, Push, Tag};
+use crate::content::{
+    Commit, ContentEvidence, Message, Object, Person, ProvenContent, Push, SHOWN_DIGITS, Tag,
+};
 use crate::display;
 
 /// A subject, tag or repository within the heading. One that is longer has a row of its own.
@@ -15,8 +17,6 @@ const MAX_IN_HEADING: usize = 120;
 const MAX_NAME: usize = 160;
 /// A message's body, or a subject in full.
 const MAX_MESSAGE: usize = 2048;
-/// Digits of an id, as git shows them in merges.
-const SHOWN_DIGITS: usize = 12;
 /// A date that is further from now is pointed out: clocks differ by minutes, rebases are of older commits only in their
 /// author's date.
 const FAR_OFF: i64 = 86_400;

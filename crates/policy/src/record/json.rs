@@ -1,7 +1,7 @@
 //! A record as JSON of printable ASCII. Every signature waits for one, so texts are copied in one go where nothing
 //! in them is to be escaped, and nothing is allocated beside the line.
 
-use crate::facts::{IntentKind, Proof};
+use crate::facts::{ContentProof, IntentKind, Proof};
 use crate::intent::LooksLike;
 use crate::judgement::Verdict;
 
@@ -53,6 +53,11 @@ impl Record {
             object.boolean("forwarded", forwarded);
         }
         object.optional("namespace", self.namespace.as_ref().map(Escaped::as_str));
+        object.optional("content", self.content.map(ContentProof::word));
+        object.optional("author", self.author.as_ref().map(Escaped::as_str));
+        object.optional("committer", self.committer.as_ref().map(Escaped::as_str));
+        object.optional("subject", self.subject.as_ref().map(Escaped::as_str));
+        object.optional("object", self.object.as_deref());
         object.maybe_number("local_minute", self.local_minute.map(u64::from));
 
         object.optional("verdict", self.verdict.map(Verdict::word));

@@ -141,7 +141,13 @@ fn purpose(record: &Record, kind: IntentKind) -> String {
                 None => format!("login of {user}{sha1}"),
             }
         }
-        IntentKind::Sshsig => format!("sshsig in namespace {}{sha1}", named(&record.namespace)),
+        IntentKind::Sshsig => {
+            let namespace = named(&record.namespace);
+            match &record.subject {
+                Some(subject) => format!("{namespace} \"{}\"{sha1}", readable(subject)),
+                None => format!("sshsig in namespace {namespace}{sha1}"),
+            }
+        }
         IntentKind::Sudo => format!("sudo of {}{sha1}", named(&record.user)),
         IntentKind::Certificate => format!("certificate{sha1}"),
         IntentKind::Raw => format!("raw data{sha1}"),
@@ -229,6 +235,14 @@ fn value(text: &str) -> String {
 fn escaped(text: &Escaped) -> String {
     match text.to_bytes() {
         Some(bytes) => display::ascii(&bytes, MAX_VALUE),
+        None => value(text.as_str()),
+    }
+}
+
+/// Words of somebody else, in any script.
+fn readable(text: &Escaped) -> String {
+    match text.to_bytes() {
+        Some(bytes) => display::text(&bytes, MAX_VALUE),
         None => value(text.as_str()),
     }
 }

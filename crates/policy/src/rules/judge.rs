@@ -128,6 +128,7 @@ impl Policy {
             Some(rule) => {
                 let doubt = match request.doubt(rule) {
                     Doubt::User => "may or may not mean the user".to_owned(),
+                    Doubt::Content => "needs to know the author or committer".to_owned(),
                     Doubt::HostName => "may or may not mean the host".to_owned(),
                     Doubt::Proof => {
                         format!("would need a host that is {}", request.host.required.word())
@@ -143,6 +144,7 @@ impl Policy {
             rule: None,
             remember: remember(self.default, None, request),
             notify: false,
+            log_content: false,
             signatures: 1,
         }
     }
@@ -201,6 +203,7 @@ fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, rates: &RateCoun
         rule: Some(rule.to_ref()),
         remember: remember(verdict, Some(rule), request),
         notify: rule.notify,
+        log_content: rule.log_content,
         signatures: rule.signatures,
     }
 }
@@ -259,6 +262,7 @@ fn by_floor(
     let judgement = by_rule(rule, request, moment, rates);
     let shown = match (request.doubt(rule), request.facts.proof) {
         (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
+        (Doubt::Content, _) => "the author or committer is not known; it",
         (Doubt::HostName, _) => "the name of the host leaves open which it is; it",
         (Doubt::Proof, Proof::Unproven) => "the host is unproven and",
         (Doubt::Proof, _) => "the host is only bound and",

@@ -55,6 +55,7 @@ pub struct Judgement {
     pub(super) rule: Option<RuleRef>,
     pub(super) remember: Remember,
     pub(super) notify: bool,
+    pub(super) log_content: bool,
     pub(super) signatures: u32,
 }
 
@@ -67,6 +68,7 @@ impl Judgement {
             rule: None,
             remember: Remember::Never,
             notify: false,
+            log_content: false,
             signatures: 1,
         }
     }
@@ -102,6 +104,11 @@ impl Judgement {
     /// Whether the person is told of each signature.
     pub fn notify(&self) -> bool {
         self.notify
+    }
+
+    /// Whether the log keeps what the content says.
+    pub fn log_content(&self) -> bool {
+        self.log_content
     }
 
     /// Signatures allowed on one connection under this judgement.

@@ -4,7 +4,7 @@
 //! and sshsig only, no SHA-1 signature, and no forwarded sshsig; a deny rule covers all of these.
 
 use crate::caller::Caller;
-use crate::facts::{Facts, IntentKind, Moment, cut_user};
+use crate::facts::{ContentFacts, Facts, IntentKind, Moment, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
 
@@ -23,6 +23,9 @@ pub enum Matcher {
     Key,
     User,
     Namespace,
+    Content,
+    Author,
+    Committer,
     Host,
     Forwarded,
     Sha1,
@@ -30,13 +33,16 @@ pub enum Matcher {
 }
 
 impl Matcher {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Qube,
         Self::Keyring,
         Self::Kind,
         Self::Key,
         Self::User,
         Self::Namespace,
+        Self::Content,
+        Self::Author,
+        Self::Committer,
         Self::Host,
         Self::Forwarded,
         Self::Sha1,
@@ -44,7 +50,7 @@ impl Matcher {
     ];
 
     /// Comparisons of a word, the host, which tells most rules for logins apart, then the longer ones.
-    const CHEAPEST_FIRST: [Self; 10] = [
+    const CHEAPEST_FIRST: [Self; 13] = [
         Self::Kind,
         Self::Forwarded,
         Self::Sha1,
@@ -52,6 +58,9 @@ impl Matcher {
         Self::User,
         Self::Keyring,
         Self::Namespace,
+        Self::Content,
+        Self::Author,
+        Self::Committer,
         Self::Qube,
         Self::Key,
         Self::Hours,
@@ -62,7 +71,9 @@ impl Matcher {
         match self {
             Self::User => matches!(kind, IntentKind::Login | IntentKind::Sudo),
             Self::Host => kind == IntentKind::Login,
-            Self::Namespace => kind == IntentKind::Sshsig,
+            Self::Namespace | Self::Content | Self::Author | Self::Committer => {
+                kind == IntentKind::Sshsig
+            }
             _ => true,
         }
     }
@@ -76,6 +87,9 @@ impl Matcher {
             Self::Key => "key",
             Self::User => "user",
             Self::Namespace => "namespace",
+            Self::Content => "content",
+            Self::Author => "author",
+            Self::Committer => "committer",
             Self::Host => "host",
             Self::Forwarded => "forwarded",
             Self::Sha1 => "sha1",
@@ -94,6 +108,9 @@ impl Rule {
             Matcher::Key => self.key.is_some(),
             Matcher::User => self.user.is_some(),
             Matcher::Namespace => self.namespace.is_some(),
+            Matcher::Content => self.content.is_some(),
+            Matcher::Author => self.author.is_some(),
+            Matcher::Committer => self.committer.is_some(),
             Matcher::Host => self.host.is_some(),
             Matcher::Forwarded => self.forwarded.is_some(),
             Matcher::Sha1 => self.sha1.is_some(),
@@ -134,6 +151,8 @@ impl Rule {
 pub(super) enum Doubt {
     /// Servers may cut the user's name.
     User,
+    /// The author or committer is not known.
+    Content,
     /// The host is shown, and its name leaves open whether it is the rule's.
     HostName,
     /// The host is not shown well enough.
@@ -204,7 +223,9 @@ impl<'a> Request<'a> {
 
     /// What keeps a rule that may cover this request from covering it surely.
     pub(super) fn doubt(&self, rule: &Rule) -> Doubt {
-        if self.try_matcher(rule, Matcher::Host) != Match::Maybe {
+        if self.facts.kind == IntentKind::Sshsig {
+            Doubt::Content
+        } else if self.try_matcher(rule, Matcher::Host) != Match::Maybe {
             Doubt::User
         } else if self.host.meets_required_proof {
             Doubt::HostName
@@ -243,6 +264,13 @@ impl<'a> Request<'a> {
                     .as_ref()
                     .is_some_and(|name| glob.matches(name))
             }),
+            Matcher::Content => any(&rule.content, |proof| {
+                facts.kind == IntentKind::Sshsig && *proof == facts.content_proof()
+            }),
+            Matcher::Author => self.try_mail(&rule.author, |content| content.author.as_deref()),
+            Matcher::Committer => {
+                self.try_mail(&rule.committer, |content| content.committer.as_deref())
+            }
             Matcher::Host => self.try_host(rule),
             Matcher::Forwarded => rule.covers_forwarded(facts.forwarded, facts.kind).into(),
             Matcher::Sha1 => rule.covers_sha1(facts.sha1).into(),
@@ -262,6 +290,24 @@ impl<'a> Request<'a> {
             _ => glob.matches(user).into(),
         };
         patterns.iter().map(is).max().unwrap_or(Match::No)
+    }
+
+    /// Content that is not known, or names nobody that we know of, may or may not be a person's.
+    fn try_mail(
+        &self,
+        patterns: &Option<Vec<Glob>>,
+        mail: impl Fn(&ContentFacts) -> Option<&[u8]>,
+    ) -> Match {
+        let Some(patterns) = patterns else {
+            return Match::Yes;
+        };
+        if self.facts.kind != IntentKind::Sshsig {
+            return Match::No;
+        }
+        match self.facts.content.as_ref().and_then(mail) {
+            Some(mail) => patterns.iter().any(|glob| glob.matches(mail)).into(),
+            None => Match::Maybe,
+        }
     }
 
     fn try_host(&self, rule: &Rule) -> Match {

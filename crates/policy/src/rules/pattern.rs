@@ -189,6 +189,11 @@ pub(super) fn namespace(text: &str) -> Value<Glob> {
     line(text, "namespace")
 }
 
+/// Of an author or committer.
+pub(super) fn mail(text: &str) -> Value<Glob> {
+    line(text, "mail address")
+}
+
 fn line(text: &str, what: &str) -> Value<Glob> {
     let message = format!("no {what} is called {}", quoted(text));
     if text.contains(',') {

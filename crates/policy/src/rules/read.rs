@@ -16,7 +16,7 @@ use super::tree::{self, Table, Value};
 use super::value::{self, BadValue};
 
 const FILE_KEYS: [&str; 5] = ["default", "host", "key", "qube", "rule"];
-const RULE_KEYS: [&str; 17] = [
+const RULE_KEYS: [&str; 21] = [
     "name",
     "qube",
     "sandbox",
@@ -26,6 +26,9 @@ const RULE_KEYS: [&str; 17] = [
     "user",
     "host",
     "namespace",
+    "content",
+    "author",
+    "committer",
     "forwarded",
     "sha1",
     "hours",
@@ -33,6 +36,7 @@ const RULE_KEYS: [&str; 17] = [
     "rate",
     "remember",
     "notify",
+    "log-content",
     "signatures",
 ];
 impl Policy {
@@ -158,12 +162,16 @@ impl Reading {
             user: None,
             host: None,
             namespace: None,
+            content: None,
+            author: None,
+            committer: None,
             forwarded: None,
             sha1: None,
             hours: None,
             rate: None,
             remember: None,
             notify: false,
+            log_content: false,
             signatures: 1,
         };
         let before = self.problems.len();
@@ -194,6 +202,12 @@ impl Reading {
                     rule.host = self.keep(read);
                 }
                 "namespace" => rule.namespace = self.keep(entry.texts(pattern::namespace)),
+                "content" => rule.content = self.keep(entry.texts(value::content)),
+                "author" => rule.author = self.keep(entry.texts(pattern::mail)),
+                "committer" => rule.committer = self.keep(entry.texts(pattern::mail)),
+                "log-content" => {
+                    rule.log_content = self.keep(entry.boolean()).unwrap_or_default();
+                }
                 "forwarded" => rule.forwarded = self.keep(entry.bools()),
                 "sha1" => rule.sha1 = self.keep(entry.bools()),
                 "hours" => rule.hours = self.keep(entry.texts(value::hours)),
@@ -219,6 +233,9 @@ impl Reading {
             (Matcher::User, rule.user.is_some()),
             (Matcher::Host, rule.host.is_some()),
             (Matcher::Namespace, rule.namespace.is_some()),
+            (Matcher::Content, rule.content.is_some()),
+            (Matcher::Author, rule.author.is_some()),
+            (Matcher::Committer, rule.committer.is_some()),
         ];
         let said = matchers.into_iter().filter(|(_, is_said)| *is_said);
         let said: Vec<Matcher> = said.map(|(matcher, _)| matcher).collect();
@@ -244,7 +261,7 @@ impl Reading {
                                 other.word(),
                                 matcher.word()
                             ),
-                            "user and host are of logins, namespace is of sshsig: make two rules",
+                            "user and host are of logins; namespace, content, author and committer are of sshsig: make two rules",
                         )
                     }),
             };

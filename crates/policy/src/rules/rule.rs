@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::crypto::Fingerprint;
-use crate::facts::{IntentKind, Proof};
+use crate::facts::{ContentProof, IntentKind, Proof};
 use crate::glob::Glob;
 use crate::judgement::{Place, Remember, RuleRef, Verdict};
 use crate::qube_color::QubeColor;
@@ -57,12 +57,18 @@ pub struct Rule {
     pub user: Option<Vec<Glob>>,
     pub host: Option<Vec<HostPattern>>,
     pub namespace: Option<Vec<Glob>>,
+    pub content: Option<Vec<ContentProof>>,
+    /// Of mail addresses.
+    pub author: Option<Vec<Glob>>,
+    pub committer: Option<Vec<Glob>>,
     pub forwarded: Option<Vec<bool>>,
     pub sha1: Option<Vec<bool>>,
     pub hours: Option<Vec<Hours>>,
     pub rate: Option<Rate>,
     pub remember: Option<Remember>,
     pub notify: bool,
+    /// The log keeps a commit's subject, people and tree, and a tag's.
+    pub log_content: bool,
     pub signatures: u32,
 }
 

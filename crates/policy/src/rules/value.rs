@@ -1,7 +1,7 @@
 //! Single values of a policy file: text to meaning, or a sentence and a hint.
 
 use crate::display;
-use crate::facts::{IntentKind, Proof};
+use crate::facts::{ContentProof, IntentKind, Proof};
 use crate::judgement::{Remember, Verdict};
 use crate::qube_color::QubeColor;
 use crate::rate::Rate;
@@ -55,6 +55,13 @@ pub(super) fn default(text: &str) -> Value<Verdict> {
         )),
         _ => Err(one_of(text, &["ask", "deny"], "default")),
     }
+}
+
+pub(super) fn content(text: &str) -> Value<ContentProof> {
+    [ContentProof::Proven, ContentProof::Unproven]
+        .into_iter()
+        .find(|proof| proof.word() == text)
+        .ok_or_else(|| one_of(text, &["proven", "unproven"], "content"))
 }
 
 pub(super) fn kind(text: &str) -> Value<IntentKind> {

@@ -221,6 +221,11 @@ impl HypotheticalRequest<'_> {
             Matcher::User if matches!(kind, IntentKind::Login | IntentKind::Sudo) => &rule.user,
             Matcher::Namespace if kind == IntentKind::Sshsig => &rule.namespace,
             Matcher::Hours if rule.hours.is_some() => return Open::Some,
+            Matcher::Content | Matcher::Author | Matcher::Committer
+                if kind == IntentKind::Sshsig && rule.says(matcher) =>
+            {
+                return Open::Some;
+            }
             Matcher::Host if self.any_host && rule.host.iter().flatten().any(names_host) => {
                 return Open::Some;
             }

@@ -200,7 +200,25 @@ fn others(model: &Model, rule: &Rule, facts: &Facts, moment: &Moment) -> Covers 
             .as_ref()
             .is_some_and(|name| glob(pattern.as_bytes(), name))
     });
+    let content = any(&rule.content, &|word| {
+        let proven = facts.content.is_some();
+        facts.kind == IntentKind::Sshsig && proven == (word == "proven")
+    });
+    // Who is not known may or may not be meant.
+    let mail = |list: &Option<Vec<&'static str>>, mail: Option<&Option<Vec<u8>>>| match (list, mail)
+    {
+        (None, _) => Consent,
+        _ if facts.kind != IntentKind::Sshsig => No,
+        (Some(list), Some(Some(mail))) => {
+            sure(list.iter().any(|pattern| glob(pattern.as_bytes(), mail)))
+        }
+        (Some(_), _) => Maybe,
+    };
+    let people = facts.content.as_ref();
     [
+        content,
+        mail(&rule.author, people.map(|people| &people.author)),
+        mail(&rule.committer, people.map(|people| &people.committer)),
         any(&rule.qube, &|pattern| is_caller(pattern, &facts.caller)),
         keyring,
         key,

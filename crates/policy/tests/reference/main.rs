@@ -124,6 +124,11 @@ fn nothing_is_allowed_by_a_rule_that_names_what_is_not_known() {
             assert_eq!(rule.action, Verdict::Allow);
             assert!(rule.user.is_none() || facts.user.is_some());
             assert!(rule.namespace.is_none() || facts.namespace.is_some());
+            let author = facts
+                .content
+                .as_ref()
+                .and_then(|content| content.author.as_ref());
+            assert!(rule.author.is_none() || author.is_some());
             let says = |word: &str| rule.host.iter().flatten().any(|host| *host == word);
             if facts.kind == IntentKind::Login {
                 assert!(facts.host.is_some() || says("unproven"), "{rule:?}");
@@ -275,6 +280,7 @@ fn a_key_that_is_hidden_could_not_be_used() {
                 facts.forwarded = forwarded;
                 facts.user = facts.user.or(Some(b"git".to_vec()));
                 facts.namespace = None;
+                facts.content = None;
                 facts.host = Some(host.clone());
                 facts.proof = match (login.verified, random.one_in(2)) {
                     (_, true) => Proof::Proven,

@@ -2,7 +2,9 @@
 
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof, Revocation};
+use policy::facts::{
+    ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof, Revocation,
+};
 use policy::judgement::Verdict;
 use policy::rules::{Policy, Source};
 use seeded::Random;
@@ -68,6 +70,8 @@ const USERS: [&str; 8] = [
 const USER_PATTERNS: [&str; 9] = ["git", "root", "*", "g*", "*x", "root:x", "?oot", "a", "a?b"];
 const NAMESPACES: [&str; 3] = ["git", "file", "x*"];
 const NAMESPACE_PATTERNS: [&str; 4] = ["git", "g*", "*", "x\\*"];
+const MAILS: [Option<&str>; 3] = [None, Some("ann@example.org"), Some("bob@example.org")];
+const MAIL_PATTERNS: [&str; 4] = ["ann@example.org", "*@example.org", "b*", "*"];
 const HOST_PATTERNS: [&str; 10] = [
     "prod.example",
     "*.example",
@@ -131,6 +135,9 @@ pub struct Rule {
     /// Names of tables among them.
     pub host: Option<Vec<&'static str>>,
     pub namespace: Option<Vec<&'static str>>,
+    pub content: Option<Vec<&'static str>>,
+    pub author: Option<Vec<&'static str>>,
+    pub committer: Option<Vec<&'static str>>,
     pub forwarded: Option<Vec<bool>>,
     pub sha1: Option<Vec<bool>>,
     pub hours: Option<Vec<&'static str>>,
@@ -246,6 +253,9 @@ impl Rule {
             self.kind.is_none() && (self.user.is_some() || self.host.is_some());
         if !all(|kind| *kind == IntentKind::Sshsig) || exclude_each_other {
             self.namespace = None;
+            self.content = None;
+            self.author = None;
+            self.committer = None;
         }
         if !all(|kind| *kind == IntentKind::Login) {
             self.host = None;
@@ -268,6 +278,9 @@ impl Rule {
             user: maybe(random, 4, &USER_PATTERNS),
             host: maybe(random, 2, hosts),
             namespace: maybe(random, 8, &NAMESPACE_PATTERNS),
+            content: maybe(random, 12, &["proven", "unproven"]),
+            author: maybe(random, 12, &MAIL_PATTERNS),
+            committer: maybe(random, 12, &MAIL_PATTERNS),
             forwarded: maybe(random, 6, &[true, false]),
             sha1: maybe(random, 6, &[true, false]),
             hours: maybe(random, 8, &HOURS),
@@ -316,6 +329,9 @@ impl Rule {
             ("user", texts(&self.user)),
             ("host", texts(&self.host)),
             ("namespace", texts(&self.namespace)),
+            ("content", texts(&self.content)),
+            ("author", texts(&self.author)),
+            ("committer", texts(&self.committer)),
             ("hours", texts(&self.hours)),
         ] {
             if let Some(list) = list {
@@ -464,7 +480,13 @@ pub fn random_facts(random: &mut Random) -> Facts {
         },
         proof,
         host: (proof != Proof::Unproven).then(|| random_identity(random)),
-        content: None,
+        content: match kind {
+            IntentKind::Sshsig => random.one_in(2).then(|| ContentFacts {
+                author: random.pick(&MAILS).and_then(text),
+                committer: random.pick(&MAILS).and_then(text),
+            }),
+            _ => None,
+        },
         namespace: match kind {
             IntentKind::Sshsig => text(random.pick(&NAMESPACES)),
             _ => None,

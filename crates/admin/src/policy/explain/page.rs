@@ -137,6 +137,16 @@ impl Page<'_> {
             .rule()
             .and_then(|rule| self.policy.rules().get(rule.index)?.rate);
         lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
+        let names_people = judgement
+            .rule()
+            .and_then(|rule| self.policy.rules().get(rule.index))
+            .is_some_and(|rule| rule.author.is_some() || rule.committer.is_some());
+        if names_people {
+            lines.push("author and committer are the client's word".to_owned());
+        }
+        if judgement.log_content() {
+            lines.push("the log keeps its subject".to_owned());
+        }
         if judgement.notify() {
             lines.push("with a notification".to_owned());
         }

@@ -74,6 +74,27 @@ pub(super) fn why(
             ),
             None => format!("{} has no namespace", a_kind(facts.kind)),
         },
+        Matcher::Content | Matcher::Author | Matcher::Committer
+            if facts.kind != IntentKind::Sshsig =>
+        {
+            format!("{} has no {}", a_kind(facts.kind), matcher.word())
+        }
+        Matcher::Content => format!("the content is {}", facts.content_proof().word()),
+        Matcher::Author | Matcher::Committer => {
+            let (mail, wanted) = match (matcher, &facts.content) {
+                (Matcher::Author, content) => (content.as_ref().map(|c| &c.author), &rule.author),
+                (_, content) => (content.as_ref().map(|c| &c.committer), &rule.committer),
+            };
+            let wanted = texts(wanted, ToString::to_string);
+            match mail.and_then(Option::as_ref) {
+                Some(mail) => is(&display::ascii(mail, SHOWN), result, &wanted),
+                None => format!(
+                    "the {} is not known, so it may or may not be {}",
+                    matcher.word(),
+                    or(&wanted)
+                ),
+            }
+        }
         Matcher::Host => why_host(asked, rule, result),
         Matcher::Forwarded if rule.forwarded.is_none() => {
             "a forwarded sshsig is covered only by a rule that says forwarded = true".to_owned()

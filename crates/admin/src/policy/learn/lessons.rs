@@ -97,8 +97,8 @@ fn same_case(a: &Facts, b: &Facts) -> bool {
         b.kind,
         b.sha1,
         &b.user,
-    ) && (a.proof, host(a), &a.namespace, a.forwarded)
-        == (b.proof, host(b), &b.namespace, b.forwarded)
+    ) && (a.proof, host(a), &a.namespace, &a.content, a.forwarded)
+        == (b.proof, host(b), &b.namespace, &b.content, b.forwarded)
 }
 
 impl RecordedCase {

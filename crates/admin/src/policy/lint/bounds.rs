@@ -108,6 +108,24 @@ pub(super) fn more_than_signatures(rule: &Rule) -> Option<Problem> {
     Some(Problem::warning(&rule.place, message).hint(hint))
 }
 
+/// An allow rule that trusts what the client writes into a commit.
+pub(super) fn trusts_the_author(rule: &Rule) -> Option<Problem> {
+    let word = match (&rule.author, &rule.committer) {
+        (Some(_), _) => "author",
+        (None, Some(_)) => "committer",
+        (None, None) => return None,
+    };
+    if rule.action != Verdict::Allow {
+        return None;
+    }
+    let message = format!(
+        "{} allows by `{word}`, which anybody can write into a commit: it limits accidents, not a hostile qube",
+        subject(rule)
+    );
+    let hint = "let it ask where a hostile qube could use the key";
+    Some(Problem::warning(&rule.place, message).hint(hint))
+}
+
 /// An allow rule that asks, as it does not say what it thinks of forwarded agents.
 pub(super) fn silent_on_forwarding(rule: &Rule) -> Option<Problem> {
     let asks = reach(rule)

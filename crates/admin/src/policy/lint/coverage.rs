@@ -70,7 +70,7 @@ pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
     for kind in IntentKind::ALL {
         let lacks = (rule.user.is_some() && !Matcher::User.looks_at(kind))
             || (rule.host.is_some() && !Matcher::Host.looks_at(kind))
-            || (rule.namespace.is_some() && !Matcher::Namespace.looks_at(kind));
+            || (is_of_sshsig(rule) && kind != IntentKind::Sshsig);
         for forwarded in [false, true] {
             for sha1 in [false, true] {
                 if !lacks
@@ -84,6 +84,18 @@ pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
         }
     }
     reach
+}
+
+/// A rule that names what only an SSHSIG has.
+fn is_of_sshsig(rule: &Rule) -> bool {
+    [
+        Matcher::Namespace,
+        Matcher::Content,
+        Matcher::Author,
+        Matcher::Committer,
+    ]
+    .into_iter()
+    .any(|matcher| rule.says(matcher))
 }
 
 /// What `later` still decides about, where `earlier` surely covers the plain cases of it; nothing if all of
@@ -142,6 +154,9 @@ fn matchers_cover(earlier: &Rule, later: &Rule) -> bool {
         })
         && list_covers(&earlier.user, &later.user, Glob::covers)
         && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
+        && list_covers(&earlier.content, &later.content, |a, b| a == b)
+        && list_covers(&earlier.author, &later.author, Glob::covers)
+        && list_covers(&earlier.committer, &later.committer, Glob::covers)
         && covers_host(earlier, later)
         && list_covers(&earlier.hours, &later.hours, |a, b| {
             (0..1440).all(|minute| a.contain(minute) || !b.contain(minute))

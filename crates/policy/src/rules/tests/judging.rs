@@ -1,6 +1,7 @@
 //! Which rule decides, and what no rule can be made to decide.
 
 use super::*;
+use crate::facts::ContentFacts;
 use crate::judgement::Remember;
 
 const PROD: &str = r#"
@@ -257,6 +258,52 @@ fn a_revoked_host_key_is_denied_whatever_rules_say() {
     };
     let judgement = judge(&policy, &login("me", revoked, Proof::Proven));
     assert_eq!((judgement.verdict, judgement.rule), (Verdict::Deny, None));
+}
+
+#[test]
+fn content_that_is_not_known_is_nobodys() {
+    let by = |author: Option<&str>, committer: Option<&str>| Facts {
+        content: Some(ContentFacts {
+            author: author.map(|mail| mail.as_bytes().to_vec()),
+            committer: committer.map(|mail| mail.as_bytes().to_vec()),
+        }),
+        ..sshsig("git")
+    };
+    let (ann, bob) = (Some("ann@example.org"), Some("bob@example.org"));
+    let unproven = sshsig("git");
+
+    let proven = policy("default = \"deny\"\n[[rule]]\ncontent = \"proven\"\naction = \"allow\"\n");
+    assert_eq!(verdict(&proven, &by(None, None)), Verdict::Allow);
+    assert_eq!(verdict(&proven, &unproven), Verdict::Deny);
+    assert_eq!(verdict(&proven, &login_unproven("git")), Verdict::Deny);
+    let required = policy(
+        "default = \"ask\"\n[[rule]]\nnamespace = \"git\"\ncontent = \"unproven\"\naction = \"deny\"\n",
+    );
+    assert_eq!(verdict(&required, &by(ann, ann)), Verdict::Ask);
+    assert_eq!(verdict(&required, &unproven), Verdict::Deny);
+    assert_eq!(verdict(&required, &sshsig("file")), Verdict::Ask);
+
+    let allows = policy(
+        "default = \"ask\"\n[[rule]]\nauthor = \"*@example.org\"\ncommitter = \"ann@*\"\naction = \"allow\"\n",
+    );
+    assert_eq!(verdict(&allows, &by(bob, ann)), Verdict::Allow);
+    for other in [
+        by(ann, bob),
+        by(ann, None),
+        by(Some("ann@example.net"), ann),
+        unproven.clone(),
+    ] {
+        assert_eq!(verdict(&allows, &other), Verdict::Ask, "{other:?}");
+    }
+    // What may be his is denied, too.
+    let denies = policy(
+        "default = \"ask\"\n[[rule]]\nauthor = \"bob@*\"\naction = \"deny\"\n[[rule]]\nnamespace = \"git\"\naction = \"allow\"\n",
+    );
+    assert_eq!(verdict(&denies, &by(ann, bob)), Verdict::Allow);
+    for his in [by(bob, ann), by(None, None), unproven] {
+        assert_eq!(verdict(&denies, &his), Verdict::Deny, "{his:?}");
+    }
+    assert_eq!(verdict(&denies, &login_unproven("git")), Verdict::Ask);
 }
 
 #[test]
