@@ -64,7 +64,8 @@ fn the_guides_test_of_the_configuration() {
     assert_eq!(listed(&world, &client.socket), database.key.line());
 
     keepassxc.lock();
-    assert_eq!(listed(&world, &client.socket), NO_KEYS);
+    assert_eq!(listed(&world, &agent), NO_KEYS);
+    assert_eq!(listed(&world, &client.socket), database.key.line());
 }
 
 /// A vault with a keyring of KeePassXC's, and a qube that may use it.
@@ -127,7 +128,7 @@ impl Desk {
 }
 
 #[test]
-fn its_keys_sign_as_the_person_says_and_are_gone_with_it() {
+fn its_keys_sign_as_the_person_says_and_logins_wait_for_it() {
     let desk = Desk::new();
     let key = desk.database.key.line();
     assert_eq!(desk.in_the_client(), NO_KEYS);
@@ -152,17 +153,20 @@ fn its_keys_sign_as_the_person_says_and_are_gone_with_it() {
     desk.vault.answer("deny");
     assert!(!login.wait().success());
 
-    // The yes comes when the key is gone already.
+    // The yes comes when the key is gone already: the login waits until the owner unlocks the database.
     let mut login = desk.login("late");
     desk.wait_for_a_question();
     desk.keepassxc.lock();
     desk.vault.answer("allow");
-    assert!(!login.wait().success());
-    assert_eq!(desk.server.logins(), 1);
+    desk.keepassxc.unlock();
+    assert!(login.wait().success(), "{}", login.log());
+    assert_eq!(desk.server.logins(), 2);
 
     // The end of the session, with the database open.
-    desk.keepassxc.unlock();
     assert_eq!(desk.in_the_client(), key);
     desk.keepassxc.end();
-    assert_eq!(listed(&desk.world, &desk.client.socket), NO_KEYS);
+    let agent = own_agent(&desk.world, "work");
+    assert_eq!(listed(&desk.world, &agent), NO_KEYS);
+    let in_the_client = listed(&desk.world, &desk.client.socket);
+    assert_eq!(in_the_client, key, "a login would wait");
 }

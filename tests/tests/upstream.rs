@@ -3,7 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use testbed::agent::Agent;
+use testbed::agent::{Agent, ssh_add};
+use testbed::children::run;
 use testbed::host_keys::{HostKeys, session};
 use testbed::impostor::Impostor;
 use testbed::keys::{Key, Kind};
@@ -235,7 +236,6 @@ fn what_is_no_list_is_a_failure() {
         ("a count that is too large", list(3, 2)),
         ("more keys than a client takes", list(2049, 2049)),
         ("a byte too many", [good.as_slice(), &[0]].concat()),
-        ("a failure", vec![message::FAILURE]),
     ];
     for (index, (what, sent)) in cases.into_iter().enumerate() {
         let qube = format!("work-{index}");
@@ -371,4 +371,65 @@ fn four_signatures_of_a_qube_are_at_the_agent_at_a_time() {
         }
     });
     assert_eq!(gate.state.lock().unwrap().most, AT_ONCE);
+}
+
+/// The agent is KeePassXC's or the like: its owner locks it, closes it, and comes back while a login waits.
+#[test]
+fn a_request_waits_for_an_agent_that_is_locked_or_not_there() {
+    let world = World::new();
+    let mut agent = Agent::start(&world);
+    let key = Key::ed25519(&world, "key");
+    agent.add(&world, &key);
+    let vault = Vault::start_on(&world, &agent.socket, POLICY, "");
+    let call = || Connection::call(&vault.qrexec_socket, "work");
+    let lists_it = || {
+        let listed = call().ask(&Message::of(message::LIST));
+        raw::identities(&listed) == Some(vec![key.blob()])
+    };
+    let askpass = world.script("askpass", "#!/bin/sh\necho secret\n");
+    let lock = |option: &str| {
+        let mut command = ssh_add(&world, &agent.socket);
+        command.env("SSH_ASKPASS", &askpass);
+        command.env("SSH_ASKPASS_REQUIRE", "force");
+        run(command.arg(option));
+    };
+    assert!(lists_it());
+    lock("-x");
+    assert!(agent.keys().is_empty(), "a locked agent lists nothing");
+    assert!(lists_it(), "the vault knows what it has");
+    let begin = || {
+        let mut connection = call();
+        connection.send(&sign(&key, 0));
+        connection
+    };
+    let mut waiting = begin();
+    let gone = begin();
+    drop(gone);
+    wait_for("the record of the client that left", || {
+        let records = vault.records();
+        let left = |record: &serde_json::Value| record["reason"] == "the client hung up";
+        records.iter().any(left).then_some(())
+    });
+    lock("-X");
+    assert!(waiting.answer().signature().is_some());
+
+    agent.stop();
+    assert!(lists_it());
+    let mut waiting = begin();
+    agent.restart(&world);
+    agent.add(&world, &key);
+    assert!(waiting.answer().signature().is_some());
+
+    // A vault that never saw the agent knows the public halves in the keyring's folder.
+    agent.stop();
+    drop(vault);
+    let public = std::fs::read(key.private.with_extension("pub")).unwrap();
+    world.directory("vault/.ssh/identities.d/default");
+    world.file("vault/.ssh/identities.d/default/key.pub", public);
+    let vault = Vault::start_on(&world, &agent.socket, POLICY, "");
+    let mut waiting = Connection::call(&vault.qrexec_socket, "work");
+    waiting.send(&sign(&key, 0));
+    agent.restart(&world);
+    agent.add(&world, &key);
+    assert!(waiting.answer().signature().is_some());
 }

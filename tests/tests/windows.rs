@@ -423,7 +423,7 @@ fn a_signed_commit_shows_its_namespace_and_hash() {
     let window = scene.desk.window();
     assert_eq!(window.title, "Split SSH: sign");
     window.says("Namespace: git");
-    window.says("Content: sha512 ");
+    window.says("Hash: sha512 ");
     window.press("Allow once");
     assert!(succeeds(committing));
     let mut log = client.git(&["-C", "signed", "cat-file", "commit", "HEAD"]);

@@ -328,7 +328,7 @@ impl Permit {
             Basis::Answer { .. } | Basis::Approval if remembered.is_muted(&facts.caller, now) => {
                 Err(DeniedBy::Muted)
             }
-            Basis::Approval if !remembered.approves(facts, now) => Err(DeniedBy::Revoked),
+            Basis::Approval if remembered.approval(facts, now).is_none() => Err(DeniedBy::Revoked),
             Basis::Answer { .. } | Basis::Approval => Ok(()),
         }
     }

@@ -216,14 +216,13 @@ impl RememberedAnswers {
         })
     }
 
-    /// Whether an approval of these facts is still remembered.
-    pub(crate) fn approves(&mut self, facts: &Facts, now: Moment) -> bool {
-        let Some(scope) = Scope::of(facts) else {
-            return false;
-        };
-        self.list(now).iter().any(|entry| {
+    /// The number of the approval of these facts, if one is still remembered.
+    pub fn approval(&mut self, facts: &Facts, now: Moment) -> Option<u64> {
+        let scope = Scope::of(facts)?;
+        let found = self.list(now).iter().find(|entry| {
             matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
-        })
+        });
+        found.map(|entry| entry.number)
     }
 
     /// Remembers an approval for `seconds`. Some requests leave none, see [`Scope::of`].

@@ -3,6 +3,7 @@
 mod agent;
 pub mod concurrency;
 pub mod keyrings;
+pub mod known_keys;
 pub mod owner;
 pub mod registry;
 pub mod unlock;

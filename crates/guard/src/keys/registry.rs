@@ -6,6 +6,7 @@ use policy::caller::{Caller, Keyring};
 
 use super::concurrency::{UpstreamConcurrency, UpstreamTurn, UpstreamWork};
 use super::keyrings::Keyrings;
+use super::known_keys::KnownKeys;
 use common::config::vault::VaultConfig;
 use common::keyrings::KeyringPlace;
 use common::log::journal::{self, Priority};
@@ -17,11 +18,13 @@ pub struct Keys {
     keyrings: Keyrings,
     concurrency: UpstreamConcurrency,
     unlocking: Mutex<()>,
+    known: KnownKeys,
 }
 
 impl Keys {
     pub fn new(paths: Paths, config: &VaultConfig) -> Self {
         Self {
+            known: KnownKeys::new(paths.home.clone()),
             keyrings: Keyrings::new(paths, config),
             concurrency: UpstreamConcurrency::default(),
             unlocking: Mutex::default(),
@@ -50,6 +53,11 @@ impl Keys {
             });
         warn(said);
         place
+    }
+
+    /// What is known of agents that are locked.
+    pub fn known(&self) -> &KnownKeys {
+        &self.known
     }
 
     /// All keyrings of this vault.

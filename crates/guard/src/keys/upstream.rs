@@ -60,6 +60,20 @@ impl fmt::Display for UpstreamError {
     }
 }
 
+impl UpstreamError {
+    /// Whether this is what a locked agent looks like: nobody listens, or it says no.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::Refused => true,
+            Self::Gone(error) => matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Upstream {
     path: PathBuf,

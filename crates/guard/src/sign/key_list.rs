@@ -16,6 +16,8 @@ pub struct KeyEntry {
     pub facts: KeyFacts,
     /// Where it must be loaded from before it can sign.
     pub locked: Option<KeyFile>,
+    /// Its agent does not list it now: it is locked, or not there.
+    pub is_away: bool,
 }
 
 impl KeyList {
@@ -29,6 +31,10 @@ impl KeyList {
 
     pub fn find(&self, blob: &[u8]) -> Option<&KeyEntry> {
         self.keys.iter().find(|entry| entry.key.blob == blob)
+    }
+
+    pub fn is_away(&self, blob: &[u8]) -> bool {
+        self.find(blob).is_some_and(|entry| entry.is_away)
     }
 
     pub fn is_locked(&self, blob: &[u8]) -> bool {

@@ -68,11 +68,20 @@ pub fn read_keys(session: &mut AgentSession<'_>) -> Result<(), UpstreamError> {
         .signer
         .keys
         .turn(&session.client.caller, UpstreamWork::List);
-    let mut keys: Vec<(ListedKey, Option<KeyFile>)> = upstream
-        .list()?
-        .into_iter()
-        .map(|key| (key, None))
-        .collect();
+    let known = session.signer.keys.known();
+    let (listed, is_away) = match upstream.list() {
+        Ok(listed) if !listed.is_empty() => {
+            known.note(place, &listed);
+            (listed, false)
+        }
+        Err(error) if !error.is_locked() => return Err(error),
+        listed => match known.of(place) {
+            none if none.is_empty() => (listed?, false),
+            known => (known, true),
+        },
+    };
+    let mut keys: Vec<(ListedKey, Option<KeyFile>)> =
+        listed.into_iter().map(|key| (key, None)).collect();
     for file in place
         .folder
         .iter()
@@ -89,6 +98,7 @@ pub fn read_keys(session: &mut AgentSession<'_>) -> Result<(), UpstreamError> {
     let entries = keys.into_iter().map(|(key, locked)| KeyEntry {
         facts: key.facts(&session.signer.crypto),
         key,
+        is_away: is_away && locked.is_none(),
         locked,
     });
     let ours = |entry: &KeyEntry| {

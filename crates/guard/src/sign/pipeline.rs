@@ -9,7 +9,7 @@ use std::time::Instant;
 use policy::facts::{Facts, HostIdentity, Moment};
 use policy::gather::{self, RequestContext};
 use policy::judgement::Verdict;
-use policy::permit::{Judged, Permit};
+use policy::permit::{Case, Judged, Permit};
 use policy::record::DecidedBy;
 use policy::sign_request::ClassifiedRequest;
 use wire::carry::Note;
@@ -19,7 +19,7 @@ use super::key_list::KeyEntry;
 use super::listing;
 use super::outcome::{SignOutcome, SignRefusal, SignTrace};
 use super::session::AgentSession;
-use super::unlock::unlock;
+use super::unlock::{unlock, wait_for_agent};
 use crate::ask::prompt::Notice;
 use crate::ask::questions::Settled;
 use crate::keys::concurrency::UpstreamWork;
@@ -85,10 +85,19 @@ fn steps<'r>(
         let permit = match judged.judgement().verdict() {
             Verdict::Deny => return Err(SignRefusal::Policy),
             Verdict::Allow => judged.permit().map_err(|_| SignRefusal::Policy)?,
-            Verdict::Ask => ask(session, judged, trace)?,
+            Verdict::Ask => {
+                let permit = ask(session, judged, trace)?;
+                // Its agent may have been locked meanwhile. What cannot be listed now is told by whoever signs.
+                let _ = listing::read_keys(session);
+                permit
+            }
         };
         if let Some(file) = &key.locked {
             unlock(session, file, &key.facts)?;
+        }
+        let listed = session.keys.as_ref();
+        if listed.is_some_and(|keys| keys.is_away(untrusted.key)) {
+            wait_for_agent(session, &key)?;
         }
         tell_of_touch(session, case.facts());
         let turn = session
@@ -100,13 +109,7 @@ fn steps<'r>(
                 let reply = spend(session, permit, trace)?;
                 drop(turn);
                 session.session.count(login);
-                if case.judgement().notify() {
-                    session
-                        .signer
-                        .asker
-                        .notifier
-                        .tell(Notice::used(case.facts()));
-                }
+                tell_of_use(session, &case, trace.decided_by);
                 return Ok(reply);
             }
             Err(changed) => {
@@ -199,6 +202,23 @@ fn still_holds(
     session.policy = policy;
     *judged_at = now;
     Ok(session.policy.recheck(permit, &now.1))
+}
+
+/// Tells the person of a signature that nobody was asked about, where the rule or an approval says to.
+fn tell_of_use(session: &AgentSession<'_>, case: &Case, decided_by: Option<DecidedBy>) {
+    let asker = &session.signer.asker;
+    let facts = case.facts();
+    if decided_by == Some(DecidedBy::Remembered) {
+        let now = clock::now();
+        let approval = asker
+            .questions
+            .with(|state| state.remembered.approval(facts, now));
+        if let Some(number) = approval {
+            asker.notifier.tell(Notice::approved(facts, number));
+        }
+    } else if case.judgement().notify() {
+        asker.notifier.tell(Notice::used(facts));
+    }
 }
 
 /// A security key blinks, but does not say for whom.

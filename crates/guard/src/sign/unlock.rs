@@ -1,15 +1,25 @@
 //! Key files with a passphrase that a keyring's agent does not hold: they are listed, and loaded when a
-//! rule or a person has let them sign. Only then is the owner asked for the passphrase.
+//! rule or a person has let them sign. Only then is the owner asked for the passphrase. Where the whole agent is locked, the
+//! owner is told, and the request waits.
 
-use std::time::Instant;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
 
+use nix::poll::PollFd;
 use policy::facts::KeyFacts;
 
+use super::key_list::KeyEntry;
 use super::listing;
+use super::outcome::SignRefusal;
 use super::session::AgentSession;
+use crate::ask::prompt::Notice;
 use crate::keys::unlock::Unlock;
 use crate::keys::upstream::UpstreamError;
 use common::identities::KeyFile;
+use common::wait;
+
+/// How soon after it is unlocked an agent is used.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Brings the key into the agent.
 pub fn unlock(
@@ -42,4 +52,48 @@ pub fn unlock(
         .unlock(&place.socket, session.stream, until)
         .map_err(UpstreamError::Locked)?;
     listing::read_keys(session)
+}
+
+/// Waits until the keyring's agent lists the key, as long as the client waits, and tells the owner what to unlock.
+///
+/// # Errors
+/// The client hung up, or the agent stayed locked.
+pub fn wait_for_agent(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), SignRefusal> {
+    let until = Instant::now() + Unlock::time();
+    let keyring = session.client.keyring.to_string();
+    let mut is_told = false;
+    loop {
+        // A failure to list is what is waited for to end.
+        let listed = listing::read_keys(session);
+        let now = session
+            .keys
+            .as_ref()
+            .and_then(|keys| keys.find(&key.key.blob));
+        match now {
+            Some(found) if !found.is_away => return Ok(()),
+            _ if Instant::now() >= until => {
+                let why = match listed {
+                    Err(error) => error.to_string(),
+                    Ok(()) => "its agent is locked, or does not run".to_owned(),
+                };
+                let why = format!("{why}; unlock the agent of keyring {keyring}");
+                return Err(UpstreamError::Locked(why).into());
+            }
+            _ => {}
+        }
+        if !is_told {
+            let caller = &session.client.caller;
+            let said = format!(
+                "{caller} waits for a key of keyring {keyring}: unlock KeePassXC, or whichever agent holds it \
+                 (ssh-add -X)"
+            );
+            session.signer.asker.notifier.tell(Notice::Said(said));
+            is_told = true;
+        }
+        let mut client = [PollFd::new(session.stream.as_fd(), wait::PEER_CLOSED)];
+        let ready = wait::until(&mut client, Some(Instant::now() + LOOK_AGAIN));
+        if ready.is_err() || wait::has_peer_closed(&client[0]) {
+            return Err(SignRefusal::ClientHungUp);
+        }
+    }
 }

@@ -23,6 +23,8 @@ const MAX_BODY: usize = 400;
 pub enum Notice {
     /// A signature was given: for whom, and a sentence about it.
     Used { caller: String, sentence: String },
+    /// A signature was given by an approval of before: for whom, and a sentence about it and how to revoke that.
+    Approved { caller: String, sentence: String },
     /// A request was refused in a way that the person should know of.
     Refused { caller: String, sentence: String },
     /// A security key waits for its touch. Never told together: it is of use now or not at all.
@@ -34,6 +36,7 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum NoticeKind {
     Used,
+    Approved,
     Refused,
     Touch,
     Said,
@@ -64,6 +67,17 @@ impl Notice {
         }
     }
 
+    /// A signature was given by the approval of this number.
+    pub fn approved(facts: &Facts, number: u64) -> Self {
+        Self::Approved {
+            caller: facts.caller.to_string(),
+            sentence: format!(
+                "{}. To revoke the approval: split-ssh approvals revoke {number}",
+                sentence(facts)
+            ),
+        }
+    }
+
     /// A signature waits for the touch of a security key.
     pub fn touch(facts: &Facts) -> Self {
         let caller = facts.caller.to_string();
@@ -74,6 +88,7 @@ impl Notice {
     fn into_parts(self) -> (NoticeKind, String, String) {
         match self {
             Self::Used { caller, sentence } => (NoticeKind::Used, caller, sentence),
+            Self::Approved { caller, sentence } => (NoticeKind::Approved, caller, sentence),
             Self::Refused { caller, sentence } => (NoticeKind::Refused, caller, sentence),
             Self::Touch { caller, sentence } => (NoticeKind::Touch, caller, sentence),
             Self::Said(sentence) => (NoticeKind::Said, String::new(), sentence),
@@ -178,6 +193,11 @@ fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Notificat
         NoticeKind::Used => (
             format!("{caller} used a key"),
             format!("{count} signatures for {caller} in the last minute"),
+            Urgency::Low,
+        ),
+        NoticeKind::Approved => (
+            format!("{caller} used your approval"),
+            format!("{caller} used your approvals {count} times in the last minute"),
             Urgency::Low,
         ),
         NoticeKind::Refused => (
