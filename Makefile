@@ -126,6 +126,7 @@ test-packages-trixie: deb ## The same in a fresh Debian 13, and a build there as
 	scripts/install-deps packages
 	tests/packages/install trixie
 	tests/packages/boot trixie
+	tests/packages/first-steps trixie
 	tests/packages/builder
 
 reproducible: ## Build the packages in two folders and compare them (two release builds)

@@ -122,3 +122,43 @@ shut_down() {
 is_gone() {
     ! kill -0 "$nspawn" 2>/dev/null
 }
+
+# qrexec_stand_in CLIENT: gives $root what a qube has besides: dom0's word by qubesdb-read, its services, and calls of the qube
+# CLIENT to `vault`, which is this very system.
+qrexec_stand_in() {
+    cargo build --quiet -p qrexec-stand-in
+    install -m 755 target/debug/qrexec-client-vm "$root/usr/bin/qrexec-client-vm"
+    mkdir -p "$root/qubesdb" "$root/world/qubes/vault"
+    cat >"$root/usr/bin/qubesdb-read" <<'SCRIPT'
+#!/bin/sh
+exec cat "/qubesdb$1" 2>/dev/null
+SCRIPT
+    chmod 755 "$root/usr/bin/qubesdb-read"
+    cat >"$root/etc/systemd/system/qubes-sysinit.service" <<'UNIT'
+[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mkdir -p /run/qubes-service; cd /qubesdb/qubes-service 2>/dev/null || exit 0; for s in *; do grep -q 1 "$s" && touch "/run/qubes-service/$s"; done; :'
+UNIT
+    wants=$root/etc/systemd/system/sysinit.target.wants
+    mkdir -p "$wants"
+    ln -s ../qubes-sysinit.service "$wants/qubes-sysinit.service"
+    ln -s /etc/qubes-rpc "$root/world/qubes/vault/services"
+    echo "$1" >"$root/world/source"
+    echo "qubes.SshAgent * $1 @default allow target=vault" >"$root/world/policy"
+    echo "qubes.SshAgent * $1 vault allow" >>"$root/world/policy"
+    : >"$root/world/calls"
+    chmod -R a+rwX "$root/world"
+    for unit in split-ssh-client.service split-ssh-forwarder@.service; do
+        mkdir -p "$root/etc/systemd/system/$unit.d"
+        printf '[Service]\nEnvironment=QREXEC_STAND_IN=/world\nReadWritePaths=/world\n' >"$root/etc/systemd/system/$unit.d/stand-in.conf"
+    done
+}
+
+dom0_says() {
+    mkdir -p "$root/qubesdb${1%/*}"
+    echo "$2" >"$root/qubesdb$1"
+}
