@@ -23,10 +23,9 @@ pub struct Transaction {
 /// # Errors
 /// The files in `directory` that count them cannot be made.
 pub fn begin(directory: &Path, source: &str, length: Duration) -> io::Result<Option<Transaction>> {
-    let folder = directory.join("transactions").join(source);
-    std::fs::create_dir_all(&folder)?;
     for number in 0..MOST {
-        let path = folder.join(number.to_string());
+        // No folder: under a caller's umask of 177 nobody but root could use it.
+        let path = directory.join(format!("transaction-{source}-{number}"));
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => {
