@@ -326,3 +326,49 @@ fn the_rest_is_ssh_keygens() {
         );
     }
 }
+
+/// What an author is and that there is one decides where the vault saw it; the log keeps it where a rule says so.
+#[test]
+fn rules_see_the_content() {
+    let scene = Scene::new(
+        "default = \"deny\"
+[[rule]]
+namespace = \"git\"
+content = \"proven\"
+author = \"a@example.org\"
+log-content = true
+action = \"allow\"
+",
+    );
+    run(&mut scene.git(&["init", "-q", "here"]));
+    run(&mut scene.git_here(&["commit", "-q", "--allow-empty", "-m", "Größe"]));
+    let record = scene.vault.records().pop().expect("a record");
+    assert_eq!(
+        (&record["content"], &record["author"], &record["subject"]),
+        (
+            &"proven".into(),
+            &"a@example.org".into(),
+            &"Gr\\xc3\\xb6\\xc3\\x9fe".into()
+        ),
+        "{record}"
+    );
+    assert_eq!(record["object"], "4b825dc642cb", "the empty tree");
+    // ssh-keygen sends a hash alone, and another author is not the rule's.
+    let mut plain = scene.git_here(&[
+        "-c",
+        "gpg.ssh.program=ssh-keygen",
+        "commit",
+        "--allow-empty",
+    ]);
+    assert!(!finish(plain.args(["-m", "Two"])).status.success());
+    let mut other = scene.git_here(&["commit", "-q", "--allow-empty", "-m", "Three"]);
+    assert!(
+        !finish(other.env("GIT_AUTHOR_EMAIL", "b@example.org"))
+            .status
+            .success()
+    );
+    assert_eq!(
+        run(&mut scene.git_here(&["rev-list", "--count", "HEAD"])),
+        "1\n"
+    );
+}
