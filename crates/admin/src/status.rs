@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Go on, and print it again whenever it changes; with --json a line each time
+    /// Print it again whenever it changes; with --json a line each
     #[arg(long)]
     follow: bool,
 }
