@@ -8,10 +8,11 @@ use testbed::agent::Agent;
 use testbed::children::{finish, run, text};
 use testbed::guarded::{row, sentence};
 use testbed::keys::Key;
+use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::programs;
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::ssh::Client;
-use testbed::wait::wait_for;
+use testbed::wait::{wait_for, wait_for_listener};
 use testbed::world::World;
 
 const ASK: &str = "default = \"ask\"\n";
@@ -23,32 +24,57 @@ action = \"allow\"
 
 struct Scene {
     qube: ClientQube,
+    /// The qube's socket for the vault and for a plain agent, which knows no content.
+    merged: PathBuf,
     vault: Vault,
     key: Key,
     program: PathBuf,
     agent: Agent,
+    plain_agent: Agent,
     world: World,
 }
 
 impl Scene {
     fn new(policy: &str) -> Self {
+        Self::configured(policy, "")
+    }
+
+    /// With `lines` in vault.toml.
+    fn configured(policy: &str, lines: &str) -> Self {
         let world = World::new();
         let agent = Agent::start(&world);
         let key = Key::ed25519(&world, "key");
         agent.add(&world, &key);
         std::fs::remove_file(&key.private).expect("the vault alone has it");
-        let vault = Vault::start(&world, &agent, policy, "");
-        let qube = ClientQube::start(&world, &vault, "work");
+        let config = format!(
+            "[keyring.default]\nagent = \"{}\"\n{lines}",
+            agent.socket.display()
+        );
+        let vault = Vault::start_configured(&world, &config, policy, "");
+        let plain_agent = Agent::start_named(&world, "plain");
+        let merged = world.path("merged.sock");
+        let lines = format!(
+            "[[vault]]\nname = \"plain\"\ncommand = [\"socat\", \"-\", \"UNIX-CONNECT:{}\"]\n\
+             [merged]\nsocket = \"{}\"\n",
+            plain_agent.socket.display(),
+            merged.display()
+        );
+        let qrexec = stand_in(&world, "work/qrexec", "work");
+        serve_socket(&qrexec, &vault.qrexec_socket);
+        let qube = ClientQube::start_configured(&world, "work", qrexec, &lines);
+        wait_for_listener(&merged);
         let program = world.path("split-ssh-sign");
         std::os::unix::fs::symlink(programs::split_ssh(), &program).expect("a link");
         world.file("signers", format!("a@example.org {}\n", key.line()));
         world.file("pushed", "");
         Self {
             qube,
+            merged,
             vault,
             key,
             program,
             agent,
+            plain_agent,
             world,
         }
     }
@@ -371,4 +397,44 @@ action = \"allow\"
         run(&mut scene.git_here(&["rev-list", "--count", "HEAD"])),
         "1\n"
     );
+}
+
+/// By whatever way a signature's request comes, its content comes by the same.
+#[test]
+fn content_comes_through_carried_calls_and_merged_agents() {
+    let policy = ALLOW.replace("action", "content = \"proven\"\naction");
+    let scene = Scene::configured(&policy, "[carry]\nqubes = [\"work\"]\n");
+    run(&mut scene.git(&["init", "-q", "here"]));
+    for socket in [&scene.qube.socket, &scene.merged] {
+        let commit = |settings: &[&str]| {
+            let words = ["commit", "-q", "--allow-empty", "-m", "Some"];
+            let mut git = scene.git_here(&[settings, &words].concat());
+            finish(git.env("SSH_AUTH_SOCK", socket))
+        };
+        let made = commit(&[]);
+        assert!(made.status.success(), "{}", text(&made));
+        assert_eq!(
+            scene.vault.records().pop().expect("a record")["content"],
+            "proven"
+        );
+        // The control: a hash alone.
+        let plain = commit(&["-c", "gpg.ssh.program=ssh-keygen"]);
+        assert!(!plain.status.success());
+    }
+    assert_eq!(scene.qube.calls(), 1, "carried");
+    let good = run(&mut scene.git_here(&["log", "--format=%G?"]));
+    assert_eq!(good, "G\nG\n");
+
+    // The merged agent cannot tell which of its vaults know content.
+    let other = Key::ed25519(&scene.world, "other");
+    scene.plain_agent.add(&scene.world, &other);
+    std::fs::remove_file(&other.private).expect("the agent alone has it");
+    scene.world.file("text", "some text\n");
+    scene
+        .world
+        .file("signers", format!("a@example.org {}\n", other.line()));
+    let key = other.public.display().to_string();
+    let mut sign = scene.sign(&["-Y", "sign", "-n", "file", "-f", &key, "text"]);
+    run(sign.env("SSH_AUTH_SOCK", &scene.merged));
+    assert!(scene.verify("text.sig", "text", "file").status.success());
 }
