@@ -11,6 +11,7 @@ use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message::{self, Message};
+use testbed::programs;
 use testbed::sandbox::BubbleSandbox;
 use testbed::split_ssh::Vault;
 use testbed::wait::{wait_for, wait_for_socket};
@@ -125,6 +126,37 @@ fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
     say(plain.script(&log_in_to_production(&lab)));
     say(plain.script("ssh-add -D"));
     assert_eq!(lab.agent.keys().len(), 0);
+}
+
+#[test]
+fn a_sandboxs_commits_come_with_their_content() {
+    let lab = Lab::new();
+    let policy = "default = \"deny\"
+[[rule]]
+sandbox = \"dev\"
+namespace = \"git\"
+content = \"proven\"
+action = \"allow\"
+";
+    let vault = Vault::start(&lab.world, &lab.agent, policy, "");
+    run(&mut vault.control(&["serve", "dev"]));
+    let sandbox = BubbleSandbox::new(&lab, "guarded", &socket(&vault, "dev"));
+    // The control: ssh-keygen sends a hash alone.
+    assert!(!sandbox.succeeds(COMMIT));
+    let program = "/home/split-ssh-sign";
+    let link = format!("ln -s {} {program}\n", programs::split_ssh().display());
+    let commit = COMMIT.replace(
+        " commit ",
+        &format!(" -c gpg.ssh.program={program} commit "),
+    );
+    let made = sandbox.script(&(link + &commit));
+    assert!(made.status.success(), "{}", text(&made));
+    let record = vault.records().pop().expect("a record");
+    assert_eq!(
+        (&record["qube"], &record["content"]),
+        (&"sandbox:dev".into(), &"proven".into()),
+        "{record}"
+    );
 }
 
 #[test]
