@@ -114,6 +114,30 @@ fn a_thousand_connections_of_one_qube_disturb_no_other() {
     wait_for("room again", || bench.is_served("greedy").then_some(()));
 }
 
+/// The vault hashes what it is sent, and keeps its beginning alone.
+#[test]
+fn contents_on_the_way_cost_a_bounded_amount() {
+    let bench = Bench::new("");
+    let before = bench.resident_kib();
+    let chunk = vec![b'x'; 192 * 1024];
+    let mut held: Vec<Connection> = (0..64).map(|_| bench.call("greedy")).collect();
+    // 96 MiB, and none of the contents is at its end.
+    for offset in (0..8).map(|number| number * chunk.len() as u64) {
+        let content = Message::of(message::EXTENSION)
+            .string("content@split-ssh")
+            .string(&bench.key)
+            .long(16 * 1024 * 1024)
+            .long(offset)
+            .string(&chunk);
+        for connection in &mut held {
+            assert_eq!(connection.ask(&content).number(), Some(message::SUCCESS));
+        }
+    }
+    // 64 times the 64 KiB for a question, the buffer of a message of 192 KiB, and less than 1 KiB of hash states.
+    let grown = bench.resident_kib().saturating_sub(before);
+    assert!(grown < 20 * 1024 + 64, "grew by {grown} KiB");
+}
+
 #[test]
 fn streams_in_all_are_bounded() {
     let bench = Bench::new("[limits]\nstreams = 6\nstreams-per-qube = 4\n");
