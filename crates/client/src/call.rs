@@ -27,8 +27,8 @@ const LAST_BYTES: Duration = Duration::from_secs(5);
 const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
 /// A call that nobody took in time is made once more: qrexec can lose one for ever.
 const ATTEMPTS: usize = 2;
-/// Read at once; qrexec's own chunk is as long.
-const CHUNK: usize = 64 * 1024;
+/// Read at once: most replies are far shorter.
+const CHUNK: usize = 16 * 1024;
 /// Connections that wait for a call at most; more would only grow old.
 const MAX_WAITING: usize = 1024;
 
@@ -39,6 +39,8 @@ pub struct Call {
     to_vault: UnixStream,
     from_vault: File,
     decoder: Decoder,
+    /// Kept between reads: to clear one for each costs more than what is read.
+    chunk: Vec<u8>,
     unsent: Vec<u8>,
     /// Replies that the vault has still to send.
     due: usize,
@@ -135,6 +137,7 @@ impl Call {
             to_vault,
             from_vault: File::from(from_vault),
             decoder: Decoder::new(),
+            chunk: vec![0; CHUNK],
             unsent,
             due,
             has_ended: false,
@@ -160,6 +163,7 @@ impl Call {
     /// The call is over without it; [`Call::end`] says why.
     pub fn last_reply(&mut self, watcher: &Watcher<'_>) -> Result<Vec<u8>, Option<CallOutcome>> {
         let mut last_moment = None;
+        self.write();
         loop {
             while let Some(reply) = self.decoder.next().map_err(|_| None)? {
                 match self.due {
@@ -182,12 +186,7 @@ impl Call {
                 self.set_up_slot = None;
                 continue;
             }
-            let until = last_moment.into_iter().chain(slot_until).min();
-            if self.wait(watcher, until).is_err() {
-                return Err(Some(CallOutcome::ClientLeft));
-            }
-            self.write();
-            self.read();
+            // Before the wait: a reply that is there need not wait for it.
             let process_ended = self.process.as_mut().is_some_and(|process| {
                 process.listen();
                 process.ended().is_some()
@@ -195,6 +194,12 @@ impl Call {
             if process_ended && last_moment.is_none() {
                 last_moment = Some(Instant::now() + LAST_BYTES);
             }
+            let until = last_moment.into_iter().chain(slot_until).min();
+            if self.wait(watcher, until).is_err() {
+                return Err(Some(CallOutcome::ClientLeft));
+            }
+            self.write();
+            self.read();
         }
     }
 
@@ -214,8 +219,11 @@ impl Call {
         }
         wait::until(&mut fds, end)?;
         let program = wait::revents(&fds[1]);
+        let is_woken = !wait::revents(&fds[0]).is_empty();
         drop(fds);
-        watcher.handle.wake().clear();
+        if is_woken {
+            watcher.handle.wake().clear();
+        }
         if program.contains(PollFlags::POLLHUP) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -235,10 +243,11 @@ impl Call {
     }
 
     fn read(&mut self) {
-        let mut chunk = vec![0; CHUNK];
-        match self.from_vault.read(&mut chunk) {
+        match self.from_vault.read(&mut self.chunk) {
             Ok(0) => self.has_ended = true,
-            Ok(length) => self.decoder.push(chunk.get(..length).unwrap_or_default()),
+            Ok(length) => self
+                .decoder
+                .push(self.chunk.get(..length).unwrap_or_default()),
             Err(error) if is_not_now(&error) => {}
             Err(_) => self.has_ended = true,
         }

@@ -60,7 +60,10 @@ pub fn wait_for_request(
         let calls = vaults.iter().filter_map(|to_vault| to_vault.idle_fd());
         fds.extend(calls.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         wait::until(&mut fds, until)?;
+        let is_woken = !wait::revents(&fds[0]).is_empty();
         drop(fds);
-        handle.wake().clear();
+        if is_woken {
+            handle.wake().clear();
+        }
     }
 }

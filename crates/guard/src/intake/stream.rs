@@ -69,6 +69,8 @@ pub struct MessageStream {
     bytes: ByteStream,
     decoder: Decoder,
     replies: Option<Arc<dyn Replies>>,
+    /// Kept between messages: to clear one for each costs more than to parse the message.
+    chunk: Box<[u8; CHUNK]>,
 }
 
 /// What came of waiting for a message.
@@ -94,6 +96,7 @@ impl MessageStream {
             bytes,
             decoder,
             replies: None,
+            chunk: Box::new([0; CHUNK]),
         }
     }
 
@@ -107,7 +110,6 @@ impl MessageStream {
 
     /// Waits for one message: until `idle` for its first byte, then for `whole` to its last.
     pub fn receive(&mut self, idle: Instant, whole: Duration) -> Received {
-        let mut chunk = [0_u8; CHUNK];
         let mut until = if self.decoder.is_mid_message() {
             Instant::now() + whole
         } else {
@@ -119,7 +121,7 @@ impl MessageStream {
                 Ok(None) => {}
                 Err(error) => return Received::Broken(error),
             }
-            match self.bytes.read_until(&mut chunk, until) {
+            match self.bytes.read_until(self.chunk.as_mut_slice(), until) {
                 Ok(None) if !self.decoder.is_mid_message() => return Received::Idle,
                 Ok(None) => return Received::TooSlow,
                 Ok(Some(0)) => return Received::End(self.decoder.is_mid_message()),
@@ -127,7 +129,8 @@ impl MessageStream {
                     if !self.decoder.is_mid_message() {
                         until = Instant::now() + whole;
                     }
-                    self.decoder.push(&chunk[..count]);
+                    self.decoder
+                        .push(self.chunk.get(..count).unwrap_or_default());
                 }
                 Err(error) => return Received::Io(error),
             }
