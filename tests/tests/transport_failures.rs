@@ -233,17 +233,22 @@ fn what_status_says_of_failures_fits_a_terminal() {
     assert_eq!(status.matches("hint:").count(), 1, "{status}");
 }
 
+/// The vault knows nothing of keys that it never saw. A key that it saw stays listed, for a signature waits for its agent.
 #[test]
 fn an_agent_that_is_gone() {
-    let mut route = Route::new("");
-    assert!(route.lists());
-    route.agent.stop();
-    let answer = Connection::open(&route.client.socket).ask(&Message::of(message::LIST));
+    let mut unseen = Route::new("");
+    unseen.agent.stop();
+    let answer = Connection::open(&unseen.client.socket).ask(&Message::of(message::LIST));
     let empty = Message::of(message::IDENTITIES).int(0).0;
     assert!(
         answer == Answer::Reply(vec![message::FAILURE]) || answer == Answer::Reply(empty),
         "{answer:?}"
     );
+
+    let mut seen = Route::new("");
+    assert!(seen.lists());
+    seen.agent.stop();
+    assert!(seen.lists());
 }
 
 /// Request and end of input together: the answer must not be lost.
