@@ -2,6 +2,7 @@
 
 use testbed::children::run;
 use testbed::message::{self, Message, sign, sshsig};
+use testbed::programs;
 use testbed::raw::{Connection, identities};
 
 use crate::ways::Way;
@@ -18,8 +19,14 @@ pub struct Operation {
 pub const CONNECT_AND_LIST: &str = "raw connect and list";
 pub const SIGN_ON_OPEN: &str = "one signature on an open connection";
 pub const BIND_AND_SIGN: &str = "a bind and its login's signature";
+pub const COMMIT: &str = "a commit, by ssh-keygen";
+/// Where the agent knows no content, `split-ssh sign` leaves it to ssh-keygen.
+pub const COMMIT_WITH_CONTENT: &str = "a commit, by split-ssh sign";
 
-pub const OPERATIONS: [Operation; 5] = [
+/// git knows it without having it.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+pub const OPERATIONS: [Operation; 7] = [
     Operation {
         name: "ssh-add -L",
         prepare: nothing,
@@ -49,6 +56,18 @@ pub const OPERATIONS: [Operation; 5] = [
         prepare: connect_and_list_first,
         run: bind_and_sign,
         by_program: false,
+    },
+    Operation {
+        name: COMMIT,
+        prepare: repository,
+        run: |way| commit(way, "ssh-keygen"),
+        by_program: true,
+    },
+    Operation {
+        name: COMMIT_WITH_CONTENT,
+        prepare: repository,
+        run: |way| commit(way, "./split-ssh-sign"),
+        by_program: true,
     },
 ];
 
@@ -105,4 +124,30 @@ fn bind_and_sign(way: &mut Way) {
         "{}",
         way.name
     );
+}
+
+fn repository(way: &mut Way) {
+    let repository = way.world.path("repository");
+    if !repository.exists() {
+        let mut init = way.world.command("git");
+        run(init.args(["init", "-q", "--bare"]).arg(&repository));
+        let link = repository.join("split-ssh-sign");
+        std::os::unix::fs::symlink(programs::split_ssh(), link).expect("our own folder");
+    }
+}
+
+fn commit(way: &mut Way, program: &str) {
+    let mut git = way.world.command("git");
+    for setting in [
+        "user.name=A",
+        "user.email=a@example.org",
+        "gpg.format=ssh",
+        &format!("gpg.ssh.program={program}"),
+        &format!("user.signingkey={}", way.key.public.display()),
+    ] {
+        git.args(["-c", setting]);
+    }
+    git.args(["commit-tree", "-S", "-m", "A subject", EMPTY_TREE])
+        .current_dir(way.world.path("repository"));
+    run(git.env("SSH_AUTH_SOCK", &way.socket));
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::operations::{BIND_AND_SIGN, CONNECT_AND_LIST, SIGN_ON_OPEN};
+use crate::operations::{
+    BIND_AND_SIGN, COMMIT, COMMIT_WITH_CONTENT, CONNECT_AND_LIST, SIGN_ON_OPEN,
+};
 use crate::process::Sample;
 use crate::ways::{BEFORE, CARRIED, GUARD_ALONE, NOW};
 
@@ -98,6 +100,8 @@ pub fn report(rounds: usize, tables: &[Table], memory: &[(&str, u64)]) -> String
 
 /// Two medians of the same program differ by so much.
 const NOISE: f64 = 0.03;
+/// Milliseconds that a commit's content may cost.
+const CONTENT_ADDS: f64 = 2.0;
 
 /// What we promise of ourselves, and whether this run kept it.
 fn bounds(tables: &[Table]) -> String {
@@ -151,6 +155,18 @@ fn bounds(tables: &[Table]) -> String {
         let _ = writeln!(
             text,
             "{word}: {name} adds {added:.2} ms to {operation}, at most {bound:.2}"
+        );
+    }
+    let commit = |operation: &str| {
+        let (_, rows) = tables.iter().find(|(name, _)| *name == operation)?;
+        rows.iter().find(|row| row.name == NOW[1]).map(Row::median)
+    };
+    if let (Some(without), Some(with)) = (commit(COMMIT), commit(COMMIT_WITH_CONTENT)) {
+        let added = with - without;
+        let word = kept(added <= CONTENT_ADDS);
+        let _ = writeln!(
+            text,
+            "{word}: its content adds {added:.2} ms to a commit, at most {CONTENT_ADDS:.2}"
         );
     }
     text
