@@ -16,6 +16,7 @@ use crate::keys::registry::Keys;
 use crate::log::Log;
 use crate::log::recorder::{Recorder, timestamp};
 use crate::policy_files::{PolicyFiles, Reloaded};
+use crate::sign::held_content::ContentCount;
 use crate::sign::session::Signer;
 use common::clock;
 use common::config::vault::VaultConfig;
@@ -62,6 +63,7 @@ impl Daemon {
             asker: Arc::clone(&asker),
             recorder: Arc::clone(&recorder),
             crypto: Ring,
+            contents: ContentCount::default(),
         };
         let settings = config.digest();
         let intake = Arc::new(Intake::new(config.limits, config.carry, signer));

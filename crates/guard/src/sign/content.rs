@@ -10,8 +10,15 @@ use wire::reply::Reply;
 use super::session::AgentSession;
 use common::clock;
 
-/// Takes a chunk. The agent behind does not hear of it.
+/// Takes a chunk. The agent behind does not hear of it. While the vault holds too many contents it answers as an agent
+/// that does not know the extension, and the client goes on without.
 pub fn take(session: &mut AgentSession<'_>, untrusted: &ContentChunk<'_>) -> Vec<u8> {
+    if untrusted.offset == 0 && session.held_content.is_none() {
+        session.held_content = session.signer.contents.hold_one();
+        if session.held_content.is_none() {
+            return Reply::Failure.rebuild();
+        }
+    }
     session.keep_content();
     let crypto = &session.signer.crypto;
     let now = clock::now().unix;
@@ -44,5 +51,6 @@ impl AgentSession<'_> {
 
     pub fn forget_content(&mut self) {
         self.content = PendingContent::default();
+        self.held_content = None;
     }
 }

@@ -2,6 +2,7 @@
 
 mod binding;
 mod content;
+pub mod held_content;
 mod key_list;
 mod listing;
 mod outcome;

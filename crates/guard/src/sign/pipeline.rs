@@ -45,6 +45,7 @@ fn steps<'r>(
 ) -> Result<Vec<u8>, SignRefusal> {
     // Whatever comes of this request, the content was sent for it.
     let content = std::mem::take(&mut session.content);
+    let _held_content = session.held_content.take();
     let request = ClassifiedRequest::of(*untrusted).map_err(gather::RequestRefusal::from)?;
     let request = trace.classified.insert(request).clone();
     session.check_binds()?;

@@ -13,6 +13,7 @@ use policy::record::{Event, Record, RecordOutcome};
 use policy::session::Session;
 use wire::carry::Note;
 
+use super::held_content::{ContentCount, HeldContent};
 use super::key_list::KeyList;
 use crate::ask::asker::Asker;
 use crate::keys::registry::Keys;
@@ -30,6 +31,7 @@ pub struct Signer {
     pub asker: Arc<Asker>,
     pub recorder: Arc<Recorder>,
     pub crypto: Ring,
+    pub contents: ContentCount,
 }
 
 /// Who asks for signatures on a connection.
@@ -55,6 +57,7 @@ pub struct AgentSession<'s> {
     /// What was sent for the next signature.
     pub(super) content: PendingContent,
     pub(super) content_until: Instant,
+    pub(super) held_content: Option<HeldContent>,
     /// `None`: there is no such keyring.
     pub(super) place: Option<KeyringPlace>,
     pub(super) upstream: Option<Upstream>,
@@ -99,6 +102,7 @@ impl<'s> AgentSession<'s> {
             session,
             content: PendingContent::default(),
             content_until: Instant::now(),
+            held_content: None,
             place,
             upstream,
             keys: None,
