@@ -71,14 +71,22 @@ impl Frame {
         reading.fit(inner, left.max(MIN_HEIGHT));
     }
 
+    /// Keeps the window from becoming smaller: it would leave the pointer that clicked into it, and the focus with it
+    /// where no window manager keeps that.
+    pub fn keep_size(&self) {
+        let (width, height) = (self.whole.allocated_width(), self.whole.allocated_height());
+        self.whole.set_size_request(width, height);
+    }
+
     /// The window's width, and the height that the screen leaves for `reading`.
     fn room_beside(&self, reading: &Reading) -> (i32, i32) {
         reading.set_height(0);
+        let kept = self.whole.size_request();
+        self.whole.set_size_request(kept.0, -1);
         let width = self.whole.preferred_width().1.min(screen().0);
-        (
-            width,
-            screen().1 - self.whole.preferred_height_for_width(width).1,
-        )
+        let height = self.whole.preferred_height_for_width(width).1;
+        self.whole.set_size_request(kept.0, kept.1);
+        (width, screen().1 - height)
     }
 
     pub fn append(&self, widget: &impl IsA<gtk::Widget>) {

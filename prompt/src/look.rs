@@ -10,6 +10,8 @@ const LINE_CHARS: i32 = 72;
 const BESIDE_THE_TEXT: i32 = 64;
 /// Room for a title bar and a panel, in pixels.
 const ABOVE_THE_WINDOW: i32 = 48;
+/// The highest title bar: xfwm4's has 29 pixels.
+const TITLE_BAR: i32 = 32;
 /// Where no monitor is known: the smallest that Qubes is used on.
 const SOME_SCREEN: (i32, i32) = (1024, 600);
 
@@ -39,10 +41,10 @@ pub fn screen() -> (i32, i32) {
     (area.width(), area.height() - ABOVE_THE_WINDOW)
 }
 
-/// The lowest line that a window may reach, in pixels from the top.
+/// The lowest line that a window may reach, in pixels from the top, less its title bar.
 pub fn screen_end() -> i32 {
     let area = work_area();
-    area.y() + area.height() - ABOVE_THE_WINDOW / 2
+    area.y() + area.height() - TITLE_BAR
 }
 
 /// What panels leave of the screen.

@@ -89,6 +89,7 @@ impl QuestionWindow {
         append_what_to_read(&reading, &question);
         let rule = question.rule.as_deref().map(rule_to_read);
         if let Some(rule) = &rule {
+            rule.widget().set_vexpand(true);
             frame.append(rule.widget());
         }
         let name = question
@@ -204,6 +205,7 @@ impl QuestionWindow {
 
     /// Shows another page of answers; with the rule that would be written, in place of what was to be read before.
     fn turn(&self, page: Page) {
+        self.frame.keep_size();
         self.answers.show(page);
         let shows_rule = page == Page::Always;
         self.reading.show(!shows_rule);
