@@ -356,8 +356,11 @@ fn a_mute_silences_the_qube_and_no_other() {
 fn fifty_parallel_logins_are_one_window_and_one_answer() {
     const LOGINS: usize = 50;
     let scene = Scene::new(ASK);
+    // More calls at once than a client makes by itself.
+    let qrexec = scene.qube.qrexec.clone();
+    let qube = ClientQube::start_configured(&scene.lab.world, "many", qrexec, "calls = 64\n");
     // One for all: making a client writes its configuration anew.
-    let client = scene.lab.client(&scene.qube.socket);
+    let client = scene.lab.client(&qube.socket);
     let login = |_| begin(&mut client.ssh(&["server", "echo inside"]));
     let logins: Vec<Child> = (0..LOGINS).map(login).collect();
     let window = scene.desk.window();
