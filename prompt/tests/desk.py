@@ -33,6 +33,12 @@ def example(name, **changes):
         return {**json.load(file), **changes}
 
 
+def role_of(one):
+    """The role's name; at-spi2 2.56 calls "button" what earlier ones call "push button"."""
+    name = one.getRoleName()
+    return "push button" if name == "button" else name
+
+
 def until(condition, what):
     """Waits for a condition and gives what it found."""
     deadline = time.monotonic() + PATIENCE
@@ -173,19 +179,19 @@ class Prompt:
 
     def find(self, name, role=None):
         for one in self.all():
-            if one.name == name and role in (None, one.getRoleName()):
+            if one.name == name and role in (None, role_of(one)):
                 return one
         raise AssertionError(f"no {role or 'thing'} called {name!r}: {[one.name for one in self.all() if one.name]}")
 
     def role(self, role):
-        return next(one for one in self.all() if one.getRoleName() == role)
+        return next(one for one in self.all() if role_of(one) == role)
 
     def button(self, name):
         return next((one for one in self.shown_buttons() if one.name == name), None) or self.find(name, "push button")
 
     def shown_buttons(self):
         """Those of the page of answers that is on the screen."""
-        return [one for one in self.all() if one.getRoleName() == "push button" and self.has(one, pyatspi.STATE_SHOWING)]
+        return [one for one in self.all() if role_of(one) == "push button" and self.has(one, pyatspi.STATE_SHOWING)]
 
     def buttons(self):
         return {one.name for one in self.shown_buttons()}

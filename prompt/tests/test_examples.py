@@ -5,7 +5,7 @@ import unittest
 import pyatspi
 from Xlib import X
 
-from desk import PROMPT, OtherWindow, Prompt, example, key, until, x
+from desk import PROMPT, OtherWindow, Prompt, example, key, role_of, until, x
 from test_prompt import DESK, DENY, ONCE, run
 
 EXAMPLES = sorted(path.stem for path in (PROMPT / "examples").glob("*.json"))
@@ -37,7 +37,7 @@ class Examples(unittest.TestCase):
 
     def showing(self, prompt):
         """What is on the screen: GTK says it also of what is folded away."""
-        folded = [one for fold in prompt.all() if fold.getRoleName() == "toggle button" for one in inside_of(fold)]
+        folded = [one for fold in prompt.all() if role_of(fold) == "toggle button" for one in inside_of(fold)]
         return [one for one in prompt.all() if one not in folded and prompt.has(one, pyatspi.STATE_SHOWING)]
 
     def read_to_the_end(self, prompt):
@@ -63,12 +63,12 @@ class Examples(unittest.TestCase):
         def look(_, prompt):
             window = box_of(prompt.frame)
             for label in self.showing(prompt):
-                if label.getRoleName() not in ("label", "heading", "push button"):
+                if role_of(label) not in ("label", "heading", "push button"):
                     continue
                 label_box = box_of(label)
                 self.assertGreaterEqual(label_box[0], window[0] - SLACK, label.name)
                 self.assertLessEqual(label_box[2], window[2] + SLACK, label.name)
-                if label.getRoleName() == "push button":
+                if role_of(label) == "push button":
                     continue
                 text = label.queryText()
                 said = text.getText(0, -1)
@@ -83,11 +83,11 @@ class Examples(unittest.TestCase):
     def test_a_screen_reader_finds_a_dialog_and_no_empty_names(self):
         def look(name, prompt):
             risk = example(name).get("risk")
-            self.assertEqual(prompt.frame.getRoleName(), "alert" if risk == "dangerous" else "dialog")
+            self.assertEqual(role_of(prompt.frame), "alert" if risk == "dangerous" else "dialog")
             self.assertTrue(prompt.frame.description)
             for one in self.showing(prompt):
-                if one.getRoleName() in ("label", "heading", "push button", "icon", "toggle button", "text"):
-                    self.assertTrue(one.name, f"{name}: a nameless {one.getRoleName()} at {box_of(one)}")
+                if role_of(one) in ("label", "heading", "push button", "icon", "toggle button", "text"):
+                    self.assertTrue(one.name, f"{name}: a nameless {role_of(one)} at {box_of(one)}")
 
         self.each(look, EXAMPLES)
 

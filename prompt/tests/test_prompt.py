@@ -13,8 +13,8 @@ from Xlib import X
 from Xlib.ext import xtest
 from Xlib.protocol import event
 
-from desk import (PROGRAM, QUIET, Looks, OtherWindow, Prompt, example, for_seconds, held_server, key, until, windows, write,
-                  x, xdotool)
+from desk import (PROGRAM, QUIET, Looks, OtherWindow, Prompt, example, for_seconds, held_server, key, role_of,
+                  until, windows, write, x, xdotool)
 
 DESK = os.environ.get("DESK", "none")
 NAME = os.environ.get("NAME", DESK)  # what tests/run calls this desk
@@ -494,7 +494,7 @@ class Names(unittest.TestCase):
     def test_no_field_where_none_is_offered(self):
         with Prompt(example("login")) as prompt:
             prompt.shown()
-            self.assertNotIn("text", {one.getRoleName() for one in prompt.all()})
+            self.assertNotIn("text", {role_of(one) for one in prompt.all()})
 
 
 class Passphrases(unittest.TestCase):
