@@ -549,38 +549,6 @@ class Passphrases(unittest.TestCase):
 
         undisturbed(once)
 
-    def turn(self, prompt, opener, button):
-        """To another page of answers, whose buttons must have their own quiet second."""
-        prompt.click(opener)
-        until(lambda: button in prompt.buttons(), f"the page with {button}")
-        until(lambda: prompt.is_open(button) and not prompt.says("Allow unlocks"), f"{button} to open")
-
-    def test_a_denial_for_a_while_has_a_page_of_lengths(self):
-        with Prompt(example("login")) as prompt:
-            self.turn(prompt.ready(), "Deny for...", "Deny for 1 h")
-            self.assertEqual(prompt.buttons(), {"Back", "Deny for 5 min", "Deny for 15 min", "Deny for 1 h", "Deny for 8 h",
-                                                "Deny until the vault stops"})
-            prompt.click("Deny for 1 h")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "deny-for", "seconds": 3600, "same": 1})
-
-    def test_always_shows_the_rule_and_wants_a_second_answer(self):
-        with Prompt(example("login")) as prompt:
-            self.turn(prompt.ready(), "Always...", "Add this rule and allow")
-            self.assertTrue(prompt.says("The rule: [[rule]]"))
-            key("Return")  # on Back, which has the focus
-            until(lambda: "Allow once" in prompt.buttons(), "the first page")
-            prompt.wait_armed()
-            self.turn(prompt, "Always...", "Add this rule and allow")
-            prompt.click("Add this rule and allow")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "always", "same": 1})
-
-    def test_four_lengths_have_a_page(self):
-        offers = ["deny", "once", {"for": 300}, {"for": 900}, {"for": 3600}, {"for": 28800}]
-        with Prompt(example("login", offers=offers)) as prompt:
-            self.turn(prompt.ready(), "Allow for...", "Allow for 8 h")
-            prompt.click("Allow for 8 h")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "for", "seconds": 28800, "same": 1})
-
     def test_time_out(self):
         with self.ask(seconds=1) as prompt:
             prompt.shown()
