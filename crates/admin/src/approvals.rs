@@ -108,8 +108,8 @@ fn text(approval: &Approval) -> String {
 mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
-    use policy::facts::Proof;
-    use policy::remembered::{ActiveDenial, Purpose, RememberedAnswer, Scope};
+    use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof, Revocation};
+    use policy::remembered::{ActiveDenial, RememberedAnswer, Scope};
 
     use super::*;
 
@@ -126,21 +126,32 @@ mod tests {
     }
 
     fn login(qube: &str, user: &str, host: &str, comment: &str, keyring: &str) -> RememberedAnswer {
-        RememberedAnswer::Approval(Box::new(Scope {
+        let facts = Facts {
             caller: Caller::Qube(qube.to_owned()),
             keyring: Keyring::from_argument(keyring).unwrap(),
-            key: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
-            key_algorithm: "ssh-ed25519".to_owned(),
-            key_comment: comment.into(),
-            purpose: Purpose::Login {
-                user: user.into(),
-                host: Fingerprint(format!("SHA256:{}", "h".repeat(43))),
-                ca: None,
-                host_names: vec![host.to_owned()],
-                proof: Proof::Proven,
+            key: KeyFacts {
+                fingerprint: Fingerprint(format!("SHA256:{}", "k".repeat(43))),
+                algorithm: "ssh-ed25519".to_owned(),
+                comment: comment.into(),
             },
+            kind: IntentKind::Login,
             sha1: false,
-        }))
+            user: Some(user.into()),
+            proof: Proof::Proven,
+            host: Some(HostIdentity {
+                fingerprint: Fingerprint(format!("SHA256:{}", "h".repeat(43))),
+                algorithm: "ssh-ed25519".to_owned(),
+                ca: None,
+                names: vec![host.to_owned()],
+                label: None,
+                possible_names: Vec::new(),
+                revocation: Revocation::None,
+            }),
+            namespace: None,
+            content: None,
+            forwarded: false,
+        };
+        RememberedAnswer::Approval(Box::new(Scope::of(&facts).unwrap()))
     }
 
     #[test]

@@ -18,6 +18,7 @@
     )
 )]
 
+mod calendar;
 pub mod caller;
 pub mod certificate_validity;
 pub mod content;

@@ -111,7 +111,7 @@ fn is_same_day(one: u64, other: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::sample::{at, login, sshsig};
+    use crate::question::tests::sample::{at, login, sshsig};
     use crate::record::Timestamp;
 
     fn signed(facts: &Facts, moment: &Moment) -> Record {

@@ -4,8 +4,8 @@
 //!
 //! * [`Judged`], by [`Judged::by`]: a gathered request with the policy's word on it;
 //! * [`Inquiry`], by [`Judged::inquiry`]: a request that the policy wants asked about;
-//! * [`Consent`], by [`crate::queue`]: the inquiry again, with the person's consent to this very request;
-//! * [`Permit`], by [`Judged::permit`] or [`Consent::permit`]: the leave to sign, which owns the request.
+//! * [`Permit`]: the leave to sign, which owns the request; by [`Judged::permit`], or by [`crate::queue`], which holds the
+//!   inquiry until the person has answered it.
 //!
 //! Questions, passphrases and queues take time, and the policy or the known hosts may change meanwhile. So
 //! [`Permit::recheck`] comes last, right before the request goes to the upstream. The guard's loop is:
@@ -15,7 +15,7 @@
 //! use policy::facts::{HostIdentity, Moment};
 //! use policy::gather::Gathered;
 //! use policy::judgement::Verdict;
-//! use policy::permit::{Inquiry, Judged, Permit, Consent};
+//! use policy::permit::{Inquiry, Judged, Permit};
 //! use policy::rate::RateCounter;
 //! use policy::rules::Policy;
 //!
@@ -24,7 +24,7 @@
 //!     in_force: impl Fn() -> Policy,
 //!     identify: &dyn Fn(&[u8]) -> HostIdentity,
 //!     now: impl Fn() -> Moment,
-//!     ask: impl Fn(Inquiry) -> Option<Consent>,
+//!     ask: impl Fn(Inquiry) -> Option<Permit>,
 //!     crypto: &dyn Crypto,
 //! ) -> Option<Permit> {
 //!     let mut judged = Judged::by(&in_force(), gathered, &now(), &RateCounter::default());
@@ -32,7 +32,7 @@
 //!         let permit = match judged.judgement().verdict() {
 //!             Verdict::Deny => return None,
 //!             Verdict::Allow => judged.permit().ok()?,
-//!             Verdict::Ask => ask(judged.inquiry(Vec::new(), &now(), crypto).ok()?)?.permit(),
+//!             Verdict::Ask => ask(judged.inquiry(Vec::new(), &now(), crypto).ok()?)?,
 //!         };
 //!         // Here the key is unlocked and the request waits for its turn.
 //!         match permit.recheck(&in_force(), identify, &now()) {
@@ -72,16 +72,6 @@ impl Case {
         self.gathered.facts()
     }
 
-    /// The blob behind the facts' host.
-    pub fn host_key(&self) -> Option<&[u8]> {
-        self.gathered.host_key()
-    }
-
-    /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
-    pub fn unverifiable_bind(&self) -> bool {
-        self.gathered.unverifiable_bind()
-    }
-
     /// What is known of the content behind an SSHSIG.
     pub fn content(&self) -> &ContentEvidence {
         self.gathered.content()
@@ -95,11 +85,6 @@ impl Case {
     /// The policy's word.
     pub fn judgement(&self) -> &Judgement {
         &self.judgement
-    }
-
-    /// The caller's colour, if the policy has it.
-    pub fn color(&self) -> Option<QubeColor> {
-        self.color
     }
 }
 
@@ -204,11 +189,6 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// The request and its judgement.
-    pub fn case(&self) -> &Arc<Case> {
-        &self.case
-    }
-
     /// Adds what the log knows of earlier requests like this one.
     pub fn with_history(mut self, history: History) -> Self {
         self.subject.history = Some(history);
@@ -239,63 +219,30 @@ pub(crate) struct Unanswered {
 
 impl Unanswered {
     /// The person allowed this very request, now or by an approval.
-    pub(crate) fn consent(self, basis: ConsentSource) -> Consent {
-        Consent {
+    pub(crate) fn permit(self, basis: Basis) -> Permit {
+        Permit {
             case: self.case,
             basis,
         }
     }
 }
 
-/// How the person consented.
+/// What a permit stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ConsentSource {
-    /// To the question that this request asked.
+pub(crate) enum Basis {
+    Policy,
+    /// The person's answer to the question that this request asked.
     Answer {
         /// The name that the person gave the host for known hosts to have.
         named: Option<String>,
     },
-    /// Earlier, for all requests of one scope.
-    Approval,
-}
-
-/// A person's timely consent to one request.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub struct Consent {
-    case: Arc<Case>,
-    basis: ConsentSource,
-}
-
-impl Consent {
-    /// Whether the consent was given earlier, to all requests of one scope.
-    pub fn is_remembered(&self) -> bool {
-        self.basis == ConsentSource::Approval
-    }
-
-    /// The permit for the request that was asked about.
-    pub fn permit(self) -> Permit {
-        Permit {
-            case: self.case,
-            basis: match self.basis {
-                ConsentSource::Answer { named } => Basis::Answer { named },
-                ConsentSource::Approval => Basis::Approval,
-            },
-        }
-    }
-}
-
-/// What a permit stands on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Basis {
-    Policy,
-    Answer { named: Option<String> },
+    /// An earlier answer, for all requests of one scope.
     Approval,
 }
 
 /// Leave to sign one exact request, which it owns. Sending the request consumes it.
 #[must_use]
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Permit {
     case: Arc<Case>,
     basis: Basis,
@@ -305,6 +252,11 @@ impl Permit {
     /// The request and the judgement that it was permitted under.
     pub fn case(&self) -> &Arc<Case> {
         &self.case
+    }
+
+    /// Whether it stands on an approval: an earlier answer for all requests of one scope.
+    pub fn is_remembered(&self) -> bool {
+        self.basis == Basis::Approval
     }
 
     /// The key, the data and the flags that may be signed.

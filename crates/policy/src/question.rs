@@ -14,8 +14,6 @@ mod names;
 pub mod protocol;
 mod row;
 mod rows;
-#[cfg(test)]
-pub(crate) mod sample;
 mod subject;
 mod wording;
 
@@ -188,4 +186,4 @@ pub fn is_host_label(untrusted: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ mod queued;
 
 use crate::denied_by::DeniedBy;
 use crate::facts::Moment;
-use crate::permit::{ConsentSource, Inquiry};
+use crate::permit::{Basis, Inquiry};
 use crate::question::{
     Answer, BadAnswer, Decision, Question, QuestionId, QuestionProgress, Subject,
 };
@@ -193,7 +193,7 @@ impl QuestionQueue {
         })
     }
 
-    /// Ends what has waited too long. Call it when [`QuestionQueue::seconds_until_tick`] says so, or oftener.
+    /// Ends what has waited too long. Call it every second.
     pub fn tick(&mut self, now: Moment, remembered: &mut RememberedAnswers) -> Vec<Action> {
         let mut actions = Vec::new();
         for id in self.queued.late_questions(now) {
@@ -220,14 +220,6 @@ impl QuestionQueue {
         }
         self.advance(now, remembered, &mut actions);
         actions
-    }
-
-    /// Seconds until something ends by time.
-    pub fn seconds_until_tick(&self, now: Moment) -> Option<u64> {
-        self.queued
-            .iter()
-            .map(|queued| queued.seconds_until_change(now))
-            .min()
     }
 
     /// Denies what the policy would no longer ask about, after it changed.
@@ -309,7 +301,7 @@ impl QuestionQueue {
         let named = answer.name.clone().filter(|_| answer.trust);
         for request in queued.take_seen(answer.same) {
             let named = named.clone();
-            actions.push(allowed(request, ConsentSource::Answer { named }));
+            actions.push(allowed(request, Basis::Answer { named }));
         }
         self.queued.requeue(id);
         self.dismiss(id, &mut actions);
@@ -394,15 +386,15 @@ impl QuestionQueue {
     }
 }
 
-fn allowed(request: QueuedRequest, consent: ConsentSource) -> Action {
+fn allowed(request: QueuedRequest, basis: Basis) -> Action {
     let ticket = request.ticket;
-    Action::Resolve(ticket, Resolution::Allowed(request.consent(consent)))
+    Action::Resolve(ticket, Resolution::Allowed(request.permit(basis)))
 }
 
 /// What an answer of before means for a request of now.
 fn by_recalled(request: QueuedRequest, recalled: RecalledAnswer) -> Action {
     let by = match recalled {
-        RecalledAnswer::Approved(_) => return allowed(request, ConsentSource::Approval),
+        RecalledAnswer::Approved(_) => return allowed(request, Basis::Approval),
         RecalledAnswer::Denied(number) => DeniedBy::Earlier(number),
         RecalledAnswer::Muted => DeniedBy::Muted,
         RecalledAnswer::CooledDown => DeniedBy::CooledDown,

@@ -22,7 +22,7 @@ pub use denial_counter::{
 use denial_counter::{CoolDownCause, DenialCounter};
 pub use denied_purpose::DeniedPurpose;
 pub use denied_request::DeniedRequest;
-pub use scope::{Purpose, Scope};
+pub use scope::Scope;
 
 /// Seconds that "deny and mute" lasts.
 pub const MUTE_SECONDS: u64 = 300;
@@ -333,7 +333,7 @@ impl RememberedAnswers {
     /// Says which were forgotten.
     pub fn keep(&mut self, would_still_ask: impl Fn(&Facts) -> bool) -> Vec<ListedAnswer> {
         self.remove_where(|entry| match &entry.answer {
-            RememberedAnswer::Approval(scope) => !would_still_ask(&scope.facts()),
+            RememberedAnswer::Approval(scope) => !would_still_ask(scope.facts()),
             RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => {
                 !would_still_ask(denied.facts())
             }

@@ -1,4 +1,4 @@
-//! Proof, by the compiler, that nothing outside this crate makes a judgement, a yes or a permit. These examples
+//! Proof, by the compiler, that nothing outside this crate makes a judgement or a permit. These examples
 //! are compiled as another crate. Each is there twice: as it must not compile, and with the one line changed
 //! that is at fault, so that it fails for that line alone.
 //!
@@ -60,32 +60,32 @@
 //! }
 //! ```
 //!
-//! A judged request cannot be made of a judgement and another request, and a yes of no question:
+//! A judged request cannot be made of a judgement and another request, and a permit of no answer:
 //!
 //! ```compile_fail,E0624
 //! use policy::gather::Gathered;
 //! use policy::judgement::Judgement;
 //! use policy::permit::Judged;
 //! fn forged(gathered: Gathered, judgement: Judgement) -> Judged {
-//!     Judged::new(gathered, judgement)
+//!     Judged::new(gathered, judgement, None)
 //! }
 //! ```
 //!
 //! ```compile_fail,E0624
-//! use policy::permit::{Inquiry, Consent};
-//! fn forged(inquiry: Inquiry) -> Consent {
-//!     inquiry.into_parts()
+//! use policy::permit::Inquiry;
+//! fn forged(inquiry: Inquiry) {
+//!     inquiry.into_parts();
 //! }
 //! ```
 //!
 //! ```
 //! use policy::gather::Gathered;
-//! use policy::permit::{Inquiry, Judged, Permit, Consent};
+//! use policy::permit::{Inquiry, Judged};
 //! fn denied(gathered: Gathered) -> Judged {
 //!     Judged::denied(gathered, "")
 //! }
-//! fn answered(_: Inquiry, consent: Consent) -> Permit {
-//!     consent.permit()
+//! fn read(inquiry: Inquiry) {
+//!     inquiry.subject();
 //! }
 //! ```
 //!
@@ -162,16 +162,6 @@
 //! ```compile_fail,E0277
 //! fn read<T: serde::de::DeserializeOwned>() {}
 //! read::<policy::permit::Permit>();
-//! ```
-//!
-//! ```compile_fail,E0277
-//! fn default<T: Default>() {}
-//! default::<policy::permit::Consent>();
-//! ```
-//!
-//! ```compile_fail,E0277
-//! fn clone<T: Clone>() {}
-//! clone::<policy::permit::Consent>();
 //! ```
 //!
 //! ```compile_fail,E0277

@@ -214,7 +214,7 @@ impl Asker {
             record.qube = Some(entry.answer.caller().to_string().into());
             self.recorder.note(match &entry.answer {
                 RememberedAnswer::Approval(scope) => {
-                    record.of(&scope.facts(), &clock::now()).because(why)
+                    record.of(scope.facts(), &clock::now()).because(why)
                 }
                 RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => record
                     .of(denied.facts(), &clock::now())

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use policy::denied_by::DeniedBy;
 use policy::facts::Moment;
-use policy::permit::{Consent, Inquiry, Permit};
+use policy::permit::{Inquiry, Permit};
 use policy::question::{Answer, QuestionId};
 use policy::queue::{Action, AnswerError, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What became of one request that waited.
 #[derive(Debug)]
 pub enum Settled {
-    Allowed { consent: Consent, by: DecidedBy },
+    Allowed { permit: Permit, by: DecidedBy },
     Denied { why: DeniedBy, by: DecidedBy },
     ClientHungUp,
     NoDescriptors,
@@ -246,13 +246,13 @@ impl State {
 
 fn settled(resolution: Resolution, by: DecidedBy) -> Settled {
     match resolution {
-        Resolution::Allowed(consent) => {
-            let by = if consent.is_remembered() {
+        Resolution::Allowed(permit) => {
+            let by = if permit.is_remembered() {
                 DecidedBy::Remembered
             } else {
                 by
             };
-            Settled::Allowed { consent, by }
+            Settled::Allowed { permit, by }
         }
         Resolution::Denied(why) => Settled::Denied { why, by },
     }

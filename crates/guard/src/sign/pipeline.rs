@@ -155,9 +155,9 @@ fn ask(
         .ask(inquiry, session.stream, || session.tell(Note::Asking));
     trace.waited = Some(began.elapsed());
     match settled {
-        Settled::Allowed { consent, by } => {
+        Settled::Allowed { permit, by } => {
             trace.decided_by = Some(by);
-            Ok(consent.permit())
+            Ok(permit)
         }
         Settled::Denied { why, by } => Err(SignRefusal::Person(why, by)),
         Settled::ClientHungUp => Err(SignRefusal::ClientHungUp),

@@ -116,10 +116,6 @@ impl Names {
         matches!(self, Self::Patterns(patterns) if patterns.iter().all(|pattern| !pattern.negated && pattern.is_literal()))
     }
 
-    pub fn has_wildcards(&self) -> bool {
-        matches!(self, Self::Patterns(patterns) if patterns.iter().any(|pattern| !pattern.is_literal()))
-    }
-
     /// The ports of the `[…]:port` patterns.
     pub(super) fn ports(&self) -> impl Iterator<Item = &str> {
         let patterns = match self {

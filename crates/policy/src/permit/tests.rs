@@ -1,7 +1,7 @@
 use super::*;
 use crate::caller::Caller;
 use crate::facts::IntentKind;
-use crate::question::sample::{self, at};
+use crate::question::tests::sample::{self, at};
 
 const HOST_KEY: &[u8] = b"the host's key";
 const ASKS: &str = "default = \"ask\"\n";
@@ -49,9 +49,9 @@ fn by_policy() -> Permit {
 }
 
 /// A permit by the person, from a question that this policy asked.
-fn by_person(text: &str, consent: ConsentSource) -> Permit {
+fn by_person(text: &str, basis: Basis) -> Permit {
     let inquiry = judged(text).inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-    inquiry.into_parts().1.consent(consent).permit()
+    inquiry.into_parts().1.permit(basis)
 }
 
 struct NoCrypto;
@@ -147,7 +147,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         changed(by_policy(), ALLOWS, &renamed, at(1)),
         Some(Verdict::Ask)
     );
-    let answered = by_person(ASKS, ConsentSource::Answer { named: None });
+    let answered = by_person(ASKS, Basis::Answer { named: None });
     assert_eq!(
         changed(answered, ASKS, &renamed, at(1)),
         Some(Verdict::Ask),
@@ -162,10 +162,10 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
     };
     let further = named(&["alias.example", "github.com"]);
     let none = named(&[]);
-    let answered = || by_person(ASKS, ConsentSource::Answer { named: None });
+    let answered = || by_person(ASKS, Basis::Answer { named: None });
     assert_eq!(changed(answered(), ASKS, &further, at(1)), None);
     assert_eq!(changed(answered(), ASKS, &none, at(1)), Some(Verdict::Ask));
-    let approved = || by_person(ASKS, ConsentSource::Approval);
+    let approved = || by_person(ASKS, Basis::Approval);
     assert_eq!(
         changed(approved(), ASKS, &further, at(1)),
         Some(Verdict::Ask),
@@ -175,10 +175,7 @@ fn a_host_that_is_renamed_or_revoked_meanwhile_is_judged_again() {
         revocation: crate::facts::Revocation::Revoked,
         ..github(key)
     };
-    for permit in [
-        by_policy(),
-        by_person(ASKS, ConsentSource::Answer { named: None }),
-    ] {
+    for permit in [by_policy(), by_person(ASKS, Basis::Answer { named: None })] {
         assert_eq!(
             changed(permit, ALLOWS, &revoked, at(1)),
             Some(Verdict::Deny)
@@ -198,11 +195,7 @@ fn the_name_that_came_with_the_answer_is_what_the_person_saw() {
     let named_as = |name: Option<&str>| {
         let named = name.map(str::to_owned);
         let inquiry = unnamed().inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-        let consent = inquiry
-            .into_parts()
-            .1
-            .consent(ConsentSource::Answer { named });
-        consent.permit()
+        inquiry.into_parts().1.permit(Basis::Answer { named })
     };
     let build = known_as("build");
     assert_eq!(
@@ -250,7 +243,7 @@ fn an_hour_that_ends_meanwhile_ends_the_permit() {
 
 #[test]
 fn an_answer_stands_while_the_policy_asks_or_allows() {
-    let answered = || by_person(ASKS, ConsentSource::Answer { named: None });
+    let answered = || by_person(ASKS, Basis::Answer { named: None });
     assert_eq!(changed(answered(), ASKS, &github, at(1)), None);
     assert_eq!(changed(answered(), ALLOWS, &github, at(1)), None);
     let other_rule = format!("{ASKS}[[rule]]\nqube = \"work\"\naction = \"ask\"\n");
@@ -277,11 +270,7 @@ fn an_answer_for_an_unnamed_host_stands_with_the_label_that_came_with_it() {
         let gathered = Gathered::in_tests(b"data", facts, Some(HOST_KEY.to_vec()));
         let judged = Judged::by(&policy(ASKS), gathered, &at(0), &RateCounter::default());
         let inquiry = judged.inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-        inquiry
-            .into_parts()
-            .1
-            .consent(ConsentSource::Answer { named: None })
-            .permit()
+        inquiry.into_parts().1.permit(Basis::Answer { named: None })
     };
     assert_eq!(changed(answered(), ASKS, &labelled, at(1)), None);
     assert_eq!(
@@ -296,7 +285,7 @@ fn an_approval_stands_while_the_policy_would_honour_it() {
     let remember = |length: &str| {
         format!("{ASKS}[[rule]]\nqube = \"work\"\naction = \"ask\"\nremember = \"{length}\"\n")
     };
-    let approved = || by_person(&remember("1h"), ConsentSource::Approval);
+    let approved = || by_person(&remember("1h"), Basis::Approval);
     assert_eq!(changed(approved(), &remember("1h"), &github, at(1)), None);
     for stricter in [remember("1m"), remember("never"), DENIES.to_owned()] {
         assert!(

@@ -1,11 +1,12 @@
 //! Dates for people, from seconds since 1970, in UTC. No zone and no leap seconds, as certificates
 //! have none.
 
+use crate::calendar::{DAY, date};
+
 /// `2026-11-21 19:40 UTC`; years beyond 9999 are only counted.
 pub(super) fn utc(unix: u64) -> String {
-    const DAY: u64 = 86_400;
     let (days, second) = (unix / DAY, unix % DAY);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = date(days);
     if year > 9999 {
         return format!("the year {year}");
     }
@@ -24,25 +25,6 @@ pub(super) fn zoned(unix: i64, zone: i32) -> String {
     let sign = if zone < 0 { '-' } else { '+' };
     let minutes = zone.unsigned_abs();
     format!("{shown} {sign}{:02}{:02}", minutes / 60, minutes % 60)
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years begin in
-/// March here, so that a leap day is a year's last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    const DAYS_FROM_YEAR_0: u64 = 719_468;
-    const DAYS_IN_400_YEARS: u64 = 146_097;
-    let days = days + DAYS_FROM_YEAR_0;
-    let (era, of_era) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 /// A length of time as people say it, in the largest unit that divides it; what no unit divides is

@@ -1,4 +1,6 @@
-use super::sample::{self, certificate, host, login, raw, sshsig, sudo};
+pub(crate) mod sample;
+
+use self::sample::{certificate, host, login, raw, sshsig, sudo};
 use super::*;
 use crate::facts::Proof;
 use crate::judgement::{Place, Remember, RuleRef};

@@ -1,7 +1,7 @@
 //! What the queue says back: what to do, and what became of each request.
 
 use crate::denied_by::DeniedBy;
-use crate::permit::Consent;
+use crate::permit::Permit;
 use crate::question::QuestionId;
 use crate::remembered::CoolDown;
 
@@ -25,7 +25,7 @@ pub enum Action {
 /// What became of one request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// By an answer of now, or by an approval; see [`Consent::is_remembered`].
-    Allowed(Consent),
+    /// By an answer of now, or by an approval; see [`Permit::is_remembered`].
+    Allowed(Permit),
     Denied(DeniedBy),
 }

@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
 use crate::judgement::{Remember, RuleRef};
-use crate::permit::{Consent, ConsentSource, Unanswered};
+use crate::permit::{Basis, Permit, Unanswered};
 use crate::question::{
     Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
 };
@@ -102,8 +102,8 @@ impl QueuedRequest {
     }
 
     /// The person allows this request.
-    pub(super) fn consent(self, consent: ConsentSource) -> Consent {
-        self.unanswered.consent(consent)
+    pub(super) fn permit(self, basis: Basis) -> Permit {
+        self.unanswered.permit(basis)
     }
 
     pub(super) fn session(&self) -> Option<&[u8]> {
@@ -141,16 +141,6 @@ impl QueuedQuestion {
             .map(|request| request.seconds_left(now))
             .max();
         last.unwrap_or(0).min(self.seconds_from_shown(now))
-    }
-
-    /// Seconds until its first request, or all of it, is over.
-    pub(super) fn seconds_until_change(&self, now: Moment) -> u64 {
-        let first = self
-            .requests
-            .iter()
-            .map(|request| request.seconds_left(now))
-            .min();
-        first.unwrap_or(0).min(self.seconds_from_shown(now))
     }
 
     fn seconds_from_shown(&self, now: Moment) -> u64 {

@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+use crate::calendar::{DAY, date, days_before};
+
 /// Milliseconds since 1970-01-01T00:00:00Z, printed as RFC 3339 in UTC: `2026-11-21T19:40:24.123Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 
 /// 9999-12-31T23:59:59.999Z, the last that RFC 3339 can write.
 const LAST: u64 = 253_402_300_799_999;
-const DAY: u64 = 24 * 60 * 60;
 
 impl Timestamp {
     /// Later than the year 9999 is written as its last moment.
@@ -39,37 +40,6 @@ impl Timestamp {
         // Separators, ranges and lengths are right exactly if it prints the same again.
         (time.to_string() == text).then_some(time)
     }
-}
-
-/// Days from 1970-01-01 to the date, by counting 400-year eras from 0000-03-01.
-fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let of_era = (year % 400) * 365 + (year % 400) / 4 - (year % 400) / 100;
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    (year / 400 * 146_097 + of_era + of_year).checked_sub(719_468)
-}
-
-/// Year, month and day of the days since 1970-01-01.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (days / 146_097 * 400 + year + next, month, day)
 }
 
 impl Timestamp {

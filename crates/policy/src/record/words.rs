@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// What a record is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The vault began to serve.
+    #[default]
     Start,
     /// The vault ended in good order.
     Stop,
@@ -38,9 +41,12 @@ pub enum Event {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordOutcome {
+    #[default]
     Ok,
     /// By decision of the policy, a person or a limit.
     Refused,

@@ -2,7 +2,7 @@ use super::*;
 use crate::caller::Keyring;
 use crate::facts::Proof;
 use crate::question::Details;
-use crate::question::sample::{
+use crate::question::tests::sample::{
     at, certificate, fingerprint, host, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
 };
 

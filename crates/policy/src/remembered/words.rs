@@ -1,7 +1,7 @@
 //! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
 //! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
-use super::{ActiveDenial, DeniedPurpose, Purpose, RememberedAnswer, Scope};
+use super::{ActiveDenial, DeniedPurpose, RememberedAnswer};
 use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
 use crate::facts::Facts;
@@ -13,7 +13,7 @@ const MAX_NAME: usize = 34;
 impl RememberedAnswer {
     pub fn caller(&self) -> &Caller {
         match self {
-            Self::Approval(scope) => &scope.caller,
+            Self::Approval(scope) => &scope.facts().caller,
             Self::ActiveDenial(denial) => denial.caller(),
         }
     }
@@ -21,7 +21,7 @@ impl RememberedAnswer {
     /// What is allowed or denied, and to whom: `login git@github.com (proven)`.
     pub fn what(&self) -> String {
         match self {
-            Self::Approval(scope) => scope.what(),
+            Self::Approval(scope) => approved(scope.facts()),
             Self::ActiveDenial(ActiveDenial::Same(denied)) => {
                 DeniedPurpose::of(denied.facts()).words()
             }
@@ -38,40 +38,28 @@ impl RememberedAnswer {
     /// The key that may sign, or may not, and its keyring if it has a name: `work laptop of keyring work`.
     pub fn key(&self) -> Option<String> {
         match self {
-            Self::Approval(scope) => Some(key_in_words(&scope.facts())),
+            Self::Approval(scope) => Some(key_in_words(scope.facts())),
             Self::ActiveDenial(ActiveDenial::Same(denied)) => Some(key_in_words(denied.facts())),
             Self::ActiveDenial(_) => None,
         }
     }
 }
 
-impl Scope {
-    fn what(&self) -> String {
-        match &self.purpose {
-            Purpose::Login {
-                user,
-                host,
-                host_names,
-                proof,
-                ..
-            } => {
-                let host = host_names
-                    .first()
-                    .map_or_else(|| host.to_string(), |name| shown(name.as_bytes(), MAX_NAME));
-                let user = shown(user, MAX_USER);
-                format!("login {user}@{host} ({})", proof.word())
-            }
-            Purpose::Sshsig { namespace, content } => {
-                let namespace = shown(namespace, MAX_NAME);
-                match content.as_ref().map(|content| &content.author) {
-                    None => format!("sign in namespace {namespace}"),
-                    Some(None) => format!("sign shown content in namespace {namespace}"),
-                    Some(Some(mail)) => {
-                        format!("sign {namespace} objects by {}", shown(mail, MAX_NAME))
-                    }
-                }
-            }
-        }
+/// What an approval of such requests allows.
+fn approved(facts: &Facts) -> String {
+    if let Some(host) = &facts.host {
+        let host = host.names.first().map_or_else(
+            || host.fingerprint.to_string(),
+            |name| shown(name.as_bytes(), MAX_NAME),
+        );
+        let user = shown(facts.user.as_deref().unwrap_or_default(), MAX_USER);
+        return format!("login {user}@{host} ({})", facts.proof.word());
+    }
+    let namespace = shown(facts.namespace.as_deref().unwrap_or_default(), MAX_NAME);
+    match facts.content.as_ref().map(|content| &content.author) {
+        None => format!("sign in namespace {namespace}"),
+        Some(None) => format!("sign shown content in namespace {namespace}"),
+        Some(Some(mail)) => format!("sign {namespace} objects by {}", shown(mail, MAX_NAME)),
     }
 }
 

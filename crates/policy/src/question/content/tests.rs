@@ -1,7 +1,7 @@
 //! Proven content in questions.
 
 use crate::content::ContentEvidence;
-use crate::question::sample::{at, sshsig};
+use crate::question::tests::sample::{at, sshsig};
 use crate::question::{Details, Question, QuestionProgress, Risk, Row};
 
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

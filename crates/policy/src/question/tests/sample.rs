@@ -1,10 +1,10 @@
 //! Requests for tests.
 
-use super::{CertificateFields, Details, Subject};
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::judgement::Remember;
+use crate::question::{CertificateFields, Details, Subject};
 
 pub(crate) fn at(second: u64) -> Moment {
     Moment {
