@@ -21,6 +21,11 @@ const SECOND_POLICY: &str =
 /// What the slowest vault may delay a list, and as much again for a busy machine.
 const BOUND: Duration = Duration::from_secs(8);
 
+/// As `list-seconds` says.
+const LIST_TIME: Duration = Duration::from_secs(2);
+/// Lists by a late vault: each takes far less than one that waits for it.
+const LISTS: u32 = 10;
+
 /// A client of two vaults, and whatever else client.toml names.
 struct Scene {
     client: ClientQube,
@@ -102,26 +107,67 @@ fn vaults_that_are_off_or_hang_spoil_nothing() {
     let hosts = hosts.to_string_lossy().into_owned();
     lab.agent
         .add_with(&lab.world, &lab.key, &["-h", "server", "-H", &hosts]);
-    let hanging = "[[vault]]\nname = \"off\"\ntransport = \"unix:/nowhere\"\n\
-                   [[vault]]\nname = \"hanging\"\ncommand = [\"sleep\", \"600\"]\n\
-                   [[vault]]\nname = \"again\"\ntransport = \"unix:";
-    let again = lab.world.path("vault/run/split-ssh-vault/qrexec.sock");
-    let scene = Scene::new(lab, "", &format!("{hanging}{}\"\n", again.display()));
-    let listed = scene.listed();
-    let lines: Vec<&str> = listed.lines().collect();
-    assert_eq!(lines.len(), 2, "{listed}");
-    assert!(lines[0].contains(scene.lab.key.line().trim()), "{listed}");
-    assert!(
-        lines[1].contains(scene.second_key.line().trim()),
-        "{listed}"
+    let third_world = World::new();
+    let third = Agent::start(&third_world);
+    let third_key = Key::ed25519(&third_world, "third-key");
+    third.add(&third_world, &third_key);
+    lab.second.authorize(&third_key);
+    let hangs = lab.world.file("hangs", "");
+    let hanging = format!(
+        "#!/bin/sh\nwhile [ -e {} ]; do sleep 0.1; done\nexec socat - UNIX-CONNECT:{}\n",
+        hangs.display(),
+        third.socket.display()
     );
+    let hanging = lab.world.script("hanging", hanging);
+    let again = lab.world.path("vault/run/split-ssh-vault/qrexec.sock");
+    let more = format!(
+        "[[vault]]\nname = \"off\"\ntransport = \"unix:/nowhere\"\n\
+         [[vault]]\nname = \"hanging\"\ncommand = [\"{}\"]\n\
+         [[vault]]\nname = \"again\"\ntransport = \"unix:{}\"\n",
+        hanging.display(),
+        again.display()
+    );
+    let scene = Scene::new(lab, "", &more);
+    let lines = |keys: &[&Key]| {
+        let listed = scene.listed();
+        let listed: Vec<&str> = listed.lines().collect();
+        let is_key = |(line, key): (&&str, &&Key)| line.contains(key.line().trim());
+        listed.len() == keys.len() && listed.iter().zip(keys).all(is_key)
+    };
+    let (first, second) = (&scene.lab.key, &scene.second_key);
+    assert!(lines(&[first, second]));
+    // It is late now, and delays nobody any more.
+    let began = Instant::now();
+    for _ in 0..LISTS {
+        assert!(lines(&[first, second]));
+    }
+    assert!(began.elapsed() < LIST_TIME * LISTS, "{:?}", began.elapsed());
+    wait_for("the status", || {
+        let status = scene.client.status();
+        status.contains("NO ANSWER since").then_some(())
+    });
     for flow in [flows::login, flows::copy_a_file, flows::git_over_ssh] {
         flow(&scene.lab, &scene.merged);
     }
     scene.second_signs();
     // The constraint holds: this key is not for the second server.
-    let elsewhere = finish(&mut scene.lab.client(&scene.merged).ssh(&["second", "true"]));
+    let to_second = || finish(&mut scene.lab.client(&scene.merged).ssh(&["second", "true"]));
+    let elsewhere = to_second();
     assert!(!elsewhere.status.success(), "{}", text(&elsewhere));
+    // Once it answers, the request of the first list brings its keys, and they are used.
+    std::fs::remove_file(&hangs).expect("it hung");
+    wait_for("its keys", || {
+        lines(&[first, second, &third_key]).then_some(())
+    });
+    wait_for("the status", || {
+        (!scene.client.status().contains("NO ANSWER")).then_some(())
+    });
+    let logged_in = to_second();
+    assert!(logged_in.status.success(), "{}", text(&logged_in));
+    // When it hangs again, what it listed last stands in.
+    scene.lab.world.file("hangs", "");
+    assert!(lines(&[first, second, &third_key]));
+    assert!(lines(&[first, second, &third_key]));
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
         carried,
         keys,
         asking,
+        ref late,
         calls,
         waiting,
     } = client.live;
@@ -58,6 +59,13 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
             out,
             "  now: connections {connections} ({carried} carried), calls {calls}, waiting for their turn {waiting}"
         )?;
+    }
+    if let Some(late) = late {
+        let (since, again) = (local_time(late.since), local_time(late.ask_again_at));
+        let words = format!(
+            "NO ANSWER since {since}: lists go on without it, and ask it again from {again} on"
+        );
+        writeln!(out, "  {}", fold(&words, 2, 4))?;
     }
     if asking > 0 {
         writeln!(out, "  WAITING FOR YOUR ANSWER IN THE VAULT: {asking}")?;

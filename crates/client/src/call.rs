@@ -333,6 +333,15 @@ impl Call {
 }
 
 impl CallEnd {
+    /// Whether it was not for us to decide that there is no reply: nothing hangs.
+    pub fn is_known(&self) -> bool {
+        use CallOutcome::{CannotStart, Cut, Exited, Killed, Served};
+        matches!(
+            self.outcome,
+            Served | Exited(_) | Killed(_) | Cut | CannotStart(_)
+        )
+    }
+
     /// Ends the transport process, if it has not ended, and keeps its last words.
     fn with(outcome: CallOutcome, process: Option<&mut TransportProcess>) -> Self {
         let untrusted_said = process.map(|process| {

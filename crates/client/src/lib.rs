@@ -13,6 +13,7 @@ pub mod config;
 mod connection;
 mod connection_table;
 mod idle;
+mod lateness;
 pub mod listen;
 mod merged;
 mod program;
@@ -39,6 +40,7 @@ use asking::Asking;
 use common::activation;
 use common::error::Error;
 use common::paths::Paths;
+use lateness::Lateness;
 use listen::Listener;
 use merged::Merged;
 use remembered::RememberedList;
@@ -149,6 +151,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         config: vault.clone(),
         carrying: Mutex::default(),
         asking: Asking::default(),
+        lateness: Lateness::default(),
         remembered: RememberedList::open(
             vault
                 .remember

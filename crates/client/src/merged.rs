@@ -47,8 +47,8 @@ type Listed = (VaultConnection, Result<Vec<u8>, CallEnd>);
 /// One program's connection to one of the vaults.
 enum Side {
     Here(VaultConnection),
-    /// A thread waits for the vault's list.
-    Away(Receiver<Listed>),
+    /// A thread waits for the vault's list, and gives up when the socket is closed.
+    Away(Receiver<Listed>, UnixStream),
     /// No thread could be had.
     Gone,
 }
@@ -79,13 +79,15 @@ pub fn serve(client: UnixStream, merged: &Merged, handle: &ConnectionHandle) {
     // An error is the program's socket's.
     let _ = connection.answer_all(&mut program, handle);
     let watcher = program.watched_by(handle);
-    for side in &mut connection.sides {
-        if let Side::Here(to_vault) = side {
-            to_vault.give_up(&watcher);
+    for (side, vault) in connection.sides.into_iter().zip(&merged.vaults) {
+        match side {
+            Side::Here(mut to_vault) => to_vault.give_up(&watcher),
+            Side::Away(_, request) => vault
+                .lateness
+                .keep_asking(request, vault.config.set_up_time),
+            Side::Gone => {}
         }
     }
-    // Threads that wait for a list see the program go.
-    let _ = program.socket().shutdown(std::net::Shutdown::Both);
 }
 
 impl MergedConnection<'_> {
@@ -171,12 +173,14 @@ impl MergedConnection<'_> {
                 Start::OnUse => remembered.is_empty(),
                 Start::Never => vault.can_carry(),
             };
-            if is_asked {
-                self.begin_list(index, program, handle)?;
-            } else if !remembered.is_empty() {
+            // A single vault is waited for: there is nothing else to list.
+            if is_asked && (self.sides.len() == 1 || vault.lateness.may_ask()) {
+                self.begin_list(index, handle)?;
+            } else if !is_asked && !remembered.is_empty() {
                 self.set(&mut lists, index, remembered);
             }
         }
+        let is_only = self.sides.len() == 1;
         let end = Instant::now() + self.merged.list_time;
         loop {
             for (index, result) in self.take_back() {
@@ -189,8 +193,11 @@ impl MergedConnection<'_> {
                     Err(_) => self.set_if_none(&mut lists, index, None),
                 }
             }
-            let is_away = |side: &Side| matches!(side, Side::Away(_));
-            if !self.sides.iter().any(is_away) || Instant::now() >= end || handle.must_leave() {
+            let is_awaited = |(side, vault): (&Side, &Arc<Vault>)| {
+                matches!(side, Side::Away(..)) && (is_only || !vault.lateness.is_late())
+            };
+            let mut sides = self.sides.iter().zip(&self.merged.vaults);
+            if !sides.any(is_awaited) || Instant::now() >= end || handle.must_leave() {
                 break;
             }
             let mut fds = [
@@ -203,11 +210,14 @@ impl MergedConnection<'_> {
             }
             handle.wake().clear();
         }
-        for index in 0..self.sides.len() {
-            let is_late = matches!(self.sides.get(index), Some(Side::Away(_)));
-            if let Some(vault) = self.merged.vaults.get(index).filter(|_| is_late) {
-                let remembered = Some(vault.remembered.keys()).filter(|keys| !keys.is_empty());
-                self.set_if_none(&mut lists, index, remembered);
+        for (index, vault) in self.merged.vaults.iter().enumerate() {
+            if matches!(self.sides.get(index), Some(Side::Away(..))) {
+                vault.lateness.begin();
+                handle.wake_table();
+            }
+            if vault.lateness.is_late() {
+                let known = Some(vault.remembered.last_known()).filter(|keys| !keys.is_empty());
+                self.set_if_none(&mut lists, index, known);
             }
         }
         let has_any = lists.iter().any(Option::is_some);
@@ -229,12 +239,7 @@ impl MergedConnection<'_> {
     }
 
     /// Has a thread ask a vault for its list, unless one does already.
-    fn begin_list(
-        &mut self,
-        index: usize,
-        program: &Program,
-        handle: &ConnectionHandle,
-    ) -> io::Result<()> {
+    fn begin_list(&mut self, index: usize, handle: &ConnectionHandle) -> io::Result<()> {
         let Some(side) = self.sides.get_mut(index) else {
             return Ok(());
         };
@@ -242,7 +247,8 @@ impl MergedConnection<'_> {
             return Ok(());
         }
         let own_handle = handle.another()?;
-        let socket = program.socket().try_clone()?;
+        // Instead of the program's: a late vault may be asked on when the program has left.
+        let (ours, socket) = UnixStream::pair()?;
         let wake = Arc::clone(handle.wake());
         let binds = Arc::clone(&self.binds);
         let (sender, receiver) = mpsc::channel();
@@ -256,12 +262,15 @@ impl MergedConnection<'_> {
             };
             let result = to_vault.list(&binds, &watcher);
             // A connection that has ended meanwhile takes nothing.
-            if let Err(mpsc::SendError((mut to_vault, _))) = sender.send((to_vault, result)) {
+            if let Err(mpsc::SendError((mut to_vault, result))) = sender.send((to_vault, result)) {
+                if let Err(end) = result {
+                    to_vault.note(&end, false);
+                }
                 to_vault.give_up(&watcher);
             }
             wake.signal();
         })?;
-        *side = Side::Away(receiver);
+        *side = Side::Away(receiver, ours);
         Ok(())
     }
 
@@ -269,7 +278,7 @@ impl MergedConnection<'_> {
     fn take_back(&mut self) -> Vec<(usize, Result<Vec<u8>, CallEnd>)> {
         let mut results = Vec::new();
         for (index, side) in self.sides.iter_mut().enumerate() {
-            let Side::Away(receiver) = side else {
+            let Side::Away(receiver, _) = side else {
                 continue;
             };
             match receiver.try_recv() {
@@ -327,7 +336,7 @@ impl MergedConnection<'_> {
     fn bring_here(&mut self, index: usize, watcher: &Watcher<'_>) -> io::Result<()> {
         loop {
             self.take_back();
-            if !matches!(self.sides.get(index), Some(Side::Away(_))) {
+            if !matches!(self.sides.get(index), Some(Side::Away(..))) {
                 return Ok(());
             }
             let mut fds = [

@@ -103,6 +103,14 @@ impl RememberedList {
         }
     }
 
+    /// What the vault listed last, for a list that is not to wait for it; nothing if it does not want that kept.
+    pub fn last_known(&self) -> Vec<Key> {
+        match *lock(&self.is_forbidden) {
+            true => Vec::new(),
+            false => lock(&self.keys).clone(),
+        }
+    }
+
     /// Whether the vault has listed this key last.
     pub fn holds(&self, key: &[u8]) -> bool {
         lock(&self.keys).iter().any(|(held, _)| held == key)

@@ -131,13 +131,13 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io:
                     .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
             );
         }
-        vaults().for_each(|vault| vault.tell_of_questions());
-        let tell_at = vaults().filter_map(|vault| vault.asking.due()).min();
+        vaults().for_each(|vault| vault.do_what_is_due());
+        let due = vaults().filter_map(|vault| vault.due()).min();
         let until = rest_until
             .filter(|_| is_resting)
             .into_iter()
             .chain(refresh_at)
-            .chain(tell_at)
+            .chain(due)
             .min();
         let is_timeout = !wait::until(&mut fds, until)?;
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();

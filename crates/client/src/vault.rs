@@ -9,6 +9,7 @@ use wire::carry::Terms;
 use super::asking::Asking;
 use super::carrying::CarryingCall;
 use super::config::VaultConfig;
+use super::lateness::Lateness;
 use super::remembered::RememberedList;
 use super::route::Route;
 use crate::status::file::{Live, StatusFile};
@@ -35,6 +36,7 @@ pub struct Vault {
     pub remembered: RememberedList,
     /// The questions that it asks for us.
     pub asking: Asking,
+    pub lateness: Lateness,
     pub status: StatusFile,
     /// Connections of programs that have asked something.
     pub connections: AtomicUsize,
@@ -51,9 +53,16 @@ impl Vault {
         self.remembered.permit(terms.may_remember);
     }
 
-    /// Shows a notification, if the vault has been asking for a while.
-    pub fn tell_of_questions(&self) {
+    /// When [`Vault::do_what_is_due`] has something to do.
+    pub fn due(&self) -> Option<Instant> {
+        let due = [self.asking.due(), self.lateness.due()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Shows a notification, if the vault has been asking for a while, and gives up a list that nobody waits for any more.
+    pub fn do_what_is_due(&self) {
         self.asking.tell(&self.config.name);
+        self.lateness.give_up();
     }
 
     /// Brings the status file up to date.
@@ -66,6 +75,7 @@ impl Vault {
             },
             keys: self.remembered.count(),
             asking: self.asking.open(),
+            late: self.lateness.status(),
             calls: self.route.calls.taken(self.config.calls),
             waiting: self.route.calls.waiting() + self.route.set_ups.waiting(),
         });

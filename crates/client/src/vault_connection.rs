@@ -126,7 +126,11 @@ impl VaultConnection {
     /// # Errors
     /// As [`VaultConnection::ask`].
     pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Vec<u8>, CallEnd> {
-        let reply = self.ask(binds, Some(&[LIST]), watcher)?;
+        let result = self.ask(binds, Some(&[LIST]), watcher);
+        if result.as_ref().map_or_else(CallEnd::is_known, |_| true) {
+            self.vault.lateness.end();
+        }
+        let reply = result?;
         if let Some(keys) = remembered::keys_of(&reply) {
             self.vault.remembered.take(&keys, binds.len() == 0);
         }

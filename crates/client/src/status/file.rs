@@ -103,10 +103,21 @@ pub struct Live {
     /// Questions that are open in the vault, as far as it tells.
     #[serde(default)]
     pub asking: usize,
+    /// The vault did not answer a list in time; lists go on without it.
+    #[serde(default)]
+    pub late: Option<Late>,
     /// Open calls, in set-up too.
     pub calls: usize,
     /// Connections whose request waits until a call may be made.
     pub waiting: usize,
+}
+
+/// Times of a vault that did not answer a list, in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    pub since: u64,
+    /// The first list after this time asks it again.
+    pub ask_again_at: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,7 +320,7 @@ fn read_one(path: &Path) -> Option<Status> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
