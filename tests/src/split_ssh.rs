@@ -63,16 +63,26 @@ impl Vault {
         ] {
             world.directory(directory);
         }
+        let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
+        Self {
+            process: Self::run(world, environment, &qrexec_socket),
+            world: world.clone(),
+            qrexec_socket,
+        }
+    }
+
+    fn run(world: &World, environment: &[(&str, &str)], qrexec_socket: &Path) -> Running {
         let mut command = split_ssh(world, "vault");
         command.arg("vault").envs(environment.iter().copied());
         let process = Running::start(command, &world.path("vault/output"));
-        let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
-        wait_for_socket(&qrexec_socket);
-        Self {
-            world: world.clone(),
-            process,
-            qrexec_socket,
-        }
+        wait_for_socket(qrexec_socket);
+        process
+    }
+
+    /// Ends it and starts it again over the same files.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.process = Self::run(&self.world, &[], &self.qrexec_socket);
     }
 
     /// A subcommand that speaks to this vault.

@@ -154,7 +154,7 @@ fn the_question_shows_the_commit() {
             sentence(&question),
             "work wants to sign a commit: Größe prüfen"
         );
-        assert_eq!(row(&question, "Author"), "A <a@example.org>");
+        assert!(row(&question, "Author").starts_with("A <a@example.org>"));
         assert_eq!(
             row(&question, "Parents"),
             "none the first commit of a history"
@@ -191,6 +191,48 @@ fn the_question_shows_the_commit() {
         run(&mut scene.git_here(&["rev-list", "--count", "HEAD"])),
         "1\n"
     );
+}
+
+#[test]
+fn an_author_that_the_key_never_signed_for_is_pointed_out() {
+    let mut scene = Scene::new(
+        "default = \"deny\"
+[[rule]]
+namespace = \"git\"
+action = \"ask\"
+log-content = true
+",
+    );
+    run(&mut scene.git(&["init", "-q", "here"]));
+    // A question's warnings, and what stands beside the author.
+    let commit_by = |scene: &Scene, mail: &str, answer: &str| {
+        let mut commit = scene.git_here(&["commit", "-q", "--allow-empty", "-m", mail]);
+        commit.env("GIT_AUTHOR_EMAIL", mail);
+        thread::scope(|scope| {
+            let commits = scope.spawn(|| finish(&mut commit));
+            let question = scene.question();
+            scene.vault.answer(answer);
+            commits.join().expect("git");
+            (question["warnings"].to_string(), row(&question, "Author"))
+        })
+    };
+    let never = "not seen this key sign for this author before";
+    let (_, author) = commit_by(&scene, "a@example.org", "allow");
+    assert!(author.ends_with("the first author that the vault sees for this key"));
+    let (warnings, author) = commit_by(&scene, "a@example.org", "allow");
+    assert_eq!(
+        (warnings.as_str(), author.as_str()),
+        ("[]", "A <a@example.org>")
+    );
+    // A no makes nobody known.
+    for answer in ["deny", "allow"] {
+        assert!(commit_by(&scene, "b@example.org", answer).0.contains(never));
+    }
+    assert_eq!(commit_by(&scene, "b@example.org", "allow").0, "[]");
+    // The log kept both.
+    scene.vault.restart();
+    assert_eq!(commit_by(&scene, "b@example.org", "allow").0, "[]");
+    assert!(commit_by(&scene, "c@example.org", "deny").0.contains(never));
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub mod intent;
 pub mod known_hosts;
 pub mod language;
 pub mod narrow_rule;
+pub mod past_authors;
 pub mod past_requests;
 pub mod permit;
 pub mod qube_color;

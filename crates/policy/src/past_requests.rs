@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, IntentKind, Moment, Proof};
+use crate::past_authors::PastAuthors;
 use crate::question::History;
 use crate::record::{Escaped, Event, Record, RecordOutcome};
 
@@ -13,7 +14,10 @@ const MAX_PURPOSES: usize = 4096;
 const DAY: u64 = 86_400;
 
 #[derive(Debug, Default)]
-pub struct PastRequests(HashMap<PastPurpose, Signed>);
+pub struct PastRequests {
+    purposes: HashMap<PastPurpose, Signed>,
+    pub authors: PastAuthors,
+}
 
 /// What counts as the same, whichever key it is for: logins to one server, signatures in one namespace.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -44,6 +48,7 @@ impl PastRequests {
         if !is_signed {
             return;
         }
+        self.authors.add_record(record);
         let purpose = PastPurpose {
             caller: caller.to_string(),
             kind,
@@ -53,12 +58,12 @@ impl PastRequests {
         let moment = record.moment();
         let day = day_of(&moment);
         let times = u32::try_from(record.times()).unwrap_or(u32::MAX);
-        let before = self.0.get(&purpose).copied();
+        let before = self.purposes.get(&purpose).copied();
         let before = before.filter(|before| is_same_day(before.day, day));
-        if self.0.len() >= MAX_PURPOSES && !self.0.contains_key(&purpose) {
+        if self.purposes.len() >= MAX_PURPOSES && !self.purposes.contains_key(&purpose) {
             self.forget_oldest();
         }
-        self.0.insert(
+        self.purposes.insert(
             purpose,
             Signed {
                 last: moment.unix,
@@ -82,18 +87,20 @@ impl PastRequests {
             }),
             namespace: facts.namespace.as_deref().map(Escaped::from_bytes),
         };
-        let signed = self.0.get(&purpose);
+        let signed = self.purposes.get(&purpose);
         let today = signed.filter(|signed| is_same_day(signed.day, day_of(now)));
         History {
             first: signed.is_none(),
             last_signed: signed.map(|signed| now.unix.saturating_sub(signed.last)),
             today: today.map_or(0, |signed| signed.that_day),
+            author: self.authors.history(facts),
         }
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.0.values().map(|signed| signed.last).min();
-        self.0.retain(|_, signed| Some(signed.last) != oldest);
+        let oldest = self.purposes.values().map(|signed| signed.last).min();
+        self.purposes
+            .retain(|_, signed| Some(signed.last) != oldest);
     }
 }
 
@@ -127,8 +134,7 @@ mod tests {
         let now = at(0);
         let first = History {
             first: true,
-            last_signed: None,
-            today: 0,
+            ..History::default()
         };
         assert_eq!(past.history(&facts, &now), first);
         past.add(&signed(&facts, &now));
@@ -169,7 +175,7 @@ mod tests {
             let facts = login(&format!("q{number}"), "git", "github.com").facts;
             past.add(&signed(&facts, &at(number)));
         }
-        assert_eq!(past.0.len(), MAX_PURPOSES);
+        assert_eq!(past.purposes.len(), MAX_PURPOSES);
         let known = |qube: &str| {
             !past
                 .history(&login(qube, "git", "github.com").facts, &at(0))

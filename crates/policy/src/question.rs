@@ -25,7 +25,7 @@ pub use crate::qube_color::QubeColor;
 
 pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
 pub use compose::{LONGEST, QuestionProgress, length_in_words};
-pub use history::History;
+pub use history::{AuthorHistory, History};
 pub use protocol::{Counts, Version};
 pub use row::{Row, RowClass};
 pub use subject::{CertificateFields, Details, KeyValidity, Subject};

@@ -70,6 +70,11 @@ impl Recorder {
         lock(&self.past).history(facts, now)
     }
 
+    /// For the history of requests by the same key, also where the log does not keep the author.
+    pub fn remember_author(&self, signed: &Facts) {
+        lock(&self.past).authors.add(signed);
+    }
+
     fn remember_refusal(&self, record: &Record) {
         let who = record.qube.as_deref().unwrap_or("?");
         let why = record.reason.as_deref().unwrap_or("");

@@ -110,6 +110,7 @@ fn steps<'r>(
                 let reply = spend(session, permit, trace)?;
                 drop(turn);
                 session.session.count(login);
+                session.signer.recorder.remember_author(case.facts());
                 tell_of_use(session, &case, trace.decided_by);
                 return Ok(reply);
             }

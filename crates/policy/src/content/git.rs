@@ -212,14 +212,14 @@ impl Person {
 
 impl Message {
     fn of(text: &[u8], is_whole: bool) -> Self {
-        let start = text.iter().position(|byte| *byte != b'\n');
-        let text = start
-            .and_then(|start| text.get(start..))
-            .unwrap_or_default();
-        let end = text.windows(2).position(|pair| pair == b"\n\n");
-        let (subject, body) = text
-            .split_at_checked(end.unwrap_or(text.len()))
-            .unwrap_or((text, b""));
+        let text = text.trim_ascii_start();
+        // As git does: white space makes no line.
+        let lines = text.split_inclusive(is_newline);
+        let end: usize = lines
+            .take_while(|line| !line.trim_ascii().is_empty())
+            .map(<[u8]>::len)
+            .sum();
+        let (subject, body) = text.split_at_checked(end).unwrap_or((text, b""));
         let (subject, body) = (subject.trim_ascii(), body.trim_ascii());
         let kept = |part: &[u8], most: usize| part.get(..most).unwrap_or(part).to_vec();
         Self {

@@ -233,6 +233,24 @@ fn a_commit_is_read_whole() {
     assert_eq!(read.message.subject, b"F\xfcr \0 alle");
 }
 
+/// The subject is what `git log --format=%s` prints.
+#[test]
+fn lines_of_white_space_part_a_message() {
+    for (message, subject, body) in [
+        (&b"\n \n  Fix\r\n\r\nAll\r\n"[..], &b"Fix"[..], &b"All"[..]),
+        (b"Fix\n \t\nAll\n\nof it\n", b"Fix", b"All\n\nof it"),
+        (b"Fix\nthe parser\n", b"Fix\nthe parser", b""),
+        (b" \n\n", b"", b""),
+    ] {
+        let content = changed("Fix the parser\n\nIt read too much.\n", message);
+        let read = commit(&content).unwrap().message;
+        assert_eq!(
+            (read.subject.as_slice(), read.body.as_slice()),
+            (subject, body)
+        );
+    }
+}
+
 #[test]
 fn what_git_would_not_write_has_no_author() {
     let people = "author Ann <ann@example.org> 1795290000 +0100\n";

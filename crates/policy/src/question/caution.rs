@@ -1,7 +1,7 @@
 //! What needs a second look, and how much care a question needs.
 
 use super::names::{is_plain, short_name};
-use super::{CertificateFields, Details, KeyValidity, Risk, Subject, content, date};
+use super::{AuthorHistory, CertificateFields, Details, KeyValidity, Risk, Subject, content, date};
 use crate::certificate_validity::ValidityState;
 use crate::display;
 use crate::facts::{IntentKind, cut_user};
@@ -81,8 +81,12 @@ fn login(subject: &Subject, said: &mut Vec<String>) {
 
 fn sshsig(subject: &Subject, said: &mut Vec<String>) {
     let namespace = subject.facts.namespace.as_deref().unwrap_or_default();
-    if let Some(content) = subject.proven_content() {
+    if let Details::Sshsig { content, .. } = &subject.details {
         said.extend(content::warnings(namespace, content));
+    }
+    if subject.author_history() == AuthorHistory::New {
+        let new = "The vault has not seen this key sign for this author before, only for others.";
+        said.push(new.to_owned());
     }
     if namespace != b"git" {
         let key_or_login = "Some tools make a decryption key of such a signature, and some web sites take it as a login.";

@@ -5,7 +5,7 @@ mod tests;
 
 use super::history::about;
 use super::row::own_row;
-use super::{HeadingPart, Row, RowClass, date};
+use super::{AuthorHistory, HeadingPart, Row, RowClass, date};
 use crate::content::{
     Commit, ContentEvidence, Message, Object, Person, ProvenContent, Push, SHOWN_DIGITS, Tag,
 };
@@ -44,11 +44,11 @@ pub(super) fn heading(content: &ProvenContent) -> Option<(&'static str, HeadingP
 }
 
 /// What decides.
-pub(super) fn facts(content: &ProvenContent) -> Vec<Row> {
+pub(super) fn facts(content: &ProvenContent, author: AuthorHistory) -> Vec<Row> {
     let now = content.received_at();
     match content.object() {
-        Object::Commit(commit) => commit_rows(commit, now),
-        Object::Tag(tag) => tag_rows(tag, now),
+        Object::Commit(commit) => commit_rows(commit, author, now),
+        Object::Tag(tag) => tag_rows(tag, author, now),
         Object::Push(push) => push_rows(push),
         Object::Text { lines, has_more } => {
             let labels = ["Content"].into_iter().chain(std::iter::repeat(""));
@@ -78,8 +78,18 @@ pub(super) fn details(evidence: &ContentEvidence) -> Vec<Row> {
 }
 
 /// What needs a second look.
-pub(super) fn warnings(namespace: &[u8], content: &ProvenContent) -> Vec<String> {
+pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<String> {
     let mut said = Vec::new();
+    let content = match evidence {
+        ContentEvidence::NotSent => return said,
+        ContentEvidence::TooLong(_) => {
+            said.push(
+                "The content is too long to be shown: the vault sees its hash alone.".to_owned(),
+            );
+            return said;
+        }
+        ContentEvidence::Proven(content) => content,
+    };
     let now = content.received_at();
     let (what, people, texts): (_, Vec<&Person>, Vec<&[u8]>) = match content.object() {
         Object::Commit(Commit {
@@ -128,11 +138,11 @@ pub(super) fn warnings(namespace: &[u8], content: &ProvenContent) -> Vec<String>
     said
 }
 
-fn commit_rows(commit: &Commit, now: u64) -> Vec<Row> {
+fn commit_rows(commit: &Commit, history: AuthorHistory, now: u64) -> Vec<Row> {
     let Commit {
         author, committer, ..
     } = commit;
-    let mut rows = vec![text_row("Author", person(author))];
+    let mut rows = vec![author_row("Author", author, history)];
     if (&author.name, &author.mail) != (&committer.name, &committer.mail) {
         rows.push(text_row("Committer", person(committer)));
     }
@@ -155,10 +165,10 @@ fn commit_rows(commit: &Commit, now: u64) -> Vec<Row> {
     rows
 }
 
-fn tag_rows(tag: &Tag, now: u64) -> Vec<Row> {
+fn tag_rows(tag: &Tag, history: AuthorHistory, now: u64) -> Vec<Row> {
     let mut rows = vec![
         own_row("Of", short_id(&tag.object)).note(tag.object_type),
-        text_row("Tagger", person(&tag.tagger)),
+        author_row("Tagger", &tag.tagger, history),
         dated("Date", &tag.tagger, now),
     ];
     rows.extend(message_rows(&tag.message, false));
@@ -191,17 +201,25 @@ fn push_rows(push: &Push) -> Vec<Row> {
 fn message_rows(message: &Message, is_in_heading: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     let subject = shown(&message.subject, MAX_MESSAGE);
-    if !is_in_heading || subject != shown(&message.subject, MAX_IN_HEADING) {
+    if !is_in_heading || message.is_cut || subject != shown(&message.subject, MAX_IN_HEADING) {
         rows.push(text_row("Subject", subject));
     }
     if !message.body.is_empty() {
-        let body = text_row("Message", shown(&message.body, MAX_MESSAGE));
-        rows.push(match message.is_cut {
-            true => body.note("there is more"),
-            false => body,
-        });
+        rows.push(text_row("Message", shown(&message.body, MAX_MESSAGE)));
+    }
+    if message.is_cut {
+        rows.push(own_row("", "...".to_owned()).note("there is more"));
     }
     rows
+}
+
+fn author_row(label: &str, author: &Person, history: AuthorHistory) -> Row {
+    let row = text_row(label, person(author));
+    match history {
+        AuthorHistory::Known => row,
+        AuthorHistory::First => row.note("the first author that the vault sees for this key"),
+        AuthorHistory::New => row.stands_out(),
+    }
 }
 
 /// `Ann <ann@example.org>`. A mail address decides by its spelling.

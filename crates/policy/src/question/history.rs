@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::IntentKind;
 
 /// What the log knows of earlier requests like this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// There was none. Said as a warning.
@@ -16,6 +16,21 @@ pub struct History {
     pub last_signed: Option<u64>,
     /// How many were signed since midnight.
     pub today: u32,
+    /// Said in a warning or a row's note.
+    #[serde(skip)]
+    pub author: AuthorHistory,
+}
+
+/// What the vault knows of the author of proven content and the key that is to sign it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthorHistory {
+    /// The key has signed for the author, or there is none.
+    #[default]
+    Known,
+    /// The vault knows nobody whom the key has signed for.
+    First,
+    /// The key has signed for others only.
+    New,
 }
 
 impl History {
@@ -60,9 +75,9 @@ mod tests {
     fn history_is_told_in_a_sentence() {
         let told = |last_signed, today| {
             let history = History {
-                first: false,
                 last_signed,
                 today,
+                ..History::default()
             };
             history.sentence(IntentKind::Login)
         };

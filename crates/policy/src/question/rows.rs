@@ -26,12 +26,9 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
         Details::Login { .. } => login(subject),
         Details::Sshsig { .. } => {
             let mut rows = unusual_name("Namespace", facts.namespace.as_deref());
-            rows.extend(
-                subject
-                    .proven_content()
-                    .map(content::facts)
-                    .unwrap_or_default(),
-            );
+            if let Some(content) = subject.proven_content() {
+                rows.extend(content::facts(content, subject.author_history()));
+            }
             rows
         }
         Details::Certificate(fields) => certificate(fields),

@@ -11,7 +11,7 @@ use crate::intent::Intent;
 use crate::judgement::{Judgement, Remember, RuleRef};
 use crate::qube_color::QubeColor;
 
-use super::history::History;
+use super::history::{AuthorHistory, History};
 
 /// All that a question shows of the request that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,10 @@ impl Subject {
     pub(super) fn shown_host(&self) -> Option<&HostIdentity> {
         let host = self.facts.host.as_ref();
         host.filter(|_| self.facts.proof != Proof::Unproven)
+    }
+
+    pub(super) fn author_history(&self) -> AuthorHistory {
+        self.history.unwrap_or_default().author
     }
 
     pub(super) fn proven_content(&self) -> Option<&ProvenContent> {

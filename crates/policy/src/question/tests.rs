@@ -189,8 +189,7 @@ fn the_first_time_is_unusual() {
     let mut subject = login("work", "git", "github.com");
     subject.history = Some(History {
         first: true,
-        last_signed: None,
-        today: 0,
+        ..History::default()
     });
     let question = ask(&subject);
     assert_eq!(question.risk, Risk::Unusual);

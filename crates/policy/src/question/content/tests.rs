@@ -2,7 +2,9 @@
 
 use crate::content::ContentEvidence;
 use crate::question::tests::sample::{at, sshsig};
-use crate::question::{Details, Question, QuestionProgress, Risk, Row};
+use crate::question::{
+    AuthorHistory, Details, History, Question, QuestionProgress, Risk, Row, Subject,
+};
 
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 const ANN: &str = "Ann <ann@example.org> 1795289880 +0100";
@@ -13,15 +15,19 @@ const STANDING: QuestionProgress = QuestionProgress {
 };
 
 fn about(namespace: &str, content: &[u8]) -> Question {
-    let mut subject = sshsig("work-dev", namespace, &[7; 64]);
     let evidence = ContentEvidence::in_tests(namespace.as_bytes(), content, at(0).unix);
+    Question::about(3, &subject(namespace, evidence), STANDING)
+}
+
+fn subject(namespace: &str, evidence: ContentEvidence) -> Subject {
+    let mut subject = sshsig("work-dev", namespace, &[7; 64]);
     subject.facts.content = evidence.facts();
     subject.details = Details::Sshsig {
         hash_algorithm: b"sha512".to_vec(),
         hash: vec![7; 64],
         content: evidence,
     };
-    Question::about(3, &subject, STANDING)
+    subject
 }
 
 fn commit(parents: usize, author: &str, committer: &str, message: &[u8]) -> Question {
@@ -120,6 +126,46 @@ fn what_is_unusual_about_a_commit_is_pointed_out() {
 }
 
 #[test]
+fn an_author_whom_the_key_has_not_signed_for_is_pointed_out() {
+    let commit = format!("tree {TREE}\nauthor {ANN}\ncommitter {ANN}\n\nFix\n");
+    let with = |author| {
+        let evidence = ContentEvidence::in_tests(b"git", commit.as_bytes(), at(0).unix);
+        let mut subject = subject("git", evidence);
+        subject.history = Some(History {
+            author,
+            ..History::default()
+        });
+        Question::about(3, &subject, STANDING)
+    };
+    assert_eq!(with(AuthorHistory::Known).risk, Risk::Routine);
+    let first = with(AuthorHistory::First);
+    assert_eq!(first.risk, Risk::Routine);
+    assert!(facts(&first)[0].ends_with("(the first author that the vault sees for this key)"));
+    let new = with(AuthorHistory::New);
+    assert_eq!(new.risk, Risk::Unusual);
+    assert!(new.facts[0].stands_out && new.warnings[0].contains("only for others"));
+}
+
+#[test]
+fn content_that_is_too_long_to_be_shown_is_pointed_out() {
+    let question = Question::about(
+        3,
+        &subject("git", ContentEvidence::TooLong(1 << 25)),
+        STANDING,
+    );
+    assert_eq!(question.risk, Risk::Unusual);
+    assert!(question.warnings[0].contains("too long to be shown"));
+    let hash = question.details.iter().find(|row| row.label == "Hash");
+    assert!(
+        hash.unwrap()
+            .note
+            .as_ref()
+            .unwrap()
+            .contains("33554432 bytes")
+    );
+}
+
+#[test]
 fn hostile_text_is_shown_escaped_and_warned_of() {
     for message in [
         &b"Fix\0 --no-verify"[..],
@@ -139,6 +185,9 @@ fn hostile_text_is_shown_escaped_and_warned_of() {
         );
         assert!(texts.contains("\\x") || texts.contains("\\u{"), "{texts}");
     }
+    // What is not kept is told of, also of a subject.
+    let long = commit(1, ANN, ANN, &b"s".repeat(10_000_000));
+    assert_eq!(facts(&long).last().unwrap(), ": ... (there is more)");
     let readable = commit(
         1,
         "Әсел <a@example.org> 1795289880 +0000",
