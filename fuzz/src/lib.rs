@@ -14,3 +14,16 @@ pub fn check<T>(bytes: &[u8], parsed: &Result<T, Malformed>, rebuild: impl Fn(&T
         Err(Malformed { at, .. }) => assert!(*at <= bytes.len()),
     }
 }
+
+/// Checks that a text is one line in which each character can be seen: none controls a screen, orders the text anew or
+/// has no width.
+pub fn assert_visible(text: &str) {
+    for c in text.chars() {
+        let is_hidden = matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}');
+        assert!(!c.is_control() && !is_hidden, "{text:?}");
+        assert!(c == ' ' || !c.is_whitespace(), "{text:?}");
+    }
+}
