@@ -1,6 +1,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use split_ssh_fuzz::rebuild::Rebuild as _;
 use wire::certificate::{Certificate, CertificateToSign};
 
 fuzz_target!(|bytes: &[u8]| {

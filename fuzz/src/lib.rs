@@ -7,6 +7,10 @@ use wire::Malformed;
 #[path = "../../crates/policy/tests/login_oracle/mod.rs"]
 pub mod login_oracle;
 
+/// The bytes of what the program only reads, shared with the tests of `wire`.
+#[path = "../../crates/wire/tests/rebuild/mod.rs"]
+pub mod rebuild;
+
 /// Checks one outcome of a `parse` of `bytes`.
 pub fn check<T>(bytes: &[u8], parsed: &Result<T, Malformed>, rebuild: impl Fn(&T) -> Vec<u8>) {
     match parsed {

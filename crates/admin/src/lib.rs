@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod pending;
 pub mod policy;
 mod recorded;
+mod recorded_facts;
 pub mod rule;
 mod running_vault;
 pub mod serve;

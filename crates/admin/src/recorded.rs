@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use policy::facts::{Facts, Moment};
 use policy::record::Record;
 
+use crate::recorded_facts::judged_facts;
+
 use common::error::Error;
 use common::log::read::{self, LogLines};
 use common::paths::Paths;
@@ -60,7 +62,7 @@ pub(super) fn facts_of(
         let what = format!("no record of {} has seq {seq}", log.display());
         return Err(Error::new(what).hint("`split-ssh log --json` shows every record's seq"));
     };
-    let facts = record.facts().ok_or_else(|| {
+    let facts = judged_facts(&record).ok_or_else(|| {
         Error::new(format!("record {seq} does not hold what rules look at"))
             .hint("only a sign request that reached the policy does")
     })?;

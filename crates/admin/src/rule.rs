@@ -2,6 +2,7 @@
 
 mod preset;
 mod saved;
+mod written;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -184,7 +185,7 @@ fn remove(number: u64, yes: bool, paths: &Paths) -> Result<ExitCode, Error> {
         print("nothing was taken out\n")?;
         return Ok(ExitCode::FAILURE);
     }
-    policy_files::remove(paths, &rule)?;
+    written::remove(paths, &rule)?;
     print(&format!("took out rule {number}\n"))?;
     taken_by_vault(paths)
 }

@@ -156,11 +156,6 @@ impl Glob {
     pub fn is_any(&self) -> bool {
         self.written.bytes().all(|byte| byte == b'*')
     }
-
-    /// Whether this pattern surely matches all that `other` matches; `false` may mean "not seen".
-    pub fn covers(&self, other: &Self) -> bool {
-        self.is_any() || self == other || other.literal().is_some_and(|text| self.matches(text))
-    }
 }
 
 impl PartialEq for Glob {
@@ -317,12 +312,5 @@ mod tests {
             let glob = Glob::new(&escape(text)).unwrap();
             assert_eq!(glob.literal(), Some(text.as_bytes()));
         }
-    }
-
-    #[test]
-    fn covering_is_never_claimed_wrongly() {
-        let covers = |a: &str, b: &str| Glob::new(a).unwrap().covers(&Glob::new(b).unwrap());
-        assert!(covers("*", "work-*") && covers("work-*", "work-dev") && covers("a?", "a?"));
-        assert!(!covers("work-*", "*") && !covers("a", "a*") && !covers("\\*", "x"));
     }
 }

@@ -17,10 +17,7 @@ use serde::Deserialize;
 
 use crate::caller::{Caller, Keyring};
 use crate::content::{ContentEvidence, Object, SHOWN_DIGITS};
-use crate::crypto::Fingerprint;
-use crate::facts::{
-    ContentFacts, ContentProof, Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof,
-};
+use crate::facts::{ContentFacts, ContentProof, Facts, HostIdentity, IntentKind, Moment, Proof};
 use crate::intent::{Intent, LooksLike};
 use crate::judgement::{Judgement, Verdict};
 
@@ -241,70 +238,6 @@ impl Record {
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
-    }
-
-    /// What a rule looked at. `None` where the record is not of a sign request, or holds a text that
-    /// was too long to be kept whole: such a record cannot be judged again.
-    pub fn facts(&self) -> Option<Facts> {
-        if self.event == Event::Revoked {
-            return None; // it tells of an answer, not of a request
-        }
-        let whole = |text: &Option<Escaped>| match text {
-            None => Some(None),
-            Some(text) => text.to_bytes().map(Some),
-        };
-        Some(Facts {
-            caller: Caller::parse(self.qube.as_deref()?).ok()?,
-            keyring: Keyring::from_argument(self.keyring.as_deref()?).ok()?,
-            key: KeyFacts {
-                fingerprint: Fingerprint(self.key.clone()?),
-                algorithm: self.key_algorithm.clone()?,
-                comment: whole(&self.comment)?.unwrap_or_default(),
-            },
-            kind: self.kind?,
-            sha1: self.sha1,
-            user: whole(&self.user)?,
-            proof: self.proof?,
-            host: match &self.host_key {
-                None => None,
-                Some(fingerprint) => Some(self.host_identity(fingerprint)?),
-            },
-            namespace: whole(&self.namespace)?,
-            content: match self.content {
-                Some(ContentProof::Proven) => Some(ContentFacts {
-                    author: whole(&self.author)?,
-                    committer: whole(&self.committer)?,
-                }),
-                Some(ContentProof::Unproven) | None => None,
-            },
-            forwarded: self.forwarded?,
-        })
-    }
-
-    fn host_identity(&self, fingerprint: &str) -> Option<HostIdentity> {
-        Some(HostIdentity {
-            fingerprint: Fingerprint(fingerprint.to_owned()),
-            algorithm: self.host_algorithm.clone()?,
-            ca: self.host_ca.clone().map(Fingerprint),
-            names: self
-                .host
-                .iter()
-                .map(Escaped::to_utf8)
-                .collect::<Option<_>>()?,
-            label: match &self.host_label {
-                None => None,
-                Some(label) => Some(label.to_utf8()?),
-            },
-            possible_names: self
-                .host_could_be
-                .iter()
-                .map(Escaped::to_utf8)
-                .collect::<Option<_>>()?,
-            revocation: match self.host_revoked {
-                true => crate::facts::Revocation::Revoked,
-                false => crate::facts::Revocation::None,
-            },
-        })
     }
 
     /// The moment of the decision. A record does not keep the boot-time clock: the time of day stands in

@@ -9,7 +9,6 @@ use crate::limits::MAX_PRINCIPALS;
 use crate::plain_key::PlainKey;
 use crate::reader::Reader;
 use crate::signature::Signature;
-use crate::writer::Writer;
 
 /// `valid_before` of a certificate that never ends.
 pub const FOREVER: u64 = u64::MAX;
@@ -103,13 +102,6 @@ impl<'a> Certificate<'a> {
             to_be_signed,
         })
     }
-
-    /// The blob again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        Writer::build(|writer| {
-            writer.raw(&self.terms.rebuild()).string(self.signature);
-        })
-    }
 }
 
 impl<'a> CertificateToSign<'a> {
@@ -149,28 +141,6 @@ impl<'a> CertificateToSign<'a> {
             extensions: read_options(reader, "a list of extensions")?,
             reserved: reader.string("a reserved string")?,
             signature_key: reader.nested("the CA's key", read_authority)?.0,
-        })
-    }
-
-    /// The bytes again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        Writer::build(|writer| {
-            writer.string(self.algorithm).string(self.nonce);
-            self.key.write_fields(writer);
-            writer
-                .u64(self.serial)
-                .u32(match self.kind {
-                    CertificateKind::User => 1,
-                    CertificateKind::Host => 2,
-                })
-                .string(self.key_id)
-                .nested_strings(&self.principals)
-                .u64(self.valid_after)
-                .u64(self.valid_before)
-                .nested(|inside| write_options(inside, &self.critical_options))
-                .nested(|inside| write_options(inside, &self.extensions))
-                .string(self.reserved)
-                .string(self.signature_key);
         })
     }
 }
@@ -213,10 +183,4 @@ fn read_options<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Optio
             inside.string("an option's data")?,
         ))
     })
-}
-
-fn write_options(writer: &mut Writer, options: &[(&[u8], &[u8])]) {
-    for (name, data) in options {
-        writer.string(name).string(data);
-    }
 }

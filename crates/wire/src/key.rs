@@ -62,12 +62,4 @@ impl<'a> PublicKey<'a> {
     pub fn may_sign_as(&self, algorithm: &str) -> bool {
         algorithm::may_sign_as(self.algorithm(), algorithm)
     }
-
-    /// The blob again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        match self {
-            Self::Plain(key) => key.rebuild(),
-            Self::Certificate(certificate) => certificate.rebuild(),
-        }
-    }
 }

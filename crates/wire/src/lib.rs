@@ -7,7 +7,8 @@
 //!
 //! One rule holds for every type here: **what `parse` accepts, `rebuild` gives back byte for byte.**
 //! So every field is consumed to its end, nothing is left over, and there is one spelling of each
-//! value: who decides on the parsed value has decided on the bytes.
+//! value: who decides on the parsed value has decided on the bytes. Where the program has no use for
+//! it, `rebuild` is the tests' own (`tests/rebuild`).
 //!
 //! Keys and signatures inside messages stay blobs (`&[u8]`), so that one odd key spoils nothing;
 //! [`key::PublicKey::parse`] and [`signature::Signature::parse`] look inside.

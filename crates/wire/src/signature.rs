@@ -3,7 +3,6 @@
 use crate::Malformed;
 use crate::algorithm::{self, Curve};
 use crate::reader::Reader;
-use crate::writer::Writer;
 
 /// Bytes of an ML-DSA-44 signature and an Ed25519 signature.
 const MLDSA44_ED25519_SIGNATURE: usize = 2420 + 64;
@@ -104,30 +103,6 @@ impl<'a> Signature<'a> {
     pub fn ecdsa_numbers(&self) -> Option<(&'a [u8], &'a [u8])> {
         let curve = Curve::of_signature(self.algorithm)?;
         Reader::whole(self.blob, |inside| read_numbers(inside, curve)).ok()
-    }
-
-    /// The bytes again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        Writer::build(|writer| {
-            writer.string(self.algorithm).string(self.blob);
-            match self.trailer {
-                Trailer::None => writer,
-                Trailer::Sk { flags, counter } => writer.u8(flags).u32(counter),
-                Trailer::Webauthn {
-                    flags,
-                    counter,
-                    origin,
-                    client_data,
-                    extensions,
-                } => writer
-                    .u8(flags)
-                    .u32(counter)
-                    .string(origin)
-                    .string(client_data)
-                    .string(extensions),
-                Trailer::Opaque(rest) => writer.raw(rest),
-            };
-        })
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::Malformed;
 use crate::reader::Reader;
 use crate::userauth::{read_algorithm_and_key, read_number};
-use crate::writer::Writer;
 
 /// `SSH2_MSG_USERAUTH_TRUST_REQUEST`.
 const TRUST_REQUEST: u8 = 54;
@@ -74,41 +73,6 @@ impl<'a> SudoRequest<'a> {
                 key,
             })
         })
-    }
-
-    /// The bytes again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        Writer::build(|writer| {
-            writer
-                .nested(|session| self.write_session(session))
-                .u8(TRUST_REQUEST)
-                .string(self.ruser)
-                .string(SERVICE)
-                .string(METHOD)
-                .bool(true)
-                .string(self.algorithm)
-                .string(self.key);
-        })
-    }
-
-    fn write_session(&self, writer: &mut Writer) {
-        writer
-            .u32(VERSION)
-            .string(self.cookie)
-            .string(self.user)
-            .string(self.ruser)
-            .string(self.service)
-            .string(self.cwd)
-            .nested(|action| {
-                if let Some(arguments) = &self.action {
-                    action.u32(u32::try_from(arguments.len()).unwrap_or(u32::MAX));
-                    for argument in arguments {
-                        action.string(argument);
-                    }
-                }
-            })
-            .string(self.hostname)
-            .u64(self.time);
     }
 }
 

@@ -6,7 +6,6 @@ use crate::bind::read_session_id;
 use crate::key::PublicKey;
 use crate::limits::MAX_USER;
 use crate::reader::Reader;
-use crate::writer::Writer;
 
 /// `SSH_MSG_USERAUTH_REQUEST`.
 const USERAUTH_REQUEST: u8 = 50;
@@ -82,27 +81,6 @@ impl<'a> UserauthRequest<'a> {
             Method::Publickey => None,
             Method::Hostbound { host_key } => Some(host_key),
         }
-    }
-
-    /// The bytes again.
-    pub fn rebuild(&self) -> Vec<u8> {
-        Writer::build(|writer| {
-            writer
-                .string(self.session_id)
-                .u8(USERAUTH_REQUEST)
-                .string(self.user)
-                .string(self.service)
-                .string(match self.method {
-                    Method::Publickey => PUBLICKEY,
-                    Method::Hostbound { .. } => HOSTBOUND,
-                })
-                .bool(true)
-                .string(self.algorithm)
-                .string(self.key);
-            if let Method::Hostbound { host_key } = self.method {
-                writer.string(host_key);
-            }
-        })
     }
 }
 

@@ -75,16 +75,4 @@ impl Writer {
     pub fn nested(&mut self, write: impl FnOnce(&mut Self)) -> &mut Self {
         self.string(Self::build(write))
     }
-
-    /// A string that holds each of `strings` as a string.
-    pub fn nested_strings<'a>(
-        &mut self,
-        strings: impl IntoIterator<Item = &'a &'a [u8]>,
-    ) -> &mut Self {
-        self.nested(|inside| {
-            for string in strings {
-                inside.string(string);
-            }
-        })
-    }
 }

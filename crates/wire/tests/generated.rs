@@ -1,8 +1,10 @@
 //! Random values of every type: what is built is read back as the same value and the same bytes.
 
 mod common;
+mod rebuild;
 
 use common::{Dice, string, strings};
+use rebuild::Rebuild as _;
 use wire::algorithm::{Curve, of_certified_key};
 use wire::bind::SessionBind;
 use wire::certificate::{Certificate, CertificateKind, CertificateToSign};

@@ -2,8 +2,10 @@
 //! byte, and refused as soon as one byte is missing or too many.
 
 mod common;
+mod rebuild;
 
 use common::{vector, vectors};
+use rebuild::Rebuild as _;
 use wire::bind::SessionBind;
 use wire::certificate::{Certificate, CertificateKind, CertificateToSign};
 use wire::key::PublicKey;

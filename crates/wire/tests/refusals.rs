@@ -1,8 +1,10 @@
 //! Messages made by hand: the second spellings, the borders and the look-alikes.
 
 mod common;
+mod rebuild;
 
 use common::{join, string, strings, vector};
+use rebuild::Rebuild as _;
 use wire::Problem;
 use wire::bind::SessionBind;
 use wire::certificate::{Certificate, CertificateToSign};

@@ -5,6 +5,7 @@ mod explain;
 mod host_proofs;
 mod learn;
 pub(crate) mod lint;
+mod patterns;
 mod replay;
 
 use std::process::ExitCode;

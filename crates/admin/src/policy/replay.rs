@@ -13,6 +13,7 @@ use policy::rules::Policy;
 
 use crate::fold::fold;
 use crate::recorded::LogArg;
+use crate::recorded_facts::judged_facts;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files;
@@ -105,7 +106,7 @@ impl Replay {
     fn again(&mut self, record: &Record) -> Option<ChangedVerdict> {
         let was = record.verdict?;
         record.kind?;
-        let Some(facts) = record.facts() else {
+        let Some(facts) = judged_facts(record) else {
             self.unknown += 1;
             return None;
         };

@@ -9,10 +9,11 @@ use policy::rules::Policy;
 use policy::toml_text::{string, strings};
 
 use super::saved::{place, print, taken_by_vault};
+use super::written::{Preset, add_preset, propose_preset};
 use crate::confirm::confirm;
 use common::error::Error;
 use common::paths::Paths;
-use common::policy_files::{self, Preset};
+use common::policy_files;
 use common::sandbox;
 
 /// Servers that do not offer OpenSSH's host-bound logins, so that a rule for proven ones would never cover them.
@@ -104,7 +105,7 @@ struct CommonArgs {
 pub(super) fn run(args: &PresetArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let common = args.preset.common();
     let preset = without_second_rest(args.preset.lines(paths)?, paths)?;
-    let addition = policy_files::propose_preset(paths, preset)?;
+    let addition = propose_preset(paths, preset)?;
     print(&format!("{}\n", addition.shown()))?;
     if common.print {
         return Ok(ExitCode::SUCCESS);
@@ -113,7 +114,7 @@ pub(super) fn run(args: &PresetArgs, paths: &Paths) -> Result<ExitCode, Error> {
         print("nothing was added\n")?;
         return Ok(ExitCode::FAILURE);
     }
-    for added in policy_files::add_preset(paths, &addition)? {
+    for added in add_preset(paths, &addition)? {
         print(&format!(
             "added rule {0} at {1}\nto take it back: split-ssh rule remove {0}\n",
             added.number,

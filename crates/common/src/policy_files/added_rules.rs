@@ -19,9 +19,12 @@ use crate::known_hosts_files::Files;
 use crate::paths::Paths;
 use crate::trusted_files;
 
-/// Where rules go that need no place among others.
-const FILE: &str = "rules.toml";
 const BEGIN: &str = "# Rule ";
+
+/// Where rules go that need no place among others.
+pub fn rules_file(paths: &Paths) -> PathBuf {
+    paths.config.join(DROP_INS).join("rules.toml")
+}
 
 /// A rule that was written so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,12 +71,9 @@ pub fn proposed(paths: &Paths, facts: &Facts, now: &Moment) -> Result<Addition, 
     }
     let rule = NarrowRule::of(facts, &loaded.policy)
         .map_err(|why| Error::new(format!("there is no narrow rule for this: {why}")))?;
-    let added = added_rules(paths)?;
-    let number = added.iter().map(|added| added.number).max().unwrap_or(0) + 1;
+    let number = next_number(&added_rules(paths)?);
     let text = rule_text(&rule, number, &loaded.policy)?;
-    let block = format!(
-        "{BEGIN}{number}, added by `split-ssh rule add`. To take it back: split-ssh rule remove {number}\n{text}"
-    );
+    let block = block("add", number, &text);
     let (file, contents) = placed(paths, &judgement, &block)?;
     let addition = Addition {
         text,
@@ -134,127 +134,16 @@ pub fn added_rules(paths: &Paths) -> Result<Vec<AddedRule>, Error> {
     Ok(added)
 }
 
-/// Takes out one of the [`added_rules`].
-///
-/// # Errors
-/// It is not there as it was read, something else in the policy needs it, or the file cannot be written.
-pub fn remove(paths: &Paths, rule: &AddedRule) -> Result<(), Error> {
-    let _lock = trusted_files::lock(&paths.config)?;
-    if !added_rules(paths)?.contains(rule) {
-        return Err(Error::new(format!(
-            "rule {} has changed meanwhile",
-            rule.number
-        )));
-    }
-    let text = text_of(&rule.file)?;
-    let length = 1 + rule.text.lines().count();
-    let is_rule = |number: usize| (rule.line..rule.line + length).contains(&number);
-    let mut kept: Vec<&str> = (1..)
-        .zip(text.split_inclusive('\n'))
-        .filter(|(number, _)| !is_rule(*number))
-        .map(|(_, line)| line)
-        .collect();
-    // The empty line that was put between the block and what follows.
-    if kept
-        .get(rule.line - 1)
-        .is_some_and(|line| line.trim().is_empty())
-    {
-        kept.remove(rule.line - 1);
-    }
-    save(paths, &rule.file, &kept.concat())?;
-    Ok(())
+/// The number of the next rule that is added to these.
+pub fn next_number(added: &[AddedRule]) -> u64 {
+    added.iter().map(|added| added.number).max().unwrap_or(0) + 1
 }
 
-/// Lines for one caller: what is allowed goes above all rules that were added before, and what holds for everything
-/// else below them, so that several presets for one caller add up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preset {
-    pub allowed: Option<String>,
-    pub rest: Option<String>,
-}
-
-/// A preset that is to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PresetAddition {
-    preset: Preset,
-    file: PathBuf,
-    contents: String,
-    /// Of the first block.
-    number: u64,
-}
-
-impl PresetAddition {
-    /// The lines, as they will stand in the file.
-    pub fn shown(&self) -> String {
-        let parts = [&self.preset.allowed, &self.preset.rest];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-        parts.join("\n# Below all rules that were added so:\n")
-    }
-}
-
-/// What [`add_preset`] would write. A rule for the rest that is there already is not written again.
-///
-/// # Errors
-/// All of it is there already, or the policy would be broken with it.
-pub fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<PresetAddition, Error> {
-    may_hold_rules(paths)?;
-    let added = added_rules(paths)?;
-    for part in [&mut preset.allowed, &mut preset.rest] {
-        if added.iter().any(|added| Some(&added.text) == part.as_ref()) {
-            *part = None;
-        }
-    }
-    if preset.allowed.is_none() && preset.rest.is_none() {
-        return Err(Error::new("these rules are in the policy already")
-            .hint("see them: split-ssh rule list"));
-    }
-    let number = added.iter().map(|added| added.number).max().unwrap_or(0) + 1;
-    let file = paths.config.join(DROP_INS).join(FILE);
-    let before = match file.exists() {
-        true => text_of(&file)?,
-        false => String::new(),
-    };
-    let mut numbers = number..;
-    let mut block = |text: &String| {
-        let number = numbers.next().unwrap_or(number);
-        format!(
-            "{BEGIN}{number}, added by `split-ssh rule preset`. To take it back: split-ssh rule remove {number}\n{text}"
-        )
-    };
-    let parts = [
-        preset.allowed.as_ref().map(&mut block),
-        Some(before),
-        preset.rest.as_ref().map(&mut block),
-    ];
-    let parts = parts.iter().flatten().map(|part| part.trim_end());
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    let contents = parts.join("\n\n") + "\n";
-    load_with(paths, &file, &contents).map_err(|broken| {
-        Error::new(format!(
-            "with this preset the policy would be broken\n{broken}"
-        ))
-    })?;
-    Ok(PresetAddition {
-        preset,
-        file,
-        contents,
-        number,
-    })
-}
-
-/// Writes a preset as it was proposed.
-///
-/// # Errors
-/// The policy has changed meanwhile, or it cannot be written.
-pub fn add_preset(paths: &Paths, addition: &PresetAddition) -> Result<Vec<AddedRule>, Error> {
-    let _lock = trusted_files::lock(&paths.config)?;
-    if propose_preset(paths, addition.preset.clone())? != *addition {
-        return Err(Error::new("the policy was changed meanwhile").hint("look at it again"));
-    }
-    save(paths, &addition.file, &addition.contents)?;
-    let mut added = blocks(&addition.file, &addition.contents);
-    added.retain(|added| added.number >= addition.number);
-    Ok(added)
+/// A rule's text below the comment that gives it a number. `command` is the one of `split-ssh rule` that adds it.
+pub fn block(command: &str, number: u64, text: &str) -> String {
+    format!(
+        "{BEGIN}{number}, added by `split-ssh rule {command}`. To take it back: split-ssh rule remove {number}\n{text}"
+    )
 }
 
 fn rule_text(rule: &NarrowRule, number: u64, policy: &Policy) -> Result<String, Error> {
@@ -303,7 +192,7 @@ fn placed(paths: &Paths, asks: &Judgement, block: &str) -> Result<(PathBuf, Stri
         lines.insert(at, &block);
         return Ok((file, lines.concat()));
     }
-    let file = paths.config.join(DROP_INS).join(FILE);
+    let file = rules_file(paths);
     let mut text = String::new();
     if file.exists() {
         text.push_str(text_of(&file)?.trim_end());
@@ -321,7 +210,8 @@ fn is_users(paths: &Paths, file: &Path) -> bool {
     is_rule_file && fs::symlink_metadata(file).is_ok()
 }
 
-fn blocks(file: &Path, text: &str) -> Vec<AddedRule> {
+/// The rules that were added to a file of this text.
+pub fn blocks(file: &Path, text: &str) -> Vec<AddedRule> {
     let mut added = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
     for (index, line) in lines.iter().enumerate() {

@@ -220,7 +220,7 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-pub(super) fn text_of(file: &Path) -> Result<String, Error> {
+pub fn text_of(file: &Path) -> Result<String, Error> {
     let bytes = trusted_files::read(file, MAX_FILE)?.ok_or_else(|| match file.is_symlink() {
         true => Error::new(format!("{} leads nowhere", file.display()))
             .hint("remove the link, or correct it"),

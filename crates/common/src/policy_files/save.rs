@@ -47,11 +47,7 @@ pub fn may_hold_rules(paths: &Paths) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`super::load::load`].
-pub(super) fn load_with(
-    paths: &Paths,
-    file: &Path,
-    text: &str,
-) -> Result<LoadedPolicy, BrokenPolicy> {
+pub fn load_with(paths: &Paths, file: &Path, text: &str) -> Result<LoadedPolicy, BrokenPolicy> {
     let main = paths.config.join(MAIN);
     let mut files = Vec::new();
     if let Err(error) = find(&paths.config, &paths.system_config, &mut files) {

@@ -53,11 +53,6 @@ impl Escaped {
         (Self::from_bytes(&bytes) == *self).then_some(bytes)
     }
 
-    /// The text again, where the bytes are UTF-8.
-    pub fn to_utf8(&self) -> Option<String> {
-        String::from_utf8(self.to_bytes()?).ok()
-    }
-
     /// As it stands in the log.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -111,19 +111,6 @@ pub struct Hours {
     pub to: u16,
 }
 
-impl CallerPattern {
-    /// What both name, if they are patterns for the same kind of caller.
-    pub fn of_one_kind<'a>(&'a self, other: &'a Self) -> Option<(&'a Glob, &'a Glob)> {
-        match (self, other) {
-            (Self::Qube(a), Self::Qube(b))
-            | (Self::Sandbox(a), Self::Sandbox(b))
-            | (Self::Ssh(a), Self::Ssh(b))
-            | (Self::Local(a), Self::Local(b)) => Some((a, b)),
-            _ => None,
-        }
-    }
-}
-
 impl Hours {
     /// Whether `minute` since local midnight lies within.
     pub fn contain(self, minute: u16) -> bool {
@@ -141,14 +128,6 @@ impl Rule {
             index: self.index,
             name: self.name.clone(),
             place: self.place.clone(),
-        }
-    }
-
-    /// The key by which it names its callers.
-    pub fn caller_key(&self) -> &'static str {
-        match self.qube.as_deref() {
-            Some([CallerPattern::Sandbox(_), ..]) => "sandbox",
-            _ => "qube",
         }
     }
 

@@ -10,6 +10,7 @@ use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery}
 
 use super::why::{self, ExplainedRequest};
 use crate::fold::fold;
+use crate::policy::patterns::caller_key;
 
 /// Characters of one value.
 pub(super) const SHOWN: usize = 60;
@@ -223,7 +224,7 @@ impl Page<'_> {
                 "{:width$}  {:<9}  {:<5}  {why}\n",
                 "",
                 match (matcher, rule) {
-                    (Matcher::Qube, Some(rule)) => rule.caller_key(),
+                    (Matcher::Qube, Some(rule)) => caller_key(rule),
                     _ => matcher.word(),
                 },
                 result.word()

@@ -1,6 +1,7 @@
 //! Rules proposed from the answers in a log, as TOML to paste: each covers what a person said yes to
 //! and nothing else.
 
+use crate::recorded_facts::judged_facts;
 use policy::display;
 use policy::facts::{Facts, IntentKind};
 use policy::judgement::Verdict;
@@ -48,7 +49,9 @@ impl RecordedCases {
         if record.event != Event::Sign || record.verdict != Some(Verdict::Ask) || !answered {
             return;
         }
-        let Some(facts) = record.facts() else { return };
+        let Some(facts) = judged_facts(record) else {
+            return;
+        };
         let known = self
             .cases
             .iter()

@@ -9,6 +9,7 @@ use policy::rules::words::quoted;
 
 use super::coverage::reach;
 use super::surroundings::subject;
+use crate::policy::patterns::caller_key;
 
 /// Signatures in this namespace are what git makes, and nothing else is known to take them.
 const GIT: &[u8] = b"git";
@@ -73,7 +74,7 @@ pub(super) fn unbounded(rule: &Rule) -> Option<Problem> {
         list.iter()
             .any(|pattern| matches!(pattern, CallerPattern::Qube(glob) | CallerPattern::Sandbox(glob) if glob.is_any()))
     });
-    let (one, many) = match rule.caller_key() {
+    let (one, many) = match caller_key(rule) {
         "sandbox" => ("sandbox", "sandboxes"),
         _ => ("qube", "qubes"),
     };

@@ -8,6 +8,7 @@ use policy::rules::rule::{HostPattern, KeyPattern, Rule};
 use policy::rules::{Policy, Problem};
 
 use super::surroundings::subject;
+use crate::policy::patterns::{covers, of_one_kind};
 
 pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
     let counts = may_count_for_another_name(policy, rule);
@@ -145,18 +146,18 @@ fn leaves_unproven(earlier: &Rule, later: &Rule) -> bool {
 
 fn matchers_cover(earlier: &Rule, later: &Rule) -> bool {
     list_covers(&earlier.qube, &later.qube, |a, b| {
-        a.of_one_kind(b).is_some_and(|(a, b)| a.covers(b))
-    }) && list_covers(&earlier.keyring, &later.keyring, Glob::covers)
+        of_one_kind(a, b).is_some_and(|(a, b)| covers(a, b))
+    }) && list_covers(&earlier.keyring, &later.keyring, covers)
         && list_covers(&earlier.key, &later.key, |a, b| match (a, b) {
-            (KeyPattern::Comment(a), KeyPattern::Comment(b)) => a.covers(b),
+            (KeyPattern::Comment(a), KeyPattern::Comment(b)) => covers(a, b),
             (KeyPattern::Comment(a), _) => a.is_any(),
             _ => a == b,
         })
-        && list_covers(&earlier.user, &later.user, Glob::covers)
-        && list_covers(&earlier.namespace, &later.namespace, Glob::covers)
+        && list_covers(&earlier.user, &later.user, covers)
+        && list_covers(&earlier.namespace, &later.namespace, covers)
         && list_covers(&earlier.content, &later.content, |a, b| a == b)
-        && list_covers(&earlier.author, &later.author, Glob::covers)
-        && list_covers(&earlier.committer, &later.committer, Glob::covers)
+        && list_covers(&earlier.author, &later.author, covers)
+        && list_covers(&earlier.committer, &later.committer, covers)
         && covers_host(earlier, later)
         && list_covers(&earlier.hours, &later.hours, |a, b| {
             (0..1440).all(|minute| a.contain(minute) || !b.contain(minute))
@@ -177,7 +178,7 @@ fn covers_host(earlier: &Rule, later: &Rule) -> bool {
                 .map_or(later.action == Verdict::Allow, shown_only);
     }
     list_covers(&earlier.host, &later.host, |a, b| match (a, b) {
-        (HostPattern::Name(a), HostPattern::Name(b)) => a.covers(b),
+        (HostPattern::Name(a), HostPattern::Name(b)) => covers(a, b),
         _ => a == b,
     })
 }

@@ -11,6 +11,8 @@ use policy::known_hosts::{HostKey, KnownHosts, Marker, is_open};
 use policy::rules::rule::{HostPattern, Rule};
 use policy::rules::{Policy, Problem};
 
+use crate::policy::patterns::{covers, of_one_kind};
+
 /// Characters of a name.
 const SHOWN: usize = 80;
 
@@ -96,13 +98,13 @@ fn names_of<'k>(policy: &Policy, rule: &Rule, key: &'k SharedKey) -> Vec<&'k str
 /// Whether one request could be covered by both; `true` may mean "not seen".
 fn may_meet(a: &Rule, b: &Rule) -> bool {
     lists_meet(&a.qube, &b.qube, |a, b| {
-        a.of_one_kind(b).is_some_and(|(a, b)| globs_meet(a, b))
+        of_one_kind(a, b).is_some_and(|(a, b)| globs_meet(a, b))
     }) && lists_meet(&a.keyring, &b.keyring, globs_meet)
         && lists_meet(&a.user, &b.user, globs_meet)
 }
 
 fn globs_meet(a: &Glob, b: &Glob) -> bool {
-    a.covers(b) || b.covers(a) || (a.literal().is_none() && b.literal().is_none())
+    covers(a, b) || covers(b, a) || (a.literal().is_none() && b.literal().is_none())
 }
 
 fn lists_meet<T>(a: &Option<Vec<T>>, b: &Option<Vec<T>>, meet: impl Fn(&T, &T) -> bool) -> bool {
