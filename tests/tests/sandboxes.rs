@@ -1,11 +1,14 @@
 //! Sockets for sandboxes: the socket says who calls, and each sandbox has its own keys.
 
 use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Output;
 
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, bind, getsockname};
 use testbed::agent::Agent;
 use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
@@ -244,6 +247,82 @@ fn a_peer_whose_uid_is_not_listed_is_refused_and_told_of() {
     let words: Vec<&str> = command.split('`').next().unwrap().split(' ').collect();
     run(&mut vault.control(&words[1..]));
     assert!(list().status.success(), "{words:?}");
+}
+
+/// A port of vsock that nobody has; none if this kernel has no vsock.
+fn free_port_of_vsock() -> Option<u32> {
+    let socket = bind_vsock(VMADDR_ANY, VMADDR_ANY).ok()?;
+    Some(
+        getsockname::<VsockAddr>(socket.as_raw_fd())
+            .expect("its address")
+            .port(),
+    )
+}
+
+const VMADDR_ANY: u32 = u32::MAX;
+/// `VMADDR_CID_LOCAL`: this machine itself, where the kernel has the module `vsock_loopback`.
+const THIS_MACHINE: u32 = 1;
+
+fn bind_vsock(cid: u32, port: u32) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = nix::sys::socket::socket(AddressFamily::Vsock, SockType::Stream, flags, None)?;
+    bind(socket.as_raw_fd(), &VsockAddr::new(cid, port))?;
+    Ok(socket)
+}
+
+#[test]
+fn a_virtual_machine_is_a_sandbox_by_its_cid_and_no_other_is() {
+    let lab = Lab::new();
+    let vault = Vault::start(&lab.world, &lab.agent, "default = \"ask\"\n", "");
+    let serve = |words: &[&str]| finish(&mut vault.control(&[&["serve"], words].concat()));
+    let refuses = |words: &[&str], why: &str| {
+        let refused = serve(words);
+        let said = text(&refused);
+        assert!(!refused.status.success() && said.contains(why), "{said}");
+    };
+    refuses(&["guest", "--vsock", "4294967295:5000"], "stands for any");
+    let Some(port) = free_port_of_vsock() else {
+        refuses(&["guest", "--vsock", "3:5000"], "cannot listen");
+        return eprintln!("this kernel has no vsock: nothing more was tested");
+    };
+    let of = |cid: u32| format!("{cid}:{port}");
+    let said = text(&serve(&["guest", "--vsock", &of(THIS_MACHINE)]));
+    assert!(said.contains(&format!("VSOCK-CONNECT:2:{port}")), "{said}");
+    assert_eq!(bind_vsock(VMADDR_ANY, port).err(), Some(Errno::EADDRINUSE));
+    refuses(&["other", "--vsock", &of(7)], "have the same port");
+    assert!(serve(&["list"]).status.success(), "nothing of it is left");
+
+    if bind_vsock(THIS_MACHINE, VMADDR_ANY).is_ok() {
+        let inside = lab.world.path("guest.sock");
+        let mut socat = lab.world.command("socat");
+        socat.arg(format!("UNIX-LISTEN:{},fork", inside.display()));
+        socat.arg(format!("VSOCK-CONNECT:{THIS_MACHINE}:{port}"));
+        let _socat = Running::start(socat, &lab.world.path("socat"));
+        wait_for_socket(&inside);
+        let lists = || finish(lab.client(&inside).with_agent("ssh-add").arg("-L"));
+        assert!(lists().status.success(), "{}", text(&lists()));
+        assert!(serve(&["guest", "--vsock", &of(99)]).status.success());
+        assert!(!lists().status.success());
+        wait_for("the refusal", || {
+            let status = run(&mut vault.control(&["status"]));
+            status.contains("CID 1 may not").then_some(())
+        });
+        let command = vault.records().iter().find_map(|record| {
+            let reason = record["reason"].as_str()?.to_owned();
+            reason.split('`').nth(1).map(str::to_owned)
+        });
+        let command = command.expect("a command");
+        let words: Vec<&str> = command.split(' ').collect();
+        run(&mut vault.control(&words[1..]));
+        assert!(lists().status.success(), "{command}");
+        let callers = vault.records();
+        let mut callers = callers.iter().map(|record| &record["qube"]);
+        assert!(callers.all(|caller| caller == "sandbox:guest"));
+    } else {
+        eprintln!("this kernel has no vsock_loopback: no machine connected");
+    }
+    assert!(serve(&["remove", "guest"]).status.success());
+    assert!(bind_vsock(VMADDR_ANY, port).is_ok(), "the port is free");
 }
 
 #[test]
@@ -536,4 +615,16 @@ fn a_socket_of_systemd_is_a_sandboxs_by_its_name() {
     );
     let status = run(&mut vault.control(&["status"]));
     assert!(status.contains("dev  keyring default"), "{status}");
+    // Other settings at the same socket: nobody waits there for whom the old ones held.
+    let config = lab.world.path("vault/config/vault.toml");
+    let before = std::fs::read_to_string(&config).expect("our own file");
+    lab.world.file(
+        "vault/config/vault.toml",
+        before.replace("[prompt]", "forwarded = \"always\"\n[prompt]"),
+    );
+    let list_of_all = run(&mut vault.control(&["serve", "list"]));
+    assert!(list_of_all.contains("counts as forwarded"), "{list_of_all}");
+    for _ in 0..4 {
+        assert!(list().status.success());
+    }
 }

@@ -16,7 +16,7 @@ use common::control::{Request, SandboxState};
 use common::error::Error;
 use common::keyrings;
 use common::paths::Paths;
-use common::sandbox::{self, CountsAsForwarded, Sandbox, SandboxConfig};
+use common::sandbox::{self, CountsAsForwarded, Sandbox, SandboxConfig, Vsock};
 use common::{trusted_files, vault_start};
 
 /// Where the examples put the folder inside a sandbox.
@@ -57,6 +57,10 @@ pub struct Args {
     /// Count all that comes by this socket as forwarded, as ssh -R brings it
     #[arg(long)]
     forwarded: bool,
+
+    /// Listen at this port of vsock, too, for the virtual machine with this CID
+    #[arg(long, value_name = "CID:PORT", value_parser = vsock)]
+    vsock: Option<Vsock>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,8 +98,11 @@ fn serve(name: &str, args: &Args, paths: &Paths) -> Result<String, Error> {
     let elsewhere = elsewhere
         .iter()
         .find(|it| it.name == name && it.file != file);
-    let changes =
-        args.keyring.is_some() || args.socket.is_some() || !args.uids.is_empty() || args.forwarded;
+    let changes = args.keyring.is_some()
+        || args.socket.is_some()
+        || !args.uids.is_empty()
+        || args.forwarded
+        || args.vsock.is_some();
     match elsewhere {
         Some(configured) if changes => {
             let place = configured.file.display();
@@ -161,6 +168,7 @@ impl Args {
         if self.forwarded {
             config.forwarded = Some(CountsAsForwarded::Always);
         }
+        config.vsock = self.vsock.or(config.vsock);
     }
 }
 
@@ -237,6 +245,7 @@ fn not_served(sandbox: &Sandbox) -> SandboxState {
         keyring: sandbox.keyring.to_string(),
         uids: sandbox.uids.clone(),
         forwarded: sandbox.forwarded,
+        vsock: sandbox.vsock,
         connections: 0,
         trouble: Some(format!("no vault runs: split-ssh serve {}", sandbox.name)),
     }
@@ -270,7 +279,19 @@ pub(crate) fn line(state: &SandboxState) -> String {
 
 pub(crate) fn uids(state: &SandboxState) -> String {
     let uids: Vec<String> = state.uids.iter().map(u32::to_string).collect();
-    format!("for uid {}", uids.join(" and "))
+    let uids = format!("for uid {}", uids.join(" and "));
+    match state.vsock {
+        Some(Vsock { cid, port }) => format!("{uids}, and CID {cid} at vsock port {port}"),
+        None => uids,
+    }
+}
+
+fn vsock(untrusted: &str) -> Result<Vsock, String> {
+    let (cid, port) = untrusted.split_once(':').unwrap_or_default();
+    match (cid.parse(), port.parse()) {
+        (Ok(cid), Ok(port)) => Ok(Vsock { cid, port }),
+        _ => Err("the machine's CID and a port are expected, such as 3:5000".to_owned()),
+    }
 }
 
 /// The vault's sentence, with room for paths and what to do.
@@ -292,6 +313,13 @@ fn served(state: &SandboxState) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
+    if let Some(Vsock { port, .. }) = state.vsock {
+        return format!(
+            "{}in the virtual machine, where its programs have no vsock of their own:\n  \
+             socat UNIX-LISTEN:/run/ssh-agent.sock,fork,mode=600 VSOCK-CONNECT:2:{port}\n",
+            line(state)
+        );
+    }
     format!(
         "{}give the sandbox the folder, read-only, for instance:\n  \
          podman run -v {folder}:{INSIDE}:ro -e SSH_AUTH_SOCK={INSIDE}/{socket} IMAGE\n\

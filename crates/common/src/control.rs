@@ -11,6 +11,7 @@ use std::time::Duration;
 use policy::question::{Answer, BadAnswer, Question, QuestionId, Version};
 use serde::{Deserialize, Serialize};
 
+use crate::config::sandbox::Vsock;
 use crate::keyrings::KeyringState;
 use crate::paths::Paths;
 
@@ -196,6 +197,8 @@ pub struct SandboxState {
     pub uids: Vec<u32>,
     /// All that it asks for counts as forwarded.
     pub forwarded: bool,
+    /// The virtual machine that may connect, too.
+    pub vsock: Option<Vsock>,
     pub connections: usize,
     /// Why the vault does not listen there.
     pub trouble: Option<String>,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
 
-pub use crate::config::sandbox::{CountsAsForwarded, SandboxConfig};
+pub use crate::config::sandbox::{CountsAsForwarded, SandboxConfig, Vsock};
 use crate::config::{self, vault::VaultConfig};
 use crate::error::Error;
 use crate::paths::Paths;
@@ -19,6 +19,8 @@ pub const SOCKET_NAME: &str = "agent.sock";
 const SUBCOMMANDS: [&str; 2] = ["list", "remove"];
 /// What the kernel calls every uid that our user namespace does not know (`user_namespaces(7)`).
 const OVERFLOW_UID: u32 = 65534;
+/// What stands for any CID, or any port (`vsock(7)`).
+const ANY_VSOCK: u32 = u32::MAX;
 
 /// A sandbox as the vault serves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub struct Sandbox {
     pub socket: PathBuf,
     pub uids: Vec<u32>,
     pub forwarded: bool,
+    pub vsock: Option<Vsock>,
     /// The file that configures it.
     pub file: PathBuf,
 }
@@ -68,6 +71,11 @@ impl Sandbox {
             Some(uids) => uids.clone(),
             None => vec![Uid::current().as_raw()],
         };
+        let stands_for_any = |vsock: Vsock| vsock.cid == ANY_VSOCK || vsock.port == ANY_VSOCK;
+        if config.vsock.is_some_and(stands_for_any) {
+            let what = format!("vsock: {ANY_VSOCK} stands for any CID or port, and is none");
+            return Err(failed(what).hint("name the machine's own CID, as its hypervisor set it"));
+        }
         Ok(Self {
             name: name.to_owned(),
             caller,
@@ -75,6 +83,7 @@ impl Sandbox {
             socket,
             uids,
             forwarded: config.forwarded.is_some(),
+            vsock: config.vsock,
             file,
         })
     }
@@ -151,6 +160,15 @@ pub fn configured(paths: &Paths) -> Result<Vec<Sandbox>, Error> {
                 sandbox.name, other.name
             ))
             .hint("give each socket a folder of its own"));
+        }
+        let port = sandbox.vsock.map(|vsock| vsock.port);
+        let same_port = |other: &&Sandbox| port.is_some() && other.vsock.map(|it| it.port) == port;
+        if let Some(other) = all.iter().skip(index + 1).find(same_port) {
+            return Err(Error::new(format!(
+                "sandboxes {} and {} have the same port of vsock",
+                sandbox.name, other.name
+            ))
+            .hint("give each machine a port of its own"));
         }
     }
     Ok(all)

@@ -78,7 +78,7 @@ fn accept_all(listeners: Vec<UnixListener>, serve: &Serve, refuse: &Refuse) {
             serve: Arc::clone(serve),
             refuse: Arc::clone(refuse),
         };
-        thread::spawn(move || accept(&listener, &how));
+        thread::spawn(move || accept(&listener, None, &how));
     }
 }
 

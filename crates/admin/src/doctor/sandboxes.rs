@@ -61,7 +61,10 @@ fn check_served(sandbox: &Sandbox, status: Option<&VaultStatus>, findings: &mut 
     let again = format!("split-ssh serve {name}");
     let states = status.map_or(&[][..], |status| &status.sandboxes);
     let is_it = |state: &&SandboxState| {
-        state.name == *name && state.socket == sandbox.socket && state.uids == sandbox.uids
+        state.name == *name
+            && state.socket == sandbox.socket
+            && state.uids == sandbox.uids
+            && state.vsock == sandbox.vsock
     };
     let socket = sandbox.socket.display();
     match states.iter().find(is_it) {

@@ -16,6 +16,16 @@ pub struct SandboxConfig {
     pub uids: Option<Vec<u32>>,
     /// `"always"`: all that comes by this socket counts as forwarded from another host.
     pub forwarded: Option<CountsAsForwarded>,
+    /// The one virtual machine that may connect, and at which port.
+    pub vsock: Option<Vsock>,
+}
+
+/// A virtual machine of this host, as the kernel tells it, and where the vault listens for it (`vsock(7)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vsock {
+    pub cid: u32,
+    pub port: u32,
 }
 
 /// Nothing in the requests says that `ssh -R` brought them.

@@ -1,28 +1,52 @@
 //! Listening sockets: who may connect, and a thread for each who does.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Uid;
+
+use common::wait;
+use common::wake::WakeEvent;
 
 /// When the system has no descriptors left, waiting for a connection to end is all that helps.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Serves one connection of a peer that may be here.
-pub type Serve = Arc<dyn Fn(UnixStream, Uid) + Send + Sync>;
+pub type Serve<Peer = Uid> = Arc<dyn Fn(UnixStream, Peer) + Send + Sync>;
 /// Hears of peers that may not be here.
-pub type Refuse = Arc<dyn Fn(Uid) + Send + Sync>;
+pub type Refuse<Peer = Uid> = Arc<dyn Fn(Peer) + Send + Sync>;
 
 /// What becomes of those who connect to a socket.
-pub struct Accept {
+pub struct Accept<Peer = Uid> {
     /// Who may be here.
-    pub allows: Box<dyn Fn(Uid) -> bool + Send>,
-    pub serve: Serve,
-    pub refuse: Refuse,
+    pub allows: Box<dyn Fn(Peer) -> bool + Send>,
+    pub serve: Serve<Peer>,
+    pub refuse: Refuse<Peer>,
+}
+
+/// A listening socket whose peers the kernel tells apart.
+pub trait Listener: AsFd {
+    type Peer: Copy + Send + 'static;
+
+    /// # Errors
+    /// The connection is gone, or the system has no room.
+    fn next(&self) -> io::Result<(UnixStream, Self::Peer)>;
+}
+
+impl Listener for UnixListener {
+    type Peer = Uid;
+
+    fn next(&self) -> io::Result<(UnixStream, Uid)> {
+        let (stream, _) = self.accept()?;
+        let peer = getsockopt(&stream, PeerCredentials)?;
+        Ok((stream, Uid::from_raw(peer.uid())))
+    }
 }
 
 /// For the sockets of this vault's own user: whoever already is root or this user could use the keys without us.
@@ -30,34 +54,97 @@ pub fn is_owner(uid: Uid) -> bool {
     uid.is_root() || uid == Uid::current()
 }
 
-/// Hands each connection of a peer that may be here to a thread of its own, until the listener is shut down.
-pub fn accept(listener: &UnixListener, how: &Accept) {
-    for stream in listener.incoming() {
-        let stream = match stream {
-            Ok(stream) => stream,
-            // What a listener that was shut down says (`accept(2)`).
-            Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => return,
-            Err(_) => {
-                thread::sleep(ACCEPT_BACKOFF);
-                continue;
-            }
-        };
-        let Some(uid) = peer_of(&stream) else {
+/// Hands each connection of a peer that may be here to a thread of its own, until `stop`, if there is one.
+pub fn accept<L: Listener>(listener: &L, stop: Option<&WakeEvent>, how: &Accept<L::Peer>) {
+    loop {
+        if stop.is_some_and(|stop| !is_before(listener, stop)) {
+            return;
+        }
+        let Ok((stream, peer)) = listener.next() else {
+            thread::sleep(ACCEPT_BACKOFF);
             continue;
         };
-        if !(how.allows)(uid) {
-            (how.refuse)(uid);
+        if !(how.allows)(peer) {
+            (how.refuse)(peer);
             continue;
         }
         let serve = Arc::clone(&how.serve);
-        let started = thread::Builder::new().spawn(move || serve(stream, uid));
+        let started = thread::Builder::new().spawn(move || serve(stream, peer));
         if started.is_err() {
             thread::sleep(ACCEPT_BACKOFF);
         }
     }
 }
 
-fn peer_of(stream: &UnixStream) -> Option<Uid> {
-    let peer = getsockopt(stream, PeerCredentials).ok()?;
-    Some(Uid::from_raw(peer.uid()))
+/// Waits for a connection, or for the end: then it is false.
+fn is_before(listener: &impl AsFd, stop: &WakeEvent) -> bool {
+    let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+    let mut fds = [listener.as_fd(), stop.as_fd()].map(readable);
+    // If it cannot wait, accepting does, and tells what is wrong.
+    let _ = wait::until(&mut fds, None);
+    wait::revents(&fds[1]).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::BorrowedFd;
+
+    use super::*;
+
+    /// A stand-in for a hypervisor: the first byte of a connection is its CID.
+    struct Machines(UnixListener);
+
+    impl AsFd for Machines {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl Listener for Machines {
+        type Peer = Option<u32>;
+
+        fn next(&self) -> io::Result<(UnixStream, Self::Peer)> {
+            let (mut stream, _) = self.0.accept()?;
+            let mut cid = [0];
+            stream.read_exact(&mut cid)?;
+            Ok((stream, Some(cid[0].into()).filter(|cid| *cid != 0)))
+        }
+    }
+
+    #[test]
+    fn only_the_machine_with_the_right_cid_is_served_until_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("machines");
+        let machines = Machines(UnixListener::bind(&path).unwrap());
+        let (told, refused) = std::sync::mpsc::channel();
+        let how = Accept {
+            allows: Box::new(|cid| cid == Some(3)),
+            serve: Arc::new(|mut stream: UnixStream, _| stream.write_all(b"served").unwrap()),
+            refuse: Arc::new(move |cid| told.send(cid).unwrap()),
+        };
+        let stop = WakeEvent::new().unwrap();
+        let connect = |cid: u8| {
+            let mut stream = UnixStream::connect(&path)?;
+            stream.write_all(&[cid])?;
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply)?;
+            Ok::<_, io::Error>(reply)
+        };
+        thread::scope(|scope| {
+            let accepting = scope.spawn({
+                let (machines, stop) = (&machines, &stop);
+                move || accept(machines, Some(stop), &how)
+            });
+            for (cid, reply) in [(3, "served"), (4, ""), (0, ""), (3, "served")] {
+                assert_eq!(connect(cid).unwrap(), reply, "{cid}");
+            }
+            stop.signal();
+            accepting.join().unwrap();
+        });
+        drop(machines);
+        assert!(connect(3).is_err());
+        let refused: Vec<_> = refused.try_iter().collect();
+        assert_eq!(refused, [Some(4), None]);
+    }
 }

@@ -102,9 +102,9 @@ impl Intake {
         }
     }
 
-    /// Records that a peer whose uid is not on the list of `sandbox` tried to connect.
-    pub fn refuse_peer(&self, sandbox: &Sandbox, uid: Uid) {
-        let refusal = self.record(Event::Refusal).because(refusal(sandbox, uid));
+    /// Records that a peer tried to connect who is not `sandbox`'s, and `why` it is not.
+    pub fn refuse_peer(&self, sandbox: &Sandbox, why: String) {
+        let refusal = self.record(Event::Refusal).because(why);
         let record = refusal.caller(&sandbox.caller, &sandbox.keyring);
         self.signer.recorder.note(record);
     }
@@ -199,19 +199,4 @@ fn may_say(caller: &Caller, peer: Uid) -> Result<(), &'static str> {
         Caller::Sandbox(_) => Err("a sandbox is known by its own socket only"),
         _ => Ok(()),
     }
-}
-
-/// Why a peer was refused, and what lets it in.
-fn refusal(sandbox: &Sandbox, uid: Uid) -> String {
-    let name = &sandbox.name;
-    let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
-    format!(
-        "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
-         --uid {uid}` lets it",
-        uids.join(" and "),
-        uids.iter()
-            .map(|uid| format!("--uid {uid}"))
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
 }

@@ -8,3 +8,4 @@ pub mod header;
 mod limits;
 pub mod sandboxes;
 pub mod stream;
+pub mod vsock;

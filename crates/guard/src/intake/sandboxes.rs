@@ -4,24 +4,25 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Permissions};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use nix::sys::socket::{Shutdown as ShutdownHow, shutdown};
+use nix::unistd::Uid;
 
-use super::accept::{Accept, accept};
+use super::accept::{Accept, Listener, accept};
 use super::call::Intake;
+use super::vsock::VsockListener;
 use common::control::SandboxState;
 use common::error::Error;
 use common::log::journal::{self, Priority};
 use common::own_socket::{self, Hints, SocketFile};
 use common::paths::Paths;
-use common::sandbox::{self, Sandbox};
+use common::sandbox::{self, Sandbox, Vsock};
 use common::sync::lock;
+use common::wake::WakeEvent;
 
 const HINTS: Hints = Hints {
     in_use: "another vault serves this sandbox: see `split-ssh status`",
@@ -41,13 +42,15 @@ struct Served {
     /// Why a sandbox has no socket.
     failed: BTreeMap<String, (Sandbox, String)>,
     /// Sockets that systemd made, by the sandbox's name. They are systemd's to close.
-    activated: HashMap<String, Arc<UnixListener>>,
+    activated: HashMap<String, UnixListener>,
 }
 
-/// A sandbox at whose socket we listen.
+/// A sandbox that we listen for.
 struct OpenSandbox {
     sandbox: Sandbox,
-    listener: Arc<UnixListener>,
+    /// Ends the threads that accept, so that nobody is let in by settings of before.
+    stop: WakeEvent,
+    accepting: Mutex<Vec<JoinHandle<()>>>,
     /// Removed when the sandbox is closed; none if systemd made the socket.
     file: Mutex<Option<SocketFile>>,
     /// Its connections, to be ended with it; none once it is closed.
@@ -57,9 +60,8 @@ struct OpenSandbox {
 
 impl Sandboxes {
     pub fn new(paths: Paths, intake: Arc<Intake>, activated: Vec<(String, UnixListener)>) -> Self {
-        let activated = activated.into_iter();
         let served = Served {
-            activated: activated.map(|(name, it)| (name, Arc::new(it))).collect(),
+            activated: activated.into_iter().collect(),
             ..Served::default()
         };
         Self {
@@ -111,36 +113,60 @@ impl Sandboxes {
     fn open(
         &self,
         sandbox: Sandbox,
-        activated: Option<&Arc<UnixListener>>,
+        activated: Option<&UnixListener>,
     ) -> Result<Arc<OpenSandbox>, Error> {
         let (listener, file) = match activated {
-            Some(listener) => (Arc::clone(listener), None),
+            Some(listener) => {
+                let listener = listener.try_clone().map_err(no_descriptor)?;
+                (listener, None)
+            }
             None => {
                 let (listener, file) = own_socket::listen_in_own_folder(&sandbox.socket, HINTS)?;
-                (Arc::new(listener), Some(file))
+                (listener, Some(file))
             }
         };
         if sandbox.is_for_other_users() {
             open_to_others(&sandbox)?;
         }
+        let vsock = sandbox.vsock.map(|vsock| VsockListener::bind(vsock.port));
+        let vsock = vsock.transpose()?;
         let open = Arc::new(OpenSandbox {
+            stop: WakeEvent::new().map_err(no_descriptor)?,
+            accepting: Mutex::default(),
             sandbox,
-            listener,
             file: Mutex::new(file),
             connections: Mutex::new(Some(HashMap::new())),
             next: AtomicU64::new(0),
         });
-        let (allowing, serving, refusing) =
-            (Arc::clone(&open), Arc::clone(&open), Arc::clone(&open));
+        let is_its_uid = |sandbox: &Sandbox, uid: Uid| sandbox.uids.contains(&uid.as_raw());
+        self.accept(&open, listener, is_its_uid, wrong_uid);
+        if let Some(listener) = vsock {
+            let is_it = |sandbox: &Sandbox, cid| sandbox.vsock.map(|vsock| vsock.cid) == cid;
+            self.accept(&open, listener, is_it, wrong_machine);
+        }
+        Ok(open)
+    }
+
+    /// Serves who connects at one of a sandbox's sockets, if `is_it`; else says why not.
+    fn accept<L: Listener + Send + 'static>(
+        &self,
+        open: &Arc<OpenSandbox>,
+        listener: L,
+        is_it: fn(&Sandbox, L::Peer) -> bool,
+        why_not: fn(&Sandbox, L::Peer) -> String,
+    ) {
+        let [allowing, serving, refusing, accepting] = [(); 4].map(|()| Arc::clone(open));
         let (intake, refused) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
         let how = Accept {
-            allows: Box::new(move |uid| allowing.sandbox.uids.contains(&uid.as_raw())),
+            allows: Box::new(move |peer| is_it(&allowing.sandbox, peer)),
             serve: Arc::new(move |stream, _| serving.serve(stream, &intake)),
-            refuse: Arc::new(move |uid| refused.refuse_peer(&refusing.sandbox, uid)),
+            refuse: Arc::new(move |peer| {
+                let sandbox = &refusing.sandbox;
+                refused.refuse_peer(sandbox, why_not(sandbox, peer));
+            }),
         };
-        let listener = Arc::clone(&open.listener);
-        thread::spawn(move || accept(&listener, &how));
-        Ok(open)
+        let thread = thread::spawn(move || accept(&listener, Some(&accepting.stop), &how));
+        lock(&open.accepting).push(thread);
     }
 
     /// What the owner is told of each.
@@ -186,14 +212,20 @@ impl OpenSandbox {
     }
 
     fn close(&self) {
-        if lock(&self.file).take().is_some() {
-            // It wakes the thread that accepts, which ends then.
-            let _ = shutdown(self.listener.as_raw_fd(), ShutdownHow::Both);
+        drop(lock(&self.file).take());
+        self.stop.signal();
+        for thread in std::mem::take(&mut *lock(&self.accepting)) {
+            // Its listener, and with it a port, is free again.
+            let _ = thread.join();
         }
         for connection in lock(&self.connections).take().into_iter().flatten() {
             let _ = connection.1.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn no_descriptor(error: std::io::Error) -> Error {
+    Error::new(format!("no descriptor is left: {error}"))
 }
 
 /// The folder above stays ours alone, so that on this side nobody but us comes here; a sandbox that is given this folder
@@ -213,7 +245,33 @@ fn state(sandbox: &Sandbox, connections: usize, trouble: Option<String>) -> Sand
         keyring: sandbox.keyring.to_string(),
         uids: sandbox.uids.clone(),
         forwarded: sandbox.forwarded,
+        vsock: sandbox.vsock,
         connections,
         trouble,
     }
+}
+
+/// Why a peer was refused, and what lets it in.
+fn wrong_uid(sandbox: &Sandbox, uid: Uid) -> String {
+    let name = &sandbox.name;
+    let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
+    let flags: Vec<String> = uids.iter().map(|uid| format!("--uid {uid}")).collect();
+    format!(
+        "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
+         --uid {uid}` lets it",
+        uids.join(" and "),
+        flags.join(" "),
+    )
+}
+
+/// The same for a virtual machine.
+fn wrong_machine(sandbox: &Sandbox, cid: Option<u32>) -> String {
+    let name = &sandbox.name;
+    let (Some(cid), Some(Vsock { cid: its, port })) = (cid, sandbox.vsock) else {
+        return format!("a machine without a CID may not connect as sandbox {name}");
+    };
+    format!(
+        "CID {cid} may not connect to vsock port {port} of sandbox {name}, which is for CID {its}: `split-ssh serve \
+         {name} --vsock {cid}:{port}` lets it, in place of the other"
+    )
 }
