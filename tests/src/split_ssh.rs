@@ -162,6 +162,9 @@ impl ClientQube {
         world.file(format!("{name}/config/client.toml"), config);
         let mut command = split_ssh(world, name);
         command.arg("client").env("QREXEC_STAND_IN", &qrexec);
+        // A test's own programs come first.
+        let own = world.path(format!("{name}/bin"));
+        command.env("PATH", format!("{}:/usr/bin:/bin", own.display()));
         let process = Running::start(command, &world.path(format!("{name}/output")));
         wait_for_listener(&socket);
         Self {

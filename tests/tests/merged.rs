@@ -253,10 +253,17 @@ fn a_vault_may_forbid_that_its_list_is_remembered() {
     assert!(!lab.world.path("work/state/remembered-keys").exists());
 }
 
-/// Through the merged socket, too, the client knows that the vault asks, and in a word what came of it.
+/// Through the merged socket, too, the client knows that the vault asks, and in a word what came of it. Who waits is told
+/// once for all that waits.
 #[test]
 fn the_client_tells_of_questions() {
     let lab = Lab::new();
+    let notify = format!(
+        "#!/bin/sh\nfor word; do :; done\necho \"$word\" >>{}\n",
+        lab.world.path("notified").display()
+    );
+    lab.world.script("work/bin/notify-send", notify);
+    let notified = || std::fs::read_to_string(lab.world.path("notified")).unwrap_or_default();
     let config = format!(
         "[keyring.default]\nagent = \"{}\"\n[carry]\nqubes = [\"work\"]\n",
         lab.agent.socket.display()
@@ -268,23 +275,30 @@ fn the_client_tells_of_questions() {
     let lines = format!("[merged]\nsocket = \"{}\"\n", merged.display());
     let client = ClientQube::start_configured(&lab.world, "work", qrexec, &lines);
     wait_for_listener(&merged);
-    let mut connection = Connection::open(&merged);
-    let _ = connection.ask(&Message::of(message::LIST));
-    let data = message::sshsig("file", &[7; 64]);
-    connection.send(&message::sign(&lab.key.blob(), &data));
-    let wait_for_words = |words: &str| {
-        wait_for("the status", || {
-            let status = client.status();
-            status.contains(words).then_some(())
-        });
-    };
-    wait_for_words("WAITING FOR YOUR ANSWER IN THE VAULT: 1");
+    let mut connections = [(); 3].map(|()| Connection::open(&merged));
+    for (number, connection) in connections.iter_mut().enumerate() {
+        let _ = connection.ask(&Message::of(message::LIST));
+        let data = message::sshsig(["file", "git"][number % 2], &[7; 64]);
+        connection.send(&message::sign(&lab.key.blob(), &data));
+    }
+    wait_for("the status", || {
+        let status = client.status();
+        let words = "WAITING FOR YOUR ANSWER IN THE VAULT: 3";
+        status.contains(words).then_some(())
+    });
+    let waiting = "A program here wants a signature by vault vault.\n";
+    wait_for("a notification", || (notified() == waiting).then_some(()));
     vault.answer("deny");
-    let denied = connection.answer();
-    assert_eq!(denied.number(), Some(message::FAILURE));
+    vault.answer("deny");
+    for connection in &mut connections {
+        assert_eq!(connection.answer().number(), Some(message::FAILURE));
+    }
     let status = client.status();
     assert!(status.contains("refused: denied in the vault"), "{status}");
+    let told = format!("{waiting}Vault vault: denied in the vault.\n");
+    wait_for("the reason", || (notified() == told).then_some(()));
     wait_for("its end", || {
         (!client.status().contains("WAITING")).then_some(())
     });
+    assert_eq!(notified(), told);
 }

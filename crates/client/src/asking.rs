@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::status::file::RefusalReason;
 use common::sync::lock;
 
 /// Who answers within this time needs no notification.
@@ -23,6 +24,11 @@ struct State {
     /// When the oldest of those that nobody was told of was opened.
     untold_since: Option<Instant>,
     last_told: Option<Instant>,
+    /// The person was told of a question that is open.
+    has_told: bool,
+    /// Why such a question's request was refused; nobody was told yet.
+    refusal: Option<RefusalReason>,
+    last_refusal: Option<(RefusalReason, Instant)>,
     shown: Option<Child>,
 }
 
@@ -38,6 +44,17 @@ impl Asking {
         state.open = state.open.saturating_sub(1);
         if state.open == 0 {
             state.untold_since = None;
+            state.has_told = false;
+        }
+    }
+
+    /// The vault has refused a request about which it had asked. Who waited for it is told why.
+    pub fn refused(&self, reason: RefusalReason) {
+        let mut state = lock(&self.0);
+        let last = state.last_refusal;
+        let is_news = last.is_none_or(|(last, at)| last != reason || at.elapsed() >= BETWEEN);
+        if state.has_told && is_news {
+            state.refusal = Some(reason);
         }
     }
 
@@ -45,9 +62,12 @@ impl Asking {
         lock(&self.0).open
     }
 
-    /// When [`Asking::tell`] has something to do.
+    /// When [`Asking::tell`] has something to do. While a notification is on its way, its end wakes us.
     pub fn due(&self) -> Option<Instant> {
         let state = lock(&self.0);
+        if state.refusal.is_some() && state.shown.is_none() {
+            return Some(Instant::now());
+        }
         let due = state.untold_since? + BEFORE_TELLING;
         Some(state.last_told.map_or(due, |last| due.max(last + BETWEEN)))
     }
@@ -57,20 +77,27 @@ impl Asking {
         let is_due = self.due().is_some_and(|due| Instant::now() >= due);
         let mut state = lock(&self.0);
         let is_over = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
-        if state.shown.as_mut().is_none_or(is_over) {
+        if state.shown.as_mut().is_some_and(is_over) {
             state.shown = None;
         }
-        if is_due && state.untold_since.take().is_some() {
+        if !is_due || state.shown.is_some() {
+            return;
+        }
+        if let Some(reason) = state.refusal.take() {
+            let body = format!("Vault {vault}: {}.", reason.words());
+            state.last_refusal = Some((reason, Instant::now()));
+            state.shown = notify("The signature was refused", &body);
+        } else if state.untold_since.take().is_some() {
             state.last_told = Some(Instant::now());
-            if state.shown.is_none() {
-                state.shown = notify(vault);
-            }
+            state.has_told = true;
+            let body = format!("A program here wants a signature by vault {vault}.");
+            state.shown = notify("Waiting for your answer in the vault", &body);
         }
     }
 }
 
 /// `None`: there is nothing to show it with.
-fn notify(vault: &str) -> Option<Child> {
+fn notify(summary: &str, body: &str) -> Option<Child> {
     let mut notify = Command::new(NOTIFY_SEND);
     let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some();
     let bus = format!("/run/user/{}/bus", nix::unistd::getuid());
@@ -79,10 +106,7 @@ fn notify(vault: &str) -> Option<Child> {
     }
     notify
         .args(["--app-name=split-ssh", "--icon=dialog-password"])
-        .arg("Waiting for your answer in the vault")
-        .arg(format!(
-            "A program here wants a signature by vault {vault}."
-        ))
+        .args([summary, body])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -68,6 +68,9 @@ impl Hears<'_> {
             Note::Broken => RefusalReason::Broken,
         };
         self.vault.status.note_refusal(reason);
+        if self.is_asking.get() {
+            self.vault.asking.refused(reason);
+        }
     }
 }
 
