@@ -54,7 +54,7 @@ impl Answers {
             answers.add_lengths(Page::DenyFor, "Deny", &lengths, Decision::DenyFor);
         }
         if has(Offer::Mute) {
-            let length = wording::length(policy::remembered::MUTE_SECONDS);
+            let length = wording::length(policy::question::MUTE_SECONDS);
             let words = format!("Deny everything from this _qube for {length}");
             answers.add(Page::First, &words, Choice::Decide(Decision::Mute));
         }

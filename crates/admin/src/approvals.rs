@@ -109,7 +109,8 @@ mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
     use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof, Revocation};
-    use policy::remembered::{ActiveDenial, RememberedAnswer, Scope};
+    use policy::remembered::{ActiveDenial, RememberedAnswer};
+    use policy::scope::Scope;
 
     use super::*;
 

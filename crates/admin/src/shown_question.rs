@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use policy::display;
 use policy::question::{
-    Decision, HeadingPart, LONGEST, Question, Risk, Row, RowClass, length_in_words, proof_sentence,
+    Decision, HeadingPart, LONGEST, MUTE_SECONDS, Question, Risk, Row, RowClass, length_in_words,
+    proof_sentence,
 };
 
 use common::control::Pending;
-use policy::remembered::MUTE_SECONDS;
 
 /// Wide enough for a fingerprint, its mark and its note.
 const MAX_TEXT: usize = 96;

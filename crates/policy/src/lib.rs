@@ -43,6 +43,7 @@ pub mod rate;
 pub mod record;
 pub mod remembered;
 pub mod rules;
+pub mod scope;
 #[cfg(doctest)]
 mod sealed;
 pub mod session;

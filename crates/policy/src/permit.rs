@@ -54,8 +54,9 @@ use crate::judgement::{Judgement, Remember, Verdict};
 use crate::qube_color::QubeColor;
 use crate::question::{History, Subject};
 use crate::rate::RateCounter;
-use crate::remembered::{RememberedAnswers, Scope};
+use crate::remembered::RememberedAnswers;
 use crate::rules::Policy;
+use crate::scope::Scope;
 use crate::sign_request::OwnedSignRequest;
 
 /// A request and what the policy said of it, to be read: for the record, the question and notifications.

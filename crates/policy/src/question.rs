@@ -23,7 +23,7 @@ use crate::facts::{IntentKind, Proof};
 use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
-pub use answer::{Answer, BadAnswer, Decision, Offer, QuestionId};
+pub use answer::{Answer, BadAnswer, Decision, MUTE_SECONDS, Offer, QuestionId};
 pub use compose::{LONGEST, QuestionProgress, length_in_words};
 pub use history::{AuthorHistory, History};
 pub use protocol::{Counts, Version};

@@ -107,48 +107,16 @@ impl QuestionQueue {
         }
     }
 
-    /// The prompter gave an answer that does not count: a no.
-    pub fn prompter_answered_badly(
+    /// The prompter ended without an answer that counts, after it had been seen: a no, whatever `why`.
+    pub fn end_unanswered(
         &mut self,
         id: QuestionId,
-        why: BadAnswer,
+        why: &DeniedBy,
         now: Moment,
         remembered: &mut RememberedAnswers,
     ) -> Vec<Action> {
-        self.deny(id, &DeniedBy::BadAnswer(why), None, now, remembered)
-    }
-
-    /// The prompter ended without an answer, after it had been seen: a no.
-    pub fn prompter_failed(
-        &mut self,
-        id: QuestionId,
-        why: &str,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
-        self.deny(
-            id,
-            &DeniedBy::PrompterFailed(why.to_owned()),
-            None,
-            now,
-            remembered,
-        )
-    }
-
-    /// The prompter says that its time ran out.
-    pub fn nobody_answered(
-        &mut self,
-        id: QuestionId,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
-        self.deny(
-            id,
-            &DeniedBy::Nobody,
-            Some(CountedDenial::Unanswered),
-            now,
-            remembered,
-        )
+        let counts_as = (*why == DeniedBy::Nobody).then_some(CountedDenial::Unanswered);
+        self.deny(id, why, counts_as, now, remembered)
     }
 
     /// An answer, wherever it was given.

@@ -5,7 +5,6 @@
 mod denial_counter;
 mod denied_purpose;
 mod denied_request;
-mod scope;
 mod words;
 
 use std::collections::VecDeque;
@@ -13,7 +12,8 @@ use std::collections::VecDeque;
 use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
 use crate::judgement::Remember;
-use crate::question::Subject;
+use crate::question::{MUTE_SECONDS, Subject};
+use crate::scope::Scope;
 
 pub use denial_counter::{
     COOL_DOWN_SECONDS, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
@@ -22,10 +22,7 @@ pub use denial_counter::{
 use denial_counter::{CoolDownCause, DenialCounter};
 pub use denied_purpose::DeniedPurpose;
 pub use denied_request::DeniedRequest;
-pub use scope::Scope;
 
-/// Seconds that "deny and mute" lasts.
-pub const MUTE_SECONDS: u64 = 300;
 /// Far more than a person gives; the one that expires first makes room.
 const MAX_REMEMBERED: usize = 1024;
 /// Refused logins that are remembered; the oldest makes room.

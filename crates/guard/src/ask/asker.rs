@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use policy::denied_by::DeniedBy;
 use policy::facts::Facts;
 use policy::judgement::{Remember, Verdict};
 use policy::known_hosts::HostKey;
@@ -163,7 +164,8 @@ impl Asker {
         self.notifier.tell(Notice::Said(said));
         self.questions
             .change(DecidedBy::Prompt, |queue, remembered| {
-                queue.prompter_answered_badly(id, why, clock::now(), remembered)
+                let why = DeniedBy::BadAnswer(why);
+                queue.end_unanswered(id, &why, clock::now(), remembered)
             });
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
 
+use policy::denied_by::DeniedBy;
 use policy::display;
 use policy::question::{BadAnswer, QuestionId};
 use policy::queue::AnswerError;
@@ -73,7 +74,7 @@ fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
                 asker
                     .questions
                     .change(DecidedBy::Prompt, |queue, remembered| {
-                        queue.nobody_answered(id, clock::now(), remembered)
+                        queue.end_unanswered(id, &DeniedBy::Nobody, clock::now(), remembered)
                     });
             }
             PromptOutcome::Failed(why) => failed(asker, id, &why),
@@ -115,9 +116,10 @@ fn failed(asker: &Asker, id: QuestionId, why: &str) {
     journal::say(Priority::Warning, &said);
     let said = format!("A request was denied: {why}");
     asker.notifier.tell(Notice::Said(said));
+    let why = DeniedBy::PrompterFailed(why);
     asker
         .questions
         .change(DecidedBy::Prompt, |queue, remembered| {
-            queue.prompter_failed(id, &why, clock::now(), remembered)
+            queue.end_unanswered(id, &why, clock::now(), remembered)
         });
 }

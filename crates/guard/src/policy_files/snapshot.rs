@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
-use policy::facts::{Facts, HostIdentity, KeyFacts, Moment};
+use policy::facts::{Facts, HostIdentity, Moment};
 use policy::gather::{Gathered, RequestRefusal};
 use policy::judgement::{Judgement, Verdict};
 use policy::known_hosts::HostKey;
@@ -47,6 +46,15 @@ pub struct PolicySnapshot {
 pub struct BoundHost {
     pub host: HostIdentity,
     verified: bool,
+}
+
+impl BoundHost {
+    pub fn login_to(&self) -> LoginTo<'_> {
+        LoginTo {
+            host: &self.host,
+            verified: self.verified,
+        }
+    }
 }
 
 impl PolicySnapshot {
@@ -205,42 +213,10 @@ impl PolicySnapshot {
         lock(&self.used).forget_old(boot);
     }
 
-    /// Whether some rule or the default could let `caller` use `key`, on what its connection has shown.
-    pub fn may_see(
-        &self,
-        caller: &Caller,
-        keyring: &Keyring,
-        key: &KeyFacts,
-        session: &Session,
-        login_to: Option<&BoundHost>,
-    ) -> bool {
-        self.mildest(caller, keyring, key, session, login_to, Verdict::Ask) != Verdict::Deny
-    }
-
-    /// The mildest verdict that a use of this key could have on this connection, as far as a difference to `enough` matters.
-    pub fn mildest(
-        &self,
-        caller: &Caller,
-        keyring: &Keyring,
-        key: &KeyFacts,
-        session: &Session,
-        login_to: Option<&BoundHost>,
-        enough: Verdict,
-    ) -> Verdict {
-        let Some(policy) = &self.policy else {
-            return Verdict::Deny;
-        };
-        let query = VisibilityQuery {
-            caller,
-            keyring,
-            key,
-            forwarded: session.forwarded(),
-            login_to: login_to.map(|bound| LoginTo {
-                host: &bound.host,
-                verified: bound.verified,
-            }),
-        };
-        policy.mildest(&query, enough)
+    /// The mildest verdict that a use of a key could have, as far as a difference to `enough` matters.
+    pub fn mildest(&self, query: &VisibilityQuery<'_>, enough: Verdict) -> Verdict {
+        let policy = self.policy.as_ref();
+        policy.map_or(Verdict::Deny, |policy| policy.mildest(query, enough))
     }
 
     /// The host that this connection's own login is bound to. The same for all keys, and the look at

@@ -1,6 +1,7 @@
 //! The keys that a caller may know of: those of its keyring that some rule, or the default, could let it
 //! use. A key that is not listed cannot sign.
 
+use policy::judgement::Verdict;
 use policy::record::{Event, RecordOutcome};
 use wire::limits::MAX_IDENTITIES;
 use wire::reply::{Identity, Reply};
@@ -33,7 +34,9 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
         .collect();
     if host.is_some() {
         // Servers take few keys of a login: those come first that a rule allows for this host.
-        shown.sort_by_cached_key(|entry| session.mildest(&entry.facts, host.as_ref()));
+        shown.sort_by_cached_key(|entry| {
+            session.mildest(&entry.facts, host.as_ref(), Verdict::Allow)
+        });
     }
     let identities = shown
         .iter()

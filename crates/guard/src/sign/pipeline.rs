@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use policy::facts::{Facts, HostIdentity, Moment};
-use policy::gather::{self, RequestContext};
+use policy::gather::{self, Gathered, RequestContext};
 use policy::judgement::Verdict;
 use policy::permit::{Case, Judged, Permit};
 use policy::record::DecidedBy;
@@ -64,42 +64,16 @@ fn steps<'r>(
     trace.label = label.map(str::to_owned);
 
     let mut judged_at = (Instant::now(), clock::now());
-    let now = &judged_at.1;
-    if let Err(hidden) = session.may_sign_with(&key.facts) {
-        let denied = session.policy.judge_hidden(gathered, now, &hidden);
-        trace.case = Some((Arc::clone(denied.case()), *now));
-        return Err(SignRefusal::Policy);
-    }
-    let login = request.login_with(&key.facts.fingerprint);
-    let (mut judged, has_room) = session.policy.judge_and_count(gathered, now, |judgement| {
-        session.session.has_room(judgement.signatures(), login)
-    });
-    if !has_room {
-        trace.case = Some((Arc::clone(judged.case()), *now));
-        let limit = judged.judgement().signatures();
-        return Err(SignRefusal::SignatureLimit(limit));
-    }
-
+    let mut judged = judge(session, &key, &request, gathered, &judged_at.1, trace)?;
     for _ in 0..MAX_JUDGEMENTS {
         let case = Arc::clone(judged.case());
         trace.case = Some((Arc::clone(&case), judged_at.1));
         let permit = match judged.judgement().verdict() {
             Verdict::Deny => return Err(SignRefusal::Policy),
             Verdict::Allow => judged.permit().map_err(|_| SignRefusal::Policy)?,
-            Verdict::Ask => {
-                let permit = ask(session, judged, trace)?;
-                // Its agent may have been locked meanwhile. What cannot be listed now is told by whoever signs.
-                let _ = listing::read_keys(session);
-                permit
-            }
+            Verdict::Ask => ask(session, judged, trace)?,
         };
-        if let Some(file) = &key.locked {
-            unlock(session, file, &key.facts)?;
-        }
-        let listed = session.keys.as_ref();
-        if listed.is_some_and(|keys| keys.is_away(untrusted.key)) {
-            wait_for_agent(session, &key)?;
-        }
+        make_ready(session, &key)?;
         tell_of_touch(session, case.facts());
         let turn = session
             .signer
@@ -109,6 +83,7 @@ fn steps<'r>(
             Ok(permit) => {
                 let reply = spend(session, permit, trace)?;
                 drop(turn);
+                let login = request.login_with(&key.facts.fingerprint);
                 session.session.count(login);
                 session.signer.recorder.remember_author(case.facts());
                 tell_of_use(session, &case, trace.decided_by);
@@ -138,9 +113,46 @@ fn find_key(
     find(session).ok_or_else(|| gather::RequestRefusal::KeyNotListed.into())
 }
 
+/// The policy's word, if the caller may know of the key and its connection has room for a signature more.
+fn judge(
+    session: &mut AgentSession<'_>,
+    key: &KeyEntry,
+    request: &ClassifiedRequest<'_>,
+    gathered: Gathered,
+    now: &Moment,
+    trace: &mut SignTrace<'_>,
+) -> Result<Judged, SignRefusal> {
+    let mut trace_case = |judged: &Judged| trace.case = Some((Arc::clone(judged.case()), *now));
+    if let Err(hidden) = session.may_sign_with(&key.facts) {
+        trace_case(&session.policy.judge_hidden(gathered, now, &hidden));
+        return Err(SignRefusal::Policy);
+    }
+    let login = request.login_with(&key.facts.fingerprint);
+    let (judged, has_room) = session.policy.judge_and_count(gathered, now, |judgement| {
+        session.session.has_room(judgement.signatures(), login)
+    });
+    if !has_room {
+        trace_case(&judged);
+        return Err(SignRefusal::SignatureLimit(judged.judgement().signatures()));
+    }
+    Ok(judged)
+}
+
+/// Brings the key into its agent, or waits until the owner has: it may be locked, or have been while a person was asked.
+fn make_ready(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), SignRefusal> {
+    if let Some(file) = &key.locked {
+        unlock(session, file, &key.facts)?;
+    }
+    let listed = session.keys.as_ref();
+    if listed.is_some_and(|keys| keys.is_away(&key.key.blob)) {
+        wait_for_agent(session, key)?;
+    }
+    Ok(())
+}
+
 /// Asks the person, unless an earlier answer holds; waits as long as the client does.
 fn ask(
-    session: &AgentSession<'_>,
+    session: &mut AgentSession<'_>,
     judged: Judged,
     trace: &mut SignTrace<'_>,
 ) -> Result<Permit, SignRefusal> {
@@ -158,6 +170,8 @@ fn ask(
     match settled {
         Settled::Allowed { permit, by } => {
             trace.decided_by = Some(by);
+            // Its agent may have been locked meanwhile. What cannot be listed now is told by whoever signs.
+            let _ = listing::read_keys(session);
             Ok(permit)
         }
         Settled::Denied { why, by } => Err(SignRefusal::Person(why, by)),

@@ -10,6 +10,7 @@ use policy::facts::KeyFacts;
 use policy::gather::RequestRefusal;
 use policy::judgement::Verdict;
 use policy::record::{Event, Record, RecordOutcome};
+use policy::rules::VisibilityQuery;
 use policy::session::Session;
 use wire::carry::Note;
 
@@ -168,26 +169,28 @@ impl<'s> AgentSession<'s> {
         login_to: Option<&BoundHost>,
     ) -> Result<(), RequestRefusal> {
         self.check_binds()?;
-        let Client {
-            caller, keyring, ..
-        } = &self.client;
-        match self
-            .policy
-            .may_see(caller, keyring, key, &self.session, login_to)
-        {
-            true => Ok(()),
-            false => Err(RequestRefusal::KeyNotListed),
+        match self.mildest(key, login_to, Verdict::Ask) {
+            Verdict::Allow | Verdict::Ask => Ok(()),
+            Verdict::Deny => Err(RequestRefusal::KeyNotListed),
         }
     }
 
-    /// The mildest verdict that a use of this key could have.
-    pub(super) fn mildest(&self, key: &KeyFacts, login_to: Option<&BoundHost>) -> Verdict {
-        let Client {
-            caller, keyring, ..
-        } = &self.client;
-        let session = &self.session;
-        self.policy
-            .mildest(caller, keyring, key, session, login_to, Verdict::Allow)
+    /// The mildest verdict that a use of this key could have on this connection, as far as a difference to `enough`
+    /// matters.
+    pub(super) fn mildest(
+        &self,
+        key: &KeyFacts,
+        login_to: Option<&BoundHost>,
+        enough: Verdict,
+    ) -> Verdict {
+        let query = VisibilityQuery {
+            caller: &self.client.caller,
+            keyring: &self.client.keyring,
+            key,
+            forwarded: self.session.forwarded(),
+            login_to: login_to.map(BoundHost::login_to),
+        };
+        self.policy.mildest(&query, enough)
     }
 
     /// A record with what is known of every request on this connection.

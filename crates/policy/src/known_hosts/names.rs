@@ -12,6 +12,12 @@ use crate::language::{Language, MAX_HOST_NAME};
 /// Salt and hash of a hashed name: one SHA-1 each.
 const HASH_LEN: usize = 20;
 
+/// Stands for a hashed name that none of the names tried is.
+pub const HASHED: &str = "(hashed)";
+
+/// Stands for names, more than are listed, of which any could be meant.
+pub const ANY: &str = "(any)";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Names {
     Patterns(Vec<Pattern>),
@@ -220,6 +226,21 @@ pub(super) fn split_port(name: &str) -> Option<(&str, &str)> {
 /// `None` if it is empty or too long to be one.
 pub(super) fn glob(pattern: &str) -> Option<Glob> {
     Glob::new(&pattern.replace('\\', "\\\\")).ok()
+}
+
+/// A name or pattern of known hosts as a pattern; `None` if it is empty or too long to be one.
+pub fn to_glob(name: &str) -> Option<Glob> {
+    glob(name)
+}
+
+/// The host of a name with a port, `[host]:port`.
+pub fn host_of_port(name: &str) -> Option<&str> {
+    Some(split_port(name)?.0)
+}
+
+/// Whether a name of an identity is a hashed one or a pattern, which leaves open which name it is.
+pub fn is_open(name: &str) -> bool {
+    name == HASHED || name.contains(['*', '?'])
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::remembered::MUTE_SECONDS;
-
 /// Names a question for as long as the vault runs. Never reused, so a late answer can't meet another
 /// question.
 pub type QuestionId = u64;
+
+/// Seconds that a mute lasts.
+pub const MUTE_SECONDS: u64 = 300;
 
 /// What the person may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

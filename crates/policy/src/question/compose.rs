@@ -8,7 +8,7 @@ use super::{
 use crate::display;
 use crate::facts::IntentKind;
 use crate::judgement::Remember;
-use crate::remembered::Scope;
+use crate::scope::Scope;
 
 /// Lengths that a question offers, in seconds. To allow, the rule's longest is offered too, and nothing above it.
 const LENGTHS: [u64; 4] = [300, 900, 3600, 28_800];

@@ -7,7 +7,7 @@ use crate::permit::{Basis, Permit, Unanswered};
 use crate::question::{
     Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
 };
-use crate::remembered::Scope;
+use crate::scope::Scope;
 
 /// Questions of one qube that are listed; the rest are held back until there is room, so that
 /// no qube fills the list.

@@ -53,8 +53,9 @@ impl Desk {
             Ok(actions) => actions,
             Err(AnswerError::NotWaiting) => Vec::new(),
             Err(AnswerError::Bad(why)) => {
+                let why = DeniedBy::BadAnswer(why);
                 self.queue
-                    .prompter_answered_badly(id, why, at(second), &mut self.remembered)
+                    .end_unanswered(id, &why, at(second), &mut self.remembered)
             }
         }
     }
@@ -412,9 +413,10 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
 fn a_prompter_that_fails_is_a_no() {
     let mut desk = Desk::default();
     let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
+    let killed = DeniedBy::PrompterFailed("killed".into());
     let actions = desk
         .queue
-        .prompter_failed(1, "killed", at(1), &mut desk.remembered);
+        .end_unanswered(1, &killed, at(1), &mut desk.remembered);
     assert_eq!(
         refused(&actions),
         [(ticket, DeniedBy::PrompterFailed("killed".into()))]

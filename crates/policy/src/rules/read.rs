@@ -1,6 +1,7 @@
 //! Trees of TOML to a policy. Every key is known or refused, every problem is collected with its
 //! place, and nothing is taken from a policy that has one.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::facts::IntentKind;
@@ -48,6 +49,7 @@ impl Policy {
         let mut reading = Reading {
             policy: Self::shipped(),
             problems: Vec::new(),
+            named: HashMap::new(),
         };
         let mut trees = Vec::new();
         for source in sources {
@@ -85,6 +87,8 @@ impl Policy {
 pub(super) struct Reading {
     pub policy: Policy,
     pub problems: Vec<Problem>,
+    /// Where each table with a name stands, by its kind and name.
+    pub named: HashMap<(&'static str, String), Place>,
 }
 
 impl Reading {
@@ -105,6 +109,21 @@ impl Reading {
         read.map_err(|problem| self.problems.push(problem)).ok()
     }
 
+    pub(super) fn list<T>(&mut self, read: ParseResult<Vec<T>>) -> Vec<T> {
+        self.keep(read).unwrap_or_default()
+    }
+
+    pub(super) fn wrong(
+        &mut self,
+        source: Source<'_>,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems
+            .push(Problem::at(source, span, message).hint(hint));
+    }
+
     /// All of a file but its rules.
     fn tables(&mut self, source: Source<'_>, table: &Table) {
         for entry in entries(source, table) {
@@ -113,7 +132,8 @@ impl Reading {
                     let read = default(&entry);
                     if let Some(verdict) = self.keep(read) {
                         self.policy.default = verdict;
-                        self.policy.default_place = Some(place(source, entry.key.span()));
+                        self.policy.default_place =
+                            Some(Problem::at(source, entry.key.span(), "").place);
                     }
                 }
                 "host" => self.named_tables(source, entry.value, "host", Self::host),
@@ -129,12 +149,12 @@ impl Reading {
         let Some((_, value)) = table.iter().find(|(key, _)| key.get_ref() == "rule") else {
             return;
         };
-        let wrong = |span| {
-            Problem::at(source, span, "`rule` is a list of tables")
-                .hint("write [[rule]], in two brackets")
-        };
+        let (is, hint) = (
+            "`rule` is a list of tables",
+            "write [[rule]], in two brackets",
+        );
         let Value::List(rules) = value.get_ref() else {
-            return self.problems.push(wrong(value.span()));
+            return self.wrong(source, value.span(), is, hint);
         };
         let mut lines = LineNumbers::of(source.text);
         for value in rules {
@@ -144,36 +164,13 @@ impl Reading {
             };
             match value.get_ref() {
                 Value::Table(table) => self.rule(source, value.span(), place, table),
-                _ => self.problems.push(wrong(value.span())),
+                _ => self.wrong(source, value.span(), is, hint),
             }
         }
     }
 
     fn rule(&mut self, source: Source<'_>, span: Range<usize>, place: Place, table: &Table) {
-        let mut rule = Rule {
-            index: self.policy.rules.len(),
-            place,
-            name: None,
-            action: Verdict::Deny,
-            qube: None,
-            keyring: None,
-            key: None,
-            kind: None,
-            user: None,
-            host: None,
-            namespace: None,
-            content: None,
-            author: None,
-            committer: None,
-            forwarded: None,
-            sha1: None,
-            hours: None,
-            rate: None,
-            remember: None,
-            notify: false,
-            log_content: false,
-            signatures: 1,
-        };
+        let mut rule = Rule::silent(self.policy.rules.len(), place);
         let before = self.problems.len();
         for entry in entries(source, table) {
             match entry.word() {
@@ -269,8 +266,7 @@ impl Reading {
             let mut keys = table.iter().map(|(key, _)| key);
             let span = keys.find(|key| key.get_ref() == matcher.word());
             let span = span.map_or(0..0, |key| key.span());
-            self.problems
-                .push(Problem::at(source, span, bad.message).hint(bad.hint));
+            self.wrong(source, span, bad.message, bad.hint);
         }
     }
 
@@ -284,25 +280,20 @@ impl Reading {
         };
         if key_at("action").is_none() {
             let hint = "add action = \"allow\", \"ask\" or \"deny\"";
-            return self
-                .problems
-                .push(Problem::at(source, span, "the rule has no action").hint(hint));
+            return self.wrong(source, span, "the rule has no action", hint);
         }
         if let (Some(at), true) = (key_at("remember"), rule.action != Verdict::Ask) {
             let message = format!(
                 "`remember` means nothing in a rule that says {}",
                 rule.action.word()
             );
-            self.problems.push(
-                Problem::at(source, at, message)
-                    .hint("only answers are remembered: action = \"ask\""),
-            );
+            let hint = "only answers are remembered: action = \"ask\"";
+            self.wrong(source, at, message, hint);
         }
         for word in ["rate", "signatures"] {
             if let (Some(at), Verdict::Deny) = (key_at(word), rule.action) {
                 let message = format!("`{word}` means nothing in a rule that denies");
-                self.problems
-                    .push(Problem::at(source, at, message).hint("leave it out"));
+                self.wrong(source, at, message, "leave it out");
             }
         }
     }
@@ -333,10 +324,6 @@ impl Reading {
         }
         pattern::host_name(text).map(HostPattern::Name)
     }
-}
-
-pub(super) fn place(source: Source<'_>, span: Range<usize>) -> Place {
-    Problem::at(source, span, "").place
 }
 
 pub(super) fn entries<'a>(source: Source<'a>, table: &'a Table) -> impl Iterator<Item = Entry<'a>> {

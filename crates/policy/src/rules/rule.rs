@@ -123,6 +123,34 @@ impl Hours {
 }
 
 impl Rule {
+    /// A rule that denies and says nothing else.
+    pub(super) fn silent(index: usize, place: Place) -> Self {
+        Self {
+            index,
+            place,
+            name: None,
+            action: Verdict::Deny,
+            qube: None,
+            keyring: None,
+            key: None,
+            kind: None,
+            user: None,
+            host: None,
+            namespace: None,
+            content: None,
+            author: None,
+            committer: None,
+            forwarded: None,
+            sha1: None,
+            hours: None,
+            rate: None,
+            remember: None,
+            notify: false,
+            log_content: false,
+            signatures: 1,
+        }
+    }
+
     pub(super) fn to_ref(&self) -> RuleRef {
         RuleRef {
             index: self.index,

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::pattern;
 use super::problem::{Problem, Source};
-use super::read::{Reading, entries, place};
+use super::read::{Reading, entries};
 use super::rule::{Host, Label, QubeLook};
 use super::tree::{Table, Value};
 use super::value;
@@ -20,59 +20,72 @@ const QUBE_KEYS: [&str; 1] = ["color"];
 /// Words of `host` in rules; no table may take them.
 const HOST_WORDS: [&str; 2] = ["unnamed", "unproven"];
 
+/// A table `[host.NAME]`, `[key.NAME]` or `[qube.NAME]`.
+pub(super) struct NamedTable<'a> {
+    source: Source<'a>,
+    name: &'a str,
+    span: Range<usize>,
+    place: Place,
+    table: &'a Table,
+}
+
 impl Reading {
     pub(super) fn named_tables(
         &mut self,
         source: Source<'_>,
         value: &Spanned<Value>,
-        word: &str,
-        read: fn(&mut Self, Source<'_>, &str, Range<usize>, &Table),
+        word: &'static str,
+        read: fn(&mut Self, NamedTable<'_>),
     ) {
-        let wrong = |span| {
-            Problem::at(source, span, format!("`{word}` is a table of tables"))
-                .hint(format!("write [{word}.NAME]"))
-        };
+        let is = format!("`{word}` is a table of tables");
+        let hint = format!("write [{word}.NAME]");
         let Value::Table(tables) = value.get_ref() else {
-            return self.problems.push(wrong(value.span()));
+            return self.wrong(source, value.span(), is, hint);
         };
         for (name, value) in tables {
             let Value::Table(table) = value.get_ref() else {
-                self.problems.push(wrong(name.span()));
+                self.wrong(source, name.span(), &*is, &*hint);
                 continue;
             };
-            match value::table_name(name.get_ref()) {
-                Ok(_) => read(self, source, name.get_ref(), value.span(), table),
-                Err(bad) => {
-                    let problem = Problem::at(source, name.span(), bad.message);
-                    self.problems.push(problem.hint(bad.hint))
-                }
+            if let Err(bad) = value::table_name(name.get_ref()) {
+                self.wrong(source, name.span(), bad.message, bad.hint);
+                continue;
             }
+            let key = (word, name.get_ref().clone());
+            if let Some(first) = self.named.get(&key) {
+                let name = quoted(name.get_ref());
+                let message = format!("{word} {name} is defined twice, first at {first}");
+                let hint = match word {
+                    "host" => "put all that it has into one table",
+                    "key" => "one table may hold all fingerprints",
+                    _ => "keep one of the two",
+                };
+                self.wrong(source, value.span(), message, hint);
+                continue;
+            }
+            let place = Problem::at(source, value.span(), "").place;
+            self.named.insert(key, place.clone());
+            let named = NamedTable {
+                source,
+                name: name.get_ref(),
+                span: value.span(),
+                place,
+                table,
+            };
+            read(self, named);
         }
     }
 
-    pub(super) fn host(
-        &mut self,
-        source: Source<'_>,
-        name: &str,
-        span: Range<usize>,
-        table: &Table,
-    ) {
-        let place = place(source, span.clone());
-        if let Some(other) = self.policy.hosts.iter().find(|host| host.name == name) {
-            let problem = twice(source, span, "host", name, &other.place);
-            return self
-                .problems
-                .push(problem.hint("put all that it has into one table"));
-        }
+    pub(super) fn host(&mut self, named: NamedTable<'_>) {
+        let name = named.name;
         if HOST_WORDS.contains(&name) {
+            let message = format!("no host can be called `{name}`");
             let hint = "choose another name; in a rule this word means what it says";
-            return self.problems.push(
-                Problem::at(source, span, format!("no host can be called `{name}`")).hint(hint),
-            );
+            return self.wrong(named.source, named.span, message, hint);
         }
         let mut host = Host {
             name: name.to_owned(),
-            place,
+            place: named.place,
             names: vec![],
             keys: vec![],
             ca: vec![],
@@ -80,115 +93,64 @@ impl Reading {
             proof: None,
         };
         let before = self.problems.len();
-        for entry in entries(source, table) {
+        for entry in entries(named.source, named.table) {
             match entry.word() {
-                "names" => {
-                    host.names = self
-                        .keep(entry.texts(pattern::host_name_of_table))
-                        .unwrap_or_default()
-                }
-                "keys" => {
-                    host.keys = self
-                        .keep(entry.texts(pattern::fingerprint))
-                        .unwrap_or_default()
-                }
-                "ca" => {
-                    host.ca = self
-                        .keep(entry.texts(pattern::fingerprint))
-                        .unwrap_or_default()
-                }
+                "names" => host.names = self.list(entry.texts(pattern::host_name_of_table)),
+                "keys" => host.keys = self.list(entry.texts(pattern::fingerprint)),
+                "ca" => host.ca = self.list(entry.texts(pattern::fingerprint)),
                 "proof" => host.proof = self.keep(entry.text(value::proof)),
                 _ => self.problems.push(entry.unknown(&HOST_KEYS, "a host")),
             }
         }
-        if self.problems.len() == before
-            && host.names.is_empty()
-            && host.keys.is_empty()
-            && host.ca.is_empty()
-        {
+        let is_empty = host.names.is_empty() && host.keys.is_empty() && host.ca.is_empty();
+        if self.problems.len() == before && is_empty {
+            let message = format!("nothing says which host `{name}` is");
             let hint = "give it names = [\"host.example\"], keys or ca";
-            self.problems.push(
-                Problem::at(source, span, format!("nothing says which host `{name}` is"))
-                    .hint(hint),
-            );
+            self.wrong(named.source, named.span, message, hint);
         }
         self.policy.hosts.push(host);
     }
 
-    pub(super) fn label(
-        &mut self,
-        source: Source<'_>,
-        name: &str,
-        span: Range<usize>,
-        table: &Table,
-    ) {
-        let place = place(source, span.clone());
-        if let Some(other) = self.policy.labels.iter().find(|label| label.name == name) {
-            let problem = twice(source, span, "key", name, &other.place);
-            return self
-                .problems
-                .push(problem.hint("one table may hold all fingerprints"));
-        }
+    pub(super) fn label(&mut self, named: NamedTable<'_>) {
+        let name = named.name;
         let mut label = Label {
             name: name.to_owned(),
-            place,
+            place: named.place,
             fingerprints: vec![],
         };
         let before = self.problems.len();
-        for entry in entries(source, table) {
-            match entry.word() {
-                "fingerprints" => {
-                    label.fingerprints = self
-                        .keep(entry.texts(pattern::fingerprint))
-                        .unwrap_or_default();
-                    let taken = self.policy.labels.iter().find(|other| {
-                        other
-                            .fingerprints
-                            .iter()
-                            .any(|fingerprint| label.fingerprints.contains(fingerprint))
-                    });
-                    if let Some(other) = taken {
-                        let message = format!(
-                            "the same key has the label `{}` at {}",
-                            other.name, other.place
-                        );
-                        self.problems
-                            .push(entry.problem(message).hint("a key has one label"));
-                    }
-                }
-                _ => self.problems.push(entry.unknown(&LABEL_KEYS, "a key")),
+        for entry in entries(named.source, named.table) {
+            if entry.word() != "fingerprints" {
+                self.problems.push(entry.unknown(&LABEL_KEYS, "a key"));
+                continue;
+            }
+            label.fingerprints = self.list(entry.texts(pattern::fingerprint));
+            let is_taken = |key| label.fingerprints.contains(key);
+            let mut others = self.policy.labels.iter();
+            if let Some(other) = others.find(|other| other.fingerprints.iter().any(is_taken)) {
+                let (name, place) = (&other.name, &other.place);
+                let message = format!("the same key has the label `{name}` at {place}");
+                self.problems
+                    .push(entry.problem(message).hint("a key has one label"));
             }
         }
         if self.problems.len() == before && label.fingerprints.is_empty() {
+            let message = format!("nothing says which key `{name}` is");
             let hint = "give it fingerprints = [\"SHA256:...\"], as `split-ssh list` prints them";
-            self.problems.push(
-                Problem::at(source, span, format!("nothing says which key `{name}` is")).hint(hint),
-            );
+            self.wrong(named.source, named.span, message, hint);
         }
         self.policy.labels.push(label);
     }
 
-    pub(super) fn qube(
-        &mut self,
-        source: Source<'_>,
-        name: &str,
-        span: Range<usize>,
-        table: &Table,
-    ) {
-        let place = place(source, span.clone());
-        if let Some(other) = self.policy.qubes.iter().find(|qube| qube.name == name) {
-            let problem = twice(source, span, "qube", name, &other.place);
-            return self.problems.push(problem.hint("keep one of the two"));
-        }
+    pub(super) fn qube(&mut self, named: NamedTable<'_>) {
+        let name = named.name;
         if let Err(bad) = Caller::parse(name) {
             let message = format!("{} is no qube's name", quoted(name));
-            return self
-                .problems
-                .push(Problem::at(source, span, message).hint(bad.rule));
+            return self.wrong(named.source, named.span, message, bad.rule);
         }
         let before = self.problems.len();
         let mut color = None;
-        for entry in entries(source, table) {
+        for entry in entries(named.source, named.table) {
             match entry.word() {
                 "color" => color = self.keep(entry.text(value::qube_color)),
                 _ => self.problems.push(entry.unknown(&QUBE_KEYS, "a qube")),
@@ -197,22 +159,15 @@ impl Reading {
         match color {
             Some(color) => self.policy.qubes.push(QubeLook {
                 name: name.to_owned(),
-                place,
+                place: named.place,
                 color,
             }),
             None if self.problems.len() == before => {
-                let hint = "give it color = \"red\", the label that it has in Qubes";
                 let message = format!("nothing says how `{name}` looks");
-                self.problems
-                    .push(Problem::at(source, span, message).hint(hint));
+                let hint = "give it color = \"red\", the label that it has in Qubes";
+                self.wrong(named.source, named.span, message, hint);
             }
             None => {}
         }
     }
-}
-
-/// An earlier table has the name.
-fn twice(source: Source<'_>, span: Range<usize>, what: &str, name: &str, first: &Place) -> Problem {
-    let message = format!("{what} {} is defined twice, first at {first}", quoted(name));
-    Problem::at(source, span, message)
 }

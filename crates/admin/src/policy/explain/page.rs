@@ -4,9 +4,9 @@ use policy::display;
 use policy::facts::Moment;
 use policy::facts::{Facts, IntentKind};
 use policy::judgement::{Judgement, Remember, Verdict};
-use policy::remembered::Scope;
 use policy::rules::matching::Matcher;
 use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery};
+use policy::scope::Scope;
 
 use super::why::{self, ExplainedRequest};
 use crate::fold::fold;

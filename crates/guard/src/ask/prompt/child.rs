@@ -3,37 +3,16 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use super::conversation;
 use super::outcome::{NotShown, PromptAttempt, PromptContext};
+use super::running::Running;
 use super::session::Environment;
 
 const NAME: &str = "split-ssh-prompt";
 /// Where packages put it.
 const PLACES: [&str; 3] = ["/usr/bin", "/usr/libexec/split-ssh", "/usr/lib/split-ssh"];
-
-/// A process that ends with this value, whatever it shows.
-pub struct Running(pub(super) Child);
-
-impl Running {
-    /// Waits for its end, but no longer than until then.
-    pub(super) fn wait_until(&mut self, until: Instant) {
-        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
-            // The system tells of a child's end by a signal only, and signals are others' here.
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The dialog beside our own program, or where packages put it.
 pub(super) fn find_dialog() -> Option<PathBuf> {

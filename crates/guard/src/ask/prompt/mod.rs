@@ -13,6 +13,7 @@ mod notify;
 mod outcome;
 pub mod passphrase;
 mod protocol;
+mod running;
 mod session;
 mod unit;
 
@@ -27,12 +28,12 @@ use common::config::vault::{PromptBy, PromptConfig};
 use common::control::{AsksBy, PromptState};
 use common::paths::Paths;
 
-pub use child::Running;
 pub use dialog::Dialog;
 pub use lines::{NextLine, PrompterLines};
 pub use notify::{Notice, Notifier};
 pub use outcome::PromptOutcome;
 use outcome::{NotShown, PromptAttempt, PromptContext};
+pub use running::Running;
 use session::Session;
 
 /// How often a question without a window looks for a session that has come up.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use policy::question::protocol::Notification;
 
 use super::Prompter;
-use super::child::Running;
 use super::protocol;
+use super::running::Running;
 use super::session::{Environment, Session};
 use super::unit;
 use common::sync::lock;

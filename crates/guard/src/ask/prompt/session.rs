@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use nix::unistd::Uid;
 
+use super::running::Running;
+
 /// All that a prompter's process is given; nothing else of ours reaches it.
 const PASSED_ON: [&str; 11] = [
     "DISPLAY",
@@ -115,7 +117,7 @@ impl Session {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let mut running = super::child::Running(child.ok()?);
+        let mut running = Running(child.ok()?);
         let mut text = String::new();
         let output = running.0.stdout.take()?;
         output
