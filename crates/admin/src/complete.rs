@@ -57,7 +57,7 @@ fn ask(request: &Request, paths: &Paths) -> Reply {
 }
 
 fn keyring_names(paths: &Paths) -> Vec<(String, String)> {
-    let Ok(config) = VaultConfig::load(&paths.config, &paths.system_config) else {
+    let Ok(config) = VaultConfig::load(paths) else {
         return Vec::new();
     };
     let found = keyrings::find(paths, &config).keyrings;

@@ -172,7 +172,7 @@ impl Agent {
     fn of(untrusted_name: &str, paths: &Paths) -> Result<Self, Error> {
         let keyring =
             Keyring::from_argument(untrusted_name).map_err(|bad| Error::new(bad.to_string()))?;
-        let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+        let config = VaultConfig::load(paths)?;
         let Some(place) = keyrings::of(&keyring, paths, &config) else {
             let folder = identities::folder(&paths.home, keyring.as_str());
             let what = format!("there is no keyring {keyring} here");

@@ -177,7 +177,7 @@ fn check_keyring(config: &SandboxConfig, paths: &Paths) -> Result<(), Error> {
         return Ok(());
     };
     let keyring = Keyring::from_argument(name).map_err(|bad| Error::new(bad.to_string()))?;
-    let vault = VaultConfig::load(&paths.config, &paths.system_config)?;
+    let vault = VaultConfig::load(paths)?;
     if keyrings::of(&keyring, paths, &vault).is_some() {
         return Ok(());
     }

@@ -93,10 +93,38 @@ impl Sandbox {
         self.socket.parent().unwrap_or(Path::new("/"))
     }
 
+    /// # Errors
+    /// The kernel tells this process nothing of one of the uids: all of them look like [`OVERFLOW_UID`].
+    pub fn check_uids_are_told(&self) -> Result<(), Error> {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        match self.uids.iter().find(|uid| !is_mapped(**uid, &map)) {
+            None => Ok(()),
+            Some(uid) => Err(Error::new(format!(
+                "this vault cannot tell uid {uid}, for its unit has users of its own (PrivateUsers=)"
+            ))
+            .hint(
+                "leave the uid out; or `systemctl edit split-ssh-vault` with PrivateUsers=no below [Service], and restart it",
+            )),
+        }
+    }
+
     /// Whether others than this user may connect.
     pub fn is_for_other_users(&self) -> bool {
         self.uids.iter().any(|uid| *uid != Uid::current().as_raw())
     }
+}
+
+/// Whether a process of this `uid_map` is told of a uid (user_namespaces(7)).
+fn is_mapped(uid: u32, map: &str) -> bool {
+    map.lines().any(|line| {
+        let mut words = line.split_whitespace().map(str::parse::<u64>);
+        match (words.next(), words.nth(1)) {
+            (Some(Ok(first)), Some(Ok(count))) => {
+                (first..first.saturating_add(count)).contains(&u64::from(uid))
+            }
+            _ => false,
+        }
+    })
 }
 
 /// # Errors
@@ -127,7 +155,7 @@ pub fn file(paths: &Paths, name: &str) -> PathBuf {
 /// A file that cannot be read, a setting that means nothing, or a sandbox that is configured twice.
 pub fn configured(paths: &Paths) -> Result<Vec<Sandbox>, Error> {
     let mut all: BTreeMap<String, Sandbox> = BTreeMap::new();
-    let (config, file) = VaultConfig::load_with_place(&paths.config, &paths.system_config)?;
+    let (config, file) = VaultConfig::load_with_place(paths)?;
     for (name, sandbox) in &config.sandbox {
         all.insert(
             name.clone(),
@@ -193,4 +221,44 @@ fn files(paths: &Paths) -> Result<Vec<(String, PathBuf)>, Error> {
         .flatten()
         .filter_map(|entry| named(entry.path()))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Half of it would give the sandbox the keys of another keyring.
+    #[test]
+    fn a_sandbox_is_taken_as_its_file_was_saved_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::find(Some(folder.path().to_owned()), None, None).unwrap();
+        let half = "uids = [0]\n";
+        let config: SandboxConfig = toml::from_str(half).expect("the control: it can be read");
+        assert_eq!(config.keyring, None);
+        fs::create_dir(super::folder(&paths)).unwrap();
+        let mut file = File::create(file(&paths, "dev")).unwrap();
+        file.write_all(half.as_bytes()).unwrap();
+        let writer = thread::spawn(move || {
+            // What a program does between two blocks.
+            thread::sleep(Duration::from_millis(50));
+            file.write_all(b"keyring = \"throw-away\"\n").unwrap();
+        });
+        let all = configured(&paths).unwrap();
+        writer.join().unwrap();
+        assert_eq!(all[0].keyring.as_str(), "throw-away");
+    }
+
+    #[test]
+    fn a_vault_with_users_of_its_own_is_told_of_these_only() {
+        let private = "         0          0          1\n      1000       1000          1\n";
+        for (uid, expected) in [(0, true), (1000, true), (1, false), (101_000, false)] {
+            assert_eq!(is_mapped(uid, private), expected, "{uid}");
+            assert!(is_mapped(uid, "         0          0 4294967295\n"));
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
         return Ok(stream);
     }
     // What keeps it from starting most often, in its own words.
-    VaultConfig::load(&paths.config, &paths.system_config)?;
+    VaultConfig::load(paths)?;
     let mut daemon = start(paths)?;
     let until = Instant::now() + START_TIME;
     loop {

@@ -39,7 +39,7 @@ pub struct Options {
 pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     process::close_memory()?;
     // Before the sockets: whoever started us and waits for them is not to meet a vault that ends.
-    let config = VaultConfig::load(&paths.config, &paths.system_config)?;
+    let config = VaultConfig::load(paths)?;
     let sockets = Sockets::bind(paths)?;
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;

@@ -238,7 +238,7 @@ fn with_file(name: &str, text: &str) -> (tempfile::TempDir, Paths) {
 #[test]
 fn the_examples_are_what_the_program_reads() {
     let (_folder, paths) = with_file("vault.toml", &example("split-ssh-vault.toml"));
-    let vault = VaultConfig::load(&paths.config, &paths.system_config).expect("the example");
+    let vault = VaultConfig::load(&paths).expect("the example");
     assert_eq!(vault.keyring.len(), 4);
     let usual = VaultConfig::default().limits;
     assert_eq!(
@@ -278,8 +278,7 @@ fn every_key_has_its_row() {
         "[prompt]",
     ] {
         let (_folder, paths) = with_file("vault.toml", &format!("{table}\nnonsense = 1\n"));
-        let error =
-            VaultConfig::load(&paths.config, &paths.system_config).expect_err("no such key");
+        let error = VaultConfig::load(&paths).expect_err("no such key");
         for key in keys_of(&error.plain()) {
             assert!(row("split-ssh-vault.toml", &key), "{key}");
         }

@@ -36,7 +36,7 @@ pub fn check(place: &Machine, findings: &mut Findings) {
     rpc_config::check(place, findings);
     owner::check_files(place, findings);
     let start = units::VAULT.start(place);
-    let config = VaultConfig::load(&paths.config, &paths.system_config);
+    let config = VaultConfig::load(paths);
     let status = check_sockets(place, &start, findings);
     let config = match config {
         Ok(config) => {

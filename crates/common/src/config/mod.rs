@@ -13,11 +13,12 @@ use crate::trusted_files;
 /// More than anybody writes by hand.
 const MAX_FILE: usize = 1 << 20;
 
-/// Reads a file of TOML 1.0; `None` if there is none.
+/// Reads a file of TOML 1.0 as it was saved whole; `None` if there is none.
 ///
 /// # Errors
 /// A file that others can write, or that is not what `T` takes, with `file:line:column`.
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    trusted_files::wait_until_saved(path)?;
     let Some(bytes) = trusted_files::read(path, MAX_FILE)? else {
         return Ok(None);
     };

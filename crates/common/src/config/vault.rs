@@ -1,6 +1,8 @@
 //! `vault.toml`: keyrings whose keys another agent holds, and the bounds.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,8 +15,8 @@ use serde::Deserialize;
 use super::sandbox::SandboxConfig;
 use crate::crypto::Ring;
 use crate::error::Error;
+use crate::paths::Paths;
 use crate::session_agent;
-use crate::trusted_files;
 
 /// Everything that `vault.toml` says, with what holds where it says nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -184,18 +186,18 @@ impl VaultConfig {
     ///
     /// # Errors
     /// A file that can't be read, has an unknown key, or mixes keyrings.
-    pub fn load(user: &Path, system: &Path) -> Result<Self, Error> {
-        Self::load_with_place(user, system).map(|(config, _)| config)
+    pub fn load(paths: &Paths) -> Result<Self, Error> {
+        Self::load_with_place(paths).map(|(config, _)| config)
     }
 
     /// The same, with the file that was read, or the user's if there is none.
-    pub(crate) fn load_with_place(user: &Path, system: &Path) -> Result<(Self, PathBuf), Error> {
-        for dir in [user, system] {
+    pub(crate) fn load_with_place(paths: &Paths) -> Result<(Self, PathBuf), Error> {
+        let user = &paths.config;
+        for dir in [user, &paths.system_config] {
             let path = dir.join("vault.toml");
-            trusted_files::wait_until_saved(&path)?;
             if let Some(mut config) = super::read_toml::<Self>(&path)? {
                 config.find_session_agent(&path, user)?;
-                config.check(&path)?;
+                config.check(&path, &paths.agent_runtime())?;
                 return Ok((config, path));
             }
         }
@@ -205,7 +207,10 @@ impl VaultConfig {
     /// Tells these settings from others, for whoever holds the file against a vault that runs. Without the sandboxes,
     /// which a running vault takes anew.
     pub fn digest(&self) -> String {
-        let text = format!("{:?}", (&self.keyring, &self.limits, &self.prompt));
+        let text = format!(
+            "{:?}",
+            (&self.keyring, &self.limits, &self.prompt, &self.carry)
+        );
         let digest = Ring.sha256(text.as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -228,13 +233,11 @@ impl VaultConfig {
         Ok(())
     }
 
-    fn check(&self, path: &Path) -> Result<(), Error> {
+    /// `own_agents` is the folder of the agents that we start ourselves.
+    fn check(&self, path: &Path, own_agents: &Path) -> Result<(), Error> {
         let place = path.display();
         self.limits.check(&place)?;
         self.carry.check(&place)?;
-        // One agent may be spelled in several ways.
-        let real = |agent: &Path| std::fs::canonicalize(agent).unwrap_or_else(|_| agent.to_owned());
-        let mut seen: BTreeMap<(PathBuf, &str), &str> = BTreeMap::new();
         for (name, keyring) in &self.keyring {
             Keyring::from_argument(name)
                 .map_err(|bad| Error::new(format!("{place}: [keyring.{name:?}]: {bad}")))?;
@@ -249,45 +252,81 @@ impl VaultConfig {
                 );
                 return Err(Error::new(what).hint("leave it out to have all keys of the agent"));
             }
-            let Some(agent) = &keyring.agent else {
-                continue;
-            };
-            if !agent.is_absolute() {
+            if let Some(agent) = keyring.agent.as_ref().filter(|agent| !agent.is_absolute()) {
                 return Err(Error::new(format!("{place}: [keyring.{name}]: agent = {agent:?} is no absolute path"))
                     .hint("a freshly started vault has no working directory or environment to complete it from"));
             }
-            let shared = self
-                .keyring
-                .values()
-                .filter(|other| other.agent.as_deref().map(real) == Some(real(agent)))
-                .count()
-                > 1;
-            if !shared {
-                continue;
-            }
-            let Some(keys) = &keyring.keys else {
-                return Err(Error::new(format!(
-                    "{place}: [keyring.{name}] shares {} but names no keys",
-                    agent.display()
-                ))
-                .hint(
-                    "keyrings that share an agent must each name their keys: keys = [\"SHA256:…\"]",
-                ));
-            };
-            for key in keys {
-                if !key.starts_with("SHA256:") {
-                    return Err(Error::new(format!("{place}: [keyring.{name}] shares {} but names {key:?}", agent.display()))
-                        .hint("keyrings that share an agent name keys by fingerprint, so that no key is in two of them"));
+        }
+        self.check_shared_agents(&place, &real(own_agents))
+    }
+
+    fn check_shared_agents(
+        &self,
+        place: &impl std::fmt::Display,
+        own_agents: &Path,
+    ) -> Result<(), Error> {
+        let mut agents: BTreeMap<PathBuf, BTreeMap<String, Option<&Vec<String>>>> = BTreeMap::new();
+        for (name, keyring) in &self.keyring {
+            let own = || own_agents.join(format!("{name}.sock"));
+            let agent = keyring.agent.as_deref().map_or_else(own, real);
+            let of_agent = agents.entry(agent).or_default();
+            of_agent.insert(name.clone(), keyring.keys.as_ref());
+        }
+        for (agent, keyrings) in &mut agents {
+            // The keyring that has this agent of ours without a word in the file, today or as soon as it has a folder.
+            let stem = agent.file_stem().and_then(OsStr::to_str);
+            if let (true, Some(name)) = (agent.parent() == Some(own_agents), stem) {
+                if !self.keyring.contains_key(name) {
+                    keyrings.insert(name.to_owned(), None);
                 }
-                if let Some(other) = seen.insert((real(agent), key), name) {
-                    return Err(Error::new(format!(
-                        "{place}: {key} is in [keyring.{other}] and in [keyring.{name}]"
-                    ))
-                    .hint("one key of a shared agent can be in one keyring only"));
+            }
+        }
+        for (agent, keyrings) in agents.iter().filter(|(_, keyrings)| keyrings.len() > 1) {
+            let shares = |name| format!("{place}: [keyring.{name}] shares {}", agent.display());
+            let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+            for (name, keys) in keyrings {
+                let Some(keys) = keys else {
+                    let what = format!("{} but names no keys", shares(name));
+                    return Err(Error::new(what).hint(
+                        "keyrings that share an agent must each name their keys: keys = [\"SHA256:…\"]",
+                    ));
+                };
+                for key in *keys {
+                    if !key.starts_with("SHA256:") {
+                        let what = format!("{} but names {key:?}", shares(name));
+                        return Err(Error::new(what).hint("keyrings that share an agent name keys by fingerprint, so that no key is in two of them"));
+                    }
+                    if let Some(other) = seen.insert(key, name) {
+                        let what = format!(
+                            "{place}: {key} is in [keyring.{other}] and in [keyring.{name}]"
+                        );
+                        return Err(Error::new(what)
+                            .hint("one key of a shared agent can be in one keyring only"));
+                    }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// One path of an agent's socket, which may be spelled in several ways, and need not be there yet.
+fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    let folder = path.parent().unwrap_or(path);
+    // A link to what is not there.
+    let path = match fs::read_link(path) {
+        Ok(target) => folder.join(target),
+        Err(_) => path.to_owned(),
+    };
+    let folder = path
+        .parent()
+        .and_then(|folder| fs::canonicalize(folder).ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path,
     }
 }
 
@@ -313,8 +352,8 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let config: VaultConfig = toml::from_str(text).expect("TOML");
-        let error = config.check(Path::new("vault.toml")).expect_err(text);
-        error.to_string()
+        let error = config.check(Path::new("vault.toml"), Path::new("/none"));
+        error.expect_err(text).to_string()
     }
 
     #[test]
@@ -359,5 +398,34 @@ mod tests {
             ));
             assert!(said.contains(" shares "), "{said}");
         }
+    }
+
+    #[test]
+    fn a_keyring_may_share_the_agent_of_another_one_of_ours_only_key_by_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("split-ssh");
+        fs::create_dir(&own).unwrap();
+        std::os::unix::fs::symlink(own.join("default.sock"), folder.path().join("link")).unwrap();
+        let key = |letter: &str| format!("SHA256:{}", letter.repeat(43));
+        let [one, other] = ["A", "E"].map(key);
+        let check = |agent: &Path, rest: &str| {
+            let agent = agent.display();
+            let text = format!("[keyring.work]\nagent = '{agent}'\nkeys = ['{one}']\n{rest}");
+            let config: VaultConfig = toml::from_str(&text).expect("TOML");
+            let checked = config.check(Path::new("vault.toml"), &own);
+            checked.map_err(|error| error.to_string())
+        };
+        let default = own.join("default.sock");
+        let link = folder.path().join("link");
+        let with_a_folder = own.join("home.sock");
+        for agent in [&default, &link, &with_a_folder] {
+            let said = check(agent, "").expect_err("all keys of the other keyring");
+            assert!(said.contains("but names no keys"), "{said}");
+        }
+        let default_has = |key: &str| format!("[keyring.default]\nkeys = ['{key}']\n");
+        assert!(check(&default, &default_has(&one)).is_err());
+        assert_eq!(check(&default, &default_has(&other)), Ok(()));
+        assert_eq!(check(&own.join("work.sock"), ""), Ok(()), "its own");
+        assert_eq!(check(&folder.path().join("others.sock"), ""), Ok(()));
     }
 }

@@ -115,6 +115,7 @@ impl Sandboxes {
         sandbox: Sandbox,
         activated: Option<&UnixListener>,
     ) -> Result<Arc<OpenSandbox>, Error> {
+        sandbox.check_uids_are_told()?;
         let (listener, file) = match activated {
             Some(listener) => {
                 let listener = listener.try_clone().map_err(no_descriptor)?;
