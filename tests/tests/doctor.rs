@@ -660,6 +660,25 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             },
         },
         Fault {
+            plant: |q| q.write(".ssh/config", "Host *\n  RevokedHostKeys=~/revoked none\n"),
+            check: "known hosts",
+            state: "bad",
+            what: ".ssh/config:2: the vault does not read RevokedHostKeys ~/revoked",
+            remedy: "vault/revoked | sed 's/^/@revoked * /' >>~/.ssh/known_hosts",
+            mend: |q| q.write(".ssh/config", "revokedhostkeys none # ~/revoked\n"),
+        },
+        Fault {
+            plant: |q| {
+                let text = "UserKnownHostsFile %d/.ssh/known_hosts2 \"~/.ssh/work hosts\"\n";
+                q.write(".ssh/config", text);
+            },
+            check: "known hosts",
+            state: "warn",
+            what: "the vault does not read ~/.ssh/work",
+            remedy: "split-ssh hosts import ",
+            mend: |q| q.write(".ssh/config", "UserKnownHostsFile ~/.ssh/known_hosts2\n"),
+        },
+        Fault {
             plant: |q| mode(&q.world.path("vault/.ssh/known_hosts"), 0o666),
             check: "known hosts",
             state: "bad",

@@ -121,3 +121,16 @@ fn a_revocation_that_becomes_unreadable_is_told_at_once_and_ends_when_it_is_corr
         scene.logs_in(&scene.hosts[0]).then_some(())
     });
 }
+
+/// `~/.ssh/known_hosts2`, which ssh reads without being told.
+#[test]
+fn what_is_revoked_in_the_second_file_that_ssh_reads_is_refused() {
+    let scene = Scene::with("");
+    assert!(scene.logs_in(&scene.hosts[0]));
+    let line = format!("@revoked * {}\n", scene.hosts[0].line());
+    scene.world.file("vault/.ssh/known_hosts2", line);
+    wait_for("a refusal", || {
+        (!scene.logs_in(&scene.hosts[0])).then_some(())
+    });
+    assert!(scene.logs_in(&scene.hosts[1]));
+}

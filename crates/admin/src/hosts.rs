@@ -24,8 +24,9 @@ use output::{LINE_WIDTH, key_cells, say, say_table, shown, shown_place};
 /// Show and change the names that this vault gives to host keys
 ///
 /// Rules speak of hosts by name. Names come from this vault's own files only, never
-/// from a client: ~/.ssh/known_hosts, ~/.config/split-ssh/known_hosts (what these
-/// commands change) and /etc/ssh/ssh_known_hosts.
+/// from a client: ~/.config/split-ssh/known_hosts (what these commands change), and
+/// what ssh reads: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts, and known_hosts2
+/// beside each of these.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {

@@ -20,11 +20,11 @@ const SYSTEM: &str = "/etc/ssh/ssh_known_hosts";
 /// Where names come from, and where labels are kept.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// `~/.ssh/known_hosts`, written by ssh in the vault.
+    /// `~/.ssh/known_hosts`, written by ssh in the vault. With it goes `~/.ssh/known_hosts2`, which ssh reads, too.
     pub ssh: PathBuf,
     /// `~/.config/split-ssh/known_hosts`, written by `split-ssh hosts`.
     pub own: PathBuf,
-    /// `/etc/ssh/ssh_known_hosts`.
+    /// `/etc/ssh/ssh_known_hosts`, and with it `/etc/ssh/ssh_known_hosts2`.
     pub system: PathBuf,
     /// `~/.config/split-ssh/labels`, in the same format: names that rules do not see.
     pub labels: PathBuf,
@@ -57,6 +57,17 @@ impl Files {
         }
     }
 
+    /// All files that name hosts: what ssh reads unless its configuration says otherwise, and our own.
+    pub fn naming(&self) -> [PathBuf; 5] {
+        let [ssh2, system2] = [&self.ssh, &self.system].map(|path| {
+            let mut name = path.clone().into_os_string();
+            name.push("2");
+            PathBuf::from(name)
+        });
+        let [ssh, own, system] = [&self.ssh, &self.own, &self.system].map(PathBuf::clone);
+        [ssh, ssh2, own, system, system2]
+    }
+
     /// Reads all files; one that does not exist is empty. Bad lines become warnings, or revocations that cannot be
     /// read.
     ///
@@ -65,8 +76,8 @@ impl Files {
     /// that revoke a key may be among the missing ones.
     pub fn read(&self) -> Result<Hosts, Error> {
         let mut contents = Vec::new();
-        for path in [&self.ssh, &self.own, &self.system] {
-            contents.push((path.display().to_string(), read_or_empty(path)?));
+        for path in self.naming() {
+            contents.push((path.display().to_string(), read_or_empty(&path)?));
         }
         let sources: Vec<(&str, &[u8])> = contents
             .iter()

@@ -1,17 +1,20 @@
 //! The vault's known hosts, from which alone hosts have names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 
 use policy::known_hosts::Marker;
 
 use super::finding::Findings;
-use super::place::Machine;
+use super::place::{Machine, text_of};
 use common::known_hosts_files::{Files, Hosts};
 
 /// Names that are listed; the others are counted.
 const SHOWN: usize = 3;
 
 pub fn check(place: &Machine, findings: &mut Findings) {
+    check_ssh_config(place, findings);
     let hosts = match Files::of(&place.paths).read() {
         Ok(hosts) => hosts,
         Err(error) => {
@@ -44,6 +47,60 @@ pub fn check(place: &Machine, findings: &mut Findings) {
         );
     }
     findings.ok("known hosts", summary(&hosts));
+}
+
+/// What ssh here would look at, and the vault does not. The values are as they are written: what they stand for depends
+/// on a host.
+fn check_ssh_config(place: &Machine, findings: &mut Findings) {
+    let drop_ins = fs::read_dir(place.at("/etc/ssh/ssh_config.d"));
+    let drop_ins = drop_ins.into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = drop_ins.map(|file| file.path()).collect();
+    files.push(place.at("/etc/ssh/ssh_config"));
+    files.push(place.paths.home.join(".ssh/config"));
+    let ours = Files::of(&place.paths).naming();
+    let home = |value: &str| match value.strip_prefix("~/").or(value.strip_prefix("%d/")) {
+        Some(rest) => place.paths.home.join(rest),
+        None => PathBuf::from(value),
+    };
+    for file in files {
+        let text = text_of(&file).unwrap_or_default();
+        for (number, line) in (1..).zip(text.lines()) {
+            let mut words = line
+                .split([' ', '\t', '=', '"'])
+                .filter(|word| !word.is_empty());
+            let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
+            let is_file = |value: &&str| !matches!(*value, "none" | "/dev/null");
+            let named = words
+                .take_while(|word| !word.starts_with('#'))
+                .filter(is_file);
+            let place = format!("{}:{number}", file.display());
+            match &*keyword {
+                "revokedhostkeys" => {
+                    for value in named {
+                        let what = format!(
+                            "{place}: the vault does not read RevokedHostKeys {value}, so it refuses none of its keys"
+                        );
+                        let list = home(value);
+                        let remedy = format!(
+                            "grep -v '^#' {0} | sed 's/^/@revoked * /' >>~/.ssh/known_hosts; if it is a KRL, the same with the keys in it",
+                            list.display()
+                        );
+                        findings.bad("known hosts", what, remedy);
+                    }
+                }
+                "userknownhostsfile" | "globalknownhostsfile" => {
+                    let others =
+                        named.filter(|value| !ours.iter().any(|ours| *ours == home(value)));
+                    for value in others {
+                        let what = format!("{place}: the vault does not read {value}");
+                        let remedy = format!("split-ssh hosts import {}", home(value).display());
+                        findings.warn("known hosts", what, remedy);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 fn summary(hosts: &Hosts) -> String {

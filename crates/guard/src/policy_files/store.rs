@@ -169,8 +169,8 @@ impl PolicyFiles {
     pub(super) fn watched(&self, files: &[PathBuf]) -> Vec<PathBuf> {
         let mut all = policy_files::watched(&self.paths.config, &self.paths.system_config);
         all.extend(files.iter().cloned());
-        let hosts = &self.hosts;
-        all.extend([&hosts.ssh, &hosts.own, &hosts.system, &hosts.labels].map(PathBuf::clone));
+        all.extend(self.hosts.naming());
+        all.push(self.hosts.labels.clone());
         all
     }
 }
