@@ -1,6 +1,8 @@
 //! Patterns and fingerprints of a policy file. One that can match nothing is a mistake: a rule with it would cover
 //! nothing, and a rule that covers nothing denies nothing.
 
+use std::net::IpAddr;
+
 use crate::crypto::Fingerprint;
 use crate::glob::Glob;
 use crate::known_hosts::{is_port_without_brackets, normalise};
@@ -36,11 +38,26 @@ pub(super) fn host_name(text: &str) -> Value<Glob> {
             format!("write [host.NAME] with keys = [{text:?}], and host = \"NAME\" here"),
         ));
     }
+    for word in ["unnamed", "unproven"] {
+        if text.eq_ignore_ascii_case(word) {
+            let message = format!("{} can match no host", quoted(text));
+            return Err(BadValue::new(message, format!("write \"{word}\"")));
+        }
+    }
     if let Some(glob) = host_glob(text)? {
-        return Ok(glob);
+        return match is_any_port_of_22(text, glob.as_str()) {
+            false => Ok(glob),
+            true => Err(BadValue::new(
+                format!("{} would match other ports, too", quoted(text)),
+                format!("write {:?} if these are meant", glob.as_str()),
+            )),
+        };
     }
     let message = format!("{} can match no host", quoted(text));
     let hint = match corrected_host(text) {
+        _ if is_network(text) => {
+            "a network is written as a pattern of addresses, such as \"10.0.0.*\"".to_owned()
+        }
         Some((Some(user), host)) if !user.is_empty() => {
             format!("write {host:?} here, and user = {user:?} beside it")
         }
@@ -68,6 +85,21 @@ pub(super) fn host_name_of_table(text: &str) -> Value<Glob> {
     host_name(text)
 }
 
+/// Whether `[…]:22`, which known hosts write without its port, is a pattern that matches `[…]:2222`, too.
+fn is_any_port_of_22(text: &str, normal: &str) -> bool {
+    let is_any = |c: char| "*?".contains(c);
+    !text.eq_ignore_ascii_case(normal)
+        && normal.starts_with(is_any)
+        && normal.ends_with(|c: char| is_any(c) || c.is_ascii_digit())
+}
+
+/// `10.0.0.0/24`
+fn is_network(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(address, bits)| {
+        address.parse::<IpAddr>().is_ok() && bits.parse::<u8>().is_ok()
+    })
+}
+
 fn host_glob(text: &str) -> Value<Option<Glob>> {
     let normal = normalise(text);
     let glob = glob_in(Language::HostName, &normal)?;
@@ -89,7 +121,7 @@ fn corrected_host(text: &str) -> Option<(Option<&str>, String)> {
     };
     let (host, port) = if let Some(inside) = text.strip_prefix('[') {
         let (host, rest) = inside.split_once(']')?;
-        (host, rest.strip_prefix(':'))
+        (host, Some(rest.trim_start_matches(':')))
     } else if is_port_without_brackets(text) || (is_url && text.matches(':').count() == 1) {
         let (host, port) = text.split_once(':')?;
         (host, Some(port))

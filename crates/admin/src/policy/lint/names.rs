@@ -1,11 +1,22 @@
 //! Names of hosts, keyrings and keys that lead nowhere.
 
+use std::net::IpAddr;
+
 use policy::glob::Glob;
 use policy::rules::rule::{Host, HostPattern, KeyPattern, Label, Rule};
 use policy::rules::words::{nearest, quoted};
 use policy::rules::{Policy, Problem};
 
 use super::surroundings::{Surroundings, subject};
+
+/// What git, and the examples of ssh-keygen(1), call their namespaces.
+const NAMESPACES: [&str; 3] = ["git", "file", "email"];
+
+/// An address as programs write it, of another spelling.
+fn other_spelling(name: &str) -> Option<String> {
+    let usual = name.parse::<IpAddr>().ok()?.to_canonical().to_string();
+    (usual != name).then_some(usual)
+}
 
 const LIST_KEYS: &str = "`split-ssh list` in the vault shows the keys";
 
@@ -49,7 +60,13 @@ pub(super) fn leads_nowhere(
             );
         } else if unknown {
             let message = format!("known hosts have no key for {}", quoted(name));
-            warnings.push(Problem::warning(&rule.place, message).hint(take_key(name)));
+            let hint = match other_spelling(name)
+                .filter(|other| surroundings.knows_host.is_some_and(|knows| knows(other)))
+            {
+                Some(other) => format!("did you mean \"{other}\"?"),
+                None => take_key(name),
+            };
+            warnings.push(Problem::warning(&rule.place, message).hint(hint));
         }
     }
     for name in rule.user.iter().flatten().filter_map(plain) {
@@ -57,6 +74,14 @@ pub(super) fn leads_nowhere(
         if let Some((user, host)) = name.rsplit_once('@').filter(|(_, host)| host.contains('.')) {
             let message = format!("the user {} has a host's name in it", quoted(name));
             let hint = format!("is this meant? user = \"{user}\" and host = \"{host}\"");
+            warnings.push(Problem::warning(&rule.place, message).hint(hint));
+        }
+    }
+    for name in rule.namespace.iter().flatten().filter_map(plain) {
+        let mut written = NAMESPACES.iter().filter(|known| **known != name);
+        if let Some(known) = written.find(|known| known.eq_ignore_ascii_case(name)) {
+            let message = format!("no usual program signs in the namespace {}", quoted(name));
+            let hint = format!("did you mean \"{known}\"?");
             warnings.push(Problem::warning(&rule.place, message).hint(hint));
         }
     }

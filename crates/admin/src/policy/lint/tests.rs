@@ -37,7 +37,8 @@ fn warnings(text: &str) -> Vec<String> {
         algorithm: "ssh-ed25519".into(),
         comment: b"git-work".to_vec(),
     }];
-    let knows = |name: &str| ["github.com", "stage.example", "prod.example"].contains(&name);
+    let knows =
+        |name: &str| ["github.com", "stage.example", "prod.example", "2001:db8::5"].contains(&name);
     let names = ["prod.example", "stage.example"]
         .map(str::to_owned)
         .to_vec();
@@ -158,6 +159,14 @@ fn names_that_lead_nowhere() {
     warns(
         "[[rule]]\nhost = \"forge.example\"\naction = \"ask\"",
         "known hosts have no key for `forge.example`",
+    );
+    warns(
+        "[[rule]]\nhost = \"2001:db8:0::5\"\naction = \"deny\"",
+        "did you mean \"2001:db8::5\"?",
+    );
+    warns(
+        "[[rule]]\nkind = \"sshsig\"\nnamespace = \"Git\"\naction = \"deny\"",
+        "no usual program signs in the namespace `Git`\n hint: did you mean \"git\"?",
     );
     warns(
         "[host.github]\nnames = [\"github.com\"]\n[[rule]]\nhost = \"githbu\"\naction = \"ask\"",

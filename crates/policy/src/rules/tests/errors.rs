@@ -113,6 +113,22 @@ fn slips_in_rules_are_found() {
             ],
         ),
         (
+            "action = \"deny\"\nhost = \"[x]2222\"",
+            ["`[x]2222` can match no host", "write \"[x]:2222\""],
+        ),
+        (
+            "action = \"deny\"\nhost = \"10.0.0.0/24\"",
+            ["can match no host", "such as \"10.0.0.*\""],
+        ),
+        (
+            "action = \"deny\"\nhost = \"Unnamed\"",
+            ["`Unnamed` can match no host", "write \"unnamed\""],
+        ),
+        (
+            "action = \"allow\"\nhost = \"[*]:22\"",
+            ["`[*]:22` would match other ports, too", "write \"*\" if"],
+        ),
+        (
             "action = \"deny\"\nhost = \"SHA256:x\"",
             ["stands in a [host.NAME] table", "host = \"NAME\" here"],
         ),
