@@ -748,6 +748,29 @@ fn set_ups_of_any_form_are_found_line_by_line() {
                 ".profile:1: sets SSH_AUTH_SOCK to /tmp/qusal-ssh-agent-forwarder/work.sock",
             ],
         ),
+        (
+            &[
+                (
+                    "rw/config/start-agent",
+                    "#!/bin/sh\nexec socat UNIX-LISTEN:/tmp/a.sock,fork EXEC:'qrexec-client-vm keys qubes.SshAgent'\n",
+                ),
+                (
+                    "~/.config/plasma-workspace/env/agent.sh",
+                    "export SSH_AUTH_SOCK=/tmp/a.sock\n",
+                ),
+                ("~/.tcshrc", "setenv SSH_AUTH_SOCK /tmp/a.sock\n"),
+                (
+                    "~/.gitconfig",
+                    "[core]\n  sshCommand = ssh -o IdentityAgent=/tmp/a.sock\n",
+                ),
+            ],
+            &[
+                "start-agent:2: listens at /tmp/a.sock, calls qubes.SshAgent in keys",
+                "agent.sh:1: sets SSH_AUTH_SOCK to /tmp/a.sock",
+                ".tcshrc:1: sets SSH_AUTH_SOCK to /tmp/a.sock",
+                ".gitconfig:2: names /tmp/a.sock of another split SSH",
+            ],
+        ),
     ];
     for (files, found) in cases {
         let qube = Qube::new("work");

@@ -11,32 +11,51 @@ const MAX_FILES: usize = 3000;
 const MAX_DEPTH: usize = 3;
 
 /// A qube's own files, the template's places in which people write by hand, and programs that these start.
-const SYSTEM: [&str; 20] = [
-    "/rw/config/rc.local",
-    "/rw/config/rc.local-early",
-    "/rw/config/rc.local.d",
-    "/rw/config/rc.local-early.d",
-    "/rw/config/ssh-vault",
-    "/rw/config/qubes-bind-dirs.d",
+const SYSTEM: [&str; 26] = [
+    "/rw/config",
     "/rw/bind-dirs",
     "/etc/qubes-rpc",
-    "/usr/local/etc/qubes-rpc",
+    "/usr/local/etc",
     "/etc/systemd/system",
     "/etc/systemd/user",
     "/usr/lib/systemd/system",
     "/usr/lib/systemd/user",
     "/usr/local/lib/systemd",
+    "/etc/rc.local",
+    "/etc/cron.d",
     "/etc/profile",
     "/etc/profile.d",
+    "/etc/bash.bashrc",
+    "/etc/bashrc",
+    "/etc/zsh",
+    "/etc/fish",
+    "/etc/X11",
+    "/etc/security",
     "/etc/environment",
+    "/etc/environment.d",
+    "/etc/ssh/ssh_config.d",
     "/etc/xdg/autostart",
     "/usr/local/bin",
+    "/usr/local/sbin",
     "/opt",
 ];
-/// What shells, sessions, systemd and ssh read in a home.
-const HOME: [&str; 25] = [
+/// Of these, what packages fill: an ssh-agent there is the desktop's.
+const FILLED: [&str; 9] = [
+    "/usr/lib/",
+    "/etc/profile",
+    "/etc/bash",
+    "/etc/zsh",
+    "/etc/fish",
+    "/etc/X11",
+    "/etc/security",
+    "/etc/cron.d",
+    "/etc/ssh",
+];
+/// What shells, sessions, systemd, ssh and git read in a home.
+const HOME: [&str; 38] = [
     ".bashrc",
     ".bashrc.d",
+    ".bash_aliases",
     ".bash_profile",
     ".bash_login",
     ".profile",
@@ -44,20 +63,32 @@ const HOME: [&str; 25] = [
     ".zshrc",
     ".zprofile",
     ".zlogin",
+    ".kshrc",
+    ".cshrc",
+    ".tcshrc",
+    ".login",
     ".xprofile",
     ".xsessionrc",
     ".xsession",
     ".xinitrc",
     ".pam_environment",
+    ".config/zsh",
     ".config/fish",
+    ".config/nushell",
     ".config/environment.d",
     ".config/autostart",
-    ".config/systemd/user",
+    ".config/plasma-workspace",
+    ".config/openbox",
+    ".config/hypr",
     ".config/i3",
     ".config/sway",
+    ".config/systemd/user",
+    ".local/share/systemd/user",
     ".ssh/config",
     ".ssh/config.d",
     ".ssh/rc",
+    ".gitconfig",
+    ".config/git",
     ".local/bin",
     "bin",
 ];
@@ -80,7 +111,7 @@ pub fn read(place: &Machine) -> Vec<ReadFile> {
     let home = &place.paths.home;
     let mut paths = Vec::new();
     for system in SYSTEM {
-        let is_own = !system.starts_with("/usr/lib/") && !system.starts_with("/etc/profile");
+        let is_own = !FILLED.iter().any(|filled| system.starts_with(filled));
         collect(&place.at(system), is_own, MAX_DEPTH, &mut paths);
     }
     for name in HOME {
