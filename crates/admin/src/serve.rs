@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long)]
     forwarded: bool,
 
-    /// Listen at this port of vsock, too, for the virtual machine with this CID
+    /// Listen at this vsock port, too, for the virtual machine with this CID
     #[arg(long, value_name = "CID:PORT", value_parser = vsock)]
     vsock: Option<Vsock>,
 }
