@@ -8,8 +8,10 @@ use testbed::agent::Agent;
 use testbed::children::{finish, run, text};
 use testbed::guarded::{row, sentence};
 use testbed::keys::Key;
+use testbed::message::{self, Message};
 use testbed::plain_pipe::{serve_socket, stand_in};
 use testbed::programs;
+use testbed::raw::Connection;
 use testbed::split_ssh::{ClientQube, Vault};
 use testbed::ssh::Client;
 use testbed::wait::{wait_for, wait_for_listener};
@@ -479,4 +481,56 @@ fn content_comes_through_carried_calls_and_merged_agents() {
     let mut sign = scene.sign(&["-Y", "sign", "-n", "file", "-f", &key, "text"]);
     run(sign.env("SSH_AUTH_SOCK", &scene.merged));
     assert!(scene.verify("text.sig", "text", "file").status.success());
+}
+
+/// A call that ends takes the content along: what comes after it is never signed as if there had been none.
+#[test]
+fn content_that_is_lost_with_its_call_is_not_signed_without_it() {
+    for (lines, is_merged) in [
+        ("", false),
+        ("[carry]\nqubes = [\"work\"]\n", false),
+        ("", true),
+    ] {
+        let mut scene = Scene::configured(ALLOW, lines);
+        let key = scene.key.blob();
+        let socket = match is_merged {
+            true => &scene.merged,
+            false => &scene.qube.socket,
+        };
+        let mut connection = Connection::open(socket);
+        let content = Message::of(message::EXTENSION)
+            .string("content@split-ssh")
+            .string(&key)
+            .long(4)
+            .long(0)
+            .string("text");
+        let sign = message::sign(&key, &message::sshsig("git", &[7; 64]));
+        connection.ask(&Message::of(message::LIST));
+        assert_eq!(connection.ask(&content).number(), Some(message::SUCCESS));
+        scene.vault.restart();
+        assert_ne!(connection.ask(&sign).number(), Some(message::SIGNATURE));
+        let signed = |record: &serde_json::Value| record["event"] == "sign";
+        assert!(!scene.vault.records().iter().any(signed), "{lines}");
+        // The control: the request alone is signed.
+        let mut again = Connection::open(socket);
+        again.ask(&Message::of(message::LIST));
+        assert_eq!(again.ask(&sign).number(), Some(message::SIGNATURE));
+    }
+
+    // git has no commit then, and the log says that nobody answered.
+    let mut scene = Scene::new(ASK);
+    run(&mut scene.git(&["init", "-q", "here"]));
+    let mut commit = scene.git_here(&["commit", "-q", "--allow-empty", "-m", "Lost"]);
+    let commit = thread::spawn(move || finish(&mut commit));
+    scene.question();
+    scene.vault.restart();
+    let made = commit.join().expect("git");
+    assert!(!made.status.success(), "{}", text(&made));
+    let records = scene.vault.records();
+    let lost = records.iter().find(|record| record["event"] == "no-answer");
+    let lost = lost.unwrap_or_else(|| panic!("{records:#?}"));
+    assert_eq!(
+        (&lost["outcome"], &lost["content"]),
+        (&"refused".into(), &"proven".into())
+    );
 }

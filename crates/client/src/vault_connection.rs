@@ -23,6 +23,8 @@ use common::sync::lock;
 const LIST: u8 = 11;
 const SIGN: u8 = 13;
 const EXTENSION: u8 = 27;
+/// SSH_AGENT_SUCCESS (RFC 9987).
+const SUCCESS: u8 = 6;
 
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
@@ -39,7 +41,7 @@ pub struct VaultConnection {
     /// Of the program's binds, those that the vault has been told over this link.
     told: usize,
     idle_since: Instant,
-    /// The vault may hold something for the next signature that a new call would not know.
+    /// The vault has taken something for the next signature that a new call would not know.
     holds_content: bool,
 }
 
@@ -156,10 +158,10 @@ impl VaultConnection {
             is_asking: Cell::new(false),
             wake_table: &|| watcher.handle.wake_table(),
         };
-        match message.and_then(|message| message.first()) {
-            Some(&EXTENSION) => self.holds_content = true,
-            Some(&SIGN) => self.holds_content = false,
-            _ => {}
+        let kind = message.and_then(|message| message.first());
+        if kind == Some(&SIGN) && std::mem::take(&mut self.holds_content) && self.link.is_none() {
+            // A new call would ask for the signature without the content.
+            return Err(CallOutcome::Cut.into());
         }
         let reply = loop {
             let untold = binds.iter().skip(self.told);
@@ -195,6 +197,9 @@ impl VaultConnection {
             };
             break reply;
         };
+        if kind == Some(&EXTENSION) && matches!(&reply, Ok(reply) if reply == &[SUCCESS]) {
+            self.holds_content = true;
+        }
         self.told = binds.len();
         self.idle_since = Instant::now();
         reply.map_err(|cause| self.end(cause, watcher))
