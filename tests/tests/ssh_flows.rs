@@ -178,7 +178,22 @@ fn certify(guarded: &Guarded, words: &[&str]) -> bool {
 
 #[test]
 fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
-    let words = ["-n", "alice,root", "-z", "7", "-V", "20260101:20260201"];
+    let words = [
+        &["-n", "alice,root", "-z", "7", "-V", "20260101:20260201"][..],
+        &[
+            "-O",
+            "force-command=rm -rf \"/srv/old data\"",
+            "-O",
+            "no-pty",
+        ],
+        &[
+            "-O",
+            "critical:tier@example.org=7",
+            "-O",
+            "extension:login@example.org=alice",
+        ],
+    ]
+    .concat();
     let guarded = Guarded::over(Lab::new(), "default = \"ask\"\n");
     Key::ed25519(&guarded.lab.world, "alice");
     assert!(!certify(&guarded, &words), "issued without a rule");
@@ -204,6 +219,12 @@ fn a_certificate_is_denied_unless_a_rule_asks_and_then_it_is_shown() {
     );
     let fingerprint = alice.fingerprint(&guarded.lab.world);
     assert_eq!(row(&question, "Certifies"), fingerprint);
+    assert_eq!(
+        row(&question, "Limits"),
+        "\"force-command=rm -rf \\x22/srv/old data\\x22\", tier@example.org=7"
+    );
+    let extensions = row(&question, "Extensions");
+    assert!(extensions.contains("login@example.org=alice") && !extensions.contains("pty"));
 
     let host = ["-h", "-n", "db.example", "-V", "always:forever"];
     std::fs::remove_file(guarded.lab.world.path("keys/alice-cert.pub")).unwrap();
@@ -292,4 +313,17 @@ fn sudo_by_agent_is_told_from_logins() {
         let expected = ["sudo", &user_name(), verdict, outcome];
         assert_eq!(fields(&record, &what), expected, "{record}");
     }
+
+    // The question shows the command line word by word.
+    let policy = "default = \"deny\"\n\n[[rule]]\nkind = \"sudo\"\naction = \"ask\"\n";
+    let guarded = Guarded::over(Lab::new(), policy);
+    std::fs::write(&keys, guarded.lab.key.line()).unwrap();
+    let (question, passed) = guarded.answer("allow", || {
+        finish(&mut sudo(&guarded, &keys)).status.success()
+    });
+    assert!(passed);
+    let words = ["pamtester", "guarded", &user_name(), "authenticate"];
+    let command = words.map(|word| format!("\"{word}\"")).join(" ");
+    assert_eq!(row(&question, "Command"), command);
+    assert_eq!(row(&question, "User"), user_name());
 }

@@ -38,6 +38,7 @@ pub struct Args {
     /// Those of ssh-keygen: -Y sign -n NAMESPACE -f KEY [FILE...]
     #[arg(
         value_name = "ARGUMENT",
+        required = true,
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]

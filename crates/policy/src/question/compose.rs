@@ -2,8 +2,8 @@
 
 use super::names::{short_name, value};
 use super::{
-    MAX_HOST_LABEL, Offer, Question, QuestionId, SECONDS_FROM_SHOWN, Subject, Version, caution,
-    date, heading, rows,
+    MAX_HOST_LABEL, Offer, Question, QuestionId, Row, SECONDS_FROM_SHOWN, Subject, Version,
+    caution, date, heading, rows,
 };
 use crate::display;
 use crate::facts::IntentKind;
@@ -34,7 +34,11 @@ impl Question {
     pub fn about(id: QuestionId, subject: &Subject, progress: QuestionProgress) -> Self {
         let offers = offers(subject);
         let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
-        let warnings = caution::warnings(subject);
+        let facts = rows::facts(subject);
+        let mut warnings = caution::warnings(subject);
+        if facts.iter().any(Row::is_cut_list) {
+            warnings.push("It is too long to be shown whole: a part is cut out.".to_owned());
+        }
         let is_login = subject.facts.kind == IntentKind::Login;
         Self {
             v: Version,
@@ -46,7 +50,7 @@ impl Question {
             proof: is_login.then_some(subject.facts.proof),
             history: subject.history,
             warnings,
-            facts: rows::facts(subject),
+            facts,
             details: rows::details(subject),
             why: why(subject),
             scope: offers_longer.then(|| covers(subject)),

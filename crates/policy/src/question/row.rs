@@ -54,6 +54,11 @@ impl Row {
         self
     }
 
+    /// Whether the sanitizer has cut what is to be read to its end. A text that looks so costs a needless warning.
+    pub(super) fn is_cut_list(&self) -> bool {
+        self.class == RowClass::Whole && self.text.contains("[cut ")
+    }
+
     pub(super) fn stands_out(self) -> Self {
         self.stands_out_if(true)
     }

@@ -14,6 +14,8 @@ const MAX_TEXT: usize = 2048;
 const MAX_LIST: usize = 4096;
 /// The longest name in a list.
 const MAX_LISTED: usize = 128;
+/// The longest option of a certificate, such as a forced command.
+const MAX_OPTION: usize = 1024;
 /// Hosts of a forwarded path that get a row; the rest are counted.
 const MAX_VIA: usize = 4;
 /// Bytes of a hash that are shown: enough to compare by eye, and the whole decides.
@@ -138,7 +140,7 @@ fn host_rows(host: &HostIdentity) -> Vec<Row> {
         }
         _ => ascii(
             "Server",
-            listed(host.names.iter().map(String::as_bytes)).as_bytes(),
+            listed(host.names.iter().map(String::as_bytes), MAX_LISTED).as_bytes(),
         )
         .note("in known hosts"),
     };
@@ -174,7 +176,7 @@ fn certificate(fields: &CertificateFields) -> Vec<Row> {
     let principals = if names.is_empty() {
         "EVERY NAME".to_owned()
     } else {
-        listed(names.into_iter())
+        listed(names.into_iter(), MAX_LISTED)
     };
     let mut rows = vec![
         list_row("For", &principals).stands_out_if(opens_most),
@@ -206,7 +208,7 @@ fn named_values(options: &[(Vec<u8>, Vec<u8>)]) -> String {
             false => [name.as_slice(), b"=", value].concat(),
         })
         .collect();
-    listed(joined.iter().map(Vec::as_slice))
+    listed(joined.iter().map(Vec::as_slice), MAX_OPTION)
 }
 
 /// Each word in quotes, so that `rm "a b"` does not look like `rm a b`.
@@ -237,12 +239,12 @@ fn dates(valid_after: u64, valid_before: u64) -> String {
 
 /// Names with commas between; one that has more in it than a name needs is quoted, so that it can't
 /// pass for two.
-fn listed<'a>(names: impl Iterator<Item = &'a [u8]>) -> String {
+fn listed<'a>(names: impl Iterator<Item = &'a [u8]>, max: usize) -> String {
     let shown = names.map(|name| {
         let plain = name
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b"._-+@/:*?[]=%".contains(b));
-        let text = display::ascii(name, MAX_LISTED);
+        let text = display::ascii(name, max);
         if plain && !name.is_empty() {
             text
         } else {

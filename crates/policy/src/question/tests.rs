@@ -357,6 +357,21 @@ fn lists_and_commands_are_read_to_their_end() {
         row(&ask(&certificate("work")), "Key ID").class,
         RowClass::Name
     );
+
+    let cut = "It is too long to be shown whole: a part is cut out.";
+    let warns = |subject: &Subject| ask(subject).warnings.iter().any(|said| said == cut);
+    let mut command_of = sudo("work");
+    for (length, is_cut) in [(500, false), (5000, true)] {
+        if let Details::Sudo { command, .. } = &mut command_of.details {
+            *command = Some(vec![vec![b'x'; length]]);
+        }
+        assert_eq!(warns(&command_of), is_cut, "{length}");
+        let mut issued = certificate("work");
+        if let Details::Certificate(fields) = &mut issued.details {
+            fields.critical_options = vec![(b"force-command".to_vec(), vec![b'x'; length])];
+        }
+        assert_eq!(warns(&issued), is_cut, "{length}");
+    }
 }
 
 #[test]
