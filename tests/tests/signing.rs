@@ -280,6 +280,38 @@ fn git_signs_all_that_it_can_sign() {
 }
 
 #[test]
+fn key_and_program_are_found_however_git_is_told() {
+    let policy = ALLOW.replace("action", "content = \"proven\"\naction");
+    let scene = Scene::new(&policy);
+    run(&mut scene.git(&["init", "-q", "here"]));
+    let with_blanks = scene.world.path("a folder/split-ssh-sign");
+    std::fs::create_dir(with_blanks.parent().expect("a folder")).expect("made");
+    std::fs::rename(&scene.program, &with_blanks).expect("moved");
+    let ours = programs::split_ssh().display().to_string();
+    let wrapper = format!("#!/bin/sh\nexec {ours} sign \"$@\"\n");
+    let wrapper = scene.world.script("sign-by-vault", wrapper);
+    let line = scene.key.line();
+    let private = scene.key.private.display();
+    for setting in [
+        format!("gpg.ssh.program={}", with_blanks.display()),
+        format!("gpg.ssh.program={}", wrapper.display()),
+        format!("user.signingkey=key::{line}"),
+        format!("user.signingkey={line}"),
+        // The file is not in the qube; its public half beside it is.
+        format!("user.signingkey={private}"),
+    ] {
+        let program = format!("gpg.ssh.program={}", wrapper.display());
+        let words = ["-c", &program, "-c", &setting, "commit", "-q"];
+        let mut commit = scene.git_here(&words);
+        let made = finish(commit.args(["--allow-empty", "-m", "Some"]));
+        assert!(made.status.success(), "{setting}: {}", text(&made));
+    }
+    let good =
+        run(&mut scene.git_here(&["-c", "gpg.ssh.program=ssh-keygen", "log", "--format=%G?"]));
+    assert_eq!(good, "G\n".repeat(5));
+}
+
+#[test]
 fn files_and_standard_input_are_signed_as_by_ssh_keygen() {
     let scene = Scene::new(ALLOW);
     let key = scene.key_file();
@@ -533,4 +565,71 @@ fn content_that_is_lost_with_its_call_is_not_signed_without_it() {
         (&lost["outcome"], &lost["content"]),
         (&"refused".into(), &"proven".into())
     );
+}
+
+/// What git writes beyond plain commits is read as a commit, with the subject that git shows.
+#[test]
+fn unusual_commits_of_git_are_read_as_git_reads_them() {
+    let scene = Scene::new(&ALLOW.replace("action", "log-content = true\naction"));
+    let program = scene.program.display();
+    let key = scene.key_file();
+    let signers = scene.world.path("signers");
+    for format in ["sha1", "sha256"] {
+        let script = format!(
+            r#"set -e
+exec 2>&1
+git init -q -b main --object-format={format} {format}
+cd {format}
+git config gpg.ssh.program '{program}'
+git config gpg.ssh.allowedSignersFile '{signers}'
+git config user.signingkey '{key}'
+git config commit.gpgsign true
+git config gpg.format ssh
+git config user.name A
+git config user.email a@example.org
+commit() {{ git commit -q --allow-empty "$@"; }}
+commit -m First
+for side in one two three; do git branch $side; done
+git checkout -q one; commit -m 'Side one'
+git checkout -q two; commit -m 'Side two'
+git tag -s -m 'A signed tag' signed-tag
+git checkout -q three; commit -m 'Side three'
+git checkout -q main
+git merge -q --no-ff -m 'Octopus' one three
+git merge -q --no-ff -m 'Merge with its tag' signed-tag
+printf 'Gr\366\337e\n' | git -c i18n.commitEncoding=ISO-8859-1 commit -q --allow-empty -F -
+commit --allow-empty-message -m ''
+printf '\n \nCRLF\r\n\r\nbody\r\n' | git commit -q --allow-empty --cleanup=verbatim -F -
+GIT_AUTHOR_DATE='@0 -1130' GIT_COMMITTER_DATE='@4102444800 +1400' commit -m 'Far off'
+GIT_AUTHOR_NAME='Ann (the other) "quoted"' GIT_AUTHOR_EMAIL='' commit -m 'No mail'
+GIT_COMMITTER_NAME='Bob' commit --amend --no-edit --author 'Әсел <asel@example.org>'
+git verify-commit $(git rev-list --all)
+git verify-tag signed-tag
+"#,
+            signers = signers.display()
+        );
+        let made = finish(scene.client().with_agent("sh").args(["-c", &script]));
+        assert!(made.status.success(), "{format}: {}", text(&made));
+        let records = scene.vault.records();
+        let signed: Vec<_> = records.iter().filter(|it| it["event"] == "sign").collect();
+        let last = &signed[signed.len() - 13..];
+        let subjects: Vec<_> = last.iter().map(|it| it["subject"].as_str()).collect();
+        let expected = [
+            "First",
+            "Side one",
+            "Side two",
+            "signed-tag",
+            "Side three",
+            "Octopus",
+            "Merge with its tag",
+            r"Gr\xf6\xdfe",
+            "",
+            "CRLF",
+            "Far off",
+            "No mail",
+            "No mail",
+        ];
+        assert_eq!(subjects, expected.map(Some), "{format}");
+        assert!(last.iter().all(|it| it["content"] == "proven"), "{format}");
+    }
 }
