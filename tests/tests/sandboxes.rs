@@ -15,7 +15,7 @@ use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message::{self, Message};
 use testbed::programs;
-use testbed::sandbox::BubbleSandbox;
+use testbed::sandbox::{By, Sandbox};
 use testbed::split_ssh::Vault;
 use testbed::wait::{wait_for, wait_for_socket};
 use testbed::world::user_name;
@@ -59,7 +59,22 @@ fn log_in_to_production(lab: &Lab) -> String {
 
 #[test]
 fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
+    commits_and_pushes_and_gets_nothing_else(&Lab::new(), By::Bubblewrap);
+}
+
+/// The same in a real container. docker and VS Code need a daemon and a desktop, which tests have not; they mount the
+/// same folder in the same way.
+#[test]
+fn a_container_of_podman_commits_and_pushes_and_gets_nothing_else() {
     let lab = Lab::new();
+    let probe = Sandbox::by(By::Podman, &lab, "probe", &lab.agent.socket).script("true");
+    if !probe.status.success() {
+        return eprintln!("podman runs no containers here: {}", text(&probe));
+    }
+    commits_and_pushes_and_gets_nothing_else(&lab, By::Podman);
+}
+
+fn commits_and_pushes_and_gets_nothing_else(lab: &Lab, by: By) {
     run(lab
         .world
         .command("git")
@@ -105,11 +120,11 @@ fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
         "the rest is refused already: {said}"
     );
 
-    let sandbox = BubbleSandbox::new(&lab, "guarded", &socket);
+    let sandbox = Sandbox::by(by, lab, "guarded", &socket);
     let say = |output: Output| assert!(output.status.success(), "{}", text(&output));
     say(sandbox.script(COMMIT));
-    say(sandbox.script(&push(&lab)));
-    assert!(!sandbox.succeeds(&log_in_to_production(&lab)));
+    say(sandbox.script(&push(lab)));
+    assert!(!sandbox.succeeds(&log_in_to_production(lab)));
     assert!(!sandbox.succeeds("ssh-add -D"));
     assert_eq!(lab.agent.keys().len(), 1);
     assert_eq!(lab.second.logins(), 0);
@@ -123,10 +138,10 @@ fn a_sandbox_commits_and_pushes_and_gets_nothing_else() {
     assert!(!sandbox.succeeds("rm /run/ssh/agent.sock"));
 
     // The control: the agent itself, bound in as every guide says.
-    let plain = BubbleSandbox::new(&lab, "plain", &lab.agent.socket);
+    let plain = Sandbox::by(by, lab, "plain", &lab.agent.socket);
     say(plain.script(COMMIT));
-    say(plain.script(&push(&lab)));
-    say(plain.script(&log_in_to_production(&lab)));
+    say(plain.script(&push(lab)));
+    say(plain.script(&log_in_to_production(lab)));
     say(plain.script("ssh-add -D"));
     assert_eq!(lab.agent.keys().len(), 0);
 }
@@ -143,7 +158,7 @@ action = \"allow\"
 ";
     let vault = Vault::start(&lab.world, &lab.agent, policy, "");
     run(&mut vault.control(&["serve", "dev"]));
-    let sandbox = BubbleSandbox::new(&lab, "guarded", &socket(&vault, "dev"));
+    let sandbox = Sandbox::new(&lab, "guarded", &socket(&vault, "dev"));
     // The control: ssh-keygen sends a hash alone.
     assert!(!sandbox.succeeds(COMMIT));
     let program = "/home/split-ssh-sign";
@@ -315,8 +330,8 @@ fn a_virtual_machine_is_a_sandbox_by_its_cid_and_no_other_is() {
         let words: Vec<&str> = command.split(' ').collect();
         run(&mut vault.control(&words[1..]));
         assert!(lists().status.success(), "{command}");
-        let callers = vault.records();
-        let mut callers = callers.iter().map(|record| &record["qube"]);
+        let records = vault.records();
+        let mut callers = records.iter().filter_map(|record| record["qube"].as_str());
         assert!(callers.all(|caller| caller == "sandbox:guest"));
     } else {
         eprintln!("this kernel has no vsock_loopback: no machine connected");
@@ -355,6 +370,33 @@ fn a_socket_stays_usable_through_a_restart_and_never_beside_other_files() {
         finish(lab.client(&socket).with_agent("ssh-add").arg("-L"))
             .status
             .success()
+    );
+
+    // From a writable mount the sandbox takes it away, or puts one of its own there.
+    for replaces in [false, true] {
+        std::fs::remove_file(&socket).expect("it was there");
+        if replaces {
+            drop(std::os::unix::net::UnixListener::bind(&socket).expect("room"));
+        }
+        let doctor = text(&finish(&mut vault.control(&["doctor", "--sandbox", "dev"])));
+        assert!(doctor.contains("removed or replaced"), "{doctor}");
+        run(&mut vault.control(&["serve", "dev"]));
+        let listed = finish(lab.client(&socket).with_agent("ssh-add").arg("-L"));
+        assert!(listed.status.success(), "{}", text(&listed));
+    }
+
+    // It has room for a container's id, but a path has not always.
+    let long = "1f".repeat(32);
+    let short = lab.world.path("short/agent.sock").display().to_string();
+    run(&mut vault.control(&["serve", &long, "--socket", &short]));
+    run(&mut vault.control(&["serve", "remove", &long]));
+    let folder = lab.world.path("f".repeat(70)).display().to_string();
+    let refused =
+        finish(&mut vault.control(&["serve", "x", "--socket", &format!("{folder}/{long}")]));
+    assert!(
+        !refused.status.success() && text(&refused).contains("107 bytes long: choose"),
+        "{}",
+        text(&refused)
     );
 
     for (name, why) in [
@@ -499,7 +541,7 @@ fn doctor_sees_what_a_sandbox_was_given() {
     run(&mut vault.control(&["serve", "dev"]));
     let doctor = || text(&finish(&mut vault.control(&["doctor", "--sandbox", "dev"])));
     let given = |name: &str, socket: &std::path::Path| {
-        let sandbox = BubbleSandbox::new(&lab, name, socket);
+        let sandbox = Sandbox::new(&lab, name, socket);
         let mut running = Running::start(
             sandbox.command("echo ready; sleep 600"),
             &lab.world.path(format!("{name}-log")),

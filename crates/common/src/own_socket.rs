@@ -73,9 +73,12 @@ fn listen(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error
     let listener = bind(path).map_err(|error| {
         // sun_path holds 108 bytes with its NUL.
         let hint = if path.as_os_str().len() >= 108 {
-            "a socket's path is at most 107 bytes long"
+            format!(
+                "a socket's path is at most 107 bytes long: {}",
+                hints.elsewhere
+            )
         } else {
-            hints.elsewhere
+            hints.elsewhere.to_owned()
         };
         Error::io("listen at", path, &error).hint(hint)
     })?;
@@ -97,11 +100,17 @@ pub fn make_room(path: &Path, hints: Hints) -> Result<(), Error> {
     remove_dead_socket(path, hints)
 }
 
+impl SocketFile {
+    /// Whether nobody has removed or replaced it.
+    pub fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode)
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode);
-        if is_ours {
+        if self.is_there() {
             // A socket that cannot be removed is found dead by the next start.
             let _ = fs::remove_file(&self.path);
         }

@@ -81,13 +81,6 @@ fn check_served(sandbox: &Sandbox, status: Option<&VaultStatus>, findings: &mut 
         }) => {
             findings.bad(&check, format!("it is not served: {why}"), again);
         }
-        Some(_) if !sandbox.socket.exists() => {
-            findings.bad(
-                &check,
-                format!("{socket} is gone: somebody removed it"),
-                format!("split-ssh serve remove {name}, then {again}"),
-            );
-        }
         Some(state) => findings.ok(
             &check,
             format!("{}, at {socket}", crate::serve::uids(state)),

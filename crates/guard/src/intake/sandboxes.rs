@@ -71,8 +71,8 @@ impl Sandboxes {
         }
     }
 
-    /// Serves the sandboxes that are configured now, and no others: one whose settings changed is closed with its
-    /// connections and opened anew.
+    /// Serves the sandboxes that are configured now, and no others: one whose settings changed, or
+    /// whose socket somebody took away, is closed with its connections and opened anew.
     ///
     /// # Errors
     /// The configuration is broken, and nothing was changed. A socket that cannot be made is in [`Self::states`].
@@ -80,7 +80,7 @@ impl Sandboxes {
         let wanted = sandbox::configured(&self.paths)?;
         let mut served = lock(&self.served);
         served.open.retain(|_, open| {
-            let stays = wanted.contains(&open.sandbox);
+            let stays = wanted.contains(&open.sandbox) && open.has_its_socket();
             if !stays {
                 open.close();
             }
@@ -176,7 +176,9 @@ impl Sandboxes {
         let open = served.open.values().map(|open| {
             let connections = lock(&open.connections);
             let count = connections.as_ref().map_or(0, HashMap::len);
-            state(&open.sandbox, count, None)
+            let gone = "its socket is gone: somebody removed or replaced it";
+            let trouble = (!open.has_its_socket()).then(|| gone.to_owned());
+            state(&open.sandbox, count, trouble)
         });
         let failed = served.failed.values();
         let failed = failed.map(|(sandbox, why)| state(sandbox, 0, Some(why.clone())));
@@ -210,6 +212,11 @@ impl OpenSandbox {
         if let Some(connections) = &mut *lock(&self.connections) {
             connections.remove(&number);
         }
+    }
+
+    fn has_its_socket(&self) -> bool {
+        // systemd's is systemd's to keep.
+        lock(&self.file).as_ref().is_none_or(SocketFile::is_there)
     }
 
     fn close(&self) {
