@@ -4,82 +4,36 @@
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
 
-/// What a sign request is for.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum IntentKind {
-    Login,
-    Sshsig,
-    Certificate,
-    Sudo,
-    Raw,
-}
-
-impl IntentKind {
-    pub const ALL: [Self; 5] = [
-        Self::Login,
-        Self::Sshsig,
-        Self::Certificate,
-        Self::Sudo,
-        Self::Raw,
-    ];
-
-    /// The word in rules, prompts and the log.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Sshsig => "sshsig",
-            Self::Certificate => "certificate",
-            Self::Sudo => "sudo",
-            Self::Raw => "raw",
-        }
+word_enum! {
+    /// What a sign request is for.
+    pub enum IntentKind {
+        Login = "login",
+        Sshsig = "sshsig",
+        Certificate = "certificate",
+        Sudo = "sudo",
+        Raw = "raw",
     }
 }
 
-/// How sure the host of a login is, weakest first.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Proof {
-    /// Nothing ties the data to a host.
-    Unproven,
-    /// A verified bind carries the same session id: true unless the caller also owns that host's key.
-    Bound,
-    /// The signed data itself names the host key: no other server accepts the signature.
-    Proven,
-}
-
-impl Proof {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Unproven => "unproven",
-            Self::Bound => "bound",
-            Self::Proven => "proven",
-        }
+word_enum! {
+    /// How sure the host of a login is, weakest first.
+    pub enum Proof {
+        /// Nothing ties the data to a host.
+        Unproven = "unproven",
+        /// A verified bind carries the same session id: true unless the caller also owns that host's key.
+        Bound = "bound",
+        /// The signed data itself names the host key: no other server accepts the signature.
+        Proven = "proven",
     }
 }
 
-/// Whether the content behind an SSHSIG's hash is known.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum ContentProof {
-    /// The client sent none.
-    Unproven,
-    /// The client sent it, and it has the hash that is to be signed.
-    Proven,
-}
-
-impl ContentProof {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Unproven => "unproven",
-            Self::Proven => "proven",
-        }
+word_enum! {
+    /// Whether the content behind an SSHSIG's hash is known.
+    pub enum ContentProof {
+        /// The client sent none.
+        Unproven = "unproven",
+        /// The client sent it, and it has the hash that is to be signed.
+        Proven = "proven",
     }
 }
 

@@ -18,6 +18,9 @@
     )
 )]
 
+#[macro_use]
+mod word_enum;
+
 mod calendar;
 pub mod caller;
 pub mod certificate_validity;

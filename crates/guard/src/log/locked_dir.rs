@@ -21,18 +21,11 @@ pub(super) struct LockedLogDir {
 
 impl LockedLogDir {
     pub(super) fn take(folder: &Path) -> Result<Self, LogError> {
-        let failed = |doing| {
-            move |source| LogError::Io {
-                doing,
-                path: folder.to_owned(),
-                source,
-            }
-        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(failed("making the folder of"))?;
+            .map_err(|source| LogError::io("making the folder of", folder, source))?;
         check(folder)?;
         let path = folder.join(LOCK);
         let file = owned(
@@ -45,11 +38,7 @@ impl LockedLogDir {
                 _lock: lock,
             }),
             Err((_, Errno::EWOULDBLOCK)) => Err(LogError::Busy(folder.to_owned())),
-            Err((_, errno)) => Err(LogError::Io {
-                doing: "locking",
-                path,
-                source: errno.into(),
-            }),
+            Err((_, errno)) => Err(LogError::io("locking", &path, errno.into())),
         }
     }
 
@@ -90,31 +79,20 @@ impl LockedLogDir {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), LogError> {
-        fs::rename(from, to).map_err(|source| LogError::Io {
-            doing: "rotating",
-            path: from.to_owned(),
-            source,
-        })
+        fs::rename(from, to).map_err(|source| LogError::io("rotating", from, source))
     }
 
     /// Brings renamed and new names to the disk.
     pub(super) fn sync_names(&self) -> Result<(), LogError> {
         File::open(&self.folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(|source| LogError::Io {
-                doing: "syncing the folder of",
-                path: self.folder.clone(),
-                source,
-            })
+            .map_err(|source| LogError::io("syncing the folder of", &self.folder, source))
     }
 }
 
 fn check(folder: &Path) -> Result<(), LogError> {
-    let about = fs::metadata(folder).map_err(|source| LogError::Io {
-        doing: "reading the folder of",
-        path: folder.to_owned(),
-        source,
-    })?;
+    let about = fs::metadata(folder)
+        .map_err(|source| LogError::io("reading the folder of", folder, source))?;
     let why = if about.uid() != nix::unistd::geteuid().as_raw() {
         "the folder belongs to another user"
     } else if about.mode() & OTHERS_WRITE != 0 {
@@ -138,34 +116,22 @@ fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
                 path: path.to_owned(),
                 why: "it is a symbolic link",
             },
-            _ => LogError::Io {
-                doing: "opening",
-                path: path.to_owned(),
-                source,
-            },
+            _ => LogError::io("opening", path, source),
         })?;
-    let about = file.metadata().map_err(|source| LogError::Io {
-        doing: "opening",
+    let about = file
+        .metadata()
+        .map_err(|source| LogError::io("opening", path, source))?;
+    let why = if !about.is_file() {
+        "it is no plain file"
+    } else if about.uid() != nix::unistd::geteuid().as_raw() {
+        "it belongs to another user"
+    } else if about.mode() & OTHERS_WRITE != 0 {
+        "others can write it"
+    } else {
+        return Ok(file);
+    };
+    Err(LogError::Unsafe {
         path: path.to_owned(),
-        source,
-    })?;
-    if !about.is_file() {
-        return Err(LogError::Unsafe {
-            path: path.to_owned(),
-            why: "it is no plain file",
-        });
-    }
-    if about.uid() != nix::unistd::geteuid().as_raw() {
-        return Err(LogError::Unsafe {
-            path: path.to_owned(),
-            why: "it belongs to another user",
-        });
-    }
-    if about.mode() & OTHERS_WRITE != 0 {
-        return Err(LogError::Unsafe {
-            path: path.to_owned(),
-            why: "others can write it",
-        });
-    }
-    Ok(file)
+        why,
+    })
 }

@@ -134,11 +134,8 @@ impl Log {
             return Ok(());
         };
         let path = self.path();
-        file.sync_data().map_err(|source| LogError::Io {
-            doing: "syncing",
-            path: path.clone(),
-            source,
-        })?;
+        file.sync_data()
+            .map_err(|source| LogError::io("syncing", &path, source))?;
         heads::note(&head, &path);
         self.lock().noted = head.seq;
         Ok(())
@@ -223,11 +220,11 @@ impl State {
 
     fn append_line(&mut self, record: &mut Record) -> Result<(), LogError> {
         let Some(mut tail) = self.tail.take() else {
-            return Err(LogError::Io {
-                doing: "reading",
-                path: self.dir.newest(),
-                source: io::Error::other("its end is not known"),
-            });
+            return Err(LogError::io(
+                "reading",
+                &self.dir.newest(),
+                io::Error::other("its end is not known"),
+            ));
         };
         record.boot = Arc::clone(&self.boot);
         if let Err(error) = tail.next_line(record) {

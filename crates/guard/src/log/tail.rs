@@ -52,11 +52,8 @@ impl LogTail {
         let end = end_of(&path)?;
         let mut mended = Vec::new();
         if end.torn > 0 {
-            file.set_len(end.whole).map_err(|source| LogError::Io {
-                doing: "mending",
-                path: path.clone(),
-                source,
-            })?;
+            file.set_len(end.whole)
+                .map_err(|source| LogError::io("mending", &path, source))?;
             mended.push(format!(
                 "a half-written line of {} bytes was cut off",
                 end.torn
@@ -117,11 +114,9 @@ impl LogTail {
 
     /// The file, to be synced.
     pub(super) fn file(&self) -> Result<File, LogError> {
-        self.file.try_clone().map_err(|source| LogError::Io {
-            doing: "syncing",
-            path: self.path.clone(),
-            source,
-        })
+        self.file
+            .try_clone()
+            .map_err(|source| LogError::io("syncing", &self.path, source))
     }
 
     /// Makes the line of `record` behind the last one, and gives the record its place in the chain.
@@ -164,31 +159,18 @@ impl LogTail {
             Err(error) => error,
         };
         let cut = self.file.set_len(self.len);
-        (
-            Err(LogError::Io {
-                doing: "writing",
-                path: self.path.clone(),
-                source: error,
-            }),
-            cut.is_ok(),
-        )
+        (Err(LogError::io("writing", &self.path, error)), cut.is_ok())
     }
 
     fn sync(&self) -> Result<(), LogError> {
-        self.file.sync_data().map_err(|source| LogError::Io {
-            doing: "syncing",
-            path: self.path.clone(),
-            source,
-        })
+        self.file
+            .sync_data()
+            .map_err(|source| LogError::io("syncing", &self.path, source))
     }
 }
 
 fn end_of(path: &Path) -> Result<FileEnd, LogError> {
-    read_end(path).map_err(|source| LogError::Io {
-        doing: "reading",
-        path: path.to_owned(),
-        source,
-    })
+    read_end(path).map_err(|source| LogError::io("reading", path, source))
 }
 
 fn read_end(path: &Path) -> io::Result<FileEnd> {

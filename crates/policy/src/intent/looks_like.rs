@@ -14,33 +14,32 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use wire::key::PublicKey;
 use wire::plain_key::PlainKey;
 use wire::reader::Reader;
 
-/// Why data is never signed, whatever rules for raw data say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LooksLike {
-    /// A userauth request of any method, with anything before it.
-    Login,
-    /// A request of pam_ssh_agent_auth.
-    Sudo,
-    /// An SSHSIG.
-    Sshsig,
-    /// A certificate of any version.
-    Certificate,
-    /// A server's proof that it owns a host key, `hostkeys-prove-00@openssh.com`.
-    HostKeyProof,
-    /// What a server signs in a key exchange.
-    ExchangeHash,
-    /// A key revocation list.
-    RevocationList,
-    /// A protocol that we do not know, in which this key is named as the signer.
-    RequestOfThisKey,
-    /// A proper login, certificate or sudo request that names another key as the signer.
-    RequestOfAnotherKey,
+word_enum! {
+    /// Why data is never signed, whatever rules for raw data say.
+    pub enum LooksLike {
+        /// A userauth request of any method, with anything before it.
+        Login = "login",
+        /// A request of pam_ssh_agent_auth.
+        Sudo = "sudo",
+        /// An SSHSIG.
+        Sshsig = "sshsig",
+        /// A certificate of any version.
+        Certificate = "certificate",
+        /// A server's proof that it owns a host key, `hostkeys-prove-00@openssh.com`.
+        HostKeyProof = "host-key-proof",
+        /// What a server signs in a key exchange.
+        ExchangeHash = "exchange-hash",
+        /// A key revocation list.
+        RevocationList = "revocation-list",
+        /// A protocol that we do not know, in which this key is named as the signer.
+        RequestOfThisKey = "request-of-this-key",
+        /// A proper login, certificate or sudo request that names another key as the signer.
+        RequestOfAnotherKey = "request-of-another-key",
+    }
 }
 
 /// `SSH_MSG_USERAUTH_REQUEST` (RFC 4252) and pam_ssh_agent_auth's `SSH2_MSG_USERAUTH_TRUST_REQUEST`.
@@ -83,21 +82,6 @@ impl LooksLike {
             .or_else(|| certificate(untrusted_data))
             .or_else(|| exchange_hash(untrusted_data))
             .or_else(|| names_key(untrusted_data, key_blob))
-    }
-
-    /// The word in the log.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Sudo => "sudo",
-            Self::Sshsig => "sshsig",
-            Self::Certificate => "certificate",
-            Self::HostKeyProof => "host-key-proof",
-            Self::ExchangeHash => "exchange-hash",
-            Self::RevocationList => "revocation-list",
-            Self::RequestOfThisKey => "request-of-this-key",
-            Self::RequestOfAnotherKey => "request-of-another-key",
-        }
     }
 }
 

@@ -132,22 +132,12 @@ pub struct Notification {
     pub urgency: Urgency,
 }
 
-/// How urgent a notification is, in the words and order of freedesktop's specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Urgency {
-    Low,
-    Normal,
-    Critical,
-}
-
-impl Urgency {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::Critical => "critical",
-        }
+word_enum! {
+    /// How urgent a notification is, in the words and order of freedesktop's specification.
+    pub enum Urgency {
+        Low = "low",
+        Normal = "normal",
+        Critical = "critical",
     }
 }
 

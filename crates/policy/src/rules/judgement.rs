@@ -2,24 +2,12 @@
 
 use std::fmt;
 
-/// Allow, ask or deny, strictest last: `max` of two is the stricter.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Allow,
-    Ask,
-    Deny,
-}
-
-impl Verdict {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Ask => "ask",
-            Self::Deny => "deny",
-        }
+word_enum! {
+    /// Allow, ask or deny, strictest last: `max` of two is the stricter.
+    pub enum Verdict {
+        Allow = "allow",
+        Ask = "ask",
+        Deny = "deny",
     }
 }
 

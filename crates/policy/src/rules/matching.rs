@@ -14,41 +14,26 @@ use super::shown_host::ShownHost;
 
 pub use super::three_valued::Match;
 
-/// The matchers, in the order in which explanations list them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Matcher {
-    Qube,
-    Keyring,
-    Kind,
-    Key,
-    User,
-    Namespace,
-    Content,
-    Author,
-    Committer,
-    Host,
-    Forwarded,
-    Sha1,
-    Hours,
+word_enum! {
+    /// The matchers, in the order in which explanations list them.
+    pub enum Matcher {
+        Qube = "qube",
+        Keyring = "keyring",
+        Kind = "kind",
+        Key = "key",
+        User = "user",
+        Namespace = "namespace",
+        Content = "content",
+        Author = "author",
+        Committer = "committer",
+        Host = "host",
+        Forwarded = "forwarded",
+        Sha1 = "sha1",
+        Hours = "hours",
+    }
 }
 
 impl Matcher {
-    pub const ALL: [Self; 13] = [
-        Self::Qube,
-        Self::Keyring,
-        Self::Kind,
-        Self::Key,
-        Self::User,
-        Self::Namespace,
-        Self::Content,
-        Self::Author,
-        Self::Committer,
-        Self::Host,
-        Self::Forwarded,
-        Self::Sha1,
-        Self::Hours,
-    ];
-
     /// Comparisons of a word, the host, which tells most rules for logins apart, then the longer ones.
     const CHEAPEST_FIRST: [Self; 13] = [
         Self::Kind,
@@ -75,25 +60,6 @@ impl Matcher {
                 kind == IntentKind::Sshsig
             }
             _ => true,
-        }
-    }
-
-    /// The key in a rule.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Qube => "qube",
-            Self::Keyring => "keyring",
-            Self::Kind => "kind",
-            Self::Key => "key",
-            Self::User => "user",
-            Self::Namespace => "namespace",
-            Self::Content => "content",
-            Self::Author => "author",
-            Self::Committer => "committer",
-            Self::Host => "host",
-            Self::Forwarded => "forwarded",
-            Self::Sha1 => "sha1",
-            Self::Hours => "hours",
         }
     }
 }

@@ -37,12 +37,18 @@ fn one_of(text: &str, words: &[&'static str], what: &str) -> BadValue {
     BadValue::new(format!("unknown {what} {}", quoted(text)), hint)
 }
 
+fn by_word<T: Copy, const COUNT: usize>(
+    text: &str,
+    all: [T; COUNT],
+    word: fn(T) -> &'static str,
+    what: &str,
+) -> Value<T> {
+    let found = all.into_iter().find(|value| word(*value) == text);
+    found.ok_or_else(|| one_of(text, &all.map(word), what))
+}
+
 pub(super) fn action(text: &str) -> Value<Verdict> {
-    let verdicts = [Verdict::Allow, Verdict::Ask, Verdict::Deny];
-    verdicts
-        .into_iter()
-        .find(|v| v.word() == text)
-        .ok_or_else(|| one_of(text, &["allow", "ask", "deny"], "action"))
+    by_word(text, Verdict::ALL, Verdict::word, "action")
 }
 
 pub(super) fn default(text: &str) -> Value<Verdict> {
@@ -58,18 +64,12 @@ pub(super) fn default(text: &str) -> Value<Verdict> {
 }
 
 pub(super) fn content(text: &str) -> Value<ContentProof> {
-    [ContentProof::Proven, ContentProof::Unproven]
-        .into_iter()
-        .find(|proof| proof.word() == text)
-        .ok_or_else(|| one_of(text, &["proven", "unproven"], "content"))
+    let proofs = [ContentProof::Proven, ContentProof::Unproven];
+    by_word(text, proofs, ContentProof::word, "content")
 }
 
 pub(super) fn kind(text: &str) -> Value<IntentKind> {
-    let words = IntentKind::ALL.map(IntentKind::word);
-    IntentKind::ALL
-        .into_iter()
-        .find(|kind| kind.word() == text)
-        .ok_or_else(|| one_of(text, &words, "kind"))
+    by_word(text, IntentKind::ALL, IntentKind::word, "kind")
 }
 
 pub(super) fn proof(text: &str) -> Value<Proof> {
@@ -86,10 +86,7 @@ pub(super) fn proof(text: &str) -> Value<Proof> {
 
 /// The label of a qube, as Qubes names it.
 pub(super) fn qube_color(text: &str) -> Value<QubeColor> {
-    let named = QubeColor::ALL
-        .into_iter()
-        .find(|color| color.word() == text);
-    named.ok_or_else(|| one_of(text, &QubeColor::ALL.map(QubeColor::word), "color"))
+    by_word(text, QubeColor::ALL, QubeColor::word, "color")
 }
 
 /// The NAME of `[host.NAME]`, `[key.NAME]` or `[qube.NAME]`.
