@@ -2,6 +2,7 @@
 //! frames in both directions, each with a length in front as agent messages have.
 
 mod client_end;
+mod connections;
 mod vault_end;
 
 pub use client_end::{ClientEnd, ClientEvent};

@@ -1,19 +1,11 @@
 //! The client's end of a call that carries connections.
 
-use std::collections::BTreeMap;
-
+use super::connections::Connections;
 use super::{Frame, Note, Violation};
 
-/// The state of a call at the client. It grows with open connections, never with those that have ended.
+/// The state of a call at the client.
 #[derive(Debug)]
-pub struct ClientEnd {
-    most: u32,
-    /// The highest number that was opened.
-    last: u32,
-    /// The open connections; whether a reply is due.
-    open: BTreeMap<u32, bool>,
-    is_draining: bool,
-}
+pub struct ClientEnd(Connections);
 
 /// What a vault's frame tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +25,12 @@ pub enum ClientEvent<'a> {
 impl ClientEnd {
     /// A call on which `most` connections may be open at once.
     pub fn new(most: u32) -> Self {
-        Self {
-            most,
-            last: 0,
-            open: BTreeMap::new(),
-            is_draining: false,
-        }
+        Self(Connections::new(most))
     }
 
     /// Whether a connection may begin now.
     pub fn has_room(&self) -> bool {
-        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
-        !self.is_draining && self.open.len() < most && self.last < u32::MAX
+        !self.0.is_draining && !self.0.are_as_many_as_may_be() && self.0.last < u32::MAX
     }
 
     /// Begins a connection. `None`: this call can take no more now, or ever.
@@ -52,26 +38,22 @@ impl ClientEnd {
         if !self.has_room() {
             return None;
         }
-        self.last = self.last.checked_add(1)?;
-        self.open.insert(self.last, false);
-        Some(self.last)
+        self.0.last = self.0.last.checked_add(1)?;
+        self.0.open.insert(self.0.last, false);
+        Some(self.0.last)
     }
 
     /// Whether a request may be sent on this connection; a reply is due then.
     pub fn request(&mut self, number: u32) -> bool {
-        self.open
+        self.0
+            .open
             .get_mut(&number)
             .is_some_and(|is_due| !std::mem::replace(is_due, true))
     }
 
     /// The client ends a connection. `None`: it has ended already.
     pub fn end(&mut self, number: u32) -> Option<Frame<'static>> {
-        let is_due = self.open.remove(&number)?;
-        Some(if is_due {
-            Frame::Reset(number)
-        } else {
-            Frame::Close(number)
-        })
+        self.0.end(number)
     }
 
     /// Takes a frame of the vault.
@@ -80,7 +62,7 @@ impl ClientEnd {
     /// The vault does not keep to the protocol: the call is to be ended.
     pub fn take<'a>(&mut self, frame: &Frame<'a>) -> Result<ClientEvent<'a>, Violation> {
         match *frame {
-            Frame::Message(number, message) => match self.open.get_mut(&number) {
+            Frame::Message(number, message) => match self.0.open.get_mut(&number) {
                 Some(is_due) if *is_due => {
                     *is_due = false;
                     Ok(ClientEvent::Reply(number, message))
@@ -88,19 +70,19 @@ impl ClientEnd {
                 Some(_) => Err(Violation::Unexpected("a reply that is not due")),
                 None => self.of_ended(number),
             },
-            Frame::Note(number, note) => match self.open.get(&number) {
+            Frame::Note(number, note) => match self.0.open.get(&number) {
                 Some(true) => Ok(ClientEvent::Note(number, note)),
                 Some(false) => Err(Violation::Unexpected("a note where no reply is due")),
                 None => self.of_ended(number),
             },
-            Frame::Close(number) | Frame::Reset(number) => match self.open.remove(&number) {
+            Frame::Close(number) | Frame::Reset(number) => match self.0.open.remove(&number) {
                 Some(_) => Ok(ClientEvent::Gone(number)),
                 None => self.of_ended(number),
             },
             Frame::Drain(last) => {
-                self.is_draining = true;
+                self.0.is_draining = true;
                 let above = last.checked_add(1);
-                let untaken = above.map(|above| self.open.split_off(&above));
+                let untaken = above.map(|above| self.0.open.split_off(&above));
                 let untaken = untaken.unwrap_or_default().into_keys().collect();
                 Ok(ClientEvent::Untaken(untaken))
             }
@@ -109,7 +91,7 @@ impl ClientEnd {
     }
 
     fn of_ended(&self, number: u32) -> Result<ClientEvent<'static>, Violation> {
-        if number <= self.last {
+        if number <= self.0.last {
             return Ok(ClientEvent::Nothing);
         }
         Err(Violation::Unexpected(
@@ -119,11 +101,11 @@ impl ClientEnd {
 
     /// Whether no more connections can begin on this call.
     pub fn is_draining(&self) -> bool {
-        self.is_draining
+        self.0.is_draining
     }
 
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.open.len()
+        self.0.open.len()
     }
 }
