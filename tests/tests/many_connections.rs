@@ -1,11 +1,12 @@
 //! Many connections at once: all are served, by few calls, and nothing is left of them.
 
+use nix::sys::signal::Signal;
 use testbed::agent::Agent;
 use testbed::keys::Key;
 use testbed::message::{self, Message};
-use testbed::raw::{Connection, identities};
+use testbed::raw::{Answer, Connection, identities};
 use testbed::split_ssh::{ClientQube, Vault};
-use testbed::wait::wait_for;
+use testbed::wait::{DEADLINE, wait_for};
 use testbed::world::World;
 
 const POLICY: &str =
@@ -16,7 +17,7 @@ const MANY: usize = 200;
 struct Bed {
     client: ClientQube,
     key: Vec<u8>,
-    _vault: Vault,
+    vault: Vault,
     _agent: Agent,
     _world: World,
 }
@@ -39,7 +40,7 @@ impl Bed {
         Self {
             client,
             key: key.blob(),
-            _vault: vault,
+            vault,
             _agent: agent,
             _world: world,
         }
@@ -102,4 +103,55 @@ fn a_call_carries_many_connections() {
     all_are_served(&bed);
     // The first ones of a burst may each have made a call before they knew.
     assert!(bed.client.calls() <= 2, "{} calls", bed.client.calls());
+}
+
+/// A connection that reads no replies, or sends more than a message may have, disturbs no other one on its call.
+#[test]
+fn a_carried_connection_disturbs_no_other() {
+    let bed = Bed::new("[carry]\nqubes = [\"work\"]\n", "");
+    let mut other = Connection::open(&bed.client.socket);
+    assert!(bed.lists(&mut other));
+    let mut deaf = Connection::open(&bed.client.socket);
+    deaf.stream.set_nonblocking(true).expect("our own socket");
+    let list = Message::of(message::LIST).framed();
+    // Until nobody takes any more.
+    while std::io::Write::write(&mut deaf.stream, &list).is_ok() {}
+    assert!(bed.lists(&mut other));
+    let mut long = Connection::open(&bed.client.socket);
+    let answer = long.ask(&Message::of(message::EXTENSION).raw(vec![0; 256 * 1024]));
+    assert_eq!(answer, Answer::Closed);
+    assert!(bed.lists(&mut other));
+    assert!(bed.signs(&mut other));
+    assert_eq!(bed.client.calls(), 1);
+}
+
+/// A call whose vault does not reply to a list is ended, and the next connection makes another one.
+#[test]
+fn a_call_that_hangs_is_given_up() {
+    std::thread::scope(|scope| {
+        for lines in ["[carry]\nqubes = [\"work\"]\n", ""] {
+            scope.spawn(move || {
+                let bed = Bed::new(lines, "");
+                let connect = || Connection::open(&bed.client.socket);
+                let mut held = connect();
+                assert!(bed.lists(&mut held));
+                bed.vault.process.signal(Signal::SIGSTOP);
+                let status = format!("/proc/{}/status", bed.vault.process.pid());
+                wait_for("the vault to stand still", || {
+                    let status = std::fs::read_to_string(&status).ok()?;
+                    status.contains("State:\tT").then_some(())
+                });
+                let answer = held.ask_within(&Message::of(message::LIST), 2 * DEADLINE);
+                assert_eq!(answer, Answer::Closed);
+                let status = bed.client.status();
+                assert!(
+                    status.contains("the vault did not reply in 30 s"),
+                    "{status}"
+                );
+                bed.vault.process.signal(Signal::SIGCONT);
+                assert!(bed.lists(&mut connect()));
+                assert_eq!(bed.client.calls(), 2);
+            });
+        }
+    });
 }

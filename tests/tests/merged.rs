@@ -1,7 +1,9 @@
 //! Several vaults behind one socket: lists joined in bounded time, each key used in the vault that listed it, and lists
 //! that are remembered.
 
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use testbed::agent::{Agent, ssh_add};
@@ -31,9 +33,9 @@ struct Scene {
     client: ClientQube,
     merged: PathBuf,
     second_key: Key,
-    _vault: Vault,
-    _second: Vault,
-    _second_agent: Agent,
+    vault: Vault,
+    second: Vault,
+    second_agent: Agent,
     second_world: World,
     lab: Lab,
 }
@@ -71,9 +73,9 @@ list-seconds = 2
             client,
             merged,
             second_key,
-            _vault: vault,
-            _second: second,
-            _second_agent: second_agent,
+            vault,
+            second,
+            second_agent,
             second_world,
             lab,
         }
@@ -206,6 +208,34 @@ fn requests_are_routed_by_who_listed_the_key() {
     assert_eq!(answer, Answer::Reply(vec![message::FAILURE]));
 }
 
+/// The same key in two vaults: the first that lists it signs, and the other one once the first does not list it any more.
+#[test]
+fn a_key_of_two_vaults_is_used_where_it_is_listed() {
+    let scene = Scene::new(Lab::new(), "", "");
+    let key = &scene.lab.key;
+    scene.second_agent.add(&scene.second_world, key);
+    let signed = |vault: &Vault| {
+        let records = vault.records();
+        let signed = records.iter().filter(|record| record["event"] == "sign");
+        signed.count()
+    };
+    let sign = message::sign(&key.blob(), &message::sshsig("file", &[7; 64]));
+    let mut connection = Connection::open(&scene.merged);
+    let (first, second) = (key.blob(), scene.second_key.blob());
+    let in_order = [[first.clone(), second.clone()], [second, first]];
+    for (order, counts) in in_order.into_iter().zip([(1, 0), (1, 1)]) {
+        wait_for("the list", || {
+            let listed = connection.ask(&Message::of(message::LIST));
+            (identities(&listed)? == order).then_some(())
+        });
+        assert!(connection.ask(&sign).signature().is_some());
+        assert_eq!((signed(&scene.vault), signed(&scene.second)), counts);
+        // What a vault never signs with it does not list.
+        let policy = "vault/config/policy.toml";
+        scene.lab.world.file(policy, "default = \"deny\"\n");
+    }
+}
+
 #[test]
 fn a_remembered_list_starts_no_vault() {
     let scene = Scene::new(Lab::new(), "start = \"on-use\"\n", "");
@@ -217,12 +247,8 @@ fn a_remembered_list_starts_no_vault() {
         .lab
         .world
         .path("work/state/remembered-keys/vault.identities");
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(&file)
-            .expect("a remembered list")
-            .permissions(),
-    );
-    assert_eq!(mode & 0o777, 0o600);
+    let metadata = std::fs::metadata(&file).expect("a remembered list");
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     assert!(scene.listed().contains(key.trim()));
     assert_eq!(scene.client.calls(), calls);
     // A login tells the vault of its bind first, then uses the key.
@@ -234,23 +260,150 @@ fn a_remembered_list_starts_no_vault() {
     assert!(scene.client.calls() > calls);
 }
 
+/// A vault that carries, and a client of it with a merged socket and further lines.
+struct Single {
+    client: ClientQube,
+    merged: PathBuf,
+    vault: Option<Vault>,
+    lab: Lab,
+}
+
+impl Single {
+    fn new(lab: Lab, carry: &str, lines: &str) -> Self {
+        let vault = Self::start(&lab, carry);
+        let qrexec = stand_in(&lab.world, "work/qrexec", "work");
+        serve_socket(&qrexec, &vault.qrexec_socket);
+        let merged = lab.world.path("work/merged.sock");
+        let lines = format!("{lines}\n[merged]\nsocket = \"{}\"\n", merged.display());
+        let client = ClientQube::start_configured(&lab.world, "work", qrexec, &lines);
+        wait_for_listener(&merged);
+        Self {
+            client,
+            merged,
+            vault: Some(vault),
+            lab,
+        }
+    }
+
+    fn start(lab: &Lab, carry: &str) -> Vault {
+        let config = format!(
+            "[keyring.default]\nagent = \"{}\"\n[carry]\nqubes = [\"work\"]\n{carry}",
+            lab.agent.socket.display()
+        );
+        Vault::start_configured(&lab.world, &config, LOGINS_AND_FILES, &lab.known_hosts())
+    }
+
+    fn restart(&mut self, carry: &str) {
+        self.vault = None;
+        self.vault = Some(Self::start(&self.lab, carry));
+    }
+
+    fn sign(&self) -> Message {
+        message::sign(&self.lab.key.blob(), &message::sshsig("file", &[7; 64]))
+    }
+
+    fn lists(&self, socket: &Path) -> bool {
+        testbed::raw::list(socket).is_some_and(|keys| keys == [self.lab.key.blob()])
+    }
+
+    fn remembered(&self) -> PathBuf {
+        remembered(&self.lab)
+    }
+}
+
+/// Where the client keeps the keys of its vault.
+fn remembered(lab: &Lab) -> PathBuf {
+    let folder = lab.world.path("work/state/remembered-keys");
+    folder.join("vault.identities")
+}
+
+/// Where a vault forbids it, or comes to do so, nothing is kept; nor where it cannot be asked.
 #[test]
 fn a_vault_may_forbid_that_its_list_is_remembered() {
-    let lab = Lab::new();
-    let config = format!(
-        "[keyring.default]\nagent = \"{}\"\n[carry]\nremember = false\n",
-        lab.agent.socket.display()
-    );
-    let vault = Vault::start_configured(&lab.world, &config, LOGINS_AND_FILES, "");
-    let qrexec = stand_in(&lab.world, "work/qrexec", "work");
-    serve_socket(&qrexec, &vault.qrexec_socket);
-    let client = ClientQube::start_configured(&lab.world, "work", qrexec, "start = \"on-use\"\n");
+    let mut scene = Single::new(Lab::new(), "", "start = \"on-use\"\n");
+    assert!(scene.lists(&scene.merged) && scene.remembered().exists());
+    scene.restart("remember = false\n");
+    // Nothing tells the client before it calls.
+    assert!(scene.lists(&scene.merged) && scene.remembered().exists());
+    let signed = Connection::open(&scene.merged).ask(&scene.sign());
+    assert!(signed.signature().is_some());
+    assert!(!scene.remembered().exists());
+    assert!(scene.lists(&scene.merged) && !scene.remembered().exists());
+    let cannot_be_told = Single::new(Lab::new(), "", "start = \"on-use\"\ncarry = false\n");
     for calls in 1..=2 {
-        let listed = run(ssh_add(&lab.world, &client.socket).arg("-L"));
-        assert!(listed.contains(lab.key.line().trim()));
-        assert_eq!(client.calls(), calls);
+        assert!(cannot_be_told.lists(&cannot_be_told.merged));
+        assert_eq!(cannot_be_told.client.calls(), calls);
     }
-    assert!(!lab.world.path("work/state/remembered-keys").exists());
+    assert!(!cannot_be_told.remembered().exists());
+}
+
+/// What is no list, or may be somebody else's, is as nothing: the vault is asked, and the file written anew.
+#[test]
+fn a_remembered_list_that_cannot_be_trusted_is_none() {
+    let list = [message::IDENTITIES, 0, 0, 0, 0];
+    // Who is not root cannot make a file somebody else's.
+    let uid = nix::unistd::getuid().as_raw();
+    let other = if uid == 0 { 65534 } else { uid };
+    let more = [list.as_slice(), b"more"].concat();
+    let cases: [(&[u8], u32, u32); 6] = [
+        (b"", uid, 0o600),
+        (b"{\"v\":0,\"keys\":[]}", uid, 0o600),
+        (&more, uid, 0o600),
+        (&vec![0; 1 << 20], uid, 0o600),
+        (if other == uid { b"" } else { &list }, other, 0o600),
+        (&list, uid, 0o666),
+    ];
+    for (number, (content, owner, mode)) in cases.into_iter().enumerate() {
+        let lab = Lab::new();
+        let file = lab
+            .world
+            .file("work/state/remembered-keys/vault.identities", content);
+        lab.world.directory("work/state/remembered-keys");
+        chown(&file, Some(owner), None).expect("our own file");
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("a file");
+        let scene = Single::new(lab, "", "start = \"on-use\"\n");
+        assert!(scene.lists(&scene.merged), "{number}");
+        assert_eq!(scene.client.calls(), 1, "{number}");
+        let metadata = std::fs::metadata(&file).expect("a remembered list");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{number}");
+        assert!(scene.lists(&scene.merged), "{number}");
+    }
+}
+
+/// Only who uses its own socket calls a vault with `start = "never"`. While its call is open, the merged agent has its keys.
+#[test]
+fn a_vault_that_is_never_started_is_used_while_it_is_there() {
+    let scene = Single::new(Lab::new(), "", "start = \"never\"\n");
+    let merged = || Connection::open(&scene.merged);
+    assert!(!scene.lists(&scene.merged));
+    assert_eq!(merged().ask(&scene.sign()).number(), Some(message::FAILURE));
+    assert_eq!(scene.client.calls(), 0);
+    assert!(scene.lists(&scene.client.socket));
+    assert!(scene.lists(&scene.merged));
+    assert!(merged().ask(&scene.sign()).signature().is_some());
+    assert_eq!(scene.client.calls(), 1);
+}
+
+/// Fifty connections on one call: when the vault restarts they go on by the next one, with their binds.
+#[test]
+fn carried_connections_outlive_their_vault() {
+    let mut scene = Single::new(Lab::new(), "", "");
+    let mut connections: Vec<Connection> =
+        (0..50).map(|_| Connection::open(&scene.merged)).collect();
+    for connection in &mut connections {
+        let listed = connection.ask(&Message::of(message::LIST));
+        assert_eq!(identities(&listed), Some(vec![scene.lab.key.blob()]));
+    }
+    assert_eq!(scene.client.calls(), 1);
+    scene.restart("");
+    let sign = scene.sign();
+    connections
+        .iter_mut()
+        .for_each(|connection| connection.send(&sign));
+    for connection in &mut connections {
+        assert!(connection.answer().signature().is_some());
+    }
+    assert!(scene.client.calls() <= 3, "{} calls", scene.client.calls());
 }
 
 /// Through the merged socket, too, the client knows that the vault asks, and in a word what came of it. Who waits is told

@@ -160,8 +160,13 @@ impl Call {
     /// Waits for the reply to the last message that was sent; earlier ones are dropped.
     ///
     /// # Errors
-    /// The call is over without it; [`Call::end`] says why.
-    pub fn last_reply(&mut self, watcher: &Watcher<'_>) -> Result<Vec<u8>, Option<CallOutcome>> {
+    /// The call is over without it, or it did not come until `end`; [`Call::end`] says why.
+    pub fn last_reply(
+        &mut self,
+        watcher: &Watcher<'_>,
+        end: Option<Instant>,
+    ) -> Result<Vec<u8>, Option<CallOutcome>> {
+        let began = Instant::now();
         let mut last_moment = None;
         self.write();
         loop {
@@ -181,6 +186,9 @@ impl Call {
             if watcher.handle.must_leave() {
                 return Err(Some(CallOutcome::Stopped));
             }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(Some(CallOutcome::NoReply(began.elapsed().as_secs())));
+            }
             let slot_until = self.set_up_slot.as_ref().map(|(_, until)| *until);
             if slot_until.is_some_and(|until| Instant::now() >= until) {
                 self.set_up_slot = None;
@@ -194,7 +202,7 @@ impl Call {
             if process_ended && last_moment.is_none() {
                 last_moment = Some(Instant::now() + LAST_BYTES);
             }
-            let until = last_moment.into_iter().chain(slot_until).min();
+            let until = last_moment.into_iter().chain(slot_until).chain(end).min();
             if self.wait(watcher, until).is_err() {
                 return Err(Some(CallOutcome::ClientLeft));
             }
@@ -316,7 +324,10 @@ impl Call {
         let mut exit = None;
         if let Some(process) = &mut self.process {
             // A vault that asks somebody only hears of a call's end, not of the end of its input.
-            let is_urgent = matches!(cause, Some(CallOutcome::ClientLeft | CallOutcome::Stopped));
+            let is_urgent = matches!(
+                cause,
+                Some(CallOutcome::ClientLeft | CallOutcome::Stopped | CallOutcome::NoReply(_))
+            );
             if !is_urgent {
                 set_up::wait_for_end(process, handle, Instant::now() + GRACE);
             }

@@ -63,6 +63,8 @@ enum Delivery {
 pub enum Why {
     /// The vault never looked at the connection: another call will do.
     Untaken,
+    /// No reply came in time.
+    Late,
     Outcome(CallOutcome),
 }
 
@@ -151,8 +153,9 @@ impl CarryingCall {
             }
             {
                 let mut state = lock(&self.state);
-                if state.over.is_some() {
-                    return None;
+                if let Some(over) = &state.over {
+                    return Some(over.clone())
+                        .filter(|over| matches!(over, CallOutcome::NoReply(_)));
                 }
                 if state.protocol.open() > 0 {
                     idle_since = Instant::now();
@@ -241,8 +244,8 @@ impl Mailbox {
 }
 
 impl CarriedConnection {
-    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply. `note` hears what the
-    /// vault tells meanwhile.
+    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply, if all come before
+    /// `end`. `note` hears what the vault tells meanwhile.
     ///
     /// # Errors
     /// There is no reply, and the connection is over.
@@ -250,13 +253,14 @@ impl CarriedConnection {
         &mut self,
         messages: &[&[u8]],
         watcher: &Watcher<'_>,
+        end: Option<Instant>,
         note: &dyn Fn(Note),
     ) -> Result<Vec<u8>, Why> {
         self.wake_instead(watcher.handle);
         let mut last = Err(Why::Untaken);
         for message in messages {
             self.send(message)?;
-            last = self.reply(watcher, note);
+            last = self.reply(watcher, end, note);
             if last.is_err() {
                 break;
             }
@@ -299,7 +303,18 @@ impl CarriedConnection {
             .map_err(|_| Why::Outcome(CallOutcome::Cut))
     }
 
-    fn reply(&self, watcher: &Watcher<'_>, note: &dyn Fn(Note)) -> Result<Vec<u8>, Why> {
+    /// Ends the call, and so all that it carries.
+    pub fn end_call(&self, outcome: &CallOutcome) {
+        lock(&self.call.state).over.get_or_insert(outcome.clone());
+        self.call.reader.signal();
+    }
+
+    fn reply(
+        &self,
+        watcher: &Watcher<'_>,
+        end: Option<Instant>,
+        note: &dyn Fn(Note),
+    ) -> Result<Vec<u8>, Why> {
         loop {
             let delivery = lock(&self.mailbox.delivery).take();
             // Those that came before it.
@@ -317,7 +332,10 @@ impl CarriedConnection {
                 PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
                 PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
             ];
-            let has_left = wait::until(&mut fds, None).is_err()
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(Why::Late);
+            }
+            let has_left = wait::until(&mut fds, end).is_err()
                 || wait::revents(&fds[1]).contains(PollFlags::POLLHUP);
             watcher.handle.wake().clear();
             if has_left {

@@ -68,10 +68,11 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
         let open = Arc::new(open_vault(vault, &listener.path, paths));
         opened.push(Arc::clone(&open));
-        // What is about remembered keys is the same for one vault as for several.
+        // What is about remembered keys is the same for one vault as for several. Who uses the socket of a vault that the
+        // merged one never calls means that vault.
         let door = match vault.start {
-            Start::OnList => Door::One(open),
-            Start::OnUse | Start::Never => Door::Merged(Arc::new(Merged {
+            Start::OnList | Start::Never => Door::One(open),
+            Start::OnUse => Door::Merged(Arc::new(Merged {
                 vaults: vec![open],
                 list_time: vault.set_up_time,
             })),

@@ -57,7 +57,7 @@ struct MergedConnection<'a> {
     merged: &'a Merged,
     sides: Vec<Side>,
     binds: Arc<Binds>,
-    /// The side that listed a key on this connection.
+    /// The first side that listed a key on this connection, the last time.
     listed_by: HashMap<Vec<u8>, usize>,
 }
 
@@ -177,20 +177,17 @@ impl MergedConnection<'_> {
             if is_asked && (self.sides.len() == 1 || vault.lateness.may_ask()) {
                 self.begin_list(index, handle)?;
             } else if !is_asked && !remembered.is_empty() {
-                self.set(&mut lists, index, remembered);
+                set(&mut lists, index, Some(remembered));
             }
         }
         let is_only = self.sides.len() == 1;
         let end = Instant::now() + self.merged.list_time;
         loop {
             for (index, result) in self.take_back() {
-                match result {
-                    Ok(reply) => {
-                        let keys = remembered::keys_of(&reply).unwrap_or_default();
-                        self.set(&mut lists, index, keys);
-                    }
-                    // What carries no signature now is not offered.
-                    Err(_) => self.set_if_none(&mut lists, index, None),
+                // What carries no signature now is not offered.
+                if let Ok(reply) = result {
+                    let keys = remembered::keys_of(&reply).unwrap_or_default();
+                    set(&mut lists, index, Some(keys));
                 }
             }
             let is_awaited = |(side, vault): (&Side, &Arc<Vault>)| {
@@ -217,25 +214,17 @@ impl MergedConnection<'_> {
             }
             if vault.lateness.is_late() {
                 let known = Some(vault.remembered.last_known()).filter(|keys| !keys.is_empty());
-                self.set_if_none(&mut lists, index, known);
+                set(&mut lists, index, known);
             }
         }
+        self.listed_by.clear();
+        for (index, list) in lists.iter().enumerate().rev() {
+            let keys = list.iter().flatten().map(|(key, _)| (key.clone(), index));
+            self.listed_by.extend(keys);
+        }
         let has_any = lists.iter().any(Option::is_some);
-        let joined = join(lists.into_iter().flatten());
+        let joined = join(lists.into_iter().flatten().collect(), self.binds.len() > 0);
         Ok(has_any.then(|| remembered::reply_of(&joined)))
-    }
-
-    fn set(&mut self, lists: &mut [Option<Vec<Key>>], index: usize, keys: Vec<Key>) {
-        for (key, _) in &keys {
-            self.listed_by.entry(key.clone()).or_insert(index);
-        }
-        self.set_if_none(lists, index, Some(keys));
-    }
-
-    fn set_if_none(&self, lists: &mut [Option<Vec<Key>>], index: usize, keys: Option<Vec<Key>>) {
-        if let Some(list) = lists.get_mut(index).filter(|list| list.is_none()) {
-            *list = keys;
-        }
     }
 
     /// Has a thread ask a vault for its list, unless one does already.
@@ -317,6 +306,9 @@ impl MergedConnection<'_> {
         let Some(Side::Here(to_vault)) = self.sides.get_mut(index) else {
             return failure;
         };
+        if to_vault.start() == Start::Never && !to_vault.can_be_asked() {
+            return failure;
+        }
         // A list that has changed since it was remembered is seen on contact.
         let is_contact = !to_vault.is_connected() && !matches!(to_vault.start(), Start::OnList);
         let listed = match is_contact {
@@ -353,11 +345,27 @@ impl MergedConnection<'_> {
     }
 }
 
-/// All keys once, the first comment of each, as many as a list may have.
-fn join(lists: impl Iterator<Item = Vec<Key>>) -> Vec<Key> {
+/// Keeps a vault's first answer to a list.
+fn set(lists: &mut [Option<Vec<Key>>], index: usize, keys: Option<Vec<Key>>) {
+    if let Some(list) = lists.get_mut(index).filter(|list| list.is_none()) {
+        *list = keys;
+    }
+}
+
+/// All keys once, the first comment of each, as many as a list may have. On a connection that has shown its server, each
+/// vault lists first what its rules allow there: then the first keys of all come before any second one, as a server does not
+/// try many.
+fn join(lists: Vec<Vec<Key>>, is_bound: bool) -> Vec<Key> {
+    let mut keys: Vec<(usize, Key)> = Vec::new();
+    lists
+        .into_iter()
+        .for_each(|list| keys.extend(list.into_iter().enumerate()));
+    if is_bound {
+        keys.sort_by_key(|(rank, _)| *rank);
+    }
     let mut joined: Vec<Key> = Vec::new();
     let mut bytes = KEY_OVERHEAD;
-    for key in lists.flatten() {
+    for (_, key) in keys {
         let size = key.0.len() + key.1.len() + KEY_OVERHEAD;
         let is_new = !joined.iter().any(|(known, _)| *known == key.0);
         if is_new && joined.len() < MAX_IDENTITIES && bytes + size <= MAX_MESSAGE {
@@ -391,4 +399,20 @@ fn query() -> Vec<u8> {
         contents: &contents,
     }
     .rebuild()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_listed_once_and_for_a_server_the_first_ones_first() {
+        let list = |keys: &[u8]| -> Vec<Key> {
+            let key = |key: &u8| (vec![*key], vec![]);
+            keys.iter().map(key).collect()
+        };
+        let lists = || vec![list(b"abc"), list(b"dae")];
+        assert_eq!(join(lists(), false), list(b"abcde"));
+        assert_eq!(join(lists(), true), list(b"adbce"));
+    }
 }

@@ -13,6 +13,7 @@ use wire::reply::{Identity, Reply};
 
 use common::paths::Paths;
 use common::sync::lock;
+use common::trusted_files;
 
 /// The file of a list that does not change is written anew after this time, so that it tells the list's age.
 const AGE_TIME: Duration = Duration::from_secs(600);
@@ -51,14 +52,12 @@ pub fn forget(paths: &Paths) -> io::Result<()> {
     }
 }
 
-/// The remembered keys in a file, and how long ago the vault listed them.
+/// The remembered keys in a file, and how long ago the vault listed them. A file that others could write, or that holds
+/// anything else, is as none: the vault is asked.
 pub fn read(path: &Path) -> Option<(Vec<Key>, Duration)> {
-    let about = fs::metadata(path).ok()?;
-    if about.len() > u64::try_from(MAX_MESSAGE).unwrap_or(u64::MAX) {
-        return None;
-    }
-    let keys = keys_of(&fs::read(path).ok()?)?;
-    Some((keys, about.modified().ok()?.elapsed().unwrap_or_default()))
+    let keys = keys_of(&trusted_files::read(path, MAX_MESSAGE).ok()??)?;
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    Some((keys, written.elapsed().unwrap_or_default()))
 }
 
 /// The keys of an agent's reply to a list.

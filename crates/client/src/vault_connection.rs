@@ -29,6 +29,8 @@ const SUCCESS: u8 = 6;
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
 const IDLE_BEFORE_GIVING_UP: Duration = Duration::from_millis(200);
+/// A vault that has not replied to a list by then hangs: it asks nobody about one, and gives its own agents 20 s.
+const LIST_TIME: Duration = Duration::from_secs(30);
 /// After this time a vault is asked again whether it carries connections.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 
@@ -43,6 +45,11 @@ pub struct VaultConnection {
     idle_since: Instant,
     /// The vault has taken something for the next signature that a new call would not know.
     holds_content: bool,
+}
+
+/// When the reply to a list is late. Others may take as long as a person thinks.
+fn until(is_list: bool) -> Option<Instant> {
+    is_list.then(|| Instant::now() + LIST_TIME)
 }
 
 /// What a vault tells of one request.
@@ -116,6 +123,11 @@ impl VaultConnection {
         self.link.is_some()
     }
 
+    /// Whether a request makes no call.
+    pub fn can_be_asked(&self) -> bool {
+        self.is_connected() || self.vault.can_carry()
+    }
+
     pub fn start(&self) -> Start {
         self.vault.config.start
     }
@@ -163,6 +175,7 @@ impl VaultConnection {
             // A new call would ask for the signature without the content.
             return Err(CallOutcome::Cut.into());
         }
+        let is_list = message == Some(&[LIST]);
         let reply = loop {
             let untold = binds.iter().skip(self.told);
             let messages: Vec<&[u8]> = untold.chain(message).collect();
@@ -174,18 +187,25 @@ impl VaultConnection {
                     }
                     Connected::Asked(call) => {
                         let mut call = Box::new(call);
-                        let reply = call.last_reply(watcher);
+                        let reply = call.last_reply(watcher, until(is_list));
                         self.link = Some(Link::Own(call));
                         reply
                     }
                 },
                 Some(Link::Own(call)) => {
                     messages.iter().for_each(|message| call.send(message));
-                    call.last_reply(watcher)
+                    call.last_reply(watcher, until(is_list))
                 }
                 Some(Link::Carried(carried)) => {
-                    match carried.exchange(&messages, watcher, &|note| hears.note(note)) {
+                    match carried
+                        .exchange(&messages, watcher, until(is_list), &|note| hears.note(note))
+                    {
                         Ok(reply) => Ok(reply),
+                        Err(Why::Late) => {
+                            let outcome = CallOutcome::NoReply(LIST_TIME.as_secs());
+                            carried.end_call(&outcome);
+                            Err(Some(outcome))
+                        }
                         Err(Why::Outcome(outcome)) => Err(Some(outcome)),
                         Err(Why::Untaken) => {
                             self.told = 0;
@@ -228,7 +248,7 @@ impl VaultConnection {
                 call.end_set_up();
                 return Ok(Connected::Asked(call));
             }
-            let terms = match call.last_reply(watcher) {
+            let terms = match call.last_reply(watcher, until(true)) {
                 Ok(reply) => Terms::parse(&reply).inspect(|terms| vault.take_terms(terms)),
                 Err(cause) => {
                     let end = call.end(cause, watcher.handle);

@@ -89,6 +89,7 @@ impl VaultEntry {
         )?;
         let set_ups = within(self.setups.as_ref(), DEFAULT_SETUPS, MAX_SETUPS, "setups")?;
         let calls = within(self.calls.as_ref(), DEFAULT_CALLS, MAX_CALLS, "calls")?;
+        let carry = self.carry.as_ref().is_none_or(|carry| *carry.get_ref());
         Ok(VaultConfig {
             name: name.to_owned(),
             socket,
@@ -100,8 +101,9 @@ impl VaultEntry {
             remember: self
                 .remember
                 .as_ref()
-                .is_none_or(|remember| *remember.get_ref()),
-            carry: self.carry.as_ref().is_none_or(|carry| *carry.get_ref()),
+                .is_none_or(|remember| *remember.get_ref())
+                && carry,
+            carry,
         })
     }
 

@@ -26,7 +26,7 @@ pub struct VaultConfig {
 /// What makes a call that may start a vault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// Nothing: it is asked while a carrying call to it is open.
+    /// Its own socket alone: by the merged one it is asked while a carrying call to it is open.
     Never,
     /// A signature; a list only if no keys are remembered.
     OnUse,

@@ -23,6 +23,8 @@ pub enum CallOutcome {
     Cut,
     /// Nobody took the request in this many seconds, twice.
     SetUpTimedOut(u64),
+    /// The vault did not reply in this many seconds, and asked nobody.
+    NoReply(u64),
     /// Other calls were open, or in set-up, for all the time that this connection had, or too many waited.
     WaitedInVain,
     /// The carrying program, or the socket, could not be reached at all; with the system's words.
@@ -90,6 +92,7 @@ impl CallOutcome {
             (Self::SetUpTimedOut(seconds), _) => {
                 format!("nobody took the request in time (twice {seconds} s)")
             }
+            (Self::NoReply(seconds), _) => format!("the vault did not reply in {seconds} s"),
             (Self::WaitedInVain, _) => {
                 "too many other connections waited, or for too long".to_owned()
             }
@@ -123,6 +126,7 @@ impl CallOutcome {
             (Self::CannotStart(_), TransportKind::Qrexec) => {
                 "is this a qube? elsewhere use --command or --transport unix:PATH"
             }
+            (Self::NoReply(_), _) => "is the vault paused, or its machine busy?",
             (Self::SetUpTimedOut(_) | Self::WaitedInVain, TransportKind::Qrexec) => {
                 "is a question waiting in dom0? if dom0 never asks, a smaller `setup-seconds` in client.toml helps"
             }
