@@ -138,10 +138,13 @@ impl KeyFileProblem {
         let file = quoted(path);
         match self {
             Self::Exposed => format!("chmod 600 {file}"),
-            Self::WindowsLineEnds => format!("sed -i 's/\\r$//' {file}"),
+            Self::WindowsLineEnds => format!("sed -i 's/\\r$//; s/\\r/\\n/g; $a\\' {file}"),
             Self::NoLastNewline => format!("echo >> {file}"),
             Self::Indented => format!("sed -i 's/^[[:space:]]*//; /./,$!d' {file}"),
-            Self::TextBefore => format!("sed -i '/-----BEGIN /,$!d' {file}"),
+            // Also on each line, as mail quotes it, or before the key on its line.
+            Self::TextBefore => format!(
+                "sed -i 's/^[>[:space:]]*//; s/^.*\\(-----BEGIN \\)/\\1/; /^-----BEGIN /,$!d' {file}"
+            ),
             Self::ByteOrderMark => format!("sed -i '1s/^\\xef\\xbb\\xbf//' {file}"),
             Self::Utf16 => format!(
                 "(umask 077; iconv -f UTF-16 -t UTF-8 {file} | tr -d '\\r' > {file}.new) && mv {file}.new {file}"
@@ -234,10 +237,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         for (spoil, problem) in [
             ("sed -i 's/$/\\r/' key", WindowsLineEnds),
+            ("tr '\\n' '\\r' < key > t; mv t key", WindowsLineEnds),
             ("printf %s \"$(cat key)\" > t; mv t key", NoLastNewline),
             ("sed -i 's/^/  /' key", Indented),
             ("(echo; cat key) > t; mv t key", Indented),
             ("(echo Bag Attributes; cat key) > t; mv t key", TextBefore),
+            ("sed -i 's/^/> /' key", TextBefore),
+            ("sed -i '1s/^/<pre>/' key", TextBefore),
             (
                 "(printf '\\357\\273\\277'; cat key) > t; mv t key",
                 ByteOrderMark,
