@@ -14,7 +14,14 @@ pub type Opened = Result<(), Box<dyn Error>>;
 
 /// The answer was sent, or nobody is there to take it.
 pub fn end(sent: io::Result<()>) -> ! {
+    crate::notify::withdraw();
     exit(if sent.is_ok() { 0 } else { EXIT_ABANDONED })
+}
+
+/// The asker is gone.
+pub fn abandon() -> ! {
+    crate::notify::withdraw();
+    exit(EXIT_ABANDONED)
 }
 
 pub fn fail(status: i32, reason: impl Display) -> ! {

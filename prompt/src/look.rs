@@ -15,6 +15,22 @@ const TITLE_BAR: i32 = 32;
 /// Where no monitor is known: the smallest that Qubes is used on.
 const SOME_SCREEN: (i32, i32) = (1024, 600);
 
+/// The smallest screen that a window fits on, in pixels.
+const SMALLEST: (i32, i32) = (800, 480);
+
+/// Draws in the screen's own pixels where the desktop's scale would leave too few of them: letters that are smaller than
+/// elsewhere are better than buttons beyond the edge. To be called before there is a window.
+pub fn limit_scale() {
+    let area = work_area();
+    if area.width() >= SMALLEST.0 && area.height() >= SMALLEST.1 {
+        return;
+    }
+    let display = gdk::Display::default();
+    if let Some(display) = display.and_then(|it| it.downcast::<gdkx11::X11Display>().ok()) {
+        display.set_window_scale(1);
+    }
+}
+
 /// Loads the style sheet for `window`, over whatever theme the desktop has, dark or light.
 ///
 /// # Errors

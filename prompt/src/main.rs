@@ -23,14 +23,16 @@ mod prompt_window;
 mod question;
 mod question_window;
 mod reading;
+mod reminder;
 mod server;
 mod wording;
 
 use std::fmt::Display;
-use std::io::{self, Stdin};
+use std::io::{self, Stdin, Write};
 use std::process::{ExitCode, exit};
 
 use gtk::{gdk, glib};
+use policy::question::protocol::REVOKE_PRESSED;
 
 use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, fail};
 use lines::LineReader;
@@ -81,6 +83,7 @@ fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<S
             "no X screen to show the question on\nhint: is DISPLAY set, and XAUTHORITY?",
         );
     }
+    look::limit_scale();
     if let Err(error) = open(question, asker) {
         fail(EXIT_NO_SCREEN, error);
     }
@@ -89,7 +92,10 @@ fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<S
 
 fn notify() {
     let mut asker = LineReader::new(io::stdin());
-    notify::show(&first(&mut asker, question::parse_notification));
+    if notify::show(&first(&mut asker, question::parse_notification)) {
+        // The vault may have stopped waiting.
+        let _ = writeln!(io::stdout(), "{REVOKE_PRESSED}");
+    }
 }
 
 fn first<Q, B: Display>(asker: &mut LineReader<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {

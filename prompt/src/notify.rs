@@ -1,7 +1,11 @@
-//! Shows one notification over D-Bus, as freedesktop's specification 1.2 says. It tells, it never
-//! asks: no actions. Where nobody listens, nothing happens.
+//! Shows a notification over D-Bus, as freedesktop's specification 1.2 says, with one button at most. Where nobody
+//! listens, nothing happens.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::process::exit;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use gtk::gio;
@@ -12,27 +16,102 @@ use policy::question::protocol::{Notification, Urgency};
 
 /// A desktop that does not answer must not keep the vault's process around.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// For so long a button is waited for; the vault does not wait longer.
+const BUTTON_TIME: Duration = Duration::from_secs(60);
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
 const REPLACES_NONE: u32 = 0;
 /// How long it is shown.
 const AS_THE_DESKTOP_LIKES: i32 = -1;
+/// What the specification calls a click on the notification itself.
+const DEFAULT_ACTION: &str = "default";
 
-/// Shows it; `None` where it could not be shown.
-pub fn show(notification: &Notification) -> Option<()> {
+/// The number of the notification that this process shows; 0 for none.
+static SHOWN: AtomicU32 = AtomicU32::new(0);
+
+/// What a notification may be answered with.
+pub struct Button {
+    pub label: &'static str,
+    /// Whether a click on the notification itself means the same, and it stays until its time is over.
+    pub is_question: bool,
+    /// How long it counts.
+    pub time: Duration,
+}
+
+/// Shows it for the vault; true if its button was pressed.
+pub fn show(notification: &Notification) -> bool {
     // Connecting has no time-out of its own.
     std::thread::spawn(|| {
         std::thread::sleep(CALL_TIMEOUT);
-        std::process::exit(0);
+        if SHOWN.load(Relaxed) == 0 {
+            exit(0);
+        }
     });
-    let bus = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>).ok()?;
-    let capabilities: Vec<String> = call(&bus, "GetCapabilities", None)?
-        .try_child_get(0)
-        .ok()??;
-    let body = if capabilities.iter().any(|c| c == "body-markup") {
-        glib::markup_escape_text(&notification.body).to_string()
-    } else {
-        notification.body.clone()
+    let button = notification.revokes.map(|_| Button {
+        label: "Revoke",
+        is_question: false,
+        time: BUTTON_TIME,
+    });
+    show_with(notification, button.as_ref()).unwrap_or(false)
+}
+
+/// Shows it, and waits until its button is pressed, it is closed or its time is over; true if the button was pressed.
+/// `None` where it could not be shown.
+pub fn show_with(notification: &Notification, button: Option<&Button>) -> Option<bool> {
+    let context = glib::MainContext::new();
+    let done = context.with_thread_default(|| {
+        let bus = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>).ok()?;
+        bus.set_exit_on_close(false);
+        let capabilities: Vec<String> = call(&bus, "GetCapabilities", None)?
+            .try_child_get(0)
+            .ok()??;
+        let can = |what: &str| capabilities.iter().any(|capability| capability == what);
+        let button = button.filter(|_| can("actions"));
+        let pressed = Rc::new(Cell::new(false));
+        let end = glib::MainLoop::new(Some(&context), false);
+        if button.is_some() {
+            listen(&bus, &pressed, &end);
+        }
+        SHOWN.store(
+            send(&bus, notification, can("body-markup"), button)?,
+            Relaxed,
+        );
+        let Some(button) = button else {
+            return Some(false);
+        };
+        let over = end.clone();
+        let clock =
+            glib::timeout_source_new(button.time, None, glib::Priority::DEFAULT, move || {
+                over.quit();
+                glib::ControlFlow::Break
+            });
+        clock.attach(Some(&context));
+        end.run();
+        Some(pressed.get())
+    });
+    done.ok()?
+}
+
+/// Takes back what this process shows; to be called before it ends.
+pub fn withdraw() {
+    let shown = SHOWN.swap(0, Relaxed);
+    if shown == 0 {
+        return;
+    }
+    if let Ok(bus) = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>) {
+        let _ = call(&bus, "CloseNotification", Some(&(shown,).to_variant()));
+    }
+}
+
+fn send(
+    bus: &gio::DBusConnection,
+    notification: &Notification,
+    reads_markup: bool,
+    button: Option<&Button>,
+) -> Option<u32> {
+    let body = match reads_markup {
+        true => glib::markup_escape_text(&notification.body).to_string(),
+        false => notification.body.clone(),
     };
     let urgency: u8 = match notification.urgency {
         Urgency::Low => 0,
@@ -40,19 +119,52 @@ pub fn show(notification: &Notification) -> Option<()> {
         Urgency::Critical => 2,
     };
     let hints = HashMap::from([("urgency", urgency.to_variant())]);
-    let no_actions: Vec<String> = Vec::new();
+    let mut actions: Vec<&str> = Vec::new();
+    if let Some(button) = button {
+        if button.is_question {
+            actions.extend([DEFAULT_ACTION, button.label]);
+        }
+        actions.extend([button.label, button.label]);
+    }
+    let question = button.filter(|button| button.is_question);
+    let shown_for = question.and_then(|button| i32::try_from(button.time.as_millis()).ok());
     let arguments = (
         "Split SSH",
         REPLACES_NONE,
-        "",
+        notification.urgency.icon(),
         &notification.summary,
         &body,
-        no_actions,
+        actions,
         hints,
-        AS_THE_DESKTOP_LIKES,
+        shown_for.unwrap_or(AS_THE_DESKTOP_LIKES),
     )
         .to_variant();
-    call(&bus, "Notify", Some(&arguments)).map(|_| ())
+    call(bus, "Notify", Some(&arguments))?
+        .try_child_get(0)
+        .ok()?
+}
+
+// The call that is preferred to `signal_subscribe` is not in the oldest release that we build with.
+#[allow(deprecated)]
+fn listen(bus: &gio::DBusConnection, pressed: &Rc<Cell<bool>>, end: &glib::MainLoop) {
+    for (signal, is_press) in [("ActionInvoked", true), ("NotificationClosed", false)] {
+        let (pressed, end) = (Rc::clone(pressed), end.clone());
+        bus.signal_subscribe(
+            Some(NAME),
+            Some(NAME),
+            Some(signal),
+            Some(PATH),
+            None,
+            gio::DBusSignalFlags::NONE,
+            move |_, _, _, _, _, arguments| {
+                // There is one button: whatever was pressed was that.
+                if arguments.try_child_get(0) == Ok(Some(SHOWN.load(Relaxed))) {
+                    pressed.set(pressed.get() || is_press);
+                    end.quit();
+                }
+            },
+        );
+    }
 }
 
 fn call(bus: &gio::DBusConnection, method: &str, arguments: Option<&Variant>) -> Option<Variant> {

@@ -10,7 +10,7 @@ use policy::question::protocol::{MAX_PASSPHRASE, PassphraseQuestion};
 use zeroize::Zeroizing;
 
 use crate::answer;
-use crate::ending::{EXIT_ABANDONED, Opened, end};
+use crate::ending::{Opened, abandon, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
 use crate::icons::Icon;
@@ -23,6 +23,7 @@ use crate::server::Server;
 use crate::{buttons, look};
 
 const TITLE: &str = "Split SSH: unlock a key";
+const HEADING: &str = "Enter the passphrase to unlock this key";
 
 struct PassphraseWindow {
     question: PassphraseQuestion,
@@ -38,7 +39,7 @@ struct PassphraseWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: PassphraseQuestion, asker: LineReader<Stdin>) -> Opened {
-    let prompt = PromptWindow::new(TITLE, question.seconds, Server::connect()?);
+    let prompt = PromptWindow::new(TITLE, HEADING, question.seconds, Server::connect()?);
     look::dress(prompt.window())?;
     let window = PassphraseWindow::build(question, Rc::clone(&prompt));
     prompt.open(window, asker);
@@ -54,11 +55,10 @@ impl PassphraseWindow {
         };
         let frame = Frame::new(prompt.window(), &band);
         add_class(prompt.window(), "routine");
-        let heading = "Enter the passphrase to unlock this key";
-        frame.append_heading(&[HeadingPart::Words(heading.to_owned())], None);
+        frame.append_heading(&[HeadingPart::Words(HEADING.to_owned())], None);
         if let Some(accessible) = prompt.window().accessible() {
             accessible.set_role(Role::Dialog);
-            accessible.set_description(heading);
+            accessible.set_description(HEADING);
         }
         if question.attempt > 1 {
             frame.append_sentence("Wrong passphrase. Please try again.", "warning");
@@ -180,7 +180,7 @@ impl WindowEvents for PassphraseWindow {
 
     fn abandoned(&self) {
         self.entry.set_text("");
-        std::process::exit(EXIT_ABANDONED);
+        abandon();
     }
 }
 

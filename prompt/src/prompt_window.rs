@@ -14,6 +14,7 @@ use crate::gate::{Gate, Input, ServerTime};
 use crate::icons::window_icons;
 use crate::lines::LineReader;
 use crate::look;
+use crate::reminder::Reminder;
 use crate::server::Server;
 
 /// How often the gate and the count-down are checked.
@@ -61,11 +62,13 @@ pub struct PromptWindow {
     mapped: Cell<bool>,
     shown_at: Cell<Option<Instant>>,
     time_allowed: Duration,
+    reminder: Reminder,
     events: RefCell<Option<Rc<dyn WindowEvents>>>,
 }
 
 impl PromptWindow {
-    pub fn new(title: &str, seconds: u64, server: Server) -> Rc<Self> {
+    /// `sentence` says what is asked, where the window is not seen.
+    pub fn new(title: &str, sentence: &str, seconds: u64, server: Server) -> Rc<Self> {
         let window = gtk::Window::new(gtk::WindowType::Toplevel);
         window.set_title(title);
         window.set_type_hint(gdk::WindowTypeHint::Dialog);
@@ -83,6 +86,7 @@ impl PromptWindow {
             mapped: Cell::new(false),
             shown_at: Cell::new(None),
             time_allowed: Duration::from_secs(seconds),
+            reminder: Reminder::new(sentence),
             events: RefCell::new(None),
         })
     }
@@ -175,7 +179,10 @@ impl PromptWindow {
         self.window
             .connect_has_toplevel_focus_notify(move |window| {
                 match (window.has_toplevel_focus(), this.server.time()) {
-                    (true, Some(now)) => this.with_gate(|gate| gate.focus_gained(now)),
+                    (true, Some(now)) => {
+                        this.reminder.end();
+                        this.with_gate(|gate| gate.focus_gained(now));
+                    }
                     _ => this.with_gate(Gate::focus_lost),
                 }
                 this.report_readiness();
@@ -308,6 +315,15 @@ impl PromptWindow {
             self.with_events(|events| events.unanswered());
         } else {
             self.with_events(|events| events.time_left(left, self.time_allowed));
+            if self.reminder.is_show_pressed(shown_at.elapsed(), left) {
+                self.come_to_the_front();
+            }
+        }
+    }
+
+    fn come_to_the_front(&self) {
+        if let Some(ServerTime(now)) = self.server.time() {
+            self.window.present_with_time(now);
         }
     }
 

@@ -12,7 +12,7 @@ use policy::question::{Answer, Decision, MAX_HOST_LABEL, is_host_label, proof_se
 
 use crate::answer;
 use crate::answers::{Answers, Choice, Page};
-use crate::ending::{EXIT_ABANDONED, Opened, end};
+use crate::ending::{Opened, abandon, end};
 use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
 use crate::icons::{self, Icon};
@@ -59,6 +59,7 @@ struct QuestionWindow {
 pub fn open(question: Question, asker: LineReader<Stdin>) -> Opened {
     let prompt = PromptWindow::new(
         wording::title(question.kind),
+        &sentence(&question),
         question.seconds,
         Server::connect()?,
     );
@@ -359,8 +360,13 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn abandoned(&self) {
-        std::process::exit(EXIT_ABANDONED);
+        abandon();
     }
+}
+
+/// The heading, as one sentence.
+fn sentence(question: &Question) -> String {
+    question.heading.iter().map(HeadingPart::text).collect()
 }
 
 /// What a screen reader says of the window as a whole.
@@ -372,8 +378,7 @@ fn describe(window: &gtk::Window, question: &Question) {
         Risk::Routine | Risk::Unusual => Role::Dialog,
         Risk::Dangerous => Role::Alert,
     });
-    let heading: String = question.heading.iter().map(HeadingPart::text).collect();
-    let sentences = [question.risk.word().to_owned(), heading];
+    let sentences = [question.risk.word().to_owned(), sentence(question)];
     let sentences: Vec<_> = sentences
         .into_iter()
         .chain(question.warnings.clone())

@@ -140,6 +140,17 @@ class Prompt:
         self.window = until(self._window, "the X window")
         return self
 
+    def box(self, one, letter=None):
+        """Where it is, or a letter of its text, in the screen's pixels; AT-SPI counts in the desktop's scale."""
+        width = self.frame.queryComponent().getExtents(pyatspi.DESKTOP_COORDS).width
+        scale = max(1, round(self.window.get_geometry().width / width))
+        if letter is None:
+            box = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
+            left, top, width, height = box.x, box.y, box.width, box.height
+        else:
+            left, top, width, height = one.queryText().getCharacterExtents(letter, pyatspi.DESKTOP_COORDS)
+        return tuple(scale * value for value in (left, top, left + width, top + height))
+
     def focused(self):
         """As a person brings a window to the front: by a click on it, off every button; or, where no window manager is, by
         pointing at it."""
@@ -229,8 +240,8 @@ class Prompt:
         return next((one.name for one in self.all() if self.has(one, pyatspi.STATE_FOCUSED)), None)
 
     def middle(self, one):
-        box = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
-        return box.x + box.width // 2, box.y + box.height // 2
+        left, top, right, bottom = self.box(one)
+        return (left + right) // 2, (top + bottom) // 2
 
     def is_at_pointer(self):
         """Whether the pointer is on this window or what its window manager put around it."""
@@ -244,9 +255,8 @@ class Prompt:
         return True
 
     def point_at_heading(self):
-        heading = self.role("heading")
-        box = heading.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
-        xdotool("mousemove", box.x + 4, box.y + 4)
+        left, top, _, _ = self.box(self.role("heading"))
+        xdotool("mousemove", left + 4, top + 4)
 
     def click(self, name):
         xdotool("mousemove", *self.middle(self.button(name)), "click", 1)

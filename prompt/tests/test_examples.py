@@ -5,17 +5,13 @@ import unittest
 import pyatspi
 from Xlib import X
 
-from desk import PROMPT, OtherWindow, Prompt, example, key, role_of, until, x
+from desk import CORNER, MANAGED, PROMPT, OtherWindow, Prompt, example, key, role_of, until, x, xdotool
+from test_notify import Daemon
 from test_prompt import DESK, DENY, ONCE, run
 
 EXAMPLES = sorted(path.stem for path in (PROMPT / "examples").glob("*.json"))
 QUESTIONS = [name for name in EXAMPLES if name != "passphrase"]
 SLACK = 2  # pixels by which GTK and AT-SPI count differently
-
-
-def box_of(one):
-    box = one.queryComponent().getExtents(pyatspi.DESKTOP_COORDS)
-    return box.x, box.y, box.x + box.width, box.y + box.height
 
 
 def inside(inner, outer):
@@ -26,6 +22,13 @@ def inside(inner, outer):
 
 def overlap(one, other):
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def steady(look):
+    """What is seen twice in a row: a window manager may be moving the window still."""
+    seen = [None]
+    until(lambda: seen.append(look()) or seen[-1] == seen[-2], "a window that stands still")
+    return seen[-1]
 
 
 class Examples(unittest.TestCase):
@@ -51,7 +54,7 @@ class Examples(unittest.TestCase):
             at = prompt.window.translate_coords(screen.root, 0, 0)
             window = (-at.x, -at.y, place.width - at.x, place.height - at.y)
             self.assertTrue(inside(window, (0, 0, screen.width_in_pixels, screen.height_in_pixels)), window)
-            buttons = [box_of(prompt.button(name)) for name in prompt.buttons()]
+            buttons = steady(lambda: [prompt.box(prompt.button(name)) for name in sorted(prompt.buttons())])
             for button in buttons:
                 self.assertTrue(inside(button, window), f"{button} is not in {window}")
                 self.assertFalse(any(button != other and overlap(button, other) for other in buttons), buttons)
@@ -61,11 +64,11 @@ class Examples(unittest.TestCase):
     def test_no_text_is_cut(self):
         """Each text fits into its label, and no label is wider than the window."""
         def look(_, prompt):
-            window = box_of(prompt.frame)
+            window = prompt.box(prompt.frame)
             for label in self.showing(prompt):
                 if role_of(label) not in ("label", "heading", "push button"):
                     continue
-                label_box = box_of(label)
+                label_box = prompt.box(label)
                 self.assertGreaterEqual(label_box[0], window[0] - SLACK, label.name)
                 self.assertLessEqual(label_box[2], window[2] + SLACK, label.name)
                 if role_of(label) == "push button":
@@ -74,8 +77,7 @@ class Examples(unittest.TestCase):
                 said = text.getText(0, -1)
                 self.assertNotIn("\u2026", said)
                 for at in (0, text.characterCount // 2, text.characterCount - 1):
-                    left, top, width, height = text.getCharacterExtents(at, pyatspi.DESKTOP_COORDS)
-                    letter = (left, top, left + width, top + height)
+                    letter = prompt.box(label, letter=at)
                     self.assertTrue(inside(letter, label_box), f"{letter} is not in {label_box}: {said}")
 
         self.each(look, EXAMPLES)
@@ -87,7 +89,7 @@ class Examples(unittest.TestCase):
             self.assertTrue(prompt.frame.description)
             for one in self.showing(prompt):
                 if role_of(one) in ("label", "heading", "push button", "icon", "toggle button", "text"):
-                    self.assertTrue(one.name, f"{name}: a nameless {role_of(one)} at {box_of(one)}")
+                    self.assertTrue(one.name, f"{name}: a nameless {role_of(one)} at {prompt.box(one)}")
 
         self.each(look, EXAMPLES)
 
@@ -136,7 +138,7 @@ def inside_of(one):
 
 
 class Focus(unittest.TestCase):
-    @unittest.skipUnless(DESK in ("openbox", "xfwm4", "i3"), "nobody here gives the focus by the window's wish")
+    @unittest.skipUnless(DESK in MANAGED, "nobody here gives the focus by the window's wish")
     def test_it_takes_no_keyboard_from_another_window(self):
         with OtherWindow() as other:
             other.window.set_input_focus(X.RevertToParent, X.CurrentTime)
@@ -150,6 +152,25 @@ class Focus(unittest.TestCase):
                 prompt.to_the_front().wait_armed()
                 key("Escape")
                 self.assertEqual(prompt.answer(), DENY)
+
+    @unittest.skipUnless(DESK in MANAGED, "nobody here gives the focus")
+    def test_who_does_not_come_is_told_and_shown_the_window(self):
+        with Daemon(["body", "actions"]) as daemon, Prompt(example("root", seconds=60)) as prompt:
+            prompt.shown()
+            xdotool("mousemove", *CORNER)
+            daemon.wait(lambda: daemon.seen)
+            (_, _, _, summary, body, actions, hints, expires), = daemon.seen
+            self.assertEqual(summary, "Split SSH waits for your answer")
+            self.assertIn(" wants to log in as root on ", body)
+            self.assertEqual((actions, hints), (["default", "Show", "Show", "Show"], {"urgency": 2}))
+            self.assertLessEqual(expires, 50_000)
+            self.assertFalse(prompt.is_focused())
+            daemon.say("ActionInvoked", 7, "Show")
+            daemon.wait(prompt.is_focused)
+            daemon.wait(lambda: daemon.closed)
+            prompt.wait_armed()
+            key("Escape")
+            self.assertEqual(prompt.answer()["decision"], "deny")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import unittest
 
 from gi.repository import Gio, GLib
 
-from desk import PROGRAM
+from desk import PROGRAM, until
 from test_prompt import run
 
 NAME = "org.freedesktop.Notifications"
@@ -18,6 +18,7 @@ FACE = """<node><interface name="org.freedesktop.Notifications">
 <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/>
 <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="as" direction="in"/>
 <arg type="a{sv}" direction="in"/><arg type="i" direction="in"/><arg type="u" direction="out"/></method>
+<method name="CloseNotification"><arg type="u" direction="in"/></method>
 </interface></node>"""
 
 
@@ -43,7 +44,7 @@ class Daemon:
     """A notification daemon that remembers what it was asked to show."""
 
     def __init__(self, capabilities, answers=True):
-        self.capabilities, self.answers, self.seen = capabilities, answers, []
+        self.capabilities, self.answers, self.seen, self.closed = capabilities, answers, [], False
 
     def __enter__(self):
         self.bus = Gio.bus_get_sync(Gio.BusType.SESSION, None)
@@ -64,9 +65,24 @@ class Daemon:
             return
         if method == "GetCapabilities":
             invocation.return_value(GLib.Variant("(as)", (self.capabilities,)))
+        elif method == "CloseNotification":
+            self.closed = True
+            invocation.return_value(None)
         else:
             self.seen.append(arguments.unpack())
             invocation.return_value(GLib.Variant("(u)", (7,)))
+
+    def say(self, signal, *values):
+        types = {int: "u", str: "s"}
+        arguments = GLib.Variant(f"({''.join(types[type(value)] for value in values)})", values)
+        self.bus.emit_signal(None, PATH, NAME, signal, arguments)
+
+    def wait(self, happened):
+        """Serves the bus until something has happened there."""
+        def look():
+            GLib.MainContext.default().iteration(False)
+            return happened()
+        until(look, "what happens on the bus")
 
     def ask(self, **line):
         return end(notify(**line), GLib.MainContext.default())
@@ -78,7 +94,7 @@ class Notifications(unittest.TestCase):
             status, out, err = daemon.ask(urgency="critical")
             self.assertEqual((status, out, err), (0, b"", b""))
             (app, replaces, icon, summary, body, actions, hints, expires), = daemon.seen
-            self.assertEqual((app, replaces, icon, actions), ("Split SSH", 0, "", []))
+            self.assertEqual((app, replaces, icon, actions), ("Split SSH", 0, "dialog-password", []))
             self.assertEqual((summary, body), ("work-dev used git-work", "12 signatures"))
             self.assertEqual((hints, expires), ({"urgency": 2}, -1))
 
@@ -103,6 +119,24 @@ class Notifications(unittest.TestCase):
             start = time.monotonic()
             self.assertEqual(daemon.ask(), (0, b"", b""))
             self.assertLess(time.monotonic() - start, 20)
+
+    def test_a_button_revokes_and_nothing_else_does(self):
+        pressed = b'{"revoke":true}\n'
+        for signals, said in [([("ActionInvoked", 7, "Revoke")], pressed),
+                              ([("NotificationClosed", 7, 2)], b""),
+                              ([("ActionInvoked", 8, "Revoke"), ("NotificationClosed", 7, 1)], b"")]:
+            with self.subTest(signals), Daemon(["actions"]) as daemon:
+                process = notify(revokes=3)
+                daemon.wait(lambda: daemon.seen)
+                self.assertEqual(daemon.seen[0][5], ["Revoke", "Revoke"])
+                for signal in signals:
+                    daemon.say(*signal)
+                self.assertEqual(end(process, GLib.MainContext.default()), (0, said, b""))
+
+    def test_no_button_where_the_desktop_has_none(self):
+        with Daemon(["body"]) as daemon:
+            self.assertEqual(daemon.ask(revokes=3), (0, b"", b""))
+            self.assertEqual(daemon.seen[0][5], [])
 
     def test_a_bad_line_is_refused(self):
         status, out, err = end(notify(urgency="loud"))

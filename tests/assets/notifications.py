@@ -1,4 +1,5 @@
-"""A notification daemon that prints what it is asked to show, a JSON array of summary and body a line."""
+"""A notification daemon that prints what it is asked to show, a JSON array of summary, body, icon, urgency and buttons a
+line. Its method Press presses a button of the last one."""
 
 import json
 
@@ -10,16 +11,28 @@ FACE = """<node><interface name="org.freedesktop.Notifications">
 <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/>
 <arg type="s" direction="in"/><arg type="s" direction="in"/><arg type="as" direction="in"/>
 <arg type="a{sv}" direction="in"/><arg type="i" direction="in"/><arg type="u" direction="out"/></method>
+<method name="CloseNotification"><arg type="u" direction="in"/></method>
+<method name="Press"><arg type="s" direction="in"/></method>
 </interface></node>"""
 
 
-def call(_bus, _sender, _path, _face, method, arguments, invocation):
+shown = 0
+
+
+def call(bus, _sender, _path, _face, method, arguments, invocation):
+    global shown
     if method == "GetCapabilities":
-        invocation.return_value(GLib.Variant("(as)", (["body"],)))
-        return
-    _app, _replaces, _icon, summary, body, *_ = arguments.unpack()
-    print(json.dumps([summary, body]), flush=True)
-    invocation.return_value(GLib.Variant("(u)", (1,)))
+        invocation.return_value(GLib.Variant("(as)", (["body", "actions"],)))
+    elif method == "Notify":
+        _app, _replaces, icon, summary, body, actions, hints, _expires = arguments.unpack()
+        shown += 1
+        invocation.return_value(GLib.Variant("(u)", (shown,)))
+        print(json.dumps([summary, body, icon, hints["urgency"], actions[::2]]), flush=True)
+    else:
+        if method == "Press":
+            pressed = GLib.Variant("(us)", (shown, arguments.unpack()[0]))
+            bus.emit_signal(None, "/org/freedesktop/Notifications", NAME, "ActionInvoked", pressed)
+        invocation.return_value(None)
 
 
 bus = Gio.bus_get_sync(Gio.BusType.SESSION, None)

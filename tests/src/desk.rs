@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::children::Running;
+use crate::children::{Running, run};
 use crate::programs;
 use crate::split_ssh::Vault;
 use crate::wait::wait_for;
@@ -131,20 +131,49 @@ impl Desk {
         (count("most"), count("total"))
     }
 
-    /// Summaries and bodies of the notifications so far.
-    pub fn notifications(&self) -> Vec<(String, String)> {
+    /// The notifications so far.
+    pub fn notifications(&self) -> Vec<Notification> {
         let said = self.notifications.log();
         let whole = said
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'));
         whole
             .filter_map(|line| serde_json::from_str(line).ok())
+            .map(|(summary, body, icon, urgency, buttons)| Notification {
+                summary,
+                body,
+                icon,
+                urgency,
+                buttons,
+            })
             .collect()
+    }
+
+    /// Presses a button of the last notification.
+    pub fn press_notification(&self, world: &World, button: &str) {
+        let mut command = world.command("dbus-send");
+        command.envs(self.environment.iter().cloned());
+        command.args(["--session", "--print-reply"]);
+        command.arg("--dest=org.freedesktop.Notifications");
+        command.arg("/org/freedesktop/Notifications");
+        command.arg("org.freedesktop.Notifications.Press");
+        run(command.arg(format!("string:{button}")));
     }
 
     fn tell(&self, order: &Value) -> Value {
         self.person.borrow_mut().tell(order)
     }
+}
+
+/// As the desktop was asked to show it.
+#[derive(Debug)]
+pub struct Notification {
+    pub summary: String,
+    pub body: String,
+    pub icon: String,
+    /// From 0, low, to 2, critical.
+    pub urgency: u8,
+    pub buttons: Vec<String>,
 }
 
 /// One of the vault's windows, as the person sees it.

@@ -181,7 +181,7 @@ fn a_thousand_signatures_are_a_handful_of_notifications_in_flat_memory() {
     let all_told = || {
         desk.notifications()
             .iter()
-            .map(|(summary, _)| told(summary))
+            .map(|notification| told(&notification.summary))
             .sum::<u64>()
     };
     let all_came = wait_at_most(Duration::from_secs(5 * MINUTE), || {

@@ -270,6 +270,31 @@ fn a_yes_for_five_minutes_covers_only_what_was_shown() {
 }
 
 #[test]
+fn a_signature_by_an_approval_is_told_of_with_a_button_that_revokes_it() {
+    let scene = Scene::new(REMEMBER);
+    let ssh = scene.ssh(&["server"]);
+    scene.desk.window().press("Allow for 5 min");
+    assert!(gets_in(ssh));
+    assert!(gets_in(scene.ssh(&["server"])), "nobody had to answer");
+    let told = wait_for("the notification", || scene.desk.notifications().pop());
+    assert_eq!(told.summary, "work used your approval 1");
+    assert!(told.body.starts_with("login to server as "), "{told:?}");
+    assert_eq!((told.icon.as_str(), told.urgency), ("dialog-password", 0));
+    assert_eq!(told.buttons, ["Revoke"]);
+
+    scene.desk.press_notification(&scene.lab.world, "Revoke");
+    wait_for("the end of the approval", || {
+        let listed = scene.split_ssh(&["approvals"]);
+        (!listed.contains("work")).then_some(())
+    });
+    let ssh = scene.ssh(&["server"]);
+    scene.desk.window().press("Deny");
+    assert!(!gets_in(ssh), "it asks again");
+    let records = scene.vault.records();
+    assert!(records.iter().any(|record| record["event"] == "revoked"));
+}
+
+#[test]
 fn a_host_named_in_the_window_is_a_label_until_it_is_trusted() {
     let lab = Lab::new();
     let known_hosts = lab.second.known_host();

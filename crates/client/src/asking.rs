@@ -105,7 +105,8 @@ fn notify(summary: &str, body: &str) -> Option<Child> {
         notify.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={bus}"));
     }
     notify
-        .args(["--app-name=split-ssh", "--icon=dialog-password"])
+        .args(["--app-name=Split SSH", "--icon=dialog-password"])
+        .arg("--urgency=normal")
         .args([summary, body])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -23,6 +23,13 @@ const MAX_TAKEN_NAMES: usize = 5;
 /// Shows questions until the vault stops.
 pub fn follow(asker: &Arc<Asker>) {
     let events = asker.questions.listen();
+    let revoker = Arc::clone(asker);
+    asker.notifier.on_revoke(move |number| {
+        if revoker.revoke(Some(number)) > 0 {
+            let said = format!("approval {number} was revoked: the next such request asks again");
+            revoker.notifier.tell(Notice::Said(said));
+        }
+    });
     let asker = Arc::clone(asker);
     thread::spawn(move || {
         let mut open: HashMap<QuestionId, Arc<Dialog>> = HashMap::new();

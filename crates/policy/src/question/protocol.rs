@@ -130,7 +130,13 @@ pub struct Notification {
     pub summary: String,
     pub body: String,
     pub urgency: Urgency,
+    /// The approval that a button of it may revoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revokes: Option<u64>,
 }
+
+/// From a prompter: the button of a notification was pressed.
+pub const REVOKE_PRESSED: &str = r#"{"revoke":true}"#;
 
 word_enum! {
     /// How urgent a notification is, in the words and order of freedesktop's specification.
@@ -138,6 +144,16 @@ word_enum! {
         Low = "low",
         Normal = "normal",
         Critical = "critical",
+    }
+}
+
+impl Urgency {
+    /// The name of its icon, as freedesktop's icon naming specification has it.
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Low | Self::Critical => "dialog-password",
+            Self::Normal => "dialog-warning",
+        }
     }
 }
 

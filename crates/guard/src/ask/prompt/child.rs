@@ -1,5 +1,6 @@
 //! Our dialog as a child process, where no socket unit of the session starts it.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -30,22 +31,22 @@ pub(super) fn by_child(
     program: &Path,
     environment: &Environment,
 ) -> PromptAttempt {
-    match start(program, None, environment) {
+    match start::<&str>(program, &[], environment) {
         Ok((_running, stream)) => conversation::converse(asking, &stream),
         Err(error) => PromptAttempt::NotShown(NotShown::Failed(error.to_string())),
     }
 }
 
-/// Starts the dialog, or what `flag` makes of it, with a stream to it.
-pub(super) fn start(
+/// Starts a program that shows something, with a stream to its stdin and from its stdout.
+pub(super) fn start<A: AsRef<OsStr>>(
     program: &Path,
-    flag: Option<&str>,
+    arguments: &[A],
     environment: &Environment,
 ) -> std::io::Result<(Running, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let theirs = OwnedFd::from(theirs);
     let child = Command::new(program)
-        .args(flag)
+        .args(arguments)
         .env_clear()
         .envs(environment)
         .current_dir("/")

@@ -139,7 +139,7 @@ impl Prompter {
         let program = program.ok_or("split-ssh-prompt is not installed")?;
         let environment = self.session.environment();
         let environment = environment.ok_or("there is no session to ask in")?;
-        let (running, stream) = child::start(program, Some(flag), &environment)
+        let (running, stream) = child::start(program, &[flag], &environment)
             .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         Ok((Some(running), stream))
     }

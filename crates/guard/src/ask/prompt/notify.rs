@@ -1,22 +1,25 @@
-//! Tells the person what happened, in notifications: never a question, never waited for, never fatal.
+//! Tells the person what happened, in notifications: never a question, never fatal. One about an approval may have a
+//! button that revokes it; nothing waits for that but a thread of its own.
 //! The first of its kind is shown at once; what follows within a minute is counted and told together,
 //! so that 1 000 signatures are a handful of notifications and a flat memory.
 
 mod notice_queue;
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policy::question::protocol::Notification;
+use policy::question::protocol::{Notification, REVOKE_PRESSED};
 
 use super::Prompter;
+use super::child;
 use super::protocol;
 use super::running::Running;
-use super::session::{Environment, Session};
 use super::unit;
 use common::sync::lock;
 use notice_queue::NoticeQueue;
@@ -26,6 +29,10 @@ pub use notice_queue::Notice;
 const NOTIFY_SEND: &str = "/usr/bin/notify-send";
 /// A desktop that takes longer gets no notification.
 const SEND_TIME: Duration = Duration::from_secs(3);
+/// For so long a button is waited for; the protocol's document says so, too.
+const BUTTON_TIME: Duration = Duration::from_secs(60);
+/// Buttons waited for at a time, each by a thread; a notification beyond has none.
+const MAX_WAITING: usize = 4;
 
 /// Where notices are handed in. Cloned, it is the same one.
 #[derive(Clone)]
@@ -37,6 +44,7 @@ struct Shared {
     notice_queue: Mutex<NoticeQueue>,
     told: Condvar,
     began: Instant,
+    revoke: OnceLock<Box<dyn Fn(u64) + Send + Sync>>,
 }
 
 impl Notifier {
@@ -46,20 +54,25 @@ impl Notifier {
             notice_queue: Mutex::default(),
             told: Condvar::new(),
             began: Instant::now(),
+            revoke: OnceLock::new(),
         };
         let notifier = Self {
             shared: Arc::new(shared),
         };
-        let sockets = prompter.sockets.as_ref();
         let sender = Sender {
-            socket: sockets.map(|folder| folder.join(unit::NOTIFICATION)),
-            program: prompter.program.clone(),
+            prompter: prompter.clone(),
             notify_send: Some(PathBuf::from(NOTIFY_SEND)).filter(|path| path.is_file()),
-            session: prompter.session.clone(),
+            waiting: Arc::default(),
         };
         let shared = Arc::clone(&notifier.shared);
         thread::spawn(move || shared.send_all(&sender));
         notifier
+    }
+
+    /// What a notification's "Revoke" does with the approval of this number.
+    pub fn on_revoke(&self, revoke: impl Fn(u64) + Send + Sync + 'static) {
+        // The first one counts, and nobody sets another.
+        let _ = self.shared.revoke.set(Box::new(revoke));
     }
 
     /// Takes a notice; returns at once.
@@ -70,9 +83,9 @@ impl Notifier {
 }
 
 impl Shared {
-    fn send_all(&self, sender: &Sender) {
+    fn send_all(self: &Arc<Self>, sender: &Sender) {
         loop {
-            sender.send(&self.next_message());
+            sender.send(self, self.next_message());
         }
     }
 
@@ -98,70 +111,87 @@ impl Shared {
     }
 }
 
-/// How notifications reach the desktop: our prompt program, by the session's socket unit or as our
-/// child, or `notify-send`.
+/// How notifications reach the desktop: our prompt program, or `notify-send` where it is not installed.
 struct Sender {
-    socket: Option<PathBuf>,
-    program: Option<PathBuf>,
+    prompter: Prompter,
     notify_send: Option<PathBuf>,
-    session: Session,
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Sender {
-    /// Where there is no session, no daemon or no program, nothing happens.
-    fn send(&self, message: &Notification) {
-        if self.by_socket(message).is_some() {
-            return;
+    /// Where there is no session, no daemon or no program, nothing happens. A button is waited for in a thread of its own.
+    fn send(&self, shared: &Arc<Shared>, mut message: Notification) {
+        if self.waiting.load(Relaxed) >= MAX_WAITING {
+            message.revokes = None;
         }
-        let Some(environment) = self.session.environment() else {
+        let Some((running, stream)) = self.start(&message) else {
             return;
         };
-        let sent = self.by_prompt(message, &environment);
-        if sent.is_none() {
-            let _ = self.by_notify_send(message, &environment);
-        }
+        let Some(number) = message.revokes else {
+            is_revoke_pressed(stream, SEND_TIME);
+            return;
+        };
+        let (shared, waiting) = (Arc::clone(shared), Arc::clone(&self.waiting));
+        waiting.fetch_add(1, Relaxed);
+        thread::spawn(move || {
+            let is_pressed = is_revoke_pressed(stream, BUTTON_TIME);
+            drop(running);
+            waiting.fetch_sub(1, Relaxed);
+            if let (true, Some(revoke)) = (is_pressed, shared.revoke.get()) {
+                revoke(number);
+            }
+        });
     }
 
-    fn by_socket(&self, message: &Notification) -> Option<()> {
-        let mut stream = unit::connect(self.socket.as_ref()?).ok()?;
+    fn start(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
+        let started = self.prompter.start(unit::NOTIFICATION, "--notify");
+        let (running, mut stream) = match started {
+            Ok(started) => started,
+            Err(_) => return self.start_notify_send(message),
+        };
         stream.set_write_timeout(Some(SEND_TIME)).ok()?;
-        stream.write_all(&protocol::line(message)?).ok()
+        stream.write_all(&protocol::line(message)?).ok()?;
+        stream.shutdown(Shutdown::Write).ok()?;
+        Some((running, stream))
     }
 
-    fn by_prompt(&self, message: &Notification, environment: &Environment) -> Option<()> {
-        let program = self.program.as_ref()?;
-        let line = protocol::line(message)?;
-        let mut command = Command::new(program);
-        command.arg("--notify");
-        run(command, environment, &line)
-    }
-
-    fn by_notify_send(&self, message: &Notification, environment: &Environment) -> Option<()> {
-        let mut command = Command::new(self.notify_send.as_ref()?);
-        command
-            .arg("--app-name=Split SSH")
-            .arg(format!("--urgency={}", message.urgency.word()));
+    fn start_notify_send(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
+        let environment = self.prompter.session.environment()?;
+        let mut arguments = vec![
+            "--app-name=Split SSH".to_owned(),
+            format!("--urgency={}", message.urgency.word()),
+            format!("--icon={}", message.urgency.icon()),
+        ];
+        if message.revokes.is_some() {
+            // It prints the first part when the button is pressed.
+            arguments.push(format!("--action={REVOKE_PRESSED}=Revoke"));
+        }
         // Daemons read markup in the body.
         let body = message
             .body
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;");
-        command.args(["--", &message.summary, &body]);
-        run(command, environment, b"")
+        arguments.extend(["--".to_owned(), message.summary.clone(), body]);
+        let program = self.notify_send.as_ref()?;
+        let (running, stream) = child::start(program, &arguments, &environment).ok()?;
+        Some((Some(running), stream))
     }
 }
 
-/// Runs a program to its end, but not for long; `None` if it could not be run.
-fn run(mut command: Command, environment: &Environment, input: &[u8]) -> Option<()> {
-    command.env_clear().envs(environment).current_dir("/");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut running = Running(command.spawn().ok()?);
-    // A line fits into the pipe's buffer.
-    running.0.stdin.take()?.write_all(input).ok()?;
-    running.wait_until(Instant::now() + SEND_TIME);
-    Some(())
+/// Waits for the end of what shows a notification, but no longer than for `time`; true if it said that the button was
+/// pressed.
+fn is_revoke_pressed(mut stream: UnixStream, time: Duration) -> bool {
+    let until = Instant::now() + time;
+    let mut untrusted = Vec::new();
+    let mut chunk = [0; REVOKE_PRESSED.len() + 1];
+    while untrusted.len() <= REVOKE_PRESSED.len() {
+        let left = until.saturating_duration_since(Instant::now());
+        let is_in_time = !left.is_zero() && stream.set_read_timeout(Some(left)).is_ok();
+        match is_in_time.then(|| stream.read(&mut chunk)) {
+            Some(Ok(count)) if count > 0 => untrusted.extend_from_slice(&chunk[..count]),
+            _ => break,
+        }
+    }
+    untrusted.strip_suffix(b"\n") == Some(REVOKE_PRESSED.as_bytes())
 }

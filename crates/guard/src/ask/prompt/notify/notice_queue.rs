@@ -23,8 +23,12 @@ const MAX_BODY: usize = 400;
 pub enum Notice {
     /// A signature was given: for whom, and a sentence about it.
     Used { caller: String, sentence: String },
-    /// A signature was given by an approval of before: for whom, and a sentence about it and how to revoke that.
-    Approved { caller: String, sentence: String },
+    /// A signature was given by an approval of before: for whom, by which, and a sentence about it.
+    Approved {
+        caller: String,
+        number: u64,
+        sentence: String,
+    },
     /// A request was refused in a way that the person should know of.
     Refused { caller: String, sentence: String },
     /// A security key waits for its touch. Never told together: it is of use now or not at all.
@@ -36,7 +40,8 @@ pub enum Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum NoticeKind {
     Used,
-    Approved,
+    /// By the approval of this number.
+    Approved(u64),
     Refused,
     Touch,
     Said,
@@ -71,6 +76,7 @@ impl Notice {
     pub fn approved(facts: &Facts, number: u64) -> Self {
         Self::Approved {
             caller: facts.caller.to_string(),
+            number,
             sentence: format!(
                 "{}. To revoke the approval: split-ssh approvals revoke {number}",
                 sentence(facts)
@@ -88,7 +94,11 @@ impl Notice {
     fn into_parts(self) -> (NoticeKind, String, String) {
         match self {
             Self::Used { caller, sentence } => (NoticeKind::Used, caller, sentence),
-            Self::Approved { caller, sentence } => (NoticeKind::Approved, caller, sentence),
+            Self::Approved {
+                caller,
+                number,
+                sentence,
+            } => (NoticeKind::Approved(number), caller, sentence),
             Self::Refused { caller, sentence } => (NoticeKind::Refused, caller, sentence),
             Self::Touch { caller, sentence } => (NoticeKind::Touch, caller, sentence),
             Self::Said(sentence) => (NoticeKind::Said, String::new(), sentence),
@@ -195,9 +205,9 @@ fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Notificat
             format!("{count} signatures for {caller} in the last minute"),
             Urgency::Low,
         ),
-        NoticeKind::Approved => (
-            format!("{caller} used your approval"),
-            format!("{caller} used your approvals {count} times in the last minute"),
+        NoticeKind::Approved(number) => (
+            format!("{caller} used your approval {number}"),
+            format!("{caller} used your approval {number} {count} times in the last minute"),
             Urgency::Low,
         ),
         NoticeKind::Refused => (
@@ -229,6 +239,10 @@ fn message(kind: NoticeKind, caller: &str, subject: &NoticeSubject) -> Notificat
         summary,
         body,
         urgency,
+        revokes: match kind {
+            NoticeKind::Approved(number) => Some(number),
+            _ => None,
+        },
     }
 }
 
