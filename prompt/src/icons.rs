@@ -48,100 +48,116 @@ impl Icon {
 
     fn draw(self, cr: &Context) -> Result<(), Error> {
         match self {
-            Self::Key => {
-                cr.arc(7.5, 12.0, 4.5, 0.0, TAU);
-                polyline(cr, &[(12.0, 12.0), (21.5, 12.0), (21.5, 16.0)]);
-                polyline(cr, &[(17.0, 12.0), (17.0, 15.0)]);
-                cr.stroke()
-            }
-            Self::Pen => {
-                polyline(
-                    cr,
-                    &[
-                        (5.0, 19.0),
-                        (6.5, 14.0),
-                        (16.5, 4.0),
-                        (20.0, 7.5),
-                        (10.0, 17.5),
-                    ],
-                );
-                cr.close_path();
-                polyline(cr, &[(14.0, 6.5), (17.5, 10.0)]);
-                polyline(cr, &[(13.0, 21.0), (21.0, 21.0)]);
-                cr.stroke()
-            }
-            Self::Certificate => {
-                polyline(
-                    cr,
-                    &[
-                        (9.0, 17.0),
-                        (3.0, 17.0),
-                        (3.0, 4.0),
-                        (21.0, 4.0),
-                        (21.0, 11.0),
-                    ],
-                );
-                polyline(cr, &[(6.5, 8.0), (14.0, 8.0)]);
-                polyline(cr, &[(6.5, 12.0), (11.0, 12.0)]);
-                cr.new_sub_path();
-                cr.arc(16.0, 14.5, 3.5, 0.0, TAU);
-                polyline(
-                    cr,
-                    &[
-                        (14.0, 17.5),
-                        (14.0, 22.0),
-                        (16.0, 20.5),
-                        (18.0, 22.0),
-                        (18.0, 17.5),
-                    ],
-                );
-                cr.stroke()
-            }
-            Self::Terminal => {
-                polyline(cr, &[(2.5, 4.5), (21.5, 4.5), (21.5, 19.5), (2.5, 19.5)]);
-                cr.close_path();
-                polyline(cr, &[(6.0, 9.0), (9.0, 12.0), (6.0, 15.0)]);
-                polyline(cr, &[(12.0, 15.5), (17.5, 15.5)]);
-                cr.stroke()
-            }
-            Self::QuestionMark => {
-                cr.arc(12.0, 8.5, 4.5, PI, TAU + PI / 4.0);
-                polyline_on(cr, &[(12.0, 14.0), (12.0, 16.0)]);
-                cr.stroke()?;
-                dot(cr, 12.0, 20.0)
-            }
-            Self::Padlock => {
-                cr.arc(12.0, 8.5, 4.5, PI, TAU);
-                polyline_on(cr, &[(16.5, 11.5)]);
-                polyline(cr, &[(7.5, 8.5), (7.5, 11.5)]);
-                polyline(cr, &[(4.5, 11.5), (19.5, 11.5), (19.5, 21.0), (4.5, 21.0)]);
-                cr.close_path();
-                cr.stroke()
-            }
-            Self::Triangle => {
-                polyline(cr, &[(12.0, 3.0), (22.0, 20.5), (2.0, 20.5)]);
-                cr.close_path();
-                polyline(cr, &[(12.0, 9.5), (12.0, 14.0)]);
-                cr.stroke()?;
-                dot(cr, 12.0, 17.3)
-            }
-            Self::Octagon => {
-                let corner = |at: u8| {
-                    let angle = f64::from(at).mul_add(PI / 4.0, PI / 8.0);
-                    (
-                        10.0f64.mul_add(angle.cos(), 12.0),
-                        10.0f64.mul_add(angle.sin(), 12.0),
-                    )
-                };
-                let corners: Vec<_> = (0..8).map(corner).collect();
-                polyline(cr, &corners);
-                cr.close_path();
-                polyline(cr, &[(12.0, 7.0), (12.0, 13.0)]);
-                cr.stroke()?;
-                dot(cr, 12.0, 16.7)
-            }
+            Self::Key => draw_key(cr),
+            Self::Pen => draw_pen(cr),
+            Self::Certificate => draw_certificate(cr),
+            Self::Terminal => draw_terminal(cr),
+            Self::QuestionMark => draw_question_mark(cr),
+            Self::Padlock => draw_padlock(cr),
+            Self::Triangle => draw_triangle(cr),
+            Self::Octagon => draw_octagon(cr),
         }
     }
+}
+
+fn draw_key(cr: &Context) -> Result<(), Error> {
+    cr.arc(7.5, 12.0, 4.5, 0.0, TAU);
+    polyline(cr, &[(12.0, 12.0), (21.5, 12.0), (21.5, 16.0)]);
+    polyline(cr, &[(17.0, 12.0), (17.0, 15.0)]);
+    cr.stroke()
+}
+
+fn draw_pen(cr: &Context) -> Result<(), Error> {
+    polyline(
+        cr,
+        &[
+            (5.0, 19.0),
+            (6.5, 14.0),
+            (16.5, 4.0),
+            (20.0, 7.5),
+            (10.0, 17.5),
+        ],
+    );
+    cr.close_path();
+    polyline(cr, &[(14.0, 6.5), (17.5, 10.0)]);
+    polyline(cr, &[(13.0, 21.0), (21.0, 21.0)]);
+    cr.stroke()
+}
+
+fn draw_certificate(cr: &Context) -> Result<(), Error> {
+    polyline(
+        cr,
+        &[
+            (9.0, 17.0),
+            (3.0, 17.0),
+            (3.0, 4.0),
+            (21.0, 4.0),
+            (21.0, 11.0),
+        ],
+    );
+    polyline(cr, &[(6.5, 8.0), (14.0, 8.0)]);
+    polyline(cr, &[(6.5, 12.0), (11.0, 12.0)]);
+    cr.new_sub_path();
+    cr.arc(16.0, 14.5, 3.5, 0.0, TAU);
+    polyline(
+        cr,
+        &[
+            (14.0, 17.5),
+            (14.0, 22.0),
+            (16.0, 20.5),
+            (18.0, 22.0),
+            (18.0, 17.5),
+        ],
+    );
+    cr.stroke()
+}
+
+fn draw_terminal(cr: &Context) -> Result<(), Error> {
+    polyline(cr, &[(2.5, 4.5), (21.5, 4.5), (21.5, 19.5), (2.5, 19.5)]);
+    cr.close_path();
+    polyline(cr, &[(6.0, 9.0), (9.0, 12.0), (6.0, 15.0)]);
+    polyline(cr, &[(12.0, 15.5), (17.5, 15.5)]);
+    cr.stroke()
+}
+
+fn draw_question_mark(cr: &Context) -> Result<(), Error> {
+    cr.arc(12.0, 8.5, 4.5, PI, TAU + PI / 4.0);
+    polyline_on(cr, &[(12.0, 14.0), (12.0, 16.0)]);
+    cr.stroke()?;
+    dot(cr, 12.0, 20.0)
+}
+
+fn draw_padlock(cr: &Context) -> Result<(), Error> {
+    cr.arc(12.0, 8.5, 4.5, PI, TAU);
+    polyline_on(cr, &[(16.5, 11.5)]);
+    polyline(cr, &[(7.5, 8.5), (7.5, 11.5)]);
+    polyline(cr, &[(4.5, 11.5), (19.5, 11.5), (19.5, 21.0), (4.5, 21.0)]);
+    cr.close_path();
+    cr.stroke()
+}
+
+fn draw_triangle(cr: &Context) -> Result<(), Error> {
+    polyline(cr, &[(12.0, 3.0), (22.0, 20.5), (2.0, 20.5)]);
+    cr.close_path();
+    polyline(cr, &[(12.0, 9.5), (12.0, 14.0)]);
+    cr.stroke()?;
+    dot(cr, 12.0, 17.3)
+}
+
+fn draw_octagon(cr: &Context) -> Result<(), Error> {
+    let corner = |at: u8| {
+        let angle = f64::from(at).mul_add(PI / 4.0, PI / 8.0);
+        (
+            10.0f64.mul_add(angle.cos(), 12.0),
+            10.0f64.mul_add(angle.sin(), 12.0),
+        )
+    };
+    let corners: Vec<_> = (0..8).map(corner).collect();
+    polyline(cr, &corners);
+    cr.close_path();
+    polyline(cr, &[(12.0, 7.0), (12.0, 13.0)]);
+    cr.stroke()?;
+    dot(cr, 12.0, 16.7)
 }
 
 /// A new line; nothing is drawn between it and what was there before.

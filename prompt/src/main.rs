@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod answer;
 mod answers;
 mod buttons;
@@ -17,6 +18,7 @@ mod icons;
 mod lines;
 mod lock_watch;
 mod look;
+mod name_fields;
 mod notify;
 mod passphrase_window;
 mod prompt_window;
@@ -25,6 +27,7 @@ mod question_window;
 mod reading;
 mod reminder;
 mod server;
+mod to_read;
 mod wording;
 
 use std::fmt::Display;

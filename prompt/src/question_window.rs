@@ -8,32 +8,22 @@ use std::time::Duration;
 use gtk::atk::Role;
 use gtk::prelude::*;
 use policy::question::protocol::PrompterAnswer;
-use policy::question::{Answer, Decision, MAX_HOST_LABEL, is_host_label, proof_sentence};
+use policy::question::{Answer, Decision};
 
+use crate::advice::{Advice, BAD_NAME, CLICK_FIRST, ENTER, RULE, SCROLL, UNDO, WAIT};
 use crate::answer;
 use crate::answers::{Answers, Choice, Page};
 use crate::ending::{Opened, abandon, end};
-use crate::fact_grid::{fact_grid, field};
 use crate::frame::{Band, Frame};
-use crate::icons::{self, Icon};
+use crate::icons::Icon;
 use crate::lines::LineReader;
-use crate::look::{add_class, set_spoken};
+use crate::look::add_class;
+use crate::name_fields::NameFields;
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{self, Counts, HeadingPart, Offer, Question, Risk, Row, RowClass};
+use crate::question::{self, Counts, HeadingPart, Offer, Question, Risk};
 use crate::reading::Reading;
 use crate::server::Server;
-use crate::{look, wording};
-
-const CLICK_FIRST: &str = "Click this window first.";
-const WAIT: &str = "Allow unlocks after one second without typing or clicking.";
-const SCROLL: &str = "Scroll to the end to enable Allow (Page Down).";
-const BAD_NAME: &str = "Not a valid host name: use letters, digits, dots, dashes and underscores.";
-const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
-const UNDO: &str = "It ends when the vault stops. To undo it in the vault: split-ssh approvals";
-/// All that may stand above the buttons for a while.
-const RULE: &str =
-    "The vault adds this rule to its policy. To take it back there: split-ssh rule list";
-const HINTS: [&str; 7] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER, UNDO, RULE];
+use crate::{look, to_read, wording};
 
 struct QuestionWindow {
     question: Question,
@@ -87,8 +77,8 @@ impl QuestionWindow {
         same.set_no_show_all(true);
         let reading = Reading::new();
         frame.append(reading.widget());
-        append_what_to_read(&reading, &question);
-        let rule = question.rule.as_deref().map(rule_to_read);
+        to_read::append_what_to_read(&reading, &question);
+        let rule = question.rule.as_deref().map(to_read::rule_to_read);
         if let Some(rule) = &rule {
             rule.widget().set_vexpand(true);
             frame.append(rule.widget());
@@ -135,31 +125,14 @@ impl QuestionWindow {
         window
     }
 
-    /// What only a closer look needs, and which rule asks.
     fn append_details(self: &Rc<Self>) {
-        let mut details = self.question.details.clone();
-        if let Some(limit) = &self.question.limit {
-            details.push(Row {
-                label: "How long".to_owned(),
-                text: limit.clone(),
-                note: None,
-                class: RowClass::Sentence,
-                stands_out: false,
-            });
-        }
-        details.push(Row {
-            label: "Why asked".to_owned(),
-            text: self.question.why.clone(),
-            note: None,
-            class: RowClass::Sentence,
-            stands_out: false,
-        });
         let window = Rc::clone(self);
-        self.reading.append_details(&fact_grid(&details), move || {
-            window.frame.fit(window.shown_reading());
-            // The buttons have moved: whoever answers must have had a quiet second with where they are now.
-            window.prompt.restart_gate();
-        });
+        self.reading
+            .append_details(&to_read::details(&self.question), move || {
+                window.frame.fit(window.shown_reading());
+                // The buttons have moved: whoever answers must have had a quiet second with where they are now.
+                window.prompt.restart_gate();
+            });
     }
 
     fn connect(self: &Rc<Self>) {
@@ -248,34 +221,17 @@ impl QuestionWindow {
         end(answer::send_answer(&mut std::io::stdout(), answer));
     }
 
-    /// The name that the person typed, `None` if there is none; an error if it is none that can be
-    /// taken.
     fn typed_name(&self) -> Result<Option<String>, ()> {
-        let typed = self
-            .name
-            .as_ref()
-            .map(|name| name.entry.text().to_string())
-            .unwrap_or_default();
-        match typed.as_str() {
-            "" => Ok(None),
-            name if is_host_label(name) => Ok(Some(typed)),
-            _ => Err(()),
-        }
+        self.name.as_ref().map_or(Ok(None), NameFields::typed)
     }
 
     /// What must be done before an allow can be chosen.
     fn obstacle(&self) -> Option<&'static str> {
         match self.readiness.get() {
-            Readiness::Unfocused => Some("Click this window first."),
-            Readiness::Waiting => {
-                Some("Allow unlocks after one second without typing or clicking.")
-            }
-            Readiness::Painting | Readiness::Ready if !self.has_read_all() => {
-                Some("Scroll to the end to enable Allow (Page Down).")
-            }
-            Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => {
-                Some("Not a valid host name: use letters, digits, dots, dashes and underscores.")
-            }
+            Readiness::Unfocused => Some(CLICK_FIRST),
+            Readiness::Waiting => Some(WAIT),
+            Readiness::Painting | Readiness::Ready if !self.has_read_all() => Some(SCROLL),
+            Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => Some(BAD_NAME),
             Readiness::Painting | Readiness::Ready => None,
         }
     }
@@ -384,109 +340,4 @@ fn describe(window: &gtk::Window, question: &Question) {
         .chain(question.warnings.clone())
         .collect();
     accessible.set_description(&sentences.join(". "));
-}
-
-/// Warnings first, then how sure it is and what was before, then the facts.
-fn append_what_to_read(reading: &Reading, question: &Question) {
-    for warning in &question.warnings {
-        let line = gtk::Box::new(gtk::Orientation::Horizontal, 10);
-        add_class(&line, "warning");
-        let icon = Icon::of_risk(question.risk).unwrap_or(Icon::Triangle);
-        line.pack_start(
-            &icons::picture(icon, look::icon_size(), "Warning"),
-            false,
-            false,
-            0,
-        );
-        let width = look::line_width() - look::icon_size() - 40;
-        line.pack_start(&look::wrapped(warning, "words", width), true, true, 0);
-        reading.append(&line);
-    }
-    let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
-    let history = question
-        .history
-        .and_then(|history| history.sentence(question.kind));
-    for words in [proof, history].into_iter().flatten() {
-        reading.append(&look::sentence(&words, "sure"));
-    }
-    if !question.facts.is_empty() {
-        reading.append(&fact_grid(&question.facts));
-    }
-}
-
-/// The line above the buttons: what an answer would cover, or else what must be done first. It has room for all that it
-/// may say from the start, so that no button moves under the pointer.
-struct Advice {
-    label: gtk::Label,
-    covers: String,
-}
-
-impl Advice {
-    fn new(covers: String) -> Self {
-        let label = look::sentence("", "advice");
-        label.set_valign(gtk::Align::Start);
-        let width = look::line_width();
-        let heights = HINTS.iter().copied().chain([covers.as_str()]).map(|words| {
-            label.set_text(words);
-            label.preferred_height_for_width(width).1
-        });
-        let most = heights.max().unwrap_or(0);
-        label.set_size_request(-1, most);
-        Self { label, covers }
-    }
-
-    /// An empty hint gives way to what an answer would cover.
-    fn say(&self, hint: &str) {
-        let words = if hint.is_empty() { &self.covers } else { hint };
-        if self.label.text() != words {
-            self.label.set_text(words);
-        }
-    }
-}
-
-/// An empty field for a name of the server, and whether known hosts are to have it.
-struct NameFields {
-    entry: gtk::Entry,
-    trust: gtk::CheckButton,
-    rows: [gtk::Widget; 2],
-}
-
-impl NameFields {
-    fn new(frame: &Frame) -> Self {
-        let entry = gtk::Entry::new();
-        entry.set_max_length(MAX_HOST_LABEL as i32);
-        entry.set_placeholder_text(Some("optional: your own name for this server"));
-        set_spoken(&entry, "Your own name for this server, optional");
-        let row = field("_Name", &entry);
-        frame.append(&row);
-        let words = "_Trust this name from now on: rules and questions will use it";
-        let trust = gtk::CheckButton::with_mnemonic(words);
-        trust.set_sensitive(false); // there is no name yet
-        frame.append(&trust);
-        let rows = [row.upcast(), trust.clone().upcast()];
-        Self { entry, trust, rows }
-    }
-
-    fn is_trusted(&self) -> bool {
-        !self.entry.text().is_empty() && self.trust.is_active()
-    }
-
-    fn show(&self, is_there: bool) {
-        for row in &self.rows {
-            row.set_no_show_all(!is_there);
-            row.set_visible(is_there);
-        }
-    }
-}
-
-/// The rule in the policy's words, hidden until it is asked for.
-fn rule_to_read(rule: &str) -> Rc<Reading> {
-    let reading = Reading::new();
-    let text = look::wrapped(rule, "fixed", look::line_width());
-    text.set_selectable(true);
-    text.set_can_focus(false);
-    set_spoken(&text, &format!("The rule: {rule}"));
-    reading.append(&text);
-    reading.show(false);
-    reading
 }

@@ -49,12 +49,15 @@ class Examples(unittest.TestCase):
 
     def test_it_is_on_the_screen_with_all_its_buttons(self):
         screen = x.screen()
-        def look(_, prompt):
+        def boxes(prompt):
             place = prompt.window.get_geometry()
             at = prompt.window.translate_coords(screen.root, 0, 0)
-            window = (-at.x, -at.y, place.width - at.x, place.height - at.y)
+            buttons = [prompt.box(prompt.button(name)) for name in sorted(prompt.buttons())]
+            return (-at.x, -at.y, place.width - at.x, place.height - at.y), buttons
+
+        def look(_, prompt):
+            window, buttons = steady(lambda: boxes(prompt))
             self.assertTrue(inside(window, (0, 0, screen.width_in_pixels, screen.height_in_pixels)), window)
-            buttons = steady(lambda: [prompt.box(prompt.button(name)) for name in sorted(prompt.buttons())])
             for button in buttons:
                 self.assertTrue(inside(button, window), f"{button} is not in {window}")
                 self.assertFalse(any(button != other and overlap(button, other) for other in buttons), buttons)

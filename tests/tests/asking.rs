@@ -204,7 +204,7 @@ fn a_yes_for_longer_is_listed_used_and_taken_back() {
     );
     assert!(
         desk.split_ssh(&["approvals", "revoke", "1"])
-            .contains("took back 1")
+            .contains("revoked 1")
     );
     assert!(is_signed(&desk.ask("work", &desk.login(5, "git"))));
     assert_eq!(desk.asked().len(), 4);

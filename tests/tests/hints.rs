@@ -123,7 +123,43 @@ const KEY: &str =
 const OTHER: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1k39BpolyXhkY+8kAbWianFi1vi7dqK8txFNgKZsDp";
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 25] = [
+    Case {
+        set_up: Home::start_vault,
+        command: "split-ssh approvals revoke 9",
+        hints: 1,
+        is_fixed: false,
+    },
+    Case {
+        set_up: |_| (),
+        command: "split-ssh rule remove 3 --yes",
+        hints: 1,
+        is_fixed: false,
+    },
+    Case {
+        set_up: |_| (),
+        command: "split-ssh rule add",
+        hints: 1,
+        is_fixed: false,
+    },
+    Case {
+        set_up: |_| (),
+        command: "split-ssh serve remove none",
+        hints: 1,
+        is_fixed: false,
+    },
+    Case {
+        set_up: |_| (),
+        command: "split-ssh log --since never",
+        hints: 1,
+        is_fixed: false,
+    },
+    Case {
+        set_up: |_| (),
+        command: "split-ssh setup",
+        hints: 2,
+        is_fixed: false,
+    },
     Case {
         set_up: |_| (),
         command: "split-ssh pending",

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use testbed::agent::{Agent, ssh_add};
 use testbed::children::run;
@@ -21,6 +22,9 @@ kind = \"sshsig\"
 action = \"allow\"
 signatures = 100
 ";
+
+/// The vault lists again before a signature once a list is as old as this.
+const LIST_HOLDS: Duration = Duration::from_secs(1);
 
 const SHA256: u32 = 2;
 const SHA512: u32 = 4;
@@ -405,11 +409,33 @@ fn a_request_waits_for_an_agent_that_is_locked_or_not_there() {
     let mut waiting = begin();
     let gone = begin();
     drop(gone);
-    wait_for("the record of the client that left", || {
-        let records = vault.records();
-        let left = |record: &serde_json::Value| record["reason"] == "the client hung up";
-        records.iter().any(left).then_some(())
-    });
+    let wait_until_left = |qube: &str| {
+        wait_for("the record of the client that left", || {
+            let records = vault.records();
+            let left = |record: &serde_json::Value| {
+                record["reason"] == "the client hung up" && record["qube"] == qube
+            };
+            records.iter().any(left).then_some(())
+        });
+    };
+    wait_until_left("work");
+    lock("-X");
+    assert!(waiting.answer().signature().is_some());
+
+    // Also where the list of the same connection is of before.
+    let listed = |qube: &str| {
+        let mut connection = Connection::call(&vault.qrexec_socket, qube);
+        connection.ask(&Message::of(message::LIST));
+        connection
+    };
+    let (mut waiting, mut gone) = (listed("work"), listed("other"));
+    lock("-x");
+    thread::sleep(LIST_HOLDS);
+    for connection in [&mut waiting, &mut gone] {
+        connection.send(&sign(&key, 0));
+    }
+    drop(gone);
+    wait_until_left("other");
     lock("-X");
     assert!(waiting.answer().signature().is_some());
 

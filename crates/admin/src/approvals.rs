@@ -15,7 +15,7 @@ use common::paths::Paths;
 /// Under the verdict.
 const INDENT: &str = "     ";
 
-/// List remembered answers, or take them back
+/// List the approvals and denials in force, or revoke them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print JSON
@@ -28,7 +28,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Take back one remembered answer by its number, or all
+    /// Revoke one by its number, or all
     Revoke {
         /// A number from the list, or `all`
         #[arg(value_name = "NUMBER|all", value_parser = which)]
@@ -63,8 +63,8 @@ fn revoke(which: RevokedApprovals, paths: &Paths) -> Result<io::Result<()>, Erro
     let mut out = io::stdout().lock();
     Ok(match reply.revoked.unwrap_or_default() {
         0 => writeln!(out, "nothing was remembered"),
-        1 => writeln!(out, "took back 1 answer"),
-        count => writeln!(out, "took back {count} answers"),
+        1 => writeln!(out, "revoked 1 answer"),
+        count => writeln!(out, "revoked {count} answers"),
     })
 }
 

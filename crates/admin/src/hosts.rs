@@ -49,7 +49,7 @@ enum Action {
         #[arg(long)]
         authority: bool,
     },
-    /// Take over names from a client's known_hosts file, after showing them
+    /// Add names from a client's known_hosts file, after showing them
     ///
     /// A name that this vault knows keeps its keys: none is added or replaced.
     Import {
@@ -131,7 +131,7 @@ fn list(hosts: &Hosts) {
     let rows: Vec<[String; 5]> = known.chain(labels).map(row).collect();
     if rows.is_empty() {
         say("no host is known by name");
-        say("hint: `split-ssh hosts import FILE` takes names over from a client's known_hosts");
+        say("hint: `split-ssh hosts import FILE` adds the names of a client's known_hosts");
         return;
     }
     say_table(&rows);

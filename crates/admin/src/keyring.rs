@@ -85,7 +85,18 @@ pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     } else {
         args.files.clone()
     };
-    agent.add_all(&files, paths, !args.without_passphrases)
+    let count = || agent::list(agent.socket()).map_or(0, |keys| keys.len());
+    let before = count();
+    let code = agent.add_all(&files, paths, !args.without_passphrases)?;
+    if code == ExitCode::SUCCESS && !args.without_passphrases {
+        let keyring = &agent.place.name;
+        say(&match count().saturating_sub(before) {
+            0 => format!("keyring {keyring} holds these keys already"),
+            1 => format!("keyring {keyring} has 1 key more"),
+            added => format!("keyring {keyring} has {added} keys more"),
+        });
+    }
+    Ok(code)
 }
 
 /// Takes out what was loaded from the keyring's folder, and loads what is there now. What others added stays.

@@ -26,10 +26,10 @@ const RECORDS_BEFORE_FOLLOW: usize = 10;
 
 /// Show what was signed, refused and asked, and why
 ///
-/// Records stand in the order of their times. All filters can be combined.
+/// Records are in the order of their times. All filters can be combined.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Go on with new records as they come
+    /// Keep running, and print new records as they come
     #[arg(long, short)]
     follow: bool,
 
@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Check that no line was changed, torn or taken away
+    /// Check that no line was changed, cut short or removed
     #[arg(long, conflicts_with_all = ["follow", "json", "summary", "most",
         "denied", "today", "qube", "key", "host", "since"])]
     verify: bool,
@@ -157,6 +157,9 @@ fn past(
         let summary = Summary::of(found.iter().map(|(record, _)| record));
         show.summary(&summary)?;
     } else {
+        if found.is_empty() && show.to_people {
+            eprintln!("no record matches");
+        }
         for (record, line) in found {
             show.record(record, line)?;
         }

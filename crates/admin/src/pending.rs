@@ -18,7 +18,7 @@ use common::paths::Paths;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Answer one with `split-ssh allow ID` or `split-ssh deny ID`.")]
 pub struct Args {
-    /// Stay, show each question as it comes, and answer it here
+    /// Keep running: show each question as it comes, and answer it here
     #[arg(long, conflicts_with = "json")]
     live: bool,
 
@@ -27,18 +27,21 @@ pub struct Args {
     json: bool,
 }
 
+const STOP: &str = "`--for stop` holds until the vault stops, and no longer than 7 days.";
+
 /// Allow a waiting request, once unless said otherwise
 #[derive(Debug, clap::Args)]
+#[command(after_help = STOP)]
 pub struct AllowArgs {
     /// The question's number, as `split-ssh pending` shows it
     #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Allow what is shown alike, for so long: 15m, 1h, stop
+    /// For requests that look the same, too: 15m, 1h, stop
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
-    /// Allow so many equal requests, where several wait
+    /// Identical requests to allow, where several wait
     #[arg(
         long,
         value_name = "NUMBER",
@@ -51,19 +54,20 @@ pub struct AllowArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Trust this name: known hosts get it, rules see it
+    /// Write the name into known hosts: rules then see it
     #[arg(long, requires = "name")]
     trust: bool,
 }
 
 /// Deny a waiting request
 #[derive(Debug, clap::Args)]
+#[command(after_help = STOP)]
 pub struct DenyArgs {
     /// The question's number, as `split-ssh pending` shows it
     #[arg(value_parser = number)]
     id: QuestionId,
 
-    /// Deny all that is shown alike, for so long: 15m, 1h, stop
+    /// For requests that look the same, too: 15m, 1h, stop
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 

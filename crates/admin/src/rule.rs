@@ -35,19 +35,19 @@ pub struct Args {
 enum Command {
     Add(AddArgs),
     Preset(preset::PresetArgs),
-    /// List the rules that were added so
+    /// List the rules that `split-ssh rule` added
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Take out a rule that was added so
+    /// Remove a rule that `split-ssh rule` added
     Remove {
         /// The rule's number, as `split-ssh rule list` shows it
         #[arg(value_name = "RULE")]
         number: u64,
 
-        /// Take it out without asking
+        /// Remove it without asking
         #[arg(long)]
         yes: bool,
     },
@@ -57,12 +57,13 @@ enum Command {
 ///
 /// From a waiting question, it allows the request too.
 #[derive(Debug, clap::Args)]
+#[group(id = "what", args = ["question", "record"], required = true)]
 #[command(after_help = "Examples:
   split-ssh rule add --question 7
   split-ssh rule add --record 1042")]
 struct AddArgs {
     /// A waiting question, as `split-ssh pending` numbers it
-    #[arg(long, value_name = "ID", required_unless_present = "record")]
+    #[arg(long, value_name = "ID")]
     question: Option<QuestionId>,
 
     /// A record of the log, as `split-ssh log --json` numbers it
@@ -102,7 +103,7 @@ fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let added = policy_files::add(paths, &facts, &moment, &addition.text)?;
     let AddedRule { number, .. } = added;
     print(&format!(
-        "added rule {number} at {}\nto take it back: split-ssh rule remove {number}\n",
+        "added rule {number} at {}\nto undo it: split-ssh rule remove {number}\n",
         place(&added)
     ))?;
     taken_by_vault(paths)
@@ -178,7 +179,7 @@ fn remove(number: u64, yes: bool, paths: &Paths) -> Result<ExitCode, Error> {
     let mut rules = added.filter(|rule| rule.number == number);
     let rule = rules.next().ok_or_else(|| {
         Error::new(format!("no rule with the number {number} was added"))
-            .hint("see those that were: split-ssh rule list")
+            .hint("`split-ssh rule list` shows those that were")
     })?;
     print(&format!("{}:\n{}\n", place(&rule), rule.text))?;
     if !yes && !confirm("take this rule out of the policy?")? {

@@ -6,7 +6,7 @@ use policy::display;
 use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::{MAX_SENTENCE, answered};
-use common::control::{self, Pending, Reply, Request};
+use common::control::{self, ControlError, Pending, Reply, Request};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
@@ -61,7 +61,18 @@ pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
     let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
     match reply.error {
         None => Ok(reply),
-        Some(error) => Err(Error::new(sentence(&error.to_string()))),
+        Some(error) => {
+            let refused = Error::new(sentence(&error.to_string()));
+            Err(match error {
+                ControlError::NoApproval(_) => {
+                    refused.hint("`split-ssh approvals` lists those in force")
+                }
+                ControlError::NotWaiting(_) => {
+                    refused.hint("`split-ssh pending` shows those that do")
+                }
+                _ => refused,
+            })
+        }
     }
 }
 

@@ -199,15 +199,14 @@ fn remove(name: &str, paths: &Paths) -> Result<String, Error> {
     let configured = sandbox::configured(paths)?;
     let file = sandbox::file(paths, name);
     let Some(found) = configured.iter().find(|it| it.name == name) else {
-        return Err(
-            Error::new(format!("there is no sandbox {}", ascii(name))).hint("split-ssh serve list")
-        );
+        return Err(Error::new(format!("there is no sandbox {}", ascii(name)))
+            .hint("`split-ssh serve list` shows those that there are"));
     };
     if found.file != file {
         let place = found.file.display();
         return Err(
             Error::new(format!("sandbox {name} is configured in {place}")).hint(format!(
-                "remove [sandbox.{name}] there, then: split-ssh serve list"
+                "remove [sandbox.{name}] there; then `split-ssh serve list` closes it"
             )),
         );
     }

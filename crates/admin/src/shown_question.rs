@@ -142,8 +142,7 @@ pub(super) fn parse_length(text: &str) -> Result<u64, String> {
         .ok_or_else(|| BAD_LENGTH.to_owned())
 }
 
-const BAD_LENGTH: &str =
-    "a length of time is expected, such as 15m or 1h, or stop: until the vault stops";
+const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h, or `stop`: until the vault stops, at most 7 days";
 
 /// The sentence after an answer.
 pub(super) fn answered(question: &Question, decision: Decision, settled: u64) -> String {

@@ -41,6 +41,8 @@ fn bash_completes_commands_flags_and_what_this_machine_knows() {
     let offered = |words: &[&str]| offered(home.path(), words);
     assert_eq!(offered(&["doc"]), ["doctor"]);
     assert_eq!(offered(&["help", "nothing"]), [""; 0]);
+    assert_eq!(offered(&["help", "fi"]), ["files"]);
+    assert_eq!(offered(&["help", "hosts", "t"]), ["trust"]);
     assert_eq!(offered(&["hosts", "im"]), ["import"]);
     assert_eq!(offered(&["doctor", "--js"]), ["--json"]);
     assert_eq!(offered(&["list", ""]), ["default", "work"]);

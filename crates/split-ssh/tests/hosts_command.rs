@@ -272,7 +272,7 @@ fn import_shows_what_is_new_and_takes_it() {
         vault
             .hosts(&["import", "client", "--yes"])
             .good()
-            .contains("nothing to take")
+            .contains("no new names")
     );
 }
 

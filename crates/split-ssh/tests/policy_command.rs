@@ -266,7 +266,7 @@ fn explain_says_what_it_does_not_know_and_what_makes_no_sense() {
         "{said}"
     );
     assert!(
-        said.contains("note: not said, so this is as with --key key and --user user"),
+        said.contains("note: assumed, as the command does not say it: --key key and --user user"),
         "{said}"
     );
     let key = format!("SHA256:{}", "A".repeat(43));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -26,10 +27,15 @@ impl Qube {
         command
             .args(words)
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", format!("{}:/usr/bin:/bin", self.stubs().display()))
             .env("HOME", self.home.path())
             .env("XDG_RUNTIME_DIR", self.home.path());
         command.stdin(std::process::Stdio::null()).output().unwrap()
+    }
+
+    /// Programs that stand in for the system's.
+    fn stubs(&self) -> PathBuf {
+        self.root.path().join("stubs")
     }
 
     fn says(&self, words: &[&str]) -> String {
@@ -131,6 +137,28 @@ fn without_the_package_a_vault_and_a_client_have_their_services() {
         }
         qube.is_the_same_after_a_second_run(&words);
     }
+}
+
+#[test]
+fn the_service_runs_at_once_where_there_is_a_session() {
+    let qube = Qube::new();
+    fs::create_dir(qube.stubs()).unwrap();
+    let systemctl = qube.stubs().join("systemctl");
+    let script = "#!/bin/sh\nwhile read -r line; do echo \"$line\"; done < \"$HOME/.config/systemd/user/$4.service\" > \"$0.unit\"\n\
+                  echo \"$*\" > \"$0.words\"\n";
+    fs::write(&systemctl, script).unwrap();
+    fs::set_permissions(&systemctl, fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        let said = qube.says(&["--vault"]);
+        assert!(
+            said.contains("runs  split-ssh-vault, and with each session\n"),
+            "{said}"
+        );
+        assert!(!said.contains("in a session:"), "{said}");
+    }
+    let written = |name: &str| fs::read_to_string(systemctl.with_extension(name)).unwrap();
+    assert_eq!(written("words"), "--user enable --now split-ssh-vault\n");
+    assert!(written("unit").contains("WantedBy=default.target"));
 }
 
 #[test]

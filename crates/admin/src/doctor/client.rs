@@ -181,7 +181,7 @@ fn check_environment(place: &Machine, sockets: &[PathBuf], findings: &mut Findin
         .first()
         .map_or_else(|| PathBuf::from(PACKAGED_SOCKET), Clone::clone);
     let remedy = format!(
-        "log in anew; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
+        "log out and in again; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
         ours.display()
     );
     match &place.ssh_auth_sock {

@@ -25,7 +25,7 @@ pub fn check(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
             "SSH_AUTH_SOCK",
             "it is not set: ssh-add and KeePassXC find no agent here",
             format!(
-                "put into ~/.profile: export SSH_AUTH_SOCK={}; then log in anew",
+                "put into ~/.profile: export SSH_AUTH_SOCK={}; then log out and in again",
                 place.paths.agent_runtime().join("default.sock").display()
             ),
         ),

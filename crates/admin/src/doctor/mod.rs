@@ -36,7 +36,7 @@ use common::paths::Paths;
 
 /// Find what is wrong in this vault or client, and how to fix it
 ///
-/// Ends with 0 if nothing is bad, with or without warnings.
+/// The exit code is 0 if nothing is bad, with or without warnings.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Look at this qube as a vault [default: if it is one]

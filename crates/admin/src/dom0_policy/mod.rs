@@ -76,7 +76,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = USUAL_FILE, conflicts_with = "check")]
     file: String,
 
-    /// Check these files instead, `-` for stdin; translates Qubes 4.0's
+    /// Check these files instead (`-` is stdin), and translate Qubes 4.0's
     #[arg(long, value_name = "FILE", num_args = 1..)]
     check: Vec<PathBuf>,
 }

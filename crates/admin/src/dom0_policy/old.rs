@@ -14,7 +14,7 @@ pub struct TranslatedLine {
 
 const WIDE_SOURCE: &str =
     "every qube may call, also ones made later: better name them or say @tag:TAG";
-const WIDE_TARGET: &str = "no vault is named, so a yes may go to any qube: better name yours in place of the second @anyvm";
+const WIDE_TARGET: &str = "no vault is named, so an allowed call may go to any qube: name your vault in place of the second @anyvm";
 
 /// `None` if the line is not of that kind.
 pub fn translate(line: &str) -> Option<TranslatedLine> {

@@ -83,7 +83,7 @@ pub fn run(
     sorted.refused.sort_by_key(|(place, _)| place.line);
     sorted.show(hosts);
     if sorted.new.is_empty() {
-        say("nothing to take");
+        say("no new names");
         return Ok(ExitCode::SUCCESS);
     }
     if !yes && !confirm(&format!("take the {} new?", sorted.new.len()))? {

@@ -121,7 +121,7 @@ fn leave_sockets_of_others(found: &[Found], starts: Option<&Old>, points: &[Old]
             return true;
         };
         by_hand.push(format!(
-            "{link} is not linked to our socket: {}:{} makes it anew at each start; take that out, then run this again",
+            "{link} is not linked to our socket: {}:{} makes it again at each start; remove that line, then run this again",
             other.file.display(),
             other.line
         ));

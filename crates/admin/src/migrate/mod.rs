@@ -26,7 +26,7 @@ use super::doctor::Machine;
 use common::error::Error;
 use common::paths::Paths;
 
-/// Change over from another split SSH
+/// Move to this program from another split SSH
 ///
 /// Finds every line of the usual places that has to do with an SSH agent of
 /// another qube, whoever wrote it, and says which SSH_AUTH_SOCK shells and
@@ -36,7 +36,7 @@ use common::paths::Paths;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
-    /// Do it
+    /// Make the changes
     #[arg(long)]
     apply: bool,
 

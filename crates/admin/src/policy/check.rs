@@ -32,7 +32,7 @@ const SHOWN_NAME: usize = 80;
 
 /// Find mistakes: bad lines, useless rules, unknown hosts and keys
 ///
-/// Ends with 0 if the policy can be used, even with warnings, else with 1.
+/// The exit code is 0 if the policy can be used, even with warnings, else 1.
 ///
 /// A @revoked line of known hosts that cannot be read is an error, too.
 #[derive(Debug, clap::Args)]
@@ -185,7 +185,7 @@ impl Report {
                 "{}: the running vault keeps the policy that it has, and one that starts refuses everything",
                 counted(count.max(1), "mistake", "mistakes")
             ),
-            0 => "a vault that cannot read its policy refuses everything".to_owned(),
+            0 => "with this policy a vault refuses everything".to_owned(),
             count => format!(
                 "{}: with this policy a vault refuses everything",
                 counted(count, "mistake", "mistakes")

@@ -26,7 +26,7 @@ const MAX_REASON: usize = 240;
 /// Blanks before what goes on from the line above, on a terminal.
 const CONTINUATION_INDENT: usize = 6;
 
-/// Judge a log again: what would another policy decide otherwise?
+/// Judge the requests of a log again: what would another policy decide?
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

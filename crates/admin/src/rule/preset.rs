@@ -116,7 +116,7 @@ pub(super) fn run(args: &PresetArgs, paths: &Paths) -> Result<ExitCode, Error> {
     }
     for added in add_preset(paths, &addition)? {
         print(&format!(
-            "added rule {0} at {1}\nto take it back: split-ssh rule remove {0}\n",
+            "added rule {0} at {1}\nto undo it: split-ssh rule remove {0}\n",
             added.number,
             place(&added)
         ))?;

@@ -62,7 +62,7 @@ impl PresetAddition {
     pub(super) fn shown(&self) -> String {
         let parts = [&self.preset.allowed, &self.preset.rest];
         let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-        parts.join("\n# Below all rules that were added so:\n")
+        parts.join("\n# Below all rules that `split-ssh rule` added:\n")
     }
 }
 

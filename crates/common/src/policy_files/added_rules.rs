@@ -142,7 +142,7 @@ pub fn next_number(added: &[AddedRule]) -> u64 {
 /// A rule's text below the comment that gives it a number. `command` is the one of `split-ssh rule` that adds it.
 pub fn block(command: &str, number: u64, text: &str) -> String {
     format!(
-        "{BEGIN}{number}, added by `split-ssh rule {command}`. To take it back: split-ssh rule remove {number}\n{text}"
+        "{BEGIN}{number}, added by `split-ssh rule {command}`. To undo it: split-ssh rule remove {number}\n{text}"
     )
 }
 

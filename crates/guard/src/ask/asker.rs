@@ -135,7 +135,7 @@ impl Asker {
         let added = self.policy.add_rule(&subject.facts, &clock::now(), text);
         let added = added.map_err(|error| format!("the rule was not written: {}", error.what()))?;
         Ok(Some(format!(
-            "added rule {} at {}:{}; to take it back: split-ssh rule remove {}",
+            "added rule {} at {}:{}; to undo it: split-ssh rule remove {}",
             added.number,
             added.file.display(),
             added.line,
@@ -189,7 +189,7 @@ impl Asker {
             Some(number) => state.remembered.revoke(number).into_iter().collect(),
             None => state.remembered.revoke_all(),
         });
-        self.record_ended(&ended, "taken back by the owner");
+        self.record_ended(&ended, "revoked by the owner");
         ended.len()
     }
 

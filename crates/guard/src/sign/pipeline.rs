@@ -15,7 +15,7 @@ use policy::sign_request::ClassifiedRequest;
 use wire::carry::Note;
 use wire::request::SignRequest;
 
-use super::key_list::KeyEntry;
+use super::key_list::{KeyEntry, KeyList};
 use super::listing;
 use super::outcome::{SignOutcome, SignRefusal, SignTrace};
 use super::session::AgentSession;
@@ -138,10 +138,14 @@ fn judge(
     Ok(judged)
 }
 
-/// Brings the key into its agent, or waits until the owner has: it may be locked, or have been while a person was asked.
+/// Brings the key into its agent, or waits until the owner has: it may be locked, or have been since it was listed.
 fn make_ready(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), SignRefusal> {
     if let Some(file) = &key.locked {
         unlock(session, file, &key.facts)?;
+    }
+    if session.keys.as_ref().is_none_or(KeyList::is_old) {
+        // What cannot be listed now is told by whoever signs.
+        let _ = listing::read_keys(session);
     }
     let listed = session.keys.as_ref();
     if listed.is_some_and(|keys| keys.is_away(&key.key.blob)) {
@@ -152,7 +156,7 @@ fn make_ready(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), Sign
 
 /// Asks the person, unless an earlier answer holds; waits as long as the client does.
 fn ask(
-    session: &mut AgentSession<'_>,
+    session: &AgentSession<'_>,
     judged: Judged,
     trace: &mut SignTrace<'_>,
 ) -> Result<Permit, SignRefusal> {
@@ -170,8 +174,6 @@ fn ask(
     match settled {
         Settled::Allowed { permit, by } => {
             trace.decided_by = Some(by);
-            // Its agent may have been locked meanwhile. What cannot be listed now is told by whoever signs.
-            let _ = listing::read_keys(session);
             Ok(permit)
         }
         Settled::Denied { why, by } => Err(SignRefusal::Person(why, by)),

@@ -201,7 +201,7 @@ fn why(record: &Record) -> String {
         Some(DecidedBy::Terminal) => {
             words.push(format!("answered in a terminal{}", waited(record)))
         }
-        Some(DecidedBy::Remembered) => words.push("by a remembered answer".to_owned()),
+        Some(DecidedBy::Remembered) => words.push("by an earlier answer".to_owned()),
         Some(DecidedBy::Policy) | None => {}
     }
     words.join("; ")

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "TRANSPORT")]
     transport: Option<String>,
 
-    /// Give up on a call that nobody takes for so long [default: 120]
+    /// How long to wait until the vault takes a call [default: 120]
     #[arg(long, value_name = "SECONDS")]
     setup_seconds: Option<u64>,
 

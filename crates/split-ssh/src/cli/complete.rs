@@ -40,6 +40,9 @@ fn candidates(
     let Some((last, before)) = words.split_last() else {
         return Vec::new();
     };
+    if let Some((_, topic)) = before.split_first().filter(|(first, _)| *first == HELP) {
+        return topics(topic, last, command);
+    }
     let mut command = command;
     let mut positionals = 0;
     // The flag whose value comes next.
@@ -74,6 +77,22 @@ fn candidates(
     };
     found.retain(|(value, _)| value.starts_with(last.as_str()));
     found
+}
+
+const HELP: &str = "help";
+
+/// What there is help on: commands, those below one, and files.
+fn topics(before: &[String], last: &str, command: &Command) -> Vec<Candidate> {
+    let mut found = Some(command);
+    for word in before {
+        found = found.and_then(|command| command.find_subcommand(word));
+    }
+    let mut topics = found.map(commands).unwrap_or_default();
+    if before.is_empty() {
+        topics.push(("files".to_owned(), "Where files are".to_owned()));
+    }
+    topics.retain(|(topic, _)| topic.starts_with(last));
+    topics
 }
 
 fn flag<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {

@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(long, value_name = "KEYRING", requires = "stdio")]
     keyring: Option<String>,
 
-    /// End after a minute with nothing to do or remember
+    /// Exit after a minute with nothing to do or remember
     #[arg(long, conflicts_with = "stdio")]
     until_idle: bool,
 }

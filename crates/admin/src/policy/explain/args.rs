@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "USER")]
     pub(super) user: Option<String>,
 
-    /// The host of a login, by a name in known hosts; proven unless said
+    /// The host of a login, by a name in known hosts [default: proven]
     #[arg(long, value_name = "HOST", conflicts_with = "host_key")]
     pub(super) host: Option<String>,
 
@@ -114,7 +114,7 @@ pub(super) enum ProofArg {
     Proven,
     /// A verified bind names the host key
     Bound,
-    /// Nothing does
+    /// Nothing names the host key
     Unproven,
 }
 

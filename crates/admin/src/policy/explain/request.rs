@@ -59,7 +59,7 @@ impl Args {
         }
         if !assumed.is_empty() {
             notes.push(format!(
-                "not said, so this is as with {}",
+                "assumed, as the command does not say it: {}",
                 assumed.join(" and ")
             ));
         }

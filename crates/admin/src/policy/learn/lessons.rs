@@ -109,7 +109,7 @@ impl RecordedCase {
     /// Why no rule is proposed for the case.
     pub(super) fn lesson(&self, policy: &Policy) -> Result<ProposedRule, String> {
         if self.no > 0 {
-            return Err("the answer was no at least once, so the question stays".to_owned());
+            return Err("what was denied once stays a question".to_owned());
         }
         Ok(ProposedRule {
             rule: NarrowRule::of(&self.facts, policy).map_err(|why| why.to_string())?,

@@ -80,7 +80,7 @@ fn write(
     for (case, why) in unfit {
         put!(
             text,
-            "# - {}, {} yes, {} no: {why}",
+            "# - {}, allowed {}, denied {}: {why}",
             shown(case),
             case.yes,
             case.no

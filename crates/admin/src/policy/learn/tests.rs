@@ -387,7 +387,7 @@ fn one_no_keeps_the_question() {
     let proposal = lessons.propose(&Policy::shipped());
     assert!(read(MAIN, &proposal).rules().is_empty());
     assert!(
-        proposal.contains("1 yes, 1 no: the answer was no"),
+        proposal.contains("allowed 1, denied 1: what was denied once"),
         "{proposal}"
     );
 }
