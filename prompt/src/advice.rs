@@ -11,7 +11,7 @@ pub const BAD_NAME: &str =
     "Not a valid host name: use letters, digits, dots, dashes and underscores.";
 pub const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
 pub const UNDO: &str =
-    "It ends when the vault stops, or after 7 days. To undo it: split-ssh approvals";
+    "A denial ends with the vault, after 7 days at most. To undo it: split-ssh approvals";
 /// All that may stand above the buttons for a while.
 pub const RULE: &str =
     "The vault adds this rule to its policy. To undo it in the vault: split-ssh rule list";

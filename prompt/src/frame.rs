@@ -49,7 +49,7 @@ impl Frame {
         Self {
             whole,
             page,
-            heading: gtk::Box::new(gtk::Orientation::Horizontal, 10),
+            heading: gtk::Box::new(gtk::Orientation::Vertical, 0),
             time_bar,
             time_left: text("", "foot"),
             waiting: text("", "foot"),
@@ -93,15 +93,9 @@ impl Frame {
         self.page.pack_start(widget, false, false, 0);
     }
 
-    pub fn append_sentence(&self, words: &str, class: &str) -> gtk::Label {
-        let label = sentence(words, class);
-        self.append(&label);
-        label
-    }
-
     /// The sentence that says it all, with names in bold, behind the lock of the qube if its colour is known.
     pub fn append_heading(&self, parts: &[HeadingPart], color: Option<QubeColor>) {
-        let line = &self.heading;
+        let line = gtk::Box::new(gtk::Orientation::Horizontal, 10);
         let size = icon_size() * 3 / 2;
         if let Some(color) = color {
             let spoken = format!("{} qube", color.word());
@@ -109,7 +103,15 @@ impl Frame {
         }
         let heading = heading(parts, if color.is_some() { size + 10 } else { 0 });
         line.pack_start(&heading, true, true, 0);
-        self.append(line);
+        self.heading.pack_start(&line, false, false, 0);
+        self.append(&self.heading);
+    }
+
+    /// A sentence right below the heading, wherever that is.
+    pub fn append_to_heading(&self, words: &str, class: &str) -> gtk::Label {
+        let label = sentence(words, class);
+        self.heading.pack_start(&label, false, false, 0);
+        label
     }
 
     /// How long it can be answered, and how many questions wait behind it.

@@ -61,7 +61,7 @@ impl PassphraseWindow {
             accessible.set_description(HEADING);
         }
         if question.attempt > 1 {
-            frame.append_sentence("Wrong passphrase. Please try again.", "warning");
+            frame.append_to_heading("Wrong passphrase. Please try again.", "warning");
         }
         let reading = Reading::new();
         reading.append(&fact_grid(&question.rows));

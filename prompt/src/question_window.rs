@@ -73,7 +73,7 @@ impl QuestionWindow {
             },
         );
         frame.append_heading(&question.heading, question.color);
-        let same = frame.append_sentence("", "same");
+        let same = frame.append_to_heading("", "same");
         same.set_no_show_all(true);
         let reading = Reading::new();
         frame.append(reading.widget());

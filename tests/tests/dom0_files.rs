@@ -34,6 +34,33 @@ fn the_packages_policy_is_good_and_denies_without_a_word() {
     assert_eq!(lines, ["qubes.SshAgent * @anyvm @anyvm deny notify=no"]);
 }
 
+#[test]
+fn the_guides_line_gives_the_vault_the_qubes_colors() {
+    let guide = std::fs::read_to_string(project("docs/guide.md")).expect("the guide");
+    let mut lines = guide.lines();
+    let line = lines
+        .find(|line| line.starts_with("qvm-ls "))
+        .expect("the line");
+    let world = World::new();
+    let home = world.directory("home");
+    world.script(
+        "bin/qvm-ls",
+        "#!/bin/sh\nprintf 'work|blue\\npersonal|yellow\\n'\n",
+    );
+    world.script("bin/qvm-run", "#!/bin/sh\nexec sh -c \"$3\"\n");
+    let bin = world.path("bin");
+    let mut dom0 = world.command("sh");
+    dom0.args(["-c", line]).env("HOME", &home);
+    run(dom0.env("PATH", format!("{}:/usr/bin:/bin", bin.display())));
+    let written = std::fs::read_to_string(home.join(".config/split-ssh/policy.d/colors.toml"));
+    assert_eq!(
+        written.expect("the colors"),
+        "[qube.\"work\"]\ncolor = \"blue\"\n[qube.\"personal\"]\ncolor = \"yellow\"\n"
+    );
+    let mut check = world.command(programs::split_ssh());
+    run(check.args(["policy", "check"]).env("HOME", &home));
+}
+
 /// salt's own part of rendering: the pillar, and how a template gives up.
 const RENDER: &str = r#"
 import sys, jinja2, yaml
