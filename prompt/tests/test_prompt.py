@@ -58,7 +58,7 @@ class Answers(unittest.TestCase):
         mute = "Deny everything from this qube for 5 min"
         with Prompt(example("login")) as prompt:
             prompt.ready().focus_on(mute)
-            until(lambda: prompt.says("It ends when the vault stops. To undo it"), "how to undo it")
+            until(lambda: prompt.says("A denial ends with the vault"), "how to undo it")
             prompt.click(mute)
             self.assertEqual(prompt.answer(), {"id": "17", "decision": "mute", "seconds": 300, "same": 1})
 

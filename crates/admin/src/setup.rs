@@ -35,11 +35,11 @@ pub struct Args {
     #[arg(long, value_name = "KEYRING", default_value = "default", value_parser = keyring)]
     keyring: Keyring,
 
-    /// The vault's name in the lines for dom0
+    /// The vault's name in dom0's lines
     #[arg(long, value_name = "QUBE", default_value = "vault", value_parser = qube)]
     vault_name: String,
 
-    /// The client's name in the lines for dom0
+    /// The client's name in dom0's lines
     #[arg(long, value_name = "QUBE", default_value = "work", value_parser = qube)]
     client_name: String,
 
