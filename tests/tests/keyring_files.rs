@@ -133,7 +133,7 @@ fn a_retired_key_goes_and_what_others_added_stays() {
 
     let said = owner.split_ssh(&["reload", "default"]);
     assert!(
-        said.contains("taken out: ") && said.contains("not loaded from the folder: "),
+        said.contains("removed: ") && said.contains("not loaded from the folder: "),
         "{said}"
     );
     assert!(!owner.signs(&retired), "{said}");
@@ -171,7 +171,7 @@ fn a_reload_changes_keys_to_those_of_the_folder() {
     assert_eq!(still_loaded(), 1);
     let said = owner.split_ssh(&["reload", "default"]);
     assert!(
-        said.contains("taken out: ") && !owner.signs(&second),
+        said.contains("removed: ") && !owner.signs(&second),
         "{said}"
     );
 }

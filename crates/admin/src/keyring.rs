@@ -125,7 +125,7 @@ pub fn reload(args: &ReloadArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let after = agent::list(agent.socket()).map_err(|error| agent.failed(&error))?;
     let is_in = |key: &ListedKey| after.iter().any(|other| other.blob == key.blob);
     for key in before.iter().filter(|key| !is_in(key)) {
-        say(&format!("taken out: {}", name_of(key)));
+        say(&format!("removed: {}", name_of(key)));
     }
     for key in before.iter().filter(|key| !ours(key)) {
         say(&format!(

@@ -81,7 +81,10 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         (Some(Action::List), _) => list(paths)?,
         (Some(Action::Remove { name }), _) => remove(name, paths)?,
         (None, Some(name)) => serve(name, &args, paths)?,
-        (None, None) => return Err(Error::new("which sandbox?").hint("split-ssh serve NAME")),
+        (None, None) => {
+            return Err(Error::new("no sandbox is named")
+                .hint("`split-ssh serve NAME` makes one, `split-ssh serve list` shows them"));
+        }
     };
     io::stdout()
         .write_all(said.as_bytes())

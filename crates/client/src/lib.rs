@@ -56,7 +56,7 @@ use vault::Vault;
 pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<ExitCode, Error> {
     let activated = &mut activation::listeners().map_err(|error| {
         Error::new(format!(
-            "the sockets that we were started with are wrong: {error}"
+            "the sockets that systemd passed are wrong: {error}"
         ))
     })?;
     let vaults = config::read(paths, only, by_flags)?;
@@ -81,7 +81,7 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     }
     if !activated.is_empty() {
         return Err(
-            Error::new("we were started with a socket that fits no vault of client.toml")
+            Error::new("systemd passed a socket that fits no vault of client.toml")
                 .hint("set FileDescriptorName= in the socket unit to the vault's name"),
         );
     }

@@ -79,7 +79,7 @@ fn lock(dir: &Path) -> Result<Flock<File>, Error> {
 
 fn start(paths: &Paths) -> Result<Child, Error> {
     let program = env::current_exe()
-        .map_err(|error| Error::new(format!("cannot find ourselves: {error}")))?;
+        .map_err(|error| Error::new(format!("cannot find the path of this program: {error}")))?;
     let mut command = Command::new("setsid");
     command
         .arg(program)

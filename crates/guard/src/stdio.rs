@@ -56,7 +56,7 @@ fn run(from: Option<&str>, keyring: Option<&str>, paths: &Paths) -> Result<(), E
     let mut daemon = vault_start::connect(&paths.qrexec_socket(), paths)?;
     daemon
         .write_all(format!("{SERVICE}+{} {}\0", call.keyring, call.caller).as_bytes())
-        .map_err(|error| Error::new(format!("the vault daemon left: {error}")))?;
+        .map_err(|error| Error::new(format!("the vault daemon ended: {error}")))?;
     match relay(daemon) {
         true => Ok(()),
         false => Err(

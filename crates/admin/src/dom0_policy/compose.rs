@@ -136,7 +136,7 @@ impl WantedRules {
             ));
         }
         if ["dom0", "@adminvm"].contains(&client) {
-            return Err(Error::new("dom0 has no business with a vault's keys"));
+            return Err(Error::new("dom0 must not use a vault's keys"));
         }
         let is_name = matches!(Caller::parse(client), Ok(Caller::Qube(_)));
         if client.starts_with('@') || is_name {

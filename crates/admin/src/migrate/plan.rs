@@ -121,7 +121,7 @@ impl Plan {
                 "what failed is as it was; to try again as root: {HOW}"
             ));
         } else if self.changes().next().is_some() {
-            page.say("restart this qube, then see: split-ssh doctor");
+            page.say("restart this qube; then `split-ssh doctor` says whether all is well");
         }
         is_done
     }
@@ -164,7 +164,7 @@ impl Page {
     /// What there is after all that could be changed was.
     pub fn left(&mut self, found: &[Found]) {
         if !found.is_empty() {
-            self.say("still here, and yours to take out or to keep:");
+            self.say("still here; remove or keep them as you like:");
         }
         for one in found {
             self.item("left", &one.to_string());

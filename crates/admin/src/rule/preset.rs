@@ -146,7 +146,7 @@ fn without_second_rest(mut preset: Preset, paths: &Paths) -> Result<Preset, Erro
         let number = standing.number;
         return Err(
             Error::new(format!("rule {number} refuses everything else already"))
-                .hint(format!("take it out first: split-ssh rule remove {number}")),
+                .hint(format!("`split-ssh rule remove {number}` removes it first")),
         );
     }
     preset.rest = None;

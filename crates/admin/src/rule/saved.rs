@@ -19,7 +19,7 @@ pub(super) fn taken_by_vault(paths: &Paths) -> Result<ExitCode, Error> {
         Some(Err(why)) => Err(Error::new(format!(
             "it is saved, but the vault goes on with the policy of before: {why}"
         ))
-        .hint("split-ssh policy check")),
+        .hint("`split-ssh policy check` says why")),
     }
 }
 

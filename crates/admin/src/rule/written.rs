@@ -80,7 +80,7 @@ pub(super) fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<Preset
     }
     if preset.allowed.is_none() && preset.rest.is_none() {
         return Err(Error::new("these rules are in the policy already")
-            .hint("see them: split-ssh rule list"));
+            .hint("`split-ssh rule list` shows them"));
     }
     let number = next_number(&added);
     let file = rules_file(paths);

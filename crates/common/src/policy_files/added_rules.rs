@@ -94,7 +94,7 @@ pub fn proposed(paths: &Paths, facts: &Facts, now: &Moment) -> Result<Addition, 
             "the rule would change nothing, because {by} still decides: {}",
             judgement.reason()
         ))
-        .hint("see why with: split-ssh policy check"));
+        .hint("`split-ssh policy check` says why"));
     }
     Ok(addition)
 }
@@ -163,7 +163,7 @@ fn rule_text(rule: &NarrowRule, number: u64, policy: &Policy) -> Result<String, 
             return Err(Error::new(
                 "this vault has no name for the server, and a rule for a bare key is hard to read",
             )
-            .hint("name it first: split-ssh hosts add NAME KEY"));
+            .hint("`split-ssh hosts add NAME KEY` names it"));
         }
         let is_taken = |name: &str| policy.hosts().iter().any(|host| host.name == name);
         let table = table_name("added", shown, is_taken);

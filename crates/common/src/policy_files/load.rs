@@ -222,8 +222,11 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 pub fn text_of(file: &Path) -> Result<String, Error> {
     let bytes = trusted_files::read(file, MAX_FILE)?.ok_or_else(|| match file.is_symlink() {
-        true => Error::new(format!("{} leads nowhere", file.display()))
-            .hint("remove the link, or correct it"),
+        true => Error::new(format!(
+            "{} is a link to a file that is not there",
+            file.display()
+        ))
+        .hint("remove the link, or correct it"),
         false => Error::new(format!("there is no file {}", file.display())),
     })?;
     String::from_utf8(bytes).map_err(|error| {

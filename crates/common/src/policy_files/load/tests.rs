@@ -151,7 +151,7 @@ fn what_cannot_be_read_is_an_error_and_never_the_shipped_policy() {
     dirs.refused("is larger than");
     fs::remove_file(&main).unwrap();
     symlink(dirs.config.join("nowhere"), &main).unwrap();
-    dirs.refused("leads nowhere");
+    dirs.refused("is a link to a file that is not there");
     fs::remove_file(&main).unwrap();
     fs::create_dir(&main).unwrap();
     dirs.refused("policy.toml");
