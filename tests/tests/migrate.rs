@@ -856,7 +856,7 @@ fn an_old_socket_that_another_script_makes_is_not_linked() {
     );
     let (said, _) = qube.migrate(&["--apply"]);
     assert!(
-        said.contains("20-agent.rc:2 makes it anew at each start"),
+        said.contains("20-agent.rc:2 makes it again at each start"),
         "{said}"
     );
     assert!(!qube.home.join(".SSH_AGENT_vault").is_symlink());
