@@ -56,11 +56,6 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// How many bytes are left.
-    pub fn len(&self) -> usize {
-        self.rest.len()
-    }
-
     /// The error that `what` is not at the present place.
     pub fn expected(&self, what: &'static str) -> Malformed {
         Malformed { what, at: self.at }

@@ -33,9 +33,6 @@ pub enum CallOutcome {
     Stopped,
 }
 
-/// Exit statuses of qrexec-client-vm that mean that no stream was ever open.
-const QREXEC_REFUSALS: std::ops::RangeInclusive<i32> = 125..=127;
-
 impl CallOutcome {
     pub fn of_exit(status: ExitStatus) -> Self {
         match (status.code(), status.signal()) {
@@ -51,11 +48,6 @@ impl CallOutcome {
             Self::Served => Self::Cut,
             outcome => outcome,
         }
-    }
-
-    /// Whether the client is owed a FAILURE although its request seems to have been taken.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Exited(code) if QREXEC_REFUSALS.contains(code))
     }
 
     /// Whether anything is wrong that a person may want to know of.

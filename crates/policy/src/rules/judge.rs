@@ -14,74 +14,48 @@ use super::rule::{HostPattern, Rule};
 /// The longest that a prompt may offer to remember where the rule, or the default, does not say.
 pub const DEFAULT_REMEMBER: u64 = 15 * 60;
 
-/// What the rules say before it is put into words.
-enum DecidingRule<'p> {
-    Rule(&'p Rule),
-    Default,
+/// How the rules met a request, before it is put into words.
+#[derive(Default)]
+struct MetRules<'p> {
+    /// The first that surely covers it; none: the default decides.
+    decided: Option<&'p Rule>,
+    /// The strictest of those before that ask or deny and might cover it, and what it says now.
+    floor: Option<(&'p Rule, Verdict)>,
+    /// The first that would allow it and only might cover it.
+    missed: Option<&'p Rule>,
+    /// The first that asks or denies for a host that this unnamed one could be.
+    unnamed: Option<&'p Rule>,
 }
 
 impl Policy {
     /// Judges one request. `rates` tells which rates are used up; it is not changed: what was decided
     /// is counted by [`Policy::count`], under the same lock.
     pub fn judge(&self, facts: &Facts, moment: &Moment, rates: &RateCounter) -> Judgement {
+        let revocation = facts.host.as_ref().map(|host| host.revocation);
+        if let Some(denial) = revocation.and_then(by_revocation) {
+            return denial;
+        }
         let request = Request::new(self, facts, moment);
-        match facts.host.as_ref().map(|host| host.revocation) {
-            None | Some(Revocation::None) => {}
-            Some(Revocation::Revoked) => {
-                return Judgement::denial("the host key is marked as revoked in known hosts");
-            }
-            Some(Revocation::Unreadable) => {
-                return Judgement::denial(
-                    "a @revoked line of known hosts that cannot be read could revoke this host; \
-                     `split-ssh hosts list` in the vault names it",
-                );
-            }
-        }
-        let mut floor: Option<(&Rule, Verdict)> = None;
-        let mut missed: Option<&Rule> = None;
-        let mut unnamed: Option<&Rule> = None;
-        let mut decided = DecidingRule::Default;
-        for rule in &self.rules {
-            match request.result(rule) {
-                Match::Yes => {
-                    decided = DecidingRule::Rule(rule);
-                    break;
-                }
-                Match::Maybe if rule.action == Verdict::Allow => missed = missed.or(Some(rule)),
-                Match::Maybe => {
-                    let verdict = match used_up(rule, &request, moment, rates) {
-                        Some(_) => Verdict::Deny,
-                        None => rule.action,
-                    };
-                    if floor.is_none_or(|(_, floor)| verdict > floor) {
-                        floor = Some((rule, verdict));
-                    }
-                }
-                Match::No if rule.action != Verdict::Allow && request.is_possible_host_of(rule) => {
-                    unnamed = unnamed.or(Some(rule));
-                }
-                Match::No => {}
-            }
-        }
-        let judgement = match decided {
-            DecidingRule::Rule(rule) => {
+        let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, rates) {
+            Some(_) => Verdict::Deny,
+            None => rule.action,
+        };
+        let met = self.meet_rules(&request, verdict_of);
+        let judgement = match met.decided {
+            Some(rule) => {
                 let judgement = by_rule(rule, &request, moment, rates);
-                let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, rates) {
-                    Some(_) => Verdict::Deny,
-                    None => rule.action,
-                };
                 match self.rule_for_other_name(&request, rule, judgement.verdict, verdict_of) {
                     Some(other) => by_other_name(&other, &request, moment, rates, judgement),
                     None => judgement,
                 }
             }
-            DecidingRule::Default => self.by_default(&request, missed),
+            None => self.by_default(&request, met.missed),
         };
-        let judgement = match unnamed {
+        let judgement = match met.unnamed {
             Some(rule) if judgement.verdict != Verdict::Deny => by_unnamed(rule, judgement),
             _ => judgement,
         };
-        match floor {
+        match met.floor {
             Some((rule, verdict)) if verdict > judgement.verdict => {
                 by_floor(rule, &request, moment, rates, &judgement)
             }
@@ -92,6 +66,36 @@ impl Policy {
             },
             None => judgement,
         }
+    }
+
+    fn meet_rules(
+        &self,
+        request: &Request<'_>,
+        verdict_of: impl Fn(&Rule) -> Verdict,
+    ) -> MetRules<'_> {
+        let mut met = MetRules::default();
+        for rule in &self.rules {
+            match request.result(rule) {
+                Match::Yes => {
+                    met.decided = Some(rule);
+                    break;
+                }
+                Match::Maybe if rule.action == Verdict::Allow => {
+                    met.missed = met.missed.or(Some(rule));
+                }
+                Match::Maybe => {
+                    let verdict = verdict_of(rule);
+                    if met.floor.is_none_or(|(_, floor)| verdict > floor) {
+                        met.floor = Some((rule, verdict));
+                    }
+                }
+                Match::No if rule.action != Verdict::Allow && request.is_possible_host_of(rule) => {
+                    met.unnamed = met.unnamed.or(Some(rule));
+                }
+                Match::No => {}
+            }
+        }
+        met
     }
 
     /// Counts a judgement against its rule's rate.
@@ -160,6 +164,19 @@ pub(super) fn beyond_default(facts: &Facts) -> Option<&'static str> {
         IntentKind::Login | IntentKind::Sshsig => {}
     }
     facts.sha1.then_some("SHA-1 signatures")
+}
+
+/// No rule can allow what known hosts revoke, or may revoke.
+fn by_revocation(revocation: Revocation) -> Option<Judgement> {
+    let reason = match revocation {
+        Revocation::None => return None,
+        Revocation::Revoked => "the host key is marked as revoked in known hosts",
+        Revocation::Unreadable => {
+            "a @revoked line of known hosts that cannot be read could revoke this host; \
+             `split-ssh hosts list` in the vault names it"
+        }
+    };
+    Some(Judgement::denial(reason))
 }
 
 /// The rule's rate, if the caller has used it up.
