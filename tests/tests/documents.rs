@@ -306,7 +306,7 @@ const LIMITS: [(&str, &str, &str); 20] = [
     ),
     (
         "| mute | 300 s",
-        "policy/src/remembered.rs",
+        "policy/src/question/answer.rs",
         "MUTE_SECONDS: u64 = 300",
     ),
     (
