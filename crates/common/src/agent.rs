@@ -11,7 +11,7 @@ use policy::crypto::{Crypto, Fingerprint};
 use policy::facts::KeyFacts;
 use wire::frame::{self, Decoder};
 use wire::key::PublicKey;
-use wire::reply::Reply;
+use wire::reply::{Identity, Reply};
 use wire::request::Request;
 use wire::writer::Writer;
 
@@ -32,6 +32,14 @@ pub struct ListedKey {
 }
 
 impl ListedKey {
+    /// As an agent lists it.
+    pub fn of(listed: &Identity<'_>) -> Self {
+        Self {
+            blob: listed.key.to_vec(),
+            comment: listed.comment.to_vec(),
+        }
+    }
+
     /// What rules look at. A key that we cannot read is still a key: opaque, with a fingerprint. The fingerprint is
     /// the plain key's, as `ssh-add -l` prints it for a certificate too.
     pub fn facts(&self, crypto: &dyn Crypto) -> KeyFacts {
@@ -78,13 +86,7 @@ impl fmt::Display for AgentError {
 pub fn list(socket: &Path) -> Result<Vec<ListedKey>, AgentError> {
     let answer = ask(socket, &Request::List.rebuild())?;
     match Reply::parse(&answer) {
-        Ok(Reply::Identities(keys)) => Ok(keys
-            .iter()
-            .map(|key| ListedKey {
-                blob: key.key.to_vec(),
-                comment: key.comment.to_vec(),
-            })
-            .collect()),
+        Ok(Reply::Identities(keys)) => Ok(keys.iter().map(ListedKey::of).collect()),
         Ok(Reply::Failure) => Err(AgentError::Refused),
         _ => Err(AgentError::NotAnAgent),
     }

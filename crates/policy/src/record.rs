@@ -201,23 +201,13 @@ impl Record {
     /// The host that a login or a bind was shown to be for.
     #[must_use]
     pub fn host(mut self, host: &HostIdentity) -> Self {
-        self.host = host
-            .names
-            .iter()
-            .map(|name| Escaped::from_bytes(name.as_bytes()))
-            .collect();
+        let escaped = |text: &String| Escaped::from_bytes(text.as_bytes());
+        self.host = host.names.iter().map(escaped).collect();
         self.host_key = Some(host.fingerprint.to_string());
         self.host_algorithm = Some(host.algorithm.clone());
         self.host_ca = host.ca.as_ref().map(ToString::to_string);
-        self.host_label = host
-            .label
-            .as_deref()
-            .map(|label| Escaped::from_bytes(label.as_bytes()));
-        self.host_could_be = host
-            .possible_names
-            .iter()
-            .map(|name| Escaped::from_bytes(name.as_bytes()))
-            .collect();
+        self.host_label = host.label.as_ref().map(escaped);
+        self.host_could_be = host.possible_names.iter().map(escaped).collect();
         self.host_revoked = host.revocation.is_some();
         self
     }

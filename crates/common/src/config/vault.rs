@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use policy::caller::{Caller, Keyring};
-use policy::crypto::Crypto as _;
 use policy::glob::Glob;
 use policy::rules::check_key;
 use serde::Deserialize;
 
 use super::sandbox::SandboxConfig;
-use crate::crypto::Ring;
 use crate::error::Error;
+use crate::log::line::sha256_hex;
 use crate::paths::Paths;
 use crate::session_agent;
 
@@ -211,8 +210,7 @@ impl VaultConfig {
             "{:?}",
             (&self.keyring, &self.limits, &self.prompt, &self.carry)
         );
-        let digest = Ring.sha256(text.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256_hex(text.as_bytes())
     }
 
     /// Puts the session's agent where a keyring asks for it.

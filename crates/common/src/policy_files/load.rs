@@ -6,11 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use policy::crypto::Crypto as _;
 use policy::rules::{Policy, Problem, Source};
 
-use crate::crypto::Ring;
 use crate::error::Error;
+use crate::log::line::sha256_hex;
 use crate::trusted_files;
 
 /// Bytes of one file: more than ten thousand rules, which nobody would read.
@@ -249,10 +248,7 @@ fn digest(texts: &[String]) -> String {
         all.extend_from_slice(&(text.len() as u64).to_be_bytes());
         all.extend_from_slice(text.as_bytes());
     }
-    Ring.sha256(&all)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha256_hex(&all)
 }
 
 #[cfg(test)]

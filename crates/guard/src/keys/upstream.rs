@@ -112,13 +112,7 @@ impl Upstream {
     pub fn list(&mut self) -> Result<Vec<ListedKey>, UpstreamError> {
         let answer = self.ask(&Request::List.rebuild(), LIST_TIME)?;
         match Reply::parse(&answer) {
-            Ok(Reply::Identities(keys)) => Ok(keys
-                .iter()
-                .map(|key| ListedKey {
-                    blob: key.key.to_vec(),
-                    comment: key.comment.to_vec(),
-                })
-                .collect()),
+            Ok(Reply::Identities(keys)) => Ok(keys.iter().map(ListedKey::of).collect()),
             Ok(Reply::Failure) => Err(UpstreamError::Refused),
             _ => Err(self.bad_reply("something that is no list of keys")),
         }

@@ -1,5 +1,5 @@
 //! How long one judgement by 1 000 rules takes, and one look at whether a key is listed:
-//! `cargo run --release -p split-ssh-policy --example judge_time`.
+//! `cargo run --release -p split-ssh-bench --example judge_time`.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
