@@ -455,6 +455,8 @@ action = \"allow\"
         "{record}"
     );
     assert_eq!(record["object"], "4b825dc642cb", "the empty tree");
+    let log = run(&mut scene.vault.control(&["log"]));
+    assert!(log.contains("git \"Größe\" (4b825dc642cb) with"), "{log}");
     // ssh-keygen sends a hash alone, and another author is not the rule's.
     let mut plain = scene.git_here(&[
         "-c",

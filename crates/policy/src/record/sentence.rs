@@ -144,7 +144,11 @@ fn purpose(record: &Record, kind: IntentKind) -> String {
         IntentKind::Sshsig => {
             let namespace = named(&record.namespace);
             match &record.subject {
-                Some(subject) => format!("{namespace} \"{}\"{sha1}", readable(subject)),
+                Some(subject) => {
+                    let subject = readable(subject).replace('"', "\\x22");
+                    let object = record.object.as_deref().map(value).unwrap_or_default();
+                    format!("{namespace} \"{subject}\" ({object}){sha1}")
+                }
                 None => format!("sshsig in namespace {namespace}{sha1}"),
             }
         }
@@ -287,6 +291,11 @@ mod tests {
                 r#""event":"sign","outcome":"ok","qube":"work","kind":"sshsig","namespace":"git","key":"SHA256:k",
                    "verdict":"allow","rule":"commits","rule_place":"/home/me/policy.toml:9","reason":"rule `commits` allows it""#,
                 "work signed sshsig in namespace git with SHA256:k rule \"commits\" policy.toml:9: allow",
+            ),
+            (
+                r#""event":"sign","outcome":"ok","qube":"work","kind":"sshsig","namespace":"git","key":"SHA256:k",
+                   "subject":"Gr\\xc3\\xb6\\xc3\\x9fe\" with\\x0a","object":"4b825dc642cb""#,
+                "work signed git \"Größe\\x22 with\" (4b825dc642cb) with SHA256:k",
             ),
             (
                 r#""event":"sign","outcome":"refused","qube":"work","kind":"login","user":"git","key":"SHA256:k",
