@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use testbed::children::{Running, finish, text};
+use testbed::children::{Running, finish, run, text};
 use testbed::keys::Key;
 use testbed::lab::Lab;
 use testbed::message::{self, Message};
@@ -166,6 +166,26 @@ fn fifty_logins_at_once_go_through_a_forced_command() {
             .iter()
             .all(|caller| caller == "ssh:laptop")
     );
+}
+
+/// Nor where the owner's keys are: the first call may be what starts the vault.
+#[test]
+fn a_client_cannot_name_the_sessions_agent() {
+    let mut machine = Machine::new();
+    machine.vault.stop();
+    let world = &machine.lab.world;
+    let config = "[keyring.default]\nupstream = \"session\"\n";
+    world.file("vault/config/vault.toml", config);
+    let kept = world.path("vault/config/session-agent");
+    let theirs = machine.lab.agent.socket.display().to_string();
+    machine.list(&[], &[("SSH_AUTH_SOCK", &theirs)]);
+    let found = std::fs::read_to_string(&kept).unwrap_or_default();
+    assert_ne!(found.trim(), theirs);
+    // The control: the owner can.
+    let _ = std::fs::remove_file(&kept);
+    let mut serve = machine.vault.control(&["serve", "list"]);
+    run(serve.env("SSH_AUTH_SOCK", &theirs));
+    assert_eq!(std::fs::read_to_string(&kept).unwrap().trim(), theirs);
 }
 
 #[test]

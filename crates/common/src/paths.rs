@@ -32,6 +32,8 @@ pub struct Paths {
     /// `--runtime-dir`, for a vault or client beside the installed one.
     runtime: Option<PathBuf>,
     xdg_runtime: PathBuf,
+    /// Whether the environment is the owner's own.
+    environment_is_ours: bool,
     flags: Vec<OsString>,
 }
 
@@ -65,6 +67,7 @@ impl Paths {
             state: state
                 .unwrap_or_else(|| xdg("XDG_STATE_HOME", &home, ".local/state").join("split-ssh")),
             xdg_runtime: absolute("XDG_RUNTIME_DIR").unwrap_or_else(runtime_of_session),
+            environment_is_ours: true,
             runtime,
             home,
             flags,
@@ -82,7 +85,16 @@ impl Paths {
             self.state = self.home.join(".local/state/split-ssh");
         }
         self.xdg_runtime = runtime_of_session();
+        self.environment_is_ours = false;
         self
+    }
+
+    /// The agent that the session names, if it is the owner's own session that speaks.
+    pub fn named_agent(&self) -> Option<PathBuf> {
+        let named = env::var_os("SSH_AUTH_SOCK").filter(|named| !named.is_empty());
+        named
+            .filter(|_| self.environment_is_ours)
+            .map(PathBuf::from)
     }
 
     /// The vault's `qrexec.sock` and `control.sock`.

@@ -1,16 +1,14 @@
 //! The agent of the owner's own session: ssh-agent, gnome-keyring's, KeePassXC's, gpg-agent's, 1Password's. It is found
 //! once, and its path is kept: whoever can set an environment later has no say in where keys are.
 
-use std::env;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
-
 use crate::agent;
 use crate::error::Error;
+use crate::paths::Paths;
 use crate::trusted_files;
 
 /// The file beside `vault.toml` that keeps the path.
@@ -41,31 +39,39 @@ const OWN_FOLDERS: [&str; 5] = [
 ///
 /// # Errors
 /// There is none, it is one of our own, or what was kept cannot be read or written.
-pub fn find(config: &Path) -> Result<PathBuf, Error> {
-    let file = config.join(FILE);
-    if let Some(kept) = trusted_files::read(&file, MAX_FILE)? {
-        let kept = PathBuf::from(OsStr::from_bytes(kept.trim_ascii()));
+pub fn find(paths: &Paths) -> Result<PathBuf, Error> {
+    let file = file(&paths.config);
+    if let Some(kept) = kept(&paths.config)? {
         if kept.is_absolute() {
             return Ok(kept);
         }
         let what = format!("{} holds no absolute path", file.display());
         return Err(Error::new(what).hint(format!("rm '{}'", file.display())));
     }
-    let found = search()?;
+    let found = search(paths)?;
     let mut text = found.as_os_str().as_bytes().to_vec();
     text.push(b'\n');
     trusted_files::replace(&file, &text)?;
     Ok(found)
 }
 
+/// The file that keeps the path: without it, the next start of a vault looks for the session's agent again.
+pub fn file(config: &Path) -> PathBuf {
+    config.join(FILE)
+}
+
+/// What is kept, if the agent was found before.
+///
+/// # Errors
+/// The file cannot be read, or others can write it.
+pub fn kept(config: &Path) -> Result<Option<PathBuf>, Error> {
+    let kept = trusted_files::read(&file(config), MAX_FILE)?;
+    Ok(kept.map(|kept| PathBuf::from(OsStr::from_bytes(kept.trim_ascii()))))
+}
+
 /// What the session names, if it names one; else the first that is where desktops put theirs.
-fn search() -> Result<PathBuf, Error> {
-    let set = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(named) = set("SSH_AUTH_SOCK") {
+fn search(paths: &Paths) -> Result<PathBuf, Error> {
+    if let Some(named) = paths.named_agent() {
         if is_our_own(&named) {
             return Err(Error::new(format!(
                 "SSH_AUTH_SOCK is {}, a socket of split-ssh: the vault would ask itself",
@@ -77,11 +83,10 @@ fn search() -> Result<PathBuf, Error> {
             return Ok(named);
         }
     }
-    let runtime = set("XDG_RUNTIME_DIR")
-        .unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", Uid::current())));
-    let home = set("HOME").unwrap_or_default();
-    let below_runtime = BELOW_RUNTIME.iter().map(|name| runtime.join(name));
-    let below_home = BELOW_HOME.iter().map(|name| home.join(name));
+    let below_runtime = BELOW_RUNTIME
+        .iter()
+        .map(|name| paths.xdg_runtime().join(name));
+    let below_home = BELOW_HOME.iter().map(|name| paths.home.join(name));
     let mut places = below_runtime.chain(below_home);
     places
         .find(|place| is_socket(place) && agent::list(place).is_ok() && !is_our_own(place))

@@ -13,6 +13,7 @@ use super::units;
 use crate::validity_words;
 use common::config::vault::VaultConfig;
 use common::keyrings::{self, KeyState, KeyringState, LoadState};
+use common::session_agent;
 
 /// For the vault to ask them: some may have to be started, and some may not answer for 10 s.
 pub const AGENTS_TIME: Duration = Duration::from_secs(60);
@@ -59,6 +60,11 @@ pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
             return;
         }
         let remedy = match is_own {
+            false if is_sessions(place, &keyring.socket) => format!(
+                "start that agent; if this session has another one now: rm '{}' && pkill -f -u \"$USER\" 'split-ssh vault'; \
+                 then, in this session: split-ssh vault, or split-ssh serve NAME",
+                session_agent::file(&place.paths.config).display()
+            ),
             false => {
                 "start that agent; if its socket is elsewhere, name it in vault.toml".to_owned()
             }
@@ -74,6 +80,12 @@ pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
         .map_or(0, |folder| keys::check(&check, folder, keyring, findings));
     check_certificates(&check, keyring, findings);
     say_keys(&check, keyring, troubled_files, findings);
+}
+
+/// Whether the agent is the one that was found in a session.
+fn is_sessions(place: &Machine, socket: &Path) -> bool {
+    let kept = session_agent::kept(&place.paths.config);
+    kept.is_ok_and(|kept| kept.as_deref() == Some(socket))
 }
 
 fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findings) {

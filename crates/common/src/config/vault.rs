@@ -195,7 +195,7 @@ impl VaultConfig {
         for dir in [user, &paths.system_config] {
             let path = dir.join("vault.toml");
             if let Some(mut config) = super::read_toml::<Self>(&path)? {
-                config.find_session_agent(&path, user)?;
+                config.find_session_agent(&path, paths)?;
                 config.check(&path, &paths.agent_runtime())?;
                 return Ok((config, path));
             }
@@ -214,7 +214,7 @@ impl VaultConfig {
     }
 
     /// Puts the session's agent where a keyring asks for it.
-    fn find_session_agent(&mut self, path: &Path, pinned_in: &Path) -> Result<(), Error> {
+    fn find_session_agent(&mut self, path: &Path, paths: &Paths) -> Result<(), Error> {
         for (name, keyring) in &mut self.keyring {
             if keyring.upstream.is_none() {
                 continue;
@@ -226,7 +226,7 @@ impl VaultConfig {
                 );
                 return Err(Error::new(what).hint("keep one of the two"));
             }
-            keyring.agent = Some(session_agent::find(pinned_in)?);
+            keyring.agent = Some(session_agent::find(paths)?);
         }
         Ok(())
     }
