@@ -84,6 +84,7 @@ install-vm-files:
 	install -D -m 644 qubes/vm/system.preset $(DESTDIR)/usr/lib/systemd/system-preset/75-split-ssh.preset
 	install -D -m 644 -t $(DESTDIR)/usr/lib/tmpfiles.d qubes/vm/tmpfiles.d/split-ssh.conf
 	install -D -m 644 -t $(DESTDIR)/usr/lib/systemd/user qubes/vm/user-vault/*
+	install -D -m 644 -t $(DESTDIR)/usr/share/applications qubes/vm/applications/split-ssh-ui.desktop
 
 install-prompt: ## The dialog (DESTDIR=…; after `make build`)
 	install -D -m 755 prompt/target/$(PROFILE)/split-ssh-prompt $(DESTDIR)/usr/bin/split-ssh-prompt

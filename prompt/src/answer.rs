@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use policy::overview::Action;
 use policy::question::QuestionId;
 use policy::question::protocol::{PassphraseAnswer, PrompterAnswer, ScreenLocked, Shown};
 use serde::Serialize;
@@ -44,6 +45,14 @@ pub fn send_passphrase(
     line.push(b'\n');
     out.write_all(&line)?;
     out.flush()
+}
+
+/// Tells which button of the overview was pressed.
+///
+/// # Errors
+/// The asker is gone.
+pub fn send_action(out: &mut impl Write, action: Action) -> io::Result<()> {
+    send(out, &action)
 }
 
 /// Says that the screen was locked.

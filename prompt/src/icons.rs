@@ -24,6 +24,10 @@ pub enum Icon {
     Padlock,
     Triangle,
     Octagon,
+    Tick,
+    Cross,
+    Link,
+    Dot,
 }
 
 impl Icon {
@@ -56,6 +60,24 @@ impl Icon {
             Self::Padlock => draw_padlock(cr),
             Self::Triangle => draw_triangle(cr),
             Self::Octagon => draw_octagon(cr),
+            Self::Tick => {
+                polyline(cr, &[(4.5, 12.5), (9.5, 18.0), (19.5, 6.0)]);
+                cr.stroke()
+            }
+            Self::Cross => {
+                polyline(cr, &[(6.0, 6.0), (18.0, 18.0)]);
+                polyline(cr, &[(18.0, 6.0), (6.0, 18.0)]);
+                cr.stroke()
+            }
+            Self::Link => {
+                polyline(cr, &[(3.0, 8.5), (21.0, 8.5), (16.5, 4.5)]);
+                polyline(cr, &[(21.0, 15.5), (3.0, 15.5), (7.5, 19.5)]);
+                cr.stroke()
+            }
+            Self::Dot => {
+                cr.arc(12.0, 12.0, 3.0, 0.0, TAU);
+                cr.fill()
+            }
         }
     }
 }

@@ -7,13 +7,20 @@ pub const MAX_LINE: usize = 65536;
 
 pub struct LineReader<R> {
     from: R,
+    most: usize,
     held: Vec<u8>,
 }
 
 impl<R: Read> LineReader<R> {
     pub fn new(from: R) -> Self {
+        Self::bounded(from, MAX_LINE)
+    }
+
+    /// With another bound on a line, newline included.
+    pub fn bounded(from: R, most: usize) -> Self {
         Self {
             from,
+            most,
             held: Vec::new(),
         }
     }
@@ -21,7 +28,7 @@ impl<R: Read> LineReader<R> {
     /// The next line without its newline; `None` at the end.
     ///
     /// # Errors
-    /// A line longer than [`MAX_LINE`], an end within a line, or the error of the reader.
+    /// A line longer than the bound, an end within a line, or the error of the reader.
     pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut chunk = [0; 4096];
         loop {
@@ -31,13 +38,11 @@ impl<R: Read> LineReader<R> {
                 line.pop();
                 return Ok(Some(line));
             }
-            if self.held.len() >= MAX_LINE {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "a line of more than 65536 bytes",
-                ));
+            if self.held.len() >= self.most {
+                let what = format!("a line of more than {} bytes", self.most);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
-            let room = chunk.len().min(MAX_LINE - self.held.len());
+            let room = chunk.len().min(self.most - self.held.len());
             let buffer = chunk.get_mut(..room).unwrap_or_default();
             match self.from.read(buffer) {
                 Ok(0) if self.held.is_empty() => return Ok(None),

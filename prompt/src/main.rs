@@ -20,6 +20,9 @@ mod lock_watch;
 mod look;
 mod name_fields;
 mod notify;
+mod overview;
+mod overview_list;
+mod overview_window;
 mod passphrase_window;
 mod prompt_window;
 mod question;
@@ -41,7 +44,7 @@ use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, fail};
 use lines::LineReader;
 
 const USAGE: &str = "\
-Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock]
+Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock | --ui]
 
 Shows one question of split-ssh's vault and ends. The vault starts it; there is no need to run it
 by hand. It reads one line of JSON from stdin and answers on stdout.
@@ -50,6 +53,7 @@ by hand. It reads one line of JSON from stdin and answers on stdout.
   --passphrase   ask for the passphrase of a key file
   --notify       show a notification
   --watch-lock   ask nothing; tell when the screen is locked, until stdin ends
+  --ui           show what `split-ssh ui` tells, until it is closed
   --help         show this text
   --version      show the version
 ";
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         [] => ask(question::parse, question_window::open),
         ["--passphrase"] => ask(question::parse_passphrase, passphrase_window::open),
         ["--notify"] => notify(),
+        ["--ui"] => show_overview(),
         ["--watch-lock"] => lock_watch::run(),
         ["--help"] => print!("{USAGE}"),
         ["--version"] => println!("split-ssh-prompt {}", env!("CARGO_PKG_VERSION")),
@@ -75,22 +80,36 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn show_overview() {
+    let mut asker = LineReader::bounded(io::stdin(), overview::MAX_LINE);
+    let overview = first(&mut asker, overview::parse);
+    begin();
+    if let Err(error) = overview_window::open(overview, asker) {
+        fail(EXIT_NO_SCREEN, error);
+    }
+    gtk::main();
+}
+
 fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<Stdin>) -> Opened) {
     let mut asker = LineReader::new(io::stdin());
     let question = first(&mut asker, parse);
     gdk::set_allowed_backends("x11"); // the gate lives on the X server's time
-    glib::set_prgname(Some("split-ssh-prompt"));
-    if gtk::init().is_err() {
-        fail(
-            EXIT_NO_SCREEN,
-            "no X screen to show the question on\nhint: is DISPLAY set, and XAUTHORITY?",
-        );
-    }
-    look::limit_scale();
+    begin();
     if let Err(error) = open(question, asker) {
         fail(EXIT_NO_SCREEN, error);
     }
     gtk::main();
+}
+
+fn begin() {
+    glib::set_prgname(Some("split-ssh-prompt"));
+    if gtk::init().is_err() {
+        fail(
+            EXIT_NO_SCREEN,
+            "no screen to show a window on\nhint: is DISPLAY set, and XAUTHORITY?",
+        );
+    }
+    look::limit_scale();
 }
 
 fn notify() {

@@ -1,10 +1,12 @@
-"""Takes a picture of each example question, as a person sees it who may answer: scripts/pictures runs this."""
+"""Takes a picture of each example question, as a person sees it who may answer, and of `split-ssh ui`: scripts/pictures
+runs this."""
 
 import pathlib
 import subprocess
 import sys
 
 from desk import PROMPT, Prompt, example, key, until
+from test_ui import Overview
 
 COLOURS = 64  # a window has few; the files become small
 
@@ -14,13 +16,24 @@ def take(name, theme, place):
     with Prompt(example(name, seconds=60), *flags, env={"GTK_THEME": theme}) as prompt:
         prompt.focused()
         until(lambda: any("in 57 s" in one.name for one in prompt.all()), "the moment that all pictures show")
-        shot = subprocess.run(["import", "-window", str(prompt.window.id), "png:-"], stdout=subprocess.PIPE, check=True)
-        small = subprocess.run(["pngquant", "--strip", "--nofs", str(COLOURS), "-"], input=shot.stdout,
-                               stdout=subprocess.PIPE, check=True)
-        place.write_bytes(small.stdout)
-        print(place, len(small.stdout), flush=True)
+        shoot(prompt, place)
         key("Escape")
         prompt.answer()
+
+
+def take_overview(theme, place):
+    with Overview(example("ui/overview"), env={"GTK_THEME": theme}) as overview:
+        overview.focused()
+        overview.reach("Revoke")
+        shoot(overview, place)
+
+
+def shoot(prompt, place):
+    shot = subprocess.run(["import", "-window", str(prompt.window.id), "png:-"], stdout=subprocess.PIPE, check=True)
+    small = subprocess.run(["pngquant", "--strip", "--nofs", str(COLOURS), "-"], input=shot.stdout,
+                           stdout=subprocess.PIPE, check=True)
+    place.write_bytes(small.stdout)
+    print(place, len(small.stdout), flush=True)
 
 
 def main():
@@ -29,6 +42,8 @@ def main():
     for question in sorted((PROMPT / "examples").glob("*.json")):
         for theme, word in looks:
             take(question.stem, theme, folder / f"{question.stem}-{word}.png")
+    for theme, word in looks:
+        take_overview(theme, folder / f"ui-{word}.png")
 
 
 if __name__ == "__main__":

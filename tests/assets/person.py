@@ -121,6 +121,13 @@ def press(pid, button):
     windows[pid].click(button)
 
 
+def click(pid, start):
+    """Clicks the button whose name starts so, in a window that has no gate."""
+    window = windows[pid]
+    name = desk.until(lambda: next(name for name in window.buttons() if name.startswith(start)), start)
+    window.click(name)
+
+
 def press_keys(pid, *keys):
     """Keys for the window, as soon as it takes them."""
     point_and_wait(pid)
@@ -159,7 +166,7 @@ def close(pid):
 
 
 watch = Watch()
-ORDERS = {act.__name__: act for act in (new_window, read, wait_to_read, press, press_keys, click_early, name_host, unlock,
+ORDERS = {act.__name__: act for act in (new_window, read, wait_to_read, press, click, press_keys, click_early, name_host, unlock,
                                         close)}
 ORDERS["watch"] = watch.look
 

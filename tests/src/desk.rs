@@ -211,6 +211,11 @@ impl Window<'_> {
         self.wait_until_gone();
     }
 
+    /// Clicks the button whose name starts so, in a window that has no gate.
+    pub fn click(&self, start: &str) {
+        self.desk.tell(&json!(["click", self.pid, start]));
+    }
+
     /// Presses keys as soon as the window takes them, and waits until it is gone.
     pub fn key(self, keys: &str) {
         self.desk.tell(&json!(["press_keys", self.pid, keys]));

@@ -86,11 +86,7 @@ fn print(approvals: &[Approval], json: bool) -> io::Result<()> {
 /// Two or three lines, none longer than 80 columns.
 fn text(approval: &Approval) -> String {
     let verdict = if approval.allows { "allow" } else { "deny " };
-    let uses = match approval.uses {
-        0 => "not used yet".to_owned(),
-        1 => "used once".to_owned(),
-        uses => format!("used {uses} times"),
-    };
+    let uses = uses(approval);
     let mut text = format!(
         "{:>3}  {verdict}  {}, {} left, {uses}\n{INDENT}{}\n",
         approval.number,
@@ -102,6 +98,14 @@ fn text(approval: &Approval) -> String {
         let _ = writeln!(text, "{INDENT}with {}", ascii(key));
     }
     text
+}
+
+pub(crate) fn uses(approval: &Approval) -> String {
+    match approval.uses {
+        0 => "not used yet".to_owned(),
+        1 => "used once".to_owned(),
+        uses => format!("used {uses} times"),
+    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod setup;
 pub mod shown_question;
 pub mod sign;
 pub mod status;
+pub mod ui;
 mod validity_words;
 
 use std::io::{self, IsTerminal};

@@ -2,8 +2,7 @@
 //! was typed before a question could be read does not count, and only a whole word does.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -13,9 +12,9 @@ use nix::sys::termios::{FlushArg, tcflush};
 use policy::question::{Decision, Question, QuestionId};
 
 use super::colour;
-use super::running_vault::{answer, ask, no_vault, waiting};
+use super::running_vault::{answer, ask, waiting, watch};
 use super::shown_question::{ascii, parse_length, short_length, text};
-use common::control::{Event, Reply, Request, line_of};
+use common::control::{Event, Request};
 use common::error::Error;
 use common::paths::Paths;
 
@@ -77,36 +76,19 @@ pub fn run(paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn listen(paths: &Paths) -> Result<Receiver<Input>, Error> {
-    let stream = UnixStream::connect(paths.control_socket());
-    let stream = stream.map_err(|error| no_vault(&error, paths))?;
-    let line = line_of(&Request::Watch).map_err(io::Error::from);
-    line.and_then(|line| (&stream).write_all(&line))
-        .map_err(|error| no_vault(&error, paths))?;
+    let events = watch(paths)?;
     let (sender, inputs) = mpsc::channel();
     let from_terminal = sender.clone();
-    thread::spawn(move || read_events(stream, &sender));
+    thread::spawn(move || {
+        for event in events {
+            if sender.send(Input::Event(event)).is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(Input::VaultGone);
+    });
     thread::spawn(move || read_lines(&from_terminal));
     Ok(inputs)
-}
-
-fn read_events(stream: UnixStream, sender: &Sender<Input>) {
-    for line in BufReader::new(stream).lines() {
-        let reply = line
-            .ok()
-            .and_then(|line| serde_json::from_str::<Reply>(&line).ok());
-        match reply {
-            Some(Reply {
-                event: Some(event), ..
-            }) => {
-                if sender.send(Input::Event(event)).is_err() {
-                    return;
-                }
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let _ = sender.send(Input::VaultGone);
 }
 
 fn read_lines(sender: &Sender<Input>) {
@@ -203,6 +185,7 @@ impl View<'_> {
                 }
                 Ok(())
             }
+            Event::Changed => Ok(()),
             Event::Notice(text) => say(&format!("\n{}", ascii(&text))),
         }
     }

@@ -2,7 +2,8 @@
 
 mod filter;
 mod follow;
-mod local_time;
+pub(crate) mod last;
+pub(crate) mod local_time;
 pub(crate) mod noted_heads;
 mod show;
 mod since;

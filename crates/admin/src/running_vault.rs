@@ -1,12 +1,13 @@
 //! Talks to the running vault: its questions and the answers to them.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 
 use policy::display;
 use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::{MAX_SENTENCE, answered};
-use common::control::{self, ControlError, Pending, Reply, Request};
+use common::control::{self, ControlError, Event, Pending, Reply, Request, line_of};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
@@ -52,7 +53,7 @@ pub(super) fn answer(
 }
 
 /// The vault's sentence, whole: it ends in a command to paste.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     display::prose(text.as_bytes(), MAX_SENTENCE)
 }
 
@@ -74,6 +75,20 @@ pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
             })
         }
     }
+}
+
+/// What happens in the vault from now on, until it ends.
+///
+/// # Errors
+/// No vault runs here.
+pub(super) fn watch(paths: &Paths) -> Result<impl Iterator<Item = Event> + use<>, Error> {
+    let begun = UnixStream::connect(paths.control_socket()).and_then(|mut stream| {
+        stream.write_all(&line_of(&Request::Watch)?)?;
+        Ok(BufReader::new(stream))
+    });
+    let lines = begun.map_err(|error| no_vault(&error, paths))?.lines();
+    let replies = lines.map_while(|line| serde_json::from_str::<Reply>(&line.ok()?).ok());
+    Ok(replies.filter_map(|reply| reply.event))
 }
 
 /// Has the running vault read its files again; `None` where none runs.

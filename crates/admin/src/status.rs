@@ -10,7 +10,7 @@ use policy::display;
 use super::client_status;
 use super::fold::fold;
 use client::status::file;
-use common::control::{self, RefusedRequest, VaultStatus};
+use common::control::{self, Connected, RefusedRequest, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::stdio_failure::StdioFailure;
@@ -151,6 +151,10 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
     for line in &status.unreadable_revocations {
         writeln!(out, "    {}", fold(&prose(line), 4, 4))?;
     }
+    for connected in &status.connected {
+        let qube = clean(&connected.qube);
+        writeln!(out, "  calls    {qube}: {}", connections(connected))?;
+    }
     writeln!(out, "  asks by  {}", status.prompt.asks_by)?;
     match &status.log_trouble {
         None => writeln!(out, "  log      {}", clean(&status.log))?,
@@ -173,6 +177,18 @@ fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
         print_refusal(refusal, out)?;
     }
     Ok(())
+}
+
+pub(crate) fn connections(connected: &Connected) -> String {
+    let calls = match connected.calls {
+        1 => "1 connection".to_owned(),
+        calls => format!("{calls} connections"),
+    };
+    match connected.carried {
+        0 => calls,
+        1 => format!("{calls}, with 1 more inside"),
+        carried => format!("{calls}, with {carried} more inside"),
+    }
 }
 
 fn print_stdio_failure(failure: &StdioFailure, out: &mut impl Write) -> io::Result<()> {

@@ -58,7 +58,7 @@ pub enum Request {
     Reload,
     /// Serves the sandboxes that are configured now, and tells of all of them.
     Sandboxes,
-    /// Every change to the waiting questions, as it happens.
+    /// Every change to the waiting questions, as it happens; and that something else has changed.
     Watch,
 }
 
@@ -167,6 +167,7 @@ pub struct VaultStatus {
     /// RFC 3339, UTC.
     pub started: String,
     pub streams: usize,
+    pub connected: Vec<Connected>,
     pub policy_files: Vec<String>,
     pub policy_sha256: String,
     /// Of the settings that it read when it started.
@@ -184,6 +185,17 @@ pub struct VaultStatus {
     pub log_trouble: Option<String>,
     /// The last ones, newest first.
     pub refusals: Vec<RefusedRequest>,
+}
+
+/// A caller that has calls open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connected {
+    /// As the log has it.
+    pub qube: String,
+    pub calls: usize,
+    /// Connections beside the first that a call carries.
+    pub carried: usize,
 }
 
 /// A sandbox that the vault serves.
@@ -285,6 +297,8 @@ pub enum Event {
     Settled { id: QuestionId, how: String },
     /// Something worth telling that is no question.
     Notice(String),
+    /// The log has grown, or others are connected.
+    Changed,
 }
 
 /// A request as a line.

@@ -21,6 +21,7 @@ pub mod open_files;
 pub mod own_socket;
 pub mod paths;
 pub mod policy_files;
+pub mod prompt_program;
 pub mod sandbox;
 pub mod service;
 pub mod session_agent;

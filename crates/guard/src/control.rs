@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -218,7 +218,10 @@ fn approvals(asker: &Asker) -> Vec<Approval> {
 
 /// Tells every change to the waiting questions until the peer closes.
 fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
-    let events = control.asker.questions.listen();
+    let (sender, events) = mpsc::channel();
+    control.recorder.changes.listen(sender.clone());
+    control.asker.questions.tell_too(sender);
+    let mut is_news = false;
     // What waited before is news to this view.
     for waiting in control
         .asker
@@ -229,8 +232,19 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
     }
     write(stream, &Reply::ok())?;
     loop {
-        let event = match events.recv_timeout(PEER_CHECK_INTERVAL) {
+        // Of many changes together one is told.
+        let patience = if is_news {
+            Duration::ZERO
+        } else {
+            PEER_CHECK_INTERVAL
+        };
+        let event = match events.recv_timeout(patience) {
             Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) if is_news => {
+                is_news = false;
+                tell(stream, Event::Changed)?;
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) if wait::has_hung_up(stream) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -256,6 +270,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
                 },
             )?,
             QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
+            QuestionEvent::Elsewhere => is_news = true,
         }
     }
 }
@@ -275,6 +290,7 @@ fn status(control: &Control) -> VaultStatus {
     VaultStatus {
         started: control.started.clone(),
         streams: control.intake.count(),
+        connected: control.intake.connected(),
         policy_files: policy
             .files()
             .iter()

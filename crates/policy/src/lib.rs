@@ -36,6 +36,7 @@ pub mod intent;
 pub mod known_hosts;
 pub mod language;
 pub mod narrow_rule;
+pub mod overview;
 pub mod past_authors;
 pub mod past_requests;
 pub mod permit;

@@ -73,7 +73,7 @@ fn drain(lines: &mut LogLines, filter: &Filter, show: &mut Show) -> io::Result<(
 }
 
 /// The files that were begun after `current`, oldest first.
-fn newer(folder: &Path, current: Option<&LogLines>) -> io::Result<Vec<LogLines>> {
+pub(super) fn newer(folder: &Path, current: Option<&LogLines>) -> io::Result<Vec<LogLines>> {
     let Some(current) = current else {
         return read::open_all(folder);
     };

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use policy::record::Timestamp;
 
 /// The time on the wall.
-pub(super) fn local(time: Timestamp) -> String {
+pub(crate) fn local(time: Timestamp) -> String {
     let ms = i64::try_from(time.unix_ms()).unwrap_or(i64::MAX);
     match jiff::Timestamp::from_millisecond(ms) {
         Ok(instant) => instant

@@ -43,6 +43,8 @@ pub enum QuestionEvent {
     Changed(QuestionId),
     Ended(QuestionId),
     Notice(String),
+    /// Not to a question: the log has grown, or others are connected. For whoever asked for it.
+    Elsewhere,
 }
 
 #[derive(Debug, Default)]
@@ -175,8 +177,13 @@ impl Questions {
     /// What happens to questions from now on.
     pub fn listen(&self) -> Receiver<QuestionEvent> {
         let (sender, receiver) = mpsc::channel();
-        lock(&self.state).listeners.push(sender);
+        self.tell_too(sender);
         receiver
+    }
+
+    /// The same, to one who hears of more.
+    pub fn tell_too(&self, listener: Sender<QuestionEvent>) {
+        lock(&self.state).listeners.push(listener);
     }
 
     /// Tells the person something that is no question.

@@ -50,6 +50,7 @@ pub fn follow(asker: &Arc<Asker>) {
                     }
                 }
                 QuestionEvent::Notice(text) => asker.notifier.tell(Notice::Said(text)),
+                QuestionEvent::Elsewhere => {}
             }
         }
     });

@@ -17,6 +17,7 @@ use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
 use crate::sign::session::{AgentSession, Client, Observer, Signer};
 use common::config::vault::{CarryConfig, Limits};
+use common::control::Connected;
 use common::log::journal::{self, Priority};
 use common::sandbox::Sandbox;
 
@@ -39,10 +40,11 @@ pub struct Intake {
 impl Intake {
     pub fn new(limits: Limits, carry: CarryConfig, signer: Signer) -> Self {
         let most = usize::try_from(carry.connections).unwrap_or(usize::MAX);
+        let changes = &signer.recorder.changes;
         Self {
-            carried: Streams::new(most.saturating_mul(MOST_CARRIED_CALLERS), most),
+            carried: Streams::new(most.saturating_mul(MOST_CARRIED_CALLERS), most, changes),
             carry,
-            streams: Streams::new(limits.streams, limits.streams_per_qube),
+            streams: Streams::new(limits.streams, limits.streams_per_qube, changes),
             connections: AtomicU64::new(0),
             limits,
             signer,
@@ -52,6 +54,21 @@ impl Intake {
     /// How many calls there are now.
     pub fn count(&self) -> usize {
         self.streams.count()
+    }
+
+    /// Who has calls open, in the order of their names.
+    pub fn connected(&self) -> Vec<Connected> {
+        let carried = self.carried.callers();
+        let calls = self.streams.callers().into_iter();
+        let mut connected: Vec<Connected> = calls
+            .map(|(caller, calls)| Connected {
+                qube: caller.to_string(),
+                calls,
+                carried: carried.get(&caller).copied().unwrap_or_default(),
+            })
+            .collect();
+        connected.sort_by(|one, other| one.qube.cmp(&other.qube));
+        connected
     }
 
     /// Serves one call to its end.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use policy::caller::Caller;
 
+use crate::ask::changes::Changes;
 use common::sync::lock;
 
 /// Counts streams. A stream takes a [`StreamGuard`] when it is accepted and a [`QubeStreamGuard`] once its caller is known.
@@ -13,6 +14,8 @@ pub struct Streams {
     most: usize,
     most_per_caller: usize,
     taken: Mutex<StreamCounts>,
+    /// Told when a caller has more or fewer.
+    changes: Arc<Changes>,
 }
 
 #[derive(Debug, Default)]
@@ -33,11 +36,12 @@ pub struct QubeStreamGuard {
 }
 
 impl Streams {
-    pub fn new(most: usize, most_per_caller: usize) -> Arc<Self> {
+    pub fn new(most: usize, most_per_caller: usize, changes: &Arc<Changes>) -> Arc<Self> {
         Arc::new(Self {
             most,
             most_per_caller,
             taken: Mutex::default(),
+            changes: Arc::clone(changes),
         })
     }
 
@@ -54,6 +58,11 @@ impl Streams {
     pub fn count(&self) -> usize {
         lock(&self.taken).all
     }
+
+    /// How many each caller has.
+    pub fn callers(&self) -> HashMap<Caller, usize> {
+        lock(&self.taken).by_caller.clone()
+    }
 }
 
 impl StreamGuard {
@@ -67,6 +76,7 @@ impl StreamGuard {
             }
             *count += 1;
         }
+        self.0.changes.tell();
         Some(QubeStreamGuard {
             stream: self,
             caller: caller.clone(),
@@ -83,13 +93,16 @@ impl Drop for StreamGuard {
 
 impl Drop for QubeStreamGuard {
     fn drop(&mut self) {
-        let mut taken = lock(&self.stream.0.taken);
-        if let Some(count) = taken.by_caller.get_mut(&self.caller) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.by_caller.remove(&self.caller);
+        {
+            let mut taken = lock(&self.stream.0.taken);
+            if let Some(count) = taken.by_caller.get_mut(&self.caller) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    taken.by_caller.remove(&self.caller);
+                }
             }
         }
+        self.stream.0.changes.tell();
     }
 }
 
@@ -99,7 +112,7 @@ mod tests {
 
     #[test]
     fn one_qube_cannot_take_the_others_seats() {
-        let streams = Streams::new(4, 2);
+        let streams = Streams::new(4, 2, &Arc::default());
         let greedy = Caller::parse("greedy").unwrap();
         let seats: Vec<_> = (0..2)
             .map(|_| streams.register().unwrap().of_caller(&greedy).unwrap())
@@ -119,7 +132,7 @@ mod tests {
 
     #[test]
     fn there_is_an_end_to_all_streams() {
-        let streams = Streams::new(2, 2);
+        let streams = Streams::new(2, 2, &Arc::default());
         let _places: Vec<_> = (0..2).map(|_| streams.register().unwrap()).collect();
         assert!(streams.register().is_none());
     }

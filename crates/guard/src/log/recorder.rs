@@ -1,7 +1,7 @@
 //! Every record passes here: to the log, and from there to whoever must know of a refusal.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use policy::facts::{Facts, Moment};
 use policy::past_requests::PastRequests;
@@ -12,6 +12,7 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 use super::Log;
 use super::error::LogError;
 use super::refusals::Refusals;
+use crate::ask::changes::Changes;
 use crate::ask::prompt::{Notice, Notifier};
 use common::clock;
 use common::control::RefusedRequest;
@@ -24,6 +25,8 @@ pub struct Recorder {
     refusals: Mutex<Refusals>,
     past: Mutex<PastRequests>,
     notifier: Notifier,
+    /// Told after each record.
+    pub changes: Arc<Changes>,
 }
 
 /// Files of the log, the newest last, that are read at start to know what was signed before: at most 16 MiB.
@@ -37,6 +40,7 @@ impl Recorder {
             refusals: Mutex::default(),
             past: Mutex::new(past.unwrap_or_default()),
             notifier,
+            changes: Arc::default(),
         }
     }
 
@@ -51,7 +55,9 @@ impl Recorder {
             self.remember_refusal(&record);
         }
         lock(&self.past).add(&record);
-        let Err(error) = self.log.write(record) else {
+        let written = self.log.write(record);
+        self.changes.tell();
+        let Err(error) = written else {
             return true;
         };
         let said = format!("Everything is refused: {error}");

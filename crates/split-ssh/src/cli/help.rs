@@ -19,7 +19,15 @@ pub struct Args {
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Questions, and what was decided",
-        &["pending", "allow", "deny", "approvals", "log", "status"],
+        &[
+            "ui",
+            "pending",
+            "allow",
+            "deny",
+            "approvals",
+            "log",
+            "status",
+        ],
     ),
     (
         "Keys, servers and rules of a vault",

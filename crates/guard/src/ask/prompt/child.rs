@@ -3,27 +3,13 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::conversation;
 use super::outcome::{NotShown, PromptAttempt, PromptContext};
 use super::running::Running;
 use super::session::Environment;
-
-const NAME: &str = "split-ssh-prompt";
-/// Where packages put it.
-const PLACES: [&str; 3] = ["/usr/bin", "/usr/libexec/split-ssh", "/usr/lib/split-ssh"];
-
-/// The dialog beside our own program, or where packages put it.
-pub(super) fn find_dialog() -> Option<PathBuf> {
-    let ours = std::env::current_exe().ok();
-    let beside = ours.as_deref().and_then(Path::parent).map(Path::to_owned);
-    let places = beside.into_iter().chain(PLACES.iter().map(PathBuf::from));
-    places
-        .map(|place| place.join(NAME))
-        .find(|path| path.is_file())
-}
 
 /// Starts the dialog and asks.
 pub(super) fn by_child(

@@ -27,6 +27,7 @@ use std::os::unix::net::UnixStream;
 use common::config::vault::{PromptBy, PromptConfig};
 use common::control::{AsksBy, PromptState};
 use common::paths::Paths;
+use common::prompt_program;
 
 pub use dialog::Dialog;
 pub use lines::{NextLine, PrompterLines};
@@ -56,7 +57,7 @@ impl Prompter {
     /// packages bring.
     pub fn new(config: &PromptConfig, paths: &Paths) -> Self {
         let windows = config.by == PromptBy::Window;
-        let dialog = || config.program.clone().or_else(child::find_dialog);
+        let dialog = || config.program.clone().or_else(prompt_program::find);
         Self {
             sockets: windows.then(|| paths.xdg_runtime().to_owned()),
             program: windows.then(dialog).flatten(),

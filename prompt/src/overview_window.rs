@@ -1,0 +1,171 @@
+//! The window of `split-ssh ui`. It shows what it is told, and tells which button was pressed.
+
+use std::cell::RefCell;
+use std::io::{self, Stdin};
+use std::process::exit;
+use std::rc::Rc;
+
+use gtk::prelude::*;
+use gtk::{gdk, glib};
+use policy::overview::{Action, Overview};
+
+use crate::answer;
+use crate::ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, Opened, end, fail};
+use crate::icons::{self, Icon};
+use crate::lines::LineReader;
+use crate::look::{self, add_class, set_spoken};
+use crate::overview;
+use crate::overview_list::{OverviewList, filling};
+
+/// As large as most people want it, in pixels.
+const SIZE: (i32, i32) = (860, 680);
+
+struct OverviewWindow {
+    window: gtk::Window,
+    band: gtk::Box,
+    state: gtk::Label,
+    calm: gtk::DrawingArea,
+    alarm: gtk::DrawingArea,
+    page: gtk::Box,
+    lists: RefCell<Vec<OverviewList>>,
+}
+
+thread_local! {
+    /// Lines come on a thread of their own; GTK's things stay on this one.
+    static WINDOW: RefCell<Option<Rc<OverviewWindow>>> = const { RefCell::new(None) };
+}
+
+/// Builds the window and shows it, until the person closes it.
+///
+/// # Errors
+/// The style sheet does not parse.
+pub fn open(first: Overview, asker: LineReader<Stdin>) -> Opened {
+    let window = OverviewWindow::build()?;
+    window.show(first);
+    WINDOW.set(Some(window));
+    std::thread::spawn(move || follow(asker));
+    Ok(())
+}
+
+/// Shows each further line.
+fn follow(mut asker: LineReader<Stdin>) {
+    loop {
+        match asker
+            .next()
+            .map(|line| line.map(|line| overview::parse(&line)))
+        {
+            Ok(Some(Ok(overview))) => glib::MainContext::default().invoke(|| {
+                WINDOW.with_borrow(|window| {
+                    if let Some(window) = window {
+                        window.show(overview);
+                    }
+                });
+            }),
+            Ok(Some(Err(error))) => fail(EXIT_BAD_QUESTION, error),
+            Ok(None) => exit(EXIT_ABANDONED),
+            Err(error) => fail(EXIT_BAD_QUESTION, error),
+        }
+    }
+}
+
+impl OverviewWindow {
+    fn build() -> Result<Rc<Self>, glib::Error> {
+        let window = gtk::Window::new(gtk::WindowType::Toplevel);
+        window.set_title("Split SSH");
+        window.set_icon_list(&icons::window_icons());
+        let (width, height) = look::screen();
+        window.set_default_size(SIZE.0.min(width), SIZE.1.min(height));
+        look::dress(&window)?;
+        add_class(&window, "overview");
+
+        let band = gtk::Box::new(gtk::Orientation::Horizontal, 10);
+        add_class(&band, "band");
+        let calm = icons::picture(Icon::Padlock, look::icon_size(), "The vault");
+        let alarm = icons::picture(Icon::Triangle, look::icon_size(), "Trouble");
+        alarm.set_no_show_all(true);
+        let state = filling("", "state");
+        band.pack_start(&calm, false, false, 0);
+        band.pack_start(&alarm, false, false, 0);
+        band.pack_start(&state, true, true, 0);
+
+        let page = gtk::Box::new(gtk::Orientation::Vertical, 0);
+        add_class(&page, "page");
+        let scroller = gtk::ScrolledWindow::builder()
+            .hscrollbar_policy(gtk::PolicyType::Never)
+            .overlay_scrolling(false) // a bar that hides itself would hide that there is more
+            .can_focus(false)
+            .build();
+        set_spoken(&scroller, "What there is");
+        scroller.add(&page);
+        page.set_focus_vadjustment(&scroller.vadjustment());
+
+        let whole = gtk::Box::new(gtk::Orientation::Vertical, 0);
+        whole.pack_start(&band, false, false, 0);
+        whole.pack_start(&scroller, true, true, 0);
+        window.add(&whole);
+        window.connect_delete_event(|_, _| end(Ok(())));
+        window.connect_key_press_event(move |_, event| keys(event, &scroller.vadjustment()));
+        Ok(Rc::new(Self {
+            window,
+            band,
+            state,
+            calm,
+            alarm,
+            page,
+            lists: RefCell::default(),
+        }))
+    }
+
+    fn show(&self, overview: Overview) {
+        let classes = self.window.style_context();
+        classes.remove_class(if overview.is_trouble {
+            "routine"
+        } else {
+            "unusual"
+        });
+        classes.add_class(if overview.is_trouble {
+            "unusual"
+        } else {
+            "routine"
+        });
+        self.calm.set_visible(!overview.is_trouble);
+        self.calm.set_no_show_all(overview.is_trouble);
+        self.alarm.set_visible(overview.is_trouble);
+        self.state.set_text(&overview.state);
+
+        let mut lists = self.lists.borrow_mut();
+        for (at, section) in overview.sections.into_iter().enumerate() {
+            if lists.len() <= at {
+                let list = OverviewList::new(&section.title, &section.empty);
+                self.page.pack_start(list.widget(), false, false, 0);
+                lists.push(list);
+            }
+            if let Some(list) = lists.get_mut(at) {
+                list.show(section, press);
+            }
+        }
+        self.band.show();
+        self.window.show_all();
+    }
+}
+
+/// Tells what the person wants.
+fn press(action: Action) {
+    if answer::send_action(&mut io::stdout(), action).is_err() {
+        exit(EXIT_ABANDONED);
+    }
+}
+
+fn keys(event: &gdk::EventKey, at: &gtk::Adjustment) -> glib::Propagation {
+    use gdk::keys::constants as key;
+    let pages = match event.keyval() {
+        key::Escape => end(Ok(())),
+        key::Page_Down | key::KP_Page_Down => 0.8,
+        key::Page_Up | key::KP_Page_Up => -0.8,
+        key::Home | key::KP_Home => f64::NEG_INFINITY,
+        key::End | key::KP_End => f64::INFINITY,
+        _ => return glib::Propagation::Proceed,
+    };
+    at.set_value(at.value() + pages * at.page_size());
+    glib::Propagation::Stop
+}
