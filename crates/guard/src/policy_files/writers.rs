@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
@@ -15,6 +16,17 @@ use super::stamps::Stamps;
 /// How long a file of a folder that is new may be written without our seeing it: its first block came before we could
 /// watch the folder, and the next may take its time.
 const UNSEEN_TIME: Duration = Duration::from_secs(10);
+
+/// As many links as Linux follows, path_resolution(7).
+const MAX_LINKS: usize = 40;
+
+/// A file, and what it leads to if it is a link, whether that is there or not: whoever saves the target anew makes it in
+/// the target's folder.
+fn with_targets(file: &Path) -> Vec<PathBuf> {
+    let next = |link: &PathBuf| Some(link.parent()?.join(fs::read_link(link).ok()?));
+    let targets = std::iter::successors(Some(file.to_owned()), next);
+    targets.take(MAX_LINKS).collect()
+}
 
 /// A file that is watched itself, or one in a folder that is.
 type Written = (WatchDescriptor, Option<OsString>);
@@ -53,7 +65,8 @@ impl Writers {
         };
         let writes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
         let ends = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
-        for file in files {
+        let files: Vec<PathBuf> = files.iter().flat_map(|file| with_targets(file)).collect();
+        for file in &files {
             // It may not exist; a look at it follows anyway.
             let _ = inotify.add_watch(file, writes | ends);
             let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
@@ -137,8 +150,9 @@ impl Writers {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
     use std::io::Write as _;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -177,6 +191,24 @@ mod tests {
         assert!(!is_written(), "another file has its name");
         fs::write(folder.path().join("unknown"), "half").unwrap();
         assert!(!is_written());
+    }
+
+    #[test]
+    fn a_file_behind_links_is_written_from_its_first_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, dotfiles) = (folder.path().join("policy.toml"), folder.path().join("dot"));
+        fs::create_dir(&dotfiles).unwrap();
+        symlink("dot/link", &policy).unwrap();
+        symlink("policy", dotfiles.join("link")).unwrap();
+        let mut writers = Writers::new(false);
+        writers.watch(std::slice::from_ref(&policy));
+        let mut file = File::create(dotfiles.join("policy")).unwrap();
+        file.write_all(b"half").unwrap();
+        writers.note_events();
+        assert!(writers.has_written());
+        drop(file);
+        writers.note_events();
+        assert!(!writers.has_written());
     }
 
     #[test]
