@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use policy::crypto::Crypto as _;
 
@@ -49,10 +50,22 @@ fn lost_keys(folder: &Path, keys: &[PathBuf]) -> Vec<PathBuf> {
     lost
 }
 
+/// Whether this machine's OpenSSH reads a key without a passphrase: what it can read depends on its version.
+fn is_read_by_ssh_keygen(file: &Path) -> bool {
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-y", "-P", "", "-f"]).arg(file);
+    keygen.stdin(Stdio::null());
+    keygen.output().is_ok_and(|output| output.status.success())
+}
+
 /// False if a problem was told.
 fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Findings) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    if let Some(problem) = KeyFileProblem::find(file) {
+    let problem = KeyFileProblem::find(file);
+    let is_read = |problem: &KeyFileProblem| {
+        *problem == KeyFileProblem::Pkcs8Ed25519 && is_read_by_ssh_keygen(file)
+    };
+    if let Some(problem) = problem.filter(|problem| !is_read(problem)) {
         let remedy = problem.remedy(file);
         findings.bad(check, format!("{}: {problem}", file.display()), remedy);
         return false;
