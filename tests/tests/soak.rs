@@ -121,7 +121,9 @@ fn soak(carry: &str) {
         let left = children(client.process.pid()).len();
         (left <= carried && files <= before.0 && threads <= before.1).then_some(())
     });
-    let (_, _, memory) = held(client.process.pid());
+    let after = held(client.process.pid());
+    let memory = after.2;
+    println!("{served:?} of {all} served; descriptors, threads, KiB: {before:?}, then {after:?}");
     assert!(
         memory <= before.2 + 8 * 1024,
         "{memory} KiB after {before:?}"

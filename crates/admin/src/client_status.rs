@@ -31,6 +31,9 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
         client.socket.display()
     )?;
     writeln!(out, "  by {}", client.transport)?;
+    if let Some(merged) = &client.merged {
+        writeln!(out, "  merged with others at {}", merged.display())?;
+    }
     let last = client
         .last_served
         .map(|at| format!(", last {}", local_time(at)))
@@ -86,8 +89,8 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     let mut hinted = Vec::new();
-    for trouble in client.recent.iter().rev().take(SHOWN) {
-        print_trouble(trouble, client, out)?;
+    for (trouble, times) in alike(client).into_iter().take(SHOWN) {
+        print_trouble(trouble, times, client, out)?;
         let hint = trouble.outcome.hint(client.kind);
         if let Some(hint) = hint.filter(|hint| !hinted.contains(hint)) {
             print_folded(&format!("hint: {hint}"), out)?;
@@ -97,10 +100,34 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn print_trouble(trouble: &Trouble, client: &Status, out: &mut impl Write) -> io::Result<()> {
+/// The last troubles, newest first, and how often each of them was seen: a vault that is off has the same one for each list.
+fn alike(client: &Status) -> Vec<(&Trouble, usize)> {
+    let mut found: Vec<(&Trouble, usize)> = Vec::new();
+    for trouble in client.recent.iter().rev() {
+        let is_alike = |(known, _): &&mut (&Trouble, usize)| {
+            (&known.outcome, &known.untrusted_said) == (&trouble.outcome, &trouble.untrusted_said)
+        };
+        match found.iter_mut().find(is_alike) {
+            Some((_, times)) => *times += 1,
+            None => found.push((trouble, 1)),
+        }
+    }
+    found
+}
+
+fn print_trouble(
+    trouble: &Trouble,
+    times: usize,
+    client: &Status,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let words = trouble.outcome.words(client.kind);
     let time = local_time(trouble.at);
-    writeln!(out, "  {}", fold(&format!("{time}  {words}"), 2, 4))?;
+    let times = match times {
+        1 => String::new(),
+        times => format!(" ({times} times)"),
+    };
+    writeln!(out, "  {}", fold(&format!("{time}  {words}{times}"), 2, 4))?;
     if trouble.untrusted_said.is_empty() {
         return Ok(());
     }

@@ -29,7 +29,7 @@ mod vault;
 mod vault_connection;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -60,13 +60,18 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
         ))
     })?;
     let vaults = config::read(paths, only, by_flags)?;
+    let merged = match only {
+        None => config::read_merged(paths)?,
+        Some(_) => None,
+    };
     // Before there is a socket: whoever ends us finds it removed.
     let signals = Signals::catch().map_err(cannot_go_on)?;
     let for_all = Listener::for_all(activated)?;
     let (mut served, mut opened) = (Vec::new(), Vec::new());
     for vault in &vaults {
         let listener = Listener::open(vault, activated, vaults.len() == 1)?;
-        let open = Arc::new(open_vault(vault, &listener.path, paths));
+        let merged = merged.as_ref().map(|merged| merged.socket.clone());
+        let open = Arc::new(open_vault(vault, &listener.path, merged, paths));
         opened.push(Arc::clone(&open));
         // What is about remembered keys is the same for one vault as for several. Who uses the socket of a vault that the
         // merged one never calls means that vault.
@@ -88,10 +93,6 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     for (vault, (listener, _)) in vaults.iter().zip(&served) {
         say_ready(&vault.transport.to_string(), &listener.path);
     }
-    let merged = match only {
-        None => config::read_merged(paths)?,
-        Some(_) => None,
-    };
     if let Some(merged) = merged {
         let listener = Listener::at(&merged.socket)?;
         say_ready("all transports of client.toml", &listener.path);
@@ -127,7 +128,7 @@ fn cannot_go_on(error: io::Error) -> Error {
     Error::new(format!("cannot go on: {error}")).hint("is there a limit on open files (ulimit -n)?")
 }
 
-fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
+fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths: &Paths) -> Vault {
     let folder = paths.client_runtime();
     let mut status = StatusFile::new(
         &folder,
@@ -135,6 +136,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, paths: &Paths) -> Vault {
         vault.transport.kind(),
         vault.transport.to_string(),
         socket.to_owned(),
+        merged,
     );
     if let Err(error) = status.start() {
         let what = format!(

@@ -69,7 +69,14 @@ impl fmt::Display for TransportConfig {
                 target, argument, ..
             } => write!(f, "qrexec to {target}, {}", service_with(argument)),
             Self::Command { program, .. } => write!(f, "command {program}"),
-            Self::Unix { path, .. } => write!(f, "unix socket {}", path.display()),
+            Self::Unix { path, argument } => {
+                write!(
+                    f,
+                    "unix socket {}, {}",
+                    path.display(),
+                    service_with(argument)
+                )
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Status {
     /// The transport in words.
     pub transport: String,
     pub socket: PathBuf,
+    /// Of the merged agent, if there is one.
+    #[serde(default)]
+    pub merged: Option<PathBuf>,
     pub pid: u32,
     /// Times are seconds since 1970-01-01T00:00:00Z.
     pub since: u64,
@@ -146,6 +149,7 @@ impl StatusFile {
         kind: TransportKind,
         transport: String,
         socket: PathBuf,
+        merged: Option<PathBuf>,
     ) -> Self {
         let status = Status {
             v: 1,
@@ -153,6 +157,7 @@ impl StatusFile {
             kind,
             transport,
             socket,
+            merged,
             pid: std::process::id(),
             since: now(),
             served: 0,
