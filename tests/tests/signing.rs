@@ -129,6 +129,21 @@ impl Scene {
         finish(self.world.command("sh").args(["-c", &script]))
     }
 
+    /// A whole content for the key.
+    fn content(&self) -> Message {
+        Message::of(message::EXTENSION)
+            .string("content@split-ssh")
+            .string(self.key.blob())
+            .long(4)
+            .long(0)
+            .string("text")
+    }
+
+    /// A request for a signature over some hash, not that content's.
+    fn signs(&self) -> Message {
+        message::sign(&self.key.blob(), &message::sshsig("git", &[7; 64]))
+    }
+
     fn question(&self) -> serde_json::Value {
         wait_for("a question", || {
             let pending = finish(&mut self.vault.control(&["pending", "--json"])).stdout;
@@ -498,6 +513,18 @@ fn content_comes_through_carried_calls_and_merged_agents() {
         // The control: a hash alone.
         let plain = commit(&["-c", "gpg.ssh.program=ssh-keygen"]);
         assert!(!plain.status.success());
+        // Whoever lies about it is found out.
+        let mut liar = Connection::open(socket);
+        liar.ask(&Message::of(message::LIST));
+        assert_eq!(liar.ask(&scene.content()).number(), Some(message::SUCCESS));
+        assert_eq!(liar.ask(&scene.signs()).number(), Some(message::FAILURE));
+        wait_for("a record of the lie", || {
+            let records = scene.vault.records();
+            let mut reasons = records.iter().filter_map(|it| it["reason"].as_str());
+            reasons
+                .any(|why| why.contains("another hash"))
+                .then_some(())
+        });
     }
     assert_eq!(scene.qube.calls(), 1, "carried");
     let good = run(&mut scene.git_here(&["log", "--format=%G?"]));
@@ -526,19 +553,12 @@ fn content_that_is_lost_with_its_call_is_not_signed_without_it() {
         ("", true),
     ] {
         let mut scene = Scene::configured(ALLOW, lines);
-        let key = scene.key.blob();
         let socket = match is_merged {
             true => &scene.merged,
             false => &scene.qube.socket,
         };
         let mut connection = Connection::open(socket);
-        let content = Message::of(message::EXTENSION)
-            .string("content@split-ssh")
-            .string(&key)
-            .long(4)
-            .long(0)
-            .string("text");
-        let sign = message::sign(&key, &message::sshsig("git", &[7; 64]));
+        let (content, sign) = (scene.content(), scene.signs());
         connection.ask(&Message::of(message::LIST));
         assert_eq!(connection.ask(&content).number(), Some(message::SUCCESS));
         scene.vault.restart();
