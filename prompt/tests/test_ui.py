@@ -6,10 +6,10 @@ import unittest
 import pyatspi
 
 from desk import Prompt, example, key, role_of, until, x, xdotool
-from test_examples import SLACK, box_of, inside
+from test_examples import SLACK, inside
 from test_prompt import run
 
-HOSTILE = "x\nServer: <b>github.com</b>\u202e\u1b5b2J"
+HOSTILE = "x\nServer: <b>github.com</b>\u202e\x1b[2J"
 
 
 class Overview(Prompt):
@@ -24,8 +24,8 @@ class Overview(Prompt):
     def point_at_heading(self):
         """The first one: others may be further down than the screen shows."""
         heading = self.find("Waiting", "heading")
-        until(lambda: box_of(heading)[0] >= 0, "the heading to have its place")
-        xdotool("mousemove", box_of(heading)[0] + 4, box_of(heading)[1] + 4)
+        until(lambda: self.box(heading)[0] >= 0, "the heading to have its place")
+        xdotool("mousemove", self.box(heading)[0] + 4, self.box(heading)[1] + 4)
 
     def showing(self, *roles):
         return [one for one in self.all() if role_of(one) in roles and self.has(one, pyatspi.STATE_SHOWING)]
@@ -136,19 +136,19 @@ class Ui(unittest.TestCase):
             self.assertTrue(inside(box, (0, 0, screen.width_in_pixels, screen.height_in_pixels)), box)
             seen = set()
             while True:
-                there = {one.name: box_of(one) for one in window.showing("label", "heading", "push button") if one.name}
+                there = {one.name: window.box(one) for one in window.showing("label", "heading", "push button") if one.name}
                 there = {name: place for name, place in there.items() if place[0] > -10000}  # not scrolled away
                 for name, place in there.items():
                     self.assertGreaterEqual(place[0], box[0] - SLACK, name)
                     self.assertLessEqual(place[2], box[2] + SLACK, name)
                     self.assertNotIn("\u2026", name)
                 last = window.showing("list item")[-1]
-                if inside(box_of(last), box):
+                if inside(window.box(last), box):
                     break
                 self.assertLess(len(seen), 60)
-                seen.add(str([box_of(one) for one in window.showing("label")]))
+                seen.add(str([window.box(one) for one in window.showing("label")]))
                 key("Page_Down")
-                until(lambda: str([box_of(one) for one in window.showing("label")]) not in seen, "the page to move")
+                until(lambda: str([window.box(one) for one in window.showing("label")]) not in seen, "the page to move")
 
     def test_it_ends_as_the_person_or_the_asker_wants(self):
         for act, status in ((lambda window: key("Escape"), 0), (Prompt.close, 0),
