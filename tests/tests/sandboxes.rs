@@ -213,8 +213,15 @@ fn two_sandboxes_have_their_own_keys_names_and_uids() {
     assert!(!login.join().unwrap().status.success());
 
     // What is removed is gone with its connections; what vault.toml names stays.
+    let mut held = UnixStream::connect(socket(&vault, "a")).expect("a vault");
+    held.write_all(&Message::of(message::LIST).framed())
+        .expect("it reads");
+    held.read_exact(&mut [0; 5]).expect("it answers");
     run(&mut vault.control(&["serve", "remove", "a"]));
     assert!(!socket(&vault, "a").exists() && socket(&vault, "b").exists());
+    held.read_to_end(&mut Vec::new()).expect("the end");
+    held.write_all(&Message::of(message::LIST).framed())
+        .expect_err("nobody reads");
     let refused = finish(&mut vault.control(&["serve", "remove", "b"]));
     assert!(
         !refused.status.success() && text(&refused).contains("vault.toml"),

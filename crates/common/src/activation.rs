@@ -4,8 +4,8 @@
 use std::io;
 use std::os::unix::net::UnixListener;
 
-/// More sockets than any unit of ours has; bounds what a wrong `LISTEN_FDS` can cost.
-const MAX_SOCKETS: usize = 16;
+/// The vault's two, and more sandboxes than a session has; bounds what a wrong `LISTEN_FDS` can cost.
+const MAX_SOCKETS: usize = 130;
 
 /// A socket that we were started with.
 #[derive(Debug)]
