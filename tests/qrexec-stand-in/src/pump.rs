@@ -29,6 +29,7 @@ pub struct Way {
     to: Option<OwnedFd>,
     end: End,
     waiting: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Way {
@@ -45,6 +46,7 @@ impl Way {
             to: Some(to),
             end,
             waiting: first,
+            buffer: vec![0; CHUNK],
         })
     }
 
@@ -63,9 +65,8 @@ impl Way {
     fn step(&mut self) {
         if self.waiting.is_empty() || self.to.is_none() {
             self.take();
-        } else {
-            self.give();
         }
+        self.give();
         if self.from.is_none() && self.waiting.is_empty() {
             self.finish();
         }
@@ -73,10 +74,9 @@ impl Way {
 
     fn take(&mut self) {
         let Some(from) = &self.from else { return };
-        let mut buffer = vec![0; CHUNK];
-        match read(from, &mut buffer) {
+        match read(from, &mut self.buffer) {
             Ok(0) => self.from = None,
-            Ok(count) if self.to.is_some() => self.waiting.extend_from_slice(&buffer[..count]),
+            Ok(count) if self.to.is_some() => self.waiting.extend(&self.buffer[..count]),
             // Nobody listens any more: qrexec reads on and throws away.
             Ok(_) | Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(_) => self.from = None,
@@ -84,7 +84,9 @@ impl Way {
     }
 
     fn give(&mut self) {
-        let Some(to) = &self.to else { return };
+        let Some(to) = self.to.as_ref().filter(|_| !self.waiting.is_empty()) else {
+            return;
+        };
         match write(to, &self.waiting) {
             Ok(count) => drop(self.waiting.drain(..count)),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
