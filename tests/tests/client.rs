@@ -330,7 +330,10 @@ fn hundreds_of_connections_leave_nothing_behind() {
             }
         });
         qube.wait_until_idle();
-        assert_eq!(qube.open_files(), before, "{way:?}");
+        // A thread that is kept may still be with its last connection, before and now.
+        wait_for("no more open files than before", || {
+            (qube.open_files() <= before).then_some(())
+        });
     }
 }
 

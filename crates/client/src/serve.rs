@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
@@ -20,6 +19,7 @@ use super::merged::{self, Merged};
 use super::transport_process::set_nonblocking;
 use super::vault::Vault;
 use common::wait;
+use common::workers::Workers;
 
 /// A thread holds a few small structures; buffers are on the heap. In bytes.
 const STACK: usize = 256 * 1024;
@@ -112,6 +112,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io:
     raise_descriptor_limit();
     let vaults = || served.iter().flat_map(|(_, door)| door.vaults());
     let table = ConnectionTable::new()?;
+    let workers = Workers::with_stack(STACK);
     let mut silent: VecDeque<Silent> = VecDeque::new();
     let mut rest_until: Option<Instant> = None;
     let mut refresh_at: Option<Instant> = None;
@@ -160,7 +161,7 @@ pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io:
         }
         let mut ready = ready.into_iter().skip(3);
         let ready_listeners: Vec<bool> = ready.by_ref().take(served.len()).collect();
-        let begun = start_all(&mut silent, ready, &table);
+        let begun = start_all(&mut silent, ready, &table, &workers);
         let accepted = served
             .iter()
             .zip(ready_listeners)
@@ -184,11 +185,12 @@ fn accept(listener: &Listener, door: &Door, silent: &mut VecDeque<Silent>) -> io
     Ok(())
 }
 
-/// Starts a thread for each connection that has said something, or has been closed.
+/// Has a thread serve each connection that has said something, or has been closed.
 fn start_all(
     silent: &mut VecDeque<Silent>,
     mut ready: impl Iterator<Item = bool>,
     table: &Arc<ConnectionTable>,
+    workers: &Workers,
 ) -> io::Result<()> {
     let mut result = Ok(());
     for _ in 0..silent.len() {
@@ -197,7 +199,7 @@ fn start_all(
             break;
         };
         if is_ready && result.is_ok() && !table.is_full() {
-            result = start(socket, door, table);
+            result = start(socket, door, table, workers);
         } else {
             silent.push_back((socket, door));
         }
@@ -208,12 +210,14 @@ fn start_all(
     result
 }
 
-fn start(socket: UnixStream, door: Door, table: &Arc<ConnectionTable>) -> io::Result<()> {
+fn start(
+    socket: UnixStream,
+    door: Door,
+    table: &Arc<ConnectionTable>,
+    workers: &Workers,
+) -> io::Result<()> {
     let handle = table.register()?;
-    thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(move || door.serve(socket, &handle))?;
-    Ok(())
+    workers.run(move || door.serve(socket, &handle))
 }
 
 /// Asks every connection to end, and waits until all have.

@@ -31,3 +31,4 @@ pub mod trusted_files;
 pub mod vault_start;
 pub mod wait;
 pub mod wake;
+pub mod workers;

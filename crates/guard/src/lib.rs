@@ -1,10 +1,11 @@
-//! The vault's daemon: all that meets bytes of other qubes. One thread for each client connection:
+//! The vault's daemon: all that meets bytes of other qubes. For each client connection:
 //! bytes → frame → request → intent → judgement → (question → answer) → permit → upstream → reply → record.
 //!
 //! [`intake`] takes connections and messages, [`sign`] answers them (its `pipeline` is the heart), [`ask`] asks the
 //! person, [`keys`] knows the agents, [`log`] writes the records, [`policy_files`] knows what is in force.
 //!
-//! Locks: `Keys::unlocking` is taken before any other; no other lock is held while a second one is taken.
+//! Locks: a call's turn at reading, then a carried connection's own, then `Keys::unlocking`; no other lock is held while a
+//! second one is taken.
 
 #![forbid(unsafe_code)]
 

@@ -43,7 +43,7 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     let sockets = Sockets::bind(paths)?;
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
-    process::make_room(&config.limits);
+    process::make_room(&config);
     let daemon = Arc::new(Daemon::open(config, paths, sockets.sandboxes)?);
     daemon.begin()?;
     showing::follow(&daemon.control.asker);

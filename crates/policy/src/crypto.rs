@@ -20,7 +20,7 @@ pub struct ContentHashes {
 }
 
 /// Hashes a content that comes in pieces.
-pub trait ContentHasher {
+pub trait ContentHasher: Send {
     fn update(&mut self, bytes: &[u8]);
     fn finish(self: Box<Self>) -> ContentHashes;
 }

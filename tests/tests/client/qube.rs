@@ -156,10 +156,10 @@ impl Qube {
             .count()
     }
 
-    /// Waits until no stream, no program and no thread but the first is left.
+    /// Waits until no stream, no program and no thread is left but the first and those that are kept ready.
     pub fn wait_until_idle(&self) {
         wait_for("the last stream's end", || {
-            (self.carriers().is_empty() && self.threads() == 1).then_some(())
+            (self.carriers().is_empty() && self.threads() <= 1 + READY_THREADS).then_some(())
         });
     }
 
@@ -205,6 +205,8 @@ pub fn rest(connection: &mut Connection) -> Vec<u8> {
     }
 }
 
+/// Threads that wait for the next connection.
+const READY_THREADS: usize = 2;
 /// A second of set-up time, so that what hangs is given up soon.
 pub const ONE_SECOND: &str = "setup-seconds = 1";
 pub const MOMENT: Duration = Duration::from_millis(300);

@@ -116,7 +116,7 @@ pub struct CarryConfig {
     /// Patterns of qubes' names, or other callers as the log names them, whose calls may carry many connections. None: where
     /// dom0 asks for each call, one yes would cover them all.
     pub qubes: Vec<String>,
-    /// Carried connections of one caller at once. A thread each; 200 is a busy ansible.
+    /// Carried connections of one caller at once; 200 is a busy ansible.
     pub connections: u32,
     /// Tell carried connections that a question is open, and in a word why a request was refused.
     pub tell: bool,

@@ -13,9 +13,13 @@ use nix::unistd::Uid;
 
 use common::wait;
 use common::wake::WakeEvent;
+use common::workers::Workers;
 
 /// When the system has no descriptors left, waiting for a connection to end is all that helps.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Of a thread, in bytes, as Rust's own are.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Serves one connection of a peer that may be here.
 pub type Serve<Peer = Uid> = Arc<dyn Fn(UnixStream, Peer) + Send + Sync>;
@@ -56,6 +60,7 @@ pub fn is_owner(uid: Uid) -> bool {
 
 /// Hands each connection of a peer that may be here to a thread of its own, until `stop`, if there is one.
 pub fn accept<L: Listener>(listener: &L, stop: Option<&WakeEvent>, how: &Accept<L::Peer>) {
+    let workers = Workers::with_stack(STACK);
     loop {
         if stop.is_some_and(|stop| !is_before(listener, stop)) {
             return;
@@ -69,8 +74,7 @@ pub fn accept<L: Listener>(listener: &L, stop: Option<&WakeEvent>, how: &Accept<
             continue;
         }
         let serve = Arc::clone(&how.serve);
-        let started = thread::Builder::new().spawn(move || serve(stream, peer));
-        if started.is_err() {
+        if workers.run(move || serve(stream, peer)).is_err() {
             thread::sleep(ACCEPT_BACKOFF);
         }
     }

@@ -9,13 +9,14 @@ use policy::caller::Caller;
 use policy::record::{Event, Record, RecordOutcome};
 use wire::carry::Terms;
 
-use super::carry;
+use super::carry::{self, Session};
 use super::connection::{self, Ended};
 use super::header::{self, BadHeader, Header};
 use super::limits::{StreamGuard, Streams};
+use super::line::Replies;
 use super::stream::{ByteStream, MessageStream};
 use crate::log::recorder::timestamp;
-use crate::sign::session::{AgentSession, Client, Observer, Signer};
+use crate::sign::session::{AgentSession, Client, Signer};
 use common::config::vault::{CarryConfig, Limits};
 use common::control::Connected;
 use common::log::journal::{self, Priority};
@@ -37,12 +38,18 @@ pub struct Intake {
     signer: Signer,
 }
 
+/// Carried connections of all callers at once.
+pub fn most_carried(carry: &CarryConfig) -> usize {
+    let most = usize::try_from(carry.connections).unwrap_or(usize::MAX);
+    most.saturating_mul(MOST_CARRIED_CALLERS)
+}
+
 impl Intake {
     pub fn new(limits: Limits, carry: CarryConfig, signer: Signer) -> Self {
         let most = usize::try_from(carry.connections).unwrap_or(usize::MAX);
         let changes = &signer.recorder.changes;
         Self {
-            carried: Streams::new(most.saturating_mul(MOST_CARRIED_CALLERS), most, changes),
+            carried: Streams::new(most_carried(&carry), most, changes),
             carry,
             streams: Streams::new(limits.streams, limits.streams_per_qube, changes),
             connections: AtomicU64::new(0),
@@ -76,10 +83,10 @@ impl Intake {
         let Some(guard) = self.streams.register() else {
             return self.note(Event::Limit, None, TOO_MANY_STREAMS);
         };
-        let Ok(bytes) = ByteStream::new(stream) else {
+        let Ok(mut bytes) = ByteStream::new(stream) else {
             return;
         };
-        match header::read(&bytes) {
+        match header::read(&mut bytes) {
             Ok((header, data)) => {
                 if let Err(why) = may_say(&header.caller, peer) {
                     return self.refuse_header(None, why);
@@ -148,36 +155,37 @@ impl Intake {
             tells: self.carry.tell,
             may_remember: self.carry.remember,
         };
-        let mut session = AgentSession::new(&self.signer, client.clone(), &socket);
-        let ended = connection::serve(&mut session, &mut stream, &self.limits, Some(terms));
+        let mut session = AgentSession::new(&self.signer, client.clone(), socket);
+        let ended = connection::serve(&mut session, &mut stream, &self.limits, terms);
         drop(session);
         if let Ended::Carries = ended {
-            let serve_one =
-                |mut stream: MessageStream| self.serve_carried(client.clone(), &mut stream);
-            let ended = carry::serve(&mut stream, terms.connections, &self.limits, &serve_one);
-            if let Err((event, why)) = ended {
+            let begin = |socket, replies| self.begin_carried(client.clone(), socket, replies);
+            let ended = carry::serve(&mut stream, terms.connections, &self.limits, &begin);
+            if let Some((event, why)) = ended {
                 self.note(event, Some(&client), &why);
             }
         }
     }
 
-    /// Serves one connection of a call that carries many, as if it had come by a call of its own.
-    fn serve_carried(&self, mut client: Client, stream: &mut MessageStream) {
+    /// Begins one connection of a call that carries many, as if it had come by a call of its own. `None`: there are too many.
+    fn begin_carried(
+        &self,
+        mut client: Client,
+        socket: UnixStream,
+        replies: Replies,
+    ) -> Option<Session<'_>> {
         client.number = self.next_number();
         let guard = self.carried.register();
-        let Some(_guard) = guard.and_then(|guard| guard.of_caller(&client.caller)) else {
+        let Some(guard) = guard.and_then(|guard| guard.of_caller(&client.caller)) else {
             let why = "as many carried connections as there may be";
-            return self.note(Event::Limit, Some(&client), why);
+            self.note(Event::Limit, Some(&client), why);
+            return None;
         };
-        let Ok(socket) = stream.socket().try_clone() else {
-            return;
-        };
-        let mut session = AgentSession::new(&self.signer, client, &socket);
-        let replies = stream.replies().filter(|_| self.carry.tell);
-        session.observe(
-            replies.map(|replies| -> Observer { Arc::new(move |note| replies.tell(note)) }),
-        );
-        connection::serve(&mut session, stream, &self.limits, None);
+        let mut session = AgentSession::new(&self.signer, client, socket);
+        if self.carry.tell {
+            session.observe(Box::new(move |note| replies.tell(note)));
+        }
+        Some((session, guard))
     }
 
     fn refuse_header(&self, caller: Option<&Caller>, reason: &str) {

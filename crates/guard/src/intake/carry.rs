@@ -1,234 +1,368 @@
-//! A call that carries many connections. Each is served in a thread of its own over a socket pair, as if it had a call of
-//! its own; what is here brings requests to it and replies back.
+//! A call that carries many connections. A few threads take turns at reading it: who has read a request answers it, while
+//! another one reads on. So a request is answered by the thread that has read it, a connection costs no thread, and nobody
+//! who asks a person, or writes to a client that does not read, keeps others from being read.
 //!
-//! One thread reads the call and never waits for a reply to be written, so a client that does not read stops nobody but
-//! itself. Of a connection at most one request is outstanding, so the socket pair never holds more than that.
+//! Of a connection at most one request is outstanding, so there are never more threads than open connections and two.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use policy::record::Event;
-use wire::carry::{Frame, MAX_CARRIED, Note, VaultEnd, VaultEvent, Violation};
-use wire::frame;
+use wire::carry::{Frame, VaultEnd, VaultEvent};
 
-use super::connection::WHOLE_MESSAGE_TIME;
-use super::stream::{ByteStream, MessageStream, Received, Replies};
+use super::connection::{self, Bound, WHOLE_MESSAGE_TIME};
+use super::limits::QubeStreamGuard;
+use super::line::{Line, Replies};
+use super::stream::{MessageStream, Received};
+use crate::sign;
+use crate::sign::session::AgentSession;
 use common::config::vault::Limits;
 use common::sync::lock;
 
-/// A connection's thread waits for its request, so it takes one at once.
-const HAND_OVER_TIME: Duration = Duration::from_secs(5);
+/// Threads that wait for their turn at most: one reads, and the other is ready to.
+const MOST_WAITING: usize = 2;
+/// Between two looks for connections that are idle for too long, in seconds as their bounds are.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves one connection to its end.
-type ServeOne<'a> = dyn Fn(MessageStream) + Sync + 'a;
+/// Begins the session of a connection, whose other end the socket stands for. `None`: there may be no more.
+type Begin<'a> = dyn Fn(UnixStream, Replies) -> Option<Session<'a>> + Sync + 'a;
+/// A session, and its place among those that there may be.
+pub type Session<'a> = (AgentSession<'a>, QubeStreamGuard);
 
 /// What the threads of a call share.
-#[derive(Debug)]
-struct Call {
-    state: Mutex<State>,
-    /// For whole frames, one after the other.
-    writer: Mutex<UnixStream>,
+struct Call<'a> {
+    line: Arc<Line>,
+    connections: Mutex<HashMap<u32, Arc<Connection<'a>>>>,
+    /// Threads that read, or wait for their turn.
+    waiting: AtomicUsize,
+    limits: &'a Limits,
+    begin: &'a Begin<'a>,
 }
 
-#[derive(Debug)]
-struct State {
-    protocol: VaultEnd,
-    /// Our ends of the connections' socket pairs.
-    sockets: HashMap<u32, Arc<UnixStream>>,
+struct Connection<'a> {
+    /// Shut down when the client is gone: who asks a person for it sees that at the other end.
+    ours: UnixStream,
+    served: Mutex<Served<'a>>,
 }
 
-/// Where one connection's replies go.
-#[derive(Debug)]
-struct Carried {
-    call: Arc<Call>,
+struct Served<'a> {
+    /// The other end, until there is a session.
+    theirs: Option<UnixStream>,
+    /// From the first request on.
+    session: Option<Session<'a>>,
+    requests: u32,
+    idle_since: Instant,
+    /// The longest time for a connection is over then.
+    end: Instant,
+}
+
+/// What one thread at a time reads.
+struct Reader<'s> {
+    stream: &'s mut MessageStream,
+    is_draining: bool,
+    /// From here on no connection begins.
+    end: Instant,
+    last_frame: Instant,
+    next_look: Instant,
+    ended: Option<CallEnd>,
+}
+
+/// Why the vault ended the call, for the log; `None` if the client did, or nothing was left to do.
+type CallEnd = Option<Bound>;
+
+/// A request to answer, without its length.
+struct Work<'a> {
     number: u32,
+    connection: Arc<Connection<'a>>,
+    untrusted: Vec<u8>,
 }
 
-/// Serves a call until the client ends it or a bound is met. Returns when all its connections have ended.
-///
-/// # Errors
-/// Why the vault ended the call, for the log.
-pub fn serve(
+/// Serves a call until the client ends it or a bound is met. Returns when all its requests have been answered, with the
+/// reason for the log if the vault has ended it.
+pub fn serve<'a>(
     stream: &mut MessageStream,
     most: u32,
-    limits: &Limits,
-    serve_one: &ServeOne<'_>,
-) -> Result<(), (Event, String)> {
-    let Ok(writer) = stream.socket().try_clone() else {
-        return Ok(());
+    limits: &'a Limits,
+    begin: &'a Begin<'a>,
+) -> CallEnd {
+    let writer = stream.socket().try_clone().ok()?;
+    let call = Call {
+        line: Line::new(VaultEnd::new(most), writer),
+        connections: Mutex::default(),
+        waiting: AtomicUsize::new(1),
+        limits,
+        begin,
     };
-    let call = Arc::new(Call {
-        state: Mutex::new(State {
-            protocol: VaultEnd::new(most),
-            sockets: HashMap::new(),
-        }),
-        writer: Mutex::new(writer),
+    let now = Instant::now();
+    let reader = Mutex::new(Reader {
+        stream,
+        is_draining: false,
+        end: now + limits.total(),
+        last_frame: now,
+        next_look: now + LOOK_PAUSE,
+        ended: None,
     });
     thread::scope(|scope| {
-        let result = call.read(stream, limits, |carried, socket| {
-            let started = thread::Builder::new().spawn_scoped(scope, move || {
-                if let Ok(bytes) = ByteStream::new(socket) {
-                    serve_one(MessageStream::replying_to(bytes, Arc::new(carried)));
-                }
-            });
-            started.map(|_| ())
-        });
-        call.end_all();
-        result
-    })
+        // Ready before it is needed. Without it, the first request tries again.
+        let _ = call.start_thread(scope, &reader);
+        call.take_turns(scope, &reader);
+    });
+    let reader = reader.into_inner();
+    reader
+        .unwrap_or_else(PoisonError::into_inner)
+        .ended
+        .flatten()
 }
 
-impl Call {
-    fn read(
-        self: &Arc<Self>,
-        stream: &mut MessageStream,
-        limits: &Limits,
-        start: impl Fn(Carried, UnixStream) -> io::Result<()>,
-    ) -> Result<(), (Event, String)> {
-        let end = Instant::now() + limits.total();
-        let mut is_draining = false;
+impl<'a> Call<'a> {
+    fn start_thread<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        reader: &'scope Mutex<Reader<'_>>,
+    ) -> io::Result<()> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let turns = move || self.take_turns(scope, reader);
+        let started = thread::Builder::new().spawn_scoped(scope, turns);
+        if started.is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        started.map(drop)
+    }
+
+    /// Reads and answers until the call has ended, or enough others wait.
+    fn take_turns<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        reader: &'scope Mutex<Reader<'_>>,
+    ) {
         loop {
-            let now = Instant::now();
-            if !is_draining && now >= end {
-                is_draining = true;
-                let frame = lock(&self.state).protocol.drain();
-                self.write(&frame).map_err(not_read)?;
-            }
-            let idle = now + limits.idle();
-            let until = if is_draining { idle } else { idle.min(end) };
-            let untrusted = match stream.receive(until, WHOLE_MESSAGE_TIME) {
-                Received::Message(untrusted) => untrusted,
-                Received::Idle if lock(&self.state).protocol.open() > 0 => continue,
-                Received::Idle if Instant::now() < end || is_draining => {
-                    // What the client begins in this moment it begins anew elsewhere.
-                    let frame = lock(&self.state).protocol.drain();
-                    return self.write(&frame).map_err(not_read);
-                }
-                Received::Idle => continue,
-                Received::End(false) | Received::Io(_) => return Ok(()),
-                Received::End(true) => return Err(malformed("the call ended within a frame")),
-                Received::Broken(error) => return Err(malformed(&error.to_string())),
-                Received::TooSlow => {
-                    let why = "a frame that was begun and not ended in 30 s";
-                    return Err((Event::Limit, why.to_owned()));
-                }
+            let Some(work) = self.next(&mut lock(reader)) else {
+                return;
             };
-            self.take(&untrusted, &start)
-                .map_err(|violation| malformed(&violation.to_string()))?;
+            let was_last = self.waiting.fetch_sub(1, Ordering::Relaxed) == 1;
+            if was_last && self.start_thread(scope, reader).is_err() {
+                self.end(work.number); // nobody would read while it is answered
+            } else {
+                self.answer(&work);
+            }
+            if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
         }
     }
 
-    fn take(
-        self: &Arc<Self>,
-        untrusted: &[u8],
-        start: &impl Fn(Carried, UnixStream) -> io::Result<()>,
-    ) -> Result<(), Violation> {
-        let frame = Frame::parse(untrusted)?;
-        let event = lock(&self.state).protocol.take(&frame)?;
-        match event {
-            VaultEvent::Opened(number) => {
-                if self.begin(number, start).is_err() {
-                    self.end(number);
+    /// Waits for the next request. `None`: the call has ended.
+    fn next(&self, reader: &mut Reader<'_>) -> Option<Work<'a>> {
+        while reader.ended.is_none() {
+            match self.read(reader) {
+                Ok(None) => {}
+                Ok(work) => return work,
+                Err(end) => {
+                    reader.ended = Some(end);
+                    self.end_all();
                 }
             }
+        }
+        None
+    }
+
+    fn read(&self, reader: &mut Reader<'_>) -> Result<Option<Work<'a>>, CallEnd> {
+        let now = Instant::now();
+        if !reader.is_draining && now >= reader.end {
+            reader.is_draining = true;
+            self.drain()?;
+        }
+        if now >= reader.next_look {
+            self.end_idle(now);
+            reader.next_look = now + LOOK_PAUSE;
+        }
+        let idle = reader.last_frame + self.limits.idle();
+        let has_open = lock(&self.line.protocol).open() > 0;
+        let mut until = match has_open {
+            true => now + LOOK_PAUSE,
+            false => idle,
+        };
+        if !reader.is_draining {
+            until = until.min(reader.end);
+        }
+        match reader.stream.receive(until, WHOLE_MESSAGE_TIME) {
+            Received::Message(untrusted) => {
+                reader.last_frame = Instant::now();
+                self.take(&untrusted)
+            }
+            Received::Idle if has_open || Instant::now() < idle => Ok(None),
+            Received::Idle => {
+                // What the client begins in this moment it begins anew elsewhere.
+                self.drain()?;
+                Err(None)
+            }
+            Received::End(false) | Received::Io(_) => Err(None),
+            Received::End(true) => Err(malformed("the call ended within a frame")),
+            Received::Broken(error) => Err(malformed(&error.to_string())),
+            Received::TooSlow => Err(Some((
+                Event::Limit,
+                "a frame that was begun and not ended in 30 s".to_owned(),
+            ))),
+        }
+    }
+
+    fn take(&self, untrusted: &[u8]) -> Result<Option<Work<'a>>, CallEnd> {
+        let violation = |violation: wire::carry::Violation| malformed(&violation.to_string());
+        let frame = Frame::parse(untrusted).map_err(violation)?;
+        let event = lock(&self.line.protocol).take(&frame);
+        match event.map_err(violation)? {
+            VaultEvent::Opened(number) => match Connection::new(self.limits) {
+                Ok(connection) => {
+                    lock(&self.connections).insert(number, Arc::new(connection));
+                }
+                Err(_) => self.end(number),
+            },
             VaultEvent::TooMany(number) => {
                 // Who does not read it sees the end of the call.
-                let _ = self.write(&Frame::Reset(number));
+                let _ = self.line.write(&Frame::Reset(number));
             }
             VaultEvent::Request(number, message) => {
-                let socket = lock(&self.state).sockets.get(&number).map(Arc::clone);
-                let taken = socket.map(|socket| (&*socket).write_all(&frame::encode(message)));
-                if !matches!(taken, Some(Ok(()))) {
-                    self.end(number);
-                }
+                let connection = lock(&self.connections).get(&number).map(Arc::clone);
+                return Ok(connection.map(|connection| Work {
+                    number,
+                    connection,
+                    untrusted: message.to_vec(),
+                }));
             }
             VaultEvent::Gone(number) => self.hang_up(number),
             VaultEvent::Nothing => {}
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        number: u32,
-        start: &impl Fn(Carried, UnixStream) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_write_timeout(Some(HAND_OVER_TIME))?;
-        lock(&self.state).sockets.insert(number, Arc::new(ours));
-        let carried = Carried {
-            call: Arc::clone(self),
-            number,
+    fn answer(&self, work: &Work<'a>) {
+        let number = work.number;
+        let _ending = EndOnPanic { call: self, number };
+        let mut served = lock(&work.connection.served);
+        let replies = Replies::of(number, &self.line);
+        if let Some(theirs) = served.theirs.take() {
+            served.session = (self.begin)(theirs, replies.clone());
+        }
+        served.requests += 1;
+        let requests = served.requests;
+        let Some((session, _)) = &mut served.session else {
+            return self.end(number);
         };
-        start(carried, theirs)
+        let reply = sign::answer(session, &work.untrusted);
+        let ended = match replies.send(&reply) {
+            Err(_) => Some(connection::undelivered(&reply)),
+            Ok(()) if requests >= self.limits.requests => Some(Some(connection::too_many())),
+            Ok(()) => None,
+        };
+        served.idle_since = Instant::now();
+        if let Some(why) = ended {
+            served.note_end(why);
+            self.end(number);
+        }
+    }
+
+    /// Ends connections that have been idle, or open, for too long.
+    fn end_idle(&self, now: Instant) {
+        let all: Vec<_> = lock(&self.connections)
+            .iter()
+            .map(|(number, connection)| (*number, Arc::clone(connection)))
+            .collect();
+        for (number, connection) in all {
+            // Who is being served is not idle.
+            let Ok(mut served) = connection.served.try_lock() else {
+                continue;
+            };
+            if let Some((session, _)) = &mut served.session {
+                session.forget_old_content(now);
+            }
+            let is_over = now >= served.end;
+            if is_over || now >= served.idle_since + self.limits.idle() {
+                served.note_end(Some(connection::idle(is_over)));
+                self.end(number);
+            }
+        }
+    }
+
+    fn drain(&self) -> Result<(), CallEnd> {
+        let frame = lock(&self.line.protocol).drain();
+        let not_read = |_| {
+            let why = "the client does not read what its call brings";
+            Some((Event::Limit, why.to_owned()))
+        };
+        self.line.write(&frame).map_err(not_read)
     }
 
     /// Ends a connection and tells the client, if it has not ended yet.
     fn end(&self, number: u32) {
-        let frame = lock(&self.state).protocol.end(number);
+        let frame = lock(&self.line.protocol).end(number);
         if let Some(frame) = frame {
-            let _ = self.write(&frame); // as above
+            let _ = self.line.write(&frame); // who does not read it sees the end of the call
         }
         self.hang_up(number);
     }
 
-    /// The connection's thread sees its client go, and takes its question back.
+    /// Whoever answers the connection sees its client go, and takes its question back.
     fn hang_up(&self, number: u32) {
-        if let Some(socket) = lock(&self.state).sockets.remove(&number) {
-            let _ = socket.shutdown(Shutdown::Both); // its thread may have ended
+        let gone = lock(&self.connections).remove(&number);
+        if let Some(connection) = gone {
+            let _ = connection.ours.shutdown(Shutdown::Both); // its session may have ended
         }
     }
 
     fn end_all(&self) {
-        let numbers: Vec<u32> = lock(&self.state).sockets.keys().copied().collect();
+        let numbers: Vec<u32> = lock(&self.connections).keys().copied().collect();
         numbers.into_iter().for_each(|number| self.hang_up(number));
-        let _ = lock(&self.writer).shutdown(Shutdown::Both); // the client may be gone
-    }
-
-    fn write(&self, frame: &Frame<'_>) -> io::Result<()> {
-        let writer = lock(&self.writer);
-        let result = (&*writer).write_all(&frame::encode(&frame.rebuild()));
-        if result.is_err() {
-            // Half a frame may be out: the reader ends the call.
-            let _ = writer.shutdown(Shutdown::Both);
-        }
-        result
+        self.line.close();
     }
 }
 
-impl Replies for Carried {
-    fn send(&self, reply: &[u8]) -> io::Result<()> {
-        let fits = reply.len() <= MAX_CARRIED;
-        if !fits || !lock(&self.call.state).protocol.reply(self.number) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        self.call.write(&Frame::Message(self.number, reply))
+impl Connection<'_> {
+    fn new(limits: &Limits) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let now = Instant::now();
+        Ok(Self {
+            ours,
+            served: Mutex::new(Served {
+                theirs: Some(theirs),
+                session: None,
+                requests: 0,
+                idle_since: now,
+                end: now + limits.total(),
+            }),
+        })
     }
+}
 
-    fn tell(&self, note: Note) {
-        if lock(&self.call.state).protocol.is_due(self.number) {
-            // Who does not read it sees the end of the call.
-            let _ = self.call.write(&Frame::Note(self.number, note));
+impl Served<'_> {
+    fn note_end(&mut self, why: Option<Bound>) {
+        // One that has asked nothing leaves no trace, as a call that brings nothing.
+        if let (Some((session, _)), Some((event, why))) = (&self.session, why) {
+            session.note_end(event, why);
         }
     }
 }
 
-impl Drop for Carried {
+/// A thread that panics takes its connection along, and nothing else.
+struct EndOnPanic<'c, 'a> {
+    call: &'c Call<'a>,
+    number: u32,
+}
+
+impl Drop for EndOnPanic<'_, '_> {
     fn drop(&mut self) {
-        self.call.end(self.number);
+        if thread::panicking() {
+            self.call.end(self.number);
+        }
     }
 }
 
-fn malformed(why: &str) -> (Event, String) {
-    (Event::Malformed, why.to_owned())
-}
-
-fn not_read(_: io::Error) -> (Event, String) {
-    let why = "the client does not read what its call brings";
-    (Event::Limit, why.to_owned())
+fn malformed(why: &str) -> CallEnd {
+    Some((Event::Malformed, why.to_owned()))
 }

@@ -1,4 +1,4 @@
-//! One agent connection, from its first message to its end: one thread, one session, one upstream
+//! One agent connection on a stream of its own, from its first message to its end: one thread, one session, one upstream
 //! connection. Refusals are answers; only what is no agent protocol ends the connection.
 
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use common::config::vault::Limits;
 /// A message that is begun is sent in one go; ssh needs microseconds.
 pub const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
 
+/// Why a connection is ended by us, for the log.
+pub type Bound = (Event, String);
+
 /// What becomes of a stream whose connection has been served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -28,21 +31,17 @@ pub fn serve(
     session: &mut AgentSession<'_>,
     stream: &mut MessageStream,
     limits: &Limits,
-    terms: Option<Terms>,
+    terms: Terms,
 ) -> Ended {
-    let mut first = None;
-    if let Some(terms) = terms {
-        match receive(session, stream, limits, Instant::now() + limits.total()) {
-            Received::Message(untrusted) if carry::is_hello(&untrusted) => {
-                if stream.send(&terms.rebuild()).is_err() {
-                    return Ended::Closed;
-                }
-                if terms.connections > 0 {
-                    return Ended::Carries;
-                }
-            }
-            received => first = Some(received),
+    let mut first = receive(session, stream, limits, Instant::now() + limits.total());
+    if matches!(&first, Received::Message(untrusted) if carry::is_hello(untrusted)) {
+        if stream.send(&terms.rebuild()).is_err() {
+            return Ended::Closed;
         }
+        if terms.connections > 0 {
+            return Ended::Carries;
+        }
+        first = receive(session, stream, limits, Instant::now() + limits.total());
     }
     if let Some((event, why)) = serve_until_bound(session, stream, limits, first) {
         session.note_end(event, why);
@@ -50,38 +49,57 @@ pub fn serve(
     Ended::Closed
 }
 
-/// Why the connection is ended by us, if it is.
 fn serve_until_bound(
     session: &mut AgentSession<'_>,
     stream: &mut MessageStream,
     limits: &Limits,
-    mut first: Option<Received>,
-) -> Option<(Event, String)> {
+    mut received: Received,
+) -> Option<Bound> {
     let end = Instant::now() + limits.total();
-    let limit = |why: &str| Some((Event::Limit, why.to_owned()));
     let malformed = |why: &str| Some((Event::Malformed, why.to_owned()));
-    for _ in 0..limits.requests {
-        let received = first
-            .take()
-            .unwrap_or_else(|| receive(session, stream, limits, end));
+    for request in 1..=limits.requests {
         let reply = match received {
             Received::Message(untrusted) => sign::answer(session, &untrusted),
             Received::End(false) | Received::Io(_) => return None,
             Received::End(true) => return malformed("the stream ended within a message"),
             Received::Broken(error) => return malformed(&error.to_string()),
-            Received::TooSlow => return limit("a message that was begun and not ended in 30 s"),
-            Received::Idle if Instant::now() >= end => {
-                return limit("the longest time for a stream");
+            Received::TooSlow => {
+                let why = "a message that was begun and not ended in 30 s".to_owned();
+                return Some((Event::Limit, why));
             }
-            Received::Idle => return limit("no request for too long"),
+            Received::Idle => return Some(idle(Instant::now() >= end)),
         };
         if stream.send(&reply).is_err() {
-            let is_signature = matches!(Reply::parse(&reply), Ok(Reply::Signature(_)));
-            let why = "signed, and nobody took it".to_owned();
-            return is_signature.then_some((Event::Undelivered, why));
+            return undelivered(&reply);
         }
+        if request == limits.requests {
+            break;
+        }
+        received = receive(session, stream, limits, end);
     }
-    limit("too many requests on one stream")
+    Some(too_many())
+}
+
+/// The bound of a connection that is idle for too long, or has been open for as long as it may.
+pub fn idle(is_over: bool) -> Bound {
+    let why = match is_over {
+        true => "the longest time for a stream",
+        false => "no request for too long",
+    };
+    (Event::Limit, why.to_owned())
+}
+
+/// The bound of a connection that has asked all that it may.
+pub fn too_many() -> Bound {
+    let why = "too many requests on one stream";
+    (Event::Limit, why.to_owned())
+}
+
+/// What to tell of a reply that could not be sent, if anything.
+pub fn undelivered(reply: &[u8]) -> Option<Bound> {
+    let is_signature = matches!(Reply::parse(reply), Ok(Reply::Signature(_)));
+    let why = "signed, and nobody took it".to_owned();
+    is_signature.then_some((Event::Undelivered, why))
 }
 
 /// Waits for a message. Content that was sent for a signature is forgotten if that does not come soon.
@@ -94,7 +112,7 @@ fn receive(
     let idle = (Instant::now() + limits.idle()).min(end);
     if let Some(forget) = session.content_held_until().filter(|forget| *forget < idle) {
         match stream.receive(forget, WHOLE_MESSAGE_TIME) {
-            Received::Idle => session.forget_content(),
+            Received::Idle => session.forget_old_content(forget),
             received => return received,
         }
     }

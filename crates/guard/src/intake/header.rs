@@ -89,7 +89,7 @@ pub fn parse(untrusted: &[u8]) -> Result<Header, BadHeader> {
 ///
 /// # Errors
 /// See [`BadHeader`]; at most [`MAX_HEADER`] bytes and [`HEADER_TIME`] are spent.
-pub fn read(stream: &ByteStream) -> Result<(Header, Vec<u8>), BadHeader> {
+pub fn read(stream: &mut ByteStream) -> Result<(Header, Vec<u8>), BadHeader> {
     let until = Instant::now() + HEADER_TIME;
     let mut untrusted = Vec::with_capacity(MAX_HEADER);
     let mut chunk = [0_u8; MAX_HEADER];

@@ -1,15 +1,11 @@
 //! A byte stream whose every wait has an end.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::wait;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use wire::carry::Note;
 use wire::frame::{self, Decoder, FrameError};
 
 /// How much is taken from a socket at once, as OpenSSH's agent does.
@@ -19,7 +15,11 @@ const CHUNK: usize = 4096;
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub struct ByteStream(UnixStream);
+pub struct ByteStream {
+    socket: UnixStream,
+    /// What the socket waits for bytes at present: it is told again only if that changes.
+    wait: Duration,
+}
 
 impl ByteStream {
     /// # Errors
@@ -27,25 +27,33 @@ impl ByteStream {
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_write_timeout(Some(WRITE_TIME))?;
-        Ok(Self(stream))
+        Ok(Self {
+            socket: stream,
+            wait: Duration::ZERO,
+        })
     }
 
     pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 
     /// Reads what is there, waiting until `until` for something; `None` = nothing came, 0 = the end.
     ///
     /// # Errors
     /// The socket's own.
-    pub fn read_until(&self, buffer: &mut [u8], until: Instant) -> io::Result<Option<usize>> {
+    pub fn read_until(&mut self, buffer: &mut [u8], until: Instant) -> io::Result<Option<usize>> {
         loop {
-            let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            if !wait::until(&mut fds, Some(until))? {
+            let wait = rounded_up(until.saturating_duration_since(Instant::now()));
+            if wait.is_zero() {
                 return Ok(None);
             }
-            match (&self.0).read(buffer) {
+            if wait != self.wait {
+                self.socket.set_read_timeout(Some(wait))?;
+                self.wait = wait;
+            }
+            match self.socket.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(0)),
                 result => return result.map(Some),
             }
@@ -53,14 +61,13 @@ impl ByteStream {
     }
 }
 
-/// Where replies go that do not go back on the stream of the requests.
-pub trait Replies: fmt::Debug + Send + Sync {
-    /// # Errors
-    /// The connection has ended, or nobody reads.
-    fn send(&self, reply: &[u8]) -> io::Result<()>;
-
-    /// Tells something of the request whose reply is due.
-    fn tell(&self, note: Note);
+/// To whole seconds, below one to whole milliseconds: nothing hangs on less, and where the same time is waited for again and
+/// again, the socket is told once.
+fn rounded_up(time: Duration) -> Duration {
+    match time.as_secs() {
+        0 => Duration::from_millis(u64::from(time.subsec_nanos().div_ceil(1_000_000))),
+        seconds => Duration::from_secs(seconds + u64::from(time.subsec_nanos() > 0)),
+    }
 }
 
 /// Whole messages over a byte stream.
@@ -68,7 +75,6 @@ pub trait Replies: fmt::Debug + Send + Sync {
 pub struct MessageStream {
     bytes: ByteStream,
     decoder: Decoder,
-    replies: Option<Arc<dyn Replies>>,
     /// Kept between messages: to clear one for each costs more than to parse the message.
     chunk: Box<[u8; CHUNK]>,
 }
@@ -95,16 +101,7 @@ impl MessageStream {
         Self {
             bytes,
             decoder,
-            replies: None,
             chunk: Box::new([0; CHUNK]),
-        }
-    }
-
-    /// Messages whose replies go elsewhere.
-    pub fn replying_to(bytes: ByteStream, replies: Arc<dyn Replies>) -> Self {
-        Self {
-            replies: Some(replies),
-            ..Self::new(bytes, &[])
         }
     }
 
@@ -137,22 +134,14 @@ impl MessageStream {
         }
     }
 
-    /// Where replies go, if it is not here.
-    pub fn replies(&self) -> Option<Arc<dyn Replies>> {
-        self.replies.as_ref().map(Arc::clone)
-    }
-
     /// # Errors
     /// The peer left, or does not read for 30 s.
     pub fn send(&self, payload: &[u8]) -> io::Result<()> {
-        if let Some(replies) = &self.replies {
-            return replies.send(payload);
-        }
-        (&self.bytes.0).write_all(&frame::encode(payload))
+        (&self.bytes.socket).write_all(&frame::encode(payload))
     }
 
     pub fn socket(&self) -> &UnixStream {
-        &self.bytes.0
+        &self.bytes.socket
     }
 
     /// Whether there is anything that was not received yet, the end of the stream too.

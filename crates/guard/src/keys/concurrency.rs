@@ -56,12 +56,16 @@ impl UpstreamConcurrency {
 impl Drop for UpstreamTurn<'_> {
     fn drop(&mut self) {
         let mut taken = lock(&self.concurrency.taken);
-        if let Some(count) = taken.get_mut(&self.work) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.work);
-            }
+        let Some(count) = taken.get_mut(&self.work) else {
+            return;
+        };
+        // Only who found all turns taken waits; most find none, and to wake nobody costs a call to the system as well.
+        if *count >= MAX_PER_CALLER {
+            self.concurrency.ended.notify_all();
         }
-        self.concurrency.ended.notify_all();
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            taken.remove(&self.work);
+        }
     }
 }

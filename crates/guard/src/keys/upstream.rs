@@ -110,7 +110,7 @@ impl Upstream {
     /// # Errors
     /// No usable answer; the next call connects anew.
     pub fn list(&mut self) -> Result<Vec<ListedKey>, UpstreamError> {
-        let answer = self.ask(&Request::List.rebuild(), LIST_TIME)?;
+        let answer = self.ask(&Request::List.rebuild(), LIST_TIME, || ())?;
         match Reply::parse(&answer) {
             Ok(Reply::Identities(keys)) => Ok(keys.iter().map(ListedKey::of).collect()),
             Ok(Reply::Failure) => Err(UpstreamError::Refused),
@@ -118,14 +118,18 @@ impl Upstream {
         }
     }
 
-    /// Spends `permit` and returns the SIGN_RESPONSE payload for the client.
+    /// Spends `permit` and returns the SIGN_RESPONSE payload for the client. `meanwhile` runs while the agent signs.
     ///
     /// # Errors
     /// No usable answer, or a signature of another type than was judged; the next call connects anew.
-    pub fn sign(&mut self, permit: Permit) -> Result<Vec<u8>, UpstreamError> {
+    pub fn sign(
+        &mut self,
+        permit: Permit,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Vec<u8>, UpstreamError> {
         let case = Arc::clone(permit.case());
         let request = case.request();
-        let answer = self.ask(&permit.into_message(), SIGN_TIME)?;
+        let answer = self.ask(&permit.into_message(), SIGN_TIME, meanwhile)?;
         match Reply::parse(&answer) {
             Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
                 Ok(signature) if may_make(request, signature.algorithm) => {
@@ -139,9 +143,14 @@ impl Upstream {
         }
     }
 
-    fn ask(&mut self, payload: &[u8], time: Duration) -> Result<Vec<u8>, UpstreamError> {
+    fn ask(
+        &mut self,
+        payload: &[u8],
+        time: Duration,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Vec<u8>, UpstreamError> {
         let until = Instant::now() + time;
-        let answer = self.ask_until(payload, until);
+        let answer = self.ask_until(payload, until, meanwhile);
         if answer.is_err() {
             // A late answer would be taken for the next question's.
             self.disconnect();
@@ -149,7 +158,12 @@ impl Upstream {
         answer
     }
 
-    fn ask_until(&mut self, payload: &[u8], until: Instant) -> Result<Vec<u8>, UpstreamError> {
+    fn ask_until(
+        &mut self,
+        payload: &[u8],
+        until: Instant,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Vec<u8>, UpstreamError> {
         self.disconnect_if_unsolicited();
         self.connect()?;
         self.send_binds()?;
@@ -158,7 +172,7 @@ impl Upstream {
             receive(connection, until)?;
             self.owed -= 1;
         }
-        exchange(connection, payload, until)
+        exchange(connection, payload, until, meanwhile)
     }
 
     /// Sends the binds that this connection has not seen; their answers are read before the next one.
@@ -233,8 +247,10 @@ fn exchange(
     connection: &mut MessageStream,
     payload: &[u8],
     until: Instant,
+    meanwhile: impl FnOnce(),
 ) -> Result<Vec<u8>, UpstreamError> {
     connection.send(payload).map_err(UpstreamError::Gone)?;
+    meanwhile();
     let answer = receive(connection, until)?;
     if connection.has_leftover() {
         return Err(UpstreamError::Wrong("more than was asked for"));

@@ -171,6 +171,9 @@ impl PolicyFiles {
         all.extend(files.iter().cloned());
         all.extend(self.hosts.naming());
         all.push(self.hosts.labels.clone());
+        // Each request looks at all of them.
+        all.sort();
+        all.dedup();
         all
     }
 }

@@ -49,8 +49,11 @@ impl AgentSession<'_> {
         (!self.content.is_nothing()).then_some(self.content_until)
     }
 
-    pub fn forget_content(&mut self) {
-        self.content = PendingContent::default();
-        self.held_content = None;
+    /// Forgets content whose time is over.
+    pub fn forget_old_content(&mut self, now: Instant) {
+        if self.content_held_until().is_some_and(|until| now >= until) {
+            self.content = PendingContent::default();
+            self.held_content = None;
+        }
     }
 }

@@ -43,6 +43,8 @@ pub struct SignTrace<'r> {
     pub waited: Option<Duration>,
     /// What the upstream took to sign.
     pub signed: Option<Duration>,
+    /// The record as far as the agent's reply decides nothing in it.
+    prepared: Option<Record>,
 }
 
 impl<'r> SignTrace<'r> {
@@ -57,7 +59,34 @@ impl<'r> SignTrace<'r> {
             decided_by: None,
             waited: None,
             signed: None,
+            prepared: None,
         }
+    }
+
+    /// Makes what the record is to hold of the request itself, on the base of what is recorded of every request of the
+    /// connection. For the time that the agent takes.
+    pub fn prepare(&mut self, base: Record) {
+        self.prepared = Some(self.of_request(base));
+    }
+
+    fn of_request(&self, base: Record) -> Record {
+        let mut record = base;
+        record.request_sha256 = Some(sha256_hex(&Request::Sign(self.request).rebuild()));
+        if let Some(classified) = &self.classified {
+            record = record.asked(classified.intent());
+        }
+        if let Some((case, moment)) = &self.case {
+            record = record.of(case.facts(), moment).judged(case.judgement());
+            if case.judgement().log_content() {
+                record = record.keeping(case.content(), case.facts());
+            }
+        }
+        record.key = Some(self.fingerprint.to_string());
+        record.label = self
+            .label
+            .as_ref()
+            .map(|label| Escaped::from_bytes(label.as_bytes()));
+        record
     }
 }
 
@@ -171,26 +200,12 @@ impl From<UpstreamError> for SignRefusal {
 }
 
 impl SignOutcome<'_> {
-    /// The outcome's record, on the base of what is recorded of every request of the connection.
-    pub fn record(&self, base: Record) -> Record {
+    /// The outcome's record; `base` is what is recorded of every request of the connection.
+    pub fn record(&mut self, base: impl FnOnce() -> Record) -> Record {
+        let prepared = self.trace.prepared.take();
+        let mut record = prepared.unwrap_or_else(|| self.trace.of_request(base()));
         let trace = &self.trace;
-        let mut record = base;
         record.time = timestamp();
-        record.request_sha256 = Some(sha256_hex(&Request::Sign(trace.request).rebuild()));
-        if let Some(classified) = &trace.classified {
-            record = record.asked(classified.intent());
-        }
-        if let Some((case, moment)) = &trace.case {
-            record = record.of(case.facts(), moment).judged(case.judgement());
-            if case.judgement().log_content() {
-                record = record.keeping(case.content(), case.facts());
-            }
-        }
-        record.key = Some(trace.fingerprint.to_string());
-        record.label = trace
-            .label
-            .as_ref()
-            .map(|label| Escaped::from_bytes(label.as_bytes()));
         record.decided_by = trace.decided_by.or(record.decided_by);
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         record.wait_ms = trace.waited.map(millis);

@@ -10,7 +10,7 @@ use policy::facts::{Facts, HostIdentity, Moment};
 use policy::gather::{self, Gathered, RequestContext};
 use policy::judgement::Verdict;
 use policy::permit::{Case, Judged, Permit};
-use policy::record::DecidedBy;
+use policy::record::{DecidedBy, Event, RecordOutcome};
 use policy::sign_request::ClassifiedRequest;
 use wire::carry::Note;
 use wire::request::SignRequest;
@@ -169,7 +169,7 @@ fn ask(
     let settled = signer
         .asker
         .questions
-        .ask(inquiry, session.stream, || session.tell(Note::Asking));
+        .ask(inquiry, &session.stream, || session.tell(Note::Asking));
     trace.waited = Some(began.elapsed());
     match settled {
         Settled::Allowed { permit, by } => {
@@ -206,7 +206,7 @@ fn still_holds(
     if let Err(why) = questions.check_answers(&permit, now.1) {
         return Err(SignRefusal::Person(why, DecidedBy::Remembered));
     }
-    if wait::has_hung_up(session.stream) {
+    if wait::has_hung_up(&session.stream) {
         return Err(SignRefusal::ClientHungUp);
     }
     let policy = match now.0 - judged_at.0 < CACHE_TIME {
@@ -251,9 +251,10 @@ fn spend(
     permit: Permit,
     trace: &mut SignTrace<'_>,
 ) -> Result<Vec<u8>, SignRefusal> {
+    let base = session.record(Event::Sign, RecordOutcome::Refused);
     let upstream = session.upstream.as_mut().ok_or(UpstreamError::NoKeyring)?;
     let began = Instant::now();
-    let reply = upstream.sign(permit);
+    let reply = upstream.sign(permit, || trace.prepare(base));
     trace.signed = Some(began.elapsed());
     Ok(reply?)
 }

@@ -31,9 +31,9 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
 
 /// Signs, or does not, with a record before the reply.
 fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> {
-    let outcome = pipeline::sign(session, untrusted);
-    let base = session.record(Event::Sign, RecordOutcome::Refused);
-    let is_written = session.signer.recorder.write(outcome.record(base));
+    let mut outcome = pipeline::sign(session, untrusted);
+    let record = outcome.record(|| session.record(Event::Sign, RecordOutcome::Refused));
+    let is_written = session.signer.recorder.write(record);
     match outcome.result {
         // A signature that is not in the log was not given.
         Ok(reply) if is_written => reply,

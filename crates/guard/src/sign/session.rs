@@ -53,7 +53,7 @@ pub struct AgentSession<'s> {
     /// Caller and keyring, as every record of this connection names them.
     recorded_as: (Arc<str>, Arc<str>),
     /// A client that hangs up takes its question along.
-    pub(super) stream: &'s UnixStream,
+    pub(super) stream: UnixStream,
     pub(super) session: Session,
     /// What was sent for the next signature.
     pub(super) content: PendingContent,
@@ -72,7 +72,7 @@ pub struct AgentSession<'s> {
 }
 
 /// See [`AgentSession::observe`].
-pub type Observer = Arc<dyn Fn(Note) + Send + Sync>;
+pub type Observer = Box<dyn Fn(Note) + Send>;
 
 /// A key that may be seen, and what that was decided on. Signatures by one key follow each other on a connection, and a
 /// look at all rules costs more than all the rest.
@@ -83,7 +83,7 @@ struct VisibleKey {
 }
 
 impl<'s> AgentSession<'s> {
-    pub fn new(signer: &'s Signer, client: Client, stream: &'s UnixStream) -> Self {
+    pub fn new(signer: &'s Signer, client: Client, stream: UnixStream) -> Self {
         let place = signer.keys.place(&client.keyring);
         let upstream = place
             .as_ref()
@@ -114,8 +114,8 @@ impl<'s> AgentSession<'s> {
     }
 
     /// Has `observer` told of open questions, and in a word why a request was refused.
-    pub fn observe(&mut self, observer: Option<Observer>) {
-        self.observer = observer;
+    pub fn observe(&mut self, observer: Observer) {
+        self.observer = Some(observer);
     }
 
     pub(super) fn tell(&self, note: Note) {
@@ -124,8 +124,9 @@ impl<'s> AgentSession<'s> {
         }
     }
 
-    /// Takes the policy as it was saved by now for the request that has come.
+    /// Takes the policy as it was saved by now for the request that has come, and no content of long ago.
     pub(super) fn begin_request(&mut self) {
+        self.forget_old_content(Instant::now());
         self.policy = self.signer.policy.latest();
     }
 

@@ -49,7 +49,7 @@ pub fn unlock(
         record: place.record(),
     };
     unlock
-        .unlock(&place.socket, session.stream, until)
+        .unlock(&place.socket, &session.stream, until)
         .map_err(UpstreamError::Locked)?;
     listing::read_keys(session)
 }
