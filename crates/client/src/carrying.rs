@@ -14,6 +14,7 @@ use wire::frame;
 
 use super::call::Call;
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::program::Answer;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
 use common::wait;
@@ -48,13 +49,16 @@ struct Mailbox {
     delivery: Mutex<Option<Delivery>>,
     /// At most one of each kind: a vault that sends more tells nothing new.
     notes: Mutex<Vec<Note>>,
+    /// The program that gets the reply as it is, from the thread that reads: to wake another one for it costs more than
+    /// all the rest of the way through this client.
+    program: Mutex<Option<Arc<UnixStream>>>,
     /// Of whoever waits for it at present.
     wake: Mutex<Arc<WakeEvent>>,
 }
 
 #[derive(Debug)]
 enum Delivery {
-    Reply(Vec<u8>),
+    Reply(Answer),
     Ended(Why),
 }
 
@@ -102,6 +106,7 @@ impl CarryingCall {
             mailbox: Arc::new(Mailbox {
                 delivery: Mutex::new(None),
                 notes: Mutex::default(),
+                program: Mutex::default(),
                 wake: Mutex::new(Arc::clone(watcher.handle.wake())),
             }),
             number: None,
@@ -173,10 +178,16 @@ impl CarryingCall {
         let mut state = lock(&self.state);
         match state.protocol.take(&frame)? {
             ClientEvent::Reply(number, message) => {
-                state.deliver(number, Delivery::Reply(message.to_vec()));
+                let mailbox = state.mailboxes.get(&number).map(Arc::clone);
+                drop(state);
+                if let Some(mailbox) = mailbox {
+                    mailbox.reply(message);
+                }
             }
             ClientEvent::Note(number, note) => {
                 if let Some(mailbox) = state.mailboxes.get(&number) {
+                    // Whoever is told no can ask `split-ssh status` for the reason at once: it is noted before the reply.
+                    lock(&mailbox.program).take();
                     let mut notes = lock(&mailbox.notes);
                     if !notes.contains(&note) {
                         notes.push(note);
@@ -237,6 +248,18 @@ impl State {
 }
 
 impl Mailbox {
+    /// What the program's socket does not take now is left to the connection's thread: nobody else waits for a program.
+    fn reply(&self, message: &[u8]) {
+        let mut answer = Answer::new(message);
+        // Until it is delivered: who takes the program back finds what it was sent.
+        let mut program = lock(&self.program);
+        if let Some(program) = program.take() {
+            // One that has left is found by the connection's thread.
+            let _ = answer.send_now(&program);
+        }
+        self.put(Delivery::Reply(answer));
+    }
+
     fn put(&self, delivery: Delivery) {
         *lock(&self.delivery) = Some(delivery);
         lock(&self.wake).signal();
@@ -244,8 +267,8 @@ impl Mailbox {
 }
 
 impl CarriedConnection {
-    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply, if all come before
-    /// `end`. `note` hears what the vault tells meanwhile.
+    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply, sent to `program` as
+    /// far as that takes it at once, if all come before `end`. `note` hears what the vault tells meanwhile.
     ///
     /// # Errors
     /// There is no reply, and the connection is over.
@@ -254,13 +277,17 @@ impl CarriedConnection {
         messages: &[&[u8]],
         watcher: &Watcher<'_>,
         end: Option<Instant>,
+        program: Option<&Arc<UnixStream>>,
         note: &dyn Fn(Note),
-    ) -> Result<Vec<u8>, Why> {
+    ) -> Result<Answer, Why> {
         self.wake_instead(watcher.handle);
         let mut last = Err(Why::Untaken);
-        for message in messages {
+        for (index, message) in messages.iter().enumerate() {
+            let is_last = index + 1 == messages.len();
+            *lock(&self.mailbox.program) = program.filter(|_| is_last).map(Arc::clone);
             self.send(message)?;
-            last = self.reply(watcher, end, note);
+            let reply = self.reply(watcher, end, note);
+            last = reply.or_else(|why| self.take_back(why));
             if last.is_err() {
                 break;
             }
@@ -309,19 +336,28 @@ impl CarriedConnection {
         self.call.reader.signal();
     }
 
+    /// Nothing is sent to the program any more, unless it was by now.
+    fn take_back(&self, why: Why) -> Result<Answer, Why> {
+        lock(&self.mailbox.program).take();
+        match lock(&self.mailbox.delivery).take() {
+            Some(Delivery::Reply(answer)) => Ok(answer),
+            _ => Err(why),
+        }
+    }
+
     fn reply(
         &self,
         watcher: &Watcher<'_>,
         end: Option<Instant>,
         note: &dyn Fn(Note),
-    ) -> Result<Vec<u8>, Why> {
+    ) -> Result<Answer, Why> {
         loop {
             let delivery = lock(&self.mailbox.delivery).take();
             // Those that came before it.
             let notes = std::mem::take(&mut *lock(&self.mailbox.notes));
             notes.into_iter().for_each(note);
             match delivery {
-                Some(Delivery::Reply(reply)) => return Ok(reply),
+                Some(Delivery::Reply(answer)) => return Ok(answer),
                 Some(Delivery::Ended(why)) => return Err(why),
                 None => {}
             }

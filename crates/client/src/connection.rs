@@ -21,7 +21,7 @@ pub fn serve(client: UnixStream, vault: &Arc<Vault>, handle: &ConnectionHandle) 
     let Ok(mut program) = Program::new(client) else {
         return;
     };
-    let mut to_vault = VaultConnection::new(vault);
+    let mut to_vault = VaultConnection::new(vault).answering_at_once();
     // An error is the program's socket's.
     let _ = answer_all(&mut program, &mut to_vault, handle);
     to_vault.give_up(&program.watched_by(handle));
@@ -54,7 +54,7 @@ fn answer_all(
             _ => to_vault.ask(&binds, message, &watcher),
         };
         match reply {
-            Ok(reply) => program.send(&reply, handle)?,
+            Ok(answer) => program.send(answer, handle)?,
             Err(end) => {
                 fail(program, to_vault, &request, &end, handle);
                 return Ok(());

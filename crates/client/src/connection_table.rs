@@ -45,7 +45,7 @@ pub struct ConnectionHandle {
 /// Whoever waits for a vault also watches the program that it waits for.
 #[derive(Clone, Copy, Debug)]
 pub struct Watcher<'a> {
-    pub program: &'a UnixStream,
+    pub program: &'a Arc<UnixStream>,
     pub handle: &'a ConnectionHandle,
 }
 

@@ -23,7 +23,7 @@ use super::call::CallEnd;
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::idle::{self, Idle};
-use super::program::Program;
+use super::program::{Answer, Program};
 use super::remembered::{self, Key};
 use super::vault::Vault;
 use super::vault_connection::VaultConnection;
@@ -111,7 +111,7 @@ impl MergedConnection<'_> {
                 }
             };
             match reply {
-                Some(reply) => program.send(&reply, handle)?,
+                Some(reply) => program.send(Answer::new(&reply), handle)?,
                 None => return Ok(()),
             }
         }
@@ -238,6 +238,7 @@ impl MergedConnection<'_> {
         let own_handle = handle.another()?;
         // Instead of the program's: a late vault may be asked on when the program has left.
         let (ours, socket) = UnixStream::pair()?;
+        let socket = Arc::new(socket);
         let wake = Arc::clone(handle.wake());
         let binds = Arc::clone(&self.binds);
         let (sender, receiver) = mpsc::channel();
@@ -250,6 +251,7 @@ impl MergedConnection<'_> {
                 handle: &own_handle,
             };
             let result = to_vault.list(&binds, &watcher);
+            let result = result.map(|answer| answer.reply().to_vec());
             // A connection that has ended meanwhile takes nothing.
             if let Err(mpsc::SendError((mut to_vault, result))) = sender.send((to_vault, result)) {
                 if let Err(end) = result {
@@ -316,7 +318,7 @@ impl MergedConnection<'_> {
             false => Ok(()),
         };
         match listed.and_then(|()| to_vault.ask(&self.binds, Some(request), watcher)) {
-            Ok(reply) => reply,
+            Ok(answer) => answer.reply().to_vec(),
             Err(end) => {
                 to_vault.note(&end, end.outcome != CallOutcome::ClientLeft);
                 failure

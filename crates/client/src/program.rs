@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
@@ -14,6 +15,8 @@ use common::wait;
 
 /// What is read at once, as OpenSSH's agent does.
 const CHUNK: usize = 4096;
+/// Bytes of a length in front of a message.
+const LENGTH: usize = 4;
 /// A program sends a request in one go; one that comes over a slow forwarding has this time.
 const WHOLE_REQUEST_TIME: Duration = Duration::from_secs(10);
 /// A program that does not take its reply for so long has left.
@@ -21,7 +24,7 @@ const REPLY_TIME: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Program {
-    stream: UnixStream,
+    stream: Arc<UnixStream>,
     decoder: Decoder,
     has_ended: bool,
     /// When the request began that is not whole yet.
@@ -37,20 +40,58 @@ pub enum Next {
     End,
 }
 
+/// A reply for a program, of which a part may be sent.
+#[derive(Debug)]
+pub struct Answer {
+    /// With its length in front.
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Answer {
+    pub fn new(reply: &[u8]) -> Self {
+        Self {
+            bytes: frame::encode(reply),
+            sent: 0,
+        }
+    }
+
+    /// The reply, without its length.
+    pub fn reply(&self) -> &[u8] {
+        self.bytes.get(LENGTH..).unwrap_or_default()
+    }
+
+    /// Sends what a program's socket takes without waiting; whether that was all.
+    ///
+    /// # Errors
+    /// The program has left.
+    pub fn send_now(&mut self, mut program: &UnixStream) -> io::Result<bool> {
+        while let Some(unsent @ [_, ..]) = self.bytes.get(self.sent..) {
+            match program.write(unsent) {
+                Ok(length) => self.sent += length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
 impl Program {
     /// # Errors
     /// As `fcntl(2)`.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
-            stream,
+            stream: Arc::new(stream),
             decoder: Decoder::new(),
             has_ended: false,
             began: None,
         })
     }
 
-    pub fn socket(&self) -> &UnixStream {
+    pub fn socket(&self) -> &Arc<UnixStream> {
         &self.stream
     }
 
@@ -74,7 +115,7 @@ impl Program {
                 Ok(None) => {}
                 Err(_) => return Next::End,
             }
-            match self.stream.read(&mut chunk) {
+            match (&*self.stream).read(&mut chunk) {
                 Ok(0) => self.has_ended = true,
                 Ok(length) => {
                     self.began.get_or_insert_with(Instant::now);
@@ -95,38 +136,29 @@ impl Program {
         self.began.map(|began| began + WHOLE_REQUEST_TIME)
     }
 
+    /// Sends what is left of an answer.
+    ///
     /// # Errors
     /// The program has left, or does not read for 30 s, or we stop.
-    pub fn send(&self, reply: &[u8], handle: &ConnectionHandle) -> io::Result<()> {
-        let bytes = frame::encode(reply);
-        let mut unsent = bytes.as_slice();
+    pub fn send(&self, mut answer: Answer, handle: &ConnectionHandle) -> io::Result<()> {
         let end = Instant::now() + REPLY_TIME;
-        loop {
-            match (&self.stream).write(unsent) {
-                Ok(length) => unsent = unsent.get(length..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if handle.must_leave() || Instant::now() >= end {
-                        return Err(io::ErrorKind::TimedOut.into());
-                    }
-                    let mut fds = [
-                        PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-                        PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT),
-                    ];
-                    wait::until(&mut fds, Some(end))?;
-                    handle.wake().clear();
-                }
-                Err(error) => return Err(error),
+        while !answer.send_now(&self.stream)? {
+            if handle.must_leave() || Instant::now() >= end {
+                return Err(io::ErrorKind::TimedOut.into());
             }
-            if unsent.is_empty() {
-                return Ok(());
-            }
+            let mut fds = [
+                PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT),
+            ];
+            wait::until(&mut fds, Some(end))?;
+            handle.wake().clear();
         }
+        Ok(())
     }
 
     /// Tells a program that its request was refused: it goes on with its other keys then.
     pub fn refuse(&self, handle: &ConnectionHandle) {
         // Who does not take it has left.
-        let _ = self.send(&Reply::Failure.rebuild(), handle);
+        let _ = self.send(Answer::new(&Reply::Failure.rebuild()), handle);
     }
 }

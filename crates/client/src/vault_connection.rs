@@ -14,6 +14,7 @@ use super::call::{Call, CallEnd};
 use super::carrying::{CarriedConnection, CarryingCall, Why};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::program::Answer;
 use super::remembered;
 use super::vault::{Carrying, Vault};
 use crate::status::file::RefusalReason;
@@ -45,6 +46,8 @@ pub struct VaultConnection {
     idle_since: Instant,
     /// The vault has taken something for the next signature that a new call would not know.
     holds_content: bool,
+    /// What the vault replies is what the program gets.
+    answers_at_once: bool,
 }
 
 /// When the reply to a list is late. Others may take as long as a person thinks.
@@ -116,7 +119,15 @@ impl VaultConnection {
             told: 0,
             idle_since: Instant::now(),
             holds_content: false,
+            answers_at_once: false,
         }
+    }
+
+    /// Replies that come over a call of many go to the program as they are, from the thread that reads the call: for the
+    /// one connection of a program to this vault alone.
+    pub fn answering_at_once(mut self) -> Self {
+        self.answers_at_once = true;
+        self
     }
 
     pub fn is_connected(&self) -> bool {
@@ -142,16 +153,16 @@ impl VaultConnection {
     ///
     /// # Errors
     /// As [`VaultConnection::ask`].
-    pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Vec<u8>, CallEnd> {
+    pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Answer, CallEnd> {
         let result = self.ask(binds, Some(&[LIST]), watcher);
         if result.as_ref().map_or_else(CallEnd::is_known, |_| true) {
             self.vault.lateness.end();
         }
-        let reply = result?;
-        if let Some(keys) = remembered::keys_of(&reply) {
+        let answer = result?;
+        if let Some(keys) = remembered::keys_of(answer.reply()) {
             self.vault.remembered.take(&keys, binds.len() == 0);
         }
-        Ok(reply)
+        Ok(answer)
     }
 
     /// Asks the vault, which is told first of the binds that it does not know. The last of `binds` may be the request itself;
@@ -164,7 +175,7 @@ impl VaultConnection {
         binds: &Binds,
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
-    ) -> Result<Vec<u8>, CallEnd> {
+    ) -> Result<Answer, CallEnd> {
         let hears = Hears {
             vault: Arc::clone(&self.vault),
             is_asking: Cell::new(false),
@@ -188,19 +199,21 @@ impl VaultConnection {
                     Connected::Asked(call) => {
                         let mut call = Box::new(call);
                         let reply = call.last_reply(watcher, until(is_list));
+                        let reply = reply.map(|reply| Answer::new(&reply));
                         self.link = Some(Link::Own(call));
                         reply
                     }
                 },
                 Some(Link::Own(call)) => {
                     messages.iter().for_each(|message| call.send(message));
-                    call.last_reply(watcher, until(is_list))
+                    let reply = call.last_reply(watcher, until(is_list));
+                    reply.map(|reply| Answer::new(&reply))
                 }
                 Some(Link::Carried(carried)) => {
-                    match carried
-                        .exchange(&messages, watcher, until(is_list), &|note| hears.note(note))
-                    {
-                        Ok(reply) => Ok(reply),
+                    let program = self.answers_at_once.then_some(watcher.program);
+                    let note = |note| hears.note(note);
+                    match carried.exchange(&messages, watcher, until(is_list), program, &note) {
+                        Ok(answer) => Ok(answer),
                         Err(Why::Late) => {
                             let outcome = CallOutcome::NoReply(LIST_TIME.as_secs());
                             carried.end_call(&outcome);
@@ -217,7 +230,7 @@ impl VaultConnection {
             };
             break reply;
         };
-        if kind == Some(&EXTENSION) && matches!(&reply, Ok(reply) if reply == &[SUCCESS]) {
+        if kind == Some(&EXTENSION) && matches!(&reply, Ok(answer) if answer.reply() == [SUCCESS]) {
             self.holds_content = true;
         }
         self.told = binds.len();
