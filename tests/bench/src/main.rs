@@ -2,9 +2,11 @@
 //!
 //!     make bench            or: split-ssh-bench [ROUNDS [BEFORE]]
 //!
-//! BEFORE is an earlier split-ssh, which takes its turns with the one that was built.
+//! BEFORE is an earlier split-ssh, which takes its turns with the one that was built. With ONLY=WORD in the environment only
+//! the operations are measured whose names have that word.
 
 mod adopt;
+mod many;
 mod operations;
 mod process;
 mod table;
@@ -37,6 +39,9 @@ fn main() {
     let mut ways = Ways::start(before);
     let mut tables = Vec::new();
     for operation in OPERATIONS {
+        if std::env::var("ONLY").is_ok_and(|only| !operation.name.contains(&only)) {
+            continue;
+        }
         eprintln!("measuring {} …", operation.name);
         let before: Vec<Duration> = ways.all.iter().map(ways::Way::cpu).collect();
         let mut rows: Vec<Row> = ways.all.iter().map(|way| Row::new(way.name)).collect();
@@ -66,6 +71,9 @@ fn main() {
         .map(|way| (way.name, way.memory()))
         .collect::<Vec<_>>();
     print!("{}", table::report(rounds, &tables, &memory));
+    eprintln!("measuring many carried connections …");
+    let carried = ways.all.iter_mut().find(|way| way.name == ways::CARRIED);
+    print!("{}", many::report(carried.expect("it is there"), rounds));
 }
 
 fn usage() -> ! {

@@ -42,7 +42,7 @@ impl Row {
         self.daemons = cpu;
     }
 
-    fn quantile(&self, part: f64) -> f64 {
+    pub fn quantile(&self, part: f64) -> f64 {
         let mut sorted = self.walls.clone();
         sorted.sort_unstable();
         #[expect(
@@ -172,6 +172,7 @@ fn bounds(tables: &[Table]) -> String {
     text
 }
 
-fn kept(is_kept: bool) -> &'static str {
+/// Whether a bound was kept, in a word.
+pub fn kept(is_kept: bool) -> &'static str {
     if is_kept { "kept" } else { "missed" }
 }

@@ -83,6 +83,7 @@ pub struct Way {
     pub is_guard_alone: bool,
     agent: Agent,
     /// All that stands between.
+    /// Client and vault, where they are ours.
     daemons: Vec<i32>,
 }
 
@@ -220,6 +221,14 @@ impl Way {
 
     /// Memory of what stands between while one connection is open, in KiB.
     pub fn memory(&self) -> u64 {
-        self.daemons.iter().map(|&pid| process::memory(pid)).sum()
+        self.each_memory().iter().sum()
+    }
+
+    /// The same of each, in KiB.
+    pub fn each_memory(&self) -> Vec<u64> {
+        self.daemons
+            .iter()
+            .map(|&pid| process::memory(pid))
+            .collect()
     }
 }
