@@ -55,6 +55,12 @@ impl<'a> Sandbox<'a> {
         }
     }
 
+    /// Puts a copy of a program into its home; where that is, inside.
+    pub fn install(&self, program: &Path, name: &str) -> String {
+        fs::copy(program, self.home.join(name)).expect("a copy");
+        format!("/home/{name}")
+    }
+
     /// Runs a script inside, with git and ssh set up for the lab's servers.
     pub fn script(&self, script: &str) -> Output {
         finish(&mut self.command(script))

@@ -46,7 +46,11 @@ fn held(pid: Pid) -> (usize, usize, usize) {
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
     let memory = memory.and_then(|memory| memory.parse().ok());
-    (count(pid, "fd"), count(pid, "task"), memory.expect("a number"))
+    (
+        count(pid, "fd"),
+        count(pid, "task"),
+        memory.expect("a number"),
+    )
 }
 
 /// One connection: most list and sign, some leave in the middle. Whether it was served.
