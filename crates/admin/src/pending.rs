@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use policy::display;
-use policy::question::{Decision, Question, QuestionId};
+use policy::question::{Decision, Offer, Question, QuestionId};
 
 use super::running_vault::{answer, waiting};
 use super::shown_question::{MAX_SENTENCE, parse_length, short_length, text};
@@ -147,10 +147,15 @@ fn all(question: &Question) -> String {
 pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let question = find(args.id, paths)?;
     // Nobody allows what came after the question was read.
-    if args.requests == 1 && question.same > 1 {
-        let id = question.id;
-        let error = Error::new(format!("question {id} is for {} requests", question.same));
-        return Err(error.hint(format!("`split-ssh allow {id}{}`", all(&question))));
+    let (id, same) = (question.id, question.same);
+    let again = format!("`split-ssh allow {id}{}`", all(&question));
+    if (args.requests == 1 && same > 1) || args.requests > same {
+        let requests = if same == 1 { "request" } else { "requests" };
+        return Err(Error::new(format!("question {id} is for {same} {requests}")).hint(again));
+    }
+    if args.name.is_some() && !question.offers.contains(&Offer::Name) {
+        let why = format!("question {id} takes no name: it is not about an unknown server");
+        return Err(Error::new(why).hint(again));
     }
     let question = Question {
         same: args.requests,

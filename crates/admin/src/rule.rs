@@ -57,8 +57,7 @@ enum Command {
 ///
 /// From a waiting question, it allows the request too.
 #[derive(Debug, clap::Args)]
-#[group(id = "what", args = ["question", "record"], required = true)]
-#[command(after_help = "Examples:
+#[command(group = clap::ArgGroup::new("what").args(["question", "record"]).required(true), after_help = "Examples:
   split-ssh rule add --question 7
   split-ssh rule add --record 1042")]
 struct AddArgs {
