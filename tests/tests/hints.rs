@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use testbed::children::{Running, run, text};
 use testbed::keys::Key;
 use testbed::programs;
-use testbed::wait::wait_for_socket;
+use testbed::wait::{wait_for, wait_for_socket};
 use testbed::world::World;
 
 /// The home of a person who runs a vault by hand, and types commands without flags.
@@ -63,6 +63,10 @@ impl Home {
         command.arg("vault");
         self.vault = Some(Running::start(command, &self.world.path("output")));
         wait_for_socket(&self.world.path("run/split-ssh-vault/control.sock"));
+        let log = self.world.path(".local/state/split-ssh/log.jsonl");
+        wait_for("the log's first record", || {
+            log.metadata().ok().filter(|log| log.len() > 0)
+        });
     }
 
     fn policy(&self, text: &str) {
