@@ -212,7 +212,7 @@ fn an_approval_that_ends_before_the_request_leaves_signs_nothing() {
     for (end, expected, reason) in [
         (nothing, 5, None),
         (revoke, 4, Some("the approval was revoked meanwhile")),
-        (mute, 4, Some("you muted this qube")),
+        (mute, 4, Some("you muted this caller")),
     ] {
         let (scene, gate) = Scene::behind_a_gate(ask);
         let request = sign(&scene.key.blob(), &sshsig("git", &[1; 64]));

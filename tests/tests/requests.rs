@@ -250,7 +250,7 @@ fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
     );
     assert_eq!(
         guard.last_record()["reason"],
-        "the policy lets this qube use none of the keyring's keys here"
+        "the policy lets this caller use none of the keyring's keys here"
     );
 
     let refused = guard.log_in(&mut call, &[7; 32], Some(&host.blob()));
@@ -263,7 +263,7 @@ fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
         ("comment", "key"),
         ("verdict", "deny"),
         ("rule", "not as git"),
-        ("reason", "a key that is not listed for this qube"),
+        ("reason", "a key that is not listed for this caller"),
     ] {
         assert_eq!(record[field], expected, "{field} in {record:#}");
     }
@@ -275,7 +275,7 @@ fn the_log_says_what_was_asked_with_a_key_that_is_not_listed() {
     let record = guard.last_record();
     assert_eq!(
         record["reason"],
-        "a key that is not listed for this qube: no rule covers this, and the default denies"
+        "a key that is not listed for this caller: no rule covers this, and the default denies"
     );
 
     guard.world.file("draft.toml", ALLOW_ALL);
@@ -338,7 +338,10 @@ fn the_log_says_what_was_asked_after_a_failed_bind_and_of_a_key_that_no_keyring_
     let mut call = guard.call();
     call.ask(&message::sign(&other.blob(), &signed_data));
     let unknown = guard.last_record();
-    assert_eq!(unknown["reason"], "a key that is not listed for this qube");
+    assert_eq!(
+        unknown["reason"],
+        "a key that is not listed for this caller"
+    );
     assert_eq!(
         (&unknown["kind"], &unknown["namespace"]),
         (&"sshsig".into(), &"file".into())

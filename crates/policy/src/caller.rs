@@ -72,6 +72,15 @@ impl Caller {
     pub fn sandbox(untrusted_name: &str) -> Result<Self, BadName> {
         longer_name(untrusted_name, "sandbox name").map(Self::Sandbox)
     }
+
+    /// What a sentence calls it that has named it before.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Self::Qube(_) => "this qube",
+            Self::Sandbox(_) => "this sandbox",
+            Self::Ssh(_) | Self::Local(_) => "this caller",
+        }
+    }
 }
 
 const BAD_UID: BadName = BadName {

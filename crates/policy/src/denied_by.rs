@@ -45,7 +45,7 @@ impl fmt::Display for DeniedBy {
                     "you denied such requests for a while; to undo it: split-ssh approvals revoke {number}"
                 );
             }
-            Self::Muted => "you muted this qube",
+            Self::Muted => "you muted this caller",
             Self::CooledDown => {
                 return write!(
                     f,
@@ -55,7 +55,7 @@ impl fmt::Display for DeniedBy {
             }
             Self::Revoked => "the approval was revoked meanwhile",
             Self::SameLogin => "another key of this login was denied",
-            Self::TooMany => "too many requests of this qube wait already",
+            Self::TooMany => "too many requests of this caller wait already",
             Self::Stopped => "the question was withdrawn",
         })
     }

@@ -40,7 +40,7 @@ impl fmt::Display for RequestRefusal {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
             Self::UnreadableKey => f.write_str("a key that cannot be read"),
-            Self::KeyNotListed => f.write_str("a key that is not listed for this qube"),
+            Self::KeyNotListed => f.write_str("a key that is not listed for this caller"),
             Self::Contradiction(what) | Self::Content(what) => f.write_str(what),
             Self::LooksLike(looks_like) => looks_like.fmt(f),
             Self::SshsigOnLoginConnection => {

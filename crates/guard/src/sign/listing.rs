@@ -13,7 +13,7 @@ use crate::keys::upstream::UpstreamError;
 use common::agent::ListedKey;
 use common::identities::{self, KeyFile};
 
-const NOTHING_TO_SHOW: &str = "the policy lets this qube use none of the keyring's keys here";
+const NOTHING_TO_SHOW: &str = "the policy lets this caller use none of the keyring's keys here";
 
 /// Answers a request for the keys. A broken policy is a failure: an empty list would look like a keyring without keys.
 pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {

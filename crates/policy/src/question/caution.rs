@@ -48,7 +48,7 @@ pub(super) fn warnings(subject: &Subject) -> Vec<String> {
         said.push("The signature would use SHA-1, which is broken.".to_owned());
     }
     if subject.history.is_some_and(|history| history.first) {
-        said.push(first_time(subject).to_owned());
+        said.push(first_time(subject));
     }
     said
 }
@@ -127,12 +127,14 @@ fn key_validity(key: &KeyValidity) -> Option<String> {
     }
 }
 
-fn first_time(subject: &Subject) -> &'static str {
-    match subject.facts.kind {
-        IntentKind::Login => "The log has no earlier login to this server from this qube.",
-        IntentKind::Sshsig => "The log has no earlier signature like this for this qube.",
-        IntentKind::Certificate => "The log has no earlier certificate for this qube.",
-        IntentKind::Sudo => "The log has no earlier sudo request from this qube.",
-        IntentKind::Raw => "The log has no earlier request like this from this qube.",
-    }
+fn first_time(subject: &Subject) -> String {
+    let earlier = match subject.facts.kind {
+        IntentKind::Login => "login to this server from",
+        IntentKind::Sshsig => "signature like this for",
+        IntentKind::Certificate => "certificate for",
+        IntentKind::Sudo => "sudo request from",
+        IntentKind::Raw => "request like this from",
+    };
+    let caller = subject.facts.caller.noun();
+    format!("The log has no earlier {earlier} {caller}.")
 }

@@ -2,6 +2,7 @@ pub(crate) mod sample;
 
 use self::sample::{certificate, host, login, raw, sshsig, sudo};
 use super::*;
+use crate::caller::Caller;
 use crate::facts::Proof;
 use crate::judgement::{Place, Remember, RuleRef};
 
@@ -186,17 +187,26 @@ fn what_is_not_routine_says_why_and_no_detail_stands_out() {
 
 #[test]
 fn the_first_time_is_unusual() {
-    let mut subject = login("work", "git", "github.com");
-    subject.history = Some(History {
-        first: true,
-        ..History::default()
-    });
-    let question = ask(&subject);
-    assert_eq!(question.risk, Risk::Unusual);
-    assert_eq!(
-        question.warnings,
-        ["The log has no earlier login to this server from this qube."]
-    );
+    for (caller, noun) in [
+        ("work", "this qube"),
+        ("sandbox:dev", "this sandbox"),
+        ("ssh:laptop", "this caller"),
+    ] {
+        let mut subject = login("work", "git", "github.com");
+        subject.facts.caller = Caller::parse(caller).unwrap();
+        subject.history = Some(History {
+            first: true,
+            ..History::default()
+        });
+        let question = ask(&subject);
+        assert_eq!(question.risk, Risk::Unusual);
+        assert_eq!(
+            question.warnings,
+            [format!(
+                "The log has no earlier login to this server from {noun}."
+            )]
+        );
+    }
 }
 
 #[test]

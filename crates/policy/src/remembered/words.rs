@@ -25,8 +25,9 @@ impl RememberedAnswer {
             Self::ActiveDenial(ActiveDenial::Same(denied)) => {
                 DeniedPurpose::of(denied.facts()).words()
             }
-            Self::ActiveDenial(ActiveDenial::Muted(_)) => {
-                "every question, because you muted this qube".to_owned()
+            Self::ActiveDenial(ActiveDenial::Muted(muted)) => {
+                let caller = muted.noun();
+                format!("every question, because you muted {caller}")
             }
             Self::ActiveDenial(ActiveDenial::CooledDown(cool_down)) => match &cool_down.purpose {
                 Some(purpose) => format!("{}, after too many denials", purpose.words()),
