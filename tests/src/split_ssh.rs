@@ -167,6 +167,13 @@ impl ClientQube {
         command.env("PATH", format!("{}:/usr/bin:/bin", own.display()));
         let process = Running::start(command, &world.path(format!("{name}/output")));
         wait_for_listener(&socket);
+        // It makes them one after the other.
+        for further in lines
+            .lines()
+            .filter_map(|line| line.strip_prefix("socket = "))
+        {
+            wait_for_listener(Path::new(further.trim_matches('"')));
+        }
         Self {
             process,
             socket,

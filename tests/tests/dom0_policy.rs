@@ -99,7 +99,7 @@ fn what_would_break_dom0_or_let_in_too_many_is_refused() {
         ("--client a --vault *", "not one qube", "exactly one vault"),
         ("--client a --vault a", "cannot call itself", "own agent"),
         ("--client @tagg:x --vault v", "no caller can be", "@tag:TAG"),
-        ("--client dom0 --vault v", "no business", ""),
+        ("--client dom0 --vault v", "dom0 must not", ""),
         ("--client a --vault dom0", "dom0 is no vault", ""),
         (
             "--client @dispvm:a --vault v",

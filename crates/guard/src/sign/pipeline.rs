@@ -73,7 +73,7 @@ fn steps<'r>(
             Verdict::Allow => judged.permit().map_err(|_| SignRefusal::Policy)?,
             Verdict::Ask => ask(session, judged, trace)?,
         };
-        make_ready(session, &key)?;
+        make_ready(session, &key, trace.waited.is_some())?;
         tell_of_touch(session, case.facts());
         let turn = session
             .signer
@@ -139,11 +139,15 @@ fn judge(
 }
 
 /// Brings the key into its agent, or waits until the owner has: it may be locked, or have been since it was listed.
-fn make_ready(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), SignRefusal> {
+fn make_ready(
+    session: &mut AgentSession<'_>,
+    key: &KeyEntry,
+    has_asked: bool,
+) -> Result<(), SignRefusal> {
     if let Some(file) = &key.locked {
         unlock(session, file, &key.facts)?;
     }
-    if session.keys.as_ref().is_none_or(KeyList::is_old) {
+    if has_asked || session.keys.as_ref().is_none_or(KeyList::is_old) {
         // What cannot be listed now is told by whoever signs.
         let _ = listing::read_keys(session);
     }
