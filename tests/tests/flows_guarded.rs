@@ -239,6 +239,10 @@ fn destination_constraints_of_the_agent() {
         !guarded.gets_in(&["second"]),
         "the agent's constraint was lost on the way"
     );
+    // Not the key of an agent that is locked, for which a login would wait.
+    let records = guarded.vault.records();
+    let list = records.iter().rfind(|record| record["event"] == "list");
+    assert_eq!(list.expect("a list")["listed"], 0);
 }
 
 #[test]

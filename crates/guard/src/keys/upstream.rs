@@ -118,6 +118,13 @@ impl Upstream {
         }
     }
 
+    /// Whether the agent holds keys that it does not list here, since their destinations (`ssh-add -h`) are others than the
+    /// binds name: an agent that is locked lists none to anybody.
+    pub fn hides_keys(&self) -> bool {
+        let lists_some = |keys: Vec<ListedKey>| !keys.is_empty();
+        !self.binds.is_empty() && Self::new(self.path.clone()).list().is_ok_and(lists_some)
+    }
+
     /// Spends `permit` and returns the SIGN_RESPONSE payload for the client. `meanwhile` runs while the agent signs.
     ///
     /// # Errors

@@ -78,6 +78,7 @@ pub fn read_keys(session: &mut AgentSession<'_>) -> Result<(), UpstreamError> {
             (listed, false)
         }
         Err(error) if !error.is_locked() => return Err(error),
+        Ok(none) if upstream.hides_keys() => (none, false),
         listed => match known.of(place) {
             none if none.is_empty() => (listed?, false),
             known => (known, true),
