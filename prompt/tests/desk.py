@@ -215,7 +215,11 @@ class Prompt:
         return self.has(self.button(name), pyatspi.STATE_SENSITIVE)
 
     def says(self, start):
-        return any(one.name.startswith(start) for one in self.all())
+        for one in self.all():
+            one.clear_cache()
+            if one.name.startswith(start):
+                return True
+        return False
 
     def is_focused(self):
         return self.has(self.frame, pyatspi.STATE_ACTIVE)

@@ -62,11 +62,21 @@ fn start(lab: &Lab, config: &str) -> Vault {
 
 fn a_hundred_logins_at_once(bed: &Bed) {
     let client = bed.lab.client(&bed.client.socket);
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| run(&mut client.ssh(&["server", "true"])));
-        }
+    let left_out: Vec<String> = thread::scope(|scope| {
+        let login = || finish(&mut client.ssh(&["server", "true"]));
+        let logins: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(login)).collect();
+        let logins = logins.into_iter().map(|login| login.join().unwrap());
+        logins
+            .filter(|login| !login.status.success())
+            .map(|login| text(&login))
+            .collect()
     });
+    let records = bed.vault.records();
+    let refused: Vec<_> = records
+        .iter()
+        .filter(|record| record["outcome"] != "ok")
+        .collect();
+    assert!(left_out.is_empty(), "{left_out:?}: {refused:#?}");
     assert_eq!(bed.lab.server.logins(), AT_ONCE);
     let status = bed.client.status();
     assert!(status.contains("0 failed"), "{status}");

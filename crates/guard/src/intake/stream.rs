@@ -52,8 +52,12 @@ impl ByteStream {
                 self.wait = wait;
             }
             match self.socket.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                // The kernel counts in ticks: its time may be over a little before ours.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                    ) => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Some(0)),
                 result => return result.map(Some),
             }
