@@ -19,7 +19,7 @@ pub fn check<T>(bytes: &[u8], parsed: &Result<T, Malformed>, rebuild: impl Fn(&T
     }
 }
 
-/// Checks that a text is one line in which each character can be seen: none controls a screen, orders the text anew or
+/// Checks that a text is one line in which each character can be seen: none controls a screen, reorders the text or
 /// has no width.
 pub fn assert_visible(text: &str) {
     for c in text.chars() {

@@ -16,7 +16,7 @@ use policy::question::protocol::{Notification, Urgency};
 
 /// A desktop that does not answer must not keep the vault's process around.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// For so long a button is waited for; the vault does not wait longer.
+/// How long a button is waited for, as docs/prompt-protocol.md says: the vault does not wait longer.
 const BUTTON_TIME: Duration = Duration::from_secs(60);
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";

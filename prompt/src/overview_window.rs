@@ -118,16 +118,12 @@ impl OverviewWindow {
 
     fn show(&self, overview: Overview) {
         let classes = self.window.style_context();
-        classes.remove_class(if overview.is_trouble {
-            "routine"
-        } else {
-            "unusual"
-        });
-        classes.add_class(if overview.is_trouble {
-            "unusual"
-        } else {
-            "routine"
-        });
+        let (other, class) = match overview.is_trouble {
+            true => ("routine", "unusual"),
+            false => ("unusual", "routine"),
+        };
+        classes.remove_class(other);
+        classes.add_class(class);
         self.calm.set_visible(!overview.is_trouble);
         self.calm.set_no_show_all(overview.is_trouble);
         self.alarm.set_visible(overview.is_trouble);

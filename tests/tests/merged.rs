@@ -340,7 +340,7 @@ fn a_vault_may_forbid_that_its_list_is_remembered() {
     assert!(!cannot_be_told.remembered().exists());
 }
 
-/// What is no list, or may be somebody else's, is as nothing: the vault is asked, and the file written anew.
+/// What is no list, or may be somebody else's, is as nothing: the vault is asked, and the file written again.
 #[test]
 fn a_remembered_list_that_cannot_be_trusted_is_none() {
     let list = [message::IDENTITIES, 0, 0, 0, 0];

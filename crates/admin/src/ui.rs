@@ -92,7 +92,7 @@ pub fn run(_args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
 }
 
-/// Waits until something happens, or for so long, and takes what happens at the same time along.
+/// Waits for inputs, at most for `time`, and returns all that have come by then.
 fn next(inputs: &Receiver<Input>, time: Option<Duration>) -> Vec<Input> {
     let first = match time {
         Some(time) => inputs.recv_timeout(time).ok(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::calendar::DAY;
 use crate::crypto::Fingerprint;
 use crate::facts::{Facts, IntentKind, Moment, Proof};
 use crate::past_authors::PastAuthors;
@@ -11,7 +12,6 @@ use crate::record::{Escaped, Event, Record, RecordOutcome};
 /// Qubes with their servers and namespaces that are remembered: some hundred KiB, and more than a person has. The one
 /// that was signed for longest ago makes room.
 const MAX_PURPOSES: usize = 4096;
-const DAY: u64 = 86_400;
 
 #[derive(Debug, Default)]
 pub struct PastRequests {

@@ -57,49 +57,50 @@ fn check_ssh_config(place: &Machine, findings: &mut Findings) {
     let mut files: Vec<PathBuf> = drop_ins.map(|file| file.path()).collect();
     files.push(place.at("/etc/ssh/ssh_config"));
     files.push(place.paths.home.join(".ssh/config"));
-    let ours = Files::of(&place.paths).naming();
+    for file in files {
+        let text = text_of(&file).unwrap_or_default();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line_place = format!("{}:{number}", file.display());
+            check_ssh_config_line(place, &line_place, line, findings);
+        }
+    }
+}
+
+fn check_ssh_config_line(place: &Machine, line_place: &str, line: &str, findings: &mut Findings) {
+    let mut words = line
+        .split([' ', '\t', '=', '"'])
+        .filter(|word| !word.is_empty());
+    let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
+    let is_file = |value: &&str| !matches!(*value, "none" | "/dev/null");
+    let named = words
+        .take_while(|word| !word.starts_with('#'))
+        .filter(is_file);
     let home = |value: &str| match value.strip_prefix("~/").or(value.strip_prefix("%d/")) {
         Some(rest) => place.paths.home.join(rest),
         None => PathBuf::from(value),
     };
-    for file in files {
-        let text = text_of(&file).unwrap_or_default();
-        for (number, line) in (1..).zip(text.lines()) {
-            let mut words = line
-                .split([' ', '\t', '=', '"'])
-                .filter(|word| !word.is_empty());
-            let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
-            let is_file = |value: &&str| !matches!(*value, "none" | "/dev/null");
-            let named = words
-                .take_while(|word| !word.starts_with('#'))
-                .filter(is_file);
-            let place = format!("{}:{number}", file.display());
-            match &*keyword {
-                "revokedhostkeys" => {
-                    for value in named {
-                        let what = format!(
-                            "{place}: the vault does not read RevokedHostKeys {value}, so it refuses none of its keys"
-                        );
-                        let list = home(value);
-                        let remedy = format!(
-                            "grep -v '^#' {0} | sed 's/^/@revoked * /' >>~/.ssh/known_hosts; if it is a KRL, the same with the keys in it",
-                            list.display()
-                        );
-                        findings.bad("known hosts", what, remedy);
-                    }
-                }
-                "userknownhostsfile" | "globalknownhostsfile" => {
-                    let others =
-                        named.filter(|value| !ours.iter().any(|ours| *ours == home(value)));
-                    for value in others {
-                        let what = format!("{place}: the vault does not read {value}");
-                        let remedy = format!("split-ssh hosts import {}", home(value).display());
-                        findings.warn("known hosts", what, remedy);
-                    }
-                }
-                _ => {}
+    match &*keyword {
+        "revokedhostkeys" => {
+            for value in named {
+                let what = format!(
+                    "{line_place}: the vault does not read RevokedHostKeys {value}, so it refuses none of its keys"
+                );
+                let remedy = format!(
+                    "grep -v '^#' {0} | sed 's/^/@revoked * /' >>~/.ssh/known_hosts; if it is a KRL, the same with the keys in it",
+                    home(value).display()
+                );
+                findings.bad("known hosts", what, remedy);
             }
         }
+        "userknownhostsfile" | "globalknownhostsfile" => {
+            let ours = Files::of(&place.paths).naming();
+            for value in named.filter(|value| !ours.contains(&home(value))) {
+                let what = format!("{line_place}: the vault does not read {value}");
+                let remedy = format!("split-ssh hosts import {}", home(value).display());
+                findings.warn("known hosts", what, remedy);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -11,7 +11,7 @@ use policy::question::protocol::{PrompterAnswer, Shown};
 use policy::question::{BadAnswer, Question, QuestionId};
 
 use super::input::Input;
-use super::window::start;
+use super::window::{line_of, start};
 use crate::running_vault::{ask, sentence};
 use common::control::{self, ControlError, Request};
 use common::paths::Paths;
@@ -44,8 +44,7 @@ impl Answering {
             Ok(started) => started,
             Err(error) => return Some(error.what().to_owned()),
         };
-        let mut line = serde_json::to_vec(&question).ok()?;
-        line.push(b'\n');
+        let line = line_of(&question).ok()?;
         if stdin.write_all(&line).is_ok() {
             self.open.insert(question.id, stdin);
         }

@@ -11,7 +11,7 @@ pub(super) enum Input {
     Pressed(Action),
     /// The window of a question has ended; with what there is to say of the answer.
     Answered(QuestionId, Option<String>),
-    /// The name that was typed is another host's: the question is to be answered anew.
+    /// The name that was typed is another host's: the question is to be answered again.
     NameTaken(Box<Question>),
     /// The person closed the window; false if it could not be shown.
     WindowClosed(bool),

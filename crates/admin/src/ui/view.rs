@@ -14,7 +14,7 @@ use policy::rules::Policy;
 use crate::approvals::uses;
 use crate::log::last::LastDecisions;
 use crate::log::local_time::local;
-use crate::running_vault::ask;
+use crate::running_vault::{self, ask};
 use crate::shown_question::{MAX_SENTENCE, ascii};
 use crate::status::{connections, local_time};
 use common::clock;
@@ -265,7 +265,7 @@ fn state(status: &VaultStatus) -> (String, bool) {
 
 /// Clean, and with a capital letter.
 fn sentence(text: &str) -> String {
-    let text = display::prose(text.as_bytes(), MAX_SENTENCE);
+    let text = running_vault::sentence(text);
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(letters).collect()

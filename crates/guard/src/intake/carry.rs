@@ -199,7 +199,7 @@ impl<'a> Call<'a> {
             }
             Received::Idle if has_open || Instant::now() < idle => Ok(None),
             Received::Idle => {
-                // What the client begins in this moment it begins anew elsewhere.
+                // What the client begins in this moment it begins again on another call.
                 self.drain()?;
                 Err(None)
             }

@@ -72,7 +72,7 @@ impl Sandboxes {
     }
 
     /// Serves the sandboxes that are configured now, and no others: one whose settings changed, or
-    /// whose socket somebody took away, is closed with its connections and opened anew.
+    /// whose socket somebody took away, is closed with its connections and opened again.
     ///
     /// # Errors
     /// The configuration is broken, and nothing was changed. A socket that cannot be made is in [`Self::states`].

@@ -20,8 +20,8 @@ const UNSEEN_TIME: Duration = Duration::from_secs(10);
 /// As many links as Linux follows, path_resolution(7).
 const MAX_LINKS: usize = 40;
 
-/// A file, and what it leads to if it is a link, whether that is there or not: whoever saves the target anew makes it in
-/// the target's folder.
+/// A file, and what it leads to if it is a link, whether that is there or not: whoever saves the target again makes
+/// it in the target's folder.
 fn with_targets(file: &Path) -> Vec<PathBuf> {
     let next = |link: &PathBuf| Some(link.parent()?.join(fs::read_link(link).ok()?));
     let targets = std::iter::successors(Some(file.to_owned()), next);

@@ -12,7 +12,7 @@ use crate::judgement::Place;
 /// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
 pub const MAX_FILE: usize = 16 << 20;
 
-/// A line and where it stands.
+/// A line, and its file and number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub line: Line,

@@ -224,13 +224,8 @@ pub(super) fn split_port(name: &str) -> Option<(&str, &str)> {
 
 /// A pattern as OpenSSH's `match_pattern` reads it: `*` and `?` are wildcards, a backslash is itself.
 /// `None` if it is empty or too long to be one.
-pub(super) fn glob(pattern: &str) -> Option<Glob> {
+pub fn glob(pattern: &str) -> Option<Glob> {
     Glob::new(&pattern.replace('\\', "\\\\")).ok()
-}
-
-/// A name or pattern of known hosts as a pattern; `None` if it is empty or too long to be one.
-pub fn to_glob(name: &str) -> Option<Glob> {
-    glob(name)
 }
 
 /// The host of a name with a port, `[host]:port`.

@@ -341,7 +341,7 @@ fn time_runs_from_arrival_and_from_display() {
     desk.shown(1, 10);
     desk.shown(1, 50);
     assert!(desk.tick(69).is_empty());
-    // Seen again is not seen anew.
+    // A second look does not begin its time again.
     assert_eq!(refused(&desk.tick(70)), [(ticket, DeniedBy::Nobody)]);
 
     let (unseen, _) = desk.enqueue(login_on(2, "work", "github.com"), 200);

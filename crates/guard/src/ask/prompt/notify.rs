@@ -29,7 +29,7 @@ pub use notice_queue::Notice;
 const NOTIFY_SEND: &str = "/usr/bin/notify-send";
 /// A desktop that takes longer gets no notification.
 const SEND_TIME: Duration = Duration::from_secs(3);
-/// For so long a button is waited for; the protocol's document says so, too.
+/// How long a button is waited for, as docs/prompt-protocol.md says.
 const BUTTON_TIME: Duration = Duration::from_secs(60);
 /// Buttons waited for at a time, each by a thread; a notification beyond has none.
 const MAX_WAITING: usize = 4;
