@@ -9,7 +9,8 @@ use policy::crypto::Crypto as _;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{self, AgentError, ListedKey};
-use crate::config::vault::{KeyringConfig, VaultConfig};
+use crate::config::keyring::KeyringConfig;
+use crate::config::vault::VaultConfig;
 use crate::crypto::Ring;
 use crate::identities::{self, KeyFile};
 use crate::load_record::{LoadRecord, LoadedKey};

@@ -1,6 +1,8 @@
 //! The configuration files of people: strict, with the place of every mistake.
 
+pub mod keyring;
 pub mod sandbox;
+mod shared_agents;
 pub mod vault;
 
 use std::path::Path;

@@ -1,8 +1,6 @@
 //! `vault.toml`: keyrings whose keys another agent holds, and the bounds.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +9,9 @@ use policy::glob::Glob;
 use policy::rules::check_key;
 use serde::Deserialize;
 
+use super::keyring::KeyringConfig;
 use super::sandbox::SandboxConfig;
+use super::shared_agents;
 use crate::error::Error;
 use crate::log::line::sha256_hex;
 use crate::paths::Paths;
@@ -33,25 +33,6 @@ pub struct VaultConfig {
     pub prompt: PromptConfig,
     #[serde(default)]
     pub carry: CarryConfig,
-}
-
-/// Where a keyring's keys are.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyringConfig {
-    /// `"session"`: the agent of the owner's own session, found once; see [`crate::session_agent`].
-    pub upstream: Option<Upstream>,
-    /// Another agent's socket (KeePassXC's, gpg-agent's …); without it we start an ssh-agent of our own.
-    pub agent: Option<PathBuf>,
-    /// Only these of the agent's keys: fingerprints or comment globs. Keyrings that share an agent must
-    /// name fingerprints, and no key twice: else dom0's separation of keyrings would be void.
-    pub keys: Option<Vec<String>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Upstream {
-    Session,
 }
 
 /// Bounds on streams and time.
@@ -232,7 +213,7 @@ impl VaultConfig {
     }
 
     /// `own_agents` is the folder of the agents that we start ourselves.
-    fn check(&self, path: &Path, own_agents: &Path) -> Result<(), Error> {
+    pub(super) fn check(&self, path: &Path, own_agents: &Path) -> Result<(), Error> {
         let place = path.display();
         self.limits.check(&place)?;
         self.carry.check(&place)?;
@@ -255,92 +236,7 @@ impl VaultConfig {
                     .hint("a freshly started vault has no working directory or environment to complete it from"));
             }
         }
-        self.check_shared_agents(&place, &real(own_agents))
-    }
-
-    fn check_shared_agents(
-        &self,
-        place: &impl std::fmt::Display,
-        own_agents: &Path,
-    ) -> Result<(), Error> {
-        let mut agents: BTreeMap<PathBuf, BTreeMap<String, Option<&Vec<String>>>> = BTreeMap::new();
-        for (name, keyring) in &self.keyring {
-            let own = || own_agents.join(format!("{name}.sock"));
-            let agent = keyring.agent.as_deref().map_or_else(own, real);
-            let of_agent = agents.entry(agent).or_default();
-            of_agent.insert(name.clone(), keyring.keys.as_ref());
-        }
-        for (agent, keyrings) in &mut agents {
-            // The keyring that has this agent of ours without a word in the file, today or as soon as it has a folder.
-            let stem = agent.file_stem().and_then(OsStr::to_str);
-            if let (true, Some(name)) = (agent.parent() == Some(own_agents), stem) {
-                if !self.keyring.contains_key(name) {
-                    keyrings.insert(name.to_owned(), None);
-                }
-            }
-        }
-        for (agent, keyrings) in agents.iter().filter(|(_, keyrings)| keyrings.len() > 1) {
-            let shares = |name| format!("{place}: [keyring.{name}] shares {}", agent.display());
-            let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-            for (name, keys) in keyrings {
-                let Some(keys) = keys else {
-                    let what = format!("{} but names no keys", shares(name));
-                    return Err(Error::new(what).hint(
-                        "keyrings that share an agent must each name their keys: keys = [\"SHA256:…\"]",
-                    ));
-                };
-                for key in *keys {
-                    if !key.starts_with("SHA256:") {
-                        let what = format!("{} but names {key:?}", shares(name));
-                        return Err(Error::new(what).hint("keyrings that share an agent name keys by fingerprint, so that no key is in two of them"));
-                    }
-                    if let Some(other) = seen.insert(key, name) {
-                        let what = format!(
-                            "{place}: {key} is in [keyring.{other}] and in [keyring.{name}]"
-                        );
-                        return Err(Error::new(what)
-                            .hint("one key of a shared agent can be in one keyring only"));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One path of an agent's socket, which may be spelled in several ways, and need not be there yet.
-fn real(path: &Path) -> PathBuf {
-    if let Ok(real) = fs::canonicalize(path) {
-        return real;
-    }
-    let folder = path.parent().unwrap_or(path);
-    // A link to what is not there.
-    let path = match fs::read_link(path) {
-        Ok(target) => folder.join(target),
-        Err(_) => path.to_owned(),
-    };
-    let folder = path
-        .parent()
-        .and_then(|folder| fs::canonicalize(folder).ok());
-    match (folder, path.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => path,
-    }
-}
-
-impl KeyringConfig {
-    /// Whether a key of the agent belongs to this keyring.
-    pub fn holds(&self, fingerprint: &str, comment: &[u8]) -> bool {
-        match &self.keys {
-            None => true,
-            Some(keys) => keys.iter().any(|key| {
-                if key.starts_with("SHA256:") {
-                    key == fingerprint
-                } else {
-                    Glob::new(key).is_ok_and(|glob| glob.matches(comment))
-                }
-            }),
-        }
+        shared_agents::check(&self.keyring, &place, own_agents)
     }
 }
 
@@ -380,50 +276,5 @@ mod tests {
                 "{said}"
             );
         }
-    }
-
-    #[test]
-    fn an_agent_is_the_same_however_it_is_spelled() {
-        let folder = tempfile::tempdir().unwrap();
-        let agent = folder.path().join("agent");
-        std::fs::write(&agent, "").unwrap();
-        std::fs::create_dir(folder.path().join("sub")).unwrap();
-        std::os::unix::fs::symlink(&agent, folder.path().join("link")).unwrap();
-        let (agent, folder) = (agent.display(), folder.path().display());
-        for other in [format!("{folder}/link"), format!("{folder}/sub/../agent")] {
-            let said = refused(&format!(
-                "[keyring.work]\nagent = '{agent}'\n[keyring.home]\nagent = '{other}'\nkeys = ['x']\n"
-            ));
-            assert!(said.contains(" shares "), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_keyring_may_share_the_agent_of_another_one_of_ours_only_key_by_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let own = folder.path().join("split-ssh");
-        fs::create_dir(&own).unwrap();
-        std::os::unix::fs::symlink(own.join("default.sock"), folder.path().join("link")).unwrap();
-        let key = |letter: &str| format!("SHA256:{}", letter.repeat(43));
-        let [one, other] = ["A", "E"].map(key);
-        let check = |agent: &Path, rest: &str| {
-            let agent = agent.display();
-            let text = format!("[keyring.work]\nagent = '{agent}'\nkeys = ['{one}']\n{rest}");
-            let config: VaultConfig = toml::from_str(&text).expect("TOML");
-            let checked = config.check(Path::new("vault.toml"), &own);
-            checked.map_err(|error| error.to_string())
-        };
-        let default = own.join("default.sock");
-        let link = folder.path().join("link");
-        let with_a_folder = own.join("home.sock");
-        for agent in [&default, &link, &with_a_folder] {
-            let said = check(agent, "").expect_err("all keys of the other keyring");
-            assert!(said.contains("but names no keys"), "{said}");
-        }
-        let default_has = |key: &str| format!("[keyring.default]\nkeys = ['{key}']\n");
-        assert!(check(&default, &default_has(&one)).is_err());
-        assert_eq!(check(&default, &default_has(&other)), Ok(()));
-        assert_eq!(check(&own.join("work.sock"), ""), Ok(()), "its own");
-        assert_eq!(check(&folder.path().join("others.sock"), ""), Ok(()));
     }
 }
