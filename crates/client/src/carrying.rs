@@ -14,6 +14,7 @@ use wire::frame;
 
 use super::call::Call;
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::mailbox::{Delivery, Mailbox, Why};
 use super::program::Answer;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
@@ -41,35 +42,6 @@ struct State {
     mailboxes: HashMap<u32, Arc<Mailbox>>,
     /// How the call ended.
     over: Option<CallOutcome>,
-}
-
-/// What has come for one connection.
-#[derive(Debug)]
-struct Mailbox {
-    delivery: Mutex<Option<Delivery>>,
-    /// At most one of each kind: a vault that sends more tells nothing new.
-    notes: Mutex<Vec<Note>>,
-    /// The program that gets the reply as it is, from the thread that reads: to wake another one for it costs more than
-    /// all the rest of the way through this client.
-    program: Mutex<Option<Arc<UnixStream>>>,
-    /// Of whoever waits for it at present.
-    wake: Mutex<Arc<WakeEvent>>,
-}
-
-#[derive(Debug)]
-enum Delivery {
-    Reply(Answer),
-    Ended(Why),
-}
-
-/// Why a carried connection has no reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// The vault never looked at the connection: another call will do.
-    Untaken,
-    /// No reply came in time.
-    Late,
-    Outcome(CallOutcome),
 }
 
 /// One connection on a carrying call.
@@ -103,12 +75,7 @@ impl CarryingCall {
         let state = lock(&self.state);
         (state.over.is_none() && state.protocol.has_room()).then(|| CarriedConnection {
             call: Arc::clone(self),
-            mailbox: Arc::new(Mailbox {
-                delivery: Mutex::new(None),
-                notes: Mutex::default(),
-                program: Mutex::default(),
-                wake: Mutex::new(Arc::clone(watcher.handle.wake())),
-            }),
+            mailbox: Arc::new(Mailbox::waking(watcher.handle)),
             number: None,
         })
     }
@@ -139,7 +106,7 @@ impl CarryingCall {
             outcome => outcome,
         };
         for mailbox in std::mem::take(&mut state.mailboxes).into_values() {
-            mailbox.put(Delivery::Ended(Why::Outcome(outcome.clone())));
+            mailbox.end(Why::Outcome(outcome.clone()));
         }
         state.over = Some(outcome);
     }
@@ -186,23 +153,15 @@ impl CarryingCall {
             }
             ClientEvent::Note(number, note) => {
                 if let Some(mailbox) = state.mailboxes.get(&number) {
-                    // Whoever is told no can ask `split-ssh status` for the reason at once: it is noted before the reply.
-                    lock(&mailbox.program).take();
-                    let mut notes = lock(&mailbox.notes);
-                    if !notes.contains(&note) {
-                        notes.push(note);
-                    }
-                    lock(&mailbox.wake).signal();
+                    mailbox.note(note);
                 }
             }
             ClientEvent::Gone(number) => {
-                state.deliver(number, Delivery::Ended(Why::Outcome(CallOutcome::Cut)));
-                state.mailboxes.remove(&number);
+                state.end(number, Why::Outcome(CallOutcome::Cut));
             }
             ClientEvent::Untaken(numbers) => {
                 for number in numbers {
-                    state.deliver(number, Delivery::Ended(Why::Untaken));
-                    state.mailboxes.remove(&number);
+                    state.end(number, Why::Untaken);
                 }
             }
             ClientEvent::Nothing => {}
@@ -240,29 +199,10 @@ impl CarryingCall {
 }
 
 impl State {
-    fn deliver(&self, number: u32, delivery: Delivery) {
-        if let Some(mailbox) = self.mailboxes.get(&number) {
-            mailbox.put(delivery);
+    fn end(&mut self, number: u32, why: Why) {
+        if let Some(mailbox) = self.mailboxes.remove(&number) {
+            mailbox.end(why);
         }
-    }
-}
-
-impl Mailbox {
-    /// What the program's socket does not take now is left to the connection's thread: nobody else waits for a program.
-    fn reply(&self, message: &[u8]) {
-        let mut answer = Answer::new(message);
-        // Until it is delivered: who takes the program back finds what it was sent.
-        let mut program = lock(&self.program);
-        if let Some(program) = program.take() {
-            // One that has left is found by the connection's thread.
-            let _ = answer.send_now(&program);
-        }
-        self.put(Delivery::Reply(answer));
-    }
-
-    fn put(&self, delivery: Delivery) {
-        *lock(&self.delivery) = Some(delivery);
-        lock(&self.wake).signal();
     }
 }
 
@@ -284,10 +224,10 @@ impl CarriedConnection {
         let mut last = Err(Why::Untaken);
         for (index, message) in messages.iter().enumerate() {
             let is_last = index + 1 == messages.len();
-            *lock(&self.mailbox.program) = program.filter(|_| is_last).map(Arc::clone);
+            self.mailbox.reply_to(program.filter(|_| is_last));
             self.send(message)?;
             let reply = self.reply(watcher, end, note);
-            last = reply.or_else(|why| self.take_back(why));
+            last = reply.or_else(|why| self.mailbox.take_back(why));
             if last.is_err() {
                 break;
             }
@@ -297,7 +237,7 @@ impl CarriedConnection {
 
     /// From now on what comes wakes this connection: another thread may have used it before.
     pub fn wake_instead(&self, handle: &ConnectionHandle) {
-        *lock(&self.mailbox.wake) = Arc::clone(handle.wake());
+        self.mailbox.wake_instead(handle);
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), Why> {
@@ -336,15 +276,6 @@ impl CarriedConnection {
         self.call.reader.signal();
     }
 
-    /// Nothing is sent to the program any more, unless it was by now.
-    fn take_back(&self, why: Why) -> Result<Answer, Why> {
-        lock(&self.mailbox.program).take();
-        match lock(&self.mailbox.delivery).take() {
-            Some(Delivery::Reply(answer)) => Ok(answer),
-            _ => Err(why),
-        }
-    }
-
     fn reply(
         &self,
         watcher: &Watcher<'_>,
@@ -352,10 +283,9 @@ impl CarriedConnection {
         note: &dyn Fn(Note),
     ) -> Result<Answer, Why> {
         loop {
-            let delivery = lock(&self.mailbox.delivery).take();
+            let delivery = self.mailbox.take();
             // Those that came before it.
-            let notes = std::mem::take(&mut *lock(&self.mailbox.notes));
-            notes.into_iter().for_each(note);
+            self.mailbox.take_notes().into_iter().for_each(note);
             match delivery {
                 Some(Delivery::Reply(answer)) => return Ok(answer),
                 Some(Delivery::Ended(why)) => return Err(why),
@@ -382,7 +312,7 @@ impl CarriedConnection {
 
     /// Whether the vault has ended this connection, or its call is over.
     pub fn look(&self) -> Option<CallOutcome> {
-        match lock(&self.mailbox.delivery).take() {
+        match self.mailbox.take() {
             Some(Delivery::Ended(Why::Outcome(outcome))) => Some(outcome),
             Some(_) => Some(CallOutcome::Cut),
             None => None,
@@ -391,7 +321,7 @@ impl CarriedConnection {
 
     /// Why nothing can be sent.
     fn gone(&self) -> Why {
-        match (lock(&self.mailbox.delivery).take(), self.number) {
+        match (self.mailbox.take(), self.number) {
             (Some(Delivery::Ended(why)), _) => why,
             (_, None) => Why::Untaken,
             _ => Why::Outcome(CallOutcome::Cut),

@@ -15,6 +15,7 @@ mod connection_table;
 mod idle;
 mod lateness;
 pub mod listen;
+mod mailbox;
 mod merged;
 mod program;
 pub mod remembered;

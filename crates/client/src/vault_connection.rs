@@ -11,9 +11,10 @@ use wire::carry::{self, Note, Terms};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
-use super::carrying::{CarriedConnection, CarryingCall, Why};
+use super::carrying::{CarriedConnection, CarryingCall};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::mailbox::Why;
 use super::program::Answer;
 use super::remembered;
 use super::vault::{Carrying, Vault};

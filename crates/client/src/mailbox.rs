@@ -1,0 +1,115 @@
+//! What the thread that reads a carrying call leaves for one of its connections.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+
+use wire::carry::Note;
+
+use super::connection_table::ConnectionHandle;
+use super::program::Answer;
+use crate::status::outcome::CallOutcome;
+use common::sync::lock;
+use common::wake::WakeEvent;
+
+/// What has come for one connection.
+#[derive(Debug)]
+pub struct Mailbox {
+    delivery: Mutex<Option<Delivery>>,
+    /// At most one of each kind: a vault that sends more tells nothing new.
+    notes: Mutex<Vec<Note>>,
+    /// The program that gets the reply as it is, from the thread that reads: to wake another one for it costs more than
+    /// all the rest of the way through this client.
+    program: Mutex<Option<Arc<UnixStream>>>,
+    /// Of whoever waits for it at present.
+    wake: Mutex<Arc<WakeEvent>>,
+}
+
+#[derive(Debug)]
+pub enum Delivery {
+    Reply(Answer),
+    Ended(Why),
+}
+
+/// Why a carried connection has no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The vault never looked at the connection: another call will do.
+    Untaken,
+    /// No reply came in time.
+    Late,
+    Outcome(CallOutcome),
+}
+
+impl Mailbox {
+    /// One that wakes this connection.
+    pub fn waking(handle: &ConnectionHandle) -> Self {
+        Self {
+            delivery: Mutex::default(),
+            notes: Mutex::default(),
+            program: Mutex::default(),
+            wake: Mutex::new(Arc::clone(handle.wake())),
+        }
+    }
+
+    /// From now on what comes wakes this connection.
+    pub fn wake_instead(&self, handle: &ConnectionHandle) {
+        *lock(&self.wake) = Arc::clone(handle.wake());
+    }
+
+    /// The next reply goes to this program, if there is one.
+    pub fn reply_to(&self, program: Option<&Arc<UnixStream>>) {
+        *lock(&self.program) = program.map(Arc::clone);
+    }
+
+    /// What the program's socket does not take now is left to the connection's thread: nobody else waits for a program.
+    pub fn reply(&self, message: &[u8]) {
+        let mut answer = Answer::new(message);
+        // Until it is delivered: who takes the program back finds what it was sent.
+        let mut program = lock(&self.program);
+        if let Some(program) = program.take() {
+            // One that has left is found by the connection's thread.
+            let _ = answer.send_now(&program);
+        }
+        self.put(Delivery::Reply(answer));
+    }
+
+    pub fn note(&self, note: Note) {
+        // Whoever is told no can ask `split-ssh status` for the reason at once: it is noted before the reply.
+        lock(&self.program).take();
+        let mut notes = lock(&self.notes);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+        lock(&self.wake).signal();
+    }
+
+    /// The connection is over.
+    pub fn end(&self, why: Why) {
+        self.put(Delivery::Ended(why));
+    }
+
+    fn put(&self, delivery: Delivery) {
+        *lock(&self.delivery) = Some(delivery);
+        lock(&self.wake).signal();
+    }
+
+    pub fn take(&self) -> Option<Delivery> {
+        lock(&self.delivery).take()
+    }
+
+    pub fn take_notes(&self) -> Vec<Note> {
+        std::mem::take(&mut *lock(&self.notes))
+    }
+
+    /// Nothing is sent to the program any more, unless it was by now.
+    ///
+    /// # Errors
+    /// `why`, if there is no reply.
+    pub fn take_back(&self, why: Why) -> Result<Answer, Why> {
+        lock(&self.program).take();
+        match self.take() {
+            Some(Delivery::Reply(answer)) => Ok(answer),
+            _ => Err(why),
+        }
+    }
+}
