@@ -11,21 +11,8 @@ pub const MAX_PATTERN: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Glob {
     written: String,
-    shape: Shape,
-}
-
-#[derive(Clone, Debug)]
-enum Shape {
-    /// No wildcard.
-    Literal(Vec<u8>),
-    /// No `*`.
-    One(Part),
     /// The parts around and between `*`; those in the middle are not empty.
-    Parts {
-        first: Part,
-        middle: Vec<Part>,
-        last: Part,
-    },
+    parts: Vec<Part>,
 }
 
 /// Bytes between two `*`.
@@ -35,16 +22,6 @@ struct Part {
     bytes: Vec<u8>,
     /// Where `?` stands, in order.
     any: Vec<usize>,
-}
-
-/// A piece of a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
-    Byte(u8),
-    /// `?`
-    One,
-    /// `*`
-    Star,
 }
 
 /// Why a pattern was refused.
@@ -84,6 +61,8 @@ impl Glob {
         let mut bytes = written.bytes();
         while let Some(byte) = bytes.next() {
             match byte {
+                // Two `*` beside each other are one.
+                b'*' if part.bytes.is_empty() && !parts.is_empty() => {}
                 b'*' => parts.push(std::mem::take(&mut part)),
                 b'?' => {
                     part.any.push(part.bytes.len());
@@ -93,58 +72,44 @@ impl Glob {
                 _ => part.bytes.push(byte),
             }
         }
-        let mut parts = parts.into_iter();
-        let shape = match parts.next() {
-            None if part.any.is_empty() => Shape::Literal(part.bytes),
-            None => Shape::One(part),
-            Some(first) => {
-                let middle = parts.filter(|part| !part.bytes.is_empty()).collect();
-                Shape::Parts {
-                    first,
-                    middle,
-                    last: part,
-                }
-            }
-        };
+        parts.push(part);
         Ok(Self {
             written: written.to_owned(),
-            shape,
+            parts,
         })
     }
 
     /// Whether the pattern covers the whole of `text`.
     #[inline]
     pub fn matches(&self, text: &[u8]) -> bool {
-        match &self.shape {
-            Shape::Literal(literal) => literal == text,
-            Shape::One(part) => part.is(text),
-            Shape::Parts {
-                first,
-                middle,
-                last,
-            } => around_stars(first, middle, last, text),
+        match self.parts.as_slice() {
+            [whole] => whole.is(text),
+            [first, middle @ .., last] => around_stars(first, middle, last, text),
+            [] => false,
         }
     }
 
     /// The text that this pattern alone matches, if it has no wildcard.
     pub fn literal(&self) -> Option<&[u8]> {
-        match &self.shape {
-            Shape::Literal(literal) => Some(literal),
+        match self.parts.as_slice() {
+            [whole] if whole.any.is_empty() => Some(&whole.bytes),
             _ => None,
         }
     }
 
-    /// The pattern's pieces, in order.
-    pub fn tokens(&self) -> impl Iterator<Item = Token> {
-        let mut bytes = self.written.bytes();
-        std::iter::from_fn(move || {
-            Some(match bytes.next()? {
-                b'*' => Token::Star,
-                b'?' => Token::One,
-                b'\\' => Token::Byte(bytes.next()?),
-                byte => Token::Byte(byte),
-            })
-        })
+    /// A text that this pattern matches: `last_star` in place of its last `*`, `star` of all others, and `one` of each
+    /// `?`.
+    pub fn filled(&self, star: &str, last_star: &str, one: u8) -> Vec<u8> {
+        let mut text = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            if index > 0 {
+                let is_last = index + 1 == self.parts.len();
+                text.extend_from_slice(if is_last { last_star } else { star }.as_bytes());
+            }
+            let bytes = part.bytes.iter().enumerate();
+            text.extend(bytes.map(|(at, byte)| if part.any.contains(&at) { one } else { *byte }));
+        }
+        text
     }
 
     /// The pattern as it was written.
