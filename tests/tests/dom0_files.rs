@@ -21,10 +21,10 @@ fn check(world: &World, file: &Path) -> (String, bool) {
 }
 
 #[test]
-fn the_packages_policy_is_good_and_denies_without_a_word() {
+fn the_packages_policy_denies_all_without_a_word() {
     let file = project("qubes/dom0/policy.d/90-split-ssh.policy");
     let (said, is_good) = check(&World::new(), &file);
-    assert!(is_good && said.ends_with(": good\n"), "{said}");
+    assert!(is_good && said.contains("no line lets a call"), "{said}");
     let policy = std::fs::read_to_string(&file).expect("the policy");
     let lines: Vec<String> = policy
         .lines()

@@ -268,6 +268,32 @@ fn what_dom0_takes_but_nobody_meant_is_warned_of() {
     }
 }
 
+/// dom0 takes such files, and no call reaches a vault by them.
+#[test]
+fn a_file_that_lets_no_call_through_is_not_good() {
+    let nothing = "no line lets a call of qubes.SshAgent through";
+    for (text, told) in [
+        ("qubes.SshAgent * @anyvm @anyvm deny", nothing),
+        ("* * @anyvm @anyvm deny notify=no", nothing),
+        (
+            "qubes.SshAgent + work @default allow target=dom0",
+            "answers no call for them",
+        ),
+        (
+            "qubes.SshAgent + work @default ask target=@adminvm default_target=@adminvm",
+            nothing,
+        ),
+    ] {
+        let (said, is_bad) = checked("30-user.policy", text);
+        assert!(!is_bad && said.contains(told), "{text}: {said}");
+        assert!(!said.contains("good"), "{text}: {said}");
+    }
+    let lets_through = "qubes.SshAgent + work @default allow target=vault\n";
+    let both = format!("{lets_through}qubes.SshAgent * @anyvm @anyvm deny\n");
+    let (said, is_bad) = checked("30-user.policy", &both);
+    assert!(!is_bad && said.ends_with(": good\n"), "{said}");
+}
+
 /// The lines as they stand in the two documents that people followed so far.
 #[test]
 fn the_old_guides_lines_are_translated() {

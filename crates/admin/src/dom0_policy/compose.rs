@@ -3,11 +3,11 @@
 
 use policy::caller::{Caller, DEFAULT_KEYRING, Keyring};
 
-use super::file_name::{FileName, PACKAGED_FILE, POLICY_FOLDER};
-use super::lint::{LintSeverity, lint_lines};
+use super::file_name::{PACKAGED_FILE, POLICY_FOLDER};
+use super::lint::lint_lines;
+use super::problem::LintProblem;
 use common::error::Error;
-
-const SERVICE: &str = "qubes.SshAgent";
+use common::service::SERVICE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -33,9 +33,8 @@ impl WantedRules {
     ///
     /// # Errors
     /// What dom0 would refuse, or what would let more qubes in than anybody meant.
-    pub fn to_file(&self, file: &FileName) -> Result<String, Error> {
+    pub fn to_file(&self, file: &str) -> Result<String, Error> {
         let lines = self.lines()?;
-        let file = file.as_str();
         let mut text = format!(
             "# {POLICY_FOLDER}/{file} in dom0, mode 0664, owner root:qubes\n\
              # Put changes here, not in {PACKAGED_FILE}, which denies what no earlier file allows.\n"
@@ -74,19 +73,10 @@ impl WantedRules {
                 }
             }
         }
-        let problems = lint_lines(&lines.join("\n"));
-        match problems
-            .into_iter()
-            .find(|problem| problem.severity == LintSeverity::Error)
-        {
+        let mut problems = lint_lines(&lines.join("\n")).into_iter();
+        match problems.find(LintProblem::is_error) {
             None => Ok(lines),
-            Some(problem) => {
-                let error = Error::new(problem.what);
-                Err(match problem.hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                })
-            }
+            Some(problem) => Err(problem.into()),
         }
     }
 

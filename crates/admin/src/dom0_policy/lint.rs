@@ -1,7 +1,6 @@
 //! Mistakes in a policy file: what makes dom0 deny everything, what never matches, and what lets in more
 //! than was meant.
 
-use std::fmt;
 use std::path::Path;
 
 use policy::caller::Keyring;
@@ -10,84 +9,43 @@ use policy::rules::words::nearest;
 
 use super::file_name::{self, POLICY_FOLDER, USUAL_FILE};
 use super::old;
+use super::problem::LintProblem;
 use super::rule::Rule;
 use common::service::SERVICE;
 
 /// Characters of a line that are shown.
 const SHOWN: usize = 200;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LintSeverity {
-    /// dom0 denies every call, or never reads what stands there.
-    Error,
-    Warning,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LintProblem {
-    pub severity: LintSeverity,
-    /// The file, and the line if it is about one.
-    pub place: String,
-    pub what: String,
-    pub hint: Option<String>,
-}
-
-impl fmt::Display for LintProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            LintSeverity::Error => "error",
-            LintSeverity::Warning => "warning",
-        };
-        if self.place.is_empty() {
-            write!(f, "{severity}: {}", self.what)?;
-        } else {
-            write!(f, "{}: {severity}: {}", self.place, self.what)?;
-        }
-        match &self.hint {
-            Some(hint) => write!(f, "\n hint: {hint}"),
-            None => Ok(()),
-        }
-    }
-}
+/// What gets a file that lets calls through.
+const PRINT_LINES: &str = "print the lines: split-ssh dom0-policy --client QUBE --vault QUBE";
 
 /// Everything that is wrong with `text` as the file `path`.
 pub fn lint(path: &Path, text: &str) -> Vec<LintProblem> {
-    let shown = path.display().to_string();
+    let shown = path.display();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_stream = path == Path::new("-");
-    let is_legacy = !is_stream
-        && (name.starts_with(SERVICE)
-            || path
-                .parent()
-                .is_some_and(|folder| folder.ends_with("qubes-rpc/policy")));
-    let bad_name = if is_stream {
-        None
-    } else {
-        file_name::problem(&name)
-    };
+    let is_in = |folder: &str| path.parent().is_some_and(|parent| parent.ends_with(folder));
     let mut problems = Vec::new();
-    if is_legacy {
-        problems.extend(legacy_place(path));
-    } else if let Some(bad) = bad_name {
-        problems.push(LintProblem {
-            severity: if bad == file_name::BadFileName::TooLate {
-                LintSeverity::Warning
-            } else {
-                LintSeverity::Error
-            },
-            place: String::new(),
-            what: bad.to_string(),
-            hint: Some(format!("call it {POLICY_FOLDER}/{USUAL_FILE}")),
-        });
-    }
-    problems.extend(if is_legacy {
-        legacy_lines(text)
+    if name.starts_with(SERVICE) || is_in("qubes-rpc/policy") {
+        let move_lines =
+            format!("put the lines into {POLICY_FOLDER}/{USUAL_FILE} and remove this file");
+        // A copy that lies anywhere else is no mistake.
+        if is_in("qubes-rpc/policy") {
+            let what =
+                "this is the place of Qubes 4.0, which later versions read last, and soon no more";
+            problems.push(LintProblem::warning(what).hint(move_lines));
+        } else if is_in("qubes-rpc") {
+            let what = "dom0 does not read policy here, whatever the guide says";
+            problems.push(LintProblem::broken(what).hint(move_lines));
+        }
+        problems.extend(legacy_lines(text));
     } else {
-        lint_lines(text)
-    });
+        if path != Path::new("-") {
+            problems.extend(file_name::check(&name).err());
+        }
+        problems.extend(lint_lines(text));
+    }
     for problem in &mut problems {
         problem.place = match problem.place.as_str() {
-            "" => shown.clone(),
+            "" => shown.to_string(),
             line => format!("{shown}:{line}"),
         };
     }
@@ -99,31 +57,23 @@ pub fn lint_lines(text: &str) -> Vec<LintProblem> {
     let mut problems = Vec::new();
     let mut ours: Vec<(usize, Rule)> = Vec::new();
     for (number, line) in numbered(text) {
-        if line.starts_with('!') {
-            problems.extend(directive(number, line));
-            continue;
-        }
-        match Rule::parse(line) {
-            Ok(rule) if is_ours(&rule) => ours.push((number, rule)),
-            Ok(rule) => problems.extend(mistaken_service(number, &rule.service)),
-            Err(mistake) => problems.push(match old::translate(line) {
-                Some(today) => LintProblem {
-                    severity: LintSeverity::Error,
-                    place: number.to_string(),
-                    what: format!(
-                        "this is a line of Qubes 4.0, and here dom0 denies every call because of it: `{}`",
-                        shown(line)
-                    ),
-                    hint: Some(translation(&today)),
-                },
-                None => LintProblem {
-                    severity: LintSeverity::Error,
-                    place: number.to_string(),
-                    what: format!("{}; {}", mistake.what, mistake.consequence()),
-                    hint: mistake.hint,
-                },
+        let problem = match Rule::parse(line) {
+            _ if line.starts_with('!') => directive(line),
+            Ok(rule) if is_ours(&rule) => {
+                ours.push((number, rule));
+                None
+            }
+            Ok(rule) => mistaken_service(&rule.service),
+            Err(mistake) => Some(match old::translate(line) {
+                Some(today) => LintProblem::broken(format!(
+                    "this is a line of Qubes 4.0, and here dom0 denies every call because of it: `{}`",
+                    shown(line)
+                ))
+                .hint(translation(&today)),
+                None => mistake,
             }),
-        }
+        };
+        problems.extend(problem.map(|problem| problem.at(number)));
     }
     problems.extend(advice(&ours));
     problems
@@ -133,137 +83,98 @@ fn is_ours(rule: &Rule) -> bool {
     rule.service == SERVICE || rule.service == "*"
 }
 
-/// Whether a line is about calls to a vault, or brings in other files, which are not known here.
-pub fn covers_calls(text: &str) -> bool {
-    let mut lines = numbered(text).map(|(_, line)| line);
-    lines.any(|line| {
-        line.starts_with('!')
-            || Rule::parse(line).is_ok_and(|rule| is_ours(&rule))
-            || old::translate(line).is_some()
-    })
+/// What a file does with calls to a vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Coverage {
+    /// No line is about them.
+    None,
+    DeniesOnly,
+    /// A line lets some of them through, or brings in other files, which are not known here.
+    LetsThrough,
 }
 
-/// What is wrong with files none of which has such a line.
-pub fn no_line(files: &str) -> LintProblem {
-    LintProblem {
-        severity: LintSeverity::Error,
-        place: files.to_owned(),
-        what: format!("no line is about {SERVICE}, so no call to a vault is covered"),
-        hint: Some("print the lines: split-ssh dom0-policy --client QUBE --vault QUBE".to_owned()),
-    }
+pub fn coverage(text: &str) -> Coverage {
+    let of_line = |(_, line): (usize, &str)| match Rule::parse(line) {
+        _ if line.starts_with('!') => Coverage::LetsThrough,
+        Ok(rule) if !is_ours(&rule) => Coverage::None,
+        Ok(rule) if rule.action == "deny" || goes_to_dom0(&rule) => Coverage::DeniesOnly,
+        Ok(_) => Coverage::LetsThrough,
+        Err(_) if old::translate(line).is_some() => Coverage::LetsThrough,
+        Err(_) => Coverage::None,
+    };
+    let all = numbered(text).map(of_line);
+    all.max().unwrap_or(Coverage::None)
+}
+
+/// What is to be told of files that let no call through, though each line of them may be well.
+pub fn lets_nothing_through(coverage: Coverage) -> Option<LintProblem> {
+    let problem = match coverage {
+        Coverage::LetsThrough => return None,
+        Coverage::DeniesOnly => LintProblem::warning(format!(
+            "no line lets a call of {SERVICE} through to a vault"
+        )),
+        Coverage::None => LintProblem::broken(format!(
+            "no line is about {SERVICE}, so no call to a vault is covered"
+        )),
+    };
+    Some(problem.hint(PRINT_LINES))
 }
 
 /// A service that was surely meant to be ours.
-fn mistaken_service(number: usize, service: &str) -> Option<LintProblem> {
+fn mistaken_service(service: &str) -> Option<LintProblem> {
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
         letters.map(|c| c.to_ascii_lowercase()).collect()
     };
     let (found, meant) = (letters(service), letters(SERVICE));
-    let (severity, why) = if found == meant {
-        (
-            LintSeverity::Error,
-            "dom0 tells capitals from small letters, and one sign from another",
-        )
+    let what = |why: &str| {
+        let service = shown(service);
+        format!("`{service}` is another service than {SERVICE}: {why}")
+    };
+    let problem = if found == meant {
+        let why = "dom0 tells capitals from small letters, and one sign from another";
+        LintProblem::broken(what(why))
     } else if found.contains("sshagent") || nearest(&found, [meant.as_str()]).is_some() {
-        (LintSeverity::Warning, "split-ssh never calls it")
+        LintProblem::warning(what("split-ssh never calls it"))
     } else {
         return None;
     };
-    Some(LintProblem {
-        severity,
-        place: number.to_string(),
-        what: format!(
-            "`{}` is another service than {SERVICE}: {why}",
-            shown(service)
-        ),
-        hint: Some(format!("write {SERVICE}, if that is meant")),
-    })
+    Some(problem.hint(format!("write {SERVICE}, if that is meant")))
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().map(str::trim).enumerate();
-    lines
-        .map(|(index, line)| (index + 1, line))
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+    let lines = (1..).zip(text.lines().map(str::trim));
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn directive(number: usize, line: &str) -> Option<LintProblem> {
+fn directive(line: &str) -> Option<LintProblem> {
     let mut words = line.split_whitespace();
     let wanted = match words.next() {
-        Some("!include" | "!include-dir") => 1,
-        Some("!include-service") => 3,
-        Some("!compat-4.0") => 0,
-        _ => {
-            return Some(error(
-                number,
-                format!("there is no directive `{}`", shown(line)),
-            ));
-        }
+        Some("!include" | "!include-dir") => Some(1),
+        Some("!include-service") => Some(3),
+        Some("!compat-4.0") => Some(0),
+        _ => None,
     };
-    (words.count() != wanted).then(|| {
-        error(
-            number,
-            format!("`{}`: {wanted} words are to follow", shown(line)),
-        )
-    })
-}
-
-fn error(number: usize, what: String) -> LintProblem {
-    LintProblem {
-        severity: LintSeverity::Error,
-        place: number.to_string(),
-        what: what + "; dom0 denies every call because of it",
-        hint: None,
-    }
-}
-
-/// `None` for a copy that lies anywhere else.
-fn legacy_place(path: &Path) -> Option<LintProblem> {
-    let is_read = path
-        .parent()
-        .is_some_and(|folder| folder.ends_with("qubes-rpc/policy"));
-    let is_unread = path
-        .parent()
-        .is_some_and(|folder| folder.ends_with("qubes-rpc"));
-    let (severity, what) = if is_read {
-        (
-            LintSeverity::Warning,
-            "this is the place of Qubes 4.0, which later versions read last, and soon no more",
-        )
-    } else if is_unread {
-        (
-            LintSeverity::Error,
-            "dom0 does not read policy here, whatever the guide says",
-        )
-    } else {
-        return None;
+    let shown = shown(line);
+    let what = match wanted {
+        Some(wanted) if wanted == words.count() => return None,
+        Some(wanted) => format!("`{shown}`: {wanted} words are to follow"),
+        None => format!("there is no directive `{shown}`"),
     };
-    Some(LintProblem {
-        severity,
-        place: String::new(),
-        what: what.to_owned(),
-        hint: Some(format!(
-            "put the lines into {POLICY_FOLDER}/{USUAL_FILE} and remove this file"
-        )),
-    })
+    let what = what + "; dom0 denies every call because of it";
+    Some(LintProblem::broken(what))
 }
 
-fn legacy_lines(text: &str) -> Vec<LintProblem> {
-    numbered(text)
-        .map(|(number, line)| {
-            let today = old::translate(line);
-            LintProblem {
-                severity: LintSeverity::Warning,
-                place: number.to_string(),
-                what: match &today {
-                    Some(_) => format!("this is a line of Qubes 4.0: `{}`", shown(line)),
-                    None => format!("no line of Qubes 4.0 either: `{}`", shown(line)),
-                },
-                hint: today.as_ref().map(translation),
-            }
-        })
-        .collect()
+fn legacy_lines(text: &str) -> impl Iterator<Item = LintProblem> {
+    numbered(text).map(|(number, line)| {
+        let shown = shown(line);
+        let problem = match old::translate(line) {
+            Some(today) => LintProblem::warning(format!("this is a line of Qubes 4.0: `{shown}`"))
+                .hint(translation(&today)),
+            None => LintProblem::warning(format!("no line of Qubes 4.0 either: `{shown}`")),
+        };
+        problem.at(number)
+    })
 }
 
 fn translation(today: &old::TranslatedLine) -> String {
@@ -280,12 +191,7 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
     let mut closed_by: Option<usize> = None;
     for (number, rule) in ours {
         let mut warn = |what: String, hint: &str| {
-            problems.push(LintProblem {
-                severity: LintSeverity::Warning,
-                place: number.to_string(),
-                what,
-                hint: Some(hint.to_owned()),
-            });
+            problems.push(LintProblem::warning(what).hint(hint).at(number));
         };
         if let Some(line) = closed_by {
             warn(
@@ -300,6 +206,13 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
         }
         if rule.service != SERVICE || rule.action == "deny" {
             continue;
+        }
+        if goes_to_dom0(rule) {
+            warn(
+                "the call goes to dom0, which holds no keys and answers no call for them"
+                    .to_owned(),
+                "name the vault: target=VAULT",
+            );
         }
         if is_everyone {
             warn(
@@ -345,6 +258,12 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
         }
     }
     problems
+}
+
+/// Where the redirect, or else the line's own target, is dom0.
+fn goes_to_dom0(rule: &Rule) -> bool {
+    let target = rule.get("target").unwrap_or(&rule.target);
+    ["dom0", "@adminvm"].contains(&target)
 }
 
 fn shown(line: &str) -> String {

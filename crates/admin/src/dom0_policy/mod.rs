@@ -6,6 +6,7 @@ mod compose;
 mod file_name;
 mod lint;
 mod old;
+mod problem;
 mod rule;
 
 use std::fs;
@@ -14,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use compose::{Action, WantedRules};
-pub use file_name::{FileName, USUAL_FILE};
-pub use lint::{LintProblem, LintSeverity, covers_calls, lint};
 
 use super::fold::fold;
 use common::error::Error;
+use file_name::USUAL_FILE;
+use lint::{Coverage, coverage, lets_nothing_through, lint};
+use problem::LintProblem;
 
 /// A policy for people is far smaller, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -90,7 +92,10 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
     if !args.check.is_empty() {
         return check(&args.check);
     }
-    let file = FileName::parse(&args.file)?;
+    file_name::check(&args.file).map_err(|bad| LintProblem {
+        what: format!("`{}`: {}", args.file.escape_debug(), bad.what),
+        ..bad
+    })?;
     let wanted = WantedRules {
         clients: args.client,
         vault: args.vault.unwrap_or_default(),
@@ -104,57 +109,47 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         notify: args.notify,
         autostart: !args.no_autostart,
     };
-    let text = wanted.to_file(&file)?;
+    let text = wanted.to_file(&args.file)?;
     // `split-ssh dom0-policy … | head` is no failure.
     drop(io::stdout().write_all(text.as_bytes()));
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
-    let mut errors = 0;
-    let mut out = String::new();
     let to_people = io::stdout().is_terminal();
-    let mut is_covered = false;
+    let told = |problem: &LintProblem| match to_people {
+        true => folded(&problem.to_string()),
+        false => format!("{problem}\n"),
+    };
+    let mut has_error = false;
+    let mut out = String::new();
+    let mut most = Coverage::None;
     for file in files {
         let text = read(file)?;
+        let covers = coverage(&text);
+        most = most.max(covers);
         let problems = lint(file, &text);
-        let covers = covers_calls(&text);
-        is_covered |= covers;
-        errors += problems
-            .iter()
-            .filter(|problem| problem.severity == LintSeverity::Error)
-            .count();
+        has_error |= problems.iter().any(LintProblem::is_error);
         for problem in &problems {
-            let text = problem.to_string();
-            out += &if to_people {
-                folded(&text)
-            } else {
-                text + "\n"
-            };
+            out += &told(problem);
             out.push('\n');
         }
-        if problems.is_empty() && covers {
+        if problems.is_empty() && covers == Coverage::LetsThrough {
             out += &format!("{}: good\n", file.display());
         }
     }
-    if !is_covered && errors == 0 {
+    if let Some(problem) = lets_nothing_through(most).filter(|_| !has_error) {
         let files: Vec<String> = files
             .iter()
             .map(|file| file.display().to_string())
             .collect();
-        let text = lint::no_line(&files.join(", ")).to_string();
-        out += &if to_people {
-            folded(&text)
-        } else {
-            text + "\n"
-        };
-        errors += 1;
+        has_error = problem.is_error();
+        out += &told(&problem.at(files.join(", ")));
     }
     drop(io::stdout().write_all(out.as_bytes()));
-    Ok(if errors == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match has_error {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
     })
 }
 
