@@ -40,6 +40,8 @@ pub struct CarryingCall {
 struct State {
     protocol: ClientEnd,
     mailboxes: HashMap<u32, Arc<Mailbox>>,
+    /// When its last connection ended, as far as there is none now.
+    idle_since: Instant,
     /// How the call ended.
     over: Option<CallOutcome>,
 }
@@ -63,6 +65,7 @@ impl CarryingCall {
             state: Mutex::new(State {
                 protocol: ClientEnd::new(terms.connections),
                 mailboxes: HashMap::new(),
+                idle_since: Instant::now(),
                 over: None,
             }),
             writer: Mutex::new(call.writer()?),
@@ -112,7 +115,6 @@ impl CarryingCall {
     }
 
     fn read_until_over(&self, call: &mut Call, handle: &ConnectionHandle) -> Option<CallOutcome> {
-        let mut idle_since = Instant::now();
         loop {
             while let Some(untrusted) = call.next_message().ok()? {
                 self.take(&untrusted).ok()?;
@@ -123,19 +125,20 @@ impl CarryingCall {
             if call.has_ended() {
                 return None;
             }
-            {
+            let idle_since = {
                 let mut state = lock(&self.state);
                 if let Some(over) = &state.over {
                     return Some(over.clone())
                         .filter(|over| matches!(over, CallOutcome::NoReply(_)));
                 }
                 if state.protocol.open() > 0 {
-                    idle_since = Instant::now();
-                } else if state.protocol.is_draining() || idle_since.elapsed() >= IDLE_TIME {
+                    state.idle_since = Instant::now();
+                } else if state.protocol.is_draining() || state.idle_since.elapsed() >= IDLE_TIME {
                     state.over = Some(CallOutcome::Served);
                     return Some(CallOutcome::Served);
                 }
-            }
+                state.idle_since
+            };
             call.wait_for_more(handle, idle_since + IDLE_TIME).ok()?;
         }
     }
@@ -334,15 +337,19 @@ impl Drop for CarriedConnection {
         let Some(number) = self.number else {
             return;
         };
-        let frame = {
+        let (frame, was_awaited) = {
             let mut state = lock(&self.call.state);
             state.mailboxes.remove(&number);
-            state.protocol.end(number)
+            let frame = state.protocol.end(number);
+            state.idle_since = Instant::now();
+            (frame, state.protocol.is_draining())
         };
         if let Some(frame) = frame {
             // A call that cannot be written to is over.
             let _ = self.call.write(&mut lock(&self.call.writer), &[frame]);
         }
-        self.call.reader.signal(); // perhaps this was the last one
+        if was_awaited {
+            self.call.reader.signal(); // perhaps it was the last one
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wire::limits::MAX_MESSAGE;
 use wire::reply::{Identity, Reply};
@@ -27,6 +27,8 @@ pub struct RememberedList {
     /// `None`: it is kept in memory only.
     path: Option<PathBuf>,
     keys: Mutex<Vec<Key>>,
+    /// When we wrote the file.
+    written: Mutex<Option<Instant>>,
     /// The vault does not want it kept.
     is_forbidden: Mutex<bool>,
 }
@@ -89,6 +91,7 @@ impl RememberedList {
         Self {
             path,
             keys: Mutex::new(keys.unwrap_or_default()),
+            written: Mutex::default(),
             is_forbidden: Mutex::new(false),
         }
     }
@@ -136,13 +139,15 @@ impl RememberedList {
                 }
             }
         }
-        let is_current = || {
-            let age = self.path.as_deref().and_then(read).map(|(_, age)| age);
-            *keys == before && age.is_some_and(|age| age < AGE_TIME)
+        let Some(path) = &self.path else {
+            return;
         };
-        if !*lock(&self.is_forbidden) && !is_current() {
+        let mut written = lock(&self.written);
+        let is_recent = written.is_some_and(|at| at.elapsed() < AGE_TIME);
+        let is_current = *keys == before && is_recent && path.exists();
+        if !*lock(&self.is_forbidden) && !is_current {
             // Without the file the vault is asked.
-            let _ = self.write(&reply_of(&keys));
+            *written = write(path, &reply_of(&keys)).ok().map(|()| Instant::now());
         }
     }
 
@@ -151,30 +156,27 @@ impl RememberedList {
         lock(&self.keys).len()
     }
 
-    fn write(&self, reply: &[u8]) -> io::Result<()> {
-        let Some(path) = &self.path else {
-            return Ok(());
-        };
-        if let Some(folder) = path.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)?;
-        }
-        let draft = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(reply)?;
-        fs::rename(&draft, path)
-    }
-
     fn remove(&self) {
         if let Some(path) = &self.path {
             let _ = fs::remove_file(path); // it may not be there
         }
     }
+}
+
+fn write(path: &Path, reply: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let draft = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(reply)?;
+    fs::rename(&draft, path)
 }
