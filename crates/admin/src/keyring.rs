@@ -11,6 +11,7 @@ use policy::caller::Keyring;
 use policy::certificate_validity::CertificateValidity;
 use policy::display;
 
+use crate::key_file::KeyFileProblem;
 use common::agent::{self, AgentError, ListedKey};
 use common::agent_unit;
 use common::config::vault::VaultConfig;
@@ -261,10 +262,13 @@ impl Agent {
             Ok(()) => return Ok(()),
             Err(NotLoaded::Locked) if !ask => return Ok(()),
             Err(NotLoaded::Locked) => {}
-            Err(NotLoaded::BadFile { problem, remedy }) => {
-                return Err(failed(problem.to_string()).hint(remedy));
+            Err(why) => {
+                let problem = KeyFileProblem::find(file);
+                return Err(match problem.filter(|_| why == NotLoaded::BadFile) {
+                    Some(problem) => failed(problem.to_string()).hint(problem.remedy(file)),
+                    None => failed(why.to_string()),
+                });
             }
-            Err(why) => return Err(failed(why.to_string())),
         }
         let file_path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let request = Request::Load {

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod dom0_policy;
 mod fold;
 pub mod hosts;
+mod key_file;
 pub mod keyring;
 mod live;
 pub mod log;

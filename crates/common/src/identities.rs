@@ -15,12 +15,17 @@ use wire::reader::Reader;
 
 use crate::agent;
 use crate::askpass;
-use crate::key_file::{self, KeyFileProblem};
 use crate::load_record::{LoadRecord, LoadedKey};
 use crate::trusted_files;
 
 /// A keyring with more files than this is a folder put there by mistake.
 const MAX_FILES: usize = 1000;
+/// More than any private key takes, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// What PuTTY's keys begin with.
+pub const PUTTY: &str = "PuTTY-User-Key-File-";
+/// What keys of ssh.com's programs begin with.
+pub const SSH2: &str = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY";
 
 /// The folder of a keyring's keys.
 pub fn folder(home: &Path, keyring: &str) -> PathBuf {
@@ -50,21 +55,32 @@ pub fn private_keys(dir: &Path) -> io::Result<Vec<PathBuf>> {
         .take(MAX_FILES)
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.is_file() && is_private_key(path))
+        .filter(|path| is_private_key_file(path))
         .collect();
     keys.sort();
     Ok(keys)
 }
 
-/// Also one that ssh-add cannot read, so that its owner hears of it.
-fn is_private_key(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+/// A file beside its key has another name.
+fn is_private_key_file(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside =
         name.ends_with(".pub") || name.ends_with(".ssh-add-option") || name.starts_with('.');
-    !beside && key_file::read(path).is_some_and(|bytes| key_file::is_private_key(&bytes))
+    !beside && read_small(path).is_some_and(|bytes| is_private_key(&bytes))
+}
+
+/// Whether these are a private key's, also one that ssh-add cannot read: then its owner is to hear of it.
+pub fn is_private_key(bytes: &[u8]) -> bool {
+    let plain: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&plain);
+    let in_pem = text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----");
+    in_pem || text.starts_with(PUTTY) || text.contains(SSH2)
+}
+
+/// A file that is small enough to be a key.
+pub fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let is_small = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
+    is_small.then(|| fs::read(path).ok())?
 }
 
 /// A key file with a passphrase, which can be shown before it is loaded because its public half, or its
@@ -141,14 +157,7 @@ pub enum NotLoaded {
     /// It needs a passphrase, or another one.
     Locked,
     /// ssh-add cannot read the file.
-    BadFile {
-        problem: KeyFileProblem,
-        remedy: String,
-    },
-    /// The agent itself says no: `ssh-add -x` has locked it, or it takes no keys of this type.
-    AgentRefuses {
-        socket: PathBuf,
-    },
+    BadFile,
     Failed(String),
 }
 
@@ -156,12 +165,9 @@ impl fmt::Display for NotLoaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Locked => f.write_str("it needs a passphrase"),
-            Self::BadFile { problem, remedy } => write!(f, "{problem}; to fix it: {remedy}"),
-            Self::AgentRefuses { socket } => write!(
-                f,
-                "the agent refuses keys; if somebody locked it: SSH_AUTH_SOCK={} ssh-add -X",
-                socket.display()
-            ),
+            Self::BadFile => {
+                f.write_str("ssh-add cannot read the file; `split-ssh doctor` says why")
+            }
             Self::Failed(why) => f.write_str(why),
         }
     }
@@ -190,16 +196,21 @@ fn add_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<(), N
     if output.status.success() {
         return Ok(());
     }
-    if let Some(problem) = KeyFileProblem::find(key) {
-        let remedy = problem.remedy(key);
-        return Err(NotLoaded::BadFile { problem, remedy });
-    }
     let said = String::from_utf8_lossy(&output.stderr);
+    // ssh-add's words for a file that is in no format of its own, whatever its passphrase, and for one that others may
+    // read.
+    if ["Error loading key", "UNPROTECTED"]
+        .iter()
+        .any(|words| said.contains(words))
+    {
+        return Err(NotLoaded::BadFile);
+    }
     // ssh-add's words for SSH_AGENT_FAILURE, which comes only once the file is read.
     if said.contains("agent refused operation") {
-        return Err(NotLoaded::AgentRefuses {
-            socket: socket.to_owned(),
-        });
+        return Err(NotLoaded::Failed(format!(
+            "the agent refuses keys; if somebody locked it: SSH_AUTH_SOCK={} ssh-add -X",
+            socket.display()
+        )));
     }
     if fs::read(key).is_ok_and(|text| has_passphrase(&text)) {
         return Err(NotLoaded::Locked);

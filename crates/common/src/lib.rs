@@ -12,7 +12,6 @@ pub mod control;
 pub mod crypto;
 pub mod error;
 pub mod identities;
-pub mod key_file;
 pub mod keyrings;
 pub mod known_hosts_files;
 pub mod load_record;

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use policy::crypto::Crypto as _;
 
 use super::finding::Findings;
+use crate::key_file::KeyFileProblem;
 use common::crypto::Ring;
 use common::identities;
-use common::key_file::KeyFileProblem;
 use common::keyrings::{KeyringState, LoadState};
 use common::trusted_files::quoted;
 

@@ -9,10 +9,9 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::trusted_files::quoted;
+use common::identities::{PUTTY, SSH2, is_private_key, read_small};
+use common::trusted_files::quoted;
 
-/// More than any private key takes, in bytes.
-const MAX_FILE: u64 = 1 << 20;
 /// What OpenSSH's own private keys begin and end with.
 const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
 const OPENSSH_END: &str = "-----END OPENSSH PRIVATE KEY-----";
@@ -32,10 +31,6 @@ const READ_TYPES: [&[u8]; 5] = [
 ];
 /// That of ed25519 keys.
 const ED25519: &[u8] = &[0x06, 0x03, 0x2b, 0x65, 0x70];
-/// What PuTTY's keys begin with.
-const PUTTY: &str = "PuTTY-User-Key-File-";
-/// What keys of ssh.com's programs begin with.
-const SSH2: &str = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY";
 
 /// Why ssh-add does not load a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +61,7 @@ impl KeyFileProblem {
     /// The first problem of a file; `None` for a file that seems to be fine, cannot be read, or is no private key.
     pub fn find(path: &Path) -> Option<Self> {
         let mode = fs::metadata(path).ok()?.permissions().mode();
-        let bytes = read(path)?;
+        let bytes = read_small(path)?;
         let text = String::from_utf8_lossy(&bytes);
         if text.starts_with(PUTTY) {
             return Some(Self::Putty);
@@ -192,20 +187,6 @@ impl fmt::Display for KeyFileProblem {
             }
         })
     }
-}
-
-/// Whether these are a private key's, also one that OpenSSH cannot read: then its owner is to hear of it.
-pub fn is_private_key(bytes: &[u8]) -> bool {
-    let plain: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-    let text = String::from_utf8_lossy(&plain);
-    let in_pem = text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----");
-    in_pem || text.starts_with(PUTTY) || text.contains(SSH2)
-}
-
-/// A file that is small enough to be a key.
-pub fn read(path: &Path) -> Option<Vec<u8>> {
-    let is_small = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_FILE);
-    is_small.then(|| fs::read(path).ok())?
 }
 
 /// What stands between the first and the last line.
