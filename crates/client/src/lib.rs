@@ -36,7 +36,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use crate::config::{Start, VaultConfig, VaultEntry};
-use crate::status::file::StatusFile;
+use crate::status::file::{Status, StatusFile};
 use asking::Asking;
 use common::activation;
 use common::error::Error;
@@ -131,14 +131,15 @@ fn cannot_go_on(error: io::Error) -> Error {
 
 fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths: &Paths) -> Vault {
     let folder = paths.client_runtime();
-    let mut status = StatusFile::new(
-        &folder,
-        &vault.name,
-        vault.transport.kind(),
-        vault.transport.to_string(),
-        socket.to_owned(),
+    let this_vault = Status {
+        vault: vault.name.clone(),
+        kind: vault.transport.kind(),
+        transport: vault.transport.to_string(),
+        socket: socket.to_owned(),
         merged,
-    );
+        ..Status::default()
+    };
+    let mut status = StatusFile::new(&folder, this_vault);
     if let Err(error) = status.start() {
         let what = format!(
             "cannot write in {}: {error}; `split-ssh status` will know nothing of this client",

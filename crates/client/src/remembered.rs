@@ -1,9 +1,8 @@
 //! The keys that a vault listed last: kept in memory to know which vault has a key, and in a file of public data so that a
 //! list need not start the vault.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -65,12 +64,11 @@ pub fn read(path: &Path) -> Option<(Vec<Key>, Duration)> {
 /// The keys of an agent's reply to a list.
 pub fn keys_of(untrusted_reply: &[u8]) -> Option<Vec<Key>> {
     match Reply::parse(untrusted_reply) {
-        Ok(Reply::Identities(identities)) => Some(
-            identities
-                .iter()
-                .map(|identity| (identity.key.to_vec(), identity.comment.to_vec()))
-                .collect(),
-        ),
+        Ok(Reply::Identities(identities)) => {
+            let keys = identities.into_iter();
+            let keys = keys.map(|Identity { key, comment }| (key.to_vec(), comment.to_vec()));
+            Some(keys.collect())
+        }
         _ => None,
     }
 }
@@ -99,9 +97,8 @@ impl RememberedList {
     /// The keys that may stand for a list without asking the vault; none after `split-ssh client --forget`.
     pub fn keys(&self) -> Vec<Key> {
         match &self.path {
-            Some(path) if !path.exists() => Vec::new(),
-            Some(_) => lock(&self.keys).clone(),
-            None => Vec::new(),
+            Some(path) if path.exists() => lock(&self.keys).clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -147,7 +144,8 @@ impl RememberedList {
         let is_current = *keys == before && is_recent && path.exists();
         if !*lock(&self.is_forbidden) && !is_current {
             // Without the file the vault is asked.
-            *written = write(path, &reply_of(&keys)).ok().map(|()| Instant::now());
+            let result = trusted_files::replace_unsynced(path, &reply_of(&keys));
+            *written = result.ok().map(|()| Instant::now());
         }
     }
 
@@ -161,22 +159,4 @@ impl RememberedList {
             let _ = fs::remove_file(path); // it may not be there
         }
     }
-}
-
-fn write(path: &Path, reply: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    let draft = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(reply)?;
-    fs::rename(&draft, path)
 }

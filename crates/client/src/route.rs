@@ -22,7 +22,7 @@ pub struct Route {
 impl Route {
     pub fn new(config: &VaultConfig) -> Self {
         Self {
-            transport: Transport::from(config.transport.clone()),
+            transport: config.transport.clone(),
             set_up_time: config.set_up_time,
             calls: Slots::new(config.calls),
             set_ups: Slots::new(config.set_ups),

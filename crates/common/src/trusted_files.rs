@@ -164,28 +164,40 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// The folder cannot be made, or the file not be written; the old file then stays.
 pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
-    let failed = |error: io::Error| Error::io("write", path, &error);
+    write(path, contents, true).map_err(|error| Error::io("write", path, &error))
+}
+
+/// The same for what can be had again: when the machine crashes, it may be lost.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_unsynced(path: &Path, contents: &[u8]) -> io::Result<()> {
+    write(path, contents, false)
+}
+
+fn write(path: &Path, contents: &[u8], is_synced: bool) -> io::Result<()> {
     // A link from a dotfiles folder stays a link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
-    make_folder(folder).map_err(failed)?;
+    make_folder(folder)?;
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let temporary = folder.join(name);
     let mode = fs::metadata(&target).map_or(0o600, |old| old.mode() & 0o777);
-    let written =
-        write_new(&temporary, contents, mode).and_then(|()| fs::rename(&temporary, &target));
+    let written = write_new(&temporary, contents, mode, is_synced)
+        .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
-    written.map_err(failed)?;
+    written?;
     // The name itself survives a crash only once the folder is on disk.
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)
+    match is_synced {
+        true => File::open(folder)?.sync_all(),
+        false => Ok(()),
+    }
 }
 
-fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+fn write_new(path: &Path, contents: &[u8], mode: u32, is_synced: bool) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -194,7 +206,10 @@ fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
         .open(path)?;
     file.set_permissions(fs::Permissions::from_mode(mode))?;
     file.write_all(contents)?;
-    file.sync_all()
+    match is_synced {
+        true => file.sync_all(),
+        false => Ok(()),
+    }
 }
 
 /// A path as one word of a shell.

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::finding::Findings;
 use super::place::{Machine, is_same, text_of};
 use super::{owner, qube, qubesdb, settings, units};
-use client::config::{self as config, TransportConfig, VaultConfig, VaultEntry};
+use client::config::{self as config, VaultConfig, VaultEntry};
 use client::status::TransportKind;
 use client::status::file::{self, Status};
 use client::status::outcome::CallOutcome;
+use client::transport::Transport;
 use common::error::reason;
 
 const QREXEC: [&str; 2] = [
@@ -76,7 +77,7 @@ fn check_targets(
         return;
     };
     for vault in vaults {
-        let TransportConfig::Qrexec { target, .. } = &vault.transport else {
+        let Transport::Qrexec { target, .. } = &vault.transport else {
             continue;
         };
         if *target == own {
@@ -93,7 +94,7 @@ fn check_targets(
 
 fn check_qrexec(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
     let mut named = vaults.iter().filter_map(|vault| match &vault.transport {
-        TransportConfig::Qrexec { program, .. } => Some(program.clone()),
+        Transport::Qrexec { program, .. } => Some(program.clone()),
         _ => None,
     });
     let Some(named) = named.next() else {

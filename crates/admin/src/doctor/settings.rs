@@ -3,7 +3,8 @@
 use super::finding::Findings;
 use super::place::Machine;
 use super::qubesdb;
-use client::config::{TransportConfig, VaultConfig};
+use client::config::VaultConfig;
+use client::transport::Transport;
 
 const CHECK: &str = "settings";
 
@@ -103,7 +104,7 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
 /// The vaults' qubes and the keyrings that are called.
 fn named(vaults: &[VaultConfig]) -> (Vec<String>, Vec<String>) {
     let calls = vaults.iter().filter_map(|vault| match &vault.transport {
-        TransportConfig::Qrexec {
+        Transport::Qrexec {
             target, argument, ..
         } => Some((target.clone(), argument.clone())),
         _ => None,

@@ -6,24 +6,17 @@
 //! 3. nothing: the call goes to `@default`, so that dom0's policy names the vault, whose keyring is `default`.
 
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use nix::poll::{PollFd, PollFlags};
-use policy::caller::Keyring;
-use toml::Spanned;
-
-use super::{VaultEntry, is_target};
+use super::entry::VaultEntry;
 use common::error::Error;
 use common::trusted_files;
-use common::wait;
 
 /// A name and its newline are shorter, in bytes.
 const MAX_VALUE: usize = 256;
 /// qubesdb answers within milliseconds; a qube that is just starting gets more.
-const READ_TIME: Duration = Duration::from_secs(5);
+const READ_SECONDS: &str = "5";
 
 /// Where Qubes keeps values for a qube.
 #[derive(Debug)]
@@ -49,104 +42,57 @@ impl Qubes {
     /// # Errors
     /// A file that others can write, or a name that is none, with its place.
     pub fn vault(&self) -> Result<VaultEntry, Error> {
-        let is_keyring = |name: &str| Keyring::from_argument(name).is_ok();
-        let qube = self.value("split-ssh-vault", "split-ssh-vault", is_target)?;
-        let keyring = self.value("split-ssh-default-agent", "split-ssh-keyring", is_keyring)?;
         Ok(VaultEntry {
-            qube: qube.map(|name| Spanned::new(0..0, name)),
-            keyring: keyring.map(|name| Spanned::new(0..0, name)),
+            qube: self.value("split-ssh-vault", "split-ssh-vault")?,
+            keyring: self.value("split-ssh-default-agent", "split-ssh-keyring")?,
             ..VaultEntry::default()
         })
     }
 
-    fn value(
-        &self,
-        file: &str,
-        feature: &str,
-        is_good: fn(&str) -> bool,
-    ) -> Result<Option<String>, Error> {
+    fn value<T: TryFrom<String>>(&self, file: &str, feature: &str) -> Result<Option<T>, Error> {
         let path = self.rw_config.join(file);
         let in_file = trusted_files::read(&path, MAX_VALUE)?.unwrap_or_default();
-        let (untrusted, place, hint) = match one_line(in_file) {
-            Some(line) => (
-                line,
-                path.display().to_string(),
-                "it holds one line, a name",
-            ),
-            None => match read_qubesdb(&self.qubesdb_read, &format!("/vm-config/{feature}")) {
-                Some(line) => (
-                    line,
-                    format!("vm-config.{feature}"),
-                    "change it with qvm-features in dom0",
-                ),
-                None => return Ok(None),
-            },
+        let in_dom0 = || read_qubesdb(&self.qubesdb_read, &format!("/vm-config/{feature}"));
+        let (untrusted, place, hint) = if let Some(line) = one_line(&in_file) {
+            let hint = "it holds one line, a name";
+            (line, path.display().to_string(), hint)
+        } else if let Some(line) = in_dom0() {
+            let hint = "change it with qvm-features in dom0";
+            (line, format!("vm-config.{feature}"), hint)
+        } else {
+            return Ok(None);
         };
-        if is_good(&untrusted) {
-            return Ok(Some(untrusted));
-        }
-        let what = untrusted.escape_debug();
-        Err(Error::new(format!(
-            "{place}: `{what}` is not a name that can be called"
-        ))
-        .hint(hint))
+        let what = format!(
+            "{place}: `{}` is not a name that can be called",
+            untrusted.escape_debug()
+        );
+        let good = T::try_from(untrusted).map_err(|_| Error::new(what).hint(hint))?;
+        Ok(Some(good))
     }
 }
 
 /// The text without the white space around it; `None` if nothing is left.
-fn one_line(bytes: Vec<u8>) -> Option<String> {
-    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+fn one_line(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes).trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
 
 /// A value that dom0 gave; `None` also outside Qubes, and where no answer comes in time.
 fn read_qubesdb(program: &Path, key: &str) -> Option<String> {
-    let mut child = Command::new(program)
-        .arg(key)
+    let mut reading = Command::new("/usr/bin/timeout")
+        .args(["--kill-after=1", READ_SECONDS])
+        .args([program, Path::new(key)])
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let until = Instant::now() + READ_TIME;
-    let printed = child.stdout.take().and_then(|out| read_until(out, until));
-    let succeeded = end(&mut child);
-    one_line(printed.filter(|_| succeeded)?)
-}
-
-/// All that is printed, if it ends in time and is not too long.
-fn read_until(mut out: ChildStdout, until: Instant) -> Option<Vec<u8>> {
     let mut printed = Vec::new();
-    let mut bytes = [0; MAX_VALUE];
-    while printed.len() <= MAX_VALUE {
-        let mut fds = [PollFd::new(out.as_fd(), PollFlags::POLLIN)];
-        wait::until(&mut fds, Some(until)).ok()?;
-        if wait::revents(&fds[0]).is_empty() {
-            return None;
-        }
-        match out.read(&mut bytes).ok()? {
-            0 => return Some(printed),
-            read => printed.extend(bytes.iter().take(read)),
-        }
-    }
-    None
-}
-
-/// Whether it succeeded; one that goes on after its output is ended.
-fn end(child: &mut Child) -> bool {
-    const LAST_STEPS: Duration = Duration::from_millis(500);
-    let until = Instant::now() + LAST_STEPS;
-    while Instant::now() < until {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) => std::thread::sleep(Duration::from_millis(1)),
-            Err(_) => break,
-        }
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    false
+    let bound = u64::try_from(MAX_VALUE).unwrap_or(u64::MAX);
+    let read = reading.stdout.take()?.take(bound).read_to_end(&mut printed);
+    let has_succeeded = reading.wait().is_ok_and(|status| status.success());
+    one_line(&printed).filter(|_| read.is_ok() && has_succeeded)
 }
 
 #[cfg(test)]
@@ -177,8 +123,8 @@ mod tests {
 
     fn named(qubes: &Qubes) -> (Option<String>, Option<String>) {
         let entry = qubes.vault().unwrap();
-        let text = |value: Option<Spanned<String>>| value.map(Spanned::into_inner);
-        (text(entry.qube), text(entry.keyring))
+        let (qube, keyring) = (entry.qube, entry.keyring);
+        (qube.map(|qube| qube.0), keyring.map(|keyring| keyring.0))
     }
 
     const DOM0_SAYS: &str = "case $1 in

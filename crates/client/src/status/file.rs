@@ -1,14 +1,12 @@
 //! The file in which a client records how its streams ended, one for each vault.
 
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -18,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TransportKind;
 use super::outcome::CallOutcome;
+use common::clock;
 use common::sync::lock;
+use common::trusted_files;
 
 /// Failed streams that are kept, the last ones.
 pub const MAX_RECENT: usize = 20;
@@ -29,7 +29,7 @@ const MAX_MESSAGE: usize = 200;
 const MAX_SAME_NAME: usize = 16;
 
 /// What the file holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub v: u32,
     pub vault: String,
@@ -38,7 +38,6 @@ pub struct Status {
     pub transport: String,
     pub socket: PathBuf,
     /// Of the merged agent, if there is one.
-    #[serde(default)]
     pub merged: Option<PathBuf>,
     pub pid: u32,
     /// Times are seconds since 1970-01-01T00:00:00Z.
@@ -48,16 +47,12 @@ pub struct Status {
     pub last_served: Option<u64>,
     /// Calls, or attempts at one, that failed.
     pub troubles: u64,
-    #[serde(default)]
     pub live: Live,
     /// Requests that waited in vain for their turn; they are no troubles.
-    #[serde(default)]
     pub waited_in_vain: u64,
     /// The last refusals of which the vault told the reason.
-    #[serde(default)]
     pub refusals: VecDeque<Refusal>,
     /// The last call failed.
-    #[serde(default)]
     pub is_failing: bool,
     pub recent: VecDeque<Trouble>,
 }
@@ -98,16 +93,12 @@ pub struct Live {
     /// Connections of programs that have asked something.
     pub connections: usize,
     /// Of them, those that share one call.
-    #[serde(default)]
     pub carried: usize,
     /// Keys that the vault listed last.
-    #[serde(default)]
     pub keys: usize,
     /// Questions that are open in the vault, as far as it tells.
-    #[serde(default)]
     pub asking: usize,
     /// The vault did not answer a list in time; lists go on without it.
-    #[serde(default)]
     pub late: Option<Late>,
     /// Open calls, in set-up too.
     pub calls: usize,
@@ -143,35 +134,16 @@ pub struct StatusFile {
 }
 
 impl StatusFile {
-    pub fn new(
-        folder: &Path,
-        vault: &str,
-        kind: TransportKind,
-        transport: String,
-        socket: PathBuf,
-        merged: Option<PathBuf>,
-    ) -> Self {
-        let status = Status {
-            v: 1,
-            vault: vault.to_owned(),
-            kind,
-            transport,
-            socket,
-            merged,
-            pid: std::process::id(),
-            since: now(),
-            served: 0,
-            last_served: None,
-            troubles: 0,
-            live: Live::default(),
-            waited_in_vain: 0,
-            refusals: VecDeque::new(),
-            is_failing: false,
-            recent: VecDeque::new(),
-        };
+    /// `status` says what this vault is.
+    pub fn new(folder: &Path, status: Status) -> Self {
         Self {
-            path: path_of(folder, vault, 1),
-            status: Mutex::new(status),
+            path: path_of(folder, &status.vault, 1),
+            status: Mutex::new(Status {
+                v: 1,
+                pid: std::process::id(),
+                since: now(),
+                ..status
+            }),
             is_stale: AtomicBool::new(false),
         }
     }
@@ -183,10 +155,6 @@ impl StatusFile {
     /// The folder cannot be made or written to. Streams are served without the file as well.
     pub fn start(&mut self) -> io::Result<()> {
         if let Some(folder) = self.path.parent().map(Path::to_owned) {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)?;
             remove_old(&folder);
             let vault = lock(&self.status).vault.clone();
             let mut paths = (1..=MAX_SAME_NAME).map(|number| path_of(&folder, &vault, number));
@@ -246,16 +214,9 @@ impl StatusFile {
     }
 
     fn write(&self, status: &Status) -> io::Result<()> {
-        let draft = self.path.with_extension("json.new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        serde_json::to_writer(&mut file, status)?;
-        file.write_all(b"\n")?;
-        fs::rename(&draft, &self.path)
+        let mut text = serde_json::to_vec(status)?;
+        text.push(b'\n');
+        trusted_files::replace_unsynced(&self.path, &text)
     }
 }
 
@@ -326,7 +287,5 @@ fn read_one(path: &Path) -> Option<Status> {
 }
 
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    clock::since_1970().as_secs()
 }

@@ -4,9 +4,10 @@ pub mod file;
 pub mod outcome;
 
 /// Which transport carries a client's streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TransportKind {
+    #[default]
     Qrexec,
     Command,
     Unix,

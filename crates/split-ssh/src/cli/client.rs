@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use client::config::VaultEntry;
 use common::error::Error;
 use common::paths::Paths;
-use toml::Spanned;
 
 /// Give this qube's programs an agent socket that leads to a vault
 ///
@@ -56,26 +55,20 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let only = args.vault.clone();
-    client::run(only.as_deref(), args.into(), paths)
+    client::run(only.as_deref(), flags(args).map_err(Error::new)?, paths)
 }
 
-impl From<Args> for VaultEntry {
-    fn from(args: Args) -> Self {
-        fn flag<T>(value: Option<T>) -> Option<Spanned<T>> {
-            value.map(|value| Spanned::new(0..0, value))
-        }
-        Self {
-            qube: flag(args.qube),
-            keyring: flag(args.keyring),
-            // As people type paths in a shell: from where they stand.
-            socket: flag(
-                args.socket
-                    .map(|path| std::path::absolute(&path).unwrap_or(path)),
-            ),
-            transport: flag(args.transport),
-            command: flag(args.command),
-            setup_seconds: flag(args.setup_seconds),
-            ..Self::default()
-        }
-    }
+fn flags(args: Args) -> Result<VaultEntry, String> {
+    // As people type paths in a shell: from where they stand.
+    let socket = args.socket.map(std::path::absolute).transpose();
+    let socket = socket.map_err(|error| format!("--socket: {error}"))?;
+    Ok(VaultEntry {
+        qube: args.qube.map(TryInto::try_into).transpose()?,
+        keyring: args.keyring.map(TryInto::try_into).transpose()?,
+        socket: socket.map(TryInto::try_into).transpose()?,
+        transport: args.transport.map(TryInto::try_into).transpose()?,
+        command: args.command.map(TryInto::try_into).transpose()?,
+        setup_seconds: args.setup_seconds.map(TryInto::try_into).transpose()?,
+        ..VaultEntry::default()
+    })
 }
