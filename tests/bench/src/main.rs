@@ -3,9 +3,10 @@
 //!     make bench            or: split-ssh-bench [ROUNDS [BEFORE]]
 //!
 //! BEFORE is an earlier split-ssh, which takes its turns with the one that was built. With ONLY=WORD in the environment only
-//! the operations are measured whose names have that word.
+//! the operations are measured whose names have that word, and with AWAKE=1 no core sleeps meanwhile.
 
 mod adopt;
+mod awake;
 mod many;
 mod operations;
 mod process;
@@ -36,6 +37,7 @@ fn main() {
         }
         _ => usage(),
     };
+    let _awake = awake::Awake::if_wanted();
     let mut ways = Ways::start(before);
     let mut tables = Vec::new();
     for operation in OPERATIONS {
