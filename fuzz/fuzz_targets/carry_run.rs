@@ -21,6 +21,8 @@ struct Run {
     serving: Open,
     /// Connections that the vault has looked at.
     looked_at: BTreeSet<u32>,
+    /// Requests that the vault has looked at.
+    seen: BTreeSet<Vec<u8>>,
     tag: u32,
 }
 
@@ -103,6 +105,7 @@ impl Run {
                 assert_eq!(request[..4], number.to_be_bytes(), "another connection's");
                 let before = self.serving.insert(number, Some(request.to_vec()));
                 assert_eq!(before, Some(None));
+                self.seen.insert(request.to_vec());
             }
             VaultEvent::Gone(number) => assert!(self.serving.remove(&number).is_some()),
             VaultEvent::Nothing => {}
@@ -127,6 +130,10 @@ impl Run {
                 assert!(matches!(self.asked.get(&number), Some(Some(_))));
             }
             ClientEvent::Gone(number) => assert!(self.asked.remove(&number).is_some()),
+            ClientEvent::Unseen(number) => {
+                let request = self.asked.remove(&number).flatten().expect("it is due");
+                assert!(!self.seen.contains(&request));
+            }
             ClientEvent::Untaken(numbers) => {
                 for number in numbers {
                     assert!(self.asked.remove(&number).is_some());
@@ -149,6 +156,7 @@ fuzz_target!(|steps: &[u8]| {
         asked: Open::new(),
         serving: Open::new(),
         looked_at: BTreeSet::new(),
+        seen: BTreeSet::new(),
         tag: 0,
     };
     let mut last = 0;

@@ -20,11 +20,17 @@ pub struct Running {
 impl Running {
     /// Starts `command` with stdout and stderr going to `log`.
     pub fn start(mut command: Command, log: &Path) -> Self {
+        command.stdin(Stdio::null());
+        Self::start_reading(command, log)
+    }
+
+    /// The same with the stdin that the command has.
+    pub fn start_reading(mut command: Command, log: &Path) -> Self {
         let file = File::create(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
         command
             .stderr(file.try_clone().expect("a second handle on the log"))
             .stdout(file);
-        command.stdin(Stdio::null()).process_group(0);
+        command.process_group(0);
         let child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));

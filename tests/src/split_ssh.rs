@@ -1,5 +1,7 @@
 //! split-ssh itself: a vault in front of a real agent, and clients that reach it by the qrexec stand-in.
 
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,6 +53,16 @@ impl Vault {
         known_hosts: &str,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::prepare(world, config, policy, known_hosts);
+        let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
+        Self {
+            process: Self::run(world, environment, &qrexec_socket),
+            world: world.clone(),
+            qrexec_socket,
+        }
+    }
+
+    fn prepare(world: &World, config: &str, policy: &str, known_hosts: &str) {
         world.file("vault/config/vault.toml", config);
         world.file("vault/config/policy.toml", policy);
         world.file("vault/.ssh/known_hosts", known_hosts);
@@ -63,12 +75,6 @@ impl Vault {
         ] {
             world.directory(directory);
         }
-        let qrexec_socket = world.path("vault/run/split-ssh-vault/qrexec.sock");
-        Self {
-            process: Self::run(world, environment, &qrexec_socket),
-            world: world.clone(),
-            qrexec_socket,
-        }
     }
 
     fn run(world: &World, environment: &[(&str, &str)], qrexec_socket: &Path) -> Running {
@@ -77,6 +83,37 @@ impl Vault {
         let process = Running::start(command, &world.path("vault/output"));
         wait_for_socket(qrexec_socket);
         process
+    }
+
+    /// A vault whose socket for calls is held by another one, as systemd does in the packages: calls wait there while no
+    /// vault runs.
+    pub fn start_held(
+        world: &World,
+        config: &str,
+        policy: &str,
+        known_hosts: &str,
+        listener: &UnixListener,
+    ) -> Self {
+        let config = format!("{config}\n[prompt]\nby = \"terminal\"\n");
+        Self::prepare(world, &config, policy, known_hosts);
+        let program = split_ssh(world, "vault");
+        let mut command = world.command("/bin/sh");
+        let run =
+            "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=qrexec exec \"$@\"";
+        command.args(["-c", run, "sh"]).arg(program.get_program());
+        command.args(program.get_args()).arg("vault");
+        command.envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let listener = listener.try_clone().expect("a second handle");
+        command.stdin(OwnedFd::from(listener));
+        Self {
+            process: Running::start_reading(command, &world.path("vault/output")),
+            world: world.clone(),
+            qrexec_socket: world.path("vault/held.sock"),
+        }
     }
 
     /// Ends it and starts it again over the same files.

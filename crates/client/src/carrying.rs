@@ -21,6 +21,8 @@ use common::sync::lock;
 use common::wait;
 use common::wake::WakeEvent;
 
+/// SSH_AGENTC_SIGN_REQUEST (RFC 9987).
+pub const SIGN: u8 = 13;
 /// A call without connections is kept for the next one; it costs the vault a thread and a stream.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 /// A vault that takes no bytes for so long is not there any more.
@@ -162,6 +164,9 @@ impl CarryingCall {
             ClientEvent::Gone(number) => {
                 state.end(number, Why::Outcome(CallOutcome::Cut));
             }
+            ClientEvent::Unseen(number) => {
+                state.end(number, Why::Repeatable(CallOutcome::Cut));
+            }
             ClientEvent::Untaken(numbers) => {
                 for number in numbers {
                     state.end(number, Why::Untaken);
@@ -230,6 +235,7 @@ impl CarriedConnection {
             self.mailbox.reply_to(program.filter(|_| is_last));
             self.send(message)?;
             let reply = self.reply(watcher, end, note);
+            let reply = reply.map_err(|why| self.unless_repeatable(why, message));
             last = reply.or_else(|why| self.mailbox.take_back(why));
             if last.is_err() {
                 break;
@@ -270,7 +276,21 @@ impl CarriedConnection {
         frames.push(Frame::Message(number, message));
         self.call
             .write(&mut writer, &frames)
-            .map_err(|_| Why::Outcome(CallOutcome::Cut))
+            .map_err(|_| Why::Repeatable(CallOutcome::Cut))
+    }
+
+    /// Where the call has died, all but a signature may be asked for twice. A vault that ends one connection has its reason.
+    fn unless_repeatable(&self, why: Why, message: &[u8]) -> Why {
+        match why {
+            Why::Outcome(outcome)
+                if outcome.is_trouble()
+                    && self.call.is_over()
+                    && message.first() != Some(&SIGN) =>
+            {
+                Why::Repeatable(outcome)
+            }
+            why => why,
+        }
     }
 
     /// Ends the call, and so all that it carries.
@@ -316,7 +336,9 @@ impl CarriedConnection {
     /// Whether the vault has ended this connection, or its call is over.
     pub fn look(&self) -> Option<CallOutcome> {
         match self.mailbox.take() {
-            Some(Delivery::Ended(Why::Outcome(outcome))) => Some(outcome),
+            Some(Delivery::Ended(Why::Outcome(outcome) | Why::Repeatable(outcome))) => {
+                Some(outcome)
+            }
             Some(_) => Some(CallOutcome::Cut),
             None => None,
         }
@@ -325,9 +347,10 @@ impl CarriedConnection {
     /// Why nothing can be sent.
     fn gone(&self) -> Why {
         match (self.mailbox.take(), self.number) {
+            (Some(Delivery::Ended(Why::Outcome(outcome))), _) => Why::Repeatable(outcome),
             (Some(Delivery::Ended(why)), _) => why,
             (_, None) => Why::Untaken,
-            _ => Why::Outcome(CallOutcome::Cut),
+            _ => Why::Repeatable(CallOutcome::Cut),
         }
     }
 }

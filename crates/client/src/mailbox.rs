@@ -14,7 +14,9 @@ use common::wake::WakeEvent;
 /// What has come for one connection.
 #[derive(Debug)]
 pub struct Mailbox {
-    delivery: Mutex<Option<Delivery>>,
+    reply: Mutex<Option<Answer>>,
+    /// Why nothing more comes after the reply, if there is one.
+    ended: Mutex<Option<Why>>,
     /// At most one of each kind: a vault that sends more tells nothing new.
     notes: Mutex<Vec<Note>>,
     /// The program that gets the reply as it is, from the thread that reads: to wake another one for it costs more than
@@ -35,6 +37,9 @@ pub enum Delivery {
 pub enum Why {
     /// The vault never looked at the connection: another call will do.
     Untaken,
+    /// The vault never looked at the request, or its call ended in the middle of one that may be made twice: it may be made
+    /// once more on another connection.
+    Repeatable(CallOutcome),
     /// No reply came in time.
     Late,
     Outcome(CallOutcome),
@@ -44,7 +49,8 @@ impl Mailbox {
     /// One that wakes this connection.
     pub fn waking(handle: &ConnectionHandle) -> Self {
         Self {
-            delivery: Mutex::default(),
+            reply: Mutex::default(),
+            ended: Mutex::default(),
             notes: Mutex::default(),
             program: Mutex::default(),
             wake: Mutex::new(Arc::clone(handle.wake())),
@@ -70,7 +76,8 @@ impl Mailbox {
             // One that has left is found by the connection's thread.
             let _ = answer.send_now(&program);
         }
-        self.put(Delivery::Reply(answer));
+        *lock(&self.reply) = Some(answer);
+        lock(&self.wake).signal();
     }
 
     pub fn note(&self, note: Note) {
@@ -83,18 +90,15 @@ impl Mailbox {
         lock(&self.wake).signal();
     }
 
-    /// The connection is over.
+    /// The connection is over. A reply that has come before is still delivered.
     pub fn end(&self, why: Why) {
-        self.put(Delivery::Ended(why));
-    }
-
-    fn put(&self, delivery: Delivery) {
-        *lock(&self.delivery) = Some(delivery);
+        *lock(&self.ended) = Some(why);
         lock(&self.wake).signal();
     }
 
     pub fn take(&self) -> Option<Delivery> {
-        lock(&self.delivery).take()
+        let reply = lock(&self.reply).take().map(Delivery::Reply);
+        reply.or_else(|| lock(&self.ended).take().map(Delivery::Ended))
     }
 
     pub fn take_notes(&self) -> Vec<Note> {
@@ -111,5 +115,40 @@ impl Mailbox {
             Some(Delivery::Reply(answer)) => Ok(answer),
             _ => Err(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    /// A vault may end its call right after its reply, before the connection's thread has looked: the program is not told
+    /// no after it has got its reply.
+    #[test]
+    fn a_reply_that_has_come_outlives_the_end() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mailbox = Mailbox {
+            reply: Mutex::default(),
+            ended: Mutex::default(),
+            notes: Mutex::default(),
+            program: Mutex::new(Some(Arc::new(ours))),
+            wake: Mutex::new(Arc::new(WakeEvent::new().unwrap())),
+        };
+        mailbox.reply(&[6]);
+        mailbox.end(Why::Outcome(CallOutcome::Cut));
+        let Some(Delivery::Reply(answer)) = mailbox.take() else {
+            panic!("the reply is lost");
+        };
+        assert_eq!(answer.reply(), [6]);
+        let mut sent = [0; 5];
+        theirs.read_exact(&mut sent).unwrap();
+        assert_eq!(sent, [0, 0, 0, 1, 6]);
+        let ended = mailbox.take();
+        assert!(matches!(
+            ended,
+            Some(Delivery::Ended(Why::Outcome(CallOutcome::Cut)))
+        ));
     }
 }

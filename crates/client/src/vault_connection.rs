@@ -11,7 +11,7 @@ use wire::carry::{self, Note, Terms};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
-use super::carrying::{CarriedConnection, CarryingCall};
+use super::carrying::{CarriedConnection, CarryingCall, SIGN};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::mailbox::Why;
@@ -23,7 +23,6 @@ use crate::status::outcome::CallOutcome;
 use common::sync::lock;
 
 const LIST: u8 = 11;
-const SIGN: u8 = 13;
 const EXTENSION: u8 = 27;
 /// SSH_AGENT_SUCCESS (RFC 9987).
 const SUCCESS: u8 = 6;
@@ -183,6 +182,8 @@ impl VaultConnection {
             wake_table: &|| watcher.handle.wake_table(),
         };
         let kind = message.and_then(|message| message.first());
+        // Content that the vault took is gone with the connection.
+        let mut may_repeat = !self.holds_content;
         if kind == Some(&SIGN) && std::mem::take(&mut self.holds_content) && self.link.is_none() {
             // A new call would ask for the signature without the content.
             return Err(CallOutcome::Cut.into());
@@ -207,8 +208,15 @@ impl VaultConnection {
                 },
                 Some(Link::Own(call)) => {
                     messages.iter().for_each(|message| call.send(message));
-                    let reply = call.last_reply(watcher, until(is_list));
-                    reply.map(|reply| Answer::new(&reply))
+                    match call.last_reply(watcher, until(is_list)) {
+                        // The call has served before: its vault has ended, and may be there again.
+                        Err(None) if may_repeat && kind != Some(&SIGN) => {
+                            may_repeat = false;
+                            self.end(None, watcher);
+                            continue;
+                        }
+                        reply => reply.map(|reply| Answer::new(&reply)),
+                    }
                 }
                 Some(Link::Carried(carried)) => {
                     let program = self.answers_at_once.then_some(watcher.program);
@@ -220,7 +228,13 @@ impl VaultConnection {
                             carried.end_call(&outcome);
                             Err(Some(outcome))
                         }
-                        Err(Why::Outcome(outcome)) => Err(Some(outcome)),
+                        Err(Why::Repeatable(_)) if may_repeat => {
+                            may_repeat = false;
+                            self.told = 0;
+                            self.link = None;
+                            continue;
+                        }
+                        Err(Why::Repeatable(outcome) | Why::Outcome(outcome)) => Err(Some(outcome)),
                         Err(Why::Untaken) => {
                             self.told = 0;
                             self.link = None;

@@ -60,7 +60,7 @@ fn the_ends_understand_each_other() {
         vault.take(&Frame::Message(first, b"ask")),
         Ok(VaultEvent::Nothing)
     );
-    assert_eq!(client.take(&closed), Ok(ClientEvent::Gone(first)));
+    assert_eq!(client.take(&closed), Ok(ClientEvent::Unseen(first)));
     assert_eq!(client.end(first), None);
 
     // The vault drains while a connection is on its way to it.

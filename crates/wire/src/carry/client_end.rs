@@ -16,6 +16,8 @@ pub enum ClientEvent<'a> {
     Note(u32, Note),
     /// The vault has ended this connection.
     Gone(u32),
+    /// The vault had ended this connection before it could look at the request whose reply is due.
+    Unseen(u32),
     /// The vault never looked at these connections: they may begin anew on another call.
     Untaken(Vec<u32>),
     /// Of a connection that has ended.
@@ -76,6 +78,8 @@ impl ClientEnd {
                 None => self.of_ended(number),
             },
             Frame::Close(number) | Frame::Reset(number) => match self.0.open.remove(&number) {
+                // A vault that has taken the request ends its connection by RESET.
+                Some(true) if matches!(frame, Frame::Close(_)) => Ok(ClientEvent::Unseen(number)),
                 Some(_) => Ok(ClientEvent::Gone(number)),
                 None => self.of_ended(number),
             },
