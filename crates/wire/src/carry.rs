@@ -66,17 +66,12 @@ impl Terms {
             return None;
         };
         Reader::whole(contents, |reader| {
-            let wrong = reader.expected("version 1");
-            if reader.u8("version 1")? != VERSION {
-                return Err(wrong);
-            }
+            reader.constant_u8(VERSION, "version 1")?;
             let connections = reader.u32("a number of connections")?;
             let what = "flags of which only 1 and 2 are known";
-            let wrong = reader.expected(what);
-            let flags = reader.u8(what)?;
-            if flags & !(TELLS | MAY_REMEMBER) != 0 {
-                return Err(wrong);
-            }
+            let flags = reader.read_as(what, Reader::u8, |flags| {
+                (flags & !(TELLS | MAY_REMEMBER) == 0).then_some(flags)
+            })?;
             Ok(Self {
                 connections,
                 tells: flags & TELLS != 0,
@@ -178,8 +173,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// A type that no frame has, or a body that is not exactly what the type asks for.
     pub fn parse(untrusted: &'a [u8]) -> Result<Self, Violation> {
-        Reader::message(untrusted, Self::read_body)
-            .map_err(|(_, problem)| Violation::Frame(problem))
+        Reader::message(untrusted, Self::read_body).map_err(|bad| Violation::Frame(bad.problem))
     }
 
     fn read_body(number: u8, reader: &mut Reader<'a>) -> Result<Self, Problem> {
@@ -193,9 +187,8 @@ impl<'a> Frame<'a> {
             3 => Self::Close(connection),
             4 => Self::Reset(connection),
             5 => {
-                let wrong = reader.expected("a note from 1 to 6");
-                let note = Note::parse(reader.u8("a note from 1 to 6")?);
-                Self::Note(connection, note.ok_or(wrong)?)
+                let note = reader.read_as("a note from 1 to 6", Reader::u8, Note::parse)?;
+                Self::Note(connection, note)
             }
             _ => Self::Drain(connection),
         })

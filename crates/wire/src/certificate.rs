@@ -122,11 +122,14 @@ impl<'a> CertificateToSign<'a> {
         plain: &str,
     ) -> Result<Self, Malformed> {
         let nonce = reader.string("a nonce")?;
-        let wrong = reader.expected("a key of the certificate's type");
         Ok(Self {
             algorithm,
             nonce,
-            key: PlainKey::read_fields(reader, plain)?.ok_or(wrong)?,
+            key: reader.read_as(
+                "a key of the certificate's type",
+                |reader, _| PlainKey::read_fields(reader, plain),
+                |key| key,
+            )?,
             serial: reader.u64("a serial number")?,
             kind: read_kind(reader)?,
             key_id: reader.text("a key id")?,
@@ -146,12 +149,10 @@ impl<'a> CertificateToSign<'a> {
 }
 
 fn read_algorithm<'a>(reader: &mut Reader<'a>) -> Result<(&'a str, &'static str), Malformed> {
-    let wrong = reader.expected("the type name of a certificate");
-    let algorithm = reader.name("the type name of a certificate")?;
-    Ok((
-        algorithm,
-        algorithm::of_certified_key(algorithm).ok_or(wrong)?,
-    ))
+    let what = "the type name of a certificate";
+    reader.read_as(what, Reader::name, |name| {
+        Some((name, algorithm::of_certified_key(name)?))
+    })
 }
 
 /// Reads a key that is no certificate.
@@ -165,12 +166,12 @@ fn read_authority<'a>(reader: &mut Reader<'a>) -> Result<PlainKey<'a>, Malformed
 }
 
 fn read_kind(reader: &mut Reader<'_>) -> Result<CertificateKind, Malformed> {
-    let wrong = reader.expected("a certificate's kind, 1 or 2");
-    match reader.u32("a certificate's kind, 1 or 2")? {
-        1 => Ok(CertificateKind::User),
-        2 => Ok(CertificateKind::Host),
-        _ => Err(wrong),
-    }
+    let what = "a certificate's kind, 1 or 2";
+    reader.read_as(what, Reader::u32, |kind| match kind {
+        1 => Some(CertificateKind::User),
+        2 => Some(CertificateKind::Host),
+        _ => None,
+    })
 }
 
 type Options<'a> = Vec<(&'a [u8], &'a [u8])>;

@@ -45,4 +45,4 @@ pub mod sudo;
 pub mod userauth;
 pub mod writer;
 
-pub use malformed::{Malformed, Problem};
+pub use malformed::{BadMessage, Malformed, Problem};

@@ -40,3 +40,20 @@ impl From<Malformed> for Problem {
         Self::Malformed(malformed)
     }
 }
+
+/// A message that is no proper request, reply or frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadMessage {
+    /// The message's number; 0 for a message of no bytes.
+    pub number: u8,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+impl fmt::Display for BadMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "message {}: {}", self.number, self.problem)
+    }
+}
+
+impl std::error::Error for BadMessage {}

@@ -1,10 +1,7 @@
 //! Reads the base types of RFC 4251 §5 in their one canonical spelling.
 
 use crate::limits::MAX_NAME;
-use crate::{Malformed, Problem};
-
-/// The expectation at the end of everything.
-pub(crate) const END_OF_DATA: &str = "the end of the data";
+use crate::{BadMessage, Malformed, Problem};
 
 /// The unread rest of some bytes, and how far it is from their start.
 ///
@@ -35,20 +32,34 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// Runs `read_body` over all of a message's body. The error names the message's number, 0 for none.
+    /// Runs `read_body` over all of a message's body.
     pub(crate) fn message<T>(
         payload: &'a [u8],
         read_body: impl FnOnce(u8, &mut Self) -> Result<T, Problem>,
-    ) -> Result<T, (u8, Problem)> {
-        let mut reader = Self::new(payload);
-        let number = reader
-            .u8("a message number")
-            .map_err(|malformed| (0, malformed.into()))?;
-        let value = read_body(number, &mut reader).map_err(|problem| (number, problem))?;
-        reader
-            .end()
-            .map_err(|malformed| (number, malformed.into()))?;
-        Ok(value)
+    ) -> Result<T, BadMessage> {
+        let mut number = 0;
+        let read = || {
+            let mut reader = Self::new(payload);
+            number = reader.u8("a message number")?;
+            let value = read_body(number, &mut reader)?;
+            reader.end()?;
+            Ok(value)
+        };
+        read().map_err(|problem| BadMessage { number, problem })
+    }
+
+    /// What `meaning` makes of what `read` reads. Where that is nothing, `what` is missed at the place where it began.
+    ///
+    /// # Errors
+    /// What `read` fails with, or nothing is made of it.
+    pub fn read_as<T, U>(
+        &mut self,
+        what: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, Malformed>,
+        meaning: impl FnOnce(T) -> Option<U>,
+    ) -> Result<U, Malformed> {
+        let wrong = self.expected(what);
+        meaning(read(self, what)?).ok_or(wrong)
     }
 
     /// Whether nothing is left.
@@ -114,12 +125,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another byte, or nothing is left.
     pub fn bool(&mut self, what: &'static str) -> Result<bool, Malformed> {
-        let wrong = self.expected(what);
-        match self.u8(what)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(wrong),
-        }
+        self.read_as(what, Self::u8, |byte| match byte {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        })
+    }
+
+    /// Exactly the byte `wanted`.
+    ///
+    /// # Errors
+    /// Another byte, or nothing is left.
+    pub fn constant_u8(&mut self, wanted: u8, what: &'static str) -> Result<(), Malformed> {
+        self.read_as(what, Self::u8, |byte| (byte == wanted).then_some(()))
     }
 
     /// A length of four bytes, and as many bytes. Nothing is allocated.
@@ -141,8 +159,7 @@ impl<'a> Reader<'a> {
         &mut self,
         what: &'static str,
     ) -> Result<&'a [u8; N], Malformed> {
-        let wrong = self.expected(what);
-        <&[u8; N]>::try_from(self.string(what)?).map_err(|_| wrong)
+        self.read_as(what, Self::string, |string| string.try_into().ok())
     }
 
     /// A string that fits `fits`.
@@ -154,9 +171,7 @@ impl<'a> Reader<'a> {
         what: &'static str,
         fits: impl FnOnce(&[u8]) -> bool,
     ) -> Result<&'a [u8], Malformed> {
-        let wrong = self.expected(what);
-        let string = self.string(what)?;
-        if fits(string) { Ok(string) } else { Err(wrong) }
+        self.read_as(what, Self::string, |string| fits(string).then_some(string))
     }
 
     /// Exactly the string `wanted`.
@@ -182,13 +197,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Another string.
     pub fn name(&mut self, what: &'static str) -> Result<&'a str, Malformed> {
-        let wrong = self.expected(what);
-        let string = self.string(what)?;
-        let printable = |byte: &u8| byte.is_ascii_graphic() && *byte != b',';
-        if string.is_empty() || string.len() > MAX_NAME || !string.iter().all(printable) {
-            return Err(wrong);
-        }
-        std::str::from_utf8(string).map_err(|_| wrong)
+        self.read_as(what, Self::string, |string| {
+            let printable = |byte: &u8| byte.is_ascii_graphic() && *byte != b',';
+            let is_name = (1..=MAX_NAME).contains(&string.len()) && string.iter().all(printable);
+            std::str::from_utf8(string).ok().filter(|_| is_name)
+        })
     }
 
     /// A positive `mpint` as its magnitude: big endian, no leading zero, never empty.
@@ -196,16 +209,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Zero, a negative number, a needless leading zero, or a string cut short.
     pub fn positive_mpint(&mut self, what: &'static str) -> Result<&'a [u8], Malformed> {
-        let wrong = self.expected(what);
-        let magnitude = match self.string(what)? {
-            [0, magnitude @ ..] if is_high(magnitude) => magnitude,
-            string if !is_high(string) => string,
-            _ => return Err(wrong),
-        };
-        match magnitude.first() {
-            Some(1..) => Ok(magnitude),
-            _ => Err(wrong),
-        }
+        self.read_as(what, Self::string, |string| match string {
+            [0, magnitude @ ..] if is_high(magnitude) => Some(magnitude),
+            [1..=0x7f, ..] => Some(string),
+            _ => None,
+        })
     }
 
     /// A string whose inside `parse` reads to its end; gives the string and the value.
@@ -271,7 +279,7 @@ impl<'a> Reader<'a> {
         if self.is_empty() {
             Ok(())
         } else {
-            Err(self.expected(END_OF_DATA))
+            Err(self.expected("the end of the data"))
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Replies of an agent (RFC 9987 §5).
 
-use std::fmt;
-
 use crate::limits::MAX_IDENTITIES;
 use crate::reader::Reader;
 use crate::writer::Writer;
-use crate::{Malformed, Problem};
+use crate::{BadMessage, Malformed, Problem};
 
 const FAILURE: u8 = 5;
 const SUCCESS: u8 = 6;
@@ -46,31 +44,13 @@ pub struct Identity<'a> {
     pub comment: &'a [u8],
 }
 
-/// A message that is no proper reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadReply {
-    /// The message's number; 0 for a message of no bytes.
-    pub number: u8,
-    /// What is wrong with it.
-    pub problem: Problem,
-}
-
-impl fmt::Display for BadReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reply {}: {}", self.number, self.problem)
-    }
-}
-
-impl std::error::Error for BadReply {}
-
 impl<'a> Reply<'a> {
     /// Reads a message: number and body.
     ///
     /// # Errors
     /// A number that no reply has, or a body that is not exactly what the number asks for.
-    pub fn parse(payload: &'a [u8]) -> Result<Self, BadReply> {
+    pub fn parse(payload: &'a [u8]) -> Result<Self, BadMessage> {
         Reader::message(payload, Self::read_body)
-            .map_err(|(number, problem)| BadReply { number, problem })
     }
 
     fn read_body(number: u8, reader: &mut Reader<'a>) -> Result<Self, Problem> {
@@ -125,11 +105,10 @@ impl<'a> Reply<'a> {
 
 fn read_identities<'a>(reader: &mut Reader<'a>) -> Result<Vec<Identity<'a>>, Malformed> {
     let what = "a number of identities, at most 2048";
-    let wrong = reader.expected(what);
-    let count = usize::try_from(reader.u32(what)?).map_err(|_| wrong)?;
-    if count > MAX_IDENTITIES {
-        return Err(wrong);
-    }
+    let count = reader.read_as(what, Reader::u32, |count| {
+        let count = usize::try_from(count).ok()?;
+        (count <= MAX_IDENTITIES).then_some(count)
+    })?;
     (0..count)
         .map(|_| {
             Ok(Identity {

@@ -6,9 +6,9 @@ use std::fmt;
 
 pub use extension::{Extension, QUERY};
 
-use crate::Problem;
 use crate::reader::Reader;
 use crate::writer::Writer;
+use crate::{BadMessage, Problem};
 
 const REQUEST_IDENTITIES: u8 = 11;
 const SIGN_REQUEST: u8 = 13;
@@ -59,32 +59,14 @@ pub struct SignRequest<'a> {
     pub flags: u32,
 }
 
-/// A message that is no proper request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadRequest {
-    /// The message's number; 0 for a message of no bytes.
-    pub number: u8,
-    /// What is wrong with it.
-    pub problem: Problem,
-}
-
-impl fmt::Display for BadRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "request {}: {}", self.number, self.problem)
-    }
-}
-
-impl std::error::Error for BadRequest {}
-
 impl<'a> Request<'a> {
     /// Reads a message: number and body.
     ///
     /// # Errors
     /// A number that no request has, or the body of a request that we serve is not exactly what its
     /// number asks for.
-    pub fn parse(payload: &'a [u8]) -> Result<Self, BadRequest> {
+    pub fn parse(payload: &'a [u8]) -> Result<Self, BadMessage> {
         Reader::message(payload, Self::read_body)
-            .map_err(|(number, problem)| BadRequest { number, problem })
     }
 
     fn read_body(number: u8, reader: &mut Reader<'a>) -> Result<Self, Problem> {

@@ -132,13 +132,9 @@ fn read_numbers<'a>(
 ) -> Result<(&'a [u8], &'a [u8]), Malformed> {
     let mut number = || {
         let what = "a number of an ECDSA signature, no longer than the curve's";
-        let wrong = reader.expected(what);
-        let number = reader.positive_mpint(what)?;
-        if number.len() <= curve.coordinate_bytes() {
-            Ok(number)
-        } else {
-            Err(wrong)
-        }
+        reader.read_as(what, Reader::positive_mpint, |number| {
+            (number.len() <= curve.coordinate_bytes()).then_some(number)
+        })
     };
     Ok((number()?, number()?))
 }

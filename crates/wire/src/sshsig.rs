@@ -26,20 +26,19 @@ impl<'a> SshsigRequest<'a> {
     /// Anything but exactly one such request.
     pub fn parse(data: &'a [u8]) -> Result<Self, Malformed> {
         Reader::whole(data, |reader| {
-            let wrong = reader.expected("SSHSIG");
-            if reader.bytes(MAGIC.len(), "SSHSIG")? != MAGIC {
-                return Err(wrong);
-            }
+            let magic = |reader: &mut Reader<'a>, what| reader.bytes(MAGIC.len(), what);
+            reader.read_as("SSHSIG", magic, |magic| (magic == MAGIC).then_some(()))?;
             let namespace = reader.string_that("a namespace that is not empty", |namespace| {
                 !namespace.is_empty() && !namespace.contains(&0)
             })?;
             let reserved = reader.string("a reserved string")?;
-            let wrong = reader.expected("hash algorithm sha256 or sha512");
-            let (hash_algorithm, length) = match reader.name("hash algorithm sha256 or sha512")? {
-                name @ "sha256" => (name, 32),
-                name @ "sha512" => (name, 64),
-                _ => return Err(wrong),
-            };
+            let what = "hash algorithm sha256 or sha512";
+            let (hash_algorithm, length) =
+                reader.read_as(what, Reader::name, |name| match name {
+                    "sha256" => Some((name, 32)),
+                    "sha512" => Some((name, 64)),
+                    _ => None,
+                })?;
             let hash =
                 reader.string_that("a hash of its algorithm's length", |h| h.len() == length)?;
             Ok(Self {

@@ -3,7 +3,7 @@
 
 use crate::Malformed;
 use crate::reader::Reader;
-use crate::userauth::{read_algorithm_and_key, read_number};
+use crate::userauth::read_algorithm_and_key;
 
 /// `SSH2_MSG_USERAUTH_TRUST_REQUEST`.
 const TRUST_REQUEST: u8 = 54;
@@ -44,56 +44,26 @@ impl<'a> SudoRequest<'a> {
     /// Anything but exactly one such request.
     pub fn parse(data: &'a [u8]) -> Result<Self, Malformed> {
         Reader::whole(data, |reader| {
-            let (_, session) = reader.nested("a sudo session", Session::read)?;
-            read_number(reader, TRUST_REQUEST, "number 54, a sudo request")?;
+            let (_, session) = reader.nested("a sudo session", Self::read_session)?;
+            reader.constant_u8(TRUST_REQUEST, "number 54, a sudo request")?;
             reader.string_that("the same asking user again", |again| again == session.ruser)?;
             reader.constant(SERVICE, "service pam_ssh_agent_auth")?;
             reader.constant(METHOD, "method publickey")?;
             let (algorithm, key) = read_algorithm_and_key(reader)?;
-            let Session {
-                cookie,
-                user,
-                ruser,
-                service,
-                cwd,
-                action,
-                hostname,
-                time,
-            } = session;
             Ok(Self {
-                cookie,
-                user,
-                ruser,
-                service,
-                cwd,
-                action,
-                hostname,
-                time,
                 algorithm,
                 key,
+                ..session
             })
         })
     }
-}
 
-/// What the format calls `session_id2`.
-struct Session<'a> {
-    cookie: &'a [u8],
-    user: &'a [u8],
-    ruser: &'a [u8],
-    service: &'a [u8],
-    cwd: &'a [u8],
-    action: Option<Vec<&'a [u8]>>,
-    hostname: &'a [u8],
-    time: u64,
-}
-
-impl<'a> Session<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let wrong = reader.expected("version 101 of a sudo session");
-        if reader.u32("version 101 of a sudo session")? != VERSION {
-            return Err(wrong);
-        }
+    /// Reads what the format calls `session_id2`: all but the algorithm and the key.
+    fn read_session(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let what = "version 101 of a sudo session";
+        reader.read_as(what, Reader::u32, |version| {
+            (version == VERSION).then_some(())
+        })?;
         Ok(Self {
             cookie: reader.string("a cookie")?,
             user: reader.text("a user")?,
@@ -103,6 +73,8 @@ impl<'a> Session<'a> {
             action: reader.nested("a command", read_action)?.1,
             hostname: reader.text("a host name")?,
             time: reader.u64("a time")?,
+            algorithm: "",
+            key: &[],
         })
     }
 }

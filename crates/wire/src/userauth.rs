@@ -50,14 +50,19 @@ impl<'a> UserauthRequest<'a> {
     pub fn parse(data: &'a [u8]) -> Result<Self, Malformed> {
         Reader::whole(data, |reader| {
             let session_id = read_session_id(reader)?;
-            read_number(reader, USERAUTH_REQUEST, "number 50, a login")?;
+            reader.constant_u8(USERAUTH_REQUEST, "number 50, a login")?;
             let user = reader.string_that("a user of at most 256 bytes", |user| {
                 user.len() <= MAX_USER && !user.contains(&0)
             })?;
             reader.constant(SERVICE, "service ssh-connection")?;
-            let hostbound = read_method(reader)?;
+            let what = "method publickey or publickey-hostbound-v00@openssh.com";
+            let is_hostbound = reader.read_as(what, Reader::name, |name| match name {
+                PUBLICKEY => Some(false),
+                HOSTBOUND => Some(true),
+                _ => None,
+            })?;
             let (algorithm, key) = read_algorithm_and_key(reader)?;
-            let method = if hostbound {
+            let method = if is_hostbound {
                 Method::Hostbound {
                     host_key: reader.nested("a host key", PublicKey::read)?.0,
                 }
@@ -84,34 +89,11 @@ impl<'a> UserauthRequest<'a> {
     }
 }
 
-fn read_method(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
-    let what = "method publickey or publickey-hostbound-v00@openssh.com";
-    let wrong = reader.expected(what);
-    match reader.name(what)? {
-        PUBLICKEY => Ok(false),
-        HOSTBOUND => Ok(true),
-        _ => Err(wrong),
-    }
-}
-
-pub(crate) fn read_number(
-    reader: &mut Reader<'_>,
-    number: u8,
-    what: &'static str,
-) -> Result<(), Malformed> {
-    let wrong = reader.expected(what);
-    if reader.u8(what)? == number {
-        Ok(())
-    } else {
-        Err(wrong)
-    }
-}
-
 /// Reads `bool TRUE, string algorithm, string key`, where the algorithm fits the key.
 pub(crate) fn read_algorithm_and_key<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<(&'a str, &'a [u8]), Malformed> {
-    read_number(reader, 1, "the mark that a signature follows")?;
+    reader.constant_u8(1, "the mark that a signature follows")?;
     let wrong = reader.expected("a signature algorithm that fits the key");
     let algorithm = reader.name("a signature algorithm's name")?;
     let (blob, key) = reader.nested("a public key", PublicKey::read)?;

@@ -81,7 +81,7 @@ fn a_message_of_nothing_is_malformed() {
     let bad = Request::parse(&[]).unwrap_err();
     assert_eq!(
         bad.to_string(),
-        "request 0: expected a message number at byte 0"
+        "message 0: expected a message number at byte 0"
     );
     assert_eq!(Reply::parse(&[]).unwrap_err().number, 0);
 }
@@ -91,7 +91,7 @@ fn errors_say_what_and_where() {
     let bad = Request::parse(&[11, 0]).unwrap_err();
     assert_eq!(
         bad.to_string(),
-        "request 11: expected the end of the data at byte 1"
+        "message 11: expected the end of the data at byte 1"
     );
     let message = join([
         vec![27],
@@ -101,7 +101,7 @@ fn errors_say_what_and_where() {
     let bad = Request::parse(&message).unwrap_err();
     assert_eq!(
         bad.to_string(),
-        "request 27: expected a session id of 1 to 128 bytes at byte 84"
+        "message 27: expected a session id of 1 to 128 bytes at byte 84"
     );
     // Inside a nested string places still count from the message's start.
     let message = join([
@@ -112,11 +112,11 @@ fn errors_say_what_and_where() {
     let bad = Request::parse(&message).unwrap_err();
     assert_eq!(
         bad.to_string(),
-        "request 27: expected an ed25519 key of 32 bytes at byte 48"
+        "message 27: expected an ed25519 key of 32 bytes at byte 48"
     );
     assert_eq!(
         Request::parse(&[2]).unwrap_err().to_string(),
-        "request 2: unknown message number"
+        "message 2: unknown message number"
     );
 }
 

@@ -1,14 +1,14 @@
 //! One request, one reply. Refusals are answers, too.
 
 use policy::record::{Event, RecordOutcome};
-use wire::Problem;
 use wire::bind::SESSION_BIND;
 use wire::carry::{CARRY, Note};
 use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
-use wire::request::{BadRequest, Extension, QUERY, Request, SignRequest};
+use wire::request::{Extension, QUERY, Request, SignRequest};
 use wire::writer::Writer;
+use wire::{BadMessage, Problem};
 
 use super::session::AgentSession;
 use super::{binding, content, listing, pipeline};
@@ -53,7 +53,7 @@ fn refuse(session: &AgentSession<'_>, number: u8, name: &str) -> Vec<u8> {
     Reply::Failure.rebuild()
 }
 
-fn bad_request(session: &mut AgentSession<'_>, bad: &BadRequest, untrusted: &[u8]) -> Vec<u8> {
+fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8]) -> Vec<u8> {
     let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
     record.bytes = u64::try_from(untrusted.len()).ok();
     record.reason = Some(match &bad.problem {
