@@ -9,7 +9,7 @@ use super::names::{self, ANY, HASHED, Names, is_open, normalise};
 use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{HostIdentity, Revocation};
 use crate::glob::{Glob, MAX_PATTERN};
-use crate::host_certificate::{self, CertificateCheck};
+use crate::host_certificate;
 
 /// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
 const MAX_POSSIBLE_NAMES: usize = 32;
@@ -36,15 +36,10 @@ impl KnownHosts {
             .collect();
         let mut names = self.names_of_key(host_key.plain_blob(), &tries, crypto);
         let mut ca = None;
-        if let Some(certificate) = host_key.certificate() {
-            if let CertificateCheck::Good {
-                authority,
-                principals,
-            } = host_certificate::check(certificate, crypto, unix)
-            {
-                ca = Some(crypto.fingerprint(authority));
-                names.extend(self.names_by_authority(authority, &principals, &tries, crypto));
-            }
+        let certificate = host_key.certificate();
+        if let Some(good) = certificate.and_then(|it| host_certificate::check(it, crypto, unix)) {
+            ca = Some(crypto.fingerprint(good.authority));
+            names.extend(self.names_by_authority(good.authority, &good.principals, &tries, crypto));
         }
         let possible_names = match names.is_empty() {
             true => self.without_key_of(host_key.plain().algorithm(), &tries, crypto),

@@ -89,13 +89,16 @@ impl Names {
         }
     }
 
+    fn patterns(&self) -> &[Pattern] {
+        match self {
+            Self::Patterns(patterns) => patterns,
+            Self::Hashed { .. } | Self::Unread => &[],
+        }
+    }
+
     /// The names spelled out in the field, in its order, without wildcards and negations.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
-        let patterns = match self {
-            Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } | Self::Unread => &[],
-        };
-        patterns
+        self.patterns()
             .iter()
             .filter(|pattern| !pattern.negated && pattern.is_literal())
             .map(|pattern| pattern.text.as_str())
@@ -103,11 +106,7 @@ impl Names {
 
     /// The patterns with wildcards in the field, without negations.
     pub fn wildcards(&self) -> impl Iterator<Item = &str> {
-        let patterns = match self {
-            Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } | Self::Unread => &[],
-        };
-        patterns
+        self.patterns()
             .iter()
             .filter(|pattern| !pattern.negated && !pattern.is_literal())
             .map(|pattern| pattern.text.as_str())
@@ -124,11 +123,7 @@ impl Names {
 
     /// The ports of the `[…]:port` patterns.
     pub(super) fn ports(&self) -> impl Iterator<Item = &str> {
-        let patterns = match self {
-            Self::Patterns(patterns) => patterns.as_slice(),
-            Self::Hashed { .. } | Self::Unread => &[],
-        };
-        patterns
+        self.patterns()
             .iter()
             .filter_map(|pattern| Some(split_port(&pattern.text)?.1))
     }
