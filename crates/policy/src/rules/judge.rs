@@ -7,7 +7,6 @@ use crate::judgement::{Judgement, Remember, Verdict};
 use crate::rate::{Rate, RateCounter};
 
 use super::Policy;
-use super::aliases::RuleForOtherName;
 use super::matching::{Doubt, Match, Matcher, Request};
 use super::rule::{HostPattern, Rule};
 
@@ -35,35 +34,36 @@ impl Policy {
         if let Some(denial) = revocation.and_then(by_revocation) {
             return denial;
         }
-        let request = Request::new(self, facts, moment);
-        let verdict_of = |rule: &Rule| match used_up(rule, &request, moment, rates) {
-            Some(_) => Verdict::Deny,
-            None => rule.action,
+        let judging = Judging {
+            request: Request::new(self, facts, moment),
+            moment,
+            rates,
         };
-        let met = self.meet_rules(&request, verdict_of);
+        let verdict_of = |rule: &Rule| judging.verdict_of(rule);
+        let met = self.meet_rules(&judging.request, verdict_of);
         let judgement = match met.decided {
             Some(rule) => {
-                let judgement = by_rule(rule, &request, moment, rates);
-                match self.rule_for_other_name(&request, rule, judgement.verdict, verdict_of) {
-                    Some(other) => by_other_name(&other, &request, moment, rates, judgement),
+                let judgement = judging.by_rule(rule);
+                let verdict = judgement.verdict;
+                match self.rule_for_other_name(&judging.request, rule, verdict, verdict_of) {
+                    Some(other) => no_milder(judgement, judging.by_rule(other.rule), |reason| {
+                        let name = other.name;
+                        format!("known hosts give the same host key to {name}, for which {reason}")
+                    }),
                     None => judgement,
                 }
             }
-            None => self.by_default(&request, met.missed),
+            None => self.by_default(&judging.request, met.missed),
         };
         let judgement = match met.unnamed {
             Some(rule) if judgement.verdict != Verdict::Deny => by_unnamed(rule, judgement),
             _ => judgement,
         };
         match met.floor {
-            Some((rule, verdict)) if verdict > judgement.verdict => {
-                by_floor(rule, &request, moment, rates, &judgement)
-            }
-            // What might be that rule's host is not remembered under another.
-            Some(_) => Judgement {
-                remember: Remember::Never,
-                ..judgement
-            },
+            Some((rule, _)) => no_milder(judgement, judging.by_rule(rule), |reason| {
+                let shown = judging.what_is_open(rule);
+                format!("{shown} could be one for which {reason}")
+            }),
             None => judgement,
         }
     }
@@ -179,78 +179,92 @@ fn by_revocation(revocation: Revocation) -> Option<Judgement> {
     Some(Judgement::denial(reason))
 }
 
-/// The rule's rate, if the caller has used it up.
-fn used_up(
-    rule: &Rule,
-    request: &Request<'_>,
-    moment: &Moment,
-    rates: &RateCounter,
-) -> Option<Rate> {
-    let caller = &request.facts.caller;
-    rule.rate
-        .filter(|rate| !rates.has_room(rule.index, caller, *rate, moment.boot))
+/// A request, and what its judgement depends on beside the policy.
+struct Judging<'a> {
+    request: Request<'a>,
+    moment: &'a Moment,
+    rates: &'a RateCounter,
 }
 
-fn by_rule(rule: &Rule, request: &Request<'_>, moment: &Moment, rates: &RateCounter) -> Judgement {
-    let caller = &request.facts.caller;
-    let over = used_up(rule, request, moment, rates);
-    let (verdict, reason) = match (over, rule.action) {
-        (Some(rate), _) => (
-            Verdict::Deny,
-            format!(
-                "limit: {} gives {rate}, and {caller} has used it up",
-                rule.called()
+impl Judging<'_> {
+    /// The rule's rate, if the caller has used it up.
+    fn used_up(&self, rule: &Rule) -> Option<Rate> {
+        let (caller, now) = (&self.request.facts.caller, self.moment.boot);
+        rule.rate
+            .filter(|rate| !self.rates.has_room(rule.index, caller, *rate, now))
+    }
+
+    fn verdict_of(&self, rule: &Rule) -> Verdict {
+        match self.used_up(rule) {
+            Some(_) => Verdict::Deny,
+            None => rule.action,
+        }
+    }
+
+    fn by_rule(&self, rule: &Rule) -> Judgement {
+        let facts = self.request.facts;
+        let called = rule.called();
+        let (verdict, reason) = match (self.used_up(rule), rule.action) {
+            (Some(rate), _) => (
+                Verdict::Deny,
+                format!(
+                    "limit: {called} gives {rate}, and {} has used it up",
+                    facts.caller
+                ),
             ),
-        ),
-        (None, Verdict::Allow) if request.facts.forwarded && rule.forwarded.is_none() => (
-            Verdict::Ask,
-            format!(
-                "{} allows it, but does not say `forwarded`, so what comes through a forwarded agent is asked about; \
-                 forwarded = [true, false] in the rule allows both",
-                rule.called()
+            (None, Verdict::Allow) if facts.forwarded && rule.forwarded.is_none() => (
+                Verdict::Ask,
+                format!(
+                    "{called} allows it, but does not say `forwarded`, so what comes through a forwarded agent is asked about; \
+                     forwarded = [true, false] in the rule allows both"
+                ),
             ),
-        ),
-        (None, Verdict::Allow) => (Verdict::Allow, format!("{} allows it", rule.called())),
-        (None, Verdict::Ask) => (Verdict::Ask, format!("{} asks", rule.called())),
-        (None, Verdict::Deny) => (Verdict::Deny, format!("{} denies it", rule.called())),
-    };
-    Judgement {
-        verdict,
-        reason,
-        rule: Some(rule.to_ref()),
-        remember: remember(verdict, Some(rule), request),
-        notify: rule.notify,
-        log_content: rule.log_content,
-        signatures: rule.signatures,
+            (None, Verdict::Allow) => (Verdict::Allow, format!("{called} allows it")),
+            (None, Verdict::Ask) => (Verdict::Ask, format!("{called} asks")),
+            (None, Verdict::Deny) => (Verdict::Deny, format!("{called} denies it")),
+        };
+        Judgement {
+            verdict,
+            reason,
+            rule: Some(rule.to_ref()),
+            remember: remember(verdict, Some(rule), &self.request),
+            notify: rule.notify,
+            log_content: rule.log_content,
+            signatures: rule.signatures,
+        }
+    }
+
+    /// What leaves open whether a rule covers the request, as the beginning of a sentence.
+    fn what_is_open(&self, rule: &Rule) -> &'static str {
+        match (self.request.doubt(rule), self.request.facts.proof) {
+            (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
+            (Doubt::Content, _) => "the author or committer is not known; it",
+            (Doubt::HostName, _) => "the name of the host leaves open which it is; it",
+            (Doubt::Proof, Proof::Unproven) => "the host is unproven and",
+            (Doubt::Proof, _) => "the host is only bound and",
+        }
     }
 }
 
-/// The host key has several names, and the rule that decided names only some of them. Another rule asks or denies
-/// for one of the others, so the answer is no milder than that rule's.
-fn by_other_name(
-    other: &RuleForOtherName<'_>,
-    request: &Request<'_>,
-    moment: &Moment,
-    rates: &RateCounter,
-    milder: Judgement,
+/// A judgement that is no milder than `other`, the word of a rule that asks or denies and may be for this request as
+/// well. It is not remembered: an approval of the one would hold for the other.
+fn no_milder(
+    judgement: Judgement,
+    other: Judgement,
+    reason: impl FnOnce(&str) -> String,
 ) -> Judgement {
-    let judgement = by_rule(other.rule, request, moment, rates);
-    if judgement.verdict <= milder.verdict {
-        // An approval of one name would hold for the other as well.
+    if other.verdict <= judgement.verdict {
         return Judgement {
             remember: Remember::Never,
-            ..milder
+            ..judgement
         };
     }
     Judgement {
-        reason: format!(
-            "known hosts give the same host key to {}, for which {}",
-            other.name, judgement.reason
-        ),
+        reason: reason(&other.reason),
         remember: Remember::Never,
-        notify: judgement.notify || milder.notify,
-        signatures: judgement.signatures.min(milder.signatures),
-        ..judgement
+        notify: other.notify || judgement.notify,
+        signatures: other.signatures.min(judgement.signatures),
+        ..other
     }
 }
 
@@ -265,30 +279,6 @@ fn by_unnamed(rule: &Rule, judgement: Judgement) -> Judgement {
             rule.called()
         ),
         remember: Remember::Never,
-        ..judgement
-    }
-}
-
-fn by_floor(
-    rule: &Rule,
-    request: &Request<'_>,
-    moment: &Moment,
-    rates: &RateCounter,
-    milder: &Judgement,
-) -> Judgement {
-    let judgement = by_rule(rule, request, moment, rates);
-    let shown = match (request.doubt(rule), request.facts.proof) {
-        (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
-        (Doubt::Content, _) => "the author or committer is not known; it",
-        (Doubt::HostName, _) => "the name of the host leaves open which it is; it",
-        (Doubt::Proof, Proof::Unproven) => "the host is unproven and",
-        (Doubt::Proof, _) => "the host is only bound and",
-    };
-    Judgement {
-        reason: format!("{shown} could be one for which {}", judgement.reason),
-        remember: Remember::Never,
-        notify: rule.notify || milder.notify,
-        signatures: rule.signatures.min(milder.signatures),
         ..judgement
     }
 }

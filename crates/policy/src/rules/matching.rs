@@ -143,43 +143,21 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Tries a rule's matchers in order, shows each to `see`, and stops when that says so.
-    /// The rule's result is the least of those seen.
-    pub(super) fn try_rule(
-        &self,
-        rule: &Rule,
-        mut see: impl FnMut(Matcher, Match) -> bool,
-    ) -> Match {
-        let mut least = Match::Yes;
-        for matcher in Matcher::ALL {
-            let result = self.try_matcher(rule, matcher);
-            least = least.min(result);
-            if !see(matcher, result) {
-                break;
-            }
-        }
-        least
-    }
-
-    /// The rule's result, as [`Self::try_rule`] has it for whom no single matcher matters.
+    /// The rule's result: the least of its matchers'.
     pub(super) fn result(&self, rule: &Rule) -> Match {
-        let mut least = Match::Yes;
-        for matcher in Matcher::CHEAPEST_FIRST {
-            least = least.min(self.try_matcher(rule, matcher));
-            if least == Match::No {
-                break;
-            }
-        }
-        least
+        self.least(rule, Matcher::CHEAPEST_FIRST.into_iter())
     }
 
     /// The rule's result, if the host were the rule's.
     pub(super) fn result_but_host(&self, rule: &Rule) -> Match {
+        let matchers = Matcher::CHEAPEST_FIRST.into_iter();
+        self.least(rule, matchers.filter(|matcher| *matcher != Matcher::Host))
+    }
+
+    fn least(&self, rule: &Rule, matchers: impl Iterator<Item = Matcher>) -> Match {
         let mut least = Match::Yes;
-        for matcher in Matcher::CHEAPEST_FIRST {
-            if matcher != Matcher::Host {
-                least = least.min(self.try_matcher(rule, matcher));
-            }
+        for matcher in matchers {
+            least = least.min(self.try_matcher(rule, matcher));
             if least == Match::No {
                 break;
             }
@@ -209,9 +187,7 @@ impl<'a> Request<'a> {
             && hosts
                 .into_iter()
                 .any(|pattern| self.host.possibly_is(self.policy, pattern))
-            && Matcher::ALL.into_iter().all(|matcher| {
-                matcher == Matcher::Host || self.try_matcher(rule, matcher) != Match::No
-            })
+            && self.result_but_host(rule) != Match::No
     }
 
     pub(super) fn try_matcher(&self, rule: &Rule, matcher: Matcher) -> Match {

@@ -36,19 +36,16 @@ impl Policy {
         let request = Request::new(self, facts, moment);
         let mut reached = true;
         let rules = self.rules.iter().map(|rule| {
-            let mut matchers = Vec::new();
-            let result = request.try_rule(rule, |matcher, result| {
-                if rule.says(matcher) || result != Match::Yes {
-                    matchers.push((matcher, result));
-                }
-                true
-            });
+            let result = request.result(rule);
+            let matchers =
+                Matcher::ALL.map(|matcher| (matcher, request.try_matcher(rule, matcher)));
+            let is_told = |(matcher, result): &_| rule.says(*matcher) || *result != Match::Yes;
             let trace = RuleTrace {
                 rule: rule.to_ref(),
                 action: rule.action,
                 result,
                 reached,
-                matchers,
+                matchers: matchers.into_iter().filter(is_told).collect(),
             };
             reached &= result != Match::Yes;
             trace
