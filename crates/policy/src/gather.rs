@@ -11,7 +11,7 @@ use crate::caller::{Caller, Keyring};
 use crate::content::{ContentEvidence, PendingContent};
 use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
 use crate::intent::{Intent, LooksLike};
-use crate::session::{Contradiction, HostEvidence, Session};
+use crate::session::{HostEvidence, Session};
 use crate::sign_request::{ClassifiedRequest, OwnedSignRequest};
 
 /// The RSA hash bits that RFC 9987 §3.6.1 knows.
@@ -48,12 +48,6 @@ impl fmt::Display for RequestRefusal {
             }
             Self::BindFailed => f.write_str("an earlier bind on this connection failed"),
         }
-    }
-}
-
-impl From<Contradiction> for RequestRefusal {
-    fn from(contradiction: Contradiction) -> Self {
-        Self::Contradiction(contradiction.0)
     }
 }
 
@@ -121,11 +115,8 @@ impl Gathered {
     /// The same request, with the facts as they are now.
     pub(crate) fn with_facts(&self, facts: Facts) -> Self {
         Self {
-            request: self.request.clone(),
             facts,
-            host_key: self.host_key.clone(),
-            unverifiable_bind: self.unverifiable_bind,
-            content: self.content.clone(),
+            ..self.clone()
         }
     }
 }
@@ -149,7 +140,10 @@ pub fn gather(
     }
     let key = PublicKey::parse(request.key).map_err(|_| RequestRefusal::UnreadableKey)?;
     let evidence = match intent {
-        Intent::Login(login) => context.session.host_evidence(login)?,
+        Intent::Login(login) => {
+            let evidence = context.session.host_evidence(login);
+            evidence.map_err(RequestRefusal::Contradiction)?
+        }
         Intent::Sshsig(_) if context.session.login_bind().is_some() => {
             return Err(RequestRefusal::SshsigOnLoginConnection);
         }

@@ -1,7 +1,7 @@
 //! A rule that covers requests of the same facts as one request, and nothing else. What came from a client is escaped,
 //! as a pattern and as TOML.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use crate::caller::{Caller, Keyring};
 use crate::crypto::Fingerprint;
@@ -16,6 +16,8 @@ use crate::toml_text::{string, strings};
 const MAX_SHOWN: usize = 64;
 /// Characters of a host's name in the name of its table, with room for a number below the policy's 64.
 const MAX_TABLE_NAME: usize = 40;
+
+const NO_PATTERN: &str = "the user or namespace cannot be written as a pattern";
 
 /// What the rule's matchers say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,29 +55,19 @@ pub enum HostWord {
     },
 }
 
-/// Why there is no such rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoProposal {
-    Kind(IntentKind),
-    Unproven,
-    Revoked,
-    /// Not text, empty, or too long for a pattern.
-    NoPattern,
-    /// The policy demands more proof of this host than its logins show.
-    HostDemandsMore,
-}
-
 impl NarrowRule {
     /// # Errors
     /// Such requests need a person, or no pattern can be written for a name.
-    pub fn of(facts: &Facts, policy: &Policy) -> Result<Self, NoProposal> {
+    pub fn of(facts: &Facts, policy: &Policy) -> Result<Self, String> {
         let (mut user, mut namespace, mut author, mut hosts) = (None, None, None, Vec::new());
         match facts.kind {
             IntentKind::Login => {
                 user = Some(pattern(facts.user.as_deref())?);
                 let host = facts.host.as_ref();
                 let host = host.filter(|_| facts.proof > Proof::Unproven);
-                let host = host.ok_or(NoProposal::Unproven)?;
+                let host = host.ok_or(
+                    "nothing shows which host it is for, and host = \"unproven\" would cover every host",
+                )?;
                 hosts.push(host_word(host, facts.proof, policy)?);
             }
             IntentKind::Sshsig => {
@@ -86,7 +78,10 @@ impl NarrowRule {
                 }
             }
             IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
-                return Err(NoProposal::Kind(facts.kind));
+                return Err(format!(
+                    "a rule for {} is worth a whole machine: write it by hand",
+                    facts.kind.word()
+                ));
             }
         }
         Ok(Self {
@@ -199,23 +194,23 @@ pub fn table_name(prefix: &str, shown: &str, is_taken: impl Fn(&str) -> bool) ->
 }
 
 /// A pattern for exactly this text.
-fn pattern(untrusted: Option<&[u8]>) -> Result<String, NoProposal> {
-    let untrusted = untrusted.ok_or(NoProposal::NoPattern)?;
-    let text = std::str::from_utf8(untrusted).map_err(|_| NoProposal::NoPattern)?;
+fn pattern(untrusted: Option<&[u8]>) -> Result<String, &'static str> {
+    let untrusted = untrusted.ok_or(NO_PATTERN)?;
+    let text = std::str::from_utf8(untrusted).map_err(|_| NO_PATTERN)?;
     // The policy takes no pattern that has a control character, a blank at an end, or a comma.
     if !Language::Line.contains(untrusted) || text.contains(',') {
-        return Err(NoProposal::NoPattern);
+        return Err(NO_PATTERN);
     }
     let escaped = glob::escape(text);
     match Glob::new(&escaped) {
         Ok(glob) if glob.literal() == Some(untrusted) => Ok(escaped),
-        _ => Err(NoProposal::NoPattern),
+        _ => Err(NO_PATTERN),
     }
 }
 
-fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, NoProposal> {
+fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostWord, &'static str> {
     if host.revocation.is_some() {
-        return Err(NoProposal::Revoked);
+        return Err("the host key is revoked");
     }
     let tables = policy.hosts().iter().filter(|table| {
         let named = |name: &String| {
@@ -228,7 +223,7 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
     });
     let mut demands = tables.filter_map(|table| table.proof);
     if demands.any(|required| required > proof) {
-        return Err(NoProposal::HostDemandsMore);
+        return Err("the policy wants more proof of this host than it shows");
     }
     let is_proof_enough = proof >= policy.required_proof(host);
     let names: Vec<String> = host
@@ -266,18 +261,4 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     } else {
         escaped
     })
-}
-
-impl fmt::Display for NoProposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(kind) => write!(f, "a rule for {} is worth a whole machine: write it by hand", kind.word()),
-            Self::Unproven => {
-                f.write_str("nothing shows which host it is for, and host = \"unproven\" would cover every host")
-            }
-            Self::Revoked => f.write_str("the host key is revoked"),
-            Self::NoPattern => f.write_str("the user or namespace cannot be written as a pattern"),
-            Self::HostDemandsMore => f.write_str("the policy wants more proof of this host than it shows"),
-        }
-    }
 }

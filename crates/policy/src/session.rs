@@ -12,6 +12,7 @@ use wire::userauth::UserauthRequest;
 
 use crate::crypto::{Crypto, Fingerprint, Verified};
 use crate::facts::Proof;
+use crate::intent::same_plain_key;
 
 /// Keys that may sign one login, the first included: servers that want two keys, and clients that try
 /// each key in turn. sshd itself allows six tries.
@@ -64,10 +65,6 @@ pub struct HostEvidence {
     /// A bind for this very session could not be checked.
     pub unverifiable_bind: bool,
 }
-
-/// Why a login's data cannot be true: it contradicts the connection's binds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contradiction(pub &'static str);
 
 /// A login that got signatures, and the keys that signed it.
 #[derive(Debug)]
@@ -161,12 +158,9 @@ impl Session {
     ///
     /// # Errors
     /// The login's data and the binds contradict each other, or a bind failed before.
-    pub fn host_evidence(
-        &self,
-        login: &UserauthRequest<'_>,
-    ) -> Result<HostEvidence, Contradiction> {
+    pub fn host_evidence(&self, login: &UserauthRequest<'_>) -> Result<HostEvidence, &'static str> {
         if self.failed {
-            return Err(Contradiction("an earlier bind on this connection failed"));
+            return Err("an earlier bind on this connection failed");
         }
         let same_session = self
             .binds
@@ -174,40 +168,28 @@ impl Session {
             .find(|bind| bind.session_id == login.session_id);
         match same_session {
             Some(bind) if bind.forwarding => {
-                return Err(Contradiction(
-                    "a login to a host that was bound for forwarding",
-                ));
+                return Err("a login to a host that was bound for forwarding");
             }
             None if self.login_bind().is_some() => {
-                return Err(Contradiction("a login to another session than the bind's"));
+                return Err("a login to another session than the bind's");
             }
             _ => {}
         }
-        let unverifiable_bind =
-            same_session.is_some_and(|bind| bind.check == BindCheck::Unverifiable);
-        if let Some(host_key) = login.host_key() {
-            if same_session
-                .is_some_and(|bind| !crate::intent::same_plain_key(&bind.host_key, host_key))
-            {
-                return Err(Contradiction("a login to another host key than the bind's"));
+        let (proof, host_key) = match (login.host_key(), same_session) {
+            (Some(named), Some(bind)) if !same_plain_key(&bind.host_key, named) => {
+                return Err("a login to another host key than the bind's");
             }
-            return Ok(HostEvidence {
-                proof: Proof::Proven,
-                host_key: Some(host_key.to_vec()),
-                unverifiable_bind,
-            });
-        }
-        Ok(match same_session {
-            Some(bind) if bind.check == BindCheck::Verified => HostEvidence {
-                proof: Proof::Bound,
-                host_key: Some(bind.host_key.clone()),
-                unverifiable_bind,
-            },
-            _ => HostEvidence {
-                proof: Proof::Unproven,
-                host_key: None,
-                unverifiable_bind,
-            },
+            (Some(named), _) => (Proof::Proven, Some(named.to_vec())),
+            (None, Some(bind)) if bind.check == BindCheck::Verified => {
+                (Proof::Bound, Some(bind.host_key.clone()))
+            }
+            (None, _) => (Proof::Unproven, None),
+        };
+        let is_unverifiable = |bind: &Bind| bind.check == BindCheck::Unverifiable;
+        Ok(HostEvidence {
+            proof,
+            host_key,
+            unverifiable_bind: same_session.is_some_and(is_unverifiable),
         })
     }
 

@@ -11,8 +11,15 @@ word_enum! {
     }
 }
 
+/// What says nothing denies.
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::Deny
+    }
+}
+
 /// Where a rule stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     pub file: String,
     pub line: usize,

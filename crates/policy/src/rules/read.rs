@@ -11,7 +11,7 @@ use super::Policy;
 use super::entry::{Entry, ParseResult};
 use super::matching::Matcher;
 use super::pattern;
-use super::problem::{LineNumbers, PolicyError, Problem, Source};
+use super::problem::{PolicyError, Problem, Source};
 use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
 use super::value::{self, BadValue};
@@ -156,11 +156,16 @@ impl Reading {
         let Value::List(rules) = value.get_ref() else {
             return self.wrong(source, value.span(), is, hint);
         };
-        let mut lines = LineNumbers::of(source.text);
+        let (mut line, mut at) = (1, 0);
         for value in rules {
+            // In one pass over the file: it may have very many rules.
+            let start = value.span().start;
+            let between = source.text.get(at..start).unwrap_or_default();
+            line += between.matches('\n').count();
+            at = start;
             let place = Place {
                 file: source.name.to_owned(),
-                line: lines.number_at(value.span().start),
+                line,
             };
             match value.get_ref() {
                 Value::Table(table) => self.rule(source, value.span(), place, table),
@@ -226,47 +231,30 @@ impl Reading {
     /// A kind of request that lacks what another matcher looks at is never covered. So the rule would cover less
     /// than it says, or nothing.
     fn fits_kinds(&mut self, source: Source<'_>, table: &Table, rule: &Rule) {
-        let matchers = [
-            (Matcher::User, rule.user.is_some()),
-            (Matcher::Host, rule.host.is_some()),
-            (Matcher::Namespace, rule.namespace.is_some()),
-            (Matcher::Content, rule.content.is_some()),
-            (Matcher::Author, rule.author.is_some()),
-            (Matcher::Committer, rule.committer.is_some()),
-        ];
-        let said = matchers.into_iter().filter(|(_, is_said)| *is_said);
-        let said: Vec<Matcher> = said.map(|(matcher, _)| matcher).collect();
-        for (number, matcher) in said.iter().enumerate() {
-            let problem = match &rule.kind {
-                Some(kinds) => kinds
-                    .iter()
-                    .find(|kind| !matcher.looks_at(**kind))
-                    .map(|kind| missing_fact(*matcher, *kind, kinds)),
-                None => said
-                    .get(..number)
-                    .unwrap_or_default()
-                    .iter()
-                    .find(|other| {
-                        !IntentKind::ALL
-                            .iter()
-                            .any(|kind| matcher.looks_at(*kind) && other.looks_at(*kind))
-                    })
-                    .map(|other| {
-                        BadValue::new(
-                            format!(
-                                "no request has both a {} and a {}",
-                                other.word(),
-                                matcher.word()
-                            ),
-                            "user and host are of logins; namespace, content, author and committer are of sshsig: make two rules",
-                        )
-                    }),
+        let matcher = |word: &str| Matcher::ALL.into_iter().find(|it| it.word() == word);
+        let keys = table.iter().map(|(key, _)| key);
+        let said = keys.filter_map(|key| Some((matcher(key.get_ref())?, key.span())));
+        let mut said: Vec<(Matcher, Range<usize>)> = said.collect();
+        said.sort_by_key(|(_, span)| span.start);
+        for (number, (matcher, span)) in said.iter().enumerate() {
+            let lacks = |kind: &&IntentKind| !matcher.looks_at(**kind);
+            let excludes = |(other, _): &&(Matcher, _)| {
+                let mut kinds = IntentKind::ALL.into_iter();
+                !kinds.any(|kind| matcher.looks_at(kind) && other.looks_at(kind))
             };
-            let Some(bad) = problem else { continue };
-            let mut keys = table.iter().map(|(key, _)| key);
-            let span = keys.find(|key| key.get_ref() == matcher.word());
-            let span = span.map_or(0..0, |key| key.span());
-            self.wrong(source, span, bad.message, bad.hint);
+            let bad = match &rule.kind {
+                Some(kinds) => {
+                    let lacking = kinds.iter().find(lacks);
+                    lacking.map(|kind| missing_fact(*matcher, *kind, kinds))
+                }
+                None => {
+                    let other = said.iter().take(number).find(excludes);
+                    other.map(|(other, _)| never_both(*other, *matcher))
+                }
+            };
+            if let Some(bad) = bad {
+                self.wrong(source, span.clone(), bad.message, bad.hint);
+            }
         }
     }
 
@@ -346,6 +334,17 @@ fn missing_fact(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> Bad
     BadValue::new(
         format!("kind `{kind}` has no {what}, so this rule covers no {kind}"),
         hint,
+    )
+}
+
+fn never_both(one: Matcher, other: Matcher) -> BadValue {
+    BadValue::new(
+        format!(
+            "no request has both a {} and a {}",
+            one.word(),
+            other.word()
+        ),
+        "user and host are of logins; namespace, content, author and committer are of sshsig: make two rules",
     )
 }
 

@@ -43,7 +43,7 @@ pub struct Label {
 
 /// `[[rule]]`. `None` in a matcher means that the rule does not say; see [`super::matching`] for what
 /// that covers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rule {
     pub index: usize,
     pub place: Place,
@@ -128,26 +128,8 @@ impl Rule {
         Self {
             index,
             place,
-            name: None,
-            action: Verdict::Deny,
-            qube: None,
-            keyring: None,
-            key: None,
-            kind: None,
-            user: None,
-            host: None,
-            namespace: None,
-            content: None,
-            author: None,
-            committer: None,
-            forwarded: None,
-            sha1: None,
-            hours: None,
-            rate: None,
-            remember: None,
-            notify: false,
-            log_content: false,
             signatures: 1,
+            ..Self::default()
         }
     }
 
