@@ -38,13 +38,7 @@ impl Daemon {
         paths: &Paths,
         sandboxes: Vec<(String, UnixListener)>,
     ) -> Result<Self, Error> {
-        let log = Log::open(&paths.state).map_err(|error| {
-            let failed = Error::new(error.to_string());
-            match error.hint() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
-        })?;
+        let log = Log::open(&paths.state)?;
         let policy = PolicyFiles::unread(paths)
             .map_err(|error| Error::new(format!("cannot watch the policy's files: {error}")))?;
         let prompter = Prompter::new(&config.prompt, paths);

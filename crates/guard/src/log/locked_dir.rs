@@ -4,11 +4,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use common::error::Error;
 use common::log::files::{MAX_OLD_FILES, kept, newest};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use super::error::LogError;
+use super::error::{failed, not_safe};
 
 const LOCK: &str = "log.lock";
 const OTHERS_WRITE: u32 = 0o022;
@@ -20,12 +21,12 @@ pub(super) struct LockedLogDir {
 }
 
 impl LockedLogDir {
-    pub(super) fn take(folder: &Path) -> Result<Self, LogError> {
+    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(|source| LogError::io("making the folder of", folder, source))?;
+            .map_err(|source| failed("making the folder of", folder, &source))?;
         check(folder)?;
         let path = folder.join(LOCK);
         let file = owned(
@@ -37,13 +38,17 @@ impl LockedLogDir {
                 folder: folder.to_owned(),
                 _lock: lock,
             }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(LogError::Busy(folder.to_owned())),
-            Err((_, errno)) => Err(LogError::io("locking", &path, errno.into())),
+            Err((_, Errno::EWOULDBLOCK)) => {
+                let folder = folder.display();
+                let busy = Error::new(format!("another vault writes the log in {folder}"));
+                Err(busy.hint("`split-ssh status` shows it"))
+            },
+            Err((_, errno)) => Err(failed("locking", &path, &errno.into())),
         }
     }
 
     /// Refuses a folder that others have come to own or write since it was taken: they could put another log there.
-    pub(super) fn check(&self) -> Result<(), LogError> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         check(&self.folder)
     }
 
@@ -59,7 +64,7 @@ impl LockedLogDir {
     }
 
     /// Opens `log.jsonl` for appending, and begins it if need be.
-    pub(super) fn open_newest(&self) -> Result<File, LogError> {
+    pub(super) fn open_newest(&self) -> Result<File, Error> {
         owned(
             OpenOptions::new().read(true).append(true).create(true),
             &self.newest(),
@@ -68,7 +73,7 @@ impl LockedLogDir {
 
     /// Makes room for a new `log.jsonl`. A crash in between leaves a gap in the numbers, which the next
     /// rotation fills.
-    pub(super) fn rotate(&self) -> Result<(), LogError> {
+    pub(super) fn rotate(&self) -> Result<(), Error> {
         let free = (1..=MAX_OLD_FILES)
             .find(|&number| !kept(&self.folder, number).exists())
             .unwrap_or(MAX_OLD_FILES);
@@ -78,21 +83,21 @@ impl LockedLogDir {
         self.rename(&self.newest(), &kept(&self.folder, 1))
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> Result<(), LogError> {
-        fs::rename(from, to).map_err(|source| LogError::io("rotating", from, source))
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        fs::rename(from, to).map_err(|source| failed("rotating", from, &source))
     }
 
     /// Brings renamed and new names to the disk.
-    pub(super) fn sync_names(&self) -> Result<(), LogError> {
+    pub(super) fn sync_names(&self) -> Result<(), Error> {
         File::open(&self.folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(|source| LogError::io("syncing the folder of", &self.folder, source))
+            .map_err(|source| failed("syncing the folder of", &self.folder, &source))
     }
 }
 
-fn check(folder: &Path) -> Result<(), LogError> {
+fn check(folder: &Path) -> Result<(), Error> {
     let about = fs::metadata(folder)
-        .map_err(|source| LogError::io("reading the folder of", folder, source))?;
+        .map_err(|source| failed("reading the folder of", folder, &source))?;
     let why = if about.uid() != nix::unistd::geteuid().as_raw() {
         "the folder belongs to another user"
     } else if about.mode() & OTHERS_WRITE != 0 {
@@ -100,27 +105,21 @@ fn check(folder: &Path) -> Result<(), LogError> {
     } else {
         return Ok(());
     };
-    Err(LogError::Unsafe {
-        path: folder.to_owned(),
-        why,
-    })
+    Err(not_safe(folder, why))
 }
 
-fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
+fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
     let file = options
         .mode(0o600)
         .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(path)
         .map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ELOOP) => LogError::Unsafe {
-                path: path.to_owned(),
-                why: "it is a symbolic link",
-            },
-            _ => LogError::io("opening", path, source),
+            Some(Errno::ELOOP) => not_safe(path, "it is a symbolic link"),
+            _ => failed("opening", path, &source),
         })?;
     let about = file
         .metadata()
-        .map_err(|source| LogError::io("opening", path, source))?;
+        .map_err(|source| failed("opening", path, &source))?;
     let why = if !about.is_file() {
         "it is no plain file"
     } else if about.uid() != nix::unistd::geteuid().as_raw() {
@@ -130,8 +129,5 @@ fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, LogError> {
     } else {
         return Ok(file);
     };
-    Err(LogError::Unsafe {
-        path: path.to_owned(),
-        why,
-    })
+    Err(not_safe(path, why))
 }

@@ -17,12 +17,13 @@ use policy::record::sentence::Sentence;
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 pub use common::log::files::{MAX_FILE, MAX_OLD_FILES};
+use common::error::Error;
 use common::log::heads::{self, Head};
 use common::log::journal::{self, Priority};
-pub use error::LogError;
+use error::failed;
 use locked_dir::LockedLogDir;
 use repeats::RepeatCounter;
-use tail::{LastLine, LogTail};
+use tail::LogTail;
 
 use common::sync::lock;
 
@@ -37,7 +38,7 @@ struct State {
     /// `None` after a failure from which the file must be read again.
     tail: Option<LogTail>,
     /// The last line that was written.
-    written: Option<LastLine>,
+    written: Option<Head>,
     repeats: RepeatCounter,
     /// To be told in a `recovered` record before the next one.
     mended: Option<String>,
@@ -55,11 +56,11 @@ impl Log {
     /// # Errors
     /// A folder that cannot be made or that others can write, or a log that another vault writes.
     /// A full disk is no error here: then [`Log::write`] fails until there is room.
-    pub fn open(folder: &Path) -> Result<Self, LogError> {
+    pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::open_with(folder, MAX_FILE)
     }
 
-    fn open_with(folder: &Path, max_file: u64) -> Result<Self, LogError> {
+    fn open_with(folder: &Path, max_file: u64) -> Result<Self, Error> {
         let dir = LockedLogDir::take(folder)?;
         let (tail, mended) = LogTail::find(&dir, None)?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -67,7 +68,7 @@ impl Log {
             state: Mutex::new(State {
                 dir,
                 boot: boot.trim().into(),
-                noted: tail.seq(),
+                noted: tail.last().seq,
                 tail: Some(tail),
                 written: None,
                 repeats: RepeatCounter::default(),
@@ -84,16 +85,16 @@ impl Log {
     ///
     /// # Errors
     /// The record is not written: the caller must refuse what it was about to allow.
-    pub fn write(&self, record: Record) -> Result<(), LogError> {
+    pub fn write(&self, record: Record) -> Result<(), Error> {
         let mut state = self.lock();
         let written = state.write(record);
         if let Err(error) = &written {
             if state.lost == 0 {
-                let text = format!("{error}; everything is refused until the log can be written");
+                let text = format!("{}; everything is refused until the log can be written", error.what());
                 journal::say(Priority::Error, &text);
             }
             state.lost += 1;
-            state.trouble = Some(error.to_string());
+            state.trouble = Some(error.what().to_owned());
         }
         written
     }
@@ -108,7 +109,7 @@ impl Log {
     ///
     /// # Errors
     /// The counts are kept for the next time.
-    pub fn tick(&self, now: Timestamp) -> Result<(), LogError> {
+    pub fn tick(&self, now: Timestamp) -> Result<(), Error> {
         self.lock().flush(Some(now))?;
         self.note_head()
     }
@@ -117,7 +118,7 @@ impl Log {
     ///
     /// # Errors
     /// Counts that could not be written are lost.
-    pub fn close(&self) -> Result<(), LogError> {
+    pub fn close(&self) -> Result<(), Error> {
         self.lock().flush(None)?;
         self.note_head()
     }
@@ -129,13 +130,13 @@ impl Log {
 
     /// First the disk, then the journal: the journal never knows more than the disk. Records that come
     /// meanwhile do not wait for the disk.
-    fn note_head(&self) -> Result<(), LogError> {
+    fn note_head(&self) -> Result<(), Error> {
         let Some((file, head)) = self.lock().unnoted()? else {
             return Ok(());
         };
         let path = self.path();
         file.sync_data()
-            .map_err(|source| LogError::io("syncing", &path, source))?;
+            .map_err(|source| failed("syncing", &path, &source))?;
         heads::note(&head, &path);
         self.lock().noted = head.seq;
         Ok(())
@@ -148,7 +149,7 @@ impl Log {
 }
 
 impl State {
-    fn write(&mut self, record: Record) -> Result<(), LogError> {
+    fn write(&mut self, record: Record) -> Result<(), Error> {
         // The stop record is the last: what was counted comes before it.
         let is_last = record.event == Event::Stop;
         self.flush((!is_last).then_some(record.time))?;
@@ -161,7 +162,7 @@ impl State {
     }
 
     /// Writes the counts whose minute is over at `now`; all of them without `now`.
-    fn flush(&mut self, now: Option<Timestamp>) -> Result<(), LogError> {
+    fn flush(&mut self, now: Option<Timestamp>) -> Result<(), Error> {
         while let Some(mut summary) = self.repeats.due(now) {
             self.append(&mut summary)?;
             self.repeats.written(now);
@@ -169,7 +170,7 @@ impl State {
         Ok(())
     }
 
-    fn append(&mut self, record: &mut Record) -> Result<(), LogError> {
+    fn append(&mut self, record: &mut Record) -> Result<(), Error> {
         self.dir.check()?;
         if let Some(what) = self.tail.as_ref().and_then(LogTail::tampering) {
             self.tail = None;
@@ -207,23 +208,19 @@ impl State {
     }
 
     /// The head of the chain and the file that it is in, unless the journal has that head.
-    fn unnoted(&self) -> Result<Option<(File, Head)>, LogError> {
-        let Some(tail) = self.tail.as_ref().filter(|tail| tail.seq() != self.noted) else {
+    fn unnoted(&self) -> Result<Option<(File, Head)>, Error> {
+        let Some(tail) = self.tail.as_ref().filter(|tail| tail.last().seq != self.noted) else {
             return Ok(None);
         };
-        let head = Head {
-            seq: tail.seq(),
-            hash: tail.hash().to_owned(),
-        };
-        Ok(Some((tail.file()?, head)))
+        Ok(Some((tail.file()?, tail.last().clone())))
     }
 
-    fn append_line(&mut self, record: &mut Record) -> Result<(), LogError> {
+    fn append_line(&mut self, record: &mut Record) -> Result<(), Error> {
         let Some(mut tail) = self.tail.take() else {
-            return Err(LogError::io(
+            return Err(failed(
                 "reading",
                 &self.dir.newest(),
-                io::Error::other("its end is not known"),
+                &io::Error::other("its end is not known"),
             ));
         };
         record.boot = Arc::clone(&self.boot);

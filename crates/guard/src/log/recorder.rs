@@ -10,12 +10,12 @@ use policy::record::sentence::Sentence;
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
 use super::Log;
-use super::error::LogError;
 use super::refusals::Refusals;
 use crate::ask::changes::Changes;
 use crate::ask::prompt::{Notice, Notifier};
 use common::clock;
 use common::control::RefusedRequest;
+use common::error::Error;
 use common::log::read;
 use common::sync::lock;
 
@@ -60,7 +60,7 @@ impl Recorder {
         let Err(error) = written else {
             return true;
         };
-        let said = format!("Everything is refused: {error}");
+        let said = format!("Everything is refused: {}", error.what());
         self.notifier.tell(Notice::Said(said));
         false
     }
@@ -126,7 +126,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Counts that could not be written are lost.
-    pub fn close(&self) -> Result<(), LogError> {
+    pub fn close(&self) -> Result<(), Error> {
         self.log.close()
     }
 }

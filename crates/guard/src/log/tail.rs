@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use policy::record::Record;
 
-use super::error::LogError;
+use super::error::failed;
 use super::locked_dir::LockedLogDir;
-use common::log::line::{self, FIRST_PREVIOUS_HASH};
+use common::error::Error;
+use common::log::heads::Head;
+use common::log::line::{self, FIRST_PREVIOUS_HASH, MAX_LINE, TooLong};
 use common::log::read::LogLines;
 
 /// The open file and the last line's place in the chain.
@@ -18,22 +20,15 @@ pub(super) struct LogTail {
     file: File,
     /// Bytes of whole lines in the file.
     len: u64,
-    last: LastLine,
+    last: Head,
     /// What [`LogTail::next_line`] made, and its hash.
     line: Vec<u8>,
     coming: String,
 }
 
-/// The last whole line of a file.
-#[derive(Clone)]
-pub(super) struct LastLine {
-    seq: u64,
-    hash: String,
-}
-
 /// What a file ends in.
 struct FileEnd {
-    last: Option<LastLine>,
+    last: Option<Head>,
     whole: u64,
     torn: u64,
     /// The last whole line is not as the log wrote it.
@@ -45,15 +40,15 @@ impl LogTail {
     /// `written`, the last line that this process wrote, whatever became of it since.
     pub(super) fn find(
         dir: &LockedLogDir,
-        written: Option<&LastLine>,
-    ) -> Result<(Self, Option<String>), LogError> {
+        written: Option<&Head>,
+    ) -> Result<(Self, Option<String>), Error> {
         let path = dir.newest();
         let file = dir.open_newest()?;
         let end = end_of(&path)?;
         let mut mended = Vec::new();
         if end.torn > 0 {
             file.set_len(end.whole)
-                .map_err(|source| LogError::io("mending", &path, source))?;
+                .map_err(|source| failed("mending", &path, &source))?;
             mended.push(format!(
                 "a half-written line of {} bytes was cut off",
                 end.torn
@@ -68,7 +63,7 @@ impl LogTail {
             (None, None, Some(before)) => end_of(&before)?.last,
             (None, None, None) => None,
         };
-        let last = last.unwrap_or_else(|| LastLine {
+        let last = last.unwrap_or_else(|| Head {
             seq: 0,
             hash: FIRST_PREVIOUS_HASH.to_owned(),
         });
@@ -83,16 +78,8 @@ impl LogTail {
         Ok((tail, (!mended.is_empty()).then(|| mended.join("; "))))
     }
 
-    pub(super) fn seq(&self) -> u64 {
-        self.last.seq
-    }
-
-    pub(super) fn hash(&self) -> &str {
-        &self.last.hash
-    }
-
     /// The last line, from which the chain goes on.
-    pub(super) fn last(&self) -> &LastLine {
+    pub(super) fn last(&self) -> &Head {
         &self.last
     }
 
@@ -113,18 +100,21 @@ impl LogTail {
     }
 
     /// The file, to be synced.
-    pub(super) fn file(&self) -> Result<File, LogError> {
+    pub(super) fn file(&self) -> Result<File, Error> {
         self.file
             .try_clone()
-            .map_err(|source| LogError::io("syncing", &self.path, source))
+            .map_err(|source| failed("syncing", &self.path, &source))
     }
 
     /// Makes the line of `record` behind the last one, and gives the record its place in the chain.
-    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<(), LogError> {
+    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<(), Error> {
         record.seq = self.last.seq + 1;
         record.previous.clone_from(&self.last.hash);
         self.line.clear();
-        self.coming = line::encode(record, &mut self.line)?;
+        self.coming = line::encode(record, &mut self.line).map_err(|TooLong(bytes)| {
+            let what = "is too long for the log";
+            Error::new(format!("a record of {bytes} bytes {what}, {MAX_LINE} at most"))
+        })?;
         Ok(())
     }
 
@@ -135,7 +125,7 @@ impl LogTail {
     }
 
     /// Goes on in a new file; the chain goes on with it.
-    pub(super) fn rotate(&mut self, dir: &LockedLogDir) -> Result<(), LogError> {
+    pub(super) fn rotate(&mut self, dir: &LockedLogDir) -> Result<(), Error> {
         self.sync()?;
         dir.rotate()?;
         self.file = dir.open_newest()?;
@@ -145,11 +135,11 @@ impl LogTail {
 
     /// Appends the line that [`LogTail::next_line`] made, with one write. The second value tells whether
     /// the file is whole, also after a failure.
-    pub(super) fn append(&mut self) -> (Result<(), LogError>, bool) {
+    pub(super) fn append(&mut self) -> (Result<(), Error>, bool) {
         let error = match (&self.file).write(&self.line) {
             Ok(written) if written == self.line.len() => {
                 self.len += u64::try_from(written).unwrap_or(0);
-                self.last = LastLine {
+                self.last = Head {
                     seq: self.last.seq + 1,
                     hash: std::mem::take(&mut self.coming),
                 };
@@ -159,18 +149,18 @@ impl LogTail {
             Err(error) => error,
         };
         let cut = self.file.set_len(self.len);
-        (Err(LogError::io("writing", &self.path, error)), cut.is_ok())
+        (Err(failed("writing", &self.path, &error)), cut.is_ok())
     }
 
-    fn sync(&self) -> Result<(), LogError> {
+    fn sync(&self) -> Result<(), Error> {
         self.file
             .sync_data()
-            .map_err(|source| LogError::io("syncing", &self.path, source))
+            .map_err(|source| failed("syncing", &self.path, &source))
     }
 }
 
-fn end_of(path: &Path) -> Result<FileEnd, LogError> {
-    read_end(path).map_err(|source| LogError::io("reading", path, source))
+fn end_of(path: &Path) -> Result<FileEnd, Error> {
+    read_end(path).map_err(|source| failed("reading", path, &source))
 }
 
 fn read_end(path: &Path) -> io::Result<FileEnd> {
@@ -191,14 +181,14 @@ fn read_end(path: &Path) -> io::Result<FileEnd> {
         end.torn = 0;
         end.odd = false;
         end.last = Some(match line.record() {
-            Ok((record, hash)) => LastLine {
+            Ok((record, hash)) => Head {
                 seq: record.seq,
                 hash,
             },
             Err(_) => {
                 end.odd = true;
                 let seq = end.last.map_or(0, |last| last.seq);
-                LastLine {
+                Head {
                     seq: seq + 1,
                     hash: line::sha256_hex(&line.bytes),
                 }
