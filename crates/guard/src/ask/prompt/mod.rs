@@ -1,9 +1,6 @@
-//! Runs prompters: one process for each question, chosen anew each time, from the best that the
-//! session has. Down the list only while nobody has seen the question; after that, anything but a good
-//! answer is a no.
-//!
-//! 1. `split-ssh-prompt`, through the session's socket unit if there is one, else as our child;
-//! 2. nothing: the question waits for a terminal (`split-ssh pending`), or for a session to come up.
+//! Runs prompters: one process for each question, `split-ssh-prompt`, through the session's socket unit if there is one,
+//! else as our child. While nobody has seen the question, it waits for a terminal (`split-ssh pending`), or for a session
+//! to come up; after that, anything but a good answer is a no.
 
 mod child;
 mod conversation;
@@ -17,12 +14,11 @@ mod running;
 mod session;
 mod unit;
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use policy::question::Question;
-
-use std::os::unix::net::UnixStream;
 
 use common::config::vault::{PromptBy, PromptConfig};
 use common::control::{AsksBy, PromptState};
@@ -32,8 +28,7 @@ use common::prompt_program;
 pub use dialog::Dialog;
 pub use lines::{NextLine, PrompterLines};
 pub use notify::{Notice, Notifier};
-pub use outcome::PromptOutcome;
-use outcome::{NotShown, PromptAttempt, PromptContext};
+pub use outcome::{NotShown, PromptOutcome};
 pub use running::Running;
 use session::Session;
 
@@ -100,18 +95,18 @@ impl Prompter {
                 return PromptOutcome::Withdrawn;
             };
             let had_socket = self.has_socket();
-            let why = match self.try_all(&PromptContext {
-                question: &question,
-                dialog,
-                shown,
-            }) {
-                PromptAttempt::Finished(outcome) => return outcome,
-                PromptAttempt::NotShown(why) => why,
+            let asked = self
+                .start(unit::QUESTION, None)
+                .and_then(|(_running, stream)| {
+                    conversation::converse(&question, dialog, shown, &stream)
+                });
+            let why = match asked {
+                Ok(outcome) => return outcome,
+                Err(why) => why,
             };
-            let pause = if why == NotShown::NoSession {
-                POLL_INTERVAL
-            } else {
-                RETRY_DELAY
+            let pause = match why {
+                NotShown::NoSession | NotShown::NotInstalled => POLL_INTERVAL,
+                NotShown::Failed(_) => RETRY_DELAY,
             };
             if said.as_ref() != Some(&why) {
                 unseen(&why);
@@ -127,21 +122,24 @@ impl Prompter {
     ///
     /// # Errors
     /// There is none; why.
-    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), String> {
-        self.start(unit::LOCK, "--watch-lock")
+    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), NotShown> {
+        self.start(unit::LOCK, Some("--watch-lock"))
     }
 
-    /// Starts our program for something else than a question: by the session's socket unit, else as our child.
-    fn start(&self, unit: &str, flag: &str) -> Result<(Option<Running>, UnixStream), String> {
+    /// Starts our program: by the session's socket unit, else as our child.
+    fn start(
+        &self,
+        unit: &str,
+        flag: Option<&str>,
+    ) -> Result<(Option<Running>, UnixStream), NotShown> {
         if let Some(socket) = self.live_socket(unit) {
-            return Ok((None, unit::connect(&socket)?));
+            return Ok((None, unit::connect(&socket).map_err(NotShown::Failed)?));
         }
-        let program = self.program.as_deref();
-        let program = program.ok_or("split-ssh-prompt is not installed")?;
-        let environment = self.session.environment();
-        let environment = environment.ok_or("there is no session to ask in")?;
-        let (running, stream) = child::start(program, &[flag], &environment)
-            .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+        let program = self.program.as_deref().ok_or(NotShown::NotInstalled)?;
+        let environment = self.session.environment().ok_or(NotShown::NoSession)?;
+        let (running, stream) = child::start(program, flag, &environment).map_err(|error| {
+            NotShown::Failed(format!("cannot run {}: {error}", program.display()))
+        })?;
         Ok((Some(running), stream))
     }
 
@@ -164,29 +162,6 @@ impl Prompter {
     fn live_socket(&self, name: &str) -> Option<PathBuf> {
         let socket = self.sockets.as_ref()?.join(name);
         socket.exists().then_some(socket)
-    }
-
-    fn try_all(&self, asking: &PromptContext<'_>) -> PromptAttempt {
-        let mut reasons = Vec::new();
-        let mut say = |who: String, why: NotShown| reasons.push(format!("{who}: {why}"));
-        if let Some(socket) = self.live_socket(unit::QUESTION) {
-            match conversation::by_socket(asking, &socket) {
-                PromptAttempt::Finished(outcome) => return PromptAttempt::Finished(outcome),
-                PromptAttempt::NotShown(why) => say("the session's prompt".to_owned(), why),
-            }
-        }
-        let program = self.program.as_ref();
-        let child = program.and_then(|program| Some((program, self.session.environment()?)));
-        if let Some((program, environment)) = child {
-            match child::by_child(asking, program, &environment) {
-                PromptAttempt::Finished(outcome) => return PromptAttempt::Finished(outcome),
-                PromptAttempt::NotShown(why) => say(program.display().to_string(), why),
-            }
-        }
-        match reasons.is_empty() {
-            true => PromptAttempt::NotShown(NotShown::NoSession),
-            false => PromptAttempt::NotShown(NotShown::Failed(reasons.join("; "))),
-        }
     }
 }
 

@@ -5,10 +5,9 @@
 
 mod notice_queue;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -17,7 +16,7 @@ use std::time::{Duration, Instant};
 use policy::question::protocol::{Notification, REVOKE_PRESSED};
 
 use super::Prompter;
-use super::child;
+use super::lines::{NextLine, PrompterLines};
 use super::protocol;
 use super::running::Running;
 use super::unit;
@@ -26,7 +25,6 @@ use notice_queue::NoticeQueue;
 
 pub use notice_queue::Notice;
 
-const NOTIFY_SEND: &str = "/usr/bin/notify-send";
 /// A desktop that takes longer gets no notification.
 const SEND_TIME: Duration = Duration::from_secs(3);
 /// How long a button is waited for, as docs/prompt-protocol.md says.
@@ -61,7 +59,6 @@ impl Notifier {
         };
         let sender = Sender {
             prompter: prompter.clone(),
-            notify_send: Some(PathBuf::from(NOTIFY_SEND)).filter(|path| path.is_file()),
             waiting: Arc::default(),
         };
         let shared = Arc::clone(&notifier.shared);
@@ -111,10 +108,9 @@ impl Shared {
     }
 }
 
-/// How notifications reach the desktop: our prompt program, or `notify-send` where it is not installed.
+/// How notifications reach the desktop: by our prompt program.
 struct Sender {
     prompter: Prompter,
-    notify_send: Option<PathBuf>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -128,13 +124,13 @@ impl Sender {
             return;
         };
         let Some(number) = message.revokes else {
-            is_revoke_pressed(stream, SEND_TIME);
+            is_revoke_pressed(&stream, SEND_TIME);
             return;
         };
         let (shared, waiting) = (Arc::clone(shared), Arc::clone(&self.waiting));
         waiting.fetch_add(1, Relaxed);
         thread::spawn(move || {
-            let is_pressed = is_revoke_pressed(stream, BUTTON_TIME);
+            let is_pressed = is_revoke_pressed(&stream, BUTTON_TIME);
             drop(running);
             waiting.fetch_sub(1, Relaxed);
             if let (true, Some(revoke)) = (is_pressed, shared.revoke.get()) {
@@ -144,54 +140,21 @@ impl Sender {
     }
 
     fn start(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
-        let started = self.prompter.start(unit::NOTIFICATION, "--notify");
-        let (running, mut stream) = match started {
-            Ok(started) => started,
-            Err(_) => return self.start_notify_send(message),
-        };
+        let started = self.prompter.start(unit::NOTIFICATION, Some("--notify"));
+        let (running, mut stream) = started.ok()?;
         stream.set_write_timeout(Some(SEND_TIME)).ok()?;
         stream.write_all(&protocol::line(message)?).ok()?;
         stream.shutdown(Shutdown::Write).ok()?;
         Some((running, stream))
     }
-
-    fn start_notify_send(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
-        let environment = self.prompter.session.environment()?;
-        let mut arguments = vec![
-            "--app-name=Split SSH".to_owned(),
-            format!("--urgency={}", message.urgency.word()),
-            format!("--icon={}", message.urgency.icon()),
-        ];
-        if message.revokes.is_some() {
-            // It prints the first part when the button is pressed.
-            arguments.push(format!("--action={REVOKE_PRESSED}=Revoke"));
-        }
-        // Daemons read markup in the body.
-        let body = message
-            .body
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;");
-        arguments.extend(["--".to_owned(), message.summary.clone(), body]);
-        let program = self.notify_send.as_ref()?;
-        let (running, stream) = child::start(program, &arguments, &environment).ok()?;
-        Some((Some(running), stream))
-    }
 }
 
 /// Waits for the end of what shows a notification, but no longer than for `time`; true if it said that the button was
 /// pressed.
-fn is_revoke_pressed(mut stream: UnixStream, time: Duration) -> bool {
-    let until = Instant::now() + time;
-    let mut untrusted = Vec::new();
-    let mut chunk = [0; REVOKE_PRESSED.len() + 1];
-    while untrusted.len() <= REVOKE_PRESSED.len() {
-        let left = until.saturating_duration_since(Instant::now());
-        let is_in_time = !left.is_zero() && stream.set_read_timeout(Some(left)).is_ok();
-        match is_in_time.then(|| stream.read(&mut chunk)) {
-            Some(Ok(count)) if count > 0 => untrusted.extend_from_slice(&chunk[..count]),
-            _ => break,
-        }
-    }
-    untrusted.strip_suffix(b"\n") == Some(REVOKE_PRESSED.as_bytes())
+fn is_revoke_pressed(stream: &UnixStream, time: Duration) -> bool {
+    let pressed = |mut lines: PrompterLines| {
+        let next = lines.next(None, Instant::now() + time);
+        matches!(next, NextLine::Line(line) if line == REVOKE_PRESSED.as_bytes())
+    };
+    PrompterLines::new(stream, REVOKE_PRESSED.len() + 1).is_ok_and(pressed)
 }

@@ -15,6 +15,7 @@ use policy::question::{Row, RowClass, Version};
 use super::Prompter;
 use super::conversation::{GRACE, START_TIME};
 use super::lines::{NextLine, PrompterLines};
+use super::outcome::NotShown;
 use super::protocol;
 use super::unit;
 
@@ -65,13 +66,13 @@ impl Prompter {
     /// Asks; `None` is a no, by the owner, by time, or because `client` hung up.
     ///
     /// # Errors
-    /// There is no window to ask in; the reason and what to do instead.
+    /// There is no window to ask in.
     pub fn passphrase(
         &self,
         question: &PassphraseQuestion,
         client: &UnixStream,
-    ) -> Result<Option<Passphrase>, String> {
-        let (_running, stream) = self.start(unit::PASSPHRASE, "--passphrase")?;
+    ) -> Result<Option<Passphrase>, NotShown> {
+        let (_running, stream) = self.start(unit::PASSPHRASE, Some("--passphrase"))?;
         Ok(converse(question, &stream, client))
     }
 }

@@ -1,18 +1,13 @@
 //! Lines to and from a prompter, as `docs/prompt-protocol.md` says.
 
-use policy::question::protocol::{NewCounts, PrompterAnswer, Shown};
-use policy::question::{Counts, Question};
+use policy::question::Question;
+use policy::question::protocol::{PrompterAnswer, Shown};
 use serde::Serialize;
 
 use super::outcome::PromptOutcome;
 
 /// The longest line either way, with its newline.
 pub(super) const MAX_LINE: usize = 65_536;
-
-/// New counts as a line.
-pub(super) fn counts(question: &Question, counts: Counts) -> Option<Vec<u8>> {
-    line(&NewCounts::new(question.id, counts))
-}
 
 /// A value as a line; `None` for one that no prompter would take.
 pub(super) fn line(value: &impl Serialize) -> Option<Vec<u8>> {
