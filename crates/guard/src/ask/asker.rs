@@ -119,7 +119,7 @@ impl Asker {
             Ok(said) => (said, None),
             Err(trouble) => {
                 journal::say(Priority::Warning, &trouble);
-                self.notifier.tell(Notice::Said(trouble.clone()));
+                self.notifier.tell(Notice::said(trouble.clone()));
                 (None, Some(trouble))
             }
         };
@@ -161,7 +161,7 @@ impl Asker {
     /// A prompter's answer that does not count is a no.
     pub fn prompter_answered_badly(&self, id: QuestionId, why: BadAnswer) {
         let said = format!("A request was denied: {why}");
-        self.notifier.tell(Notice::Said(said));
+        self.notifier.tell(Notice::said(said));
         self.questions
             .change(DecidedBy::Prompt, |queue, remembered| {
                 let why = DeniedBy::BadAnswer(why);

@@ -27,7 +27,7 @@ pub fn follow(asker: &Arc<Asker>) {
     asker.notifier.on_revoke(move |number| {
         if revoker.revoke(Some(number)) > 0 {
             let said = format!("approval {number} was revoked: the next such request asks again");
-            revoker.notifier.tell(Notice::Said(said));
+            revoker.notifier.tell(Notice::said(said));
         }
     });
     let asker = Arc::clone(asker);
@@ -49,7 +49,7 @@ pub fn follow(asker: &Arc<Asker>) {
                         dialog.withdraw();
                     }
                 }
-                QuestionEvent::Notice(text) => asker.notifier.tell(Notice::Said(text)),
+                QuestionEvent::Notice(text) => asker.notifier.tell(Notice::said(text)),
                 QuestionEvent::Elsewhere => {}
             }
         }
@@ -123,7 +123,7 @@ fn failed(asker: &Asker, id: QuestionId, why: &str) {
     let said = format!("question {id} was denied: {why}");
     journal::say(Priority::Warning, &said);
     let said = format!("A request was denied: {why}");
-    asker.notifier.tell(Notice::Said(said));
+    asker.notifier.tell(Notice::said(said));
     let why = DeniedBy::PrompterFailed(why);
     asker
         .questions

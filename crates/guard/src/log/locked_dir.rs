@@ -42,7 +42,7 @@ impl LockedLogDir {
                 let folder = folder.display();
                 let busy = Error::new(format!("another vault writes the log in {folder}"));
                 Err(busy.hint("`split-ssh status` shows it"))
-            },
+            }
             Err((_, errno)) => Err(failed("locking", &path, &errno.into())),
         }
     }
@@ -96,8 +96,8 @@ impl LockedLogDir {
 }
 
 fn check(folder: &Path) -> Result<(), Error> {
-    let about = fs::metadata(folder)
-        .map_err(|source| failed("reading the folder of", folder, &source))?;
+    let about =
+        fs::metadata(folder).map_err(|source| failed("reading the folder of", folder, &source))?;
     let why = if about.uid() != nix::unistd::geteuid().as_raw() {
         "the folder belongs to another user"
     } else if about.mode() & OTHERS_WRITE != 0 {

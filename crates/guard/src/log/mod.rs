@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use policy::record::sentence::Sentence;
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
-pub use common::log::files::{MAX_FILE, MAX_OLD_FILES};
 use common::error::Error;
+pub use common::log::files::{MAX_FILE, MAX_OLD_FILES};
 use common::log::heads::{self, Head};
 use common::log::journal::{self, Priority};
 use error::failed;
@@ -90,7 +90,10 @@ impl Log {
         let written = state.write(record);
         if let Err(error) = &written {
             if state.lost == 0 {
-                let text = format!("{}; everything is refused until the log can be written", error.what());
+                let text = format!(
+                    "{}; everything is refused until the log can be written",
+                    error.what()
+                );
                 journal::say(Priority::Error, &text);
             }
             state.lost += 1;
@@ -209,7 +212,11 @@ impl State {
 
     /// The head of the chain and the file that it is in, unless the journal has that head.
     fn unnoted(&self) -> Result<Option<(File, Head)>, Error> {
-        let Some(tail) = self.tail.as_ref().filter(|tail| tail.last().seq != self.noted) else {
+        let Some(tail) = self
+            .tail
+            .as_ref()
+            .filter(|tail| tail.last().seq != self.noted)
+        else {
             return Ok(None);
         };
         Ok(Some((tail.file()?, tail.last().clone())))

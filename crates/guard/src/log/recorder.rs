@@ -61,7 +61,7 @@ impl Recorder {
             return true;
         };
         let said = format!("Everything is refused: {}", error.what());
-        self.notifier.tell(Notice::Said(said));
+        self.notifier.tell(Notice::said(said));
         false
     }
 
@@ -88,10 +88,8 @@ impl Recorder {
             record.event,
             Event::Bind | Event::Refusal | Event::Malformed
         ) {
-            self.notifier.tell(Notice::Refused {
-                caller: who.to_owned(),
-                sentence: format!("{}: {why}", record.event.word()),
-            });
+            let sentence = format!("{}: {why}", record.event.word());
+            self.notifier.tell(Notice::refused(who, sentence));
         }
         let sentence = Sentence::of(record);
         lock(&self.refusals).add(RefusedRequest {

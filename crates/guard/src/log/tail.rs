@@ -113,7 +113,9 @@ impl LogTail {
         self.line.clear();
         self.coming = line::encode(record, &mut self.line).map_err(|TooLong(bytes)| {
             let what = "is too long for the log";
-            Error::new(format!("a record of {bytes} bytes {what}, {MAX_LINE} at most"))
+            Error::new(format!(
+                "a record of {bytes} bytes {what}, {MAX_LINE} at most"
+            ))
         })?;
         Ok(())
     }

@@ -106,10 +106,7 @@ fn files_are_for_their_owner_only_and_others_folders_are_refused() {
     fs::remove_file(folder.join("log.jsonl")).unwrap();
     std::os::unix::fs::symlink("/dev/null", folder.join("log.jsonl")).unwrap();
     let link = Log::open(&folder).err().unwrap();
-    assert!(
-        link.what().ends_with("it is a symbolic link"),
-        "{link}"
-    );
+    assert!(link.what().ends_with("it is a symbolic link"), "{link}");
     assert!(link.next().is_some());
 }
 

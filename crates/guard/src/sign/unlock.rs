@@ -87,7 +87,7 @@ pub fn wait_for_agent(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<
                 "{caller} waits for a key of keyring {keyring}: unlock KeePassXC, or whichever agent holds it \
                  (ssh-add -X)"
             );
-            session.signer.asker.notifier.tell(Notice::Said(said));
+            session.signer.asker.notifier.tell(Notice::said(said));
             is_told = true;
         }
         let mut client = [PollFd::new(session.stream.as_fd(), wait::PEER_CLOSED)];

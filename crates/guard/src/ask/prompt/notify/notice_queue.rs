@@ -20,21 +20,11 @@ const MAX_BODY: usize = 400;
 
 /// Something worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A signature was given: for whom, and a sentence about it.
-    Used { caller: String, sentence: String },
-    /// A signature was given by an approval of before: for whom, by which, and a sentence about it.
-    Approved {
-        caller: String,
-        number: u64,
-        sentence: String,
-    },
-    /// A request was refused in a way that the person should know of.
-    Refused { caller: String, sentence: String },
-    /// A security key waits for its touch. Never told together: it is of use now or not at all.
-    Touch { caller: String, sentence: String },
-    /// One sentence of our own.
-    Said(String),
+pub struct Notice {
+    kind: NoticeKind,
+    /// For whom; empty for what is of no caller.
+    caller: String,
+    sentence: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +33,7 @@ enum NoticeKind {
     /// By the approval of this number.
     Approved(u64),
     Refused,
+    /// Never told together: it is of use now or not at all.
     Touch,
     Said,
     Other,
@@ -64,52 +55,48 @@ struct NoticeSubject {
 }
 
 impl Notice {
+    fn new(kind: NoticeKind, caller: impl ToString, sentence: String) -> Self {
+        Self {
+            kind,
+            caller: caller.to_string(),
+            sentence,
+        }
+    }
+
     /// A signature was given.
     pub fn used(facts: &Facts) -> Self {
-        Self::Used {
-            caller: facts.caller.to_string(),
-            sentence: sentence(facts),
-        }
+        Self::new(NoticeKind::Used, &facts.caller, sentence(facts))
     }
 
     /// A signature was given by the approval of this number.
     pub fn approved(facts: &Facts, number: u64) -> Self {
-        Self::Approved {
-            caller: facts.caller.to_string(),
-            number,
-            sentence: format!(
-                "{}. To revoke the approval: split-ssh approvals revoke {number}",
-                sentence(facts)
-            ),
-        }
+        let used = sentence(facts);
+        let sentence =
+            format!("{used}. To revoke the approval: split-ssh approvals revoke {number}");
+        Self::new(NoticeKind::Approved(number), &facts.caller, sentence)
+    }
+
+    /// A request was refused in a way that the person should know of.
+    pub fn refused(caller: &str, sentence: String) -> Self {
+        Self::new(NoticeKind::Refused, caller, sentence)
     }
 
     /// A signature waits for the touch of a security key.
     pub fn touch(facts: &Facts) -> Self {
-        let caller = facts.caller.to_string();
-        let sentence = format!("{caller}: {}", sentence(facts));
-        Self::Touch { caller, sentence }
+        let sentence = format!("{}: {}", facts.caller, sentence(facts));
+        Self::new(NoticeKind::Touch, &facts.caller, sentence)
     }
 
-    fn into_parts(self) -> (NoticeKind, String, String) {
-        match self {
-            Self::Used { caller, sentence } => (NoticeKind::Used, caller, sentence),
-            Self::Approved {
-                caller,
-                number,
-                sentence,
-            } => (NoticeKind::Approved(number), caller, sentence),
-            Self::Refused { caller, sentence } => (NoticeKind::Refused, caller, sentence),
-            Self::Touch { caller, sentence } => (NoticeKind::Touch, caller, sentence),
-            Self::Said(sentence) => (NoticeKind::Said, String::new(), sentence),
-        }
+    /// One sentence of our own.
+    pub fn said(sentence: String) -> Self {
+        Self::new(NoticeKind::Said, "", sentence)
     }
 }
 
 impl NoticeQueue {
     pub(super) fn add(&mut self, notice: Notice, now: Duration) {
-        let (kind, caller, sentence) = notice.into_parts();
-        let mut name = (kind, display::ascii(caller.as_bytes(), MAX_SUMMARY));
+        let caller = display::ascii(notice.caller.as_bytes(), MAX_SUMMARY);
+        let mut name = (notice.kind, caller);
         if !self.subjects.contains_key(&name) && self.subjects.len() >= MAX_SUBJECTS {
             name = (NoticeKind::Other, String::new());
         }
@@ -119,7 +106,7 @@ impl NoticeQueue {
             last: String::new(),
         });
         subject.count = subject.count.saturating_add(1);
-        subject.last = display::prose(sentence.as_bytes(), MAX_BODY);
+        subject.last = display::prose(notice.sentence.as_bytes(), MAX_BODY);
     }
 
     /// The next notification whose time has come.
@@ -251,10 +238,7 @@ mod tests {
     use super::*;
 
     fn used(caller: &str, number: u32) -> Notice {
-        Notice::Used {
-            caller: caller.to_owned(),
-            sentence: format!("login {number}"),
-        }
+        Notice::new(NoticeKind::Used, caller, format!("login {number}"))
     }
 
     fn at(seconds: u64) -> Duration {
@@ -310,7 +294,7 @@ mod tests {
     #[test]
     fn text_is_cleaned() {
         let mut notice_queue = NoticeQueue::default();
-        notice_queue.add(Notice::Said("a\u{1b}[2J\n\u{202e}b".to_owned()), at(0));
+        notice_queue.add(Notice::said("a\u{1b}[2J\n\u{202e}b".to_owned()), at(0));
         assert_eq!(
             notice_queue.take_due(at(0)).unwrap().body,
             "a\\x1b[2J \\u{202e}b"
