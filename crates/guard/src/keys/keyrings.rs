@@ -16,6 +16,7 @@ use common::config::vault::VaultConfig;
 use common::error::Error;
 use common::identities;
 use common::keyrings::{self, KeyringPlace, KeyringState};
+use common::log::journal::{self, Priority};
 use common::paths::Paths;
 use common::sync::lock;
 
@@ -49,31 +50,34 @@ impl Keyrings {
         }
     }
 
-    /// Starts the agents of all keyrings that are known by now; returns what went wrong, for the journal.
-    pub fn start_all(&self) -> Vec<String> {
+    /// Starts the agents of all keyrings that are known by now. What goes wrong is told to the journal.
+    pub fn start_all(&self) {
         let found = keyrings::find(&self.paths, &self.config);
-        let bad = found.bad_folders.into_iter();
-        let mut said: Vec<String> = bad
-            .map(|(name, bad)| format!("~/.ssh/identities.d/{name:?} is no keyring: {bad}"))
-            .collect();
-        for keyring in &found.keyrings {
-            if let Err(error) = self.source(&keyring.name, &mut said) {
-                said.push(error.to_string());
-            }
+        for (name, bad) in found.bad_folders {
+            warn(&format!(
+                "~/.ssh/identities.d/{name:?} is no keyring: {bad}"
+            ));
         }
-        said
+        for keyring in &found.keyrings {
+            self.place(&keyring.name);
+        }
+    }
+
+    /// Where a keyring's agent is; `None` if there is no such keyring, or its agent does not start. What goes wrong is
+    /// told to the journal.
+    pub fn place(&self, keyring: &Keyring) -> Option<KeyringPlace> {
+        self.source(keyring).unwrap_or_else(|error| {
+            warn(&error.to_string());
+            None
+        })
     }
 
     /// The agent behind `keyring`; `None` if there is no such keyring. What could not be loaded into an
-    /// agent of our own is added to `said`.
+    /// agent of our own is told to the journal.
     ///
     /// # Errors
     /// An agent of our own does not start.
-    pub fn source(
-        &self,
-        keyring: &Keyring,
-        said: &mut Vec<String>,
-    ) -> Result<Option<KeyringPlace>, Error> {
+    fn source(&self, keyring: &Keyring) -> Result<Option<KeyringPlace>, Error> {
         let Some(place) = keyrings::of(keyring, &self.paths, &self.config) else {
             return Ok(None);
         };
@@ -92,24 +96,24 @@ impl Keyrings {
                 agent_unit::start(keyring, &units)?;
             } else {
                 let started = self.start(place.socket.clone())?;
-                said.extend(identities::load(folder, &place.socket, record.as_ref()));
+                for why in identities::load(folder, &place.socket, record.as_ref()) {
+                    warn(&why);
+                }
                 own.insert(name.to_owned(), started);
             }
         }
         if let Some(record) = record.filter(|_| self.has_other_certificates(folder)) {
-            said.extend(identities::renew_certificates(
-                folder,
-                &place.socket,
-                &record,
-            ));
+            for why in identities::renew_certificates(folder, &place.socket, &record) {
+                warn(&why);
+            }
         }
         drop(own);
         Ok(Some(place))
     }
 
     /// A keyring's keys, for its owner. Its agent is started if it does not run.
-    pub fn state(&self, keyring: &Keyring, said: &mut Vec<String>) -> Option<KeyringState> {
-        let started = self.source(keyring, said);
+    pub fn state(&self, keyring: &Keyring) -> Option<KeyringState> {
+        let started = self.source(keyring);
         let place = keyrings::of(keyring, &self.paths, &self.config)?;
         let mut state = place.state();
         if let (Err(error), Some(trouble)) = (started, &mut state.trouble) {
@@ -158,6 +162,11 @@ impl Keyrings {
     pub fn stop(&self) {
         lock(&self.own).clear();
     }
+}
+
+/// Tells the journal what went wrong.
+fn warn(why: &str) {
+    journal::say(Priority::Warning, why);
 }
 
 /// Agents are forked by one thread that lives as long as we do: the kernel ends them with the thread that

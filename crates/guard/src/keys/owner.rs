@@ -7,7 +7,7 @@ use std::time::Instant;
 use policy::caller::Keyring;
 use policy::crypto::Crypto as _;
 
-use super::registry::{Keys, warn};
+use super::registry::Keys;
 use super::unlock::Unlock;
 use crate::ask::prompt::Prompter;
 use common::control::ControlError;
@@ -25,16 +25,11 @@ impl Keys {
         untrusted_name: Option<&str>,
     ) -> Result<Vec<KeyringState>, ControlError> {
         let names = match untrusted_name {
-            None => self.keyrings().names(),
+            None => self.keyrings.names(),
             Some(name) => vec![keyring(name)?],
         };
-        let mut said = Vec::new();
-        let states = names
-            .iter()
-            .filter_map(|name| self.keyrings().state(name, &mut said))
-            .collect();
-        warn(said);
-        Ok(states)
+        let states = names.iter().filter_map(|name| self.keyrings.state(name));
+        Ok(states.collect())
     }
 
     /// Loads a key file into a keyring's agent; the owner is asked for its passphrase.
@@ -48,7 +43,7 @@ impl Keys {
         prompter: &Prompter,
     ) -> Result<(), ControlError> {
         let keyring = keyring(untrusted_keyring)?;
-        let source = self.place(&keyring);
+        let source = self.keyrings.place(&keyring);
         let source = source.ok_or_else(|| ControlError::NoKeyring(keyring.to_string()))?;
         let record = source.record();
         match identities::load_key(file, &source.socket, None, record.as_ref()) {

@@ -70,8 +70,9 @@ pub fn read_keys(session: &mut AgentSession<'_>) -> Result<(), UpstreamError> {
     let _turn = session
         .signer
         .keys
-        .turn(&session.client.caller, UpstreamWork::List);
-    let known = session.signer.keys.known();
+        .concurrency
+        .wait(&session.client.caller, UpstreamWork::List);
+    let known = &session.signer.keys.known;
     let (listed, is_away) = match upstream.list() {
         Ok(listed) if !listed.is_empty() => {
             known.note(place, &listed);

@@ -78,7 +78,8 @@ fn steps<'r>(
         let turn = session
             .signer
             .keys
-            .turn(&session.client.caller, UpstreamWork::Sign);
+            .concurrency
+            .wait(&session.client.caller, UpstreamWork::Sign);
         match still_holds(session, permit, &mut judged_at)? {
             Ok(permit) => {
                 let reply = spend(session, permit, trace)?;

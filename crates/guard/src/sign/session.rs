@@ -84,7 +84,7 @@ struct VisibleKey {
 
 impl<'s> AgentSession<'s> {
     pub fn new(signer: &'s Signer, client: Client, stream: UnixStream) -> Self {
-        let place = signer.keys.place(&client.keyring);
+        let place = signer.keys.keyrings.place(&client.keyring);
         let upstream = place
             .as_ref()
             .map(|place| Upstream::new(place.socket.clone()));
