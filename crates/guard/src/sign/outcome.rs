@@ -108,62 +108,40 @@ pub enum SignRefusal {
 }
 
 impl SignRefusal {
-    fn recorded_as(&self) -> (Event, RecordOutcome) {
-        let event = match self {
-            Self::Policy | Self::Request(_) => Event::Sign,
-            Self::Person(why, _) => match why {
-                DeniedBy::Answer
-                | DeniedBy::Earlier(_)
-                | DeniedBy::Muted
-                | DeniedBy::CooledDown
-                | DeniedBy::SameLogin
-                | DeniedBy::Revoked => Event::Sign,
-                DeniedBy::TooMany => Event::Limit,
+    /// The record's event, and all that a client may be told.
+    fn told_as(&self) -> (Event, Note) {
+        match self {
+            Self::Policy | Self::Request(_) => (Event::Sign, Note::Policy),
+            Self::Person(DeniedBy::TooMany, _) | Self::SignatureLimit(_) => {
+                (Event::Limit, Note::Limit)
+            }
+            Self::Person(
                 DeniedBy::Nobody
                 | DeniedBy::BadAnswer(_)
                 | DeniedBy::PrompterFailed(_)
-                | DeniedBy::Stopped => Event::NoAnswer,
-            },
-            Self::ClientHungUp => Event::NoAnswer,
-            Self::NoDescriptors | Self::SignatureLimit(_) | Self::PolicyKeepsChanging => {
-                Event::Limit
-            }
-            Self::Upstream(_) => return (Event::Upstream, RecordOutcome::Failed),
-        };
-        (event, RecordOutcome::Refused)
+                | DeniedBy::Stopped,
+                _,
+            )
+            | Self::ClientHungUp => (Event::NoAnswer, Note::NoAnswer),
+            Self::Person(..) => (Event::Sign, Note::Denied),
+            Self::NoDescriptors | Self::PolicyKeepsChanging => (Event::Limit, Note::Broken),
+            Self::Upstream(_) => (Event::Upstream, Note::Broken),
+        }
     }
 
     /// All that a client may be told.
     pub fn in_a_word(&self) -> Note {
-        match self {
-            Self::Policy | Self::Request(_) => Note::Policy,
-            Self::Person(DeniedBy::TooMany, _) | Self::SignatureLimit(_) => Note::Limit,
-            Self::Person(..) | Self::ClientHungUp => match self.recorded_as().0 {
-                Event::NoAnswer => Note::NoAnswer,
-                _ => Note::Denied,
-            },
-            Self::NoDescriptors | Self::PolicyKeepsChanging | Self::Upstream(_) => Note::Broken,
-        }
+        self.told_as().1
     }
 
-    /// Who denied; nobody, where nobody answered or too many asked. The policy, where it was asked and nobody else.
-    fn decided_by(&self) -> Option<Option<DecidedBy>> {
+    /// Who denied, where it was not the policy alone that `judged` the request; nobody, where nobody answered.
+    fn decided_by(&self, judged: Option<DecidedBy>) -> Option<DecidedBy> {
         match self {
-            Self::Person(why, by) => Some(match why {
-                DeniedBy::Answer => Some(*by),
-                DeniedBy::Earlier(_)
-                | DeniedBy::Muted
-                | DeniedBy::CooledDown
-                | DeniedBy::SameLogin
-                | DeniedBy::Revoked => Some(DecidedBy::Remembered),
-                DeniedBy::TooMany => Some(DecidedBy::Policy),
-                DeniedBy::Nobody
-                | DeniedBy::BadAnswer(_)
-                | DeniedBy::PrompterFailed(_)
-                | DeniedBy::Stopped => None,
-            }),
-            Self::ClientHungUp => Some(None),
-            _ => None,
+            _ if self.told_as().0 == Event::NoAnswer => None,
+            Self::Person(DeniedBy::Answer, by) => Some(*by),
+            Self::Person(DeniedBy::TooMany, _) => Some(DecidedBy::Policy),
+            Self::Person(..) => Some(DecidedBy::Remembered),
+            _ => judged,
         }
     }
 }
@@ -215,8 +193,12 @@ impl SignOutcome<'_> {
                 (record.event, record.outcome) = (Event::Sign, RecordOutcome::Ok);
             }
             Err(refused) => {
-                (record.event, record.outcome) = refused.recorded_as();
-                record.decided_by = refused.decided_by().unwrap_or(record.decided_by);
+                record.event = refused.told_as().0;
+                record.outcome = match refused {
+                    SignRefusal::Upstream(_) => RecordOutcome::Failed,
+                    _ => RecordOutcome::Refused,
+                };
+                record.decided_by = refused.decided_by(record.decided_by);
                 if let SignRefusal::Request(RequestRefusal::LooksLike(looks_like)) = refused {
                     record.looks_like = Some(*looks_like);
                 }
