@@ -11,7 +11,7 @@ use wire::carry::Terms;
 
 use super::carry::{self, Session};
 use super::connection::{self, Ended};
-use super::header::{self, BadHeader, Header};
+use super::header;
 use super::limits::{StreamGuard, Streams};
 use super::line::Replies;
 use super::stream::{ByteStream, MessageStream};
@@ -87,27 +87,21 @@ impl Intake {
             return;
         };
         match header::read(&mut bytes) {
-            Ok((header, data)) => {
+            Ok(Some((header, data))) => {
                 if let Err(why) = may_say(&header.caller, peer) {
                     return self.refuse_header(None, why);
                 }
-                let stream = MessageStream::new(bytes, &data);
-                self.serve_caller(guard, header, stream);
+                let client = Client {
+                    caller: header.caller,
+                    keyring: header.keyring,
+                    number: self.next_number(),
+                    forwarded: false,
+                };
+                self.serve_client(guard, client, MessageStream::new(bytes, &data));
             }
-            // A peer that only looked whether we are there.
-            Err(BadHeader::Ended(false)) => {}
-            Err(bad) => self.refuse_header(bad.caller(), &bad.to_string()),
+            Ok(None) => {}
+            Err(bad) => self.refuse_header(bad.caller.as_ref(), &bad.why),
         }
-    }
-
-    fn serve_caller(&self, guard: StreamGuard, header: Header, stream: MessageStream) {
-        let client = Client {
-            caller: header.caller,
-            keyring: header.keyring,
-            number: self.next_number(),
-            forwarded: false,
-        };
-        self.serve_client(guard, client, stream);
     }
 
     /// Serves one connection that came by the socket of `sandbox`, to its end.

@@ -17,7 +17,7 @@ use policy::record::Event;
 use wire::carry::{Frame, VaultEnd, VaultEvent};
 
 use super::connection::{self, Bound, WHOLE_MESSAGE_TIME};
-use super::limits::QubeStreamGuard;
+use super::limits::StreamGuard;
 use super::line::{Line, Replies};
 use super::stream::{MessageStream, Received};
 use crate::sign;
@@ -33,7 +33,7 @@ const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// Begins the session of a connection, whose other end the socket stands for. `None`: there may be no more.
 type Begin<'a> = dyn Fn(UnixStream, Replies) -> Option<Session<'a>> + Sync + 'a;
 /// A session, and its place among those that there may be.
-pub type Session<'a> = (AgentSession<'a>, QubeStreamGuard);
+pub type Session<'a> = (AgentSession<'a>, StreamGuard);
 
 /// What the threads of a call share.
 struct Call<'a> {

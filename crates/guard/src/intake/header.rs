@@ -1,12 +1,10 @@
 //! The line that qrexec writes before a socket service's data: `SERVICE+ARGUMENT SOURCE\0`
 //! (QubesOS core-qrexec, `doc/execution.rst`). The only statement of who calls.
 
-use std::fmt;
-use std::io;
 use std::time::{Duration, Instant};
 
 use common::service::SERVICE;
-use policy::caller::{BadName, Caller, Keyring};
+use policy::caller::{Caller, Keyring};
 
 use super::stream::ByteStream;
 
@@ -22,43 +20,18 @@ pub struct Header {
     pub keyring: Keyring,
 }
 
+/// What is wrong with a header.
 #[derive(Debug)]
-pub enum BadHeader {
-    /// The peer closed before a header was whole; `true` if it had begun one.
-    Ended(bool),
-    Late,
-    TooLong,
-    NotText,
-    NoSource,
-    OtherService,
-    Source(BadName),
-    /// A caller that asks for what can be no keyring.
-    Keyring(Caller, BadName),
-    Io(io::Error),
+pub struct BadHeader {
+    /// Who calls, as far as the header tells.
+    pub caller: Option<Caller>,
+    pub why: String,
 }
 
 impl BadHeader {
-    /// Who calls, as far as the header tells.
-    pub fn caller(&self) -> Option<&Caller> {
-        match self {
-            Self::Keyring(caller, _) => Some(caller),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for BadHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(_) => f.write_str("the stream ended before the qrexec header"),
-            Self::Late => write!(f, "no qrexec header within {} s", HEADER_TIME.as_secs()),
-            Self::TooLong => write!(f, "a qrexec header of more than {MAX_HEADER} bytes"),
-            Self::NotText => f.write_str("a qrexec header with bytes outside printable ASCII"),
-            Self::NoSource => f.write_str("a qrexec header that is not `SERVICE+ARGUMENT SOURCE`"),
-            Self::OtherService => write!(f, "a call for another service than {SERVICE}"),
-            Self::Source(bad) | Self::Keyring(_, bad) => bad.fmt(f),
-            Self::Io(error) => write!(f, "cannot read the qrexec header: {error}"),
-        }
+    fn new(why: impl ToString) -> Self {
+        let (caller, why) = (None, why.to_string());
+        Self { caller, why }
     }
 }
 
@@ -67,50 +40,66 @@ impl fmt::Display for BadHeader {
 /// # Errors
 /// Anything but `qubes.SshAgent+ARGUMENT SOURCE` with a valid keyring and caller.
 pub fn parse(untrusted: &[u8]) -> Result<Header, BadHeader> {
+    let not_text = || BadHeader::new("a qrexec header with bytes outside printable ASCII");
+    let no_source = || BadHeader::new("a qrexec header that is not `SERVICE+ARGUMENT SOURCE`");
     if !untrusted.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(BadHeader::NotText);
+        return Err(not_text());
     }
-    let untrusted = std::str::from_utf8(untrusted).map_err(|_| BadHeader::NotText)?;
-    let (untrusted_call, untrusted_source) =
-        untrusted.split_once(' ').ok_or(BadHeader::NoSource)?;
+    let untrusted = std::str::from_utf8(untrusted).map_err(|_| not_text())?;
+    let (untrusted_call, untrusted_source) = untrusted.split_once(' ').ok_or_else(no_source)?;
     let (untrusted_service, untrusted_argument) =
-        untrusted_call.split_once('+').ok_or(BadHeader::NoSource)?;
+        untrusted_call.split_once('+').ok_or_else(no_source)?;
     if untrusted_service != SERVICE {
-        return Err(BadHeader::OtherService);
+        let why = format!("a call for another service than {SERVICE}");
+        return Err(BadHeader::new(why));
     }
-    let caller = Caller::parse(untrusted_source).map_err(BadHeader::Source)?;
+    let caller = Caller::parse(untrusted_source).map_err(BadHeader::new)?;
     match Keyring::from_argument(untrusted_argument) {
         Ok(keyring) => Ok(Header { caller, keyring }),
-        Err(bad) => Err(BadHeader::Keyring(caller, bad)),
+        Err(bad) => Err(BadHeader {
+            caller: Some(caller),
+            why: bad.to_string(),
+        }),
     }
 }
 
-/// Reads the header from `stream` and returns it with the bytes that came after it in the same read.
+/// Reads the header from `stream` and returns it with the bytes that came after it in the same read; `None` if the peer
+/// only looked whether we are there.
 ///
 /// # Errors
 /// See [`BadHeader`]; at most [`MAX_HEADER`] bytes and [`HEADER_TIME`] are spent.
-pub fn read(stream: &mut ByteStream) -> Result<(Header, Vec<u8>), BadHeader> {
+pub fn read(stream: &mut ByteStream) -> Result<Option<(Header, Vec<u8>)>, BadHeader> {
     let until = Instant::now() + HEADER_TIME;
+    let late = || {
+        BadHeader::new(format!(
+            "no qrexec header within {} s",
+            HEADER_TIME.as_secs()
+        ))
+    };
     let mut untrusted = Vec::with_capacity(MAX_HEADER);
     let mut chunk = [0_u8; MAX_HEADER];
     loop {
         let room = MAX_HEADER.saturating_sub(untrusted.len());
-        let count = match stream
-            .read_until(&mut chunk[..room], until)
-            .map_err(BadHeader::Io)?
-        {
-            None => return Err(BadHeader::Late),
-            Some(0) => return Err(BadHeader::Ended(!untrusted.is_empty())),
-            Some(count) => count,
-        };
+        let read = stream.read_until(&mut chunk[..room], until);
+        let count = read
+            .map_err(|error| BadHeader::new(format!("cannot read the qrexec header: {error}")))?
+            .ok_or_else(late)?;
+        if count == 0 && untrusted.is_empty() {
+            return Ok(None);
+        }
+        if count == 0 {
+            let why = "the stream ended before the qrexec header";
+            return Err(BadHeader::new(why));
+        }
         untrusted.extend_from_slice(&chunk[..count]);
         if let Some(end) = untrusted.iter().position(|&byte| byte == 0) {
             let data = untrusted.split_off(end + 1);
             untrusted.truncate(end);
-            return Ok((parse(&untrusted)?, data));
+            return Ok(Some((parse(&untrusted)?, data)));
         }
         if untrusted.len() >= MAX_HEADER {
-            return Err(BadHeader::TooLong);
+            let why = format!("a qrexec header of more than {MAX_HEADER} bytes");
+            return Err(BadHeader::new(why));
         }
     }
 }

@@ -8,7 +8,7 @@ use policy::caller::Caller;
 use crate::ask::changes::Changes;
 use common::sync::lock;
 
-/// Counts streams. A stream takes a [`StreamGuard`] when it is accepted and a [`QubeStreamGuard`] once its caller is known.
+/// Counts streams. A stream takes a [`StreamGuard`] when it is accepted, which counts for its caller, too, once that is known.
 #[derive(Debug)]
 pub struct Streams {
     most: usize,
@@ -24,15 +24,11 @@ struct StreamCounts {
     by_caller: HashMap<Caller, usize>,
 }
 
-/// Room for one stream whose caller is not known yet.
+/// Room for one stream.
 #[derive(Debug)]
-pub struct StreamGuard(Arc<Streams>);
-
-/// Room for one stream of one caller.
-#[derive(Debug)]
-pub struct QubeStreamGuard {
-    stream: StreamGuard,
-    caller: Caller,
+pub struct StreamGuard {
+    streams: Arc<Streams>,
+    caller: Option<Caller>,
 }
 
 impl Streams {
@@ -52,7 +48,10 @@ impl Streams {
             return None;
         }
         taken.all += 1;
-        Some(StreamGuard(Arc::clone(self)))
+        Some(StreamGuard {
+            streams: Arc::clone(self),
+            caller: None,
+        })
     }
 
     pub fn count(&self) -> usize {
@@ -67,42 +66,37 @@ impl Streams {
 
 impl StreamGuard {
     /// `None` when this caller has as many streams as it may have.
-    pub fn of_caller(self, caller: &Caller) -> Option<QubeStreamGuard> {
+    pub fn of_caller(mut self, caller: &Caller) -> Option<Self> {
         {
-            let mut taken = lock(&self.0.taken);
+            let mut taken = lock(&self.streams.taken);
             let count = taken.by_caller.entry(caller.clone()).or_insert(0);
-            if *count >= self.0.most_per_caller {
+            if *count >= self.streams.most_per_caller {
                 return None;
             }
             *count += 1;
         }
-        self.0.changes.tell();
-        Some(QubeStreamGuard {
-            stream: self,
-            caller: caller.clone(),
-        })
+        self.caller = Some(caller.clone());
+        self.streams.changes.tell();
+        Some(self)
     }
 }
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        let mut taken = lock(&self.0.taken);
-        taken.all = taken.all.saturating_sub(1);
-    }
-}
-
-impl Drop for QubeStreamGuard {
-    fn drop(&mut self) {
         {
-            let mut taken = lock(&self.stream.0.taken);
-            if let Some(count) = taken.by_caller.get_mut(&self.caller) {
+            let mut taken = lock(&self.streams.taken);
+            taken.all = taken.all.saturating_sub(1);
+            let Some(caller) = &self.caller else {
+                return;
+            };
+            if let Some(count) = taken.by_caller.get_mut(caller) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
-                    taken.by_caller.remove(&self.caller);
+                    taken.by_caller.remove(caller);
                 }
             }
         }
-        self.stream.0.changes.tell();
+        self.streams.changes.tell();
     }
 }
 
