@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
-use super::store::{PolicyFiles, SETTLE_TIME, State};
+use super::store::{PolicyFiles, SETTLE_TIME};
 use super::writers::Writers;
 use common::open_files;
 use common::policy_files;
@@ -34,29 +34,8 @@ pub enum Reloaded {
 /// Files that are to be read.
 struct Pending {
     stamps: Stamps,
-    /// `None`: they need not settle.
-    since: Option<Instant>,
-}
-
-impl Pending {
-    fn new(stamps: &Stamps) -> Self {
-        Self {
-            stamps: stamps.clone(),
-            since: Some(Instant::now()),
-        }
-    }
-
-    fn settled(stamps: &Stamps) -> Self {
-        Self {
-            stamps: stamps.clone(),
-            since: None,
-        }
-    }
-
-    fn is_settled(&self) -> bool {
-        self.since
-            .is_none_or(|since| since.elapsed() >= SETTLE_TIME)
-    }
+    /// Unless they change before.
+    settled_at: Instant,
 }
 
 impl PolicyFiles {
@@ -92,7 +71,9 @@ impl PolicyFiles {
                 let state = lock(&self.state);
                 state.asked > state.done
             };
-            let is_whole = pending.as_ref().is_some_and(Pending::is_settled)
+            let is_whole = pending
+                .as_ref()
+                .is_some_and(|files| files.settled_at <= Instant::now())
                 && (is_asked || !writers.may_have_missed())
                 && !writers.has_written()
                 && !open_files::is_open_for_writing(&watched);
@@ -110,21 +91,22 @@ impl PolicyFiles {
     /// What there is to be read, if anything.
     fn pending(&self, last: Option<Pending>, stamps: &Stamps) -> Option<Pending> {
         let mut state = lock(&self.state);
-        let is_other = *stamps != state.stamps;
-        if !is_other {
+        let settled_in = |time| Pending {
+            stamps: stamps.clone(),
+            settled_at: Instant::now() + time,
+        };
+        if *stamps == state.stamps {
             state.unsettled = None;
             // They were whole when they were read.
             let is_asked = state.asked > state.done;
-            return is_asked.then(|| Pending::settled(stamps));
+            return is_asked.then(|| settled_in(Duration::ZERO));
         }
         let is_first = state.done == 0;
         if is_first && stamps.are_older_than(SETTLE_TIME) {
-            return Some(Pending::settled(stamps));
+            return Some(settled_in(Duration::ZERO));
         }
-        match last {
-            Some(last) if last.stamps == *stamps => Some(last),
-            _ => Some(Pending::new(stamps)),
-        }
+        let unchanged = last.filter(|last| last.stamps == *stamps);
+        Some(unchanged.unwrap_or_else(|| settled_in(SETTLE_TIME)))
     }
 
     fn wait(&self, writers: &Writers, time: Duration) {
@@ -152,7 +134,7 @@ impl PolicyFiles {
             Ok(fresh) if fresh.digest() == before.digest() => {
                 let is_other = lock(&self.state).stamps != *stamps;
                 let fresh = fresh.with_counts_of(&before);
-                match is_other || before.stale().is_some() {
+                match is_other || before.trouble().is_some() {
                     true => (fresh, Reloaded::Changed),
                     false => (fresh, Reloaded::Same),
                 }
@@ -160,27 +142,19 @@ impl PolicyFiles {
             Ok(fresh) => (fresh, Reloaded::Changed),
             Err(why) => (before.marked_stale(&why, files), Reloaded::Failed(why)),
         };
-        let is_known = matches!(&reloaded, Reloaded::Failed(why)
-            if [before.stale(), before.broken()].contains(&Some(why.as_str())));
+        let is_known =
+            matches!(&reloaded, Reloaded::Failed(why) if before.trouble() == Some(why.as_str()));
         let mut state = lock(&self.state);
         let is_first = state.done == 0;
         let is_asked = asked > state.done;
         state.watched = watched;
         state.stamps = stamps.clone();
-        state.failed = match &reloaded {
-            Reloaded::Failed(why) => Some(why.clone()),
-            _ => None,
-        };
-        self.publish(&mut state, snapshot, asked);
-        let is_news = reloaded != Reloaded::Same && (!is_known || is_asked);
-        (is_news && !is_first).then_some(reloaded)
-    }
-
-    fn publish(&self, state: &mut State, snapshot: PolicySnapshot, asked: u64) {
         state.snapshot = Arc::new(snapshot);
         state.looked = Instant::now();
         state.unsettled = None;
         state.done = asked;
         self.changed.notify_all();
+        let is_news = reloaded != Reloaded::Same && (!is_known || is_asked);
+        (is_news && !is_first).then_some(reloaded)
     }
 }

@@ -23,17 +23,15 @@ use common::sync::lock;
 const POLICY_IS_BROKEN: &str = "the policy is broken: run `split-ssh policy check` in the vault";
 
 /// What holds for a request from its first look at a rule to its last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicySnapshot {
     /// `None`: broken from the start, so that everything is refused.
     policy: Option<Policy>,
     hosts: Arc<Hosts>,
     /// Host names that stand in rules.
     names: Vec<String>,
-    /// Why nothing may be signed.
-    broken: Option<String>,
-    /// Why the files on disk are not what holds.
-    stale: Option<String>,
+    /// Why the files on disk are not what holds; without a policy, why nothing may be signed.
+    trouble: Option<String>,
     files: Vec<PathBuf>,
     /// SHA-256 over the policy's files, 64 hex digits.
     digest: Arc<str>,
@@ -77,23 +75,21 @@ impl PolicySnapshot {
             policy: Some(policy),
             hosts: Arc::new(hosts),
             names,
-            broken: None,
-            stale: None,
+            trouble: None,
             files: loaded.files,
             digest: loaded.digest.into(),
             used: Arc::default(),
         })
     }
 
-    /// Nothing may be signed: there is no policy that was whole once.
-    pub(super) fn without_policy(broken: String, files: Vec<PathBuf>) -> Self {
+    /// Nothing may be signed: no policy was read yet.
+    pub(super) fn unread() -> Self {
         Self {
             policy: None,
             hosts: Arc::default(),
             names: Vec::new(),
-            broken: Some(broken),
-            stale: None,
-            files,
+            trouble: Some("the policy's files are being written".to_owned()),
+            files: Vec::new(),
             digest: Arc::from(""),
             used: Arc::default(),
         }
@@ -102,14 +98,9 @@ impl PolicySnapshot {
     /// The same policy, although the files on disk are broken.
     pub(super) fn marked_stale(&self, why: &str, files: Vec<PathBuf>) -> Self {
         Self {
-            policy: self.policy.clone(),
-            hosts: Arc::clone(&self.hosts),
-            names: self.names.clone(),
-            broken: self.broken.as_ref().map(|_| why.to_owned()),
-            stale: self.policy.as_ref().map(|_| why.to_owned()),
+            trouble: Some(why.to_owned()),
             files,
-            digest: Arc::clone(&self.digest),
-            used: Arc::clone(&self.used),
+            ..self.clone()
         }
     }
 
@@ -121,12 +112,19 @@ impl PolicySnapshot {
         }
     }
 
-    pub fn broken(&self) -> Option<&str> {
-        self.broken.as_deref()
+    /// What was wrong with the files when they were read last.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
+    /// Why nothing may be signed.
+    pub fn broken(&self) -> Option<&str> {
+        self.trouble().filter(|_| self.policy.is_none())
+    }
+
+    /// Why the files on disk are not what holds.
     pub fn stale(&self) -> Option<&str> {
-        self.stale.as_deref()
+        self.trouble().filter(|_| self.policy.is_some())
     }
 
     /// `@revoked` lines that cannot be read: what they could revoke is refused. One sentence for each.

@@ -52,8 +52,6 @@ pub(super) struct State {
     /// How many times reading was asked for, and done.
     pub(super) asked: u64,
     pub(super) done: u64,
-    /// What the last reading came to.
-    pub(super) failed: Option<String>,
 }
 
 impl PolicyFiles {
@@ -63,22 +61,17 @@ impl PolicyFiles {
     /// No descriptors are left.
     pub fn unread(paths: &Paths) -> std::io::Result<Arc<Self>> {
         let hosts = known_hosts_files::Files::of(paths);
-        let unread = PolicySnapshot::without_policy(
-            "the policy's files are being written".to_owned(),
-            Vec::new(),
-        );
         Ok(Arc::new(Self {
             paths: paths.clone(),
             hosts,
             state: Mutex::new(State {
-                snapshot: Arc::new(unread),
+                snapshot: Arc::new(PolicySnapshot::unread()),
                 watched: Vec::new(),
                 stamps: Stamps::default(),
                 looked: Instant::now(),
                 unsettled: None,
                 asked: 0,
                 done: 0,
-                failed: None,
             }),
             changed: Condvar::new(),
             wake: WakeEvent::new()?,
@@ -140,8 +133,8 @@ impl PolicyFiles {
             let woken = self.changed.wait_timeout(state, left);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        match &state.failed {
-            Some(why) => Err(why.clone()),
+        match state.snapshot.trouble() {
+            Some(why) => Err(why.to_owned()),
             None => Ok(()),
         }
     }
