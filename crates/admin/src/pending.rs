@@ -10,7 +10,7 @@ use policy::question::{Decision, Offer, Question, QuestionId};
 use super::running_vault::{answer, waiting};
 use super::shown_question::{MAX_SENTENCE, parse_length, short_length, text};
 use super::{colour, live};
-use common::control::Pending;
+use common::control::PendingQuestion;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -98,7 +98,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     })
 }
 
-fn print(waiting: &[Pending], json: bool) -> io::Result<()> {
+fn print(waiting: &[PendingQuestion], json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, waiting)?;

@@ -7,12 +7,12 @@ use policy::display;
 use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::{MAX_SENTENCE, answered};
-use common::control::{self, ControlError, Event, Pending, Reply, Request, line_of};
+use common::control::{self, ControlError, Event, PendingQuestion, Reply, Request, line_of};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
 /// The questions that wait now.
-pub(super) fn waiting(paths: &Paths) -> Result<Vec<Pending>, Error> {
+pub(super) fn waiting(paths: &Paths) -> Result<Vec<PendingQuestion>, Error> {
     Ok(ask(&Request::Pending, paths)?.pending.unwrap_or_default())
 }
 

@@ -8,14 +8,14 @@ use policy::question::{
     proof_sentence,
 };
 
-use common::control::Pending;
+use common::control::PendingQuestion;
 
 /// Wide enough for a fingerprint, its mark and its note.
 const MAX_TEXT: usize = 96;
 pub(super) const MAX_SENTENCE: usize = 400;
 
 /// The whole question, its last line ended.
-pub(crate) fn text(pending: &Pending, colour: bool) -> String {
+pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     let question = &pending.question;
     let style = Style::new(colour);
     let mut text = String::new();
@@ -240,7 +240,7 @@ mod tests {
             class: RowClass::Name,
             stands_out: false,
         };
-        let pending = Pending {
+        let pending = PendingQuestion {
             question: Question {
                 v: Version,
                 id: 3,

@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use policy::question::{Answer, BadAnswer, Question, QuestionId, Version};
+use policy::question::{Answer, BadAnswer, QuestionId, Version};
+pub use policy::queue::PendingQuestion;
 use serde::{Deserialize, Serialize};
 
 use crate::config::sandbox::Vsock;
@@ -78,7 +79,7 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ControlError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pending: Option<Vec<Pending>>,
+    pub pending: Option<Vec<PendingQuestion>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvals: Option<Vec<Approval>>,
     /// To `revoke`: how many were forgotten.
@@ -261,16 +262,6 @@ pub struct RefusedRequest {
     pub times: u64,
 }
 
-/// A question that waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pending {
-    pub question: Question,
-    pub seconds_left: u64,
-    /// A dialog or a live view shows it now.
-    pub shown: bool,
-}
-
 /// A remembered answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,7 +283,7 @@ pub struct Approval {
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Event {
     /// A question began to wait, or one more request joined it.
-    Asked(Box<Pending>),
+    Asked(Box<PendingQuestion>),
     /// A question is over.
     Settled { id: QuestionId, how: String },
     /// Something worth telling that is no question.

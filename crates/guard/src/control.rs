@@ -3,27 +3,21 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use nix::unistd::Uid;
-use policy::queue::{AnswerError, PendingQuestion};
+use policy::queue::AnswerError;
 use policy::record::DecidedBy;
 
 use crate::ask::asker::Asker;
 use crate::ask::questions::QuestionEvent;
-use crate::intake::call::Intake;
-use crate::intake::sandboxes::Sandboxes;
-use crate::keys::registry::Keys;
-use crate::log::recorder::Recorder;
-use crate::policy_files::PolicyFiles;
+use crate::daemon::Daemon;
 use common::clock;
 use common::control::{
-    Approval, ControlError, Event, MAX_LINE, Pending, Reply, Request, RequestLine,
-    RevokedApprovals, VaultStatus,
+    Approval, ControlError, Event, MAX_LINE, Reply, Request, RequestLine, RevokedApprovals,
+    VaultStatus,
 };
 use common::wait;
 
@@ -34,41 +28,13 @@ const PEER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A request is a few words.
 const MAX_REQUEST: u64 = 64 * 1024;
 
-/// What the owner may ask about.
-pub struct Control {
-    pub intake: Arc<Intake>,
-    pub sandboxes: Sandboxes,
-    pub policy: Arc<PolicyFiles>,
-    pub keys: Arc<Keys>,
-    pub asker: Arc<Asker>,
-    pub recorder: Arc<Recorder>,
-    /// Of vault.toml, as it was read.
-    pub settings: String,
-    /// When this daemon started, RFC 3339.
-    pub started: String,
+/// Serves one peer until it closes.
+pub fn serve(daemon: &Daemon, stream: &UnixStream) {
+    // A peer that has left needs no answer.
+    let _ = serve_lines(daemon, stream);
 }
 
-impl Control {
-    /// Serves one peer until it closes.
-    pub fn serve(&self, stream: UnixStream, _peer: Uid) {
-        // A peer that has left needs no answer.
-        let _ = serve_lines(self, &stream);
-    }
-
-    /// Reads policy and known hosts again, starts the agents of keyrings that have come since, and serves the sandboxes
-    /// that are configured now.
-    ///
-    /// # Errors
-    /// What is broken; the last good policy still holds.
-    pub fn reload(&self) -> Result<(), String> {
-        self.keys.start_agents();
-        let sandboxes = self.sandboxes.follow_configuration();
-        self.policy.read_again()?;
-        sandboxes.map_err(|error| error.what().to_owned())
-    }
-}
-
-fn serve_lines(control: &Control, stream: &UnixStream) -> io::Result<()> {
+fn serve_lines(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(WRITE_TIME))?;
     let mut lines = BufReader::new(stream);
     loop {
@@ -80,9 +46,9 @@ fn serve_lines(control: &Control, stream: &UnixStream) -> io::Result<()> {
             Ok(RequestLine {
                 request: Request::Watch,
                 ..
-            }) => return watch(control, stream),
+            }) => return watch(daemon, stream),
             Ok(RequestLine { request, .. }) => {
-                let reply = answer(control, &request);
+                let reply = answer(daemon, &request);
                 write(stream, &reply.unwrap_or_else(Reply::from))?;
             }
             Err(error) => write(
@@ -100,28 +66,28 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
     stream.write_all(&line)
 }
 
-fn answer(control: &Control, request: &Request) -> Result<Reply, ControlError> {
+fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
     let now = clock::now();
     let reply = match request {
         Request::Pending => {
-            let pending = control
+            let pending = daemon
                 .asker
                 .questions
                 .with(|state| state.queue.pending(now));
             Reply {
-                pending: Some(pending.into_iter().map(self::pending).collect()),
+                pending: Some(pending),
                 ..Reply::ok()
             }
         }
         Request::Shown { id } => {
-            control
+            daemon
                 .asker
                 .questions
                 .with(|state| state.queue.shown(*id, now));
             Reply::ok()
         }
         Request::Answer { id, answer } => {
-            let answered = control.asker.answer(*id, answer, DecidedBy::Terminal);
+            let answered = daemon.asker.answer(*id, answer, DecidedBy::Terminal);
             let answered = answered.map_err(|error| match error {
                 AnswerError::NotWaiting => ControlError::NotWaiting(*id),
                 AnswerError::Bad(why) => ControlError::BadAnswer(why),
@@ -134,39 +100,39 @@ fn answer(control: &Control, request: &Request) -> Result<Reply, ControlError> {
             }
         }
         Request::Approvals => Reply {
-            approvals: Some(approvals(&control.asker)),
+            approvals: Some(approvals(&daemon.asker)),
             ..Reply::ok()
         },
-        Request::Revoke { which } => revoke(&control.asker, *which)?,
+        Request::Revoke { which } => revoke(&daemon.asker, *which)?,
         Request::Status => Reply {
-            status: Some(status(control)),
+            status: Some(status(daemon)),
             ..Reply::ok()
         },
         Request::Keyrings { name } => Reply {
-            keyrings: Some(control.keys.keyring_states(name.as_deref())?),
+            keyrings: Some(daemon.keys.keyring_states(name.as_deref())?),
             ..Reply::ok()
         },
         Request::Load { keyring, file } => {
-            let prompter = &control.asker.prompter;
-            control.keys.load_for_owner(keyring, file, prompter)?;
+            let prompter = &daemon.asker.prompter;
+            daemon.keys.load_for_owner(keyring, file, prompter)?;
             Reply::ok()
         }
         Request::Host { key } => {
             let key = STANDARD.decode(key).map_err(|_| ControlError::BadHostKey)?;
             Reply {
-                names: Some(control.policy.latest().identify(&key).names),
+                names: Some(daemon.policy.latest().identify(&key).names),
                 ..Reply::ok()
             }
         }
         Request::Reload => {
-            control.reload().map_err(ControlError::BrokenPolicy)?;
+            daemon.reload().map_err(ControlError::BrokenPolicy)?;
             Reply::ok()
         }
         Request::Sandboxes => {
-            let followed = control.sandboxes.follow_configuration();
+            let followed = daemon.sandboxes.follow_configuration();
             followed.map_err(|error| ControlError::BrokenSandboxes(error.what().to_owned()))?;
             Reply {
-                sandboxes: Some(control.sandboxes.states()),
+                sandboxes: Some(daemon.sandboxes.states()),
                 ..Reply::ok()
             }
         }
@@ -190,14 +156,6 @@ fn revoke(asker: &Asker, which: RevokedApprovals) -> Result<Reply, ControlError>
     })
 }
 
-fn pending(waiting: PendingQuestion) -> Pending {
-    Pending {
-        question: waiting.question,
-        seconds_left: waiting.seconds_left,
-        shown: waiting.shown,
-    }
-}
-
 fn approvals(asker: &Asker) -> Vec<Approval> {
     let now = clock::now();
     asker.questions.with(|state| {
@@ -217,18 +175,18 @@ fn approvals(asker: &Asker) -> Vec<Approval> {
 }
 
 /// Tells every change to the waiting questions until the peer closes.
-fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
+fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     let (sender, events) = mpsc::channel();
-    control.recorder.changes.listen(sender.clone());
-    control.asker.questions.tell_too(sender);
+    daemon.recorder.changes.listen(sender.clone());
+    daemon.asker.questions.tell_too(sender);
     let mut is_news = false;
     // What waited before is news to this view.
-    for waiting in control
+    for waiting in daemon
         .asker
         .questions
         .with(|state| state.queue.pending(clock::now()))
     {
-        tell(stream, Event::Asked(Box::new(pending(waiting))))?;
+        tell(stream, Event::Asked(Box::new(waiting)))?;
     }
     write(stream, &Reply::ok())?;
     loop {
@@ -251,7 +209,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
         };
         match event {
             QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
-                let waiting = control
+                let waiting = daemon
                     .asker
                     .questions
                     .with(|state| state.queue.pending(clock::now()));
@@ -259,7 +217,7 @@ fn watch(control: &Control, stream: &UnixStream) -> io::Result<()> {
                     .into_iter()
                     .find(|waiting| waiting.question.id == id)
                 {
-                    tell(stream, Event::Asked(Box::new(pending(waiting))))?;
+                    tell(stream, Event::Asked(Box::new(waiting)))?;
                 }
             }
             QuestionEvent::Ended(id) => tell(
@@ -285,26 +243,26 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
     )
 }
 
-fn status(control: &Control) -> VaultStatus {
-    let policy = control.policy.latest();
+fn status(daemon: &Daemon) -> VaultStatus {
+    let policy = daemon.policy.latest();
     VaultStatus {
-        started: control.started.clone(),
-        streams: control.intake.count(),
-        connected: control.intake.connected(),
+        started: daemon.started.clone(),
+        streams: daemon.intake.count(),
+        connected: daemon.intake.connected(),
         policy_files: policy
             .files()
             .iter()
             .map(|file| file.display().to_string())
             .collect(),
         policy_sha256: policy.digest().to_string(),
-        settings_sha256: control.settings.clone(),
+        settings_sha256: daemon.settings.clone(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),
-        prompt: control.asker.prompter.state(),
-        log: control.recorder.path().display().to_string(),
-        sandboxes: control.sandboxes.states(),
-        log_trouble: control.recorder.trouble(),
-        refusals: control.recorder.last_refusals(),
+        prompt: daemon.asker.prompter.state(),
+        log: daemon.recorder.path().display().to_string(),
+        sandboxes: daemon.sandboxes.states(),
+        log_trouble: daemon.recorder.trouble(),
+        refusals: daemon.recorder.last_refusals(),
     }
 }

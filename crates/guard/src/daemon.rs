@@ -9,7 +9,6 @@ use policy::record::{Event, Record, RecordOutcome};
 
 use crate::ask::asker::Asker;
 use crate::ask::prompt::{Notifier, Prompter};
-use crate::control::Control;
 use crate::intake::call::Intake;
 use crate::intake::sandboxes::Sandboxes;
 use crate::keys::registry::Keys;
@@ -26,8 +25,16 @@ use common::log::journal::{self, Priority};
 use common::paths::Paths;
 
 pub struct Daemon {
-    /// What the owner may ask about is all there is.
-    pub control: Arc<Control>,
+    pub intake: Arc<Intake>,
+    pub sandboxes: Sandboxes,
+    pub policy: Arc<PolicyFiles>,
+    pub keys: Arc<Keys>,
+    pub asker: Arc<Asker>,
+    pub recorder: Arc<Recorder>,
+    /// Of vault.toml, as it was read.
+    pub settings: String,
+    /// When this daemon started, RFC 3339.
+    pub started: String,
 }
 
 impl Daemon {
@@ -37,7 +44,7 @@ impl Daemon {
         config: VaultConfig,
         paths: &Paths,
         sandboxes: Vec<(String, UnixListener)>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Arc<Self>, Error> {
         let log = Log::open(&paths.state)?;
         let policy = PolicyFiles::unread(paths)
             .map_err(|error| Error::new(format!("cannot watch the policy's files: {error}")))?;
@@ -61,7 +68,7 @@ impl Daemon {
         };
         let settings = config.digest();
         let intake = Arc::new(Intake::new(config.limits, config.carry, signer));
-        let control = Control {
+        Ok(Arc::new(Self {
             settings,
             sandboxes: Sandboxes::new(paths.clone(), Arc::clone(&intake), sandboxes),
             intake,
@@ -70,110 +77,114 @@ impl Daemon {
             asker,
             recorder,
             started: timestamp().to_string(),
-        };
-        Ok(Self {
-            control: Arc::new(control),
-        })
+        }))
     }
 
     /// Reads the policy, now and whenever it changes, starts the keyrings' agents, and serves the sandboxes.
     ///
     /// # Errors
     /// There are no threads left, or the configuration of sandboxes is broken.
-    pub fn begin(&self) -> Result<(), Error> {
-        let control = Arc::clone(&self.control);
-        let policy = &self.control.policy;
-        policy
-            .follow(move |reloaded| tell_of_reload(&control, reloaded))
+    pub fn begin(self: &Arc<Self>) -> Result<(), Error> {
+        let daemon = Arc::clone(self);
+        self.policy
+            .follow(move |reloaded| daemon.tell_of_reload(reloaded))
             .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
-        let mut start = record(&self.control, Event::Start, RecordOutcome::Ok);
-        if let Some(broken) = policy.snapshot().broken() {
+        let mut start = self.record(Event::Start, RecordOutcome::Ok);
+        if let Some(broken) = self.policy.snapshot().broken() {
             start.outcome = RecordOutcome::Failed;
             start.reason = Some(broken.to_owned());
             let why = first_line(broken);
             let said = format!("everything is refused, because the policy is broken: {why}");
             journal::say(Priority::Error, &said);
         } else {
-            start.reason = tell_of_unreadable_revocations(&self.control);
+            start.reason = self.tell_of_unreadable_revocations();
         }
-        self.control.recorder.note(start);
-        self.control.keys.start_agents();
-        self.control.sandboxes.follow_configuration()
+        self.recorder.note(start);
+        self.keys.keyrings.start_all();
+        self.sandboxes.follow_configuration()
     }
 
     /// Records that another user's program tried to connect.
     pub fn note_refused_peer(&self, uid: Uid) {
-        let mut refusal = record(&self.control, Event::Refusal, RecordOutcome::Refused);
+        let mut refusal = self.record(Event::Refusal, RecordOutcome::Refused);
         refusal.qube = Some(Caller::Local(uid.as_raw()).to_string().into());
         let why = "only root and the vault's own user may connect to its sockets";
-        self.control.recorder.note(refusal.because(why));
+        self.recorder.note(refusal.because(why));
     }
 
     /// To be called about once a minute.
     pub fn tick(&self) {
-        self.control.recorder.tick();
-        let policy = self.control.policy.snapshot();
+        self.recorder.tick();
+        let policy = self.policy.snapshot();
         policy.forget_old_counts(clock::now().boot);
     }
 
     /// A call is served, a sandbox may call, a question waits, or an answer is remembered.
     pub fn is_busy(&self) -> bool {
-        self.control.intake.count() > 0
-            || !self.control.sandboxes.is_empty()
-            || !self.control.asker.questions.is_idle()
+        self.intake.count() > 0 || !self.sandboxes.is_empty() || !self.asker.questions.is_idle()
     }
 
     /// Denies what waits, and ends what was started.
     pub fn end(&self) {
-        let control = &self.control;
-        control.sandboxes.close();
-        control.asker.questions.stop();
-        control
-            .recorder
-            .note(record(control, Event::Stop, RecordOutcome::Ok));
+        self.sandboxes.close();
+        self.asker.questions.stop();
+        self.recorder
+            .note(self.record(Event::Stop, RecordOutcome::Ok));
         // There is nobody left to tell of counts that could not be written.
-        let _ = control.recorder.close();
-        control.keys.stop_agents();
+        let _ = self.recorder.close();
+        self.keys.keyrings.stop();
     }
-}
 
-/// Tells who must know of a policy that was read again.
-fn tell_of_reload(control: &Control, reloaded: &Reloaded) {
-    match reloaded {
-        Reloaded::Same => {}
-        Reloaded::Changed => {
-            let mut record = record(control, Event::Reload, RecordOutcome::Ok);
-            record.reason = tell_of_unreadable_revocations(control);
-            control.recorder.note(record);
-            journal::say(Priority::Notice, "the policy was read again");
-            control.asker.end_what_no_longer_asks();
+    /// Reads policy and known hosts again, starts the agents of keyrings that have come since, and serves the sandboxes
+    /// that are configured now.
+    ///
+    /// # Errors
+    /// What is broken; the last good policy still holds.
+    pub fn reload(&self) -> Result<(), String> {
+        self.keys.keyrings.start_all();
+        let sandboxes = self.sandboxes.follow_configuration();
+        self.policy.read_again()?;
+        sandboxes.map_err(|error| error.what().to_owned())
+    }
+
+    /// Tells who must know of a policy that was read again.
+    fn tell_of_reload(&self, reloaded: &Reloaded) {
+        match reloaded {
+            Reloaded::Same => {}
+            Reloaded::Changed => {
+                let mut record = self.record(Event::Reload, RecordOutcome::Ok);
+                record.reason = self.tell_of_unreadable_revocations();
+                self.recorder.note(record);
+                journal::say(Priority::Notice, "the policy was read again");
+                self.asker.end_what_no_longer_asks();
+            }
+            Reloaded::Failed(why) => {
+                let record = self.record(Event::Reload, RecordOutcome::Failed);
+                self.recorder.note(record.because(why));
+                let why = first_line(why);
+                let said = format!("the policy is broken, the last good one still holds: {why}");
+                journal::say(Priority::Error, &said);
+                self.asker.questions.notice(&said);
+            }
         }
-        Reloaded::Failed(why) => {
-            let record = record(control, Event::Reload, RecordOutcome::Failed);
-            control.recorder.note(record.because(why));
-            let why = first_line(why);
-            let said = format!("the policy is broken, the last good one still holds: {why}");
-            journal::say(Priority::Error, &said);
-            control.asker.questions.notice(&said);
+    }
+
+    /// Tells the journal and the person of revocations that cannot be read, and returns them for a record.
+    fn tell_of_unreadable_revocations(&self) -> Option<String> {
+        let lines = self.policy.snapshot().unreadable_revocations();
+        for line in &lines {
+            journal::say(Priority::Error, line);
         }
+        let first = lines.first()?;
+        self.asker.questions.notice(first);
+        Some(lines.join("\n"))
     }
-}
 
-/// Tells the journal and the person of revocations that cannot be read, and returns them for a record.
-fn tell_of_unreadable_revocations(control: &Control) -> Option<String> {
-    let lines = control.policy.snapshot().unreadable_revocations();
-    for line in &lines {
-        journal::say(Priority::Error, line);
+    fn record(&self, event: Event, outcome: RecordOutcome) -> Record {
+        let mut record = Record::new(event, outcome, timestamp());
+        record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
+        record
     }
-    let first = lines.first()?;
-    control.asker.questions.notice(first);
-    Some(lines.join("\n"))
-}
-
-fn record(control: &Control, event: Event, outcome: RecordOutcome) -> Record {
-    let mut record = Record::new(event, outcome, timestamp());
-    record.policy = Some(Arc::clone(control.policy.snapshot().digest()));
-    record
 }
 
 /// Of what is wrong with a policy; the rest points at the place, as `split-ssh policy check` does.

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::ask::{lock_watch, showing};
+use crate::control;
 use crate::daemon::Daemon;
 use crate::intake::accept::{Accept, Refuse, Serve, accept, is_owner};
 use crate::process;
@@ -44,12 +45,12 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     process::make_room(&config);
-    let daemon = Arc::new(Daemon::open(config, paths, sockets.sandboxes)?);
+    let daemon = Daemon::open(config, paths, sockets.sandboxes)?;
     daemon.begin()?;
-    showing::follow(&daemon.control.asker);
-    lock_watch::watch(&daemon.control.asker);
-    let calls = Arc::clone(&daemon.control.intake);
-    let control = Arc::clone(&daemon.control);
+    showing::follow(&daemon.asker);
+    lock_watch::watch(&daemon.asker);
+    let calls = Arc::clone(&daemon.intake);
+    let controls = Arc::clone(&daemon);
     let refusing = Arc::clone(&daemon);
     let refuse: Refuse = Arc::new(move |uid| refusing.note_refused_peer(uid));
     accept_all(
@@ -59,7 +60,7 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     );
     accept_all(
         sockets.controls,
-        &(Arc::new(move |stream, peer| control.serve(stream, peer)) as Serve),
+        &(Arc::new(move |stream, _| control::serve(&controls, &stream)) as Serve),
         &refuse,
     );
     if !sockets.ours.is_empty() {
@@ -86,7 +87,7 @@ fn accept_all(listeners: Vec<UnixListener>, serve: &Serve, refuse: &Refuse) {
 fn say_ready(daemon: &Daemon, socket: &Path) {
     let mut err = io::stderr();
     if err.is_terminal() {
-        let way = daemon.control.asker.prompter.state().asks_by;
+        let way = daemon.asker.prompter.state().asks_by;
         // A closed standard error is nobody's problem.
         let _ = writeln!(
             err,
@@ -130,7 +131,7 @@ fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
             Ok(SignalRequest::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
             Ok(SignalRequest::Reload) => {
                 // What is broken is in the journal and in the status.
-                let _ = daemon.control.reload();
+                let _ = daemon.reload();
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }

@@ -7,6 +7,8 @@
 mod outcome;
 mod queued;
 
+use serde::{Deserialize, Serialize};
+
 use crate::denied_by::DeniedBy;
 use crate::facts::Moment;
 use crate::permit::{Basis, Inquiry};
@@ -32,7 +34,8 @@ pub enum AnswerError {
 }
 
 /// A question that waits, as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PendingQuestion {
     pub question: Question,
     /// Seconds until it is denied.

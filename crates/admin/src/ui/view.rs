@@ -18,7 +18,7 @@ use crate::running_vault::{self, ask};
 use crate::shown_question::{MAX_SENTENCE, ascii};
 use crate::status::{connections, local_time};
 use common::clock;
-use common::control::{Approval, AsksBy, Connected, Pending, Request, VaultStatus};
+use common::control::{Approval, AsksBy, Connected, PendingQuestion, Request, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files;
@@ -26,7 +26,7 @@ use common::policy_files;
 pub(super) struct View<'p> {
     paths: &'p Paths,
     decisions: LastDecisions,
-    pending: Vec<Pending>,
+    pending: Vec<PendingQuestion>,
     approvals: Vec<Approval>,
     /// The policy with this digest has these colours of qubes.
     policy: Option<(String, Policy)>,
@@ -215,7 +215,7 @@ fn section(title: &str, empty: &str, entries: Vec<Entry>) -> Section {
 }
 
 /// A question names its qube itself. Where the vault asks in windows, this one has its own, or will.
-fn waiting(pending: &Pending, asks_by: Option<AsksBy>) -> Entry {
+fn waiting(pending: &PendingQuestion, asks_by: Option<AsksBy>) -> Entry {
     let question = &pending.question;
     let is_unseen = asks_by == Some(AsksBy::Terminal);
     let place = if is_unseen {
