@@ -4,17 +4,19 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::ask::{lock_watch, showing};
 use crate::control;
 use crate::daemon::Daemon;
-use crate::intake::accept::{Accept, Refuse, Serve, accept, is_owner};
+use crate::intake::accept::{Serve, accept, is_owner};
 use crate::process;
 use crate::sockets::Sockets;
 use common::config::vault::VaultConfig;
@@ -51,35 +53,32 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     lock_watch::watch(&daemon.asker);
     let calls = Arc::clone(&daemon.intake);
     let controls = Arc::clone(&daemon);
-    let refusing = Arc::clone(&daemon);
-    let refuse: Refuse = Arc::new(move |uid| refusing.note_refused_peer(uid));
-    accept_all(
-        sockets.calls,
-        &(Arc::new(move |stream, peer| calls.serve(stream, peer)) as Serve),
-        &refuse,
-    );
-    accept_all(
-        sockets.controls,
-        &(Arc::new(move |stream, _| control::serve(&controls, &stream)) as Serve),
-        &refuse,
-    );
+    let serve_call: Serve = Arc::new(move |stream, peer| calls.serve(stream, peer));
+    accept_all(&daemon, sockets.calls, &serve_call);
+    let serve_control: Serve = Arc::new(move |stream, _| control::serve(&controls, &stream));
+    accept_all(&daemon, sockets.controls, &serve_control);
     if !sockets.ours.is_empty() {
         say_ready(&daemon, &paths.qrexec_socket());
     }
-    wait_for_the_end(&daemon, signals, options.until_idle);
+    let ticking = Arc::clone(&daemon);
+    thread::spawn(move || tick(&ticking, options.until_idle));
+    wait_for_the_end(&daemon, signals);
     drop(sockets.ours);
     daemon.end();
     Ok(ExitCode::SUCCESS)
 }
 
-fn accept_all(listeners: Vec<UnixListener>, serve: &Serve, refuse: &Refuse) {
+fn accept_all(daemon: &Arc<Daemon>, listeners: Vec<UnixListener>, serve: &Serve) {
     for listener in listeners {
-        let how = Accept {
-            allows: Box::new(is_owner),
-            serve: Arc::clone(serve),
-            refuse: Arc::clone(refuse),
+        let (daemon, serve) = (Arc::clone(daemon), Arc::clone(serve));
+        let allows = move |uid| {
+            let is_owner = is_owner(uid);
+            if !is_owner {
+                daemon.note_refused_peer(uid);
+            }
+            is_owner
         };
-        thread::spawn(move || accept(&listener, None, &how));
+        thread::spawn(move || accept(&listener, None, &allows, &serve));
     }
 }
 
@@ -97,28 +96,20 @@ fn say_ready(daemon: &Daemon, socket: &Path) {
     }
 }
 
-enum SignalRequest {
-    Reload,
-    End,
+/// Reloads by SIGHUP, unless our terminal closed; any other signal is the end.
+fn wait_for_the_end(daemon: &Daemon, mut signals: Signals) {
+    let had_terminal = io::stderr().is_terminal();
+    for signal in &mut signals {
+        if signal != SIGHUP || had_terminal != io::stderr().is_terminal() {
+            return;
+        }
+        // What is broken is in the journal and in the status.
+        let _ = daemon.reload();
+    }
 }
 
-fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
-    let (sender, receiver) = mpsc::channel();
-    // SIGHUP reloads, unless our terminal closed; then we exit.
-    let had_terminal = io::stderr().is_terminal();
-    thread::spawn(move || {
-        for signal in &mut signals {
-            let is_reload = signal == SIGHUP && had_terminal == io::stderr().is_terminal();
-            let told = if is_reload {
-                SignalRequest::Reload
-            } else {
-                SignalRequest::End
-            };
-            if sender.send(told).is_err() {
-                return;
-            }
-        }
-    });
+/// Does what is due from time to time; ends this process when it has been idle for long enough, if it is to be.
+fn tick(daemon: &Daemon, until_idle: bool) {
     let mut busy = Instant::now();
     let mut ticked = Instant::now();
     let step = if until_idle {
@@ -127,14 +118,7 @@ fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
         FLUSH_INTERVAL
     };
     loop {
-        match receiver.recv_timeout(step) {
-            Ok(SignalRequest::End) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-            Ok(SignalRequest::Reload) => {
-                // What is broken is in the journal and in the status.
-                let _ = daemon.reload();
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
+        thread::sleep(step);
         if ticked.elapsed() >= FLUSH_INTERVAL {
             ticked = Instant::now();
             daemon.tick();
@@ -143,6 +127,8 @@ fn wait_for_the_end(daemon: &Daemon, mut signals: Signals, until_idle: bool) {
             busy = Instant::now();
         }
         if until_idle && busy.elapsed() >= IDLE_TIME {
+            // As whoever ends us from outside would.
+            let _ = signal::kill(Pid::this(), Signal::SIGTERM);
             return;
         }
     }

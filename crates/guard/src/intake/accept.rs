@@ -23,16 +23,6 @@ const STACK: usize = 2 * 1024 * 1024;
 
 /// Serves one connection of a peer that may be here.
 pub type Serve<Peer = Uid> = Arc<dyn Fn(UnixStream, Peer) + Send + Sync>;
-/// Hears of peers that may not be here.
-pub type Refuse<Peer = Uid> = Arc<dyn Fn(Peer) + Send + Sync>;
-
-/// What becomes of those who connect to a socket.
-pub struct Accept<Peer = Uid> {
-    /// Who may be here.
-    pub allows: Box<dyn Fn(Peer) -> bool + Send>,
-    pub serve: Serve<Peer>,
-    pub refuse: Refuse<Peer>,
-}
 
 /// A listening socket whose peers the kernel tells apart.
 pub trait Listener: AsFd {
@@ -58,8 +48,13 @@ pub fn is_owner(uid: Uid) -> bool {
     uid.is_root() || uid == Uid::current()
 }
 
-/// Hands each connection of a peer that may be here to a thread of its own, until `stop`, if there is one.
-pub fn accept<L: Listener>(listener: &L, stop: Option<&WakeEvent>, how: &Accept<L::Peer>) {
+/// Hands each connection of a peer that `allows` lets in to a thread of its own, until `stop`, if there is one.
+pub fn accept<L: Listener>(
+    listener: &L,
+    stop: Option<&WakeEvent>,
+    allows: &dyn Fn(L::Peer) -> bool,
+    serve: &Serve<L::Peer>,
+) {
     let workers = Workers::with_stack(STACK);
     loop {
         if stop.is_some_and(|stop| !is_before(listener, stop)) {
@@ -69,11 +64,10 @@ pub fn accept<L: Listener>(listener: &L, stop: Option<&WakeEvent>, how: &Accept<
             thread::sleep(ACCEPT_BACKOFF);
             continue;
         };
-        if !(how.allows)(peer) {
-            (how.refuse)(peer);
+        if !allows(peer) {
             continue;
         }
-        let serve = Arc::clone(&how.serve);
+        let serve = Arc::clone(serve);
         if workers.run(move || serve(stream, peer)).is_err() {
             thread::sleep(ACCEPT_BACKOFF);
         }
@@ -122,11 +116,15 @@ mod tests {
         let path = folder.path().join("machines");
         let machines = Machines(UnixListener::bind(&path).unwrap());
         let (told, refused) = std::sync::mpsc::channel();
-        let how = Accept {
-            allows: Box::new(|cid| cid == Some(3)),
-            serve: Arc::new(|mut stream: UnixStream, _| stream.write_all(b"served").unwrap()),
-            refuse: Arc::new(move |cid| told.send(cid).unwrap()),
+        let allows = move |cid| {
+            let is_it = cid == Some(3);
+            if !is_it {
+                told.send(cid).unwrap();
+            }
+            is_it
         };
+        let serve: Serve<Option<u32>> =
+            Arc::new(|mut stream, _| stream.write_all(b"served").unwrap());
         let stop = WakeEvent::new().unwrap();
         let connect = |cid: u8| {
             let mut stream = UnixStream::connect(&path)?;
@@ -138,7 +136,7 @@ mod tests {
         thread::scope(|scope| {
             let accepting = scope.spawn({
                 let (machines, stop) = (&machines, &stop);
-                move || accept(machines, Some(stop), &how)
+                move || accept(machines, Some(stop), &allows, &serve)
             });
             for (cid, reply) in [(3, "served"), (4, ""), (0, ""), (3, "served")] {
                 assert_eq!(connect(cid).unwrap(), reply, "{cid}");

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Permissions};
 use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use nix::unistd::Uid;
 
-use super::accept::{Accept, Listener, accept};
+use super::accept::{Listener, Serve, accept};
 use super::call::Intake;
 use super::vsock::VsockListener;
 use common::control::SandboxState;
@@ -54,8 +54,7 @@ struct OpenSandbox {
     /// Removed when the sandbox is closed; none if systemd made the socket.
     file: Mutex<Option<SocketFile>>,
     /// Its connections, to be ended with it; none once it is closed.
-    connections: Mutex<Option<HashMap<u64, UnixStream>>>,
-    next: AtomicU64,
+    connections: Mutex<Option<HashMap<RawFd, UnixStream>>>,
 }
 
 impl Sandboxes {
@@ -137,7 +136,6 @@ impl Sandboxes {
             sandbox,
             file: Mutex::new(file),
             connections: Mutex::new(Some(HashMap::new())),
-            next: AtomicU64::new(0),
         });
         let is_its_uid = |sandbox: &Sandbox, uid: Uid| sandbox.uids.contains(&uid.as_raw());
         self.accept(&open, listener, is_its_uid, wrong_uid);
@@ -156,17 +154,20 @@ impl Sandboxes {
         is_it: fn(&Sandbox, L::Peer) -> bool,
         why_not: fn(&Sandbox, L::Peer) -> String,
     ) {
-        let [allowing, serving, refusing, accepting] = [(); 4].map(|()| Arc::clone(open));
-        let (intake, refused) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
-        let how = Accept {
-            allows: Box::new(move |peer| is_it(&allowing.sandbox, peer)),
-            serve: Arc::new(move |stream, _| serving.serve(stream, &intake)),
-            refuse: Arc::new(move |peer| {
-                let sandbox = &refusing.sandbox;
-                refused.refuse_peer(sandbox, why_not(sandbox, peer));
-            }),
-        };
-        let thread = thread::spawn(move || accept(&listener, Some(&accepting.stop), &how));
+        let (serving, accepting) = (Arc::clone(open), Arc::clone(open));
+        let (intake, refusing) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
+        let serve: Serve<L::Peer> = Arc::new(move |stream, _| serving.serve(stream, &intake));
+        let thread = thread::spawn(move || {
+            let sandbox = &accepting.sandbox;
+            let allows = |peer| {
+                let is_it = is_it(sandbox, peer);
+                if !is_it {
+                    refusing.refuse_peer(sandbox, why_not(sandbox, peer));
+                }
+                is_it
+            };
+            accept(&listener, Some(&accepting.stop), &allows, &serve);
+        });
         lock(&open.accepting).push(thread);
     }
 
@@ -202,7 +203,7 @@ impl OpenSandbox {
         let Ok(handle) = stream.try_clone() else {
             return;
         };
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = handle.as_raw_fd();
         match &mut *lock(&self.connections) {
             Some(connections) => drop(connections.insert(number, handle)),
             // It was closed in this moment.
