@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use policy::display;
+use policy::question::protocol::PassphraseQuestion;
+use policy::question::{Row, RowClass, Version};
 
-use crate::ask::prompt::{Prompter, passphrase};
+use crate::ask::prompt::Prompter;
 use common::identities::{self, NotLoaded};
 use common::load_record::LoadRecord;
 
@@ -41,10 +43,14 @@ impl Unlock<'_> {
         for attempt in 1..=MAX_ATTEMPTS {
             let left = until.saturating_duration_since(Instant::now()).as_secs();
             let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);
-            let seconds = left.min(WINDOW_SECONDS);
-            let fingerprint = self.fingerprint.to_owned();
-            let wanted =
-                passphrase::question(file, fingerprint, self.why.clone(), attempt, seconds);
+            let wanted = PassphraseQuestion {
+                v: Version,
+                id: 1,
+                rows: vec![row("Key file", file), row("", self.fingerprint.to_owned())],
+                why: self.why.clone(),
+                attempt,
+                seconds: left.min(WINDOW_SECONDS),
+            };
             let asked = self.prompter.passphrase(&wanted, client).map_err(|why| {
                 format!(
                     "it has a passphrase, and {why}: run `{}` in the vault",
@@ -67,5 +73,15 @@ impl Unlock<'_> {
     /// The longest time from the first window to the last.
     pub fn time() -> Duration {
         UNLOCK_TIME
+    }
+}
+
+fn row(label: &str, text: String) -> Row {
+    Row {
+        label: label.to_owned(),
+        text,
+        note: None,
+        class: RowClass::Name,
+        stands_out: false,
     }
 }

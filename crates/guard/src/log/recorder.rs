@@ -1,6 +1,6 @@
 //! Every record passes here: to the log, and from there to whoever must know of a refusal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use policy::facts::{Facts, Moment};
@@ -15,16 +15,15 @@ use crate::ask::changes::Changes;
 use crate::ask::prompt::{Notice, Notifier};
 use common::clock;
 use common::control::RefusedRequest;
-use common::error::Error;
 use common::log::read;
 use common::sync::lock;
 
 /// The log, the last refusals for `split-ssh status`, and the notifications that refusals are worth.
 pub struct Recorder {
-    log: Log,
+    pub log: Log,
     refusals: Mutex<Refusals>,
     past: Mutex<PastRequests>,
-    notifier: Notifier,
+    notifier: Arc<Notifier>,
     /// Told after each record.
     pub changes: Arc<Changes>,
 }
@@ -33,7 +32,7 @@ pub struct Recorder {
 const FILES_OF_THE_PAST: usize = 2;
 
 impl Recorder {
-    pub fn new(log: Log, notifier: Notifier) -> Self {
+    pub fn new(log: Log, notifier: Arc<Notifier>) -> Self {
         let past = log.path().parent().map(past_requests);
         Self {
             log,
@@ -103,29 +102,6 @@ impl Recorder {
 
     pub fn last_refusals(&self) -> Vec<RefusedRequest> {
         lock(&self.refusals).newest_first()
-    }
-
-    /// Why the last record could not be written, until one can.
-    pub fn trouble(&self) -> Option<String> {
-        self.log.trouble()
-    }
-
-    pub fn path(&self) -> PathBuf {
-        self.log.path()
-    }
-
-    /// To be called about once a minute; see [`Log::tick`].
-    pub fn tick(&self) {
-        // What cannot be written now is written the next time.
-        let _ = self.log.tick(timestamp());
-    }
-
-    /// To be called after the `stop` record.
-    ///
-    /// # Errors
-    /// Counts that could not be written are lost.
-    pub fn close(&self) -> Result<(), Error> {
-        self.log.close()
     }
 }
 

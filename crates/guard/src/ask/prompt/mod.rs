@@ -8,7 +8,7 @@ mod dialog;
 mod lines;
 mod notify;
 mod outcome;
-pub mod passphrase;
+mod passphrase;
 mod protocol;
 mod running;
 mod session;

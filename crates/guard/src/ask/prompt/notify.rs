@@ -32,58 +32,47 @@ const BUTTON_TIME: Duration = Duration::from_secs(60);
 /// Buttons waited for at a time, each by a thread; a notification beyond has none.
 const MAX_WAITING: usize = 4;
 
-/// Where notices are handed in. Cloned, it is the same one.
-#[derive(Clone)]
+/// Where notices are handed in, for notifications by our prompt program.
 pub struct Notifier {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
     notice_queue: Mutex<NoticeQueue>,
     told: Condvar,
     began: Instant,
     revoke: OnceLock<Box<dyn Fn(u64) + Send + Sync>>,
+    prompter: Prompter,
+    /// Buttons that are waited for.
+    waiting: AtomicUsize,
 }
 
 impl Notifier {
     /// Starts the thread that sends; it ends with the process.
-    pub fn start(prompter: &Prompter) -> Self {
-        let shared = Shared {
+    pub fn start(prompter: &Prompter) -> Arc<Self> {
+        let notifier = Arc::new(Self {
             notice_queue: Mutex::default(),
             told: Condvar::new(),
             began: Instant::now(),
             revoke: OnceLock::new(),
-        };
-        let notifier = Self {
-            shared: Arc::new(shared),
-        };
-        let sender = Sender {
             prompter: prompter.clone(),
-            waiting: Arc::default(),
-        };
-        let shared = Arc::clone(&notifier.shared);
-        thread::spawn(move || shared.send_all(&sender));
+            waiting: AtomicUsize::default(),
+        });
+        let sending = Arc::clone(&notifier);
+        thread::spawn(move || {
+            loop {
+                sending.send(sending.next_message());
+            }
+        });
         notifier
     }
 
     /// What a notification's "Revoke" does with the approval of this number.
     pub fn on_revoke(&self, revoke: impl Fn(u64) + Send + Sync + 'static) {
         // The first one counts, and nobody sets another.
-        let _ = self.shared.revoke.set(Box::new(revoke));
+        let _ = self.revoke.set(Box::new(revoke));
     }
 
     /// Takes a notice; returns at once.
     pub fn tell(&self, notice: Notice) {
-        lock(&self.shared.notice_queue).add(notice, self.shared.began.elapsed());
-        self.shared.told.notify_one();
-    }
-}
-
-impl Shared {
-    fn send_all(self: &Arc<Self>, sender: &Sender) {
-        loop {
-            sender.send(self, self.next_message());
-        }
+        lock(&self.notice_queue).add(notice, self.began.elapsed());
+        self.told.notify_one();
     }
 
     fn next_message(&self) -> Notification {
@@ -106,40 +95,32 @@ impl Shared {
             };
         }
     }
-}
 
-/// How notifications reach the desktop: by our prompt program.
-struct Sender {
-    prompter: Prompter,
-    waiting: Arc<AtomicUsize>,
-}
-
-impl Sender {
     /// Where there is no session, no daemon or no program, nothing happens. A button is waited for in a thread of its own.
-    fn send(&self, shared: &Arc<Shared>, mut message: Notification) {
+    fn send(self: &Arc<Self>, mut message: Notification) {
         if self.waiting.load(Relaxed) >= MAX_WAITING {
             message.revokes = None;
         }
-        let Some((running, stream)) = self.start(&message) else {
+        let Some((running, stream)) = self.show(&message) else {
             return;
         };
         let Some(number) = message.revokes else {
             is_revoke_pressed(&stream, SEND_TIME);
             return;
         };
-        let (shared, waiting) = (Arc::clone(shared), Arc::clone(&self.waiting));
-        waiting.fetch_add(1, Relaxed);
+        self.waiting.fetch_add(1, Relaxed);
+        let notifier = Arc::clone(self);
         thread::spawn(move || {
             let is_pressed = is_revoke_pressed(&stream, BUTTON_TIME);
             drop(running);
-            waiting.fetch_sub(1, Relaxed);
-            if let (true, Some(revoke)) = (is_pressed, shared.revoke.get()) {
+            notifier.waiting.fetch_sub(1, Relaxed);
+            if let (true, Some(revoke)) = (is_pressed, notifier.revoke.get()) {
                 revoke(number);
             }
         });
     }
 
-    fn start(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
+    fn show(&self, message: &Notification) -> Option<(Option<Running>, UnixStream)> {
         let started = self.prompter.start(unit::NOTIFICATION, Some("--notify"));
         let (running, mut stream) = started.ok()?;
         stream.set_write_timeout(Some(SEND_TIME)).ok()?;

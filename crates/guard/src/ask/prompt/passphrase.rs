@@ -10,7 +10,6 @@ use common::askpass::wipe;
 use common::wait;
 use nix::poll::PollFd;
 use policy::question::protocol::{MAX_PASSPHRASE, PassphraseAnswer, PassphraseQuestion};
-use policy::question::{Row, RowClass, Version};
 
 use super::Prompter;
 use super::conversation::{GRACE, START_TIME};
@@ -34,31 +33,6 @@ impl Passphrase {
 impl Drop for Passphrase {
     fn drop(&mut self) {
         wipe(&mut self.0);
-    }
-}
-
-/// `file` and `fingerprint` are the vault's own; `why` says what waits for the key.
-pub fn question(
-    file: String,
-    fingerprint: String,
-    why: String,
-    attempt: u8,
-    seconds: u64,
-) -> PassphraseQuestion {
-    let row = |label: &str, text| Row {
-        label: label.to_owned(),
-        text,
-        note: None,
-        class: RowClass::Name,
-        stands_out: false,
-    };
-    PassphraseQuestion {
-        v: Version,
-        id: 1,
-        rows: vec![row("Key file", file), row("", fingerprint)],
-        why,
-        attempt,
-        seconds,
     }
 }
 
