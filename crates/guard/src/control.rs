@@ -94,8 +94,8 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
             })?;
             Reply {
                 settled: u64::try_from(answered.settled).ok(),
-                said: answered.said,
-                trouble: answered.trouble,
+                trouble: answered.written.as_ref().err().cloned(),
+                said: answered.written.ok().flatten(),
                 ..Reply::ok()
             }
         }
@@ -260,9 +260,9 @@ fn status(daemon: &Daemon) -> VaultStatus {
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),
         prompt: daemon.asker.prompter.state(),
-        log: daemon.recorder.path().display().to_string(),
+        log: daemon.recorder.log.path().display().to_string(),
         sandboxes: daemon.sandboxes.states(),
-        log_trouble: daemon.recorder.trouble(),
+        log_trouble: daemon.recorder.log.trouble(),
         refusals: daemon.recorder.last_refusals(),
     }
 }

@@ -50,7 +50,7 @@ impl Daemon {
             .map_err(|error| Error::new(format!("cannot watch the policy's files: {error}")))?;
         let prompter = Prompter::new(&config.prompt, paths);
         let notifier = Notifier::start(&prompter);
-        let recorder = Arc::new(Recorder::new(log, notifier.clone()));
+        let recorder = Arc::new(Recorder::new(log, Arc::clone(&notifier)));
         let keys = Arc::new(Keys::new(paths.clone(), &config));
         let asker = Arc::new(Asker::new(
             prompter,
@@ -114,7 +114,8 @@ impl Daemon {
 
     /// To be called about once a minute.
     pub fn tick(&self) {
-        self.recorder.tick();
+        // What cannot be written now is written the next time.
+        let _ = self.recorder.log.tick(timestamp());
         let policy = self.policy.snapshot();
         policy.forget_old_counts(clock::now().boot);
     }
@@ -131,7 +132,7 @@ impl Daemon {
         self.recorder
             .note(self.record(Event::Stop, RecordOutcome::Ok));
         // There is nobody left to tell of counts that could not be written.
-        let _ = self.recorder.close();
+        let _ = self.recorder.log.close();
         self.keys.keyrings.stop();
     }
 

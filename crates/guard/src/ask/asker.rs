@@ -19,11 +19,12 @@ use crate::log::recorder::{Recorder, timestamp};
 use crate::policy_files::{PolicyFiles, PolicySnapshot};
 use common::clock;
 use common::log::journal::{self, Priority};
+use common::policy_files;
 
 pub struct Asker {
     pub questions: Questions,
     pub prompter: Prompter,
-    pub notifier: Notifier,
+    pub notifier: Arc<Notifier>,
     recorder: Arc<Recorder>,
     policy: Arc<PolicyFiles>,
 }
@@ -33,16 +34,14 @@ pub struct Asker {
 pub struct Answered {
     /// How many requests it settled.
     pub settled: usize,
-    /// What was kept of it, and how to undo that.
-    pub said: Option<String>,
-    /// What was to be written with it and was not.
-    pub trouble: Option<String>,
+    /// What was kept of it, and how to undo that; or what was to be written with it and was not.
+    pub written: Result<Option<String>, String>,
 }
 
 impl Asker {
     pub fn new(
         prompter: Prompter,
-        notifier: Notifier,
+        notifier: Arc<Notifier>,
         recorder: Arc<Recorder>,
         policy: Arc<PolicyFiles>,
     ) -> Self {
@@ -68,8 +67,11 @@ impl Asker {
         let history = self.recorder.history(&subject.facts, &now);
         let rule = match subject.remember {
             Remember::Never => None,
-            Remember::UpTo(_) => self.policy.proposed_rule(&subject.facts, &now),
+            Remember::UpTo(_) => {
+                policy_files::proposed(&self.policy.paths, &subject.facts, &now).ok()
+            }
         };
+        let rule = rule.map(|addition| addition.text);
         inquiry.with_history(history).offering(rule)
     }
 
@@ -115,24 +117,16 @@ impl Asker {
             // What was written counts for the next request. A policy that is broken is told of by whoever reads it.
             let _ = self.policy.read_again();
         }
-        let (said, trouble) = match written {
-            Ok(said) => (said, None),
-            Err(trouble) => {
-                journal::say(Priority::Warning, &trouble);
-                self.notifier.tell(Notice::said(trouble.clone()));
-                (None, Some(trouble))
-            }
-        };
-        Ok(Answered {
-            settled,
-            said,
-            trouble,
-        })
+        if let Err(trouble) = &written {
+            journal::say(Priority::Warning, trouble);
+            self.notifier.tell(Notice::said(trouble.clone()));
+        }
+        Ok(Answered { settled, written })
     }
 
     fn write_rule(&self, subject: &Subject) -> Result<Option<String>, String> {
         let text = subject.always.as_deref().unwrap_or_default();
-        let added = self.policy.add_rule(&subject.facts, &clock::now(), text);
+        let added = policy_files::add(&self.policy.paths, &subject.facts, &clock::now(), text);
         let added = added.map_err(|error| format!("the rule was not written: {}", error.what()))?;
         Ok(Some(format!(
             "added rule {} at {}:{}; to undo it: split-ssh rule remove {}",
@@ -150,7 +144,7 @@ impl Asker {
         policy: &PolicySnapshot,
         trust: bool,
     ) -> Result<Option<String>, String> {
-        let files = self.policy.host_files();
+        let files = &self.policy.hosts;
         let kept = files.add_name(name, host_key, &policy.host_words(), trust);
         let kept = kept.map_err(|error| format!("the name was not kept: {}", error.what()))?;
         Ok(trust.then(|| {

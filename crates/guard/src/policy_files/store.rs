@@ -4,14 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::error::Error;
 use common::known_hosts_files;
 use common::paths::Paths;
-use common::policy_files::{self, AddedRule};
+use common::policy_files;
 use common::sync::lock;
 
 use common::wake::WakeEvent;
-use policy::facts::{Facts, Moment};
 
 use super::snapshot::PolicySnapshot;
 use super::stamps::Stamps;
@@ -30,8 +28,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// The files, and what was last read of them.
 #[derive(Debug)]
 pub struct PolicyFiles {
-    pub(super) paths: Paths,
-    pub(super) hosts: known_hosts_files::Files,
+    pub paths: Paths,
+    /// Where the known hosts are.
+    pub hosts: known_hosts_files::Files,
     pub(super) state: Mutex<State>,
     /// Signalled when the state has changed.
     pub(super) changed: Condvar,
@@ -137,25 +136,6 @@ impl PolicyFiles {
             Some(why) => Err(why.to_owned()),
             None => Ok(()),
         }
-    }
-
-    /// The rule that would allow requests of these facts from now on, if the policy's files may have it.
-    pub fn proposed_rule(&self, facts: &Facts, now: &Moment) -> Option<String> {
-        let proposed = policy_files::proposed(&self.paths, facts, now);
-        proposed.ok().map(|addition| addition.text)
-    }
-
-    /// Writes the rule that was proposed with this text; says where.
-    ///
-    /// # Errors
-    /// The policy has changed so that the rule would be another, or the file cannot be written.
-    pub fn add_rule(&self, facts: &Facts, now: &Moment, text: &str) -> Result<AddedRule, Error> {
-        policy_files::add(&self.paths, facts, now, text)
-    }
-
-    /// Where the known hosts are.
-    pub fn host_files(&self) -> &known_hosts_files::Files {
-        &self.hosts
     }
 
     /// Every file that was read or could have been, if `files` are the policy's.
