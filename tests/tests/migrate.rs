@@ -3,12 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nix::sys::signal::Signal;
-use testbed::children::{Running, finish, run, text};
+use testbed::children::{finish, run, text};
 use testbed::keys::Key;
 use testbed::programs;
 use testbed::split_ssh::Vault;
@@ -16,28 +14,11 @@ use testbed::wait::wait_for;
 use testbed::world::{World, write_program};
 
 /// The community guide's lines for /rw/config/rc.local, word for word.
-const GUIDES_RC_LOCAL: &str = r#"# SPLIT SSH CONFIGURATION >>>
-# replace "vault" with your AppVM name which stores the ssh private key(s)
-SSH_VAULT_VM="vault"
-
-if [ "$SSH_VAULT_VM" != "" ]; then
-  export SSH_SOCK="/home/user/.SSH_AGENT_$SSH_VAULT_VM"
-  rm -f "$SSH_SOCK"
-  sudo -u user /bin/sh -c "umask 177 && ncat -k -l -U '$SSH_SOCK' -c 'qrexec-client-vm $SSH_VAULT_VM qubes.SshAgent' &"
-fi
-# <<< SPLIT SSH CONFIGURATION
-"#;
+const GUIDES_RC_LOCAL: &str =
+    include_str!("../../crates/admin/src/migrate/documented/guide-rc.local");
 
 /// And for ~/.bashrc.
-const GUIDES_BASHRC: &str = r#"# SPLIT SSH CONFIGURATION >>>
-# replace "vault" with your AppVM name which stores the ssh private key(s)
-SSH_VAULT_VM="vault"
-
-if [ "$SSH_VAULT_VM" != "" ]; then
-    export SSH_AUTH_SOCK="/home/user/.SSH_AGENT_$SSH_VAULT_VM"
-fi
-# <<< SPLIT SSH CONFIGURATION
-"#;
+const GUIDES_BASHRC: &str = include_str!("../../crates/admin/src/migrate/documented/guide-bashrc");
 
 const GUIDES_SERVICE: &str = r#"#!/bin/sh
 # Qubes App Split SSH Script
@@ -52,25 +33,10 @@ ncat -U $SSH_AUTH_SOCK
 const GUIDES_DESKTOP: &str = "[Desktop Entry]\nName=ssh-add\nExec=ssh-add\nType=Application\n";
 
 /// henn's lines have no marks around them.
-const HENNS_RC_LOCAL: &str = "# Uncomment next line to enable ssh agent forwarding to the named VM
-SSH_VAULT_VM=\"ssh-vault\"
+const HENNS_RC_LOCAL: &str =
+    include_str!("../../crates/admin/src/migrate/documented/henn-rc.local");
 
-if [ \"$SSH_VAULT_VM\" != \"\" ]; then
-\texport SSH_SOCK=~user/.SSH_AGENT_$SSH_VAULT_VM
-\trm -f \"$SSH_SOCK\"
-\tsudo -u user /bin/sh -c \"umask 177 && ncat -k -l -U '$SSH_SOCK' -c 'qrexec-client-vm $SSH_VAULT_VM qubes.SshAgent' &\"
-fi
-";
-
-const HENNS_BASHRC: &str = "# Append this to ~/.bashrc for ssh-vault functionality
-
-# Set next line to the ssh key vault you want to use
-SSH_VAULT_VM=\"ssh-vault\"
-
-if [ \"$SSH_VAULT_VM\" != \"\" ]; then
-\texport SSH_AUTH_SOCK=~user/.SSH_AGENT_$SSH_VAULT_VM
-fi
-";
+const HENNS_BASHRC: &str = include_str!("../../crates/admin/src/migrate/documented/henn-bashrc");
 
 const SOMEBODYS: &str = "#!/bin/sh\n\n# my own line\necho hello > /tmp/hello\n";
 
@@ -232,80 +198,61 @@ fn henns_client_is_changed_over() {
     assert!(qube.link("~/.SSH_AGENT_ssh-vault").ends_with("agent.sock"));
 }
 
-/// A comment behind the name, other quotes, an `export`, other files than ~/.bashrc: the vault is the same.
+/// A comment behind the name, other quotes, an `export`: the vault is the same.
 #[test]
 fn a_client_that_was_edited_keeps_its_vault() {
-    for (line, file) in [
-        ("SSH_VAULT_VM=\"keys\" # was: vault", "~/.bashrc"),
-        ("export SSH_VAULT_VM='keys'", "~/.zshrc"),
-        ("SSH_VAULT_VM=keys\t", "~/.bash_profile"),
+    for line in [
+        "SSH_VAULT_VM=\"keys\" # was: vault",
+        "export SSH_VAULT_VM='keys'",
+        "SSH_VAULT_VM=keys\t",
     ] {
         let qube = Qube::new("work");
         let edited = |text: &str| text.replace("SSH_VAULT_VM=\"vault\"", line);
         qube.write("rw/config/rc.local", &edited(GUIDES_RC_LOCAL), 0o755);
-        qube.write(file, &edited(GUIDES_BASHRC), 0o644);
+        qube.write("~/.bashrc", &edited(GUIDES_BASHRC), 0o644);
         qube.migrate_for_good();
         assert_eq!(qube.read("rw/config/split-ssh-vault"), "keys\n", "{line}");
-        assert_eq!(qube.read(file), "", "{line}");
+        assert_eq!(qube.read("~/.bashrc"), "", "{line}");
         assert!(qube.link("~/.SSH_AGENT_keys").ends_with("agent.sock"));
     }
 }
 
+/// Lines that no document has are shown, and are left to their owner.
 #[test]
-fn a_vault_whose_name_cannot_be_told_is_left_to_the_owner() {
-    for line in [
-        "SSH_VAULT_VM=\"$1\"",
-        "SSH_VAULT_VM=\"vault\"; date",
-        "SSH_VAULT_VM=\"my vault\"",
+fn what_no_document_has_is_left_to_the_owner() {
+    let other = |line| GUIDES_RC_LOCAL.replace("SSH_VAULT_VM=\"vault\"", line);
+    for (rc_local, told) in [
+        (other("SSH_VAULT_VM=\"$1\""), "rc.local:8: listens at"),
+        (
+            other("SSH_VAULT_VM=\"vault\"; date"),
+            "rc.local:8: listens at",
+        ),
+        (other("SSH_VAULT_VM=\"my vault\""), "rc.local:8: listens at"),
+        (
+            GUIDES_RC_LOCAL.replace("  rm -f", "  mount /dev/xvdi /mnt\n  rm -f"),
+            "rc.local:9: listens at",
+        ),
+        // A client of two vaults.
+        (
+            format!("{GUIDES_RC_LOCAL}\n{}", other("SSH_VAULT_VM=\"other\"")),
+            "give each a [[vault]] in",
+        ),
+        // With a client that was changed, another one is not taken out either.
+        (
+            format!(
+                "{GUIDES_RC_LOCAL}\n{}",
+                other("SSH_VAULT_VM=\"vault\"; date")
+            ),
+            "rc.local:19 starts a client too",
+        ),
     ] {
         let qube = Qube::new("work");
-        let edited = GUIDES_RC_LOCAL.replace("SSH_VAULT_VM=\"vault\"", line);
-        qube.write("rw/config/rc.local", &edited, 0o755);
+        qube.write("rw/config/rc.local", &rc_local, 0o755);
         let before = qube.state();
         let (said, _) = qube.migrate(&["--apply"]);
-        assert!(said.contains("others among them do more"), "{line}: {said}");
-        assert_eq!(qube.state(), before, "{line}");
+        assert!(said.contains(told), "{rc_local}: {said}");
+        assert_eq!(qube.state(), before, "{rc_local}");
     }
-}
-
-/// Two clients, one for each vault: each old socket leads to the vault that it led to before.
-#[test]
-fn two_clients_become_one_with_two_vaults() {
-    let qube = Qube::new("work");
-    let other = GUIDES_RC_LOCAL.replace("\"vault\"\n", "\"other\"\n");
-    let rc_local = format!("{SOMEBODYS}\n{GUIDES_RC_LOCAL}\n{other}");
-    qube.write("rw/config/rc.local", &rc_local, 0o755);
-    let bashrc = GUIDES_BASHRC.replace("\"vault\"\n", "\"other\"\n");
-    qube.write("~/.bashrc", &bashrc, 0o644);
-    let (plan, _) = qube.migrate_for_good();
-    let lines = "qubes.SshAgent + work @default ask target=other default_target=other\n    \
-                 qubes.SshAgent + work other ask";
-    assert!(plan.contains(lines), "{plan}");
-    assert!(!plan.contains("@default ask target=vault"), "{plan}");
-    assert_eq!(qube.read("rw/config/rc.local"), SOMEBODYS);
-    assert_eq!(
-        qube.read("~/.config/split-ssh/client.toml"),
-        "[[vault]]\nname = \"other\"\nqube = \"other\"\n\n[[vault]]\nname = \"vault\"\nqube = \"vault\"\n"
-    );
-    let mut client = qube.world.command(programs::split_ssh());
-    client
-        .env("HOME", &qube.home)
-        .arg("client")
-        .arg("--runtime-dir")
-        .arg(qube.world.directory("run"));
-    let mut client = Running::start(client, &qube.world.path("client-output"));
-    for vault in ["vault", "other"] {
-        let socket = qube.home.join(format!(".SSH_AGENT_{vault}"));
-        wait_for("the old socket's place", || {
-            UnixStream::connect(&socket).ok()
-        });
-        assert!(
-            qube.link(&format!("~/.SSH_AGENT_{vault}"))
-                .ends_with(format!("{vault}.sock"))
-        );
-    }
-    client.signal(Signal::SIGTERM);
-    client.wait();
 }
 
 /// What cannot be read as it is cannot be written as it was.
@@ -314,25 +261,11 @@ fn a_file_that_would_lose_something_is_left_alone() {
     let qube = Qube::new("work");
     qube.write("rw/config/rc.local", GUIDES_RC_LOCAL, 0o755);
     let bashrc = qube.write("~/.bashrc", "", 0o644);
-    for (text, why) in [
-        (
-            [b"alias gr\xfcn=ls\n", GUIDES_BASHRC.as_bytes()].concat(),
-            "is not UTF-8 text",
-        ),
-        (
-            [GUIDES_BASHRC.as_bytes(), &[b'#'; 1 << 20]].concat(),
-            "is longer than a script is",
-        ),
-    ] {
-        fs::write(&bashrc, text).expect("our own file");
-        let before = qube.state();
-        let (said, _) = qube.migrate(&["--apply"]);
-        assert!(
-            said.contains(why) && said.contains("take out lines "),
-            "{said}"
-        );
-        assert_eq!(qube.state(), before);
-    }
+    let text = [b"alias gr\xfcn=ls\n", GUIDES_BASHRC.as_bytes()].concat();
+    fs::write(&bashrc, &text).expect("our own file");
+    let (said, _) = qube.migrate(&["--apply"]);
+    assert!(said.contains(".bashrc:7: sets SSH_AUTH_SOCK"), "{said}");
+    assert_eq!(fs::read(bashrc).expect("a file"), text);
 }
 
 /// Other people's line ends and indents are as they were.
@@ -373,20 +306,6 @@ fn without_our_package_nothing_is_taken_away() {
     let before = qube.state();
     let (said, _) = qube.migrate(&["--apply"]);
     assert_eq!(said.matches("first install split-ssh").count(), 3, "{said}");
-    assert_eq!(qube.state(), before);
-}
-
-#[test]
-fn lines_that_do_more_are_left_to_their_owner() {
-    let qube = Qube::new("work");
-    let mixed = GUIDES_RC_LOCAL.replace("  rm -f", "  mount /dev/xvdi /mnt\n  rm -f");
-    qube.write("rw/config/rc.local", &mixed, 0o755);
-    let before = qube.state();
-    let (said, _) = qube.migrate(&["--apply"]);
-    assert!(
-        said.contains("lines 1 to 11") && said.contains("others among them do more"),
-        "{said}"
-    );
     assert_eq!(qube.state(), before);
 }
 
@@ -485,31 +404,25 @@ fn a_service_of_this_qubes_own_gives_way_and_can_be_called_no_more() {
     );
 }
 
-/// The guide's way without packages is no earlier split SSH, until the package is there.
+/// What it does nobody knows, so that only its owner can let it go.
 #[test]
-fn a_vault_without_the_package_is_left_alone_until_it_comes() {
+fn a_service_that_no_document_has_is_left_to_its_owner() {
     let qube = Qube::new("vault");
-    qube.remove("usr/lib/systemd/system/split-ssh-vault.service");
-    let folder = qube.root.join("usr/local/etc/qubes-rpc");
-    fs::create_dir_all(&folder).expect("a folder");
-    let link = folder.join("qubes.SshAgent");
-    symlink("/run/user/1000/split-ssh-vault/qrexec.sock", &link).expect("a link");
-    let (said, is_done) = qube.migrate(&["--apply"]);
+    let service = "usr/local/etc/qubes-rpc/qubes.SshAgent";
+    qube.write(
+        service,
+        "#!/bin/sh\nexec /opt/agent/serve qubes.SshAgent\n",
+        0o755,
+    );
+    let before = qube.state();
+    let (said, _) = qube.migrate(&["--apply"]);
     assert!(
-        is_done && said.starts_with("nothing of an earlier"),
+        said.contains(
+            "when nothing needs it any more: sudo ln -sfn /run/split-ssh-vault/qrexec.sock"
+        ),
         "{said}"
     );
-    qube.write("usr/lib/systemd/system/split-ssh-vault.service", "", 0o644);
-    let (plan, _) = qube.migrate_for_good();
-    assert!(plan.contains("split-ssh without its package"), "{plan}");
-    assert!(
-        plan.contains("systemctl --user disable --now split-ssh-vault"),
-        "{plan}"
-    );
-    assert_eq!(
-        qube.link("usr/local/etc/qubes-rpc/qubes.SshAgent"),
-        PathBuf::from("/run/split-ssh-vault/qrexec.sock")
-    );
+    assert_eq!(qube.state(), before);
 }
 
 #[test]
@@ -803,6 +716,11 @@ fn the_socket_that_wins_is_told_by_the_shell() {
         0o644,
     );
     qube.write("~/.bash_profile", ". ~/.bashrc\n", 0o644);
+    qube.write(
+        "usr/lib/systemd/user-environment-generators/30-environment-d",
+        "#!/bin/sh\ncat ~/.config/environment.d/*.conf\n",
+        0o755,
+    );
     let (said, _) = qube.migrate(&[]);
     let in_login = "a login shell (bash): it is ";
     assert!(
@@ -855,9 +773,6 @@ fn an_old_socket_that_another_script_makes_is_not_linked() {
         0o755,
     );
     let (said, _) = qube.migrate(&["--apply"]);
-    assert!(
-        said.contains("20-agent.rc:2 makes it again at each start"),
-        "{said}"
-    );
+    assert!(said.contains("20-agent.rc:2 starts a client too"), "{said}");
     assert!(!qube.home.join(".SSH_AGENT_vault").is_symlink());
 }

@@ -5,15 +5,14 @@
 
 mod change;
 mod client;
+mod documented;
 mod keys;
 mod meaning;
 mod official;
 mod places;
 mod plan;
 mod scan;
-mod script_text;
 mod service;
-mod shell;
 mod winner;
 
 use std::io::{self, IsTerminal, Write};
@@ -45,6 +44,10 @@ pub struct Args {
     root: PathBuf,
 }
 
+/// What no document has is its owner's to take out.
+const LEFT: &str =
+    "still here; take out what starts or names an old client, keep the rest as you like:";
+
 /// Exit code 1 if something could not be done, or waits for `--apply`.
 ///
 /// # Errors
@@ -60,10 +63,10 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut page = Page::new(io::stdout().is_terminal());
     let is_done = if args.apply {
         let is_done = plan.apply(&mut page);
-        page.left(&scan::find(&place));
+        page.found(LEFT, "left", &scan::find(&place));
         is_done
     } else {
-        page.found(&found);
+        page.found("found in this qube:", "found", &found);
         plan.say(&mut page);
         plan.changes().next().is_none()
     };

@@ -1,8 +1,5 @@
 //! What was found, what can be done here, and what only a person can do.
 
-use super::super::doctor::Machine;
-use super::super::doctor::read_qubesdb;
-use super::super::dom0_policy::{Action, WantedRules};
 use super::super::fold::fold;
 use super::change::Change;
 use super::scan::Found;
@@ -30,36 +27,6 @@ impl Part {
             found: found.into(),
             changes: Vec::new(),
             by_hand: Vec::new(),
-        }
-    }
-
-    /// dom0's lines for this client and its vaults, of which the first answers `@default`.
-    pub fn say_policy(&mut self, place: &Machine, vaults: &[String], keyrings: &[String]) {
-        let client = read_qubesdb(place, "/name").unwrap_or_else(|| "CLIENT".to_owned());
-        self.say_policy_for(&client, vaults, keyrings);
-    }
-
-    pub fn say_policy_for(&mut self, client: &str, vaults: &[String], keyrings: &[String]) {
-        let mut lines = Vec::new();
-        for vault in vaults {
-            let wanted = WantedRules {
-                clients: vec![client.to_owned()],
-                vault: vault.clone(),
-                keyrings: keyrings.to_vec(),
-                all_keyrings: false,
-                action: Action::Ask,
-                notify: false,
-                autostart: true,
-            };
-            let is_first = lines.is_empty();
-            let of_vault = wanted.lines().unwrap_or_default().into_iter();
-            lines.extend(of_vault.filter(|line| is_first || !line.contains(" @default ")));
-        }
-        if !lines.is_empty() {
-            self.by_hand.push(format!(
-                "in dom0, in /etc/qubes/policy.d/30-user-split-ssh.policy:\n{}",
-                lines.join("\n")
-            ));
         }
     }
 }
@@ -104,7 +71,7 @@ impl Plan {
                     Ok(kept) => {
                         page.item("done", &change.to_string());
                         if let Some(kept) = kept {
-                            page.more(&format!("as it was: {}", kept.display()));
+                            page.item("", &format!("as it was: {}", kept.display()));
                         }
                     }
                     Err(error) => {
@@ -151,23 +118,13 @@ impl Page {
         &self.text
     }
 
-    /// What there is, before anything is changed.
-    pub fn found(&mut self, found: &[Found]) {
+    /// What is there; `word` says how it stands with it.
+    pub fn found(&mut self, sentence: &str, word: &str, found: &[Found]) {
         if !found.is_empty() {
-            self.say("found in this qube:");
+            self.say(sentence);
         }
         for one in found {
-            self.item("found", &one.to_string());
-        }
-    }
-
-    /// What there is after all that could be changed was.
-    pub fn left(&mut self, found: &[Found]) {
-        if !found.is_empty() {
-            self.say("still here; remove or keep them as you like:");
-        }
-        for one in found {
-            self.item("left", &one.to_string());
+            self.item(word, &one.to_string());
         }
     }
 
@@ -185,18 +142,13 @@ impl Page {
     }
 
     pub fn say(&mut self, sentence: &str) {
-        let sentence = self.fit(sentence, 0, 0);
+        let sentence = self.fit(sentence, 0);
         self.text += &format!("{sentence}\n");
     }
 
     fn item(&mut self, word: &str, sentence: &str) {
-        let sentence = self.fit(sentence, COLUMN, COLUMN);
+        let sentence = self.fit(sentence, COLUMN);
         self.text += &format!("  {word:<7}  {sentence}\n");
-    }
-
-    fn more(&mut self, sentence: &str) {
-        let sentence = self.fit(sentence, COLUMN, COLUMN);
-        self.text += &format!("{:COLUMN$}{sentence}\n", "");
     }
 
     /// Lines after the first are to be copied, so they stay whole.
@@ -208,9 +160,9 @@ impl Page {
         }
     }
 
-    fn fit(&self, sentence: &str, column: usize, indent: usize) -> String {
+    fn fit(&self, sentence: &str, column: usize) -> String {
         match self.to_people {
-            true => fold(sentence, column, indent),
+            true => fold(sentence, column, column),
             false => sentence.to_owned(),
         }
     }

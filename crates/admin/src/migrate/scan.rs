@@ -14,7 +14,7 @@ use super::places::{self, MTDCR_KEYS, ReadFile};
 /// Characters of a line that are shown.
 const SHOWN: usize = 160;
 /// What a program that is a service of ours contains.
-const OUR_SERVICE: &str = "split-ssh vault --stdio";
+pub const OUR_SERVICE: &str = "split-ssh vault --stdio";
 
 /// Settings of units and desktop entries that only people read.
 const WORDS_ONLY: [&str; 5] = [
@@ -32,7 +32,9 @@ pub struct Found {
     /// From 1; 0 for a folder.
     pub line: usize,
     pub does: String,
-    /// The value that it gives to SSH_AUTH_SOCK, with the file's own variables filled in.
+    /// It starts a client, or is one.
+    pub calls_vault: bool,
+    /// As it stands there.
     pub text: String,
 }
 
@@ -72,6 +74,7 @@ pub fn find(place: &Machine) -> Vec<Found> {
             does:
                 "holds a folder of keys for each client: copy each into ~/.ssh/identities.d/CLIENT"
                     .to_owned(),
+            calls_vault: false,
             text: String::new(),
         });
     }
@@ -141,6 +144,9 @@ impl File {
             Some(Found {
                 file: self.read.path.clone(),
                 line: line.number,
+                calls_vault: ["listens at", "calls "]
+                    .iter()
+                    .any(|start| does.starts_with(start)),
                 does,
                 text: line.text.clone(),
             })

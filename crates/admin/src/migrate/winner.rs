@@ -50,30 +50,28 @@ impl Winner {
 pub fn ask(place: &Machine) -> Vec<Winner> {
     let person = Person::of(&place.paths.home);
     let unit = person.unit_environment(place);
-    let mut winners = Vec::new();
-    for shell in ["bash", "zsh", "fish"] {
-        let is_used =
-            person.shell.ends_with(shell) || shell == "bash" || person.has_files_of(shell);
-        if let Some(value) = is_used
-            .then(|| person.ask_shell(shell, true, &[]))
-            .flatten()
-        {
-            let session = format!("a login shell ({shell})");
-            winners.push(Winner { session, value });
-        }
-    }
-    // A session is started by a login shell that is not interactive, on top of what systemd gives it.
-    let shell = person.shell.file_name().unwrap_or_default();
-    if let Some(value) = person.ask_shell(&shell.to_string_lossy(), false, &unit) {
-        let session = "a desktop session".to_owned();
-        winners.push(Winner { session, value });
-    }
     let in_unit = unit.iter().rev().find(|(name, _)| name == "SSH_AUTH_SOCK");
-    winners.push(Winner {
-        session: "a user unit".to_owned(),
-        value: in_unit.map_or_else(String::new, |(_, value)| value.clone()),
-    });
+    let in_unit = in_unit.map_or_else(String::new, |(_, value)| value.clone());
+    let name = person.shell.file_name().unwrap_or_default();
+    let login = format!("a login shell ({})", name.to_string_lossy());
+    let winners = [
+        (login, person.ask_shell(true, &[])),
+        // It is started by a login shell that is not interactive, on top of what systemd gives it.
+        (
+            "a desktop session".to_owned(),
+            person.ask_shell(false, &unit),
+        ),
+        ("a user unit".to_owned(), Some(in_unit)),
+    ];
+    let winners = winners.into_iter();
     winners
+        .filter_map(|(session, value)| {
+            Some(Winner {
+                session,
+                value: value?,
+            })
+        })
+        .collect()
 }
 
 struct Person {
@@ -95,15 +93,6 @@ impl Person {
                 .filter(|shell| shell.is_file())
                 .unwrap_or_else(|| "/bin/bash".into()),
             user,
-        }
-    }
-
-    fn has_files_of(&self, shell: &str) -> bool {
-        match shell {
-            "zsh" => [".zshrc", ".zshenv", ".zprofile", ".zlogin"]
-                .iter()
-                .any(|name| self.home.join(name).exists()),
-            _ => self.home.join(".config/fish").exists(),
         }
     }
 
@@ -133,16 +122,11 @@ impl Person {
         command
     }
 
-    fn ask_shell(
-        &self,
-        shell: &str,
-        interactive: bool,
-        environment: &[(String, String)],
-    ) -> Option<String> {
+    fn ask_shell(&self, interactive: bool, environment: &[(String, String)]) -> Option<String> {
         let script = format!("printf '{MARK}%s{MARK}' \"$SSH_AUTH_SOCK\"");
         // setsid: an interactive shell would take our terminal.
         let mut command = self.command("setsid");
-        command.args(["--wait", shell, "-l"]);
+        command.arg("--wait").arg(&self.shell).arg("-l");
         if interactive {
             command.arg("-i");
         }
@@ -169,22 +153,12 @@ impl Person {
         }
         programs.sort();
         let mut environment: Vec<(String, String)> = Vec::new();
-        if programs.is_empty() {
-            return self.environment_files();
-        }
         for (_, program) in programs {
             let mut command = self.command(&program.to_string_lossy());
             command.envs(environment.iter().map(|(name, value)| (name, value)));
             environment.extend(variables(&output_of(&mut command).unwrap_or_default()));
         }
         environment
-    }
-
-    /// Where no systemd is: a shell reads the files of environment.d(5) in its place.
-    fn environment_files(&self) -> Vec<(String, String)> {
-        let script = "set -a; for file in \"$HOME\"/.config/environment.d/*.conf; do [ -r \"$file\" ] && . \"$file\"; done; env";
-        let mut command = self.command("sh");
-        variables(&output_of(command.args(["-c", script])).unwrap_or_default())
     }
 }
 
