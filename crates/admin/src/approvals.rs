@@ -1,11 +1,11 @@
 //! `split-ssh approvals`: the answers that the vault remembers, and how to take them back.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use policy::question::length_in_words;
 
+use super::output::{self, counted};
 use super::running_vault::ask;
 use super::shown_question::ascii;
 use common::control::{Approval, Request, RevokedApprovals};
@@ -47,40 +47,28 @@ fn which(text: &str) -> Result<RevokedApprovals, String> {
 /// # Errors
 /// No vault runs here, no answer has that number, or standard output is closed.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let done = match &args.command {
+    let text = match &args.command {
         None => {
-            let reply = ask(&Request::Approvals, paths)?;
-            print(&reply.approvals.unwrap_or_default(), args.json)
+            let approvals = ask(&Request::Approvals, paths)?.approvals;
+            let approvals = approvals.unwrap_or_default();
+            if args.json {
+                output::json(&approvals)?
+            } else if approvals.is_empty() {
+                "no answer is remembered\n".to_owned()
+            } else {
+                approvals.iter().map(text).collect()
+            }
         }
-        Some(Command::Revoke { which }) => revoke(*which, paths)?,
+        Some(Command::Revoke { which }) => {
+            let revoked = ask(&Request::Revoke { which: *which }, paths)?.revoked;
+            match revoked.unwrap_or_default() {
+                0 => "nothing was remembered\n".to_owned(),
+                count => format!("revoked {}\n", counted(count, "answer", "answers")),
+            }
+        }
     };
-    done.map_err(|error| Error::printing(&error))?;
+    output::print(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn revoke(which: RevokedApprovals, paths: &Paths) -> Result<io::Result<()>, Error> {
-    let reply = ask(&Request::Revoke { which }, paths)?;
-    let mut out = io::stdout().lock();
-    Ok(match reply.revoked.unwrap_or_default() {
-        0 => writeln!(out, "nothing was remembered"),
-        1 => writeln!(out, "revoked 1 answer"),
-        count => writeln!(out, "revoked {count} answers"),
-    })
-}
-
-fn print(approvals: &[Approval], json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, approvals)?;
-        return writeln!(out);
-    }
-    if approvals.is_empty() {
-        return writeln!(out, "no answer is remembered");
-    }
-    for approval in approvals {
-        write!(out, "{}", text(approval))?;
-    }
-    Ok(())
 }
 
 /// Two or three lines, none longer than 80 columns.

@@ -1,11 +1,11 @@
 //! What `split-ssh status` says of the clients of this qube.
 
-use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 
 use policy::display;
 
 use super::fold::fold;
+use super::local_time::of_seconds;
 use client::status::file::{Live, Status, Trouble};
 
 /// Troubles that are shown, the last ones.
@@ -13,38 +13,34 @@ const SHOWN: usize = 5;
 /// Characters of the other side's words.
 const MAX_MESSAGE: usize = 160;
 
-/// Prints one client's status.
-///
-/// # Errors
-/// `out` cannot be written to.
-pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
+/// One client's status.
+pub fn text(client: &Status) -> String {
     // A connection without a word opens no stream.
     let state = if UnixStream::connect(&client.socket).is_ok() {
         "listening"
     } else {
         "not running"
     };
-    writeln!(
-        out,
-        "client {}: {state} at {}",
-        client.vault,
-        client.socket.display()
-    )?;
-    writeln!(out, "  by {}", client.transport)?;
+    let mut lines = vec![
+        format!(
+            "client {}: {state} at {}",
+            client.vault,
+            client.socket.display()
+        ),
+        format!("  by {}", client.transport),
+    ];
     if let Some(merged) = &client.merged {
-        writeln!(out, "  merged with others at {}", merged.display())?;
+        lines.push(format!("  merged with others at {}", merged.display()));
     }
-    let last = client
-        .last_served
-        .map(|at| format!(", last {}", local_time(at)))
-        .unwrap_or_default();
-    writeln!(
-        out,
-        "  since {}: {} served{last}, {} failed",
-        local_time(client.since),
+    let last = client.last_served;
+    let last = last.map(|at| format!(", last {}", of_seconds(at)));
+    lines.push(format!(
+        "  since {}: {} served{}, {} failed",
+        of_seconds(client.since),
         client.served,
+        last.unwrap_or_default(),
         client.troubles
-    )?;
+    ));
     let Live {
         connections,
         carried,
@@ -55,49 +51,61 @@ pub fn print(client: &Status, out: &mut impl Write) -> io::Result<()> {
         waiting,
     } = client.live;
     if keys > 0 {
-        writeln!(out, "  keys listed last: {keys}")?;
+        lines.push(format!("  keys listed last: {keys}"));
     }
     if connections + calls > 0 {
-        writeln!(
-            out,
+        lines.push(format!(
             "  now: connections {connections} ({carried} carried), calls {calls}, waiting for their turn {waiting}"
-        )?;
+        ));
     }
     if let Some(late) = late {
-        let (since, again) = (local_time(late.since), local_time(late.ask_again_at));
-        let words = format!(
-            "NO ANSWER since {since}: lists go on without it, and ask it again from {again} on"
-        );
-        writeln!(out, "  {}", fold(&words, 2, 4))?;
+        let (since, again) = (of_seconds(late.since), of_seconds(late.ask_again_at));
+        lines.push(folded(
+            2,
+            &format!(
+                "NO ANSWER since {since}: lists go on without it, and ask it again from {again} on"
+            ),
+        ));
     }
     if asking > 0 {
-        writeln!(out, "  WAITING FOR YOUR ANSWER IN THE VAULT: {asking}")?;
+        lines.push(format!("  WAITING FOR YOUR ANSWER IN THE VAULT: {asking}"));
     }
     for refusal in client.refusals.iter().rev().take(SHOWN) {
-        let (time, words) = (local_time(refusal.at), refusal.reason.words());
-        writeln!(
-            out,
-            "  {}",
-            fold(&format!("{time}  refused: {words}"), 2, 4)
-        )?;
+        let (time, words) = (of_seconds(refusal.at), refusal.reason.words());
+        lines.push(folded(2, &format!("{time}  refused: {words}")));
     }
     if client.waited_in_vain > 0 {
-        writeln!(
-            out,
-            "  waited for their turn in vain: {}",
-            client.waited_in_vain
-        )?;
+        let number = client.waited_in_vain;
+        lines.push(format!("  waited for their turn in vain: {number}"));
     }
     let mut hinted = Vec::new();
     for (trouble, times) in alike(client).into_iter().take(SHOWN) {
-        print_trouble(trouble, times, client, out)?;
+        let words = trouble.outcome.words(client.kind);
+        let time = of_seconds(trouble.at);
+        let times = match times {
+            1 => String::new(),
+            times => format!(" ({times} times)"),
+        };
+        lines.push(folded(2, &format!("{time}  {words}{times}")));
+        if !trouble.untrusted_said.is_empty() {
+            let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_MESSAGE);
+            lines.push(folded(
+                4,
+                &format!("{} said: {said}", client.kind.program()),
+            ));
+        }
         let hint = trouble.outcome.hint(client.kind);
         if let Some(hint) = hint.filter(|hint| !hinted.contains(hint)) {
-            print_folded(&format!("hint: {hint}"), out)?;
+            lines.push(folded(4, &format!("hint: {hint}")));
             hinted.push(hint);
         }
     }
-    Ok(())
+    lines.join("\n") + "\n"
+}
+
+/// A line that begins at `column`, and goes on a little more to the right.
+fn folded(column: usize, text: &str) -> String {
+    format!("{:column$}{}", "", fold(text, column, column + 2))
 }
 
 /// The last troubles, newest first, and how often each of them was seen: a vault that is off has the same one for each list.
@@ -113,39 +121,4 @@ fn alike(client: &Status) -> Vec<(&Trouble, usize)> {
         }
     }
     found
-}
-
-fn print_trouble(
-    trouble: &Trouble,
-    times: usize,
-    client: &Status,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let words = trouble.outcome.words(client.kind);
-    let time = local_time(trouble.at);
-    let times = match times {
-        1 => String::new(),
-        times => format!(" ({times} times)"),
-    };
-    writeln!(out, "  {}", fold(&format!("{time}  {words}{times}"), 2, 4))?;
-    if trouble.untrusted_said.is_empty() {
-        return Ok(());
-    }
-    let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_MESSAGE);
-    print_folded(&format!("{} said: {said}", client.kind.program()), out)
-}
-
-fn print_folded(text: &str, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "    {}", fold(text, 4, 6))
-}
-
-pub fn local_time(unix: u64) -> String {
-    let seconds = i64::try_from(unix).unwrap_or_default();
-    match jiff::Timestamp::from_second(seconds) {
-        Ok(moment) => moment
-            .to_zoned(jiff::tz::TimeZone::system())
-            .strftime("%F %T")
-            .to_string(),
-        Err(_) => "at an unknown time".to_owned(),
-    }
 }

@@ -24,6 +24,14 @@ pub fn fold(text: &str, column: usize, indent: usize) -> String {
     folded
 }
 
+/// Folds where a person reads; a program gets one line.
+pub fn fit(to_people: bool, text: &str, column: usize, indent: usize) -> String {
+    match to_people {
+        true => fold(text, column, indent),
+        false => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! was typed before a question could be read does not count, and only a whole word does.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -12,6 +12,7 @@ use nix::sys::termios::{FlushArg, tcflush};
 use policy::question::{Decision, Question, QuestionId};
 
 use super::colour;
+use super::output::print;
 use super::running_vault::{answer, ask, waiting, watch};
 use super::shown_question::{ascii, parse_length, short_length, text};
 use common::control::{Event, Request};
@@ -146,7 +147,7 @@ impl View<'_> {
         let mut words = vec!["yes".to_owned()];
         words.extend(open.question.lengths().map(short_length));
         words.push("no".to_owned());
-        write(&format!(
+        print(&format!(
             "Allow? Type {}, no 1h (to deny it for 1 hour) or mute: ",
             words.join(", ")
         ))
@@ -246,11 +247,5 @@ fn read(line: &str, question: &Question) -> Option<Decision> {
 }
 
 fn say(text: &str) -> Result<(), Error> {
-    write(&format!("{text}\n"))
-}
-
-fn write(text: &str) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Error::printing(&error))
+    print(&format!("{text}\n"))
 }

@@ -3,16 +3,16 @@
 mod filter;
 mod follow;
 pub(crate) mod last;
-pub(crate) mod local_time;
 pub(crate) mod noted_heads;
 mod show;
 mod since;
 mod summary;
 pub mod verify;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use crate::output::{counted, print};
 use common::error::Error;
 use common::log::read;
 use common::paths::Paths;
@@ -175,13 +175,11 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
     if whole.files == 0 {
         return Err(none(paths));
     }
-    let plural = |number, one, many| if number == 1 { one } else { many };
+    let (records, files) = (whole.records, whole.files);
     let mut text = format!(
-        "{} {} in {} {}: all as written",
-        whole.records,
-        plural(whole.records, "record", "records"),
-        whole.files,
-        plural(whole.files as u64, "file", "files"),
+        "{} in {}: all as written",
+        counted(records, "record", "records"),
+        counted(files, "file", "files"),
     );
     if whole.first > 1 {
         text.push_str(&format!(
@@ -190,11 +188,11 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
         ));
     }
     text.push_str(&match whole.heads {
-        0 => "\nthe journal has no head to compare with: records cut from the end would not be missed".to_owned(),
-        1 => "\n1 head in the journal agrees".to_owned(),
-        heads => format!("\n{heads} heads in the journal agree"),
+        0 => "\nthe journal has no head to compare with: records cut from the end would not be missed\n".to_owned(),
+        1 => "\n1 head in the journal agrees\n".to_owned(),
+        heads => format!("\n{heads} heads in the journal agree\n"),
     });
-    writeln!(io::stdout(), "{text}").map_err(|error| Error::printing(&error))?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

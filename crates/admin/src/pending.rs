@@ -1,12 +1,12 @@
 //! `split-ssh pending`, `allow` and `deny`: questions answered in a terminal of the vault. A number
 //! typed by hand can't be hit by accident.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use policy::display;
 use policy::question::{Decision, Offer, Question, QuestionId};
 
+use super::output;
 use super::running_vault::{answer, waiting};
 use super::shown_question::{MAX_SENTENCE, parse_length, short_length, text};
 use super::{colour, live};
@@ -90,7 +90,15 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         return live::run(paths);
     }
     let waiting = waiting(paths)?;
-    print(&waiting, args.json).map_err(|error| Error::printing(&error))?;
+    let text = if args.json {
+        output::json(&waiting)?
+    } else if waiting.is_empty() {
+        "no question waits\n".to_owned()
+    } else {
+        let blocks: Vec<String> = waiting.iter().map(block).collect();
+        blocks.join("\n")
+    };
+    output::print(&text)?;
     Ok(if waiting.is_empty() {
         ExitCode::FAILURE
     } else {
@@ -98,29 +106,16 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     })
 }
 
-fn print(waiting: &[PendingQuestion], json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if json {
-        serde_json::to_writer_pretty(&mut out, waiting)?;
-        return writeln!(out);
-    }
-    if waiting.is_empty() {
-        return writeln!(out, "no question waits");
-    }
-    for (index, pending) in waiting.iter().enumerate() {
-        if index > 0 {
-            writeln!(out)?;
-        }
-        let question = &pending.question;
-        write!(out, "{}: {}", question.id, text(pending, colour()))?;
-        writeln!(
-            out,
-            "  {} s left.  {}",
-            pending.seconds_left,
-            commands(question)
-        )?;
-    }
-    Ok(())
+/// A question, and how to answer it.
+fn block(pending: &PendingQuestion) -> String {
+    let question = &pending.question;
+    format!(
+        "{}: {}  {} s left.  {}\n",
+        question.id,
+        text(pending, colour()),
+        pending.seconds_left,
+        commands(question)
+    )
 }
 
 fn commands(question: &Question) -> String {
@@ -190,7 +185,7 @@ pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn say(sentence: &str) -> Result<ExitCode, Error> {
-    writeln!(io::stdout(), "{sentence}").map_err(|error| Error::printing(&error))?;
+    output::print(&format!("{sentence}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

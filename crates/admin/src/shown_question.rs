@@ -8,6 +8,7 @@ use policy::question::{
     proof_sentence,
 };
 
+use crate::paint::{DIM, STRONG, STRONG_RED, YELLOW, paint};
 use common::control::PendingQuestion;
 
 /// Wide enough for a fingerprint, its mark and its note.
@@ -17,19 +18,17 @@ pub(super) const MAX_SENTENCE: usize = 400;
 /// The whole question, its last line ended.
 pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     let question = &pending.question;
-    let style = Style::new(colour);
-    let mut text = String::new();
     let tint = match question.risk {
-        Risk::Routine => style.dim,
-        Risk::Unusual => style.warn,
-        Risk::Dangerous => style.alarm,
+        Risk::Routine => DIM,
+        Risk::Unusual => YELLOW,
+        Risk::Dangerous => STRONG_RED,
     };
-    let risk = question.risk.word();
-    let heading = heading(question, &style);
-    let _ = writeln!(text, "{heading}  {tint}[{risk}]{}", style.end);
+    let heading = heading(question, colour);
+    let risk = paint(colour, tint, &format!("[{}]", question.risk.word()));
+    let mut text = format!("{heading}  {risk}\n");
     for warning in &question.warnings {
         let warning = display::prose(warning.as_bytes(), MAX_SENTENCE);
-        let _ = writeln!(text, "  {tint}! {warning}{}", style.end);
+        let _ = writeln!(text, "  {}", paint(colour, tint, &format!("! {warning}")));
     }
     let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
     let history = question
@@ -42,7 +41,12 @@ pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     let widest = rows().map(|row| row.label.len()).max();
     let width = widest.unwrap_or(0).max(9);
     for row in rows() {
-        write_row(&mut text, row, width, &style);
+        let _ = writeln!(
+            text,
+            "  {:<width$}  {}",
+            ascii(&row.label),
+            value(row, colour)
+        );
     }
     let why = display::prose(question.why.as_bytes(), MAX_SENTENCE);
     let _ = writeln!(text, "  {:<width$}  {why}", "Why asked");
@@ -50,13 +54,13 @@ pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     text
 }
 
-fn heading(question: &Question, style: &Style) -> String {
+fn heading(question: &Question, colour: bool) -> String {
     let parts = question.heading.iter().map(|part| match part {
         HeadingPart::Words(words) => without_controls(words),
-        HeadingPart::Name(name) => format!("{}{}{}", style.strong, ascii(name), style.end),
+        HeadingPart::Name(name) => paint(colour, STRONG, &ascii(name)),
         HeadingPart::Text(text) => {
             let text = display::text(text.as_bytes(), MAX_SENTENCE);
-            format!("{}{text}{}", style.strong, style.end)
+            paint(colour, STRONG, &text)
         }
     });
     parts.collect()
@@ -71,25 +75,21 @@ fn without_controls(words: &str) -> String {
         .collect()
 }
 
-fn write_row(text: &mut String, row: &Row, width: usize, style: &Style) {
-    let label = ascii(&row.label);
-    let value = match row.class {
+/// The row's text, and what is noted beside it.
+fn value(row: &Row, colour: bool) -> String {
+    let mut value = match row.class {
         RowClass::Name => ascii(&row.text),
         RowClass::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
         RowClass::Text => display::text(row.text.as_bytes(), usize::MAX),
         // To be read to its end: the terminal wraps it.
         RowClass::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
     };
-    let (on, off) = if row.stands_out {
-        (style.alarm, style.end)
-    } else {
-        ("", "")
-    };
-    let _ = write!(text, "  {label:<width$}  {on}{value}{off}");
-    if let Some(note) = &row.note {
-        let _ = write!(text, "  {}{}{}", style.dim, ascii(note), style.end);
+    if row.stands_out {
+        value = paint(colour, STRONG_RED, &value);
     }
-    text.push('\n');
+    let note = row.note.as_ref();
+    let note = note.map(|note| format!("  {}", paint(colour, DIM, &ascii(note))));
+    value + &note.unwrap_or_default()
 }
 
 fn count(question: &Question) -> String {
@@ -146,60 +146,26 @@ const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h, or `s
 
 /// The sentence after an answer.
 pub(super) fn answered(question: &Question, decision: Decision, settled: u64) -> String {
-    let what = display::text(question.sentence().as_bytes(), MAX_SENTENCE);
-    let requests = if settled == 1 {
-        String::new()
-    } else {
-        format!(" ({settled} requests)")
-    };
-    match decision {
-        Decision::AllowOnce => format!("allowed once: {what}{requests}"),
-        Decision::AllowFor(seconds) => {
-            format!("allowed for {}: {what}{requests}", length_in_words(seconds))
-        }
-        Decision::AllowAlways => format!("allowed: {what}{requests}"),
-        Decision::DenyOnce => format!("denied: {what}{requests}"),
-        Decision::DenyFor(seconds) => {
-            format!("denied for {}: {what}{requests}", length_in_words(seconds))
-        }
+    let done = match decision {
+        Decision::AllowOnce => "allowed once".to_owned(),
+        Decision::AllowFor(seconds) => format!("allowed for {}", length_in_words(seconds)),
+        Decision::AllowAlways => "allowed".to_owned(),
+        Decision::DenyOnce => "denied".to_owned(),
+        Decision::DenyFor(seconds) => format!("denied for {}", length_in_words(seconds)),
         Decision::Mute => {
             let length = length_in_words(MUTE_SECONDS);
-            format!("denied, with everything from this qube for {length}: {what}{requests}")
+            format!("denied, with everything from this qube for {length}")
         }
+    };
+    let what = display::text(question.sentence().as_bytes(), MAX_SENTENCE);
+    match settled {
+        1 => format!("{done}: {what}"),
+        _ => format!("{done}: {what} ({settled} requests)"),
     }
 }
 
 pub(super) fn ascii(untrusted: &str) -> String {
     display::ascii(untrusted.as_bytes(), MAX_TEXT)
-}
-
-struct Style {
-    strong: &'static str,
-    dim: &'static str,
-    warn: &'static str,
-    alarm: &'static str,
-    end: &'static str,
-}
-
-impl Style {
-    fn new(colour: bool) -> Self {
-        if !colour {
-            return Self {
-                strong: "",
-                dim: "",
-                warn: "",
-                alarm: "",
-                end: "",
-            };
-        }
-        Self {
-            strong: "\x1b[1m",
-            dim: "\x1b[2m",
-            warn: "\x1b[33m",
-            alarm: "\x1b[1;31m",
-            end: "\x1b[0m",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `split-ssh status`: what runs on this machine, and the last refusals with their reasons.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -9,6 +9,8 @@ use policy::display;
 
 use super::client_status;
 use super::fold::fold;
+use super::local_time;
+use super::output::{self, counted};
 use client::status::file;
 use common::control::{self, Connected, RefusedRequest, VaultStatus};
 use common::error::Error;
@@ -49,32 +51,22 @@ struct Status {
 /// # Errors
 /// Standard output is closed, or the client's status can't be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let mut out = io::stdout().lock();
-    let mut last = Vec::new();
+    let clears = args.follow && !args.json && io::stdout().is_terminal();
+    let mut last = String::new();
     loop {
         let status = read(paths)?;
-        let mut text = Vec::new();
-        let written = match (args.json, args.follow) {
-            (true, true) => serde_json::to_writer(&mut text, &status)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(text)),
-            (true, false) => serde_json::to_writer_pretty(&mut text, &status)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(text)),
-            (false, _) => print(&status, &mut text),
+        let text = match (args.json, args.follow) {
+            (true, true) => {
+                let line = serde_json::to_string(&status);
+                line.map_err(|error| Error::new(error.to_string()))? + "\n"
+            }
+            (true, false) => output::json(&status)?,
+            (false, _) => text(&status),
         };
-        let is_new = text != last;
-        let clear = args.follow && !args.json && out.is_terminal();
-        written
-            .and_then(|()| match (is_new, clear) {
-                (false, _) => Ok(()),
-                (true, true) => out
-                    .write_all(CLEAR.as_bytes())
-                    .and_then(|()| out.write_all(&text)),
-                (true, false) => out.write_all(&text),
-            })
-            .and_then(|()| out.flush())
-            .map_err(|error| Error::printing(&error))?;
+        if text != last {
+            let clear = if clears { CLEAR } else { "" };
+            output::print(&format!("{clear}{text}"))?;
+        }
         if !args.follow {
             let has_any = status.vault.is_some() || !status.clients.is_empty();
             return Ok(if has_any {
@@ -98,92 +90,87 @@ fn read(paths: &Paths) -> Result<Status, Error> {
     })
 }
 
-fn print(status: &Status, out: &mut impl Write) -> io::Result<()> {
-    let vault = &status.vault;
-    if let Some(status) = vault {
-        print_vault(status, out)?;
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    if let Some(vault) = &status.vault {
+        add_vault(vault, &mut text);
     }
     if let Some(failure) = &status.stdio_failure {
-        print_stdio_failure(failure, out)?;
+        let time = local_time::of_seconds(failure.at);
+        text += &format!("the last call by `vault --stdio` that came to nothing, {time}:\n");
+        add_folded(&failure.what, 2, &mut text);
+        if let Some(hint) = &failure.hint {
+            add_folded(&format!("hint: {hint}"), 2, &mut text);
+        }
     }
     for client in &status.clients {
-        client_status::print(client, out)?;
+        text += &client_status::text(client);
     }
-    if vault.is_none() && status.clients.is_empty() {
-        writeln!(out, "neither a vault nor a client runs here")?;
-        writeln!(out, "  start one: `split-ssh vault` or `split-ssh client`")?;
-        writeln!(out, "  look for trouble: `split-ssh doctor`")?;
+    if status.vault.is_none() && status.clients.is_empty() {
+        text += "neither a vault nor a client runs here\n  \
+                 start one: `split-ssh vault` or `split-ssh client`\n  \
+                 look for trouble: `split-ssh doctor`\n";
     }
-    Ok(())
+    text
 }
 
-fn print_vault(status: &VaultStatus, out: &mut impl Write) -> io::Result<()> {
+fn add_vault(status: &VaultStatus, text: &mut String) {
     let streams = match status.streams {
         0 => "no open stream".to_owned(),
-        1 => "1 open stream".to_owned(),
-        many => format!("{many} open streams"),
+        many => counted(many, "open stream", "open streams"),
     };
-    let since = local_time(&status.started);
-    writeln!(out, "vault: running since {since}, {streams}")?;
+    let since = local_time::of_text(&status.started);
+    *text += &format!("vault: running since {since}, {streams}\n");
     match (&status.broken, &status.stale) {
         (Some(broken), _) => {
-            writeln!(out, "  policy   BROKEN, everything is refused:")?;
-            print_problem(broken, out)?;
+            *text += "  policy   BROKEN, everything is refused:\n";
+            add_problem(broken, text);
         }
         (None, Some(stale)) => {
-            writeln!(
-                out,
-                "  policy   the last good one holds; what is on disk is broken:"
-            )?;
-            print_problem(stale, out)?;
+            *text += "  policy   the last good one holds; what is on disk is broken:\n";
+            add_problem(stale, text);
         }
         (None, None) if status.policy_files.is_empty() => {
-            writeln!(
-                out,
-                "  policy   the shipped one: every login and sshsig is asked about"
-            )?;
+            *text += "  policy   the shipped one: every login and sshsig is asked about\n";
         }
-        (None, None) => writeln!(out, "  policy   {}", clean(&status.policy_files.join(", ")))?,
+        (None, None) => {
+            let files = clean(&status.policy_files.join(", "));
+            *text += &format!("  policy   {files}\n");
+        }
     }
     if !status.unreadable_revocations.is_empty() {
-        writeln!(out, "  hosts    A REVOCATION CANNOT BE READ:")?;
+        *text += "  hosts    A REVOCATION CANNOT BE READ:\n";
     }
     for line in &status.unreadable_revocations {
-        writeln!(out, "    {}", fold(&prose(line), 4, 4))?;
+        add_folded(line, 4, text);
     }
     for connected in &status.connected {
-        let qube = clean(&connected.qube);
-        writeln!(out, "  calls    {qube}: {}", connections(connected))?;
+        let (qube, calls) = (clean(&connected.qube), connections(connected));
+        *text += &format!("  calls    {qube}: {calls}\n");
     }
-    writeln!(out, "  asks by  {}", status.prompt.asks_by)?;
+    *text += &format!("  asks by  {}\n", status.prompt.asks_by);
     match &status.log_trouble {
-        None => writeln!(out, "  log      {}", clean(&status.log))?,
+        None => *text += &format!("  log      {}\n", clean(&status.log)),
         Some(trouble) => {
-            writeln!(out, "  log      CANNOT BE WRITTEN, everything is refused:")?;
-            writeln!(out, "    {}", fold(&prose(trouble), 4, 4))?;
+            *text += "  log      CANNOT BE WRITTEN, everything is refused:\n";
+            add_folded(trouble, 4, text);
         }
     }
     for sandbox in &status.sandboxes {
-        writeln!(out, "  sandbox  {}", crate::serve::line(sandbox).trim_end())?;
+        *text += &format!("  sandbox  {}\n", crate::serve::line(sandbox).trim_end());
     }
-    if status.refusals.is_empty() && status.log_trouble.is_some() {
-        return Ok(());
+    match (status.refusals.is_empty(), &status.log_trouble) {
+        (false, _) => *text += "  last refusals, newest first:\n",
+        (true, None) => *text += "  nothing was refused since it started\n",
+        (true, Some(_)) => {}
     }
-    if status.refusals.is_empty() {
-        return writeln!(out, "  nothing was refused since it started");
-    }
-    writeln!(out, "  last refusals, newest first:")?;
     for refusal in &status.refusals {
-        print_refusal(refusal, out)?;
+        add_refusal(refusal, text);
     }
-    Ok(())
 }
 
 pub(crate) fn connections(connected: &Connected) -> String {
-    let calls = match connected.calls {
-        1 => "1 connection".to_owned(),
-        calls => format!("{calls} connections"),
-    };
+    let calls = counted(connected.calls, "connection", "connections");
     match connected.carried {
         0 => calls,
         1 => format!("{calls}, with 1 more inside"),
@@ -191,39 +178,29 @@ pub(crate) fn connections(connected: &Connected) -> String {
     }
 }
 
-fn print_stdio_failure(failure: &StdioFailure, out: &mut impl Write) -> io::Result<()> {
-    let time = client_status::local_time(failure.at);
-    writeln!(
-        out,
-        "the last call by `vault --stdio` that came to nothing, {time}:"
-    )?;
-    writeln!(out, "  {}", fold(&prose(&failure.what), 2, 4))?;
-    match &failure.hint {
-        Some(hint) => writeln!(out, "  {}", fold(&prose(&format!("hint: {hint}")), 2, 4)),
-        None => Ok(()),
-    }
-}
-
-fn print_refusal(refusal: &RefusedRequest, out: &mut impl Write) -> io::Result<()> {
-    let qube = refusal
-        .qube
-        .as_ref()
-        .map_or_else(String::new, |qube| format!("  {}", clean(qube)));
-    let time = local_time(&refusal.time);
+fn add_refusal(refusal: &RefusedRequest, text: &mut String) {
+    let qube = refusal.qube.as_deref();
+    let qube = qube.map_or_else(String::new, |qube| format!("  {}", clean(qube)));
+    let time = local_time::of_text(&refusal.time);
     let times = match refusal.times {
         1 => String::new(),
         times => format!(" ({times} times)"),
     };
     let what = format!("{time}{qube}  {}{times}", prose(refusal.what.trim_end()));
-    writeln!(out, "    {}", fold(&what, 4, 6))?;
-    writeln!(out, "      {}", fold(&prose(&refusal.why), 6, 6))
+    *text += &format!("    {}\n", fold(&what, 4, 6));
+    add_folded(&refusal.why, 6, text);
 }
 
 /// What is wrong with a policy, without the lines that point at it.
-fn print_problem(text: &str, out: &mut impl Write) -> io::Result<()> {
-    let first = text.lines().next().unwrap_or_default();
-    writeln!(out, "    {}", fold(&prose(first), 4, 4))?;
-    writeln!(out, "    hint: see `split-ssh policy check`")
+fn add_problem(problem: &str, text: &mut String) {
+    add_folded(problem.lines().next().unwrap_or_default(), 4, text);
+    *text += "    hint: see `split-ssh policy check`\n";
+}
+
+/// A sentence at `column`, where all its lines begin.
+fn add_folded(sentence: &str, column: usize, text: &mut String) {
+    let folded = fold(&prose(sentence), column, column);
+    *text += &format!("{:column$}{folded}\n", "");
 }
 
 fn clean(text: &str) -> String {
@@ -232,15 +209,4 @@ fn clean(text: &str) -> String {
 
 fn prose(text: &str) -> String {
     display::prose(text.as_bytes(), MAX_LINE)
-}
-
-/// The vault's time on this wall.
-pub(super) fn local_time(rfc3339: &str) -> String {
-    match rfc3339.parse::<jiff::Timestamp>() {
-        Ok(time) => time
-            .to_zoned(jiff::tz::TimeZone::system())
-            .strftime("%F %T")
-            .to_string(),
-        Err(_) => clean(rfc3339),
-    }
 }

@@ -1,5 +1,6 @@
 //! How long a certificate is valid, in words.
 
+use crate::local_time;
 use common::clock;
 use policy::certificate_validity::{CertificateValidity, ValidityState};
 
@@ -14,23 +15,18 @@ pub fn sentence(validity: &CertificateValidity) -> String {
         ValidityState::NotYet => {
             format!(
                 "the certificate is NOT VALID before {}",
-                local(validity.after)
+                local_time::of_seconds(validity.after)
             )
         }
-        ValidityState::Expired => format!("the certificate EXPIRED at {}", local(validity.before)),
+        ValidityState::Expired => format!(
+            "the certificate EXPIRED at {}",
+            local_time::of_seconds(validity.before)
+        ),
         ValidityState::Valid | ValidityState::LastWeek | ValidityState::EndsSoon => {
-            format!("the certificate is valid until {}", local(validity.before))
+            format!(
+                "the certificate is valid until {}",
+                local_time::of_seconds(validity.before)
+            )
         }
     }
-}
-
-fn local(seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_second(seconds).map_or_else(
-        |_| "the end of time".to_owned(),
-        |time| {
-            let zoned = time.to_zoned(jiff::tz::TimeZone::system());
-            zoned.strftime("%F %T").to_string()
-        },
-    )
 }

@@ -11,7 +11,7 @@ use super::place::Machine;
 use super::{
     desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, sandboxes, service, units,
 };
-use crate::status::local_time;
+use crate::local_time;
 use common::config::vault::VaultConfig;
 use common::control::{self, Request, VaultStatus};
 use common::error::reason;
@@ -141,7 +141,10 @@ fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Optio
         Ok((Some(status), _)) => {
             findings.ok(
                 "socket",
-                format!("the vault runs since {}", local_time(&status.started)),
+                format!(
+                    "the vault runs since {}",
+                    local_time::of_text(&status.started)
+                ),
             );
             Some(status)
         }

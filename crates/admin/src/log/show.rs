@@ -6,9 +6,10 @@ use policy::record::Record;
 use policy::record::sentence::{Sentence, Tone};
 
 use super::filter::Filter;
-use super::local_time::local;
 use super::summary::Summary;
-use crate::fold::fold;
+use crate::fold::fit;
+use crate::local_time::of_record;
+use crate::paint::{DIM, GREEN, RED, YELLOW, paint};
 use common::log::line::BadLine;
 use common::log::read::{LogLine, LogLines};
 
@@ -64,21 +65,17 @@ impl Show {
             return self.out.write_all(&line.bytes);
         }
         let sentence = Sentence::of(record);
-        let (dim, strong, end) = match (self.colour, sentence.tone) {
-            (false, _) => ("", "", ""),
-            (true, Tone::Signed) => ("\x1b[2m", "\x1b[32m", "\x1b[0m"),
-            (true, Tone::Plain) => ("\x1b[2m", "", "\x1b[0m"),
-            (true, Tone::Refused) => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
-            (true, Tone::Alarm) => ("\x1b[2m", "\x1b[31m", "\x1b[0m"),
+        let head = sentence.head;
+        let tinted = match sentence.tone {
+            Tone::Plain => head.to_owned(),
+            Tone::Signed => paint(self.colour, GREEN, head),
+            Tone::Refused => paint(self.colour, YELLOW, head),
+            Tone::Alarm => paint(self.colour, RED, head),
         };
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_CALLER_TEXT);
-        let time = local(record.time);
-        let head = sentence.head;
-        write!(
-            self.out,
-            "{dim}{time}{end}  {qube:<QUBE_WIDTH$} {strong}{head}{end}"
-        )?;
+        let time = paint(self.colour, DIM, &of_record(record.time));
+        write!(self.out, "{time}  {qube:<QUBE_WIDTH$} {tinted}")?;
         let (what, why) = (&sentence.what, &sentence.why);
         if !what.is_empty() || !(why.is_empty() || self.to_people) {
             let pad = HEAD_WIDTH.saturating_sub(head.len());
@@ -91,17 +88,15 @@ impl Show {
                 (false, true) => {}
                 (false, false) => write!(self.out, "  ")?,
             }
-            write!(self.out, "{dim}{}{end}", self.fold(why, INDENT))?;
+            let why = self.fold(why, INDENT);
+            write!(self.out, "{}", paint(self.colour, DIM, &why))?;
         }
         writeln!(self.out)
     }
 
     /// A person reads lines that end between words; a program reads one line a record.
     fn fold(&self, text: &str, column: usize) -> String {
-        match self.to_people {
-            true => fold(text, column, INDENT),
-            false => text.to_owned(),
-        }
+        fit(self.to_people, text, column, INDENT)
     }
 }
 

@@ -10,8 +10,9 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 use serde::Serialize;
 
 use super::filter::is_denied;
-use super::local_time::local;
 use crate::fold::fold;
+use crate::local_time::of_record;
+use crate::output;
 
 /// The namespace in which git signs commits and tags.
 const GIT: &str = "git";
@@ -71,7 +72,7 @@ impl Summary {
         let Some((from, to)) = self.times else {
             return "no record matches".to_owned();
         };
-        let mut text = format!("from {} to {}", local(from), local(to));
+        let mut text = format!("from {} to {}", of_record(from), of_record(to));
         if self.qubes.is_empty() {
             text.push_str("\nno qube asked for anything");
         }
@@ -145,7 +146,6 @@ fn is_git(record: &Record) -> bool {
 fn counted(number: u64, one: &str, many: &str) -> String {
     match number {
         0 => format!("no {many}"),
-        1 => format!("1 {one}"),
-        number => format!("{number} {many}"),
+        number => output::counted(number, one, many),
     }
 }

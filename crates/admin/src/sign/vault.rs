@@ -41,16 +41,13 @@ impl Content {
         from.by_ref()
             .take(MAX_CONTENT + 1)
             .read_to_end(&mut bytes)?;
-        let mut hasher = Hashed {
-            hasher: Ring.content_hasher(),
-            length: 0,
-        };
-        hasher.add(&bytes);
-        io::copy(&mut from, &mut hasher)?;
-        let hashes = hasher.hasher.finish();
+        let mut hasher = Hashed(Ring.content_hasher());
+        hasher.0.update(&bytes);
+        let length = bytes.len() as u64 + io::copy(&mut from, &mut hasher)?;
+        let hashes = hasher.0.finish();
         Ok(Self {
-            bytes: (hasher.length <= MAX_CONTENT).then_some(bytes),
-            length: hasher.length,
+            bytes: (length <= MAX_CONTENT).then_some(bytes),
+            length,
             algorithm,
             hash: match algorithm {
                 HashAlgorithm::Sha256 => hashes.sha256.to_vec(),
@@ -79,21 +76,12 @@ impl Content {
     }
 }
 
-struct Hashed {
-    hasher: Box<dyn ContentHasher>,
-    length: u64,
-}
-
-impl Hashed {
-    fn add(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.length += bytes.len() as u64;
-    }
-}
+/// Takes what is too long to be kept.
+struct Hashed(Box<dyn ContentHasher>);
 
 impl io::Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.add(bytes);
+        self.0.update(bytes);
         Ok(bytes.len())
     }
 

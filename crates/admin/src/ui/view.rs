@@ -12,11 +12,11 @@ use policy::record::{Record, Timestamp};
 use policy::rules::Policy;
 
 use crate::approvals::uses;
+use crate::local_time;
 use crate::log::last::LastDecisions;
-use crate::log::local_time::local;
 use crate::running_vault::{self, ask};
 use crate::shown_question::{MAX_SENTENCE, ascii};
-use crate::status::{connections, local_time};
+use crate::status::connections;
 use common::clock;
 use common::control::{Approval, AsksBy, Connected, PendingQuestion, Request, VaultStatus};
 use common::error::Error;
@@ -257,7 +257,7 @@ fn state(status: &VaultStatus) -> (String, bool) {
     } else if let Some(line) = status.unreadable_revocations.first() {
         format!("a revocation cannot be read: {line}")
     } else {
-        let since = local_time(&status.started);
+        let since = local_time::of_text(&status.started);
         return (format!("The vault runs since {since}."), false);
     };
     (sentence(&trouble), true)
@@ -273,8 +273,8 @@ fn sentence(text: &str) -> String {
 
 /// The time on the wall, with its day if that is not today.
 fn moment(unix_ms: u64) -> String {
-    let time = local(Timestamp::from_unix_ms(unix_ms));
-    let now = local(Timestamp::from_unix_ms(
+    let time = local_time::of_record(Timestamp::from_unix_ms(unix_ms));
+    let now = local_time::of_record(Timestamp::from_unix_ms(
         clock::now().unix.saturating_mul(1000),
     ));
     match (time.split_once(' '), now.split_once(' ')) {

@@ -1,0 +1,31 @@
+//! What commands print.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use common::error::Error;
+use serde::Serialize;
+
+/// # Errors
+/// Standard output is closed.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|error| Error::printing(&error))
+}
+
+/// What `--json` prints: lines for programs that people can read as well.
+///
+/// # Errors
+/// The value has no JSON.
+pub fn json(value: &impl Serialize) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|error| Error::new(error.to_string()))
+}
+
+/// `1 rule`, `2 rules`.
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &str) -> String {
+    let noun = if number == N::from(1) { one } else { many };
+    format!("{number} {noun}")
+}
