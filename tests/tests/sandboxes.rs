@@ -511,6 +511,9 @@ fn presets_are_a_few_lines_that_do_what_they_say() {
         printed.contains("preset-github.com") && printed.contains("proof = \"bound\""),
         "{printed}"
     );
+    for name in ["no sandbox is called `dev`", "no keyring has a key `k`"] {
+        assert!(printed.contains(&format!("warning: {name}")), "{printed}");
+    }
     assert!(text(&finish(&mut vault.control(&["rule", "list"]))).contains("no rule was added"));
 
     let known = ["known-hosts-only", "--sandbox", "dev", "--yes"];

@@ -1,9 +1,12 @@
 //! What rules looked at when a record of the log was made, so that a policy can judge it again.
 
+use common::clock;
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::facts::{ContentFacts, ContentProof, Facts, HostIdentity, KeyFacts, Revocation};
-use policy::record::{Escaped, Event, Record};
+use policy::record::sentence::Sentence;
+use policy::record::{Escaped, Event, Record, RecordOutcome, Timestamp};
+use policy::rules::Policy;
 
 /// What a rule looked at. `None` where the record is not of a sign request, or holds a text that
 /// was too long to be kept whole: such a record cannot be judged again.
@@ -43,6 +46,15 @@ pub(super) fn judged_facts(record: &Record) -> Option<Facts> {
     })
 }
 
+/// A sign request in the words of the log.
+pub(super) fn in_words(facts: &Facts, policy: &Policy) -> String {
+    let time = Timestamp::from_unix_ms(0);
+    let mut record = Record::new(Event::Sign, RecordOutcome::Ok, time).of(facts, &clock::now());
+    let label = policy.label(&facts.key.fingerprint);
+    record.label = label.map(|label| Escaped::from_bytes(label.as_bytes()));
+    Sentence::of(&record).what
+}
+
 fn host_identity(record: &Record, fingerprint: &str) -> Option<HostIdentity> {
     Some(HostIdentity {
         fingerprint: Fingerprint(fingerprint.to_owned()),
@@ -73,7 +85,7 @@ fn utf8(text: &Escaped) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use policy::facts::{IntentKind, Moment, Proof};
-    use policy::record::{MAX_TEXT, RecordOutcome, Timestamp};
+    use policy::record::MAX_TEXT;
 
     use super::*;
 

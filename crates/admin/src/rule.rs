@@ -11,13 +11,14 @@ use policy::display;
 use policy::question::{Decision, QuestionId};
 
 use crate::confirm::confirm;
+use crate::output::{self, print};
 use crate::pending::find;
 use crate::recorded;
 use crate::running_vault::answer;
 use common::error::Error;
 use common::paths::Paths;
-use common::policy_files::{self, AddedRule};
-use saved::{place, print, taken_by_vault};
+use common::policy_files;
+use saved::{Consent, place, say_added, taken_by_vault};
 
 /// Write narrow rules from requests that you were asked about
 ///
@@ -69,14 +70,11 @@ struct AddArgs {
     #[arg(long, value_name = "SEQ", conflicts_with = "question")]
     record: Option<u64>,
 
-    /// Write the rule without asking
-    #[arg(long, conflicts_with = "print")]
-    yes: bool,
-
-    /// Print the rule and write nothing
-    #[arg(long)]
-    print: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
+
+const ADD: &str = "add this rule to the policy?";
 
 /// # Errors
 /// There is no such rule, the policy would be broken, or it cannot be written.
@@ -96,15 +94,11 @@ fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let seq = args.record.unwrap_or_default();
     let (facts, moment) = recorded::facts_of(seq, None, paths)?;
     let addition = policy_files::proposed(paths, &facts, &moment)?;
-    if !is_wanted(&addition.text, args)? {
-        return Ok(exit_without(args));
+    if let Some(code) = args.consent.refused(&addition.text, ADD)? {
+        return Ok(code);
     }
     let added = policy_files::add(paths, &facts, &moment, &addition.text)?;
-    let AddedRule { number, .. } = added;
-    print(&format!(
-        "added rule {number} at {}\nto undo it: split-ssh rule remove {number}\n",
-        place(&added)
-    ))?;
+    say_added(&added)?;
     taken_by_vault(paths)
 }
 
@@ -122,44 +116,23 @@ fn answer_always(id: QuestionId, args: &AddArgs, paths: &Paths) -> Result<ExitCo
         .lines()
         .map(|line| display::ascii(line.as_bytes(), usize::MAX))
         .collect();
-    if !is_wanted(&(rule.join("\n") + "\n"), args)? {
-        return Ok(exit_without(args));
+    let shown = rule.join("\n") + "\n";
+    if let Some(code) = args.consent.refused(&shown, ADD)? {
+        return Ok(code);
     }
     let said = answer(&question, Decision::AllowAlways, None, paths)?;
     print(&format!("{said}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows the rule, and asks unless the person said yes, or wants to see it alone.
-fn is_wanted(rule: &str, args: &AddArgs) -> Result<bool, Error> {
-    if args.print {
-        print(rule)?;
-        return Ok(false);
-    }
-    print(&format!("{rule}\n"))?;
-    let is_wanted = args.yes || confirm("add this rule to the policy?")?;
-    if !is_wanted {
-        print("nothing was added\n")?;
-    }
-    Ok(is_wanted)
-}
-
-fn exit_without(args: &AddArgs) -> ExitCode {
-    match args.print {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
-}
-
 fn list(json: bool, paths: &Paths) -> Result<ExitCode, Error> {
     let added = policy_files::added_rules(paths)?;
     let mut text = String::new();
     if json {
-        let rules: Vec<_> = added
-            .iter()
-            .map(|rule| serde_json::json!({"number": rule.number, "place": place(rule), "rule": rule.text}))
-            .collect();
-        text = format!("{:#}\n", serde_json::Value::Array(rules));
+        let rules = added.iter().map(|rule| {
+            serde_json::json!({"number": rule.number, "place": place(rule), "rule": rule.text})
+        });
+        text = output::json(&rules.collect::<Vec<_>>())?;
     } else if added.is_empty() {
         text.push_str("no rule was added; `split-ssh policy check` looks at all rules\n");
     }

@@ -227,7 +227,7 @@ fn explain_names_the_rule_and_every_why() {
         "explain --qube work-dev --key git-work --user git --host forge.example --proof bound",
     );
     for line in [
-        "work-dev asks keyring default to log in as git at forge.example (bound) with key git-work",
+        "work-dev asks for: login git@forge.example (bound) with git-work",
         "  allow  rule `push` allows it",
         "         at most 30/min for a qube",
         "         the key is listed for work-dev",

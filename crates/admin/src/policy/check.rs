@@ -1,29 +1,26 @@
 //! `split-ssh policy check`: mistakes in the policy, and what was surely not meant.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::host_proofs::{HostProof, HostProofs};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{HostIdentity, KeyFacts, Proof};
+use policy::facts::Proof;
 use policy::judgement::Verdict;
 use policy::rules::{Policy, Problem, Severity};
 use serde::Serialize;
 
-use super::lint::shared_keys::shared_keys;
 use super::lint::{Surroundings, lint};
+use super::tried::load;
 use crate::fold::fold;
+use crate::output::{self, counted};
 use crate::recorded;
-use common::config::vault::VaultConfig;
 use common::control::{self, Request};
-use common::crypto::Ring;
 use common::error::Error;
-use common::keyrings::{self, KeyringState};
-use common::known_hosts_files;
 use common::paths::Paths;
-use common::policy_files::{self, BrokenPolicy, LoadedPolicy};
+use common::policy_files::{BrokenPolicy, LoadedPolicy};
 
 /// Blanks before what goes on from the line above, on a terminal.
 const CONTINUATION_INDENT: usize = 6;
@@ -47,13 +44,9 @@ pub struct Args {
 }
 
 /// # Errors
-/// Standard output cannot be written. A broken policy is exit code 1.
+/// The report cannot be printed as JSON. A broken policy is exit code 1.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let report = match &args.file {
-        Some(file) => policy_files::load_file(file),
-        None => policy_files::load(&paths.config, &paths.system_config),
-    };
-    let report = match report {
+    let report = match load(args.file.as_deref(), paths) {
         Ok(loaded) => Report::good(&loaded, paths),
         Err(broken) => {
             // A draft from elsewhere is no policy of the vault that runs.
@@ -65,14 +58,14 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         }
     };
     let text = if args.json {
-        serde_json::to_string_pretty(&report).map_err(|error| Error::new(error.to_string()))? + "\n"
+        output::json(&report)?
     } else if io::stdout().is_terminal() {
-        folded(&report.to_text())
+        folded(&report.text)
     } else {
-        report.to_text()
+        report.text
     };
     // `split-ssh policy check | head` is no failure.
-    drop(io::stdout().write_all(text.as_bytes()));
+    drop(output::print(&text));
     Ok(if report.ok {
         ExitCode::SUCCESS
     } else {
@@ -93,7 +86,7 @@ fn folded(text: &str) -> String {
     folded
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Report {
     ok: bool,
     files: Vec<PathBuf>,
@@ -106,23 +99,16 @@ struct Report {
     hosts: usize,
     problems: Vec<JsonProblem>,
     /// Hosts that need proof, and that the log has only seen bound.
-    only_bound: Vec<OnlyBound>,
+    only_bound: Vec<HostProof>,
     /// What could not be looked at.
     unchecked: Vec<String>,
+    /// All of it for people.
     #[serde(skip)]
     text: String,
 }
 
-/// A host to which logins never gave proof; no allow rule covers these.
-#[derive(Serialize)]
-struct OnlyBound {
-    fingerprint: String,
-    names: Vec<String>,
-    logins: u64,
-}
-
 /// A problem, for programs.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct JsonProblem {
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,15 +123,12 @@ struct JsonProblem {
 }
 
 impl JsonProblem {
-    /// The sentence names file and line.
-    fn of_known_hosts(line: &str) -> Self {
+    /// An error whose sentence names the place, if there is one.
+    fn without_place(message: String) -> Self {
         Self {
             severity: "error",
-            file: None,
-            line: None,
-            column: None,
-            message: line.to_owned(),
-            hint: None,
+            message,
+            ..Self::default()
         }
     }
 
@@ -170,106 +153,60 @@ impl Report {
         let mut problems: Vec<JsonProblem> =
             broken.problems().iter().map(JsonProblem::of).collect();
         if problems.is_empty() {
-            let message = broken.to_string();
-            problems.push(JsonProblem {
-                severity: "error",
-                file: None,
-                line: None,
-                column: None,
-                message,
-                hint: None,
-            });
+            problems.push(JsonProblem::without_place(broken.to_string()));
         }
-        let verdict = match broken.problems().len() {
-            count if keeps_old => format!(
-                "{}: the running vault keeps the policy that it has, and one that starts refuses everything",
-                counted(count.max(1), "mistake", "mistakes")
-            ),
-            0 => "with this policy a vault refuses everything".to_owned(),
-            count => format!(
-                "{}: with this policy a vault refuses everything",
-                counted(count, "mistake", "mistakes")
-            ),
+        let mistakes = counted(problems.len(), "mistake", "mistakes");
+        let verdict = if keeps_old {
+            format!(
+                "{mistakes}: the running vault keeps the policy that it has, and one that starts refuses everything"
+            )
+        } else if broken.problems().is_empty() {
+            "with this policy a vault refuses everything".to_owned()
+        } else {
+            format!("{mistakes}: with this policy a vault refuses everything")
         };
         Self {
-            ok: false,
             files: broken.files(),
-            digest: None,
-            default: None,
-            rules: 0,
-            hosts: 0,
             problems,
-            only_bound: Vec::new(),
-            unchecked: Vec::new(),
             text: format!("{broken}\n\n{verdict}\n"),
+            ..Self::default()
         }
     }
 
     fn good(loaded: &LoadedPolicy, paths: &Paths) -> Self {
-        let mut unchecked = Vec::new();
-        let hosts = known_hosts_files::Files::of(paths).read();
-        let knows = hosts
-            .as_ref()
-            .ok()
-            .map(|hosts| |name: &str| hosts.known.knows(name, &Ring));
-        if let Err(error) = &hosts {
-            unchecked.push(format!("hosts: {}", error.plain()));
-        }
-        let unreadable: Vec<String> = hosts
-            .iter()
-            .flat_map(|hosts| hosts.known.unreadable_revocations())
-            .map(ToString::to_string)
-            .collect();
-        let (keyrings, keys) = keys(paths)
-            .map_err(|why| unchecked.push(format!("keys: {why}")))
-            .ok()
-            .unzip();
         let policy = &loaded.policy;
-        let tries = policy.literal_host_names().into_iter().map(str::to_owned);
-        let tries: Vec<String> = tries.collect();
-        let shared_keys = hosts
-            .as_ref()
-            .ok()
-            .map(|hosts| shared_keys(&hosts.known, &tries, &Ring));
-        let warnings = lint(
-            policy,
-            &Surroundings {
-                knows_host: knows.as_ref().map(|knows| knows as &dyn Fn(&str) -> bool),
-                keys: keys.as_deref(),
-                keyrings: keyrings.as_deref(),
-                shared_keys: shared_keys.as_deref(),
-            },
-        );
-        let mut text: String = unreadable
-            .iter()
-            .map(|line| {
-                format!(
-                    "error: {line}\n hint: correct the line, or remove it if it revokes nothing\n\n"
-                )
-            })
-            .collect();
-        text.extend(warnings.iter().map(|warning| format!("{warning}\n\n")));
+        let surroundings = Surroundings::of(policy, paths);
+        let warnings = lint(policy, &surroundings);
+        let mut unchecked = surroundings.unchecked;
         let only_bound = only_bound(policy, paths).unwrap_or_else(|error| {
             unchecked.push(format!("the log: {}", error.plain()));
             Vec::new()
         });
-        for host in &only_bound {
-            text += &host.to_text();
+        let mut text = String::new();
+        for line in &surroundings.unreadable_revocations {
+            text += &format!(
+                "error: {line}\n hint: correct the line, or remove it if it revokes nothing\n\n"
+            );
         }
+        for warning in &warnings {
+            text += &format!("{warning}\n\n");
+        }
+        text.extend(only_bound.iter().map(only_bound_text));
         for what in &unchecked {
             text += &format!("not checked: {what}\n");
         }
         text += &summary(loaded, warnings.len() + only_bound.len());
+        let ok = surroundings.unreadable_revocations.is_empty();
+        let unreadable = surroundings.unreadable_revocations.into_iter();
         Self {
-            ok: unreadable.is_empty(),
+            ok,
             files: loaded.files.clone(),
             digest: Some(loaded.digest.clone()),
             default: Some(policy.default_verdict().word()),
             rules: policy.rules().len(),
             hosts: policy.hosts().len(),
             problems: unreadable
-                .iter()
-                .map(|line| JsonProblem::of_known_hosts(line))
+                .map(JsonProblem::without_place)
                 .chain(warnings.iter().map(JsonProblem::of))
                 .collect(),
             only_bound,
@@ -277,31 +214,25 @@ impl Report {
             text,
         }
     }
-
-    fn to_text(&self) -> String {
-        self.text.clone()
-    }
 }
 
-impl OnlyBound {
-    fn to_text(&self) -> String {
-        let (matcher, name) = match self.names.as_slice() {
-            [] => ("keys", &self.fingerprint),
-            [first, ..] => ("names", first),
-        };
-        let name = display::ascii(name.as_bytes(), SHOWN_NAME);
-        let logins = usize::try_from(self.logins).unwrap_or(usize::MAX);
-        let logins = counted(logins, "login", "logins");
-        format!(
-            "warning: {name}: {logins} in the log, never with proof of the host, so no allow rule covers them\n \
-             hint: if its server cannot do better, a [host.NAME] with {matcher} = [\"{name}\"] and \
-             proof = \"bound\" takes that\n\n"
-        )
-    }
+/// A host to which logins never gave proof; no allow rule covers these.
+fn only_bound_text(host: &HostProof) -> String {
+    let (matcher, name) = match host.names.as_slice() {
+        [] => ("keys", &host.fingerprint),
+        [first, ..] => ("names", first),
+    };
+    let name = display::ascii(name.as_bytes(), SHOWN_NAME);
+    let logins = counted(host.logins, "login", "logins");
+    format!(
+        "warning: {name}: {logins} in the log, never with proof of the host, so no allow rule covers them\n \
+         hint: if its server cannot do better, a [host.NAME] with {matcher} = [\"{name}\"] and \
+         proof = \"bound\" takes that\n\n"
+    )
 }
 
 /// Hosts of the log that were never proven, and are not excused from it.
-fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
+fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<HostProof>, Error> {
     let mut proofs = HostProofs::default();
     recorded::each(&paths.state, |record, _| proofs.add(record))?;
     // Of unnamed hosts only those that the policy knows by key: a client can show any number of others.
@@ -310,26 +241,10 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<OnlyBound>, Error> {
         let is_key = |key: &Fingerprint| key.0 == host.fingerprint;
         !host.names.is_empty() || tables.any(|table| table.keys.iter().any(is_key))
     };
-    let owes_proof = |host: &&HostProof| {
-        let identity = HostIdentity {
-            fingerprint: Fingerprint(host.fingerprint.clone()),
-            algorithm: String::new(),
-            ca: None,
-            names: host.names.clone(),
-            label: None,
-            possible_names: Vec::new(),
-            revocation: policy::facts::Revocation::None,
-        };
-        is_ours(host) && policy.required_proof(&identity) == Proof::Proven
+    let owes_proof = |host: &HostProof| {
+        is_ours(host) && policy.required_proof(&host.identity()) == Proof::Proven
     };
-    let hosts = proofs.only_bound().filter(owes_proof);
-    Ok(hosts
-        .map(|host| OnlyBound {
-            fingerprint: host.fingerprint.clone(),
-            names: host.names.clone(),
-            logins: host.logins,
-        })
-        .collect())
+    Ok(proofs.only_bound().filter(owes_proof).collect())
 }
 
 fn summary(loaded: &LoadedPolicy, warnings: usize) -> String {
@@ -354,36 +269,4 @@ fn summary(loaded: &LoadedPolicy, warnings: usize) -> String {
         "{}{more}: good, {rules}, {default}, {warnings}\n",
         first.display()
     )
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// The names of all keyrings and their keys: as the running vault says, else as their agents do.
-fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
-    let request = Request::Keyrings { name: None };
-    let states: Vec<KeyringState> = match control::ask(paths, &request) {
-        Ok(reply) => reply.keyrings.unwrap_or_default(),
-        Err(_) => {
-            let config = VaultConfig::load(paths).map_err(|error| error.plain())?;
-            let found = keyrings::find(paths, &config).keyrings;
-            if !found.iter().any(|place| place.socket.exists()) {
-                return Err("no vault and no keyring's agent runs here".to_owned());
-            }
-            found.iter().map(|place| place.state()).collect()
-        }
-    };
-    let mut keys = Vec::new();
-    for state in &states {
-        if let Some(trouble) = &state.trouble {
-            return Err(format!("{}: {trouble}", state.socket.display()));
-        }
-        keys.extend(state.keys.iter().map(|key| KeyFacts {
-            fingerprint: Fingerprint(key.fingerprint.clone()),
-            algorithm: key.algorithm.clone(),
-            comment: key.comment.clone().into_bytes(),
-        }));
-    }
-    Ok((states.into_iter().map(|state| state.name).collect(), keys))
 }

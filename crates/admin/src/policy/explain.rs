@@ -5,7 +5,7 @@ mod page;
 mod request;
 mod why;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use policy::caller::Keyring;
@@ -14,8 +14,8 @@ use policy::display;
 pub use args::Args;
 use page::{Page, SENTENCE};
 
-use super::replay;
-use crate::{colour, recorded};
+use super::tried::with_known_hosts;
+use crate::{colour, output, recorded};
 use common::clock;
 use common::control::{self, Request};
 use common::error::Error;
@@ -26,7 +26,7 @@ use common::paths::Paths;
 /// # Errors
 /// The policy or known hosts cannot be read, or the options contradict each other.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let policy = replay::load(args.policy.as_deref(), paths)?;
+    let policy = with_known_hosts(args.policy.as_deref(), paths)?;
     let mut notes = Vec::new();
     let (facts, mut moment) = match (args.record, args.qube.as_ref().or(args.sandbox.as_ref())) {
         (Some(seq), _) => recorded::facts_of(seq, args.log.as_deref(), paths)?,
@@ -55,7 +55,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         let note = display::prose(note.as_bytes(), SENTENCE);
         text += &format!("note: {}\n", page.folded(&note, "note: ".len()));
     }
-    drop(io::stdout().write_all(text.as_bytes()));
+    // A reader that went away is no failure.
+    drop(output::print(&text));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,9 @@
 //! What the logins in a log showed about their hosts.
 
-use policy::facts::{IntentKind, Proof};
+use policy::crypto::Fingerprint;
+use policy::facts::{HostIdentity, IntentKind, Proof, Revocation};
 use policy::record::Record;
+use serde::Serialize;
 
 /// The hosts of a log's logins, and the best proof that each ever gave.
 #[derive(Default)]
@@ -10,12 +12,13 @@ pub struct HostProofs {
 }
 
 /// A host key, with the names that the latest record knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostProof {
     pub fingerprint: String,
     /// As escaped in the log; empty = unnamed.
     pub names: Vec<String>,
-    pub best: Proof,
+    #[serde(skip)]
+    best: Proof,
     pub logins: u64,
 }
 
@@ -52,8 +55,29 @@ impl HostProofs {
 
     /// Hosts that were only ever bound, never proven: a rule covers them only where their `[host.NAME]`
     /// says `proof = "bound"`.
-    pub fn only_bound(&self) -> impl Iterator<Item = &HostProof> {
-        self.hosts.iter().filter(|host| host.best < Proof::Proven)
+    pub fn only_bound(self) -> impl Iterator<Item = HostProof> {
+        let hosts = self.hosts.into_iter();
+        hosts.filter(|host| host.best < Proof::Proven)
+    }
+}
+
+impl HostProof {
+    /// The host as rules see it.
+    pub fn identity(&self) -> HostIdentity {
+        identity(Fingerprint(self.fingerprint.clone()), self.names.clone())
+    }
+}
+
+/// A host of which no more is known.
+pub fn identity(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
+    HostIdentity {
+        fingerprint,
+        algorithm: "unknown".to_owned(),
+        ca: None,
+        names,
+        label: None,
+        possible_names: Vec::new(),
+        revocation: Revocation::None,
     }
 }
 

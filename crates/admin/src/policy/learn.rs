@@ -13,7 +13,7 @@ use policy::rules::{Policy, Source};
 
 use lessons::RecordedCases;
 
-use super::replay;
+use super::tried::with_known_hosts;
 use crate::recorded::LogArg;
 use common::error::Error;
 use common::paths::Paths;
@@ -37,7 +37,7 @@ pub struct Args {
 /// # Errors
 /// A policy or a log that cannot be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let policy = replay::load(args.policy.as_deref(), paths)?;
+    let policy = with_known_hosts(args.policy.as_deref(), paths)?;
     let mut lessons = RecordedCases::default();
     args.log.each(paths, |record, _| lessons.add(record))?;
     let proposal = lessons.propose(&policy);

@@ -4,17 +4,18 @@
 mod bounds;
 mod coverage;
 mod names;
-pub(super) mod shared_keys;
+mod shared_keys;
 mod surroundings;
 #[cfg(test)]
 mod tests;
 
+use policy::judgement::Verdict;
 use policy::rules::{Policy, Problem};
 
 pub use surroundings::Surroundings;
 
 /// Warnings in the order of the rules.
-pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
+pub fn lint(policy: &Policy, surroundings: &Surroundings) -> Vec<Problem> {
     let mut warnings = Vec::new();
     for host in policy.hosts() {
         warnings.extend(names::host_without_keys(host, surroundings));
@@ -25,11 +26,11 @@ pub fn lint(policy: &Policy, surroundings: &Surroundings<'_>) -> Vec<Problem> {
     }
     for rule in policy.rules() {
         warnings.extend(coverage::unreachable(policy, rule));
-        warnings.extend(bounds::unbounded(rule).or_else(|| bounds::more_than_signatures(rule)));
-        warnings.extend(bounds::trusts_the_author(rule));
-        warnings.extend(bounds::silent_on_forwarding(rule));
+        if rule.action == Verdict::Allow {
+            warnings.extend(bounds::of_allowance(rule));
+        }
         warnings.extend(names::leads_nowhere(policy, rule, surroundings));
-        for key in surroundings.shared_keys.unwrap_or_default() {
+        for key in surroundings.shared_keys.iter().flatten() {
             warnings.extend(shared_keys::other_names(policy, rule, key));
         }
     }

@@ -7,6 +7,7 @@ mod learn;
 pub(crate) mod lint;
 mod patterns;
 mod replay;
+mod tried;
 
 use std::process::ExitCode;
 

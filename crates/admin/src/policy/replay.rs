@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use policy::display;
@@ -11,14 +11,12 @@ use policy::rate::RateCounter;
 use policy::record::Record;
 use policy::rules::Policy;
 
-use crate::fold::fold;
+use super::tried::with_known_hosts;
+use crate::fold::fit;
 use crate::recorded::LogArg;
 use crate::recorded_facts::judged_facts;
-use common::crypto::Ring;
 use common::error::Error;
-use common::known_hosts_files;
 use common::paths::Paths;
-use common::policy_files;
 use policy::record::sentence::Sentence;
 
 /// Characters of a judgement's reason.
@@ -40,39 +38,22 @@ pub struct Args {
 /// # Errors
 /// A policy or a log that cannot be read.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
-    let mut replay = Replay::new(load(args.policy.as_deref(), paths)?);
+    let policy = with_known_hosts(args.policy.as_deref(), paths)?;
+    let mut replay = Replay::new(policy);
     let mut out = io::stdout().lock();
     let to_people = out.is_terminal();
+    // A reader that went away ends the printing, not the counting.
+    let mut say = |line: &str| {
+        let line = fit(to_people, line, 0, CONTINUATION_INDENT);
+        drop(writeln!(out, "{line}"));
+    };
     args.log.each(paths, |record, place| {
         if let Some(change) = replay.again(record) {
-            // A reader that went away ends the printing, not the counting.
-            let line = format!("{place}  {}", change.line(record));
-            let line = match to_people {
-                true => fold(&line, 0, CONTINUATION_INDENT),
-                false => line,
-            };
-            drop(writeln!(out, "{line}"));
+            say(&format!("{place}  {}", change.line(record)));
         }
     })?;
-    for line in replay.sum().lines() {
-        let line = match to_people {
-            true => fold(line, 0, CONTINUATION_INDENT),
-            false => line.to_owned(),
-        };
-        drop(writeln!(out, "{line}"));
-    }
+    replay.sum().lines().for_each(say);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A policy to be tried: the file alone, or what is in force. With what known hosts add to it, as in a vault.
-pub(super) fn load(file: Option<&Path>, paths: &Paths) -> Result<Policy, Error> {
-    let loaded = match file {
-        Some(file) => policy_files::load_file(file),
-        None => policy_files::load(&paths.config, &paths.system_config),
-    };
-    let loaded = loaded.map_err(|broken| Error::new(format!("the policy is broken\n{broken}")))?;
-    let hosts = known_hosts_files::Files::of(paths).read()?;
-    Ok(loaded.policy.with_known_hosts(&hosts.known, &Ring))
 }
 
 /// A policy on its way through a log.

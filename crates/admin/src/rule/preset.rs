@@ -1,5 +1,6 @@
 //! `split-ssh rule preset`: a few readable lines for what sandboxes are mostly allowed.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -8,9 +9,8 @@ use policy::narrow_rule::table_name;
 use policy::rules::Policy;
 use policy::toml_text::{string, strings};
 
-use super::saved::{place, print, taken_by_vault};
+use super::saved::{Consent, say_added, taken_by_vault};
 use super::written::{Preset, add_preset, propose_preset};
-use crate::confirm::confirm;
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files;
@@ -18,10 +18,6 @@ use common::sandbox;
 
 /// Servers that do not offer OpenSSH's host-bound logins, so that a rule for proven ones would never cover them.
 const FORGES_WITHOUT_PROOF: [&str; 3] = ["github.com", "gitlab.com", "bitbucket.org"];
-
-/// Names of the rules for everything that no preset allows.
-const REFUSE_THE_REST: &str = "and nothing else";
-const ASK_ABOUT_THE_REST: &str = "ask about everything";
 
 /// Add a few lines of policy for a sandbox or a qube, after showing them
 ///
@@ -91,70 +87,78 @@ struct CommonArgs {
     #[arg(long, value_name = "QUBE", value_parser = Caller::parse, conflicts_with = "sandbox")]
     qube: Option<Caller>,
 
-    /// Add the lines without asking
-    #[arg(long, conflicts_with = "print")]
-    yes: bool,
-
-    /// Print the lines and write nothing
-    #[arg(long)]
-    print: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// # Errors
 /// The policy would be broken, or it cannot be written.
 pub(super) fn run(args: &PresetArgs, paths: &Paths) -> Result<ExitCode, Error> {
-    let common = args.preset.common();
-    let preset = without_second_rest(args.preset.lines(paths)?, paths)?;
+    let preset = args.preset.lines(paths)?;
     let addition = propose_preset(paths, preset)?;
-    print(&format!("{}\n", addition.shown()))?;
-    if common.print {
-        return Ok(ExitCode::SUCCESS);
+    for warning in addition.warnings(paths) {
+        let (what, hint) = (warning.message, warning.hint.unwrap_or_default());
+        // A closed standard error is nobody's problem.
+        let _ = writeln!(
+            io::stderr(),
+            "split-ssh: warning: {what}\nsplit-ssh: hint: {hint}"
+        );
     }
-    if !common.yes && !confirm("add these lines to the policy?")? {
-        print("nothing was added\n")?;
-        return Ok(ExitCode::FAILURE);
+    let consent = &args.preset.common().consent;
+    if let Some(code) = consent.refused(&addition.shown(), "add these lines to the policy?")? {
+        return Ok(code);
     }
     for added in add_preset(paths, &addition)? {
-        print(&format!(
-            "added rule {0} at {1}\nto undo it: split-ssh rule remove {0}\n",
-            added.number,
-            place(&added)
-        ))?;
+        say_added(&added)?;
     }
     taken_by_vault(paths)
 }
 
+/// What holds for everything that no preset allows.
+#[derive(Clone, Copy)]
+enum Rest {
+    Refuse,
+    Ask,
+}
+
+impl Rest {
+    fn other(self) -> Self {
+        match self {
+            Self::Refuse => Self::Ask,
+            Self::Ask => Self::Refuse,
+        }
+    }
+
+    fn rule(self, who: &str) -> String {
+        let (name, action) = match self {
+            Self::Refuse => ("and nothing else", "deny"),
+            Self::Ask => ("ask about everything", "ask"),
+        };
+        format!("[[rule]]\nname = \"{name}\"\n{who}action = \"{action}\"\n")
+    }
+}
+
 /// One rule says what holds for everything else: the first decides, so a second would be wrong about itself.
-fn without_second_rest(mut preset: Preset, paths: &Paths) -> Result<Preset, Error> {
-    let Some(rest) = &preset.rest else {
-        return Ok(preset);
-    };
-    let [deny, ask] = [("deny", REFUSE_THE_REST), ("ask", ASK_ABOUT_THE_REST)];
-    let other = match rest.contains(&named(deny.1)) {
-        true => rest
-            .replace(&named(deny.1), &named(ask.1))
-            .replace("\"deny\"", "\"ask\""),
-        false => rest
-            .replace(&named(ask.1), &named(deny.1))
-            .replace("\"ask\"", "\"deny\""),
-    };
+fn unless_other_stands(
+    allowed: Option<String>,
+    rest: Rest,
+    who: &str,
+    paths: &Paths,
+) -> Result<Preset, Error> {
+    let other = rest.other().rule(who);
     let added = policy_files::added_rules(paths)?;
-    let Some(standing) = added.iter().find(|added| added.text == other) else {
-        return Ok(preset);
-    };
-    if preset.allowed.is_none() {
+    let standing = added.iter().find(|added| added.text == other);
+    if let (Some(standing), None) = (standing, &allowed) {
         let number = standing.number;
         return Err(
             Error::new(format!("rule {number} refuses everything else already"))
                 .hint(format!("`split-ssh rule remove {number}` removes it first")),
         );
     }
-    preset.rest = None;
-    Ok(preset)
-}
-
-fn named(name: &str) -> String {
-    format!("name = {}\n", string(name))
+    Ok(Preset {
+        allowed,
+        rest: standing.is_none().then(|| rest.rule(who)),
+    })
 }
 
 impl PresetCommand {
@@ -171,21 +175,15 @@ impl PresetCommand {
         let common = self.common();
         let who = common.who()?;
         let forwarded = common.counts_as_forwarded(paths)?;
-        let forwarded = format!("forwarded = {forwarded}\n");
-        let rest = |action: &str, name: &str| {
-            let name = named(name);
-            Some(format!("[[rule]]\n{name}{who}action = \"{action}\"\n"))
-        };
-        let refuse = || rest("deny", REFUSE_THE_REST);
-        let preset = match self {
-            Self::GitSign { key, .. } => Preset {
-                allowed: Some(format!(
-                    "[[rule]]\nname = \"git-sign\"\n{who}key = {}\nkind = \"sshsig\"\nnamespace = \"git\"\n\
-                     {forwarded}action = \"allow\"\n",
-                    string(key)
-                )),
-                rest: refuse(),
-            },
+        let (allowed, rest) = match self {
+            Self::GitSign { key, .. } => {
+                let key = string(key);
+                let text = format!(
+                    "[[rule]]\nname = \"git-sign\"\n{who}key = {key}\nkind = \"sshsig\"\nnamespace = \"git\"\n\
+                     forwarded = {forwarded}\naction = \"allow\"\n"
+                );
+                (Some(text), Rest::Refuse)
+            }
             Self::Push {
                 key,
                 hosts,
@@ -206,30 +204,24 @@ impl PresetCommand {
                     );
                 }
                 text += &format!(
-                    "[[rule]]\nname = \"push\"\n{who}key = {}\nkind = \"login\"\nuser = {}\nhost = {}\n{forwarded}\
-                     action = \"allow\"\n",
+                    "[[rule]]\nname = \"push\"\n{who}key = {}\nkind = \"login\"\nuser = {}\nhost = {}\n\
+                     forwarded = {forwarded}\naction = \"allow\"\n",
                     string(key),
                     string(user),
                     strings(&names)
                 );
-                Preset {
-                    allowed: Some(text),
-                    rest: refuse(),
-                }
+                (Some(text), Rest::Refuse)
             }
-            Self::AskEverything { .. } => Preset {
-                allowed: None,
-                rest: rest("ask", ASK_ABOUT_THE_REST),
-            },
-            Self::KnownHostsOnly { .. } => Preset {
-                allowed: Some(format!(
-                    "[[rule]]\nname = \"known hosts only\"\n{who}kind = \"login\"\nhost = \"*\"\n{forwarded}\
-                     action = \"ask\"\n"
-                )),
-                rest: refuse(),
-            },
+            Self::AskEverything { .. } => (None, Rest::Ask),
+            Self::KnownHostsOnly { .. } => {
+                let text = format!(
+                    "[[rule]]\nname = \"known hosts only\"\n{who}kind = \"login\"\nhost = \"*\"\n\
+                     forwarded = {forwarded}\naction = \"ask\"\n"
+                );
+                (Some(text), Rest::Refuse)
+            }
         };
-        Ok(preset)
+        unless_other_stands(allowed, rest, &who, paths)
     }
 }
 

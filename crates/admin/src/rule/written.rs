@@ -1,7 +1,11 @@
 //! Writes presets to the policy, and takes added rules out of it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
+use policy::rules::{Policy, Problem};
+
+use crate::policy::lint::{Surroundings, lint};
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::added_rules::{added_rules, block, blocks, next_number, rules_file};
@@ -21,11 +25,9 @@ pub(super) fn remove(paths: &Paths, rule: &AddedRule) -> Result<(), Error> {
         )));
     }
     let text = text_of(&rule.file)?;
-    let length = 1 + rule.text.lines().count();
-    let is_rule = |number: usize| (rule.line..rule.line + length).contains(&number);
     let mut kept: Vec<&str> = (1..)
         .zip(text.split_inclusive('\n'))
-        .filter(|(number, _)| !is_rule(*number))
+        .filter(|(number, _)| !lines(rule).contains(number))
         .map(|(_, line)| line)
         .collect();
     // The empty line that was put between the block and what follows.
@@ -39,22 +41,28 @@ pub(super) fn remove(paths: &Paths, rule: &AddedRule) -> Result<(), Error> {
     Ok(())
 }
 
+/// The numbers of a rule's lines in its file.
+fn lines(rule: &AddedRule) -> Range<usize> {
+    rule.line..rule.line + 1 + rule.text.lines().count()
+}
+
 /// Lines for one caller: what is allowed goes above all rules that were added before, and what holds for everything
 /// else below them, so that several presets for one caller add up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Preset {
     pub(super) allowed: Option<String>,
     pub(super) rest: Option<String>,
 }
 
 /// A preset that is to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PresetAddition {
     preset: Preset,
     file: PathBuf,
     contents: String,
     /// Of the first block.
     number: u64,
+    /// The policy as it would be.
+    policy: Policy,
 }
 
 impl PresetAddition {
@@ -63,6 +71,26 @@ impl PresetAddition {
         let parts = [&self.preset.allowed, &self.preset.rest];
         let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
         parts.join("\n# Below all rules that `split-ssh rule` added:\n")
+    }
+
+    /// The blocks, where they will stand in the file.
+    fn added(&self) -> Vec<AddedRule> {
+        let mut added = blocks(&self.file, &self.contents);
+        added.retain(|added| added.number >= self.number);
+        added
+    }
+
+    /// What was surely not meant with these lines.
+    pub(super) fn warnings(&self, paths: &Paths) -> Vec<Problem> {
+        let mut warnings = lint(&self.policy, &Surroundings::of(&self.policy, paths));
+        let file = self.file.display().to_string();
+        let added = self.added();
+        warnings.retain(|warning| {
+            let place = &warning.place;
+            let is_in = |rule: &AddedRule| lines(rule).contains(&place.line);
+            place.file == file && added.iter().any(is_in)
+        });
+        warnings
     }
 }
 
@@ -98,7 +126,7 @@ pub(super) fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<Preset
     let parts = parts.iter().flatten().map(|part| part.trim_end());
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let contents = parts.join("\n\n") + "\n";
-    load_with(paths, &file, &contents).map_err(|broken| {
+    let loaded = load_with(paths, &file, &contents).map_err(|broken| {
         Error::new(format!(
             "with this preset the policy would be broken\n{broken}"
         ))
@@ -108,6 +136,7 @@ pub(super) fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<Preset
         file,
         contents,
         number,
+        policy: loaded.policy,
     })
 }
 
@@ -120,11 +149,10 @@ pub(super) fn add_preset(
     addition: &PresetAddition,
 ) -> Result<Vec<AddedRule>, Error> {
     let _lock = trusted_files::lock(&paths.config)?;
-    if propose_preset(paths, addition.preset.clone())? != *addition {
+    let again = propose_preset(paths, addition.preset.clone())?;
+    if (again.number, &again.contents) != (addition.number, &addition.contents) {
         return Err(Error::new("the policy was changed meanwhile").hint("look at it again"));
     }
     save(paths, &addition.file, &addition.contents)?;
-    let mut added = blocks(&addition.file, &addition.contents);
-    added.retain(|added| added.number >= addition.number);
-    Ok(added)
+    Ok(addition.added())
 }

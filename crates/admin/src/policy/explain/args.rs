@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
+use policy::facts::{IntentKind, Proof};
 
 /// Try a request: which rule decides, and why not the others
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub struct Args {
     pub(super) log: Option<PathBuf>,
 
     /// Who asks: a qube's name, sandbox:NAME, ssh:NAME or local:UID
-    #[arg(long, value_name = "QUBE", value_parser = caller, required_unless_present_any = ["record", "sandbox"])]
+    #[arg(long, value_name = "QUBE", value_parser = Caller::parse, required_unless_present_any = ["record", "sandbox"])]
     pub(super) qube: Option<Caller>,
 
     /// Who asks, if it is a sandbox
@@ -35,7 +36,7 @@ pub struct Args {
     pub(super) sandbox: Option<Caller>,
 
     /// As in qubes.SshAgent+KEYRING [default: the one that holds the key]
-    #[arg(long, value_name = "KEYRING", value_parser = keyring)]
+    #[arg(long, value_name = "KEYRING", value_parser = Keyring::from_argument)]
     pub(super) keyring: Option<Keyring>,
 
     /// A label of the policy, a fingerprint, or a comment
@@ -47,8 +48,8 @@ pub struct Args {
     pub(super) comment: Option<String>,
 
     /// login, sshsig, certificate, sudo or raw [default: by --namespace]
-    #[arg(long, hide_possible_values = true)]
-    pub(super) kind: Option<KindArg>,
+    #[arg(long, value_parser = kinds(), hide_possible_values = true)]
+    pub(super) kind: Option<IntentKind>,
 
     /// The user of a login or of sudo
     #[arg(long, value_name = "USER")]
@@ -63,8 +64,8 @@ pub struct Args {
     pub(super) host_key: Option<Fingerprint>,
 
     /// How sure the host is
-    #[arg(long)]
-    pub(super) proof: Option<ProofArg>,
+    #[arg(long, value_parser = proofs())]
+    pub(super) proof: Option<Proof>,
 
     /// The namespace of an sshsig
     #[arg(long, value_name = "NAMESPACE")]
@@ -99,31 +100,30 @@ pub struct Args {
     pub(super) policy: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum KindArg {
-    Login,
-    Sshsig,
-    Certificate,
-    Sudo,
-    Raw,
+fn kinds() -> impl TypedValueParser<Value = IntentKind> {
+    by_word(IntentKind::ALL.map(|kind| (kind, PossibleValue::new(kind.word()))))
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum ProofArg {
-    /// The signed data names the host key
-    Proven,
-    /// A verified bind names the host key
-    Bound,
-    /// Nothing names the host key
-    Unproven,
+fn proofs() -> impl TypedValueParser<Value = Proof> {
+    let proofs = [
+        (Proof::Proven, "The signed data names the host key"),
+        (Proof::Bound, "A verified bind names the host key"),
+        (Proof::Unproven, "Nothing names the host key"),
+    ];
+    by_word(proofs.map(|(proof, help)| (proof, PossibleValue::new(proof.word()).help(help))))
 }
 
-fn caller(text: &str) -> Result<Caller, String> {
-    Caller::parse(text).map_err(|bad| bad.to_string())
-}
-
-fn keyring(text: &str) -> Result<Keyring, String> {
-    Keyring::from_argument(text).map_err(|bad| bad.to_string())
+/// The value that is called by a word.
+fn by_word<T, const N: usize>(values: [(T, PossibleValue); N]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let words = values.clone().map(|(_, word)| word);
+    PossibleValuesParser::new(words).try_map(move |said| {
+        let mut values = values.iter();
+        let found = values.find(|(_, word)| word.get_name() == said);
+        found.map(|(value, _)| *value).ok_or("no such word")
+    })
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -1,16 +1,18 @@
 //! The answer on the screen: the request, the verdict, and each rule's why and why not.
 
 use policy::display;
+use policy::facts::Facts;
 use policy::facts::Moment;
-use policy::facts::{Facts, IntentKind};
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::rules::matching::Matcher;
 use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery};
 use policy::scope::Scope;
 
 use super::why::{self, ExplainedRequest};
-use crate::fold::fold;
+use crate::fold::fit;
+use crate::paint::{GREEN, RED, YELLOW, paint};
 use crate::policy::patterns::caller_key;
+use crate::recorded_facts::in_words;
 
 /// Characters of one value.
 pub(super) const SHOWN: usize = 60;
@@ -30,7 +32,9 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     pub fn text(&self, explained: &JudgementTrace) -> String {
         let judgement = &explained.judgement;
-        let mut text = format!("{}\n\n", self.folded(&self.request(), 0));
+        let what = in_words(self.facts, self.policy);
+        let request = format!("{} asks for: {what}", self.facts.caller);
+        let mut text = format!("{}\n\n", self.folded(&request, 0));
         let verdict = self.painted(
             judgement.verdict(),
             &format!("{:<5}", judgement.verdict().word()),
@@ -65,53 +69,7 @@ impl Page<'_> {
 
     /// `text` as it goes on at `column`, and below it.
     pub fn folded(&self, text: &str, column: usize) -> String {
-        match self.to_people {
-            true => fold(text, column, column),
-            false => text.to_owned(),
-        }
-    }
-
-    fn request(&self) -> String {
-        let facts = self.facts;
-        let key = match (
-            self.policy.label(&facts.key.fingerprint),
-            facts.key.comment.as_slice(),
-        ) {
-            (Some(label), _) => label.to_owned(),
-            (None, []) => facts.key.fingerprint.to_string(),
-            (None, comment) => display::ascii(comment, SHOWN),
-        };
-        let user = display::ascii(facts.user.as_deref().unwrap_or_default(), SHOWN);
-        let what = match facts.kind {
-            IntentKind::Login => format!("log in as {user} at {}", self.host()),
-            IntentKind::Sshsig => {
-                let namespace = facts.namespace.as_deref().unwrap_or_default();
-                format!(
-                    "sign data in namespace {}",
-                    display::ascii(namespace, SHOWN)
-                )
-            }
-            IntentKind::Certificate => "issue a certificate".to_owned(),
-            IntentKind::Sudo => format!("use sudo as {user}"),
-            IntentKind::Raw => "sign raw data".to_owned(),
-        };
-        let forwarded = if facts.forwarded { ", forwarded" } else { "" };
-        let sha1 = if facts.sha1 { ", with SHA-1" } else { "" };
-        format!(
-            "{} asks keyring {} to {what} with key {key}{forwarded}{sha1}",
-            facts.caller, facts.keyring
-        )
-    }
-
-    fn host(&self) -> String {
-        let Some(host) = &self.facts.host else {
-            return "an unproven host".to_owned();
-        };
-        let name = match host.names.as_slice() {
-            [] => format!("an unnamed host {}", host.fingerprint),
-            names => display::ascii(names.join(", ").as_bytes(), SHOWN),
-        };
-        format!("{name} ({})", self.facts.proof.word())
+        fit(self.to_people, text, column, column)
     }
 
     fn details(&self, judgement: &Judgement) -> Vec<String> {
@@ -134,16 +92,13 @@ impl Page<'_> {
                 judgement.signatures()
             ));
         }
-        let rate = judgement
-            .rule()
-            .and_then(|rule| self.policy.rules().get(rule.index)?.rate);
-        lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
-        let names_people = judgement
-            .rule()
-            .and_then(|rule| self.policy.rules().get(rule.index))
-            .is_some_and(|rule| rule.author.is_some() || rule.committer.is_some());
-        if names_people {
-            lines.push("author and committer are the client's word".to_owned());
+        let rule = judgement.rule();
+        if let Some(rule) = rule.and_then(|rule| self.policy.rules().get(rule.index)) {
+            let rate = rule.rate;
+            lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
+            if rule.author.is_some() || rule.committer.is_some() {
+                lines.push("author and committer are the client's word".to_owned());
+            }
         }
         if judgement.log_content() {
             lines.push("the log keeps its subject".to_owned());
@@ -241,15 +196,11 @@ impl Page<'_> {
 
     fn painted(&self, verdict: Verdict, text: &str) -> String {
         let code = match verdict {
-            Verdict::Allow => "\x1b[32m",
-            Verdict::Ask => "\x1b[33m",
-            Verdict::Deny => "\x1b[31m",
+            Verdict::Allow => GREEN,
+            Verdict::Ask => YELLOW,
+            Verdict::Deny => RED,
         };
-        if self.colour {
-            format!("{code}{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        paint(self.colour, code, text)
     }
 }
 

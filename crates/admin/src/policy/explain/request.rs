@@ -3,12 +3,13 @@
 use policy::caller::{Caller, Keyring};
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Proof, Revocation};
+use policy::facts::{ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 use policy::known_hosts::{HostKey, normalise};
 use policy::rules::Policy;
 
-use super::args::{Args, KindArg, ProofArg};
+use super::args::Args;
 use super::page::SHOWN;
+use crate::policy::host_proofs::identity;
 use common::clock;
 use common::crypto::Ring;
 use common::error::Error;
@@ -28,7 +29,7 @@ impl Args {
         notes: &mut Vec<String>,
     ) -> Result<Facts, Error> {
         let kind = self.kind();
-        let host = self.identity(policy, hosts, notes);
+        let host = self.host_identity(policy, hosts, notes);
         let proof = self.shown_proof(host.is_some())?;
         self.check_kind(kind, host.is_some())?;
         let mut assumed = Vec::new();
@@ -81,11 +82,13 @@ impl Args {
 
     fn shown_proof(&self, has_host: bool) -> Result<Proof, Error> {
         match (self.proof, has_host) {
-            (Some(ProofArg::Proven) | None, true) => Ok(Proof::Proven),
-            (Some(ProofArg::Bound), true) => Ok(Proof::Bound),
-            (Some(ProofArg::Unproven), _) | (None, false) => Ok(Proof::Unproven),
-            (Some(_), false) => Err(Error::new("a host that is shown needs to be named")
-                .hint("add --host NAME or --host-key FINGERPRINT")),
+            (Some(Proof::Proven | Proof::Bound), false) => {
+                Err(Error::new("a host that is shown needs to be named")
+                    .hint("add --host NAME or --host-key FINGERPRINT"))
+            }
+            (Some(proof), _) => Ok(proof),
+            (None, true) => Ok(Proof::Proven),
+            (None, false) => Ok(Proof::Unproven),
         }
     }
 
@@ -125,15 +128,10 @@ impl Args {
     }
 
     fn kind(&self) -> IntentKind {
-        match self.kind {
-            Some(KindArg::Login) => IntentKind::Login,
-            Some(KindArg::Sshsig) => IntentKind::Sshsig,
-            Some(KindArg::Certificate) => IntentKind::Certificate,
-            Some(KindArg::Sudo) => IntentKind::Sudo,
-            Some(KindArg::Raw) => IntentKind::Raw,
-            None if self.namespace.is_some() || self.content().is_some() => IntentKind::Sshsig,
-            None => IntentKind::Login,
-        }
+        self.kind.unwrap_or(match self.namespace {
+            None if self.content().is_none() => IntentKind::Login,
+            _ => IntentKind::Sshsig,
+        })
     }
 
     fn key_facts(&self, key: &str, policy: &Policy) -> KeyFacts {
@@ -157,7 +155,7 @@ impl Args {
     }
 
     /// The host as known hosts name it, all its names included.
-    fn identity(
+    fn host_identity(
         &self,
         policy: &Policy,
         hosts: &Hosts,
@@ -184,7 +182,7 @@ impl Args {
                     true => format!("{shown} is the policy's own word: say --host with one of the names in [host.{shown}]"),
                     false => format!("known hosts have no key for {shown}; this is as if they had"),
                 });
-                stranger(Fingerprint("SHA256:?".to_owned()), vec![normalise(name)])
+                identity(Fingerprint("SHA256:?".to_owned()), vec![normalise(name)])
             }));
         }
         let wanted = self.host_key.as_ref()?;
@@ -199,19 +197,7 @@ impl Args {
                  and then it is a question"
                     .to_owned(),
             );
-            stranger(wanted.clone(), Vec::new())
+            identity(wanted.clone(), Vec::new())
         }))
-    }
-}
-
-fn stranger(fingerprint: Fingerprint, names: Vec<String>) -> HostIdentity {
-    HostIdentity {
-        fingerprint,
-        algorithm: "unknown".to_owned(),
-        ca: None,
-        names,
-        label: None,
-        possible_names: Vec::new(),
-        revocation: Revocation::None,
     }
 }

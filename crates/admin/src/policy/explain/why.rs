@@ -1,9 +1,11 @@
 //! Why a matcher of a rule came to its result, as a sentence.
 
+use std::fmt::Display;
+
 use policy::display;
 use policy::facts::{Facts, IntentKind, Moment, Proof};
 use policy::rules::matching::{Match, Matcher};
-use policy::rules::rule::{CallerPattern, HostPattern, Hours, KeyPattern, Rule, clock};
+use policy::rules::rule::{HostPattern, KeyPattern, Rule, clock};
 use policy::rules::{JudgementTrace, Policy};
 
 /// Longer values say no more to a person.
@@ -25,111 +27,82 @@ pub(super) fn why(
     result: Match,
 ) -> String {
     let facts = asked.facts;
-    match matcher {
-        Matcher::Qube => is(
-            &facts.caller.to_string(),
-            result,
-            &texts(&rule.qube, CallerPattern::to_string),
-        ),
-        Matcher::Keyring => is(
-            facts.keyring.as_str(),
-            result,
-            &texts(&rule.keyring, ToString::to_string),
-        ),
+    if !matcher.looks_at(facts.kind) {
+        return format!("{} has no {}", a_kind(facts.kind), matcher.word());
+    }
+    let content = facts.content.as_ref();
+    let (value, wanted) = match matcher {
+        Matcher::Qube => (facts.caller.to_string(), texts(&rule.qube)),
+        Matcher::Keyring => (facts.keyring.to_string(), texts(&rule.keyring)),
         Matcher::Kind if rule.kind.is_none() => {
-            "a rule that names no kind covers login and sshsig only".to_owned()
+            return "a rule that names no kind covers login and sshsig only".to_owned();
         }
-        Matcher::Kind => is(
-            facts.kind.word(),
-            result,
-            &texts(&rule.kind, |kind| kind.word().to_owned()),
-        ),
+        Matcher::Kind => {
+            let kinds = rule.kind.iter().flatten();
+            let words = kinds.map(|kind| kind.word().to_owned());
+            (facts.kind.word().to_owned(), words.collect())
+        }
         Matcher::Key => {
             let comment = display::ascii(&facts.key.comment, SHOWN);
-            let key = format!("{comment} ({})", facts.key.fingerprint);
-            is(
-                &key,
-                result,
-                &texts(&rule.key, |pattern| key_text(asked.policy, pattern)),
+            let patterns = rule.key.iter().flatten();
+            let wanted = patterns.map(|pattern| key_text(asked.policy, pattern));
+            (
+                format!("{comment} ({})", facts.key.fingerprint),
+                wanted.collect(),
             )
         }
-        Matcher::User => match &facts.user {
-            Some(user) if result == Match::Maybe => format!(
-                "{} may or may not be {} to the server, which may cut it at `:` or `/`",
-                display::ascii(user, SHOWN),
-                or(&texts(&rule.user, ToString::to_string))
-            ),
-            Some(user) => is(
-                &display::ascii(user, SHOWN),
-                result,
-                &texts(&rule.user, ToString::to_string),
-            ),
-            None => format!("{} has no user", a_kind(facts.kind)),
-        },
-        Matcher::Namespace => match &facts.namespace {
-            Some(name) => is(
-                &display::ascii(name, SHOWN),
-                result,
-                &texts(&rule.namespace, ToString::to_string),
-            ),
-            None => format!("{} has no namespace", a_kind(facts.kind)),
-        },
-        Matcher::Content | Matcher::Author | Matcher::Committer
-            if facts.kind != IntentKind::Sshsig =>
-        {
-            format!("{} has no {}", a_kind(facts.kind), matcher.word())
+        Matcher::User => (shown(facts.user.as_ref()), texts(&rule.user)),
+        Matcher::Namespace => (shown(facts.namespace.as_ref()), texts(&rule.namespace)),
+        Matcher::Author => {
+            let author = content.and_then(|content| content.author.as_ref());
+            (shown(author), texts(&rule.author))
         }
-        Matcher::Content => format!("the content is {}", facts.content_proof().word()),
-        Matcher::Author | Matcher::Committer => {
-            let (mail, wanted) = match (matcher, &facts.content) {
-                (Matcher::Author, content) => (content.as_ref().map(|c| &c.author), &rule.author),
-                (_, content) => (content.as_ref().map(|c| &c.committer), &rule.committer),
-            };
-            let wanted = texts(wanted, ToString::to_string);
-            match mail.and_then(Option::as_ref) {
-                Some(mail) => is(&display::ascii(mail, SHOWN), result, &wanted),
-                None => format!(
-                    "the {} is not known, so it may or may not be {}",
-                    matcher.word(),
-                    or(&wanted)
-                ),
-            }
+        Matcher::Committer => {
+            let committer = content.and_then(|content| content.committer.as_ref());
+            (shown(committer), texts(&rule.committer))
         }
-        Matcher::Host => why_host(asked, rule, result),
+        Matcher::Content => return format!("the content is {}", facts.content_proof().word()),
+        Matcher::Host => return why_host(asked, rule, result),
         Matcher::Forwarded if rule.forwarded.is_none() => {
-            "a forwarded sshsig is covered only by a rule that says forwarded = true".to_owned()
+            return "a forwarded sshsig is covered only by a rule that says forwarded = true"
+                .to_owned();
         }
-        Matcher::Forwarded => format!(
-            "it is {}forwarded",
-            if facts.forwarded { "" } else { "not " }
-        ),
+        Matcher::Forwarded => return format!("it is {}forwarded", not_if(!facts.forwarded)),
         Matcher::Sha1 if rule.sha1.is_none() => {
-            "a SHA-1 signature is covered only by a rule that says sha1 = true".to_owned()
+            return "a SHA-1 signature is covered only by a rule that says sha1 = true".to_owned();
         }
-        Matcher::Sha1 => format!(
-            "it is {}a SHA-1 signature",
-            if facts.sha1 { "" } else { "not " }
-        ),
+        Matcher::Sha1 => return format!("it is {}a SHA-1 signature", not_if(!facts.sha1)),
         Matcher::Hours => {
             let now = clock(asked.moment.local_minute);
-            let hours = texts(&rule.hours, Hours::to_string).join(", ");
-            format!(
-                "{now} is {} {hours}",
-                if result == Match::Yes {
-                    "within"
-                } else {
-                    "outside"
-                }
-            )
+            let is_within = result == Match::Yes;
+            let within = if is_within { "within" } else { "outside" };
+            return format!("{now} is {within} {}", texts(&rule.hours).join(", "));
         }
+    };
+    match (matcher, result) {
+        (Matcher::User, Match::Maybe) => format!(
+            "{value} may or may not be {} to the server, which may cut it at `:` or `/`",
+            or(&wanted)
+        ),
+        (_, Match::Maybe) => format!(
+            "the {} is not known, so it may or may not be {}",
+            matcher.word(),
+            or(&wanted)
+        ),
+        (_, Match::Yes | Match::No) => is(&value, result, &wanted),
     }
+}
+
+fn not_if(is_not: bool) -> &'static str {
+    if is_not { "not " } else { "" }
+}
+
+fn shown(value: Option<&Vec<u8>>) -> String {
+    display::ascii(value.map(Vec::as_slice).unwrap_or_default(), SHOWN)
 }
 
 fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String {
     let facts = asked.facts;
-    if facts.kind != IntentKind::Login {
-        return format!("{} has no host", a_kind(facts.kind));
-    }
     let (proof, required) = (facts.proof.word(), asked.trace.required.word());
     let Some(patterns) = &rule.host else {
         return match facts.proof {
@@ -144,25 +117,16 @@ fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String 
         .iter()
         .map(|pattern| host_text(asked.policy, pattern))
         .collect();
-    match result {
-        Match::Maybe if asked.trace.is_host_shown => {
-            return format!(
-                "the name of the host leaves open whether it is {}",
-                or(&wanted)
-            );
-        }
-        Match::Maybe => {
-            let only = if facts.proof == Proof::Bound {
-                "only "
-            } else {
-                ""
-            };
-            return format!(
-                "the host is {only}{proof}, so it may or may not be {}",
-                or(&wanted)
-            );
-        }
-        Match::No | Match::Yes => {}
+    if result == Match::Maybe {
+        let only = match facts.proof {
+            Proof::Bound => "only ",
+            _ => "",
+        };
+        let wanted = or(&wanted);
+        return match asked.trace.is_host_shown {
+            true => format!("the name of the host leaves open whether it is {wanted}"),
+            false => format!("the host is {only}{proof}, so it may or may not be {wanted}"),
+        };
     }
     let Some(host) = &facts.host else {
         return is("an unproven host", result, &wanted);
@@ -175,34 +139,33 @@ fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String 
 }
 
 fn key_text(policy: &Policy, pattern: &KeyPattern) -> String {
-    match pattern {
-        KeyPattern::Label(index) => policy
-            .labels()
-            .get(*index)
-            .map(|label| label.name.clone())
-            .unwrap_or_default(),
+    let text = match pattern {
+        KeyPattern::Label(index) => {
+            let label = policy.labels().get(*index);
+            label.map(|label| label.name.clone()).unwrap_or_default()
+        }
         KeyPattern::Fingerprint(fingerprint) => fingerprint.to_string(),
         KeyPattern::Comment(glob) => glob.to_string(),
-    }
+    };
+    display::ascii(text.as_bytes(), SHOWN)
 }
 
 fn host_text(policy: &Policy, pattern: &HostPattern) -> String {
     match pattern {
-        HostPattern::Host(index) => policy
-            .hosts()
-            .get(*index)
-            .map(|host| host.name.clone())
-            .unwrap_or_default(),
+        HostPattern::Host(index) => {
+            let host = policy.hosts().get(*index);
+            host.map(|host| host.name.clone()).unwrap_or_default()
+        }
         HostPattern::Name(glob) => glob.to_string(),
         HostPattern::Unnamed => "unnamed".to_owned(),
         HostPattern::Unproven => "unproven".to_owned(),
     }
 }
 
-fn texts<T>(list: &Option<Vec<T>>, text: impl Fn(&T) -> String) -> Vec<String> {
-    list.iter()
-        .flatten()
-        .map(|item| display::ascii(text(item).as_bytes(), SHOWN))
+fn texts<T: Display>(list: &Option<Vec<T>>) -> Vec<String> {
+    let texts = list.iter().flatten().map(T::to_string);
+    texts
+        .map(|text| display::ascii(text.as_bytes(), SHOWN))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Rules proposed from the answers in a log, as TOML to paste: each covers what a person said yes to
 //! and nothing else.
 
+use crate::policy::host_proofs::identity;
 use crate::recorded_facts::judged_facts;
 use policy::display;
 use policy::facts::{Facts, IntentKind};
@@ -10,7 +11,7 @@ use policy::record::{DecidedBy, Event, Record, RecordOutcome, Timestamp};
 use policy::rules::Policy;
 
 /// Characters of a name or value in a comment.
-pub(super) const MAX_SHOWN: usize = 64;
+const MAX_SHOWN: usize = 64;
 
 /// The answers of a log, case by case.
 #[derive(Default)]
@@ -52,15 +53,13 @@ impl RecordedCases {
         let Some(facts) = judged_facts(record) else {
             return;
         };
-        let known = self
-            .cases
-            .iter()
-            .position(|case| same_case(&case.facts, &facts));
         let (yes, no) = match record.outcome {
             RecordOutcome::Ok => (record.times(), 0),
             _ => (0, record.times()),
         };
-        match known.and_then(|index| self.cases.get_mut(index)) {
+        let new = told_apart(&facts);
+        let mut cases = self.cases.iter_mut();
+        match cases.find(|case| told_apart(&case.facts) == new) {
             Some(case) => {
                 case.yes += yes;
                 case.no += no;
@@ -78,30 +77,14 @@ impl RecordedCases {
     }
 }
 
-/// Whether one rule says the same of both: a key's comment and a host's other names may differ.
-fn same_case(a: &Facts, b: &Facts) -> bool {
-    let host = |facts: &Facts| {
-        facts
-            .host
-            .as_ref()
-            .map(|host| (host.fingerprint.clone(), host.names.clone()))
-    };
-    (
-        &a.caller,
-        &a.keyring,
-        &a.key.fingerprint,
-        a.kind,
-        a.sha1,
-        &a.user,
-    ) == (
-        &b.caller,
-        &b.keyring,
-        &b.key.fingerprint,
-        b.kind,
-        b.sha1,
-        &b.user,
-    ) && (a.proof, host(a), &a.namespace, &a.content, a.forwarded)
-        == (b.proof, host(b), &b.namespace, &b.content, b.forwarded)
+/// What a rule can tell apart: a key's comment and what else is known of a host may differ.
+fn told_apart(facts: &Facts) -> Facts {
+    let mut facts = facts.clone();
+    facts.key.algorithm.clear();
+    facts.key.comment.clear();
+    let host = facts.host.take();
+    facts.host = host.map(|host| identity(host.fingerprint, host.names));
+    facts
 }
 
 impl RecordedCase {
@@ -156,21 +139,9 @@ fn join(
 
 impl ProposedRule {
     fn take_in(&mut self, other: Self) {
-        for qube in other.rule.qubes {
-            if !self.rule.qubes.contains(&qube) {
-                self.rule.qubes.push(qube);
-            }
-        }
-        for host in other.rule.hosts {
-            if !self.rule.hosts.contains(&host) {
-                self.rule.hosts.push(host);
-            }
-        }
-        for place in other.asked_at {
-            if !self.asked_at.contains(&place) {
-                self.asked_at.push(place);
-            }
-        }
+        add_new(&mut self.rule.qubes, other.rule.qubes);
+        add_new(&mut self.rule.hosts, other.rule.hosts);
+        add_new(&mut self.asked_at, other.asked_at);
         self.yes += other.yes;
         self.last = self.last.max(other.last);
     }
@@ -178,5 +149,13 @@ impl ProposedRule {
     /// How many cases it covers.
     pub(super) fn width(&self) -> usize {
         self.rule.qubes.len() * self.rule.hosts.len().max(1)
+    }
+}
+
+fn add_new<T: PartialEq>(list: &mut Vec<T>, others: Vec<T>) {
+    for other in others {
+        if !list.contains(&other) {
+            list.push(other);
+        }
     }
 }

@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 
 use policy::crypto::Fingerprint;
 use policy::display;
-use policy::facts::{IntentKind, Proof};
+use policy::facts::Proof;
 use policy::narrow_rule::{HostWord, host_table, table_name};
 use policy::rules::Policy;
 
-use super::lessons::{
-    MAX_SHOWN, ProposedRule, RecordedCase, RecordedCases, join_hosts, join_qubes,
-};
+use super::lessons::{ProposedRule, RecordedCase, RecordedCases, join_hosts, join_qubes};
+use crate::recorded_facts::in_words;
 
 /// A `[host.NAME]` table for one key.
 struct Table<'a> {
@@ -80,8 +79,9 @@ fn write(
     for (case, why) in unfit {
         put!(
             text,
-            "# - {}, allowed {}, denied {}: {why}",
-            shown(case),
+            "# - {}: {}, allowed {}, denied {}: {why}",
+            case.facts.caller,
+            in_words(&case.facts, policy),
             case.yes,
             case.no
         );
@@ -147,37 +147,4 @@ fn tables<'a>(lessons: &'a [ProposedRule], policy: &Policy) -> Vec<Table<'a>> {
         });
     }
     tables
-}
-
-fn shown(case: &RecordedCase) -> String {
-    let facts = &case.facts;
-    let text =
-        |bytes: &Option<Vec<u8>>| display::ascii(bytes.as_deref().unwrap_or(b"?"), MAX_SHOWN);
-    let what = match facts.kind {
-        IntentKind::Login => {
-            let host = facts.host.as_ref().map_or_else(
-                || "an unknown host".to_owned(),
-                |host| {
-                    host.names
-                        .first()
-                        .map_or(host.fingerprint.0.clone(), |name| {
-                            display::ascii(name.as_bytes(), MAX_SHOWN)
-                        })
-                },
-            );
-            format!(
-                "login {}@{host} ({})",
-                text(&facts.user),
-                facts.proof.word()
-            )
-        }
-        IntentKind::Sshsig => format!("sshsig in namespace {}", text(&facts.namespace)),
-        IntentKind::Sudo => format!("sudo of {}", text(&facts.user)),
-        IntentKind::Certificate | IntentKind::Raw => facts.kind.word().to_owned(),
-    };
-    let key = display::ascii(&facts.key.comment, MAX_SHOWN);
-    format!(
-        "{}: {what} with key {key} {}",
-        facts.caller, facts.key.fingerprint
-    )
 }

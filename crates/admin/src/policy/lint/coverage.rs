@@ -7,7 +7,7 @@ use policy::rules::matching::Matcher;
 use policy::rules::rule::{HostPattern, KeyPattern, Rule};
 use policy::rules::{Policy, Problem};
 
-use super::surroundings::subject;
+use super::surroundings::warning;
 use crate::policy::patterns::{covers, of_one_kind};
 
 pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
@@ -19,23 +19,18 @@ pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
     let whole =
         earlier().find(|earlier| left_by(earlier, rule).is_some_and(|left| left.is_empty()));
     if let Some(earlier) = whole {
-        let message = format!(
-            "{} never decides: {} covers all of it",
-            subject(rule),
-            earlier.called()
-        );
+        let what = format!("never decides: {} covers all of it", earlier.called());
         let hint = format!("move it above {}, or remove it", earlier.place);
-        return Some(Problem::warning(&rule.place, message).hint(hint));
+        return Some(warning(rule, &what, &hint));
     }
     let (earlier, left) = earlier().find_map(|earlier| Some((earlier, left_by(earlier, rule)?)))?;
-    let message = format!(
-        "{} decides about nothing but {}: {} covers the rest",
-        subject(rule),
+    let what = format!(
+        "decides about nothing but {}: {} covers the rest",
         left.join(" and "),
         earlier.called()
     );
     let hint = format!("first match wins: move it above {}", earlier.place);
-    Some(Problem::warning(&rule.place, message).hint(hint))
+    Some(warning(rule, &what, &hint))
 }
 
 /// Where a rule above names hosts, a host key may have another name as well, and this rule counts for that name: a
@@ -69,13 +64,15 @@ type Reach = (IntentKind, bool, bool);
 pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
     let mut reach = Vec::new();
     for kind in IntentKind::ALL {
-        let lacks = (rule.user.is_some() && !Matcher::User.looks_at(kind))
-            || (rule.host.is_some() && !Matcher::Host.looks_at(kind))
-            || (is_of_sshsig(rule) && kind != IntentKind::Sshsig);
+        let mut said = Matcher::ALL
+            .into_iter()
+            .filter(|matcher| rule.says(*matcher));
+        if !said.all(|matcher| matcher.looks_at(kind)) {
+            continue;
+        }
         for forwarded in [false, true] {
             for sha1 in [false, true] {
-                if !lacks
-                    && rule.covers_kind(kind)
+                if rule.covers_kind(kind)
                     && rule.covers_forwarded(forwarded, kind)
                     && rule.covers_sha1(sha1)
                 {
@@ -85,18 +82,6 @@ pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
         }
     }
     reach
-}
-
-/// A rule that names what only an SSHSIG has.
-fn is_of_sshsig(rule: &Rule) -> bool {
-    [
-        Matcher::Namespace,
-        Matcher::Content,
-        Matcher::Author,
-        Matcher::Committer,
-    ]
-    .into_iter()
-    .any(|matcher| rule.says(matcher))
 }
 
 /// What `later` still decides about, where `earlier` surely covers the plain cases of it; nothing if all of

@@ -42,16 +42,17 @@ fn warnings(text: &str) -> Vec<String> {
     let names = ["prod.example", "stage.example"]
         .map(str::to_owned)
         .to_vec();
-    let shared = [SharedKey {
+    let shared = SharedKey {
         fingerprint: fingerprint('s'),
         names,
-    }];
-    let keyrings = ["default".to_owned(), "throwaway".to_owned()];
+    };
     let surroundings = Surroundings {
-        knows_host: Some(&knows),
-        keys: Some(&keys),
-        keyrings: Some(&keyrings),
-        shared_keys: Some(&shared),
+        knows_host: Some(Box::new(knows)),
+        keys: Some(keys.to_vec()),
+        keyrings: Some(["default", "throwaway"].map(str::to_owned).to_vec()),
+        sandboxes: Some(vec!["dev".to_owned()]),
+        shared_keys: Some(vec![shared]),
+        ..Surroundings::default()
     };
     let policy = policy(&format!("default = \"ask\"\n{text}"));
     let warnings = lint(&policy, &surroundings);
@@ -162,11 +163,11 @@ fn names_that_lead_nowhere() {
     );
     warns(
         "[[rule]]\nhost = \"2001:db8:0::5\"\naction = \"deny\"",
-        "did you mean \"2001:db8::5\"?",
+        "did you mean `2001:db8::5`?",
     );
     warns(
         "[[rule]]\nkind = \"sshsig\"\nnamespace = \"Git\"\naction = \"deny\"",
-        "no usual program signs in the namespace `Git`\n hint: did you mean \"git\"?",
+        "no usual program signs in the namespace `Git`\n hint: did you mean `git`?",
     );
     warns(
         "[host.github]\nnames = [\"github.com\"]\n[[rule]]\nhost = \"githbu\"\naction = \"ask\"",
@@ -185,8 +186,12 @@ fn names_that_lead_nowhere() {
         "did you mean `git-work`?",
     );
     warns(
+        "[[rule]]\nsandbox = [\"d*\", \"ci\"]\naction = \"ask\"",
+        "no sandbox is called `ci`\n hint: `split-ssh serve NAME` makes one",
+    );
+    warns(
         "[[rule]]\nkeyring = \"throw-away\"\naction = \"ask\"",
-        "no keyring is called `throw-away`\n hint: did you mean \"throwaway\"?",
+        "no keyring is called `throw-away`\n hint: did you mean `throwaway`?",
     );
     warns(
         "[[rule]]\nkeyring = [\"def*\", \"ci\"]\naction = \"ask\"",
