@@ -17,19 +17,13 @@ pub const MIN_WIDTH: usize = 24;
 pub fn ascii(untrusted: &[u8], max: usize) -> String {
     let mut shown = Shown::default();
     let mut after_space = true;
-    for chunk in untrusted.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c == ' ' && after_space {
-                shown.byte(b' ')
-            } else {
-                shown.char(c)
-            }
-            after_space = c == ' ';
+    for piece in pieces(untrusted) {
+        match piece {
+            Ok(' ') if after_space => shown.byte(b' '),
+            Ok(c) => shown.char(c),
+            Err(byte) => shown.byte(byte),
         }
-        for byte in chunk.invalid() {
-            shown.byte(*byte);
-            after_space = false;
-        }
+        after_space = piece == Ok(' ');
     }
     shown.escape_last_space();
     shown.cut(max, Keep::BothEnds)
@@ -61,25 +55,28 @@ pub fn has_escapes(untrusted: &[u8]) -> bool {
 fn line(untrusted: &[u8], max: usize, show: fn(&mut Shown, char)) -> String {
     let mut shown = Shown::default();
     let mut space_due = false;
-    for chunk in untrusted.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if matches!(c, ' ' | '\t' | '\n' | '\r') {
-                space_due = !shown.text.is_empty();
-                continue;
-            }
-            if std::mem::take(&mut space_due) {
-                shown.char(' ');
-            }
-            show(&mut shown, c);
+    for piece in pieces(untrusted) {
+        if let Ok(' ' | '\t' | '\n' | '\r') = piece {
+            space_due = !shown.text.is_empty();
+            continue;
         }
-        for byte in chunk.invalid() {
-            if std::mem::take(&mut space_due) {
-                shown.char(' ');
-            }
-            shown.byte(*byte);
+        if std::mem::take(&mut space_due) {
+            shown.char(' ');
+        }
+        match piece {
+            Ok(c) => show(&mut shown, c),
+            Err(byte) => shown.byte(byte),
         }
     }
     shown.cut(max, Keep::Start)
+}
+
+/// The characters, and the bytes that are no UTF-8.
+fn pieces(untrusted: &[u8]) -> impl Iterator<Item = Result<char, u8>> {
+    untrusted.utf8_chunks().flat_map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|byte| Err(*byte));
+        chunk.valid().chars().map(Ok).chain(invalid)
+    })
 }
 
 /// Marks on one letter: Vietnamese and the scripts of India need up to three.
