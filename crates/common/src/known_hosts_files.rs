@@ -191,8 +191,9 @@ impl Hosts {
         if in_policy.any(|used| used.eq_ignore_ascii_case(name)) {
             return Some(NameOwner::Policy);
         }
-        let labelled = self.labels.keys_for(name, &Ring);
-        let others = labelled.iter().any(|key| key.blob != host_key.plain_blob());
+        let labelled = self.labels.entries_for(name, &Ring);
+        let is_other = |entry: &&Entry| entry.line.key != host_key.plain_blob();
+        let others = labelled.iter().any(is_other);
         others.then_some(NameOwner::Label)
     }
 }

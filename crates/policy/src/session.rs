@@ -33,15 +33,8 @@ pub struct Bind {
     pub host_key: Vec<u8>,
     pub session_id: Vec<u8>,
     pub forwarding: bool,
-    pub check: BindCheck,
-}
-
-/// Whether the host's signature in a bind was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BindCheck {
-    Verified,
-    /// A key type or size that we cannot check: adds no proof.
-    Unverifiable,
+    /// The host's signature was verified. A key of a type or size that we cannot check adds no proof.
+    pub is_verified: bool,
 }
 
 /// How the check of a bind ended.
@@ -86,10 +79,7 @@ impl Session {
                 host_key: untrusted.host_key.to_vec(),
                 session_id: untrusted.session_id.to_vec(),
                 forwarding: untrusted.is_forwarding,
-                check: match outcome {
-                    BindOutcome::Good => BindCheck::Verified,
-                    _ => BindCheck::Unverifiable,
-                },
+                is_verified: outcome == BindOutcome::Good,
             }),
         }
         outcome
@@ -180,16 +170,13 @@ impl Session {
                 return Err("a login to another host key than the bind's");
             }
             (Some(named), _) => (Proof::Proven, Some(named.to_vec())),
-            (None, Some(bind)) if bind.check == BindCheck::Verified => {
-                (Proof::Bound, Some(bind.host_key.clone()))
-            }
+            (None, Some(bind)) if bind.is_verified => (Proof::Bound, Some(bind.host_key.clone())),
             (None, _) => (Proof::Unproven, None),
         };
-        let is_unverifiable = |bind: &Bind| bind.check == BindCheck::Unverifiable;
         Ok(HostEvidence {
             proof,
             host_key,
-            unverifiable_bind: same_session.is_some_and(is_unverifiable),
+            unverifiable_bind: same_session.is_some_and(|bind| !bind.is_verified),
         })
     }
 

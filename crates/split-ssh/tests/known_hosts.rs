@@ -102,9 +102,9 @@ fn by_ssh_keygen(folder: &Folder, file: &str, name: &str) -> Vec<(usize, Marker)
 fn by_guard(contents: &[u8], name: &str) -> Vec<(usize, Marker)> {
     let (known, _) = KnownHosts::parse(&[("file", contents)]);
     known
-        .keys_for(name, &Ring)
+        .entries_for(name, &Ring)
         .into_iter()
-        .map(|key| (key.place.line, key.marker))
+        .map(|entry| (entry.place.line, entry.line.marker))
         .collect()
 }
 

@@ -127,21 +127,21 @@ fn refuse_other_key(
     algorithm: &str,
     blob: &[u8],
 ) -> Result<(), Error> {
-    let keys = known.keys_for(name, &Ring).into_iter();
-    let mut same_type =
-        keys.filter(|key| key.marker == Marker::Plain && key.algorithm == algorithm);
-    let Some(key) = same_type.next() else {
+    let entries = known.entries_for(name, &Ring).into_iter();
+    let mut same_type = entries
+        .filter(|entry| entry.line.marker == Marker::Plain && entry.line.algorithm == algorithm);
+    let Some(entry) = same_type.next() else {
         return Ok(());
     };
-    let place = shown_place(&key.place);
-    if key.blob == blob || same_type.any(|key| key.blob == blob) {
+    let place = shown_place(&entry.place);
+    if entry.line.key == blob || same_type.any(|other| other.line.key == blob) {
         return Err(Error::new(format!(
             "{name} is known by this key already, see {place}"
         )));
     }
     Err(Error::new(format!(
         "{name} is known by another key of this type, {} in {place}",
-        key.fingerprint
+        Ring.fingerprint(&entry.line.key)
     ))
     .hint(format!(
         "if the host has a new key, forget the old one, then add this again: `split-ssh hosts remove '{name}'`"

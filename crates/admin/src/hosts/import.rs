@@ -186,17 +186,18 @@ fn sort_name(hosts: &Hosts, entry: &Entry, name: &str, sorted: &mut SortedNames)
     } else if whole(name).is_none() {
         refuse(too_long(name));
     } else {
-        let mut keys = hosts.known.keys_for(name, &Ring);
-        keys.retain(|key| key.marker != Marker::Revoked);
-        if keys
+        let mut known = hosts.known.entries_for(name, &Ring);
+        known.retain(|known| known.line.marker != Marker::Revoked);
+        if known
             .iter()
-            .any(|key| key.marker == Marker::Plain && key.blob == entry.line.key)
+            .any(|known| known.line.marker == Marker::Plain && known.line.key == entry.line.key)
         {
             sorted.known += 1;
-        } else if let Some(key) = keys.first() {
+        } else if let Some(known) = known.first() {
             refuse(format!(
                 "{name} is known already, by {} ({})",
-                key.fingerprint, key.place
+                Ring.fingerprint(&known.line.key),
+                known.place
             ));
         } else if hosts.labels.knows(name, &Ring) {
             refuse(format!(

@@ -11,7 +11,7 @@ use policy::known_hosts::HostKey;
 use policy::permit::{Judged, Permit};
 use policy::rate::RateCounter;
 use policy::rules::{LoginTo, Policy, VisibilityQuery};
-use policy::session::{BindCheck, Session};
+use policy::session::Session;
 
 use common::clock;
 use common::crypto::Ring;
@@ -222,7 +222,7 @@ impl PolicySnapshot {
     pub fn bound_host(&self, session: &Session) -> Option<BoundHost> {
         session.login_bind().map(|bind| BoundHost {
             host: self.identify(&bind.host_key),
-            verified: bind.check == BindCheck::Verified,
+            verified: bind.is_verified,
         })
     }
 

@@ -206,9 +206,11 @@ impl KnownHosts {
     }
 
     fn types_of_keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<String> {
-        let keys = self.keys_for(name, crypto).into_iter();
-        keys.filter(|key| key.marker == Marker::Plain)
-            .map(|key| key.algorithm)
+        let lines = self.entries_for(name, crypto).into_iter();
+        lines
+            .map(|entry| &entry.line)
+            .filter(|line| line.marker == Marker::Plain)
+            .map(|line| line.algorithm.clone())
             .collect()
     }
 

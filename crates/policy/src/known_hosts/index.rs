@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::line::{Line, Marker};
 use super::names::normalise;
 use super::unread::{UnreadableRevocation, Warning};
-use crate::crypto::{Crypto, Fingerprint};
+use crate::crypto::Crypto;
 use crate::judgement::Place;
 
 /// Bytes of one file: more than 50 000 hosts; a file beyond it is not read at all.
@@ -19,16 +19,6 @@ pub struct Entry {
     pub place: Place,
     /// Names of other lines that a hashed one turned out to hold; found once, when first asked.
     pub(super) learned: OnceLock<Vec<String>>,
-}
-
-/// A key that a name has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownKey {
-    pub marker: Marker,
-    pub algorithm: String,
-    pub blob: Vec<u8>,
-    pub fingerprint: Fingerprint,
-    pub place: Place,
 }
 
 /// All lines of all files, in their order.
@@ -119,32 +109,22 @@ impl KnownHosts {
         &self.entries
     }
 
-    /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker.
-    pub fn keys_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<KnownKey> {
+    /// Lines that ssh would find for `name` (`host` or `[host]:port`), of every marker, in their order.
+    pub fn entries_for(&self, name: &str, crypto: &dyn Crypto) -> Vec<&Entry> {
         let name = normalise(name);
-        let found = self.entries_naming(&name, crypto);
-        found.map(|entry| entry.known_key(crypto)).collect()
-    }
-
-    /// The lines that speak of `name` (normalised), in their order.
-    fn entries_naming<'a>(
-        &'a self,
-        name: &'a str,
-        crypto: &'a dyn Crypto,
-    ) -> impl Iterator<Item = &'a Entry> {
-        let spelled_out = self.by_name.get(name).into_iter().flatten();
+        let spelled_out = self.by_name.get(&name).into_iter().flatten();
         let candidates: BTreeSet<usize> = spelled_out.chain(&self.open).copied().collect();
         candidates
             .into_iter()
             .filter_map(|index| self.entries.get(index))
-            .filter(move |entry| entry.line.names.match_name(name, crypto))
+            .filter(|entry| entry.line.names.match_name(&name, crypto))
+            .collect()
     }
 
     /// Whether some key or authority stands for `name`; a `@revoked` line does not count.
     pub fn knows(&self, name: &str, crypto: &dyn Crypto) -> bool {
-        let name = normalise(name);
-        self.entries_naming(&name, crypto)
-            .any(|entry| entry.line.marker != Marker::Revoked)
+        let mut entries = self.entries_for(name, crypto).into_iter();
+        entries.any(|entry| entry.line.marker != Marker::Revoked)
     }
 
     /// Stricter than ssh, which looks at the names of a `@revoked` line too: here the key is dead under any name.
@@ -156,17 +136,5 @@ impl KnownHosts {
         let indices = self.by_key.get(blob).map_or(&[][..], Vec::as_slice);
         let entries = indices.iter().filter_map(|&index| self.entries.get(index));
         entries.filter(move |entry| entry.line.marker == marker)
-    }
-}
-
-impl Entry {
-    pub fn known_key(&self, crypto: &dyn Crypto) -> KnownKey {
-        KnownKey {
-            marker: self.line.marker,
-            algorithm: self.line.algorithm.clone(),
-            blob: self.line.key.clone(),
-            fingerprint: crypto.fingerprint(&self.line.key),
-            place: self.place.clone(),
-        }
     }
 }

@@ -12,7 +12,7 @@ mod names;
 mod unread;
 
 pub use host_key::HostKey;
-pub use index::{Entry, KnownHosts, KnownKey, MAX_FILE};
+pub use index::{Entry, KnownHosts, MAX_FILE};
 pub use line::{BadLine, Line, MAX_LINE, Marker, key as parse_key};
 pub use names::{
     ANY, HASHED, Names, Pattern, check_name, glob as to_glob, host_of_port, is_open,

@@ -1,7 +1,7 @@
 //! The request that the options describe.
 
 use policy::caller::{Caller, Keyring};
-use policy::crypto::Fingerprint;
+use policy::crypto::{Crypto as _, Fingerprint};
 use policy::display;
 use policy::facts::{ContentFacts, Facts, HostIdentity, IntentKind, KeyFacts, Proof};
 use policy::known_hosts::{HostKey, normalise};
@@ -172,10 +172,10 @@ impl Args {
                 .then(|| hosts.identify(blob, &tries, clock::now().unix))
         };
         if let Some(name) = &self.host {
-            let known = hosts.known.keys_for(name, &Ring);
+            let known = hosts.known.entries_for(name, &Ring);
             let plain = known
                 .iter()
-                .find_map(|key| identify(&key.blob).filter(|host| !host.names.is_empty()));
+                .find_map(|entry| identify(&entry.line.key).filter(|host| !host.names.is_empty()));
             return Some(plain.unwrap_or_else(|| {
                 let shown = display::ascii(name.as_bytes(), SHOWN);
                 notes.push(match policy.hosts().iter().any(|table| table.name == *name) {
@@ -186,11 +186,11 @@ impl Args {
             }));
         }
         let wanted = self.host_key.as_ref()?;
-        let entries = hosts.known.entries().iter();
-        let known = entries
-            .map(|entry| entry.known_key(&Ring))
-            .find(|key| key.fingerprint == *wanted);
-        let known = known.and_then(|key| identify(&key.blob));
+        let keys = hosts.known.entries().iter().map(|entry| &entry.line.key);
+        let known = keys
+            .into_iter()
+            .find(|key| Ring.fingerprint(key) == *wanted);
+        let known = known.and_then(|key| identify(key));
         Some(known.unwrap_or_else(|| {
             notes.push(
                 "known hosts do not have this key; by its type it could be a host that a rule denies or asks about, \
