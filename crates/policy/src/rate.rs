@@ -17,41 +17,16 @@ pub struct Rate {
     pub seconds: u64,
 }
 
-/// Why a rate was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadRate;
-
-impl fmt::Display for BadRate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a rate is a count from 1 to {MAX_COUNT}, `/`, and `s`, `min`, `h` or `day`"
-        )
-    }
-}
-
-impl std::error::Error for BadRate {}
-
 impl Rate {
-    /// Reads `30/min`.
-    ///
-    /// # Errors
-    /// Anything but a count from 1 to [`MAX_COUNT`], `/` and a unit.
-    pub fn parse(text: &str) -> Result<Self, BadRate> {
-        let (count, unit) = text.split_once('/').ok_or(BadRate)?;
-        if !count.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(BadRate);
-        }
-        let count: u32 = count.parse().map_err(|_| BadRate)?;
-        let (_, seconds) = UNITS
-            .into_iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or(BadRate)?;
-        if (1..=MAX_COUNT).contains(&count) {
-            Ok(Self { count, seconds })
-        } else {
-            Err(BadRate)
-        }
+    /// Reads `30/min`: a count from 1 to [`MAX_COUNT`], `/` and a unit.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (count, unit) = text.split_once('/')?;
+        let is_plain = count.bytes().all(|b| b.is_ascii_digit());
+        let count = count.parse().ok().filter(|_| is_plain)?;
+        let (_, seconds) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+        (1..=MAX_COUNT)
+            .contains(&count)
+            .then_some(Self { count, seconds })
     }
 }
 
@@ -142,7 +117,7 @@ mod tests {
             "1.5/h",
             "99999999999/h",
         ] {
-            assert_eq!(Rate::parse(text), Err(BadRate), "{text:?}");
+            assert_eq!(Rate::parse(text), None, "{text:?}");
         }
     }
 

@@ -2,6 +2,9 @@
 
 use toml::Spanned;
 
+use crate::glob::Glob;
+
+use super::pattern;
 use super::problem::{Problem, Source};
 use super::tree::Value;
 use super::value::BadValue;
@@ -63,6 +66,11 @@ impl<'a> Entry<'a> {
         read: impl Fn(&str) -> Result<T, BadValue>,
     ) -> ParseResult<Vec<T>> {
         self.each(|item| item.text(&read))
+    }
+
+    /// One pattern for lines of text, or a list of them.
+    pub(super) fn lines(&self, what: &str) -> ParseResult<Vec<Glob>> {
+        self.texts(|text| pattern::line(text, what))
     }
 
     /// `true`, `false` or a list of them.

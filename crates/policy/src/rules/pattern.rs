@@ -21,7 +21,7 @@ const HOST_FORM: &str = "write it as known_hosts does: host.example, or [host.ex
 
 fn glob(text: &str) -> Value<Glob> {
     let hint = "`*` stands for any text, `?` for one character, `\\` makes the next one plain";
-    Glob::new(text).map_err(|bad| BadValue::new(bad.to_string(), hint))
+    Glob::new(text).map_err(|bad| BadValue::new(bad, hint))
 }
 
 /// A pattern that a text of `language` can match.
@@ -212,21 +212,8 @@ pub(super) fn keyring(text: &str) -> Value<Glob> {
     ))
 }
 
-/// The user of a login or of sudo.
-pub(super) fn user(text: &str) -> Value<Glob> {
-    line(text, "user")
-}
-
-pub(super) fn namespace(text: &str) -> Value<Glob> {
-    line(text, "namespace")
-}
-
-/// Of an author or committer.
-pub(super) fn mail(text: &str) -> Value<Glob> {
-    line(text, "mail address")
-}
-
-fn line(text: &str, what: &str) -> Value<Glob> {
+/// A user, a namespace, or an author's or committer's mail address.
+pub(super) fn line(text: &str, what: &str) -> Value<Glob> {
     let message = format!("no {what} is called {}", quoted(text));
     if text.contains(',') {
         let items: Vec<&str> = text.split(',').map(str::trim).collect();

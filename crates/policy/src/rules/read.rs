@@ -198,15 +198,15 @@ impl Reading {
                     rule.key = self.keep(read);
                 }
                 "kind" => rule.kind = self.keep(entry.texts(value::kind)),
-                "user" => rule.user = self.keep(entry.texts(pattern::user)),
+                "user" => rule.user = self.keep(entry.lines("user")),
                 "host" => {
                     let read = entry.texts(|text| self.host_pattern(text));
                     rule.host = self.keep(read);
                 }
-                "namespace" => rule.namespace = self.keep(entry.texts(pattern::namespace)),
+                "namespace" => rule.namespace = self.keep(entry.lines("namespace")),
                 "content" => rule.content = self.keep(entry.texts(value::content)),
-                "author" => rule.author = self.keep(entry.texts(pattern::mail)),
-                "committer" => rule.committer = self.keep(entry.texts(pattern::mail)),
+                "author" => rule.author = self.keep(entry.lines("mail address")),
+                "committer" => rule.committer = self.keep(entry.lines("mail address")),
                 "log-content" => {
                     rule.log_content = self.keep(entry.boolean()).unwrap_or_default();
                 }

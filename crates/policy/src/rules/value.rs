@@ -4,7 +4,7 @@ use crate::display;
 use crate::facts::{ContentProof, IntentKind, Proof};
 use crate::judgement::{Remember, Verdict};
 use crate::qube_color::QubeColor;
-use crate::rate::Rate;
+use crate::rate::{MAX_COUNT, Rate};
 
 use super::rule::Hours;
 use super::words::{MAX_NAME, nearest, quoted};
@@ -147,7 +147,12 @@ pub(super) fn remember(text: &str) -> Value<Remember> {
 }
 
 pub(super) fn rate(text: &str) -> Value<Rate> {
-    Rate::parse(text).map_err(|bad| BadValue::new(bad.to_string(), "such as \"30/min\" or \"5/h\""))
+    Rate::parse(text).ok_or_else(|| {
+        BadValue::new(
+            format!("a rate is a count from 1 to {MAX_COUNT}, `/`, and `s`, `min`, `h` or `day`"),
+            "such as \"30/min\" or \"5/h\"",
+        )
+    })
 }
 
 pub(super) fn hours(text: &str) -> Value<Hours> {

@@ -51,24 +51,21 @@ impl Policy {
         let mut rules: Option<Vec<&Rule>> = None;
         let mut mildest = Verdict::Deny;
         for (facts, any_host) in &query.hypothetical_requests() {
-            let verdict = {
-                let hypothetical = HypotheticalRequest {
-                    request: Request::new(self, facts, &ANY_MOMENT),
-                    any_host: *any_host,
-                };
-                // Who asks with which key is the same in all of them.
-                let rules = rules.get_or_insert_with(|| {
-                    let fits = |rule: &&Rule| {
-                        [Matcher::Qube, Matcher::Keyring, Matcher::Key]
-                            .into_iter()
-                            .all(|matcher| {
-                                hypothetical.request.try_matcher(rule, matcher) == Match::Yes
-                            })
-                    };
-                    self.rules.iter().filter(fits).collect()
-                });
-                self.mildest_of(&hypothetical, rules, enough)
+            let hypothetical = HypotheticalRequest {
+                request: Request::new(self, facts, &ANY_MOMENT),
+                any_host: *any_host,
             };
+            // Who asks with which key is the same in all of them.
+            let rules = rules.get_or_insert_with(|| {
+                let fits = |rule: &&Rule| {
+                    let mut matchers = [Matcher::Qube, Matcher::Keyring, Matcher::Key].into_iter();
+                    matchers.all(|matcher| {
+                        hypothetical.request.try_matcher(rule, matcher) == Match::Yes
+                    })
+                };
+                self.rules.iter().filter(fits).collect()
+            });
+            let verdict = self.mildest_of(&hypothetical, rules, enough);
             mildest = mildest.min(verdict);
             if mildest <= enough {
                 break;
@@ -128,24 +125,30 @@ impl VisibilityQuery<'_> {
             let sha1_too = self.key.algorithm.contains("rsa");
             for forwarded in [self.forwarded, self.forwarded || self.login_to.is_none()] {
                 for sha1 in [false, sha1_too] {
-                    requests.push((self.facts(kind, proof, host, forwarded, sha1), any_host));
+                    let facts = Facts {
+                        caller: self.caller.clone(),
+                        keyring: self.keyring.clone(),
+                        key: self.key.clone(),
+                        kind,
+                        sha1,
+                        user: None,
+                        proof,
+                        host: host.cloned(),
+                        namespace: None,
+                        content: None,
+                        forwarded,
+                    };
+                    requests.push((facts, any_host));
                 }
             }
         };
         match self.login_to {
-            Some(LoginTo {
-                host,
-                verified: true,
-            }) => {
+            Some(LoginTo { host, verified }) => {
                 add(IntentKind::Login, Proof::Proven, Some(host), false);
-                add(IntentKind::Login, Proof::Bound, Some(host), false);
-            }
-            Some(LoginTo {
-                host,
-                verified: false,
-            }) => {
-                add(IntentKind::Login, Proof::Proven, Some(host), false);
-                add(IntentKind::Login, Proof::Unproven, None, false);
+                match verified {
+                    true => add(IntentKind::Login, Proof::Bound, Some(host), false),
+                    false => add(IntentKind::Login, Proof::Unproven, None, false),
+                }
             }
             None => {
                 // A host that is only bound passes nothing that the same host, proven, would not.
@@ -163,29 +166,6 @@ impl VisibilityQuery<'_> {
         }
         requests.dedup();
         requests
-    }
-
-    fn facts(
-        &self,
-        kind: IntentKind,
-        proof: Proof,
-        host: Option<&HostIdentity>,
-        forwarded: bool,
-        sha1: bool,
-    ) -> Facts {
-        Facts {
-            caller: self.caller.clone(),
-            keyring: self.keyring.clone(),
-            key: self.key.clone(),
-            kind,
-            sha1,
-            user: None,
-            proof,
-            host: host.cloned(),
-            namespace: None,
-            content: None,
-            forwarded,
-        }
     }
 }
 
