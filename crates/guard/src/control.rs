@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use policy::queue::AnswerError;
+use policy::queue::{AnswerError, PendingQuestion};
 use policy::record::DecidedBy;
 
 use crate::ask::asker::Asker;
@@ -67,93 +67,62 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
 }
 
 fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
-    let now = clock::now();
-    let reply = match request {
-        Request::Pending => {
-            let pending = daemon
-                .asker
-                .questions
-                .with(|state| state.queue.pending(now));
-            Reply {
-                pending: Some(pending),
-                ..Reply::ok()
-            }
-        }
-        Request::Shown { id } => {
-            daemon
-                .asker
-                .questions
-                .with(|state| state.queue.shown(*id, now));
-            Reply::ok()
-        }
+    let asker = &daemon.asker;
+    let mut reply = Reply::ok();
+    match request {
+        Request::Pending => reply.pending = Some(waiting(daemon)),
+        Request::Shown { id } => asker
+            .questions
+            .with(|state| state.queue.shown(*id, clock::now())),
         Request::Answer { id, answer } => {
-            let answered = daemon.asker.answer(*id, answer, DecidedBy::Terminal);
+            let answered = asker.answer(*id, answer, DecidedBy::Terminal);
             let answered = answered.map_err(|error| match error {
                 AnswerError::NotWaiting => ControlError::NotWaiting(*id),
                 AnswerError::Bad(why) => ControlError::BadAnswer(why),
             })?;
-            Reply {
-                settled: u64::try_from(answered.settled).ok(),
-                trouble: answered.written.as_ref().err().cloned(),
-                said: answered.written.ok().flatten(),
-                ..Reply::ok()
+            reply.settled = u64::try_from(answered.settled).ok();
+            match answered.written {
+                Ok(said) => reply.said = said,
+                Err(trouble) => reply.trouble = Some(trouble),
             }
         }
-        Request::Approvals => Reply {
-            approvals: Some(approvals(&daemon.asker)),
-            ..Reply::ok()
-        },
-        Request::Revoke { which } => revoke(&daemon.asker, *which)?,
-        Request::Status => Reply {
-            status: Some(status(daemon)),
-            ..Reply::ok()
-        },
-        Request::Keyrings { name } => Reply {
-            keyrings: Some(daemon.keys.keyring_states(name.as_deref())?),
-            ..Reply::ok()
-        },
+        Request::Approvals => reply.approvals = Some(approvals(asker)),
+        Request::Revoke { which } => {
+            let count = match which {
+                RevokedApprovals::All => asker.revoke(None),
+                RevokedApprovals::Number(number) => match asker.revoke(Some(*number)) {
+                    0 => return Err(ControlError::NoApproval(*number)),
+                    count => count,
+                },
+            };
+            reply.revoked = u64::try_from(count).ok();
+        }
+        Request::Status => reply.status = Some(status(daemon)),
+        Request::Keyrings { name } => {
+            reply.keyrings = Some(daemon.keys.keyring_states(name.as_deref())?);
+        }
         Request::Load { keyring, file } => {
-            let prompter = &daemon.asker.prompter;
-            daemon.keys.load_for_owner(keyring, file, prompter)?;
-            Reply::ok()
+            daemon.keys.load_for_owner(keyring, file, &asker.prompter)?;
         }
         Request::Host { key } => {
             let key = STANDARD.decode(key).map_err(|_| ControlError::BadHostKey)?;
-            Reply {
-                names: Some(daemon.policy.latest().identify(&key).names),
-                ..Reply::ok()
-            }
+            reply.names = Some(daemon.policy.latest().identify(&key).names);
         }
-        Request::Reload => {
-            daemon.reload().map_err(ControlError::BrokenPolicy)?;
-            Reply::ok()
-        }
+        Request::Reload => daemon.reload().map_err(ControlError::BrokenPolicy)?,
         Request::Sandboxes => {
             let followed = daemon.sandboxes.follow_configuration();
             followed.map_err(|error| ControlError::BrokenSandboxes(error.what().to_owned()))?;
-            Reply {
-                sandboxes: Some(daemon.sandboxes.states()),
-                ..Reply::ok()
-            }
+            reply.sandboxes = Some(daemon.sandboxes.states());
         }
         // Answered by events, before this.
-        Request::Watch => Reply::ok(),
-    };
+        Request::Watch => {}
+    }
     Ok(reply)
 }
 
-fn revoke(asker: &Asker, which: RevokedApprovals) -> Result<Reply, ControlError> {
-    let count = match which {
-        RevokedApprovals::All => asker.revoke(None),
-        RevokedApprovals::Number(number) => match asker.revoke(Some(number)) {
-            0 => return Err(ControlError::NoApproval(number)),
-            count => count,
-        },
-    };
-    Ok(Reply {
-        revoked: u64::try_from(count).ok(),
-        ..Reply::ok()
-    })
+fn waiting(daemon: &Daemon) -> Vec<PendingQuestion> {
+    let questions = &daemon.asker.questions;
+    questions.with(|state| state.queue.pending(clock::now()))
 }
 
 fn approvals(asker: &Asker) -> Vec<Approval> {
@@ -181,11 +150,7 @@ fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     daemon.asker.questions.tell_too(sender);
     let mut is_news = false;
     // What waited before is news to this view.
-    for waiting in daemon
-        .asker
-        .questions
-        .with(|state| state.queue.pending(clock::now()))
-    {
+    for waiting in waiting(daemon) {
         tell(stream, Event::Asked(Box::new(waiting)))?;
     }
     write(stream, &Reply::ok())?;
@@ -209,24 +174,15 @@ fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
         };
         match event {
             QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
-                let waiting = daemon
-                    .asker
-                    .questions
-                    .with(|state| state.queue.pending(clock::now()));
-                if let Some(waiting) = waiting
-                    .into_iter()
-                    .find(|waiting| waiting.question.id == id)
-                {
+                let mut waiting = waiting(daemon).into_iter();
+                if let Some(waiting) = waiting.find(|waiting| waiting.question.id == id) {
                     tell(stream, Event::Asked(Box::new(waiting)))?;
                 }
             }
-            QuestionEvent::Ended(id) => tell(
-                stream,
-                Event::Settled {
-                    id,
-                    how: "over".to_owned(),
-                },
-            )?,
+            QuestionEvent::Ended(id) => {
+                let how = "over".to_owned();
+                tell(stream, Event::Settled { id, how })?;
+            }
             QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
             QuestionEvent::Elsewhere => is_news = true,
         }
@@ -234,13 +190,12 @@ fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
 }
 
 fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
-    write(
-        stream,
-        &Reply {
-            event: Some(event),
-            ..Reply::ok()
-        },
-    )
+    let event = Some(event);
+    let reply = Reply {
+        event,
+        ..Reply::ok()
+    };
+    write(stream, &reply)
 }
 
 fn status(daemon: &Daemon) -> VaultStatus {
