@@ -1,6 +1,6 @@
 //! The folder of the log, held by one writer.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -98,14 +98,17 @@ impl LockedLogDir {
 fn check(folder: &Path) -> Result<(), Error> {
     let about =
         fs::metadata(folder).map_err(|source| failed("reading the folder of", folder, &source))?;
-    let why = if about.uid() != nix::unistd::geteuid().as_raw() {
-        "the folder belongs to another user"
+    check_is_ours(folder, &about)
+}
+
+fn check_is_ours(path: &Path, about: &Metadata) -> Result<(), Error> {
+    if about.uid() != nix::unistd::geteuid().as_raw() {
+        Err(not_safe(path, "it belongs to another user"))
     } else if about.mode() & OTHERS_WRITE != 0 {
-        "others can write the folder"
+        Err(not_safe(path, "others can write it"))
     } else {
-        return Ok(());
-    };
-    Err(not_safe(folder, why))
+        Ok(())
+    }
 }
 
 fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
@@ -120,14 +123,9 @@ fn owned(options: &mut OpenOptions, path: &Path) -> Result<File, Error> {
     let about = file
         .metadata()
         .map_err(|source| failed("opening", path, &source))?;
-    let why = if !about.is_file() {
-        "it is no plain file"
-    } else if about.uid() != nix::unistd::geteuid().as_raw() {
-        "it belongs to another user"
-    } else if about.mode() & OTHERS_WRITE != 0 {
-        "others can write it"
-    } else {
-        return Ok(file);
-    };
-    Err(not_safe(path, why))
+    if !about.is_file() {
+        return Err(not_safe(path, "it is no plain file"));
+    }
+    check_is_ours(path, &about)?;
+    Ok(file)
 }

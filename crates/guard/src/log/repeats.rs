@@ -35,19 +35,18 @@ impl RepeatCounter {
         if !is_counted(&record) {
             return Some(record);
         }
-        let pattern = pattern(&record);
-        let full = self.is_full(&record);
-        let found = self.groups.iter_mut().find(|group| {
-            group.pattern == pattern || (full && group.any && group.pattern == event_only(&pattern))
-        });
-        let Some(group) = found else {
+        let exact = pattern(&record);
+        let pattern = self.group_of(&exact);
+        let mut groups = self.groups.iter_mut();
+        let Some(group) = groups.find(|group| group.pattern == pattern) else {
             return Some(record);
         };
         if group.count == 0 {
             group.since = record.time;
             group.uniform = true;
+        } else {
+            group.uniform &= exact == self::pattern(&group.last);
         }
-        group.uniform &= pattern == self::pattern(&group.last) || group.count == 0;
         group.count += 1;
         group.last = record;
         None
@@ -55,30 +54,32 @@ impl RepeatCounter {
 
     /// The record was written: those alike are counted from now on.
     pub(super) fn begin(&mut self, record: Record) {
-        if !is_counted(&record) {
-            return;
+        if is_counted(&record) {
+            let exact = pattern(&record);
+            let pattern = self.group_of(&exact);
+            self.groups.push(Group {
+                any: pattern != exact,
+                pattern,
+                began: record.time,
+                since: record.time,
+                count: 0,
+                uniform: true,
+                last: record,
+            });
         }
-        let any = self.is_full(&record);
-        let exact = pattern(&record);
-        let pattern = if any { event_only(&exact) } else { exact };
-        let time = record.time;
-        self.groups.push(Group {
-            pattern,
-            any,
-            began: time,
-            since: time,
-            count: 0,
-            uniform: true,
-            last: record,
-        });
     }
 
-    fn is_full(&self, record: &Record) -> bool {
-        self.groups
-            .iter()
-            .filter(|group| !group.any && group.pattern.qube == record.qube)
-            .count()
-            >= MAX_GROUPS
+    /// What the record's group has in common: all, unless the qube has as many groups as it may.
+    fn group_of(&self, exact: &Record) -> Record {
+        let of_qube = |group: &&Group| !group.any && group.pattern.qube == exact.qube;
+        let count = self.groups.iter().filter(of_qube).count();
+        let is_known = self.groups.iter().any(|group| group.pattern == *exact);
+        if is_known || count < MAX_GROUPS {
+            return exact.clone();
+        }
+        let mut event_only = Record::new(exact.event, exact.outcome, exact.time);
+        event_only.qube.clone_from(&exact.qube);
+        event_only
     }
 
     /// A line that is due at `now`, or at once without `now`. Call [`RepeatCounter::written`] when it is written.
@@ -148,10 +149,4 @@ fn pattern(record: &Record) -> Record {
     pattern.wait_ms = None;
     pattern.sign_ms = None;
     pattern
-}
-
-fn event_only(pattern: &Record) -> Record {
-    let mut only = Record::new(pattern.event, pattern.outcome, pattern.time);
-    only.qube.clone_from(&pattern.qube);
-    only
 }
