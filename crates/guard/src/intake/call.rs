@@ -123,8 +123,8 @@ impl Intake {
     /// Records that a peer tried to connect who is not `sandbox`'s, and `why` it is not.
     pub fn refuse_peer(&self, sandbox: &Sandbox, why: String) {
         let refusal = self.record(Event::Refusal).because(why);
-        let record = refusal.caller(&sandbox.caller, &sandbox.keyring);
-        self.signer.recorder.note(record);
+        let refusal = refusal.caller(&sandbox.caller, &sandbox.keyring);
+        self.signer.recorder.note(refusal);
     }
 
     fn next_number(&self) -> u64 {
@@ -177,7 +177,7 @@ impl Intake {
         };
         let mut session = AgentSession::new(&self.signer, client, socket);
         if self.carry.tell {
-            session.observe(Box::new(move |note| replies.tell(note)));
+            session.observe(replies);
         }
         Some((session, guard))
     }

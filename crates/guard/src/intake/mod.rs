@@ -6,7 +6,7 @@ mod carry;
 mod connection;
 pub mod header;
 mod limits;
-mod line;
+pub mod line;
 pub mod sandboxes;
 pub mod stream;
 pub mod vsock;

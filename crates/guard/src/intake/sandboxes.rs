@@ -38,21 +38,26 @@ pub struct Sandboxes {
 
 #[derive(Default)]
 struct Served {
-    open: BTreeMap<String, Arc<OpenSandbox>>,
+    open: BTreeMap<String, OpenSandbox>,
     /// Why a sandbox has no socket.
     failed: BTreeMap<String, (Sandbox, String)>,
     /// Sockets that systemd made, by the sandbox's name. They are systemd's to close.
     activated: HashMap<String, UnixListener>,
 }
 
-/// A sandbox that we listen for.
+/// A sandbox that we listen for. Dropping it closes its sockets and ends its connections.
 struct OpenSandbox {
+    served: Arc<ServedSandbox>,
+    accepting: Vec<JoinHandle<()>>,
+    /// None if systemd made the socket, which is systemd's to keep.
+    file: Option<SocketFile>,
+}
+
+/// What a sandbox's threads share.
+struct ServedSandbox {
     sandbox: Sandbox,
     /// Ends the threads that accept, so that nobody is let in by settings of before.
     stop: WakeEvent,
-    accepting: Mutex<Vec<JoinHandle<()>>>,
-    /// Removed when the sandbox is closed; none if systemd made the socket.
-    file: Mutex<Option<SocketFile>>,
     /// Its connections, to be ended with it; none once it is closed.
     connections: Mutex<Option<HashMap<RawFd, UnixStream>>>,
 }
@@ -78,13 +83,9 @@ impl Sandboxes {
     pub fn follow_configuration(&self) -> Result<(), Error> {
         let wanted = sandbox::configured(&self.paths)?;
         let mut served = lock(&self.served);
-        served.open.retain(|_, open| {
-            let stays = wanted.contains(&open.sandbox) && open.has_its_socket();
-            if !stays {
-                open.close();
-            }
-            stays
-        });
+        served
+            .open
+            .retain(|_, open| wanted.contains(&open.served.sandbox) && open.has_its_socket());
         served.failed.clear();
         for sandbox in wanted {
             let name = sandbox.name.clone();
@@ -113,7 +114,7 @@ impl Sandboxes {
         &self,
         sandbox: Sandbox,
         activated: Option<&UnixListener>,
-    ) -> Result<Arc<OpenSandbox>, Error> {
+    ) -> Result<OpenSandbox, Error> {
         sandbox.check_uids_are_told()?;
         let (listener, file) = match activated {
             Some(listener) => {
@@ -130,34 +131,36 @@ impl Sandboxes {
         }
         let vsock = sandbox.vsock.map(|vsock| VsockListener::bind(vsock.port));
         let vsock = vsock.transpose()?;
-        let open = Arc::new(OpenSandbox {
+        let served = Arc::new(ServedSandbox {
             stop: WakeEvent::new().map_err(no_descriptor)?,
-            accepting: Mutex::default(),
             sandbox,
-            file: Mutex::new(file),
             connections: Mutex::new(Some(HashMap::new())),
         });
         let is_its_uid = |sandbox: &Sandbox, uid: Uid| sandbox.uids.contains(&uid.as_raw());
-        self.accept(&open, listener, is_its_uid, wrong_uid);
+        let mut accepting = vec![self.accept(&served, listener, is_its_uid, wrong_uid)];
         if let Some(listener) = vsock {
             let is_it = |sandbox: &Sandbox, cid| sandbox.vsock.map(|vsock| vsock.cid) == cid;
-            self.accept(&open, listener, is_it, wrong_machine);
+            accepting.push(self.accept(&served, listener, is_it, wrong_machine));
         }
-        Ok(open)
+        Ok(OpenSandbox {
+            served,
+            accepting,
+            file,
+        })
     }
 
     /// Serves who connects at one of a sandbox's sockets, if `is_it`; else says why not.
     fn accept<L: Listener + Send + 'static>(
         &self,
-        open: &Arc<OpenSandbox>,
+        served: &Arc<ServedSandbox>,
         listener: L,
         is_it: fn(&Sandbox, L::Peer) -> bool,
         why_not: fn(&Sandbox, L::Peer) -> String,
-    ) {
-        let (serving, accepting) = (Arc::clone(open), Arc::clone(open));
+    ) -> JoinHandle<()> {
+        let (serving, accepting) = (Arc::clone(served), Arc::clone(served));
         let (intake, refusing) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
         let serve: Serve<L::Peer> = Arc::new(move |stream, _| serving.serve(stream, &intake));
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
             let sandbox = &accepting.sandbox;
             let allows = |peer| {
                 let is_it = is_it(sandbox, peer);
@@ -167,19 +170,18 @@ impl Sandboxes {
                 is_it
             };
             accept(&listener, Some(&accepting.stop), &allows, &serve);
-        });
-        lock(&open.accepting).push(thread);
+        })
     }
 
     /// What the owner is told of each.
     pub fn states(&self) -> Vec<SandboxState> {
         let served = lock(&self.served);
         let open = served.open.values().map(|open| {
-            let connections = lock(&open.connections);
+            let connections = lock(&open.served.connections);
             let count = connections.as_ref().map_or(0, HashMap::len);
             let gone = "its socket is gone: somebody removed or replaced it";
             let trouble = (!open.has_its_socket()).then(|| gone.to_owned());
-            state(&open.sandbox, count, trouble)
+            state(&open.served.sandbox, count, trouble)
         });
         let failed = served.failed.values();
         let failed = failed.map(|(sandbox, why)| state(sandbox, 0, Some(why.clone())));
@@ -192,13 +194,11 @@ impl Sandboxes {
 
     /// Removes the sockets that are ours.
     pub fn close(&self) {
-        for (_, open) in std::mem::take(&mut lock(&self.served).open) {
-            open.close();
-        }
+        lock(&self.served).open.clear();
     }
 }
 
-impl OpenSandbox {
+impl ServedSandbox {
     fn serve(&self, stream: UnixStream, intake: &Intake) {
         let Ok(handle) = stream.try_clone() else {
             return;
@@ -214,21 +214,25 @@ impl OpenSandbox {
             connections.remove(&number);
         }
     }
+}
 
+impl OpenSandbox {
     fn has_its_socket(&self) -> bool {
-        // systemd's is systemd's to keep.
-        lock(&self.file).as_ref().is_none_or(SocketFile::is_there)
+        self.file.as_ref().is_none_or(SocketFile::is_there)
     }
+}
 
-    fn close(&self) {
-        drop(lock(&self.file).take());
-        self.stop.signal();
-        for thread in std::mem::take(&mut *lock(&self.accepting)) {
+impl Drop for OpenSandbox {
+    fn drop(&mut self) {
+        drop(self.file.take());
+        self.served.stop.signal();
+        for thread in self.accepting.drain(..) {
             // Its listener, and with it a port, is free again.
             let _ = thread.join();
         }
-        for connection in lock(&self.connections).take().into_iter().flatten() {
-            let _ = connection.1.shutdown(Shutdown::Both);
+        let connections = lock(&self.served.connections).take();
+        for (_, connection) in connections.into_iter().flatten() {
+            let _ = connection.shutdown(Shutdown::Both);
         }
     }
 }

@@ -17,6 +17,7 @@ use wire::carry::Note;
 use super::held_content::{ContentCount, HeldContent};
 use super::key_list::KeyList;
 use crate::ask::asker::Asker;
+use crate::intake::line::Replies;
 use crate::keys::registry::Keys;
 use crate::keys::upstream::Upstream;
 use crate::log::recorder::{Recorder, timestamp};
@@ -68,11 +69,8 @@ pub struct AgentSession<'s> {
     pub(super) policy: Arc<PolicySnapshot>,
     last_seen: Option<VisibleKey>,
     /// Hears what the client may know of its request beside the reply.
-    observer: Option<Observer>,
+    observer: Option<Replies>,
 }
-
-/// See [`AgentSession::observe`].
-pub type Observer = Box<dyn Fn(Note) + Send>;
 
 /// A key that may be seen, and what that was decided on. Signatures by one key follow each other on a connection, and a
 /// look at all rules costs more than all the rest.
@@ -114,13 +112,13 @@ impl<'s> AgentSession<'s> {
     }
 
     /// Has `observer` told of open questions, and in a word why a request was refused.
-    pub fn observe(&mut self, observer: Observer) {
+    pub fn observe(&mut self, observer: Replies) {
         self.observer = Some(observer);
     }
 
     pub(super) fn tell(&self, note: Note) {
         if let Some(observer) = &self.observer {
-            observer(note);
+            observer.tell(note);
         }
     }
 
