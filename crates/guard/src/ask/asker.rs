@@ -8,7 +8,7 @@ use policy::facts::Facts;
 use policy::judgement::{Remember, Verdict};
 use policy::known_hosts::HostKey;
 use policy::permit::Inquiry;
-use policy::question::{Answer, BadAnswer, Decision, QuestionId, Subject};
+use policy::question::{Answer, Decision, QuestionId, Subject};
 use policy::queue::AnswerError;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome};
 use policy::remembered::{ActiveDenial, ListedAnswer, RememberedAnswer};
@@ -152,14 +152,11 @@ impl Asker {
         }))
     }
 
-    /// A prompter's answer that does not count is a no.
-    pub fn prompter_answered_badly(&self, id: QuestionId, why: BadAnswer) {
-        let said = format!("A request was denied: {why}");
-        self.notifier.tell(Notice::said(said));
+    /// Denies what a prompter brought no answer for that counts.
+    pub fn end_unanswered(&self, id: QuestionId, why: &DeniedBy) {
         self.questions
             .change(DecidedBy::Prompt, |queue, remembered| {
-                let why = DeniedBy::BadAnswer(why);
-                queue.end_unanswered(id, &why, clock::now(), remembered)
+                queue.end_unanswered(id, why, clock::now(), remembered)
             });
     }
 

@@ -75,17 +75,22 @@ fn show(asker: &Asker, id: QuestionId, dialog: &Dialog) {
                     taken.extend(answer.name);
                     continue;
                 }
-                Err(AnswerError::Bad(why)) => asker.prompter_answered_badly(id, why),
+                Err(AnswerError::Bad(why)) => {
+                    let said = format!("A request was denied: {why}");
+                    asker.notifier.tell(Notice::said(said));
+                    asker.end_unanswered(id, &DeniedBy::BadAnswer(why));
+                }
                 Ok(_) | Err(AnswerError::NotWaiting) => {}
             },
-            PromptOutcome::Nobody => {
-                asker
-                    .questions
-                    .change(DecidedBy::Prompt, |queue, remembered| {
-                        queue.end_unanswered(id, &DeniedBy::Nobody, clock::now(), remembered)
-                    });
+            PromptOutcome::Nobody => asker.end_unanswered(id, &DeniedBy::Nobody),
+            PromptOutcome::Failed(why) => {
+                let why = display::prose(why.as_bytes(), 300);
+                let said = format!("question {id} was denied: {why}");
+                journal::say(Priority::Warning, &said);
+                let said = format!("A request was denied: {why}");
+                asker.notifier.tell(Notice::said(said));
+                asker.end_unanswered(id, &DeniedBy::PrompterFailed(why));
             }
-            PromptOutcome::Failed(why) => failed(asker, id, &why),
             PromptOutcome::Withdrawn => {}
         }
         return;
@@ -116,18 +121,4 @@ fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>
             journal::say(Priority::Notice, &said);
         },
     )
-}
-
-fn failed(asker: &Asker, id: QuestionId, why: &str) {
-    let why = display::prose(why.as_bytes(), 300);
-    let said = format!("question {id} was denied: {why}");
-    journal::say(Priority::Warning, &said);
-    let said = format!("A request was denied: {why}");
-    asker.notifier.tell(Notice::said(said));
-    let why = DeniedBy::PrompterFailed(why);
-    asker
-        .questions
-        .change(DecidedBy::Prompt, |queue, remembered| {
-            queue.end_unanswered(id, &why, clock::now(), remembered)
-        });
 }
