@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
@@ -11,6 +11,7 @@ use std::thread;
 use policy::caller::Keyring;
 
 use super::agent::{self, OwnAgent};
+use crate::policy_files::stamps::Stamps;
 use common::agent_unit;
 use common::config::vault::VaultConfig;
 use common::error::Error;
@@ -27,12 +28,10 @@ pub struct Keyrings {
     config: VaultConfig,
     /// Agents of our own by keyring; the lock also keeps two calls from starting two.
     own: Mutex<HashMap<String, OwnAgent>>,
-    /// The certificates of each folder when they were last looked at: path, inode and change time.
-    certificates: Mutex<HashMap<PathBuf, Vec<CertificateStamp>>>,
+    /// The certificates of each folder when they were last looked at.
+    certificates: Mutex<HashMap<PathBuf, (Vec<PathBuf>, Stamps)>>,
     start_agent_thread: Sender<Start>,
 }
-
-type CertificateStamp = (PathBuf, u64, i64, i64);
 
 struct Start {
     socket: PathBuf,
@@ -132,17 +131,16 @@ impl Keyrings {
     /// where asking the agent for its keys would cost more than a signature.
     fn has_other_certificates(&self, folder: &Path) -> bool {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let stamp = |path: PathBuf| {
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let found = fs::metadata(&path).ok()?;
-            let stamp = (path, found.ino(), found.ctime(), found.ctime_nsec());
-            name.ends_with("-cert.pub").then_some(stamp)
-        };
-        let mut now: Vec<CertificateStamp> =
-            entries.filter_map(|entry| stamp(entry.path())).collect();
-        now.sort();
+        let paths = entries.map(|entry| entry.path());
+        let mut paths: Vec<PathBuf> = paths
+            .filter(|path| path.as_os_str().as_bytes().ends_with(b"-cert.pub"))
+            .collect();
+        paths.sort();
+        let stamps = Stamps::of(&paths);
+        let has_none = paths.is_empty();
+        let now = (paths, stamps);
         let mut known = lock(&self.certificates);
-        if now.is_empty() || known.get(folder) == Some(&now) {
+        if has_none || known.get(folder) == Some(&now) {
             return false;
         }
         known.insert(folder.to_owned(), now);

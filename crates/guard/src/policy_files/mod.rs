@@ -7,7 +7,7 @@
 
 mod reload;
 mod snapshot;
-mod stamps;
+pub mod stamps;
 mod store;
 mod writers;
 

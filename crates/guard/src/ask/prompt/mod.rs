@@ -32,7 +32,7 @@ pub use outcome::{NotShown, PromptOutcome};
 pub use running::Running;
 use session::Session;
 
-/// How often a question without a window looks for a session that has come up.
+/// How often a question without a window looks for a session that has come up or gone.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// After a prompter that did not start: it is not called again and again.
 const RETRY_DELAY: Duration = Duration::from_secs(10);
@@ -94,7 +94,7 @@ impl Prompter {
             let Some(question) = question() else {
                 return PromptOutcome::Withdrawn;
             };
-            let had_socket = self.has_socket();
+            let by = self.asks_by();
             let asked = self
                 .start(unit::QUESTION, None)
                 .and_then(|(_running, stream)| {
@@ -104,16 +104,15 @@ impl Prompter {
                 Ok(outcome) => return outcome,
                 Err(why) => why,
             };
-            let pause = match why {
-                NotShown::NoSession | NotShown::NotInstalled => POLL_INTERVAL,
-                NotShown::Failed(_) => RETRY_DELAY,
-            };
             if said.as_ref() != Some(&why) {
                 unseen(&why);
                 said = Some(why);
             }
-            if self.wait_for_session(dialog, pause, had_socket) {
-                return PromptOutcome::Withdrawn;
+            let until = Instant::now() + RETRY_DELAY;
+            while Instant::now() < until && self.asks_by() == by {
+                if dialog.wait_for_withdrawal(POLL_INTERVAL) {
+                    return PromptOutcome::Withdrawn;
+                }
             }
         }
     }
@@ -141,22 +140,6 @@ impl Prompter {
             NotShown::Failed(format!("cannot run {}: {error}", program.display()))
         })?;
         Ok((Some(running), stream))
-    }
-
-    /// Waits for so long, or until the session's socket is there that was not before; true if the
-    /// question was withdrawn.
-    fn wait_for_session(&self, dialog: &Dialog, pause: Duration, had_socket: bool) -> bool {
-        let until = Instant::now() + pause;
-        while Instant::now() < until && (had_socket || !self.has_socket()) {
-            if dialog.wait_for_withdrawal(POLL_INTERVAL.min(pause)) {
-                return true;
-            }
-        }
-        dialog.is_withdrawn()
-    }
-
-    fn has_socket(&self) -> bool {
-        self.live_socket(unit::QUESTION).is_some()
     }
 
     fn live_socket(&self, name: &str) -> Option<PathBuf> {
