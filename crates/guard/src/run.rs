@@ -51,6 +51,8 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     daemon.begin()?;
     showing::follow(&daemon.asker);
     lock_watch::watch(&daemon.asker);
+    let ticking = Arc::clone(&daemon);
+    thread::spawn(move || tick(&ticking, options.until_idle));
     let calls = Arc::clone(&daemon.intake);
     let controls = Arc::clone(&daemon);
     let serve_call: Serve = Arc::new(move |stream, peer| calls.serve(stream, peer));
@@ -60,8 +62,6 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     if !sockets.ours.is_empty() {
         say_ready(&daemon, &paths.qrexec_socket());
     }
-    let ticking = Arc::clone(&daemon);
-    thread::spawn(move || tick(&ticking, options.until_idle));
     wait_for_the_end(&daemon, signals);
     drop(sockets.ours);
     daemon.end();
