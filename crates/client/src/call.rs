@@ -195,15 +195,14 @@ impl Call {
                 continue;
             }
             // Before the wait: a reply that is there need not wait for it.
-            let process_ended = self.process.as_mut().is_some_and(|process| {
-                process.listen();
-                process.ended().is_some()
-            });
-            if process_ended && last_moment.is_none() {
+            if self.process_has_ended() && last_moment.is_none() {
                 last_moment = Some(Instant::now() + LAST_BYTES);
             }
             let until = last_moment.into_iter().chain(slot_until).chain(end).min();
-            if self.wait(watcher, until).is_err() {
+            if self
+                .wait(watcher.handle, Some(watcher.program), until)
+                .is_err()
+            {
                 return Err(Some(CallOutcome::ClientLeft));
             }
             self.write();
@@ -211,12 +210,18 @@ impl Call {
         }
     }
 
+    /// Waits until `end` for the vault, for whatever wakes `handle`, and for the end of `program`.
+    ///
     /// # Errors
-    /// The program has left.
-    fn wait(&self, watcher: &Watcher<'_>, end: Option<Instant>) -> io::Result<()> {
+    /// The program has left, or as `poll(2)`.
+    fn wait(
+        &self,
+        handle: &ConnectionHandle,
+        program: Option<&UnixStream>,
+        end: Option<Instant>,
+    ) -> io::Result<()> {
         let mut fds = vec![
-            PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
-            PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
+            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
             PollFd::new(self.from_vault.as_fd(), PollFlags::POLLIN),
         ];
         if !self.unsent.is_empty() {
@@ -225,17 +230,18 @@ impl Call {
         if let Some(stderr) = self.process.as_ref().and_then(|p| p.stderr.as_ref()) {
             fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
         }
+        fds.extend(program.map(|program| PollFd::new(program.as_fd(), PollFlags::empty())));
         wait::until(&mut fds, end)?;
-        let program = wait::revents(&fds[1]);
+        let has_left = wait::revents(&fds[fds.len() - 1]).contains(PollFlags::POLLHUP);
         let is_woken = !wait::revents(&fds[0]).is_empty();
         drop(fds);
         if is_woken {
-            watcher.handle.wake().clear();
+            handle.wake().clear();
         }
-        if program.contains(PollFlags::POLLHUP) {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        match program.is_some() && has_left {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn write(&mut self) {
@@ -293,27 +299,21 @@ impl Call {
     /// # Errors
     /// As `poll(2)`.
     pub fn wait_for_more(&mut self, handle: &ConnectionHandle, end: Instant) -> io::Result<()> {
-        let mut fds = vec![
-            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.from_vault.as_fd(), PollFlags::POLLIN),
-        ];
-        if let Some(stderr) = self.process.as_ref().and_then(|p| p.stderr.as_ref()) {
-            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
-        }
-        wait::until(&mut fds, Some(end))?;
-        drop(fds);
-        handle.wake().clear();
+        self.wait(handle, None, Some(end))?;
         self.read();
         Ok(())
     }
 
     /// Whether the vault has closed the call, or what carries it has ended.
     pub fn has_ended(&mut self) -> bool {
-        let process_ended = self.process.as_mut().is_some_and(|process| {
+        self.process_has_ended() || self.has_ended
+    }
+
+    fn process_has_ended(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| {
             process.listen();
             process.ended().is_some()
-        });
-        self.has_ended || process_ended
+        })
     }
 
     /// Ends the call, and says how it ended. `cause`: what we know better than the transport process.

@@ -32,17 +32,11 @@ impl Listener {
     /// # Errors
     /// The system refuses.
     pub fn for_all(activated: &mut Vec<Activated>) -> Result<Option<Self>, Error> {
-        let Some(index) = activated.iter().position(|socket| socket.name == FOR_ALL) else {
-            return Ok(None);
-        };
-        let socket = activated.swap_remove(index).listener;
-        prepare(&socket, Path::new(FOR_ALL))?;
-        let path = path_of(&socket).unwrap_or_default();
-        Ok(Some(Self {
-            socket,
-            path,
-            _file: None,
-        }))
+        let index = activated.iter().position(|socket| socket.name == FOR_ALL);
+        let socket = index.map(|index| activated.swap_remove(index));
+        socket
+            .map(|socket| Self::activated(socket, Path::new(FOR_ALL)))
+            .transpose()
     }
 
     /// Takes the socket that systemd listens on for this vault, or makes one.
@@ -56,19 +50,23 @@ impl Listener {
         is_only: bool,
     ) -> Result<Self, Error> {
         let is_for_us = |socket: &Activated| {
-            is_only || socket.name == vault.name || is_bound_to(socket, &vault.socket)
+            let is_there = || path_of(&socket.listener).as_ref() == Some(&vault.socket);
+            is_only || socket.name == vault.name || is_there()
         };
         if let Some(index) = activated.iter().position(is_for_us) {
-            let socket = activated.swap_remove(index).listener;
-            prepare(&socket, &vault.socket)?;
-            let path = path_of(&socket).unwrap_or_else(|| vault.socket.clone());
-            return Ok(Self {
-                socket,
-                path,
-                _file: None,
-            });
+            return Self::activated(activated.swap_remove(index), &vault.socket);
         }
         Self::at(&vault.socket)
+    }
+
+    /// systemd may listen at another place than the settings say.
+    fn activated(socket: Activated, place: &Path) -> Result<Self, Error> {
+        prepare(&socket.listener, place)?;
+        Ok(Self {
+            path: path_of(&socket.listener).unwrap_or_else(|| place.to_owned()),
+            socket: socket.listener,
+            _file: None,
+        })
     }
 
     /// Makes a socket.
@@ -86,11 +84,6 @@ impl Listener {
     }
 }
 
-fn is_bound_to(socket: &Activated, path: &Path) -> bool {
-    path_of(&socket.listener).is_some_and(|bound| bound == path)
-}
-
-/// systemd may listen at another place than the settings say.
 fn path_of(listener: &UnixListener) -> Option<PathBuf> {
     Some(listener.local_addr().ok()?.as_pathname()?.to_owned())
 }

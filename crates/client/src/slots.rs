@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -28,15 +29,9 @@ struct Queue {
 
 #[derive(Debug)]
 struct Ticket {
-    state: Mutex<TicketState>,
+    /// Written while the queue is locked.
+    is_granted: AtomicBool,
     wake: Arc<WakeEvent>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TicketState {
-    Waiting,
-    Granted,
-    GivenUp,
 }
 
 /// One of the slots, given back when dropped.
@@ -81,7 +76,7 @@ impl Slots {
                 return Err(CallOutcome::WaitedInVain);
             }
             let ticket = Arc::new(Ticket {
-                state: Mutex::new(TicketState::Waiting),
+                is_granted: AtomicBool::new(false),
                 wake: Arc::clone(watcher.handle.wake()),
             });
             queue.waiting.push_back(Arc::clone(&ticket));
@@ -90,7 +85,7 @@ impl Slots {
         // Idle connections that hold a slot give it up for whoever waits, and the status tells of it.
         watcher.handle.wake_all();
         let given_up = loop {
-            if *lock(&ticket.state) == TicketState::Granted {
+            if ticket.is_granted.load(Ordering::Acquire) {
                 return Ok(Slot(Arc::clone(self)));
             }
             if watcher.handle.must_leave() {
@@ -111,11 +106,10 @@ impl Slots {
             }
             watcher.handle.wake().clear();
         };
-        lock(&self.0)
-            .waiting
-            .retain(|other| !Arc::ptr_eq(other, &ticket));
-        let state = std::mem::replace(&mut *lock(&ticket.state), TicketState::GivenUp);
-        if state == TicketState::Granted {
+        let mut queue = lock(&self.0);
+        queue.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
+        drop(queue);
+        if ticket.is_granted.load(Ordering::Acquire) {
             drop(Slot(Arc::clone(self))); // granted in the last moment: on to the next
         }
         Err(given_up)
@@ -124,23 +118,12 @@ impl Slots {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        loop {
-            let next = {
-                let mut queue = lock(&self.0.0);
-                let next = queue.waiting.pop_front();
-                if next.is_none() {
-                    queue.free += 1;
-                }
-                next
-            };
-            let Some(next) = next else {
-                return;
-            };
-            let mut state = lock(&next.state);
-            if *state == TicketState::Waiting {
-                *state = TicketState::Granted;
+        let mut queue = lock(&self.0.0);
+        match queue.waiting.pop_front() {
+            None => queue.free += 1,
+            Some(next) => {
+                next.is_granted.store(true, Ordering::Release);
                 next.wake.signal();
-                return;
             }
         }
     }

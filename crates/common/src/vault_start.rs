@@ -1,19 +1,16 @@
 //! Starts the vault's daemon where none runs. It ends by itself when it has nothing to serve or remember.
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg};
-
 use crate::config::vault::VaultConfig;
 use crate::error::Error;
 use crate::paths::Paths;
+use crate::trusted_files;
 
 /// A vault that has just been started loads its programs from a cold disk.
 const START_TIME: Duration = Duration::from_secs(20);
@@ -29,7 +26,12 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
     if let Ok(stream) = UnixStream::connect(socket) {
         return Ok(stream);
     }
-    let _lock = lock(&paths.vault_runtime())?;
+    let _lock = trusted_files::lock(&paths.vault_runtime()).map_err(|error| {
+        error.hint(
+            "no session of this user runs, and XDG_RUNTIME_DIR is not set: \
+             loginctl enable-linger keeps its folder; or say --runtime-dir DIR",
+        )
+    })?;
     if let Ok(stream) = UnixStream::connect(socket) {
         return Ok(stream);
     }
@@ -53,28 +55,6 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
     }
-}
-
-fn lock(dir: &Path) -> Result<Flock<File>, Error> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| {
-            Error::io("create", dir, &error).hint(
-                "no session of this user runs, and XDG_RUNTIME_DIR is not set: \
-                 loginctl enable-linger keeps its folder; or say --runtime-dir DIR",
-            )
-        })?;
-    let path = dir.join("start.lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| Error::io("open", &path, &error))?;
-    Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, error)| Error::io("lock", &path, &error.into()))
 }
 
 fn start(paths: &Paths) -> Result<Child, Error> {

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::iter;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::files::{self, MAX_OLD_FILES};
 use super::line::{self, BadLine, MAX_LINE};
 use policy::record::Record;
 
@@ -31,16 +32,12 @@ impl LogLines {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::from_file(path.to_owned(), File::open(path)?))
-    }
-
-    pub(super) fn from_file(path: PathBuf, file: File) -> Self {
-        Self {
-            path,
-            reader: BufReader::new(file),
+        Ok(Self {
+            path: path.to_owned(),
+            reader: BufReader::new(File::open(path)?),
             number: 0,
             begun: Vec::new(),
-        }
+        })
     }
 
     /// The next line, whole or not; `None` at the end.
@@ -66,7 +63,7 @@ impl LogLines {
             .by_ref()
             .take(bound)
             .read_until(b'\n', &mut self.begun)
-            .map_err(|error| files::with_path(&self.path, &error))?;
+            .map_err(|error| with_path(&self.path, &error))?;
         let is_whole = self.begun.last() == Some(&b'\n') || self.begun.len() >= MAX_LINE;
         Ok(is_whole.then(|| self.take()))
     }
@@ -102,14 +99,31 @@ impl LogLine {
     }
 }
 
-/// The files of the log in `folder`, oldest first, opened so that a rotation in between hides none.
+/// The files of the log in `folder`, oldest first. They are opened from the newest on: a rotation in between can show one
+/// twice, which is dropped here, but hides none.
 ///
 /// # Errors
 /// A file that is there and cannot be opened.
 pub fn open_all(folder: &Path) -> io::Result<Vec<LogLines>> {
-    let opened = files::open_all(folder)?;
-    Ok(opened
-        .into_iter()
-        .map(|(path, file)| LogLines::from_file(path, file))
-        .collect())
+    let kept = (1..=MAX_OLD_FILES).map(|number| files::kept(folder, number));
+    let mut opened: Vec<LogLines> = Vec::new();
+    for path in iter::once(files::newest(folder)).chain(kept) {
+        let lines = match LogLines::open(&path) {
+            Ok(lines) => lines,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(with_path(&path, &error)),
+        };
+        let is_it = |other: &LogLines| other.identity() == lines.identity();
+        if !opened.iter().any(is_it) {
+            opened.push(lines);
+        }
+    }
+    opened.reverse();
+    Ok(opened)
+}
+
+/// The error with the file that it is about.
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("{}: {}", path.display(), crate::error::reason(error));
+    io::Error::new(error.kind(), text)
 }
