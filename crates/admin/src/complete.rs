@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use policy::known_hosts::Names;
 
+use crate::control_socket;
 use common::config::vault::VaultConfig;
-use common::control::{self, Reply, Request};
+use common::control::{Reply, Request};
 use common::keyrings;
 use common::known_hosts_files::Files;
 use common::paths::Paths;
@@ -53,7 +54,7 @@ pub fn values(name: &str, paths: &Paths) -> Vec<(String, String)> {
 }
 
 fn ask(request: &Request, paths: &Paths) -> Reply {
-    control::ask_within(paths, request, PATIENCE).unwrap_or_default()
+    control_socket::ask_within(paths, request, PATIENCE).unwrap_or_default()
 }
 
 fn keyring_names(paths: &Paths) -> Vec<(String, String)> {

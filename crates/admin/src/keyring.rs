@@ -11,11 +11,12 @@ use policy::caller::Keyring;
 use policy::certificate_validity::CertificateValidity;
 use policy::display;
 
+use crate::control_socket;
 use crate::key_file::KeyFileProblem;
 use common::agent::{self, AgentError, ListedKey};
 use common::agent_unit;
 use common::config::vault::VaultConfig;
-use common::control::{self, Request};
+use common::control::Request;
 use common::crypto::Ring;
 use common::error::Error;
 use common::identities::{self, NotLoaded};
@@ -171,7 +172,7 @@ fn start(place: &KeyringPlace, paths: &Paths) -> Result<(), Error> {
     let request = Request::Keyrings {
         name: Some(place.name.to_string()),
     };
-    let _ = control::ask(paths, &request);
+    let _ = control_socket::ask(paths, &request);
     Ok(())
 }
 
@@ -275,7 +276,7 @@ impl Agent {
             keyring: self.place.name.to_string(),
             file: file_path,
         };
-        match control::ask_within(paths, &request, PERSON_TIME) {
+        match control_socket::ask_within(paths, &request, PERSON_TIME) {
             Ok(reply) => reply
                 .error
                 .map_or(Ok(()), |why| Err(failed(why.to_string()))),

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod client_status;
 pub mod complete;
 mod confirm;
+mod control_socket;
 pub mod doctor;
 pub mod dom0_policy;
 mod fold;

@@ -7,7 +7,8 @@ use policy::display;
 use policy::question::{Answer, Decision, Question};
 
 use super::shown_question::{MAX_SENTENCE, answered};
-use common::control::{self, ControlError, Event, PendingQuestion, Reply, Request, line_of};
+use crate::control_socket;
+use common::control::{ControlError, Event, PendingQuestion, Reply, Request};
 use common::error::{Error, reason};
 use common::paths::Paths;
 
@@ -59,7 +60,7 @@ pub(super) fn sentence(text: &str) -> String {
 
 /// Asks the vault; a refusal is an error.
 pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
-    let reply = control::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
+    let reply = control_socket::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
     match reply.error {
         None => Ok(reply),
         Some(error) => {
@@ -83,7 +84,7 @@ pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
 /// No vault runs here.
 pub(super) fn watch(paths: &Paths) -> Result<impl Iterator<Item = Event> + use<>, Error> {
     let begun = UnixStream::connect(paths.control_socket()).and_then(|mut stream| {
-        stream.write_all(&line_of(&Request::Watch)?)?;
+        stream.write_all(&control_socket::line_of(&Request::Watch)?)?;
         Ok(BufReader::new(stream))
     });
     let lines = begun.map_err(|error| no_vault(&error, paths))?.lines();
@@ -96,7 +97,7 @@ pub(super) fn watch(paths: &Paths) -> Result<impl Iterator<Item = Event> + use<>
 /// # Errors
 /// The vault does not take them; the first line of why.
 pub(super) fn reload(paths: &Paths) -> Option<Result<(), String>> {
-    let reply = control::ask(paths, &Request::Reload).ok()?;
+    let reply = control_socket::ask(paths, &Request::Reload).ok()?;
     Some(reply.error.map_or(Ok(()), |why| {
         let why = why.to_string();
         Err(why.lines().next().unwrap_or_default().to_owned())

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use policy::caller::Keyring;
 
+use crate::control_socket;
 use crate::running_vault;
 use crate::shown_question::ascii;
 use common::config::vault::VaultConfig;
@@ -216,7 +217,7 @@ fn remove(name: &str, paths: &Paths) -> Result<String, Error> {
     remove_file(&file)?;
     drop(lock);
     // Without a vault there is no socket to close.
-    if common::control::ask(paths, &Request::Status).is_ok() {
+    if control_socket::ask(paths, &Request::Status).is_ok() {
         ask(paths)?;
     }
     Ok(format!("sandbox {name} is no longer served\n"))

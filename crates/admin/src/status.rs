@@ -11,6 +11,7 @@ use super::client_status;
 use super::fold::fold;
 use super::local_time;
 use super::output::{self, counted};
+use crate::control_socket;
 use client::status::file;
 use common::control::{self, Connected, RefusedRequest, VaultStatus};
 use common::error::Error;
@@ -81,7 +82,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn read(paths: &Paths) -> Result<Status, Error> {
-    let reply = control::ask(paths, &control::Request::Status).ok();
+    let reply = control_socket::ask(paths, &control::Request::Status).ok();
     Ok(Status {
         vault: reply.and_then(|reply| reply.status),
         stdio_failure: StdioFailure::last(&paths.state),

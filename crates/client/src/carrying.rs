@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use wire::carry::{ClientEnd, ClientEvent, Frame, MAX_CARRIED, Note, Terms};
+use wire::carry::{Frame, MAX_CARRIED, Note, Terms};
 use wire::frame;
 
 use super::call::Call;
+use super::client_end::{ClientEnd, ClientEvent};
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::mailbox::{Delivery, Mailbox, Why};
 use super::program::Answer;

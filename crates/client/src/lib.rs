@@ -9,6 +9,7 @@ mod asking;
 mod binds;
 mod call;
 mod carrying;
+mod client_end;
 pub mod config;
 mod connection;
 mod connection_table;

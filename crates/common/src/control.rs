@@ -3,10 +3,7 @@
 //! `watch` is answered by a line for each event until either side closes.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use policy::question::{Answer, BadAnswer, QuestionId, Version};
 pub use policy::queue::PendingQuestion;
@@ -14,12 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::sandbox::Vsock;
 use crate::keyrings::KeyringState;
-use crate::paths::Paths;
 
 /// The longest line either way, in bytes: 64 waiting questions of long rows fit many times over.
 pub const MAX_LINE: usize = 4 << 20;
-/// The vault answers at once.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// A line to the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +21,15 @@ pub struct RequestLine {
     v: Version,
     #[serde(flatten)]
     pub request: Request,
+}
+
+impl From<Request> for RequestLine {
+    fn from(request: Request) -> Self {
+        Self {
+            v: Version,
+            request,
+        }
+    }
 }
 
 /// What the vault is asked for.
@@ -292,41 +295,6 @@ pub enum Event {
     Changed,
 }
 
-/// A request as a line.
-///
-/// # Errors
-/// None that is known; JSON's own.
-pub fn line_of(request: &Request) -> serde_json::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&RequestLine {
-        v: Version,
-        request: request.clone(),
-    })?;
-    line.push(b'\n');
-    Ok(line)
-}
-
-/// Asks the vault of this machine one thing.
-///
-/// # Errors
-/// No vault runs, or it left without an answer.
-pub fn ask(paths: &Paths, request: &Request) -> io::Result<Reply> {
-    ask_within(paths, request, ANSWER_TIME)
-}
-
-/// The same, for what takes the vault longer.
-///
-/// # Errors
-/// No vault runs, or no answer came in time.
-pub fn ask_within(paths: &Paths, request: &Request, time: Duration) -> io::Result<Reply> {
-    let stream = UnixStream::connect(paths.control_socket())?;
-    stream.set_read_timeout(Some(time))?;
-    (&stream).write_all(&line_of(request)?)?;
-    let mut answer = String::new();
-    let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-    BufReader::new(stream).take(most).read_line(&mut answer)?;
-    Ok(serde_json::from_str(&answer)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,7 +308,7 @@ mod tests {
                 which: RevokedApprovals::Number(2),
             },
         ] {
-            let line = line_of(&request).unwrap();
+            let line = serde_json::to_vec(&RequestLine::from(request.clone())).unwrap();
             let read: RequestLine = serde_json::from_slice(&line).unwrap();
             assert_eq!(read.request, request);
         }

@@ -1,11 +1,10 @@
 //! `carry@split-ssh`: many agent connections in one call (docs/extensions.md). A handshake in the agent protocol, and then
 //! frames in both directions, each with a length in front as agent messages have.
 
-mod client_end;
 mod connections;
 mod vault_end;
 
-pub use client_end::{ClientEnd, ClientEvent};
+pub use connections::Connections;
 pub use vault_end::{VaultEnd, VaultEvent};
 
 use std::fmt;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::finding::Findings;
 use super::mounts::{self, Exposure};
 use super::place::Machine;
-use common::control::{self, Request, SandboxState, VaultStatus};
+use crate::control_socket;
+use common::control::{Request, SandboxState, VaultStatus};
 use common::sandbox::{self, Sandbox};
 
 /// To be run inside a sandbox: it lists what the sandbox may use, and then must be refused.
@@ -32,7 +33,7 @@ pub(super) fn check(place: &Machine, status: Option<&VaultStatus>, findings: &mu
 
 /// One sandbox, thoroughly.
 pub(super) fn check_one(name: &str, place: &Machine, findings: &mut Findings) {
-    let reply = control::ask(&place.paths, &Request::Status);
+    let reply = control_socket::ask(&place.paths, &Request::Status);
     let status = reply.ok().and_then(|reply| reply.status);
     let configured = match sandbox::configured(&place.paths) {
         Ok(configured) => configured,
@@ -106,7 +107,7 @@ fn check_keys(sandbox: &Sandbox, place: &Machine, findings: &mut Findings) {
     let request = Request::Keyrings {
         name: Some(keyring.to_owned()),
     };
-    let reply = control::ask_within(&place.paths, &request, super::keyrings::AGENTS_TIME);
+    let reply = control_socket::ask_within(&place.paths, &request, super::keyrings::AGENTS_TIME);
     let states = reply
         .ok()
         .and_then(|reply| reply.keyrings)

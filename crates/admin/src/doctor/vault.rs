@@ -11,9 +11,10 @@ use super::place::Machine;
 use super::{
     desktop, hosts, keyrings, log, owner, policy, qube, rpc_config, sandboxes, service, units,
 };
+use crate::control_socket;
 use crate::local_time;
 use common::config::vault::VaultConfig;
-use common::control::{self, Request, VaultStatus};
+use common::control::{Request, VaultStatus};
 use common::error::reason;
 use common::keyrings::KeyringState;
 
@@ -107,7 +108,7 @@ fn check_keyrings(
 /// What the running vault says of its keyrings.
 fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
     let request = Request::Keyrings { name: None };
-    let reply = control::ask_within(&place.paths, &request, keyrings::AGENTS_TIME);
+    let reply = control_socket::ask_within(&place.paths, &request, keyrings::AGENTS_TIME);
     match reply.map(|reply| reply.keyrings) {
         Ok(Some(keyrings)) => keyrings,
         _ => {
@@ -136,7 +137,7 @@ fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Optio
         );
         return None;
     }
-    let reply = control::ask(paths, &Request::Status);
+    let reply = control_socket::ask(paths, &Request::Status);
     match reply.map(|reply| (reply.status, reply.error)) {
         Ok((Some(status), _)) => {
             findings.ok(

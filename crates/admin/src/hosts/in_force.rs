@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::running_vault::reload;
 use super::output::{say, shown};
-use common::control::{self, Request};
+use crate::control_socket;
+use common::control::Request;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -36,7 +37,7 @@ pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error
     let request = Request::Host {
         key: STANDARD.encode(key),
     };
-    let Some(names) = control::ask(paths, &request)
+    let Some(names) = control_socket::ask(paths, &request)
         .ok()
         .and_then(|reply| reply.names)
     else {

@@ -14,10 +14,11 @@ use serde::Serialize;
 
 use super::lint::{Surroundings, lint};
 use super::tried::load;
+use crate::control_socket;
 use crate::fold::fold;
 use crate::output::{self, counted};
 use crate::recorded;
-use common::control::{self, Request};
+use common::control::Request;
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::{BrokenPolicy, LoadedPolicy};
@@ -50,7 +51,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         Ok(loaded) => Report::good(&loaded, paths),
         Err(broken) => {
             // A draft from elsewhere is no policy of the vault that runs.
-            let status = control::ask(paths, &Request::Status);
+            let status = control_socket::ask(paths, &Request::Status);
             let status = status.ok().and_then(|reply| reply.status);
             let keeps_old =
                 args.file.is_none() && status.is_some_and(|vault| vault.broken.is_none());

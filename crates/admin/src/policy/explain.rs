@@ -15,9 +15,10 @@ pub use args::Args;
 use page::{Page, SENTENCE};
 
 use super::tried::with_known_hosts;
+use crate::control_socket;
 use crate::{colour, output, recorded};
 use common::clock;
-use common::control::{self, Request};
+use common::control::Request;
 use common::error::Error;
 use common::keyrings::KeyringState;
 use common::known_hosts_files;
@@ -63,7 +64,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 /// The only keyring of the running vault that holds this key, by its comment or fingerprint.
 fn keyring_with(key: &str, paths: &Paths) -> Option<Keyring> {
     let request = Request::Keyrings { name: None };
-    let keyrings = control::ask(paths, &request).ok()?.keyrings?;
+    let keyrings = control_socket::ask(paths, &request).ok()?.keyrings?;
     let holds = |state: &&KeyringState| {
         let mut keys = state.keys.iter();
         keys.any(|held| held.comment == key || held.fingerprint == key)

@@ -12,8 +12,9 @@ use policy::question::{BadAnswer, Question, QuestionId};
 
 use super::input::Input;
 use super::window::{line_of, start};
+use crate::control_socket;
 use crate::running_vault::{ask, sentence};
-use common::control::{self, ControlError, Request};
+use common::control::{ControlError, Request};
 use common::paths::Paths;
 
 pub(super) struct Answering {
@@ -95,7 +96,7 @@ fn follow(
     let answer = given.answer;
     let name = answer.name.clone();
     let request = Request::Answer { id, answer };
-    let Ok(reply) = control::ask(paths, &request) else {
+    let Ok(reply) = control_socket::ask(paths, &request) else {
         return Ok(None);
     };
     match (reply.error, name) {

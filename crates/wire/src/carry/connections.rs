@@ -6,19 +6,19 @@ use super::Frame;
 
 /// It grows with open connections, never with those that have ended.
 #[derive(Debug)]
-pub(super) struct Connections {
+pub struct Connections {
     most: u32,
     /// The highest number that was opened; numbers rise and are never used again.
-    pub(super) last: u32,
+    pub last: u32,
     /// The open connections; whether a reply is due.
-    pub(super) open: BTreeMap<u32, bool>,
+    pub open: BTreeMap<u32, bool>,
     /// No more connections begin.
-    pub(super) is_draining: bool,
+    pub is_draining: bool,
 }
 
 impl Connections {
     /// `most` connections may be open at once.
-    pub(super) fn new(most: u32) -> Self {
+    pub fn new(most: u32) -> Self {
         Self {
             most,
             last: 0,
@@ -27,12 +27,13 @@ impl Connections {
         }
     }
 
-    pub(super) fn are_as_many_as_may_be(&self) -> bool {
+    /// Whether no other one may begin until one has ended.
+    pub fn are_as_many_as_may_be(&self) -> bool {
         self.open.len() >= usize::try_from(self.most).unwrap_or(usize::MAX)
     }
 
     /// Ends a connection: what the other end is told. `None`: it has ended already.
-    pub(super) fn end(&mut self, number: u32) -> Option<Frame<'static>> {
+    pub fn end(&mut self, number: u32) -> Option<Frame<'static>> {
         Some(match self.open.remove(&number)? {
             true => Frame::Reset(number),
             false => Frame::Close(number),

@@ -1,8 +1,9 @@
 //! What the warnings look at beside the policy, and how they call a rule.
 
 use super::shared_keys::{SharedKey, shared_keys};
+use crate::control_socket;
 use common::config::vault::VaultConfig;
-use common::control::{self, Request};
+use common::control::Request;
 use common::crypto::Ring;
 use common::keyrings::{self, KeyringState};
 use common::known_hosts_files;
@@ -70,7 +71,7 @@ impl Surroundings {
 /// The names of all keyrings and their keys: as the running vault says, else as their agents do.
 fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
     let request = Request::Keyrings { name: None };
-    let states: Vec<KeyringState> = match control::ask(paths, &request) {
+    let states: Vec<KeyringState> = match control_socket::ask(paths, &request) {
         Ok(reply) => reply.keyrings.unwrap_or_default(),
         Err(_) => {
             let config = VaultConfig::load(paths).map_err(|error| error.plain())?;
