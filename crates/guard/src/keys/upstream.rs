@@ -23,6 +23,8 @@ use common::error::reason;
 
 /// An agent that lists its keys does no work for it.
 const LIST_TIME: Duration = Duration::from_secs(10);
+/// For the binds of a connection, which the agent verifies one after the other with those of all other connections.
+const BINDS_TIME: Duration = Duration::from_secs(10);
 /// A security key waits for a touch; sshd waits 120 s for the whole login.
 const SIGN_TIME: Duration = Duration::from_secs(60);
 
@@ -156,8 +158,7 @@ impl Upstream {
         time: Duration,
         meanwhile: impl FnOnce(),
     ) -> Result<Vec<u8>, UpstreamError> {
-        let until = Instant::now() + time;
-        let answer = self.ask_until(payload, until, meanwhile);
+        let answer = self.ask_for(payload, time, meanwhile);
         if answer.is_err() {
             // A late answer would be taken for the next question's.
             self.disconnect();
@@ -165,21 +166,23 @@ impl Upstream {
         answer
     }
 
-    fn ask_until(
+    /// The agent has `time` from the moment when it gets the request: what it does before that is not this request's.
+    fn ask_for(
         &mut self,
         payload: &[u8],
-        until: Instant,
+        time: Duration,
         meanwhile: impl FnOnce(),
     ) -> Result<Vec<u8>, UpstreamError> {
         self.disconnect_if_unsolicited();
         self.connect()?;
         self.send_binds()?;
         let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
+        let binds_until = Instant::now() + BINDS_TIME;
         while self.owed > 0 {
-            receive(connection, until)?;
+            receive(connection, binds_until)?;
             self.owed -= 1;
         }
-        exchange(connection, payload, until, meanwhile)
+        exchange(connection, payload, time, meanwhile)
     }
 
     /// Sends the binds that this connection has not seen; their answers are read before the next one.
@@ -253,10 +256,11 @@ fn may_make(request: &OwnedSignRequest, algorithm: &str) -> bool {
 fn exchange(
     connection: &mut MessageStream,
     payload: &[u8],
-    until: Instant,
+    time: Duration,
     meanwhile: impl FnOnce(),
 ) -> Result<Vec<u8>, UpstreamError> {
     connection.send(payload).map_err(UpstreamError::Gone)?;
+    let until = Instant::now() + time;
     meanwhile();
     let answer = receive(connection, until)?;
     if connection.has_leftover() {
@@ -272,5 +276,41 @@ fn receive(connection: &mut MessageStream, until: Instant) -> Result<Vec<u8>, Up
         Received::Idle | Received::TooSlow => Err(UpstreamError::Slow),
         Received::Broken(_) => Err(UpstreamError::Wrong("a message of a bad length")),
         Received::Io(error) => Err(UpstreamError::Gone(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    /// What a list takes at most in this test, and what a bind takes: longer.
+    const TIME: Duration = Duration::from_secs(2);
+    const BIND: Duration = Duration::from_secs(3);
+    /// To a bind, and to the request for the list.
+    const ANSWER: [u8; 5] = [0, 0, 0, 1, 6];
+
+    #[test]
+    fn the_time_for_a_list_begins_after_the_binds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let agent = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let mut message = [0; 5];
+            client.read_exact(&mut message).unwrap();
+            thread::sleep(BIND);
+            client.write_all(&ANSWER).unwrap();
+            client.read_exact(&mut message).unwrap();
+            client.write_all(&ANSWER).unwrap();
+        });
+        let mut upstream = Upstream::new(path);
+        upstream.pass_bind(vec![27]);
+        let answer = upstream.ask(&Request::List.rebuild(), TIME, || ());
+        assert_eq!(answer.unwrap(), [6]);
+        agent.join().unwrap();
     }
 }
