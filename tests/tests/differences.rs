@@ -117,6 +117,7 @@ fn extensions() {
         .string("session-bind@openssh.com")
         .string("content@split-ssh")
         .string("carry@split-ssh")
+        .string("allowed@split-ssh")
         .string("query");
     let query = Message::of(message::EXTENSION).string("query");
     assert_eq!(connection.ask(&query), Answer::Reply(expected.0));

@@ -42,7 +42,21 @@ pub struct Merged {
 }
 
 /// What a vault says to a list.
-type Listed = (VaultConnection, Result<Vec<u8>, CallEnd>);
+type Listed = (VaultConnection, Result<List, CallEnd>);
+
+/// The keys of one vault.
+#[derive(Clone, Debug, Default)]
+struct List {
+    keys: Vec<Key>,
+    /// The first ones, that a rule allows for the server that the connection has shown.
+    allowed: usize,
+}
+
+impl From<Vec<Key>> for List {
+    fn from(keys: Vec<Key>) -> Self {
+        Self { keys, allowed: 0 }
+    }
+}
 
 /// One program's connection to one of the vaults.
 enum Side {
@@ -162,7 +176,7 @@ impl MergedConnection<'_> {
         program: &Program,
         handle: &ConnectionHandle,
     ) -> io::Result<Option<Vec<u8>>> {
-        let mut lists: Vec<Option<Vec<Key>>> = vec![None; self.sides.len()];
+        let mut lists: Vec<Option<List>> = vec![None; self.sides.len()];
         for index in 0..self.sides.len() {
             let Some(vault) = self.merged.vaults.get(index) else {
                 continue;
@@ -170,14 +184,15 @@ impl MergedConnection<'_> {
             let remembered = vault.remembered.keys();
             let is_asked = match vault.config.start {
                 Start::OnList => true,
-                Start::OnUse => remembered.is_empty(),
+                // What a server is to be shown first only the vault knows; a call that is there costs nothing.
+                Start::OnUse => remembered.is_empty() || self.binds.len() > 0 && vault.can_carry(),
                 Start::Never => vault.can_carry(),
             };
             // A single vault is waited for: there is nothing else to list.
             if is_asked && (self.sides.len() == 1 || vault.lateness.may_ask()) {
                 self.begin_list(index, handle)?;
             } else if !is_asked && !remembered.is_empty() {
-                set(&mut lists, index, Some(remembered));
+                set(&mut lists, index, Some(remembered.into()));
             }
         }
         let is_only = self.sides.len() == 1;
@@ -185,9 +200,8 @@ impl MergedConnection<'_> {
         loop {
             for (index, result) in self.take_back() {
                 // What carries no signature now is not offered.
-                if let Ok(reply) = result {
-                    let keys = remembered::keys_of(&reply).unwrap_or_default();
-                    set(&mut lists, index, Some(keys));
+                if let Ok(list) = result {
+                    set(&mut lists, index, Some(list));
                 }
             }
             let is_awaited = |(side, vault): (&Side, &Arc<Vault>)| {
@@ -214,12 +228,13 @@ impl MergedConnection<'_> {
             }
             if vault.lateness.is_late() {
                 let known = Some(vault.remembered.last_known()).filter(|keys| !keys.is_empty());
-                set(&mut lists, index, known);
+                set(&mut lists, index, known.map(List::from));
             }
         }
         self.listed_by.clear();
         for (index, list) in lists.iter().enumerate().rev() {
-            let keys = list.iter().flatten().map(|(key, _)| (key.clone(), index));
+            let keys = list.iter().flat_map(|list| &list.keys);
+            let keys = keys.map(|(key, _)| (key.clone(), index));
             self.listed_by.extend(keys);
         }
         let has_any = lists.iter().any(Option::is_some);
@@ -250,8 +265,7 @@ impl MergedConnection<'_> {
                 program: &socket,
                 handle: &own_handle,
             };
-            let result = to_vault.list(&binds, &watcher);
-            let result = result.map(|answer| answer.reply().to_vec());
+            let result = list_of(&mut to_vault, &binds, &watcher);
             // A connection that has ended meanwhile takes nothing.
             if let Err(mpsc::SendError((mut to_vault, result))) = sender.send((to_vault, result)) {
                 if let Err(end) = result {
@@ -266,7 +280,7 @@ impl MergedConnection<'_> {
     }
 
     /// Takes back what threads have finished.
-    fn take_back(&mut self) -> Vec<(usize, Result<Vec<u8>, CallEnd>)> {
+    fn take_back(&mut self) -> Vec<(usize, Result<List, CallEnd>)> {
         let mut results = Vec::new();
         for (index, side) in self.sides.iter_mut().enumerate() {
             let Side::Away(receiver, _) = side else {
@@ -347,21 +361,38 @@ impl MergedConnection<'_> {
     }
 }
 
+/// Asks a vault for its keys, and which of them it allows for the server that the binds show.
+fn list_of(
+    to_vault: &mut VaultConnection,
+    binds: &Binds,
+    watcher: &Watcher<'_>,
+) -> Result<List, CallEnd> {
+    let answer = to_vault.list(binds, watcher)?;
+    let keys = remembered::keys_of(answer.reply()).unwrap_or_default();
+    let allowed = to_vault.allowed(binds, watcher)?;
+    Ok(List { keys, allowed })
+}
+
 /// Keeps a vault's first answer to a list.
-fn set(lists: &mut [Option<Vec<Key>>], index: usize, keys: Option<Vec<Key>>) {
+fn set(lists: &mut [Option<List>], index: usize, answer: Option<List>) {
     if let Some(list) = lists.get_mut(index).filter(|list| list.is_none()) {
-        *list = keys;
+        *list = answer;
     }
 }
 
-/// All keys once, the first comment of each, as many as a list may have. On a connection that has shown its server, each
-/// vault lists first what its rules allow there: then the first keys of all come before any second one, as a server does not
-/// try many.
-fn join(lists: Vec<Vec<Key>>, is_bound: bool) -> Vec<Key> {
-    let mut keys: Vec<(usize, Key)> = Vec::new();
-    lists
-        .into_iter()
-        .for_each(|list| keys.extend(list.into_iter().enumerate()));
+/// All keys once, the first comment of each, as many as a list may have. On a connection that has shown its server come first
+/// those that a rule of their vault allows there, as a server does not try many; a vault that cannot say how many these are
+/// lists them first, too, so that the first keys of all come before any second one.
+fn join(lists: Vec<List>, is_bound: bool) -> Vec<Key> {
+    let mut keys: Vec<((bool, usize), Key)> = Vec::new();
+    for List {
+        keys: listed,
+        allowed,
+    } in lists
+    {
+        let ranks = (0..).map(|rank| (rank >= allowed, rank));
+        keys.extend(ranks.zip(listed));
+    }
     if is_bound {
         keys.sort_by_key(|(rank, _)| *rank);
     }
@@ -408,13 +439,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_key_is_listed_once_and_for_a_server_the_first_ones_first() {
+    fn each_key_is_listed_once_and_for_a_server_the_allowed_ones_first() {
         let list = |keys: &[u8]| -> Vec<Key> {
             let key = |key: &u8| (vec![*key], vec![]);
             keys.iter().map(key).collect()
         };
-        let lists = || vec![list(b"abc"), list(b"dae")];
-        assert_eq!(join(lists(), false), list(b"abcde"));
-        assert_eq!(join(lists(), true), list(b"adbce"));
+        let lists = |allowed| {
+            let second = List {
+                keys: list(b"dae"),
+                allowed,
+            };
+            vec![List::from(list(b"abc")), second]
+        };
+        assert_eq!(join(lists(2), false), list(b"abcde"));
+        assert_eq!(join(lists(0), true), list(b"adbce"));
+        assert_eq!(join(lists(2), true), list(b"dabce"));
+        assert_eq!(join(lists(3), true), list(b"daebc"));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use wire::allowed;
 use wire::carry::{self, Note, Terms};
 
 use super::binds::Binds;
@@ -165,6 +166,21 @@ impl VaultConnection {
         Ok(answer)
     }
 
+    /// How many keys at the head of the last list a rule allows for the server that `binds` show. 0 also where the vault
+    /// cannot say: who does not carry may end at what it does not know.
+    ///
+    /// # Errors
+    /// As [`VaultConnection::ask`].
+    pub fn allowed(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<usize, CallEnd> {
+        let is_carried = matches!(self.link, Some(Link::Carried(_)));
+        if binds.len() == 0 || !is_carried {
+            return Ok(0);
+        }
+        let answer = self.ask(binds, Some(&allowed::request()), watcher)?;
+        let keys = allowed::parse_reply(answer.reply()).unwrap_or(0);
+        Ok(usize::try_from(keys).unwrap_or(usize::MAX))
+    }
+
     /// Asks the vault, which is told first of the binds that it does not know. The last of `binds` may be the request itself;
     /// then there is no `message`.
     ///
@@ -188,7 +204,7 @@ impl VaultConnection {
             // A new call would ask for the signature without the content.
             return Err(CallOutcome::Cut.into());
         }
-        let is_list = message == Some(&[LIST]);
+        let is_list = message == Some(&[LIST]) || message == Some(&allowed::request());
         let reply = loop {
             let untold = binds.iter().skip(self.told);
             let messages: Vec<&[u8]> = untold.chain(message).collect();

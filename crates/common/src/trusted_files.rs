@@ -167,7 +167,8 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), Error> {
     write(path, contents, true).map_err(|error| Error::io("write", path, &error))
 }
 
-/// The same for what can be had again: when the machine crashes, it may be lost.
+/// The same for what we made and can make again: its mode is 0600 whatever it was, and when the machine crashes, it may be
+/// lost.
 ///
 /// # Errors
 /// As [`replace`].
@@ -183,7 +184,8 @@ fn write(path: &Path, contents: &[u8], is_synced: bool) -> io::Result<()> {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let temporary = folder.join(name);
-    let mode = fs::metadata(&target).map_or(0o600, |old| old.mode() & 0o777);
+    let old = fs::metadata(&target).ok().filter(|_| is_synced);
+    let mode = old.map_or(0o600, |old| old.mode() & 0o777);
     let written = write_new(&temporary, contents, mode, is_synced)
         .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {

@@ -27,6 +27,7 @@
 )]
 
 pub mod algorithm;
+pub mod allowed;
 pub mod bind;
 pub mod carry;
 pub mod certificate;

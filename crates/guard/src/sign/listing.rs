@@ -17,6 +17,7 @@ const NOTHING_TO_SHOW: &str = "the policy lets this caller use none of the keyri
 
 /// Answers a request for the keys. A broken policy is a failure: an empty list would look like a keyring without keys.
 pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
+    session.allowed = 0;
     if let Some(broken) = session.policy.broken() {
         let record = session.record(Event::List, RecordOutcome::Refused);
         session.note(record.because(broken.to_owned()));
@@ -29,15 +30,14 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
     }
     let host = session.policy.bound_host(&session.session);
     let keys = || session.keys.iter().flat_map(KeyList::iter);
-    let mut shown: Vec<&KeyEntry> = keys()
-        .filter(|entry| session.may_see(&entry.facts, host.as_ref()).is_ok())
-        .collect();
-    if host.is_some() {
-        // Servers take few keys of a login: those come first that a rule allows for this host.
-        shown.sort_by_cached_key(|entry| {
-            session.mildest(&entry.facts, host.as_ref(), Verdict::Allow)
-        });
-    }
+    let shown = keys().filter(|entry| session.may_see(&entry.facts, host.as_ref()).is_ok());
+    // Servers take few keys of a login: those come first that a rule allows for this host.
+    let (allowed, others): (Vec<&KeyEntry>, Vec<&KeyEntry>) = shown.partition(|entry| {
+        let mildest = || session.mildest(&entry.facts, host.as_ref(), Verdict::Allow);
+        host.is_some() && mildest() == Verdict::Allow
+    });
+    let allowed_count = u32::try_from(allowed.len()).unwrap_or(u32::MAX);
+    let shown = [allowed, others].concat();
     let identities = shown
         .iter()
         .map(|entry| Identity {
@@ -59,7 +59,9 @@ pub fn list(session: &mut AgentSession<'_>) -> Vec<u8> {
     if !session.signer.recorder.write(record) {
         return Reply::Failure.rebuild();
     }
-    Reply::Identities(identities).rebuild()
+    let reply = Reply::Identities(identities).rebuild();
+    session.allowed = allowed_count;
+    reply
 }
 
 /// Asks the upstream for its keys and keeps those of this keyring, with the folder's.

@@ -1,6 +1,7 @@
 //! One request, one reply. Refusals are answers, too.
 
 use policy::record::{Event, RecordOutcome};
+use wire::allowed::{self, ALLOWED};
 use wire::bind::SESSION_BIND;
 use wire::carry::{CARRY, Note};
 use wire::content::CONTENT;
@@ -24,6 +25,10 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
         }
         Ok(Request::Extension(Extension::Content(chunk))) => content::take(session, &chunk),
         Ok(Request::Extension(Extension::Query)) => query(),
+        Ok(Request::Extension(Extension::Other {
+            name: ALLOWED,
+            contents: [],
+        })) => allowed::reply(session.allowed),
         Ok(request) => refuse(session, request.number(), request.name()),
         Err(bad) => bad_request(session, &bad, untrusted),
     }
@@ -75,7 +80,7 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8
 /// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
 fn query() -> Vec<u8> {
     let mut names = Writer::new();
-    for name in [SESSION_BIND, CONTENT, CARRY, QUERY] {
+    for name in [SESSION_BIND, CONTENT, CARRY, ALLOWED, QUERY] {
         names.string(name);
     }
     Reply::ExtensionResponse {

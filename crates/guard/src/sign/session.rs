@@ -65,6 +65,8 @@ pub struct AgentSession<'s> {
     pub(super) upstream: Option<Upstream>,
     /// The keyring's keys, as last listed on this connection.
     pub(super) keys: Option<KeyList>,
+    /// How many keys of the last list a rule allows for the bound host; those came first.
+    pub(super) allowed: u32,
     /// What holds for the request at hand.
     pub(super) policy: Arc<PolicySnapshot>,
     last_seen: Option<VisibleKey>,
@@ -105,6 +107,7 @@ impl<'s> AgentSession<'s> {
             place,
             upstream,
             keys: None,
+            allowed: 0,
             policy: signer.policy.snapshot(),
             last_seen: None,
             observer: None,
