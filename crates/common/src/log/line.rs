@@ -1,10 +1,12 @@
 //! One line of the log: `{…,"previous":"HEX","hash":"HEX"}` and a newline, plain ASCII. `hash` is the
 //! SHA-256 of all that stands before `,"hash"`; `previous` is the `hash` of the line before.
 
-use std::fmt;
+use std::{fmt, io};
 
 use policy::record::Record;
 use ring::digest;
+use serde::Serialize;
+use serde_json::ser::Formatter;
 
 /// Bytes of a line with its newline: a record's texts are cut at 1 KiB each, so that only a host with
 /// hundreds of names comes near.
@@ -49,15 +51,38 @@ pub struct TooLong(pub usize);
 /// A record that is too long.
 pub fn encode(record: &Record, line: &mut Vec<u8>) -> Result<String, TooLong> {
     let start = line.len();
-    record.write_json(line);
+    let mut json = serde_json::Serializer::with_formatter(&mut *line, PrintableAscii);
+    // A vector takes all bytes, and a record holds nothing that JSON cannot say.
+    let written = record.serialize(&mut json);
     line.pop(); // the closing brace: the hash comes before it
     let hash = sha256_hex(line.get(start..).unwrap_or_default());
     for part in [HASH_KEY, &hash, END] {
         line.extend_from_slice(part.as_bytes());
     }
     match line.len().saturating_sub(start) {
-        length if length > MAX_LINE => Err(TooLong(length)),
+        length if written.is_err() || length > MAX_LINE => Err(TooLong(length)),
         _ => Ok(hash),
+    }
+}
+
+/// JSON in which all that is not printable ASCII is escaped.
+struct PrintableAscii;
+
+impl Formatter for PrintableAscii {
+    /// `fragment` holds nothing that JSON itself wants escaped.
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let is_printable = |character: char| matches!(character, ' '..='~');
+        for part in fragment.split_inclusive(|character| !is_printable(character)) {
+            let plain = part.trim_end_matches(|character| !is_printable(character));
+            writer.write_all(plain.as_bytes())?;
+            for unit in part.get(plain.len()..).unwrap_or_default().encode_utf16() {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -44,7 +44,7 @@ impl Timestamp {
 
 impl Timestamp {
     /// As it prints. Every signature waits for one of these: no `write!` for each number.
-    pub(super) fn to_text(self) -> [u8; 24] {
+    fn to_text(self) -> [u8; 24] {
         let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
         let (year, month, day) = date(seconds / DAY);
         let (hour, minute, second) = (seconds % DAY / 3600, seconds % 3600 / 60, seconds % 60);
@@ -75,7 +75,7 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(std::str::from_utf8(&self.to_text()).unwrap_or_default())
+        serializer.collect_str(self)
     }
 }
 
