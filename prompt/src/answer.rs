@@ -3,29 +3,21 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use policy::overview::Action;
 use policy::question::QuestionId;
-use policy::question::protocol::{PassphraseAnswer, PrompterAnswer, ScreenLocked, Shown};
+use policy::question::protocol::PassphraseAnswer;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// Says that the window is on the screen.
+/// Sends one line.
 ///
 /// # Errors
 /// The asker is gone.
-pub fn send_shown(out: &mut impl Write) -> io::Result<()> {
-    send(out, &Shown { shown: true })
-}
-
-/// Sends the one answer to a question. A name goes along with an allow only.
-///
-/// # Errors
-/// The asker is gone.
-pub fn send_answer(out: &mut impl Write, mut answer: PrompterAnswer) -> io::Result<()> {
-    let given = &mut answer.answer;
-    given.name = given.name.take().filter(|_| given.decision.allows());
-    given.trust = given.trust && given.name.is_some();
-    send(out, &answer)
+pub fn send(line: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    let mut out = io::stdout();
+    out.write_all(&line)?;
+    out.flush()
 }
 
 /// Sends a passphrase, or that none is given, and wipes the line that held it.
@@ -47,55 +39,9 @@ pub fn send_passphrase(
     out.flush()
 }
 
-/// Tells which button of the overview was pressed.
-///
-/// # Errors
-/// The asker is gone.
-pub fn send_action(out: &mut impl Write, action: Action) -> io::Result<()> {
-    send(out, &action)
-}
-
-/// Says that the screen was locked.
-///
-/// # Errors
-/// The asker is gone.
-pub fn send_locked(out: &mut impl Write) -> io::Result<()> {
-    send(out, &ScreenLocked { locked: true })
-}
-
-fn send(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    line.push(b'\n');
-    out.write_all(&line)?;
-    out.flush()
-}
-
 #[cfg(test)]
 mod tests {
-    use policy::question::{Answer, Decision};
-
     use super::*;
-
-    #[test]
-    fn a_no_names_nobody() {
-        for decision in [Decision::DenyOnce, Decision::Mute, Decision::AllowOnce] {
-            let mut out = Vec::new();
-            let answer = Answer {
-                decision,
-                name: Some("staging".to_owned()),
-                trust: false,
-                same: 1,
-            };
-            let answer = PrompterAnswer {
-                id: 17,
-                answer,
-                unanswered: false,
-            };
-            send_answer(&mut out, answer).unwrap();
-            let names = String::from_utf8(out).unwrap().contains("staging");
-            assert_eq!(names, decision.allows(), "{decision:?}");
-        }
-    }
 
     #[test]
     fn a_passphrase_survives_json() {

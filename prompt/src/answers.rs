@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gtk::prelude::*;
 use policy::question::Decision;
 
-use crate::question::{self, Offer, Question};
+use crate::question::{self, Question};
 use crate::{buttons, look, wording};
 
 /// So many lengths have buttons on the first page; more have a page of their own.
@@ -53,12 +53,13 @@ impl Answers {
             answers.add_back(Page::DenyFor);
             answers.add_lengths(Page::DenyFor, "Deny", &lengths, Decision::DenyFor);
         }
-        if has(Offer::Mute) {
+        if has(Decision::Mute) {
             let length = wording::length(policy::question::MUTE_SECONDS);
-            let words = format!("Deny everything from this _qube for {length}");
+            let caller = question.caller_noun().replace(' ', " _");
+            let words = format!("Deny everything from {caller} for {length}");
             answers.add(Page::First, &words, Choice::Decide(Decision::Mute));
         }
-        if has(Offer::Once) {
+        if has(Decision::AllowOnce) {
             let once = Choice::Decide(Decision::AllowOnce);
             answers.add(Page::First, "Allow _once", once);
         }
@@ -70,7 +71,7 @@ impl Answers {
         } else {
             answers.add_lengths(Page::First, "Allow", &lengths, Decision::AllowFor);
         }
-        if has(Offer::Always) {
+        if has(Decision::AllowAlways) {
             answers.add(Page::First, "_Always...", Choice::Turn(Page::Always));
             answers.add_back(Page::Always);
             let always = Choice::Decide(Decision::AllowAlways);

@@ -6,6 +6,7 @@ use std::process::exit;
 
 use gtk::gio;
 use gtk::glib::{self, Variant};
+use policy::question::protocol::ScreenLocked;
 
 use crate::answer;
 use crate::ending::end;
@@ -79,7 +80,7 @@ fn subscribe(
 }
 
 fn locked() {
-    if answer::send_locked(&mut io::stdout()).is_err() {
+    if answer::send(&ScreenLocked { locked: true }).is_err() {
         exit(0);
     }
 }

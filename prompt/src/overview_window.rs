@@ -1,7 +1,7 @@
 //! The window of `split-ssh ui`. It shows what it is told, and tells which button was pressed.
 
 use std::cell::RefCell;
-use std::io::{self, Stdin};
+use std::io::Stdin;
 use std::process::exit;
 use std::rc::Rc;
 
@@ -147,7 +147,7 @@ impl OverviewWindow {
 
 /// Tells what the person wants.
 fn press(action: Action) {
-    if answer::send_action(&mut io::stdout(), action).is_err() {
+    if answer::send(&action).is_err() {
         exit(EXIT_ABANDONED);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::protocol::{MAX_PASSPHRASE, PassphraseQuestion};
+use policy::question::protocol::{MAX_PASSPHRASE, PassphraseQuestion, Shown};
 use zeroize::Zeroizing;
 
 use crate::answer;
@@ -145,7 +145,7 @@ impl WindowEvents for PassphraseWindow {
     }
 
     fn shown(&self) {
-        if answer::send_shown(&mut std::io::stdout()).is_err() {
+        if answer::send(&Shown { shown: true }).is_err() {
             self.abandoned();
         }
     }

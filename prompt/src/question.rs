@@ -6,8 +6,10 @@ mod check;
 
 use policy::display;
 pub use policy::facts::IntentKind;
-use policy::question::protocol::{NewCounts, Notification, PassphraseQuestion};
-pub use policy::question::{Counts, HeadingPart, Offer, QubeColor, Question, Risk, Row, RowClass};
+use policy::question::protocol::{Notification, PassphraseQuestion};
+pub use policy::question::{
+    Counts, Decision, HeadingPart, QubeColor, Question, Risk, Row, RowClass,
+};
 
 pub use check::BadQuestion;
 use check::{
@@ -55,15 +57,14 @@ pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
 /// # Errors
 /// As for [`parse`], or another question's `id`.
 pub fn parse_counts(question: &Question, untrusted_line: &[u8]) -> Result<Counts, BadQuestion> {
-    let untrusted: NewCounts = serde_json::from_slice(untrusted_line)?;
+    let untrusted: Counts = serde_json::from_slice(untrusted_line)?;
     demand(
         untrusted.id == question.id,
         "id",
         "another question is on the screen",
     )?;
-    let counts = untrusted.counts();
-    demand(counts.same >= 1, "same", "at least 1")?;
-    Ok(counts)
+    demand(untrusted.same >= 1, "same", "at least 1")?;
+    Ok(untrusted)
 }
 
 /// The offered lengths in seconds, shortest first.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::protocol::PrompterAnswer;
+use policy::question::protocol::{PrompterAnswer, Shown};
 use policy::question::{Answer, Decision};
 
 use crate::advice::{Advice, BAD_NAME, CLICK_FIRST, ENTER, RULE, SCROLL, UNDO, WAIT};
@@ -20,7 +20,7 @@ use crate::lines::LineReader;
 use crate::look::add_class;
 use crate::name_fields::NameFields;
 use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{self, Counts, HeadingPart, Offer, Question, Risk};
+use crate::question::{self, Counts, HeadingPart, Question, Risk};
 use crate::reading::Reading;
 use crate::server::Server;
 use crate::{look, to_read, wording};
@@ -83,10 +83,7 @@ impl QuestionWindow {
             rule.widget().set_vexpand(true);
             frame.append(rule.widget());
         }
-        let name = question
-            .offers
-            .contains(&Offer::Name)
-            .then(|| NameFields::new(&frame));
+        let name = question.takes_name.then(|| NameFields::new(&frame));
         let scope = question
             .scope
             .as_ref()
@@ -167,10 +164,10 @@ impl QuestionWindow {
 
     fn choose(&self, choice: Choice) {
         match choice {
-            Choice::Decide(decision) if !decision.allows() => self.decide(decision, false),
+            Choice::Decide(decision) if !decision.allows() => self.decide(decision),
             Choice::Decide(decision) => {
                 if self.prompt.is_armed() && self.obstacle().is_none() {
-                    self.decide(decision, false);
+                    self.decide(decision);
                 }
             }
             Choice::Turn(page) => self.turn(page),
@@ -206,19 +203,23 @@ impl QuestionWindow {
         self.reading.has_been_read() && self.shown_reading().has_been_read()
     }
 
-    /// Ends with an answer; `unanswered` if it is nobody's.
-    fn decide(&self, decision: Decision, unanswered: bool) {
-        let answer = PrompterAnswer {
-            id: self.question.id,
-            answer: Answer {
-                decision,
-                name: self.typed_name().ok().flatten(),
-                trust: self.name.as_ref().is_some_and(NameFields::is_trusted),
-                same: self.counts.get().same,
-            },
-            unanswered,
-        };
-        end(answer::send_answer(&mut std::io::stdout(), answer));
+    fn decide(&self, decision: Decision) {
+        // A name goes along with an allow only.
+        let name = self.typed_name().ok().flatten();
+        let name = name.filter(|_| decision.allows());
+        let is_trusted = self.name.as_ref().is_some_and(NameFields::is_trusted);
+        self.end(Some(Answer {
+            decision,
+            trust: is_trusted && name.is_some(),
+            name,
+            same: self.counts.get().same,
+        }));
+    }
+
+    /// `None`: nobody answered in time.
+    fn end(&self, answer: Option<Answer>) {
+        let id = self.question.id;
+        end(answer::send(&PrompterAnswer { id, answer }));
     }
 
     fn typed_name(&self) -> Result<Option<String>, ()> {
@@ -266,7 +267,7 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn shown(&self) {
-        if answer::send_shown(&mut std::io::stdout()).is_err() {
+        if answer::send(&Shown { shown: true }).is_err() {
             self.abandoned();
         }
     }
@@ -279,11 +280,11 @@ impl WindowEvents for QuestionWindow {
     }
 
     fn unanswered(&self) {
-        self.decide(Decision::DenyOnce, true);
+        self.end(None);
     }
 
     fn closed(&self) {
-        self.decide(Decision::DenyOnce, false);
+        self.decide(Decision::DenyOnce);
     }
 
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {

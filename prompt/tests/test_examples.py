@@ -173,7 +173,7 @@ class Focus(unittest.TestCase):
             daemon.wait(lambda: daemon.closed)
             prompt.wait_armed()
             key("Escape")
-            self.assertEqual(prompt.answer()["decision"], "deny")
+            self.assertEqual(prompt.answer()["answer"]["decision"], "deny")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,14 @@ from desk import (PROGRAM, QUIET, Looks, OtherWindow, Prompt, example, for_secon
 
 DESK = os.environ.get("DESK", "none")
 NAME = os.environ.get("NAME", DESK)  # what tests/run calls this desk
-DENY = {"id": "17", "decision": "deny", "same": 1}
-ONCE = {"id": "17", "decision": "once", "same": 1}
+
+
+def answer(decision, **more):
+    return {"id": "17", "answer": {"decision": decision, "same": 1, **more}}
+
+
+DENY = answer("deny")
+ONCE = answer("once")
 
 
 def undisturbed(act):
@@ -60,7 +66,7 @@ class Answers(unittest.TestCase):
             prompt.ready().focus_on(mute)
             until(lambda: prompt.says("A denial ends with the vault"), "how to undo it")
             prompt.click(mute)
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "mute", "seconds": 300, "same": 1})
+            self.assertEqual(prompt.answer(), answer("mute"))
 
     def test_a_click_after_arming_allows_once(self):
         with Prompt(example("login")) as prompt:
@@ -70,7 +76,7 @@ class Answers(unittest.TestCase):
     def test_allow_for_a_time(self):
         with Prompt(example("login")) as prompt:
             prompt.ready().click("Allow for 15 min")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "for", "seconds": 900, "same": 1})
+            self.assertEqual(prompt.answer(), answer({"for": 900}))
 
     def test_tab_and_space_allow(self):
         with Prompt(example("login")) as prompt:
@@ -79,11 +85,11 @@ class Answers(unittest.TestCase):
             self.assertEqual(prompt.answer(), ONCE)
 
     def test_alt_and_letter_allow(self):
-        for keys, decision in [("alt+o", "once"), ("alt+1", "for")]:
+        for keys, decision in [("alt+o", "once"), ("alt+1", {"for": 900})]:
             with self.subTest(keys), Prompt(example("login")) as prompt:
                 prompt.ready()
                 key(keys)
-                self.assertEqual(prompt.answer()["decision"], decision)
+                self.assertEqual(prompt.answer(), answer(decision))
 
     def test_only_what_is_offered_is_there(self):
         with Prompt(example("login", offers=["deny", "once"])) as prompt:
@@ -107,7 +113,7 @@ class Answers(unittest.TestCase):
             self.assertEqual(prompt.buttons(), {"Back", "Deny for 5 min", "Deny for 15 min", "Deny for 1 h", "Deny for 8 h",
                                                 "Deny until the vault stops"})
             prompt.click("Deny for 1 h")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "deny-for", "seconds": 3600, "same": 1})
+            self.assertEqual(prompt.answer(), answer({"deny-for": 3600}))
 
     def test_always_shows_the_rule_and_wants_a_second_answer(self):
         with Prompt(example("login")) as prompt:
@@ -118,19 +124,19 @@ class Answers(unittest.TestCase):
             prompt.wait_armed()
             self.turn(prompt, "Always...", "Add this rule and allow")
             prompt.click("Add this rule and allow")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "always", "same": 1})
+            self.assertEqual(prompt.answer(), answer("always"))
 
     def test_four_lengths_have_a_page(self):
         offers = ["deny", "once", {"for": 300}, {"for": 900}, {"for": 3600}, {"for": 28800}]
         with Prompt(example("login", offers=offers)) as prompt:
             self.turn(prompt.ready(), "Allow for...", "Allow for 8 h")
             prompt.click("Allow for 8 h")
-            self.assertEqual(prompt.answer(), {"id": "17", "decision": "for", "seconds": 28800, "same": 1})
+            self.assertEqual(prompt.answer(), answer({"for": 28800}))
 
     def test_time_out(self):
         with Prompt(example("login", seconds=1)) as prompt:
             prompt.shown()
-            self.assertEqual(prompt.answer(), {**DENY, "unanswered": True})
+            self.assertEqual(prompt.answer(), {"id": "17", "answer": None})
 
 
 class Accidents(unittest.TestCase):
@@ -301,7 +307,7 @@ class Accidents(unittest.TestCase):
             prompt.find("3 identical requests are waiting; your answer applies to all of them.")
             prompt.wait_armed()
             prompt.click("Allow once")
-            self.assertEqual(prompt.answer(), {**ONCE, "same": 3})
+            self.assertEqual(prompt.answer(), answer("once", same=3))
 
     def test_one_more_waiting_is_said_and_disturbs_nobody(self):
         with Prompt(example("login", waiting=0)) as prompt:
@@ -450,7 +456,7 @@ class Names(unittest.TestCase):
             write("staging.example")
             until(lambda: entry.queryText().getText(0, -1) == "staging.example", "the name")
             prompt.click("Allow once")
-            self.assertEqual(prompt.answer(), {**ONCE, "name": "staging.example"})
+            self.assertEqual(prompt.answer(), answer("once", name="staging.example"))
 
     def test_a_name_can_be_trusted_from_now_on(self):
         with Prompt(example("unnamed")) as prompt:
@@ -464,7 +470,7 @@ class Names(unittest.TestCase):
             until(lambda: prompt.has(trust, pyatspi.STATE_CHECKED), "the tick to be set")
             prompt.wait_armed()
             prompt.click("Allow once")
-            self.assertEqual(prompt.answer(), {**ONCE, "name": "staging", "trust": True})
+            self.assertEqual(prompt.answer(), answer("once", name="staging", trust=True))
 
     def test_no_name_is_no_name(self):
         with Prompt(example("unnamed")) as prompt:

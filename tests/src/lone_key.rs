@@ -27,7 +27,7 @@ read -r question
 echo '{"shown":true}'
 id=${question#*'"id":"'}
 id=${id%%'"'*}
-echo "{\"id\":\"$id\",\"decision\":\"deny\"}"
+echo "{\"id\":\"$id\",\"answer\":{\"decision\":\"deny\"}}"
 "#;
 
 impl LoneKey {

@@ -134,7 +134,7 @@ impl Desk {
 }
 
 fn say(decision: &str) -> String {
-    format!(r#"echo "{{\"id\":\"$id\",\"decision\":{decision}}}""#)
+    format!(r#"echo "{{\"id\":\"$id\",\"answer\":{{\"decision\":{decision}}}}}""#)
 }
 
 fn is_signed(answer: &Answer) -> bool {
@@ -164,7 +164,7 @@ fn fifty_logins_at_once_are_one_question() {
     let body = r#"while read -r counts; do
         case $counts in *'"same":50}'*) break;; esac
     done
-    echo "{\"id\":\"$id\",\"decision\":\"once\",\"same\":50}""#;
+    echo "{\"id\":\"$id\",\"answer\":{\"decision\":\"once\",\"same\":50}}""#;
     let desk = Desk::with_prompter(ASK, body);
     let first = desk.begin("work", &desk.login(0, "git"));
     desk.wait_until_asked(1);
@@ -186,7 +186,7 @@ fn fifty_logins_at_once_are_one_question() {
 fn a_yes_for_longer_is_listed_used_and_taken_back() {
     let policy = "default = \"deny\"\n[[rule]]\nkind = \"login\"\nhost = \"box.example\"\n\
                   action = \"ask\"\nremember = \"15m\"\n";
-    let desk = Desk::with_prompter(policy, &say(r#"\"for\",\"seconds\":900,\"same\":1"#));
+    let desk = Desk::with_prompter(policy, &say(r#"{\"for\":900},\"same\":1"#));
     assert!(is_signed(&desk.ask("work", &desk.login(1, "git"))));
     assert!(is_signed(&desk.ask("work", &desk.login(2, "git"))));
     assert_eq!(desk.asked().len(), 1, "remembered");
@@ -226,8 +226,8 @@ fn a_locked_screen_ends_the_yeses_and_not_the_noes() {
                   action = \"ask\"\nremember = \"15m\"\n";
     let body = format!(
         "case $question in *noisy*) {} ;; *) {} ;; esac",
-        say(r#"\"mute\",\"seconds\":300,\"same\":1"#),
-        say(r#"\"for\",\"seconds\":900,\"same\":1"#)
+        say(r#"\"mute\",\"same\":1"#),
+        say(r#"{\"for\":900},\"same\":1"#)
     );
     let desk = Desk::with_prompter(policy, &body);
     let desktop = desk.prompter.with_extension("lock");
@@ -265,7 +265,7 @@ fn a_locked_screen_ends_the_yeses_and_not_the_noes() {
 fn the_lock_is_watched_for_as_long_as_a_yes_is_remembered() {
     let policy = "default = \"deny\"\n[[rule]]\nkind = \"login\"\nhost = \"box.example\"\n\
                   action = \"ask\"\nremember = \"15m\"\n";
-    let desk = Desk::with_prompter(policy, &say(r#"\"for\",\"seconds\":900,\"same\":1"#));
+    let desk = Desk::with_prompter(policy, &say(r#"{\"for\":900},\"same\":1"#));
     fs::write(desk.prompter.with_extension("lock"), "").expect("a file");
     let began = |count: usize| wait_for("the watch", || watches(&desk).into_iter().nth(count));
     let ended = |pid: &str| {
@@ -298,7 +298,7 @@ fn a_no_covers_the_logins_next_key_and_a_mute_the_qube() {
     }
     assert_eq!(desk.asked().len(), 1);
 
-    let desk = Desk::with_prompter(ASK, &say(r#"\"mute\",\"seconds\":300,\"same\":1"#));
+    let desk = Desk::with_prompter(ASK, &say(r#"\"mute\",\"same\":1"#));
     for session in 1..4 {
         assert!(!is_signed(&desk.ask("work", &desk.login(session, "git"))));
     }
@@ -365,7 +365,7 @@ fn a_prompter_that_dies_or_lies_is_a_no() {
         "kill -9 $$".to_owned(),
         say(r#"\"once\",\"same\":0"#),
         say(r#"\"once\",\"same\":2"#),
-        say(r#"\"for\",\"seconds\":31536000"#),
+        say(r#"{\"for\":31536000}"#),
         "echo yes".into(),
     ] {
         let desk = Desk::with_prompter(ASK, &body);
@@ -766,8 +766,9 @@ fn a_session_that_comes_up_later_shows_the_question() {
         sentence(&question),
         "work wants to log in as git on box.example"
     );
-    let answer =
-        format!("{{\"shown\":true}}\n{{\"id\":\"{id}\",\"decision\":\"once\",\"same\":1}}\n");
+    let answer = format!(
+        "{{\"shown\":true}}\n{{\"id\":\"{id}\",\"answer\":{{\"decision\":\"once\",\"same\":1}}}}\n"
+    );
     (&session).write_all(answer.as_bytes()).unwrap();
     assert!(is_signed(&connection.answer()));
 }

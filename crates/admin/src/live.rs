@@ -238,10 +238,7 @@ fn read(line: &str, question: &Question) -> Option<Decision> {
                 Some(length) => Decision::DenyFor(parse_length(length.trim()).ok()?),
                 None => Decision::AllowFor(parse_length(length).ok()?),
             };
-            question
-                .offers
-                .contains(&decision.offer())
-                .then_some(decision)
+            question.offers.contains(&decision).then_some(decision)
         }
     }
 }

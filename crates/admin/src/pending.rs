@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use policy::display;
-use policy::question::{Decision, Offer, Question, QuestionId};
+use policy::question::{Decision, Question, QuestionId};
 
 use super::output;
 use super::running_vault::{answer, waiting};
@@ -71,7 +71,7 @@ pub struct DenyArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = parse_length)]
     length: Option<u64>,
 
-    /// Deny everything from this qube for 5 minutes
+    /// Deny everything from this caller for 5 minutes
     #[arg(long, conflicts_with = "length")]
     mute: bool,
 }
@@ -148,7 +148,7 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
         let requests = if same == 1 { "request" } else { "requests" };
         return Err(Error::new(format!("question {id} is for {same} {requests}")).hint(again));
     }
-    if args.name.is_some() && !question.offers.contains(&Offer::Name) {
+    if args.name.is_some() && !question.takes_name {
         let why = format!("question {id} takes no name: it is not about an unknown server");
         return Err(Error::new(why).hint(again));
     }

@@ -154,7 +154,8 @@ pub(super) fn answered(question: &Question, decision: Decision, settled: u64) ->
         Decision::DenyFor(seconds) => format!("denied for {}", length_in_words(seconds)),
         Decision::Mute => {
             let length = length_in_words(MUTE_SECONDS);
-            format!("denied, with everything from this qube for {length}")
+            let caller = question.caller_noun();
+            format!("denied, with everything from {caller} for {length}")
         }
     };
     let what = display::text(question.sentence().as_bytes(), MAX_SENTENCE);
@@ -171,7 +172,7 @@ pub(super) fn ascii(untrusted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use policy::facts::{IntentKind, Proof};
-    use policy::question::{Offer, Version};
+    use policy::question::Version;
 
     use super::*;
 
@@ -227,7 +228,8 @@ mod tests {
                 scope: None,
                 limit: None,
                 rule: None,
-                offers: vec![Offer::Deny, Offer::Once],
+                offers: vec![Decision::DenyOnce, Decision::AllowOnce],
+                takes_name: false,
                 seconds: 60,
                 waiting: 1,
                 same: 3,

@@ -19,11 +19,12 @@ mod wording;
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller::Caller;
 use crate::facts::{IntentKind, Proof};
 use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
-pub use answer::{Answer, BadAnswer, Decision, MUTE_SECONDS, Offer, QuestionId};
+pub use answer::{Answer, BadAnswer, Decision, MUTE_SECONDS, QuestionId};
 pub use compose::{LONGEST, QuestionProgress, length_in_words};
 pub use history::{AuthorHistory, History};
 pub use protocol::{Counts, Version};
@@ -73,10 +74,13 @@ pub struct Question {
     /// Why an allow cannot be for longer than is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// The rule that [`Offer::Always`] would write, in the policy's words.
+    /// The rule that [`Decision::AllowAlways`] would write, in the policy's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    pub offers: Vec<Offer>,
+    pub offers: Vec<Decision>,
+    /// Beside an allow, the person may type a name for this host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_name: bool,
     /// Time left from the moment it is shown.
     pub seconds: u64,
     /// Other questions that wait behind this one.
@@ -124,9 +128,17 @@ impl Question {
         self.heading.iter().map(HeadingPart::text).collect()
     }
 
+    /// What a sentence calls the caller, whom the heading names first.
+    pub fn caller_noun(&self) -> &'static str {
+        let name = self.heading.first().map_or("", HeadingPart::text);
+        Caller::parse(name).map_or("this caller", |caller| caller.noun())
+    }
+
     /// What may change while it is shown.
     pub fn counts(&self) -> Counts {
         Counts {
+            v: Version,
+            id: self.id,
             waiting: self.waiting,
             same: self.same,
         }
@@ -135,7 +147,7 @@ impl Question {
     /// The lengths of time that an allow may be for, in seconds, as they are offered.
     pub fn lengths(&self) -> impl Iterator<Item = u64> {
         self.offers.iter().filter_map(|offer| match offer {
-            Offer::For(seconds) => Some(*seconds),
+            Decision::AllowFor(seconds) => Some(*seconds),
             _ => None,
         })
     }
@@ -143,7 +155,7 @@ impl Question {
     /// The lengths of time that a deny may be for, in seconds, as they are offered.
     pub fn denial_lengths(&self) -> impl Iterator<Item = u64> {
         self.offers.iter().filter_map(|offer| match offer {
-            Offer::DenyFor(seconds) => Some(*seconds),
+            Decision::DenyFor(seconds) => Some(*seconds),
             _ => None,
         })
     }
@@ -157,7 +169,7 @@ impl Question {
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
     ) -> Result<(), BadAnswer> {
-        if !self.offers.contains(&answer.decision.offer()) {
+        if !self.offers.contains(&answer.decision) {
             return Err(BadAnswer::NotOffered);
         }
         if answer.decision.allows() && !(1..=self.same).contains(&answer.same) {
@@ -166,7 +178,7 @@ impl Question {
         match &answer.name {
             None if answer.trust => Err(BadAnswer::BadName),
             None => Ok(()),
-            Some(_) if !self.offers.contains(&Offer::Name) => Err(BadAnswer::NotOffered),
+            Some(_) if !self.takes_name => Err(BadAnswer::NotOffered),
             Some(name) if !is_host_label(name) => Err(BadAnswer::BadName),
             Some(name) if name_is_taken(name) => Err(BadAnswer::NameTaken),
             Some(_) => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use policy::display;
 
-use super::{HeadingPart, Offer, Row, RowClass};
+use super::{Decision, HeadingPart, Row, RowClass};
 
 /// A person reads no more; what there is beside goes into the details.
 pub(super) const MAX_FACTS: usize = 12;
@@ -150,10 +150,15 @@ pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<
     rows.collect()
 }
 
-pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>, BadQuestion> {
+pub(super) fn checked_offers(
+    untrusted_offers: Vec<Decision>,
+) -> Result<Vec<Decision>, BadQuestion> {
     let offers = untrusted_offers;
     let rule = |holds, rule| demand(holds, "offers", rule);
-    rule(offers.contains(&Offer::Deny), "deny must be one of them")?;
+    rule(
+        offers.contains(&Decision::DenyOnce),
+        "deny must be one of them",
+    )?;
     let mut others = offers.as_slice();
     while let Some((offer, rest)) = others.split_first() {
         rule(!rest.contains(offer), "each at most once")?;
@@ -162,11 +167,11 @@ pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>,
     let (mut allowing, mut denying) = (0, 0);
     for offer in &offers {
         let seconds = match offer {
-            Offer::For(seconds) => {
+            Decision::AllowFor(seconds) => {
                 allowing += 1;
                 seconds
             }
-            Offer::DenyFor(seconds) => {
+            Decision::DenyFor(seconds) => {
                 denying += 1;
                 seconds
             }
@@ -182,10 +187,10 @@ pub(super) fn checked_offers(untrusted_offers: Vec<Offer>) -> Result<Vec<Offer>,
 /// The rule's lines, each of which the policy's own writer made of printable ASCII.
 pub(super) fn checked_policy_rule(
     untrusted: Option<String>,
-    offers: &[Offer],
+    offers: &[Decision],
 ) -> Result<Option<String>, BadQuestion> {
     let rule = |holds, rule| demand(holds, "rule", rule);
-    let is_offered = offers.contains(&Offer::Always);
+    let is_offered = offers.contains(&Decision::AllowAlways);
     rule(
         untrusted.is_some() || !is_offered,
         "there if always is offered",

@@ -8,7 +8,7 @@ fn question() -> Value {
         "proof": "bound", "history": {"last_signed": 7200, "today": 3}, "warnings": ["Look twice."],
         "facts": [{"label": "Host key", "text": "SHA256:x", "class": "name"}],
         "details": [{"label": "Keyring", "text": "work", "class": "name"}],
-        "why": "the default", "offers": ["deny", "mute", "once", {"for": 900}, "name"], "seconds": 60})
+        "why": "the default", "offers": ["deny", "mute", "once", {"for": 900}], "takes_name": true, "seconds": 60})
 }
 
 fn with(change: impl FnOnce(&mut Value)) -> Result<Question, BadQuestion> {
@@ -26,6 +26,8 @@ fn the_question_is_read() {
             policy::facts::IntentKind::Login,
             60,
             Counts {
+                v: q.v,
+                id: 17,
                 waiting: 0,
                 same: 1
             }
@@ -34,11 +36,10 @@ fn the_question_is_read() {
     assert_eq!(
         q.offers,
         [
-            Offer::Deny,
-            Offer::Mute,
-            Offer::Once,
-            Offer::For(900),
-            Offer::Name
+            Decision::DenyOnce,
+            Decision::Mute,
+            Decision::AllowOnce,
+            Decision::AllowFor(900)
         ]
     );
     assert_eq!((q.risk, q.proof), (Risk::Unusual, Some(Proof::Bound)));
@@ -134,6 +135,8 @@ fn only_this_question_is_updated() {
     assert_eq!(
         counts,
         Counts {
+            v: q.v,
+            id: 17,
             waiting: 5,
             same: 3
         }

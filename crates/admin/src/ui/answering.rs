@@ -90,10 +90,10 @@ fn follow(
         .and_then(|line| serde_json::from_str::<PrompterAnswer>(&line).ok());
     let _ = child.wait();
     // Time that is over denies by itself.
-    let Some(given) = answer.filter(|given| given.id == id && !given.unanswered) else {
+    let given = answer.filter(|given| given.id == id);
+    let Some(answer) = given.and_then(|given| given.answer) else {
         return Ok(None);
     };
-    let answer = given.answer;
     let name = answer.name.clone();
     let request = Request::Answer { id, answer };
     let Ok(reply) = control_socket::ask(paths, &request) else {

@@ -1,4 +1,4 @@
-//! What a person may answer to a question, and how an answer is written.
+//! What a person may answer to a question.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,36 +9,23 @@ pub type QuestionId = u64;
 /// Seconds that a mute lasts.
 pub const MUTE_SECONDS: u64 = 300;
 
-/// What the person may choose.
+/// What the person may choose, and what they decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Offer {
-    Deny,
-    /// Deny, and what equals it in every shown fact for so many seconds.
-    DenyFor(u64),
-    /// Deny, and every other question of this qube for five minutes.
-    Mute,
-    Once,
-    /// Allow, and what equals it in every shown fact for so many seconds.
-    For(u64),
-    /// Allow, and write the rule that the question shows.
-    Always,
-    /// Beside an allow: a name for this host, typed by the person. It is a label, or is trusted from now on.
-    Name,
-}
-
-/// What the person decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
+    #[serde(rename = "deny")]
     DenyOnce,
     /// Deny, and what equals it in every shown fact for so many seconds.
     DenyFor(u64),
     /// Deny, and every other question of this qube for five minutes.
     Mute,
+    #[serde(rename = "once")]
     AllowOnce,
     /// Allow, and what equals it in every shown fact for so many seconds.
+    #[serde(rename = "for")]
     AllowFor(u64),
     /// Allow, and write the rule that the question shows.
+    #[serde(rename = "always")]
     AllowAlways,
 }
 
@@ -49,31 +36,27 @@ impl Decision {
             Self::AllowOnce | Self::AllowFor(_) | Self::AllowAlways
         )
     }
-
-    /// The offer that this decision takes up.
-    pub fn offer(self) -> Offer {
-        match self {
-            Self::DenyOnce => Offer::Deny,
-            Self::DenyFor(seconds) => Offer::DenyFor(seconds),
-            Self::Mute => Offer::Mute,
-            Self::AllowOnce => Offer::Once,
-            Self::AllowFor(seconds) => Offer::For(seconds),
-            Self::AllowAlways => Offer::Always,
-        }
-    }
 }
 
 /// What came back from a prompt or a terminal, before it is held against the question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "AnswerFields", into = "AnswerFields")]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
     pub decision: Decision,
     /// A name for the host, typed by the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The vault's known hosts are to have the name from now on; else it is a label.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trust: bool,
-    /// How many requests the person saw this answer to be for. One that joined later is not covered.
+    /// How many requests the person saw this answer to be for. One that joined later is not covered. Without a number,
+    /// the answer is for the first request alone.
+    #[serde(default = "one")]
     pub same: usize,
+}
+
+pub(super) fn one() -> usize {
+    1
 }
 
 /// Why an answer does not count. The request is denied then.
@@ -101,78 +84,3 @@ impl std::fmt::Display for BadAnswer {
 }
 
 impl std::error::Error for BadAnswer {}
-
-/// How a decision is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum DecisionWord {
-    Deny,
-    DenyFor,
-    Mute,
-    Once,
-    For,
-    Always,
-}
-
-/// [`Answer`] as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AnswerFields {
-    pub(super) decision: DecisionWord,
-    /// How long to allow or deny; or how long the mute lasts, which is no choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) trust: bool,
-    /// Without a number, the answer is for the first request alone.
-    #[serde(default = "one")]
-    pub(super) same: usize,
-}
-
-pub(super) fn one() -> usize {
-    1
-}
-
-impl From<Answer> for AnswerFields {
-    fn from(answer: Answer) -> Self {
-        let (decision, seconds) = match answer.decision {
-            Decision::DenyOnce => (DecisionWord::Deny, None),
-            Decision::DenyFor(seconds) => (DecisionWord::DenyFor, Some(seconds)),
-            Decision::Mute => (DecisionWord::Mute, Some(MUTE_SECONDS)),
-            Decision::AllowOnce => (DecisionWord::Once, None),
-            Decision::AllowFor(seconds) => (DecisionWord::For, Some(seconds)),
-            Decision::AllowAlways => (DecisionWord::Always, None),
-        };
-        Self {
-            decision,
-            seconds,
-            name: answer.name,
-            trust: answer.trust,
-            same: answer.same,
-        }
-    }
-}
-
-impl TryFrom<AnswerFields> for Answer {
-    type Error = &'static str;
-
-    fn try_from(fields: AnswerFields) -> Result<Self, &'static str> {
-        let decision = match (fields.decision, fields.seconds) {
-            (DecisionWord::Deny, None) => Decision::DenyOnce,
-            (DecisionWord::DenyFor, Some(seconds)) => Decision::DenyFor(seconds),
-            (DecisionWord::Mute, None | Some(MUTE_SECONDS)) => Decision::Mute,
-            (DecisionWord::Once, None) => Decision::AllowOnce,
-            (DecisionWord::For, Some(seconds)) => Decision::AllowFor(seconds),
-            (DecisionWord::Always, None) => Decision::AllowAlways,
-            _ => return Err("the answer has a length of time that does not fit"),
-        };
-        Ok(Self {
-            decision,
-            name: fields.name,
-            trust: fields.trust,
-            same: fields.same,
-        })
-    }
-}

@@ -2,7 +2,7 @@
 
 use super::names::{short_name, value};
 use super::{
-    MAX_HOST_LABEL, Offer, Question, QuestionId, Row, SECONDS_FROM_SHOWN, Subject, Version,
+    Decision, MAX_HOST_LABEL, Question, QuestionId, Row, SECONDS_FROM_SHOWN, Subject, Version,
     caution, date, heading, rows,
 };
 use crate::display;
@@ -33,12 +33,15 @@ pub struct QuestionProgress {
 impl Question {
     pub fn about(id: QuestionId, subject: &Subject, progress: QuestionProgress) -> Self {
         let offers = offers(subject);
-        let offers_longer = offers.iter().any(|offer| matches!(offer, Offer::For(_)));
+        let offers_longer = offers
+            .iter()
+            .any(|offer| matches!(offer, Decision::AllowFor(_)));
         let facts = rows::facts(subject);
         let mut warnings = caution::warnings(subject);
         if facts.iter().any(Row::is_cut_list) {
             warnings.push("It is too long to be shown whole: a part is cut out.".to_owned());
         }
+        let is_unnamed = subject.shown_host().is_some_and(|host| !host.is_known());
         let is_login = subject.facts.kind == IntentKind::Login;
         Self {
             v: Version,
@@ -57,6 +60,7 @@ impl Question {
             limit: limit(subject),
             rule: subject.always.clone(),
             offers,
+            takes_name: is_unnamed && !subject.facts.forwarded,
             seconds: progress.seconds_left.clamp(1, SECONDS_FROM_SHOWN),
             waiting: progress.waiting,
             same: progress.same,
@@ -136,24 +140,20 @@ fn covers(subject: &Subject) -> String {
     format!("{what} from {} with this key", facts.caller)
 }
 
-fn offers(subject: &Subject) -> Vec<Offer> {
-    let mut offers = vec![Offer::Deny, Offer::Mute, Offer::Once];
-    offers.extend(LENGTHS.map(Offer::DenyFor));
-    offers.push(Offer::DenyFor(LONGEST));
+fn offers(subject: &Subject) -> Vec<Decision> {
+    let mut offers = vec![Decision::DenyOnce, Decision::Mute, Decision::AllowOnce];
+    offers.extend(LENGTHS.map(Decision::DenyFor));
+    offers.push(Decision::DenyFor(LONGEST));
     if let (Remember::UpTo(longest), Some(_)) = (subject.remember, Scope::of(&subject.facts)) {
         let longest = longest.min(LONGEST);
         let shorter = LENGTHS.into_iter().filter(|length| *length < longest);
-        offers.extend(shorter.map(Offer::For));
+        offers.extend(shorter.map(Decision::AllowFor));
         if longest > 0 {
-            offers.push(Offer::For(longest));
+            offers.push(Decision::AllowFor(longest));
         }
     }
     if subject.always.is_some() {
-        offers.push(Offer::Always);
-    }
-    let unnamed = subject.shown_host().is_some_and(|host| !host.is_known());
-    if unnamed && !subject.facts.forwarded {
-        offers.push(Offer::Name);
+        offers.push(Decision::AllowAlways);
     }
     offers
 }

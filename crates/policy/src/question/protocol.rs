@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::answer::{Answer, AnswerFields, Decision, DecisionWord, QuestionId, one};
+use super::answer::{Answer, QuestionId};
 use super::row::Row;
 
 /// The longest passphrase, in bytes; ssh-add reads no more.
@@ -52,42 +52,17 @@ pub(super) mod id_text {
     }
 }
 
-/// What may change while a question is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// To a prompter: what has changed of the question that it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
+    pub v: Version,
+    #[serde(with = "id_text")]
+    pub id: QuestionId,
     /// Other questions that wait.
     pub waiting: usize,
     /// Requests that the answer will serve.
     pub same: usize,
-}
-
-/// To a prompter: new counts for the question that it shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewCounts {
-    v: Version,
-    #[serde(with = "id_text")]
-    pub id: QuestionId,
-    waiting: usize,
-    same: usize,
-}
-
-impl NewCounts {
-    pub fn new(id: QuestionId, counts: Counts) -> Self {
-        Self {
-            v: Version,
-            id,
-            waiting: counts.waiting,
-            same: counts.same,
-        }
-    }
-
-    pub fn counts(&self) -> Counts {
-        Counts {
-            waiting: self.waiting,
-            same: self.same,
-        }
-    }
 }
 
 /// From a prompter: the question is on the screen.
@@ -166,176 +141,93 @@ pub struct ScreenLocked {
 
 /// From a prompter: the one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "PrompterFields", into = "PrompterFields")]
-pub struct PrompterAnswer {
-    pub id: QuestionId,
-    pub answer: Answer,
-    /// Nobody answered in time. The answer is [`Decision::DenyOnce`] then.
-    pub unanswered: bool,
-}
-
-/// [`PrompterAnswer`] as it is written.
-#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PrompterFields {
+pub struct PrompterAnswer {
     #[serde(with = "id_text")]
-    id: QuestionId,
-    decision: DecisionWord,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seconds: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    trust: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    unanswered: bool,
-    #[serde(default = "one")]
-    same: usize,
-}
-
-impl From<PrompterAnswer> for PrompterFields {
-    fn from(given: PrompterAnswer) -> Self {
-        let fields = AnswerFields::from(given.answer);
-        Self {
-            id: given.id,
-            decision: fields.decision,
-            seconds: fields.seconds,
-            name: fields.name,
-            trust: fields.trust,
-            unanswered: given.unanswered,
-            same: fields.same,
-        }
-    }
-}
-
-impl TryFrom<PrompterFields> for PrompterAnswer {
-    type Error = &'static str;
-
-    fn try_from(fields: PrompterFields) -> Result<Self, &'static str> {
-        let answer = Answer::try_from(AnswerFields {
-            decision: fields.decision,
-            seconds: fields.seconds,
-            name: fields.name,
-            trust: fields.trust,
-            same: fields.same,
-        })?;
-        if fields.unanswered && answer.decision != Decision::DenyOnce {
-            return Err("the answer says both that it was given and that it was not");
-        }
-        Ok(Self {
-            id: fields.id,
-            answer,
-            unanswered: fields.unanswered,
-        })
-    }
+    pub id: QuestionId,
+    /// `None`: nobody answered in time.
+    pub answer: Option<Answer>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn written(decision: Decision, name: Option<&str>, unanswered: bool) -> String {
-        let answer = PrompterAnswer {
-            id: 17,
-            answer: Answer {
-                decision,
-                name: name.map(str::to_owned),
-                trust: name.is_some_and(|name| name == "trusted"),
-                same: 1,
-            },
-            unanswered,
-        };
-        let line = serde_json::to_string(&answer).unwrap();
-        assert_eq!(
-            serde_json::from_str::<PrompterAnswer>(&line).unwrap(),
-            answer
-        );
-        line
-    }
+    use crate::question::Decision;
 
     #[test]
     fn answers_are_as_the_protocol_says() {
-        for (decision, name, unanswered, line) in [
-            (
-                Decision::DenyOnce,
-                None,
-                false,
-                r#"{"id":"17","decision":"deny","same":1}"#,
-            ),
-            (
-                Decision::DenyOnce,
-                None,
-                true,
-                r#"{"id":"17","decision":"deny","unanswered":true,"same":1}"#,
-            ),
-            (
-                Decision::Mute,
-                None,
-                false,
-                r#"{"id":"17","decision":"mute","seconds":300,"same":1}"#,
-            ),
+        let same = 1;
+        for (decision, name, trust, line) in [
+            (Decision::DenyOnce, None, false, r#""deny","same":1"#),
+            (Decision::Mute, None, false, r#""mute","same":1"#),
             (
                 Decision::AllowOnce,
                 Some("staging"),
                 false,
-                r#"{"id":"17","decision":"once","name":"staging","same":1}"#,
+                r#""once","name":"staging","same":1"#,
             ),
             (
                 Decision::AllowOnce,
                 Some("trusted"),
-                false,
-                r#"{"id":"17","decision":"once","name":"trusted","trust":true,"same":1}"#,
+                true,
+                r#""once","name":"trusted","trust":true,"same":1"#,
             ),
             (
                 Decision::DenyFor(3600),
                 None,
                 false,
-                r#"{"id":"17","decision":"deny-for","seconds":3600,"same":1}"#,
+                r#"{"deny-for":3600},"same":1"#,
             ),
-            (
-                Decision::AllowAlways,
-                None,
-                false,
-                r#"{"id":"17","decision":"always","same":1}"#,
-            ),
+            (Decision::AllowAlways, None, false, r#""always","same":1"#),
             (
                 Decision::AllowFor(900),
                 None,
                 false,
-                r#"{"id":"17","decision":"for","seconds":900,"same":1}"#,
+                r#"{"for":900},"same":1"#,
             ),
         ] {
-            assert_eq!(written(decision, name, unanswered), line);
+            let name = name.map(str::to_owned);
+            let answer = PrompterAnswer {
+                id: 17,
+                answer: Some(Answer {
+                    decision,
+                    name,
+                    trust,
+                    same,
+                }),
+            };
+            let line = format!(r#"{{"id":"17","answer":{{"decision":{line}}}}}"#);
+            assert_eq!(serde_json::to_string(&answer).unwrap(), line);
+            let read: PrompterAnswer = serde_json::from_str(&line).unwrap();
+            assert_eq!(read, answer);
         }
     }
 
     #[test]
     fn what_may_be_left_out_has_a_meaning() {
-        let answer: PrompterAnswer =
-            serde_json::from_str(r#"{"id":"17","decision":"mute"}"#).unwrap();
-        assert_eq!(
-            (answer.answer.decision, answer.answer.same),
-            (Decision::Mute, 1)
-        );
+        let read = |line| serde_json::from_str::<PrompterAnswer>(line).unwrap();
+        let given = read(r#"{"id":"17","answer":{"decision":"mute"}}"#);
+        let answer = given.answer.unwrap();
+        assert_eq!((answer.decision, answer.same), (Decision::Mute, 1));
+        assert_eq!(read(r#"{"id":"17","answer":null}"#).answer, None);
     }
 
     #[test]
     fn what_the_protocol_does_not_name_is_refused() {
         for line in [
             "{}",
-            r#"{"id":17,"decision":"once"}"#,
-            r#"{"id":"017","decision":"once"}"#,
-            r#"{"id":"+17","decision":"once"}"#,
-            r#"{"id":"17","decision":"forever"}"#,
-            r#"{"id":"17","decision":"always","seconds":900}"#,
-            r#"{"id":"17","decision":"deny-for"}"#,
-            r#"{"id":"17","decision":"once","seconds":900}"#,
-            r#"{"id":"17","decision":"deny","seconds":300}"#,
-            r#"{"id":"17","decision":"mute","seconds":301}"#,
-            r#"{"id":"17","decision":"for"}"#,
-            r#"{"id":"17","decision":"once","unanswered":true}"#,
-            r#"{"id":"17","decision":"once","extra":1}"#,
-            r#"{"id":"17","decision":"once","decision":"deny"}"#,
+            r#"{"id":17,"answer":{"decision":"once"}}"#,
+            r#"{"id":"017","answer":{"decision":"once"}}"#,
+            r#"{"id":"+17","answer":{"decision":"once"}}"#,
+            r#"{"id":"17","decision":"once"}"#,
+            r#"{"id":"17","answer":{"decision":"forever"}}"#,
+            r#"{"id":"17","answer":{"decision":{"always":900}}}"#,
+            r#"{"id":"17","answer":{"decision":"deny-for"}}"#,
+            r#"{"id":"17","answer":{"decision":{"deny-for":null}}}"#,
+            r#"{"id":"17","answer":{"decision":"for"}}"#,
+            r#"{"id":"17","answer":{"decision":"once"},"extra":1}"#,
+            r#"{"id":"17","answer":{"decision":"once","extra":1}}"#,
+            r#"{"id":"17","answer":{"decision":"once","decision":"deny"}}"#,
         ] {
             assert!(
                 serde_json::from_str::<PrompterAnswer>(line).is_err(),
@@ -346,6 +238,6 @@ mod tests {
             assert!(serde_json::from_str::<Shown>(line).is_err(), "{line}");
         }
         let counts = r#"{"v":2,"id":"17","waiting":0,"same":1}"#;
-        assert!(serde_json::from_str::<NewCounts>(counts).is_err());
+        assert!(serde_json::from_str::<Counts>(counts).is_err());
     }
 }

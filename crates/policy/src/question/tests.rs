@@ -26,9 +26,9 @@ fn answer(decision: Decision) -> Answer {
 }
 
 /// What the question offers beside denying, which every question offers alike.
-fn allows(question: &Question) -> Vec<Offer> {
-    let denies = |offer: &Offer| matches!(offer, Offer::Deny | Offer::DenyFor(_) | Offer::Mute);
-    let (denies, allows): (Vec<Offer>, Vec<Offer>) =
+fn allows(question: &Question) -> Vec<Decision> {
+    let denies = |offer: &Decision| !offer.allows();
+    let (denies, allows): (Vec<Decision>, Vec<Decision>) =
         question.offers.iter().partition(|offer| denies(offer));
     assert_eq!(denies.len(), 7);
     allows
@@ -121,7 +121,8 @@ fn unnamed_and_unproven_are_different_words() {
     );
     assert_eq!(question.risk, Risk::Unusual);
     assert!(question.facts[0].text.starts_with("SHA256:"), "to compare");
-    assert_eq!(allows(&question), [Offer::Once, Offer::Name]);
+    assert_eq!(allows(&question), [Decision::AllowOnce]);
+    assert!(question.takes_name);
 
     unnamed.facts.host.as_mut().unwrap().label = Some("staging".into());
     let labelled = ask(&unnamed);
@@ -129,7 +130,7 @@ fn unnamed_and_unproven_are_different_words() {
         labelled.sentence(),
         "work wants to log in as git on \"staging\""
     );
-    assert!(!labelled.offers.contains(&Offer::Name));
+    assert!(!labelled.takes_name);
 
     let mut unproven = login("work", "git", "github.com");
     unproven.facts.proof = Proof::Unproven;
@@ -153,7 +154,7 @@ fn a_forwarded_request_is_allowed_once_at_most() {
     subject.facts.forwarded = true;
     subject.via = vec![host("bastion.example.org"), host("gate.example.org")];
     let question = ask(&subject);
-    assert_eq!(allows(&question), [Offer::Once]);
+    assert_eq!(allows(&question), [Decision::AllowOnce]);
     assert_eq!(
         question.sentence(),
         "work passes on a request to log in as root on db1.internal"
@@ -229,7 +230,7 @@ fn longer_answers_stay_within_the_rule() {
             .offers
             .iter()
             .filter_map(|offer| {
-                if let Offer::For(seconds) = offer {
+                if let Decision::AllowFor(seconds) = offer {
                     Some(*seconds)
                 } else {
                     None
@@ -240,7 +241,7 @@ fn longer_answers_stay_within_the_rule() {
         assert_eq!(question.scope.is_some(), !lengths.is_empty());
     }
     for subject in [certificate("w"), sudo("w"), raw("w")] {
-        assert_eq!(allows(&ask(&subject)), [Offer::Once]);
+        assert_eq!(allows(&ask(&subject)), [Decision::AllowOnce]);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::question::tests::sample::{
     at, certificate, login, logins_that_differ_in_one_fact, raw, sshsig, sudo,
 };
-use crate::question::{Details, Offer, SECONDS_FROM_ARRIVAL};
+use crate::question::{Details, SECONDS_FROM_ARRIVAL};
 
 /// A line with its remembered answers, as the shell holds them.
 #[derive(Default)]
@@ -130,7 +130,7 @@ fn requests_that_differ_in_one_shown_fact_are_asked_about_apart() {
                 .question(1, at(0))
                 .unwrap()
                 .offers
-                .contains(&Offer::For(900))
+                .contains(&Decision::AllowFor(900))
             {
                 true => Decision::AllowFor(900),
                 false => Decision::AllowOnce,

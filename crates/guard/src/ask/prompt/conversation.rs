@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 use policy::question::Question;
-use policy::question::protocol::NewCounts;
 
 use super::dialog::Dialog;
 use super::lines::{NextLine, PrompterLines};
@@ -41,7 +40,7 @@ pub(super) fn converse(
     let Ok(mut lines) = PrompterLines::new(stream, MAX_LINE) else {
         return failed("it cannot be listened to");
     };
-    let mut next = |until| next_line(&mut lines, question, dialog, stream, until);
+    let mut next = |until| next_line(&mut lines, dialog, stream, until);
     match next(Instant::now() + START_TIME) {
         NextLine::Line(line) if protocol::is_shown(&line) => shown(),
         // It might have been seen by somebody who said no.
@@ -71,7 +70,6 @@ fn send(mut stream: &UnixStream, line: &[u8]) -> io::Result<()> {
 /// Waits for a line, and is interrupted when the question is withdrawn; new counts go out meanwhile.
 fn next_line(
     lines: &mut PrompterLines,
-    question: &Question,
     dialog: &Dialog,
     stream: &UnixStream,
     until: Instant,
@@ -83,7 +81,6 @@ fn next_line(
             next => return next,
         }
         let counts = dialog.take_counts();
-        let counts = counts.map(|counts| NewCounts::new(question.id, counts));
         if let Some(line) = counts.and_then(|counts| protocol::line(&counts)) {
             // A prompter that is gone is noticed by reading.
             let _ = send(stream, &line);

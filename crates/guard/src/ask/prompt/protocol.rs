@@ -27,11 +27,9 @@ pub(super) fn is_shown(untrusted_line: &[u8]) -> bool {
 pub(super) fn answer(untrusted_line: &[u8], question: &Question) -> Result<PromptOutcome, String> {
     let untrusted: PrompterAnswer = serde_json::from_slice(untrusted_line)
         .map_err(|_| "it answered with something that is no answer".to_owned())?;
-    match untrusted {
-        PrompterAnswer { id, .. } if id != question.id => {
-            Err("it answered another question".to_owned())
-        }
-        PrompterAnswer { unanswered, .. } if unanswered => Ok(PromptOutcome::Nobody),
-        PrompterAnswer { answer, .. } => Ok(PromptOutcome::Answered(answer)),
+    if untrusted.id != question.id {
+        return Err("it answered another question".to_owned());
     }
+    let given = untrusted.answer.map(PromptOutcome::Answered);
+    Ok(given.unwrap_or(PromptOutcome::Nobody))
 }

@@ -8,9 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use policy::facts::{IntentKind, Proof};
-use policy::question::{
-    Counts, Decision, HeadingPart, Offer, QubeColor, Risk, Row, RowClass, Version,
-};
+use policy::question::{Counts, Decision, HeadingPart, QubeColor, Risk, Row, RowClass, Version};
 use tempfile::TempDir;
 
 use policy::question::Answer;
@@ -47,12 +45,13 @@ fn question() -> Question {
         limit: None,
         rule: None,
         offers: vec![
-            Offer::Deny,
-            Offer::DenyFor(3600),
-            Offer::Mute,
-            Offer::Once,
-            Offer::For(900),
+            Decision::DenyOnce,
+            Decision::DenyFor(3600),
+            Decision::Mute,
+            Decision::AllowOnce,
+            Decision::AllowFor(900),
         ],
+        takes_name: false,
         seconds: 60,
         waiting: 0,
         same: 1,
@@ -135,23 +134,27 @@ fn failed(outcome: &PromptOutcome) -> bool {
 fn answers_come_back_as_they_were_given() {
     for (line, decision, same) in [
         (
-            r#"{"id":"17","decision":"deny","same":1}"#,
+            r#"{"id":"17","answer":{"decision":"deny","same":1}}"#,
             Decision::DenyOnce,
             1,
         ),
         (
-            r#"{"id":"17","decision":"mute","seconds":300,"same":1}"#,
+            r#"{"id":"17","answer":{"decision":"mute","same":1}}"#,
             Decision::Mute,
             1,
         ),
         (
-            r#"{"id":"17","decision":"once","same":3}"#,
+            r#"{"id":"17","answer":{"decision":"once","same":3}}"#,
             Decision::AllowOnce,
             3,
         ),
-        (r#"{"id":"17","decision":"once"}"#, Decision::AllowOnce, 1),
         (
-            r#"{"id":"17","decision":"for","seconds":900,"same":1}"#,
+            r#"{"id":"17","answer":{"decision":"once"}}"#,
+            Decision::AllowOnce,
+            1,
+        ),
+        (
+            r#"{"id":"17","answer":{"decision":{"for":900},"same":1}}"#,
             Decision::AllowFor(900),
             1,
         ),
@@ -166,13 +169,13 @@ fn answers_come_back_as_they_were_given() {
         assert_eq!(stage.outcome(), PromptOutcome::Answered(answer), "{line}");
         assert_eq!(stage.seen.get(), 1);
     }
-    let named = r#"{"id":"17","decision":"once","name":"staging","same":1}"#;
+    let named = r#"{"id":"17","answer":{"decision":"once","name":"staging","same":1}}"#;
     let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{named}'"));
     let PromptOutcome::Answered(answer) = stage.outcome() else {
         panic!("no answer")
     };
     assert_eq!(answer.name.as_deref(), Some("staging"));
-    let unanswered = r#"{"id":"17","decision":"deny","unanswered":true,"same":1}"#;
+    let unanswered = r#"{"id":"17","answer":null}"#;
     let stage = Stage::with_dialog(&format!("{SHOWN}; echo '{unanswered}'"));
     assert_eq!(stage.outcome(), PromptOutcome::Nobody);
 }
@@ -184,15 +187,15 @@ fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
         "kill -9 $$",
         "echo yes",
         "echo '{}'",
-        r#"echo '{"id":"18","decision":"once"}'"#,
-        r#"echo '{"id":17,"decision":"once"}'"#,
-        r#"echo '{"id":"17","decision":"forever"}'"#,
-        r#"echo '{"id":"17","decision":"once","seconds":900}'"#,
-        r#"echo '{"id":"17","decision":"once","unanswered":true}'"#,
-        r#"echo '{"id":"17","decision":"for"}'"#,
-        r#"echo '{"id":"17","decision":"once","extra":1}'"#,
-        r#"echo '{"id":"17","decision":"once","decision":"deny"}'"#,
-        r#"printf '{"id":"17","decision":"once"}'"#,
+        r#"echo '{"id":"18","answer":{"decision":"once"}}'"#,
+        r#"echo '{"id":17,"answer":{"decision":"once"}}'"#,
+        r#"echo '{"id":"17","answer":{"decision":"forever"}}'"#,
+        r#"echo '{"id":"17","answer":{"decision":"once","seconds":900}}'"#,
+        r#"echo '{"id":"17","decision":"once"}'"#,
+        r#"echo '{"id":"17","answer":{"decision":"for"}}'"#,
+        r#"echo '{"id":"17","answer":{"decision":"once","extra":1}}'"#,
+        r#"echo '{"id":"17","answer":{"decision":"once","decision":"deny"}}'"#,
+        r#"printf '{"id":"17","answer":{"decision":"once"}}'"#,
         "head -c 100000 /dev/zero",
     ] {
         let stage = Stage::with_dialog(&format!("{SHOWN}; {body}"));
@@ -203,8 +206,9 @@ fn whatever_goes_wrong_after_it_was_seen_is_a_no() {
 
 #[test]
 fn an_answer_before_the_question_was_seen_is_a_no() {
-    let stage =
-        Stage::with_dialog(r#"read -r question; echo '{"id":"17","decision":"once","same":1}'"#);
+    let stage = Stage::with_dialog(
+        r#"read -r question; echo '{"id":"17","answer":{"decision":"once","same":1}}'"#,
+    );
     assert!(failed(&stage.outcome()));
     assert_eq!(stage.seen.get(), 0);
 }
@@ -250,7 +254,7 @@ fn withdrawing_ends_the_prompter() {
 fn new_counts_reach_the_prompter() {
     let body = format!(
         r#"{SHOWN}; read -r counts; case $counts in *'"waiting":2,"same":5'*) same=5;; esac
-        echo "{{\"id\":\"17\",\"decision\":\"once\",\"same\":${{same:-0}}}}""#
+        echo "{{\"id\":\"17\",\"answer\":{{\"decision\":\"once\",\"same\":${{same:-0}}}}}}""#
     );
     let stage = Stage::with_dialog(&body);
     let dialog = Arc::new(Dialog::new().unwrap());
@@ -258,6 +262,8 @@ fn new_counts_reach_the_prompter() {
         let dialog = Arc::clone(&dialog);
         move || {
             dialog.send_counts(Counts {
+                v: Version,
+                id: 17,
                 waiting: 2,
                 same: 5,
             })
@@ -283,7 +289,7 @@ fn the_prompter_gets_the_question_and_nothing_else_of_ours() {
     let out = stage.dir.path().join("out");
     let body = format!(
         r#"read -r question; echo "$question" > {out}; env | sort > {out}.env
-        echo '{{"shown":true}}'; echo '{{"id":"17","decision":"deny"}}'"#,
+        echo '{{"shown":true}}'; echo '{{"id":"17","answer":{{"decision":"deny"}}}}'"#,
         out = out.display()
     );
     let stage = Stage {
