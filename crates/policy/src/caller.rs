@@ -51,20 +51,14 @@ impl Caller {
             return Self::sandbox(untrusted_name);
         }
         if let Some(untrusted_name) = untrusted.strip_prefix("ssh:") {
-            return Ok(Self::Ssh(longer_name(
-                untrusted_name,
-                "name of a caller by ssh",
-            )?));
+            return longer_name(untrusted_name, "name of a caller by ssh").map(Self::Ssh);
         }
         if let Some(untrusted_uid) = untrusted.strip_prefix("local:") {
             let uid: u32 = untrusted_uid.parse().map_err(|_| BAD_UID)?;
-            return if uid.to_string() == untrusted_uid {
-                Ok(Self::Local(uid))
-            } else {
-                Err(BAD_UID)
-            };
+            let is_canonical = uid.to_string() == untrusted_uid;
+            return is_canonical.then_some(Self::Local(uid)).ok_or(BAD_UID);
         }
-        Ok(Self::Qube(qube_name(untrusted)?))
+        qube_name(untrusted).map(Self::Qube)
     }
 
     /// # Errors
@@ -90,29 +84,27 @@ const BAD_UID: BadName = BadName {
 
 fn qube_name(untrusted: &str) -> Result<String, BadName> {
     let starts = untrusted.starts_with(|c: char| c.is_ascii_alphabetic());
-    if starts && untrusted.len() <= MAX_QUBE_NAME && untrusted.bytes().all(is_name_byte) {
-        return Ok(untrusted.to_owned());
-    }
-    Err(BadName {
-        what: "qube name",
-        rule: "a letter, then letters, digits, `_`, `.` and `-`, 31 bytes at most",
-    })
+    name(untrusted, MAX_QUBE_NAME)
+        .filter(|_| starts)
+        .ok_or(BadName {
+            what: "qube name",
+            rule: "a letter, then letters, digits, `_`, `.` and `-`, 31 bytes at most",
+        })
 }
 
 /// The name of a keyring, or of a caller that is no qube.
 fn longer_name(untrusted: &str, what: &'static str) -> Result<String, BadName> {
-    let starts = untrusted.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if starts && untrusted.len() <= MAX_CALLER_NAME && untrusted.bytes().all(is_name_byte) {
-        return Ok(untrusted.to_owned());
-    }
-    Err(BadName {
+    name(untrusted, MAX_CALLER_NAME).ok_or(BadName {
         what,
         rule: "a letter or digit, then letters, digits, `_`, `.` and `-`, 64 bytes at most",
     })
 }
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+fn name(untrusted: &str, max: usize) -> Option<String> {
+    let starts = untrusted.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let is_name = starts && untrusted.len() <= max && untrusted.bytes().all(is_of_name);
+    is_name.then(|| untrusted.to_owned())
 }
 
 impl fmt::Display for Caller {

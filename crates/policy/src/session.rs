@@ -193,11 +193,7 @@ impl Session {
         let Some((login, key)) = login else {
             return false;
         };
-        self.logins.iter().any(|given| {
-            given.is_same(login)
-                && given.keys.len() < MAX_KEYS_PER_LOGIN
-                && !given.keys.contains(key)
-        })
+        self.logins.iter().any(|given| given.takes(login, key))
     }
 
     /// Counts a signature that was given.
@@ -206,12 +202,12 @@ impl Session {
             self.signatures = self.signatures.saturating_add(1);
             return;
         };
-        if let Some(given) = self.logins.iter_mut().find(|given| given.is_same(login)) {
-            if given.keys.len() < MAX_KEYS_PER_LOGIN && !given.keys.contains(key) {
-                given.keys.push(key.clone());
-                return;
-            }
-        } else {
+        let mut logins = self.logins.iter_mut();
+        if let Some(given) = logins.find(|given| given.takes(login, key)) {
+            given.keys.push(key.clone());
+            return;
+        }
+        if !self.logins.iter().any(|given| given.is_same(login)) {
             self.logins.push(SignedLogin {
                 session_id: login.session_id.to_vec(),
                 user: login.user.to_vec(),
@@ -224,6 +220,11 @@ impl Session {
 }
 
 impl SignedLogin {
+    /// Whether this key may sign the login as well, without being counted.
+    fn takes(&self, login: &UserauthRequest<'_>, key: &Fingerprint) -> bool {
+        self.is_same(login) && self.keys.len() < MAX_KEYS_PER_LOGIN && !self.keys.contains(key)
+    }
+
     fn is_same(&self, login: &UserauthRequest<'_>) -> bool {
         self.session_id == login.session_id
             && self.user == login.user

@@ -16,22 +16,16 @@ use wire::sudo::SudoRequest;
 use wire::userauth::UserauthRequest;
 use wire::writer::Writer;
 
-fn build(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new();
-    write(&mut writer);
-    writer.into_bytes()
-}
-
 /// An RSA key whose modulus begins with `zeros` zero bytes: one is proper.
 fn rsa(zeros: usize) -> Vec<u8> {
     let modulus = [vec![0; zeros], vec![0xC3; 256]].concat();
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-rsa").string([1, 0, 1]).string(modulus);
     })
 }
 
 fn ed25519(byte: u8) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-ed25519").string([byte; 32]);
     })
 }
@@ -49,7 +43,7 @@ struct Login<'a> {
 
 impl Login<'_> {
     fn bytes(&self) -> Vec<u8> {
-        build(|w| {
+        Writer::build(|w| {
             w.string(self.session).u8(self.number).string(self.user);
             w.string(self.service).string(self.method).bool(true);
             w.string(self.algorithm).string(&self.key).raw(self.end);
@@ -71,14 +65,14 @@ fn login() -> Login<'static> {
 }
 
 fn sshsig(namespace: &[u8], hash: &str) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.raw(b"SSHSIG").string(namespace).string("").string(hash);
         w.string([9; 64]);
     })
 }
 
 fn certificate(algorithm: &str, nonce: &[u8], key_id: &[u8], authority: &[u8]) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.string(algorithm).string(nonce).string([5; 32]);
         w.u64(1).u32(1).string(key_id).string("");
         w.u64(0).u64(u64::MAX).string("").string("").string("");
@@ -87,7 +81,7 @@ fn certificate(algorithm: &str, nonce: &[u8], key_id: &[u8], authority: &[u8]) -
 }
 
 fn sudo(user: &[u8], key: &[u8]) -> Vec<u8> {
-    let session = build(|w| {
+    let session = Writer::build(|w| {
         w.u32(101).string("cookie").string(user).string(user);
         w.string("sudo")
             .string("/")
@@ -95,7 +89,7 @@ fn sudo(user: &[u8], key: &[u8]) -> Vec<u8> {
             .string("host")
             .u64(1);
     });
-    build(|w| {
+    Writer::build(|w| {
         w.string(session)
             .u8(54)
             .string(user)
@@ -178,7 +172,7 @@ fn what_is_almost_a_login_is_no_raw_data() {
             "a server's key with a needless zero",
             Login {
                 method: bound,
-                end: &build(|w| {
+                end: &Writer::build(|w| {
                     w.string(rsa(2));
                 }),
                 ..login()
@@ -194,7 +188,7 @@ fn what_is_almost_a_login_is_no_raw_data() {
         (
             "a server's key too many",
             Login {
-                end: &build(|w| {
+                end: &Writer::build(|w| {
                     w.string(rsa(1));
                 }),
                 ..login()
@@ -277,7 +271,7 @@ fn what_is_almost_something_else_is_no_raw_data_either() {
             "a signed certificate",
             with(
                 &certificate(ours, b"n", b"", &key),
-                &build(|w| {
+                &Writer::build(|w| {
                     w.string("signature");
                 }),
             ),
@@ -385,7 +379,7 @@ fn bound(is_forwarding: bool) -> Session {
     let bind = SessionBind {
         host_key: &ed25519(1),
         session_id: &[7; 32],
-        signature: &build(|w| {
+        signature: &Writer::build(|w| {
             w.string("ssh-ed25519").string([0; 64]);
         }),
         is_forwarding,
@@ -432,13 +426,13 @@ fn what_the_connection_has_shown_is_among_the_facts() {
 #[test]
 fn flags_say_which_hash_an_rsa_key_signs_with() {
     let (plain, other) = (rsa(1), ed25519(4));
-    let certified = build(|w| {
+    let certified = Writer::build(|w| {
         w.string("ssh-rsa-cert-v01@openssh.com").string("nonce");
         w.string([1, 0, 1])
             .string([vec![0], vec![0xC3; 256]].concat());
         w.u64(1).u32(1).string("id").string("").u64(0).u64(u64::MAX);
         w.string("").string("").string("").string(&other);
-        w.string(build(|w| {
+        w.string(Writer::build(|w| {
             w.string("ssh-ed25519").string([0; 64]);
         }));
     });

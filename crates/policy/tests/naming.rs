@@ -69,14 +69,8 @@ fn signed(key: &[u8], bytes: &[u8]) -> [u8; 64] {
     mixed(&[key, bytes])
 }
 
-fn build(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new();
-    write(&mut writer);
-    writer.into_bytes()
-}
-
 fn ed25519(seed: &str) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-ed25519")
             .string(mixed::<32>(&[seed.as_bytes()]));
     })
@@ -85,7 +79,7 @@ fn ed25519(seed: &str) -> Vec<u8> {
 fn ecdsa(seed: &str) -> Vec<u8> {
     let mut point = mixed::<65>(&[seed.as_bytes()]);
     point[0] = 4;
-    build(|w| {
+    Writer::build(|w| {
         w.string("ecdsa-sha2-nistp256")
             .string("nistp256")
             .string(point);
@@ -95,7 +89,7 @@ fn ecdsa(seed: &str) -> Vec<u8> {
 fn rsa(seed: &str) -> Vec<u8> {
     let mut modulus = mixed::<257>(&[seed.as_bytes()]);
     (modulus[0], modulus[1]) = (0, 0xC5);
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-rsa").string([1, 0, 1]).string(modulus);
     })
 }
@@ -130,17 +124,17 @@ impl<'a> Terms<'a> {
 
     fn certificate(self) -> Vec<u8> {
         let point = &self.key[self.key.len() - 32..];
-        let names = build(|w| {
+        let names = Writer::build(|w| {
             for name in self.principals {
                 w.string(name);
             }
         });
-        let options = build(|w| {
+        let options = Writer::build(|w| {
             if !self.options.is_empty() {
                 w.string(self.options).string("");
             }
         });
-        let terms = build(|w| {
+        let terms = Writer::build(|w| {
             w.string("ssh-ed25519-cert-v01@openssh.com")
                 .string("nonce")
                 .string(point);
@@ -156,10 +150,10 @@ impl<'a> Terms<'a> {
         } else {
             self.authority
         };
-        let signature = build(|w| {
+        let signature = Writer::build(|w| {
             w.string("ssh-ed25519").string(signed(signer, &terms));
         });
-        build(|w| {
+        Writer::build(|w| {
             w.raw(&terms).string(signature);
         })
     }
@@ -270,11 +264,7 @@ fn world(random: &mut Random) -> World {
 }
 
 fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
-    let tries: Vec<String> = policy
-        .literal_host_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let tries: Vec<String> = policy.literal_host_names();
     let shown = HostKey::parse(blob).unwrap();
     Facts {
         caller: Caller::parse("work").unwrap(),

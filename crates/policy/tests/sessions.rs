@@ -51,21 +51,15 @@ fn signed(key: u8, bytes: &[u8]) -> [u8; 64] {
     blob
 }
 
-fn build(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new();
-    write(&mut writer);
-    writer.into_bytes()
-}
-
 fn host_key(host: u8) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-ed25519").string([host; 32]);
     })
 }
 
 /// The host's key in a certificate; of the two that it may show, `number` tells which.
 fn certificate(host: u8, number: u64) -> Vec<u8> {
-    build(|w| {
+    Writer::build(|w| {
         w.string("ssh-ed25519-cert-v01@openssh.com")
             .string("n")
             .string([host; 32]);
@@ -76,7 +70,7 @@ fn certificate(host: u8, number: u64) -> Vec<u8> {
             .u64(0)
             .u64(u64::MAX);
         w.string("").string("").string("").string(host_key(1));
-        w.string(build(|w| {
+        w.string(Writer::build(|w| {
             w.string("ssh-ed25519").string([0; 64]);
         }));
     })
@@ -113,7 +107,7 @@ impl Bind {
     fn take(&self, session: &mut Session) -> BindOutcome {
         let signer = if self.forged { 7 } else { self.host };
         let id = [self.session; 32];
-        let signature = build(|w| {
+        let signature = Writer::build(|w| {
             w.string("ssh-ed25519").string(signed(signer, &id));
         });
         let bind = SessionBind {

@@ -557,11 +557,7 @@ fn a_rule_for_a_key_is_not_dodged_by_another_key_of_its_server() {
         let policy = Policy::parse(&[source])
             .unwrap()
             .with_known_hosts(&known, &Ring);
-        let tries: Vec<String> = policy
-            .literal_host_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let tries = policy.literal_host_names();
         let at = |shown: &Key| {
             let shown = HostKey::parse(&shown.blob).unwrap();
             let identity = known.identify(&shown, &tries, &Ring, 0);

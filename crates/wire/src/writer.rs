@@ -7,21 +7,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// All that was written.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     /// What `write` writes.
     pub fn build(write: impl FnOnce(&mut Self)) -> Vec<u8> {
-        let mut writer = Self::new();
+        let mut writer = Self::default();
         write(&mut writer);
-        writer.into_bytes()
+        writer.bytes
     }
 
     /// Bytes as they are, without a length.

@@ -66,11 +66,7 @@ impl PolicySnapshot {
         // Without known hosts a rule that denies a host by name would not know it.
         let hosts = hosts.read().map_err(|error| error.plain())?;
         let policy = loaded.policy.with_known_hosts(&hosts.known, &Ring);
-        let names = policy
-            .literal_host_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names = policy.literal_host_names();
         Ok(Self {
             policy: Some(policy),
             hosts: Arc::new(hosts),

@@ -79,13 +79,14 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8
 
 /// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
 fn query() -> Vec<u8> {
-    let mut names = Writer::new();
-    for name in [SESSION_BIND, CONTENT, CARRY, ALLOWED, QUERY] {
-        names.string(name);
-    }
+    let names = Writer::build(|names| {
+        for name in [SESSION_BIND, CONTENT, CARRY, ALLOWED, QUERY] {
+            names.string(name);
+        }
+    });
     Reply::ExtensionResponse {
         name: QUERY,
-        contents: &names.into_bytes(),
+        contents: &names,
     }
     .rebuild()
 }

@@ -124,11 +124,7 @@ impl Policy {
         if keys.is_empty() {
             return self;
         }
-        let tries: Vec<String> = self
-            .literal_host_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let tries = self.literal_host_names();
         let names = known.names_by_fingerprint(&keys, &tries, crypto);
         for host in &mut self.hosts {
             let keys = host.keys.iter().chain(&host.ca);
@@ -142,7 +138,7 @@ impl Policy {
 
     /// Every host name that the policy spells out or was given by [`Policy::with_known_hosts`], in lower case, without
     /// patterns: to be tried against hashed known hosts, which tell a name only to those who know it.
-    pub fn literal_host_names(&self) -> Vec<&str> {
+    pub fn literal_host_names(&self) -> Vec<String> {
         let in_rules = self
             .rules
             .iter()
@@ -159,7 +155,7 @@ impl Policy {
             .chain(in_rules)
             .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok())
             .filter(|name| *name != known_hosts::HASHED);
-        let mut names: Vec<&str> = literal.collect();
+        let mut names: Vec<String> = literal.map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
         names

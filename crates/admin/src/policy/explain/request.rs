@@ -161,11 +161,7 @@ impl Args {
         hosts: &Hosts,
         notes: &mut Vec<String>,
     ) -> Option<HostIdentity> {
-        let tries: Vec<String> = policy
-            .literal_host_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let tries = policy.literal_host_names();
         let identify = |blob: &[u8]| {
             HostKey::parse(blob)
                 .is_ok()

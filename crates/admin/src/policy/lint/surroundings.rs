@@ -44,8 +44,7 @@ impl Surroundings {
                 let known = hosts.known;
                 let revocations = known.unreadable_revocations().iter();
                 found.unreadable_revocations = revocations.map(ToString::to_string).collect();
-                let tries = policy.literal_host_names().into_iter().map(str::to_owned);
-                let tries: Vec<String> = tries.collect();
+                let tries = policy.literal_host_names();
                 found.shared_keys = Some(shared_keys(&known, &tries, &Ring));
                 found.knows_host = Some(Box::new(move |name| known.knows(name, &Ring)));
             }
