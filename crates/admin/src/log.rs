@@ -20,7 +20,7 @@ use common::paths::Paths;
 use filter::Filter;
 use show::Show;
 use summary::Summary;
-use verify::{LogDamage, verify};
+use verify::{LineDamage, LogDamage, verify};
 
 /// Records that `--follow` begins with, unless `--since` says otherwise.
 const RECORDS_BEFORE_FOLLOW: usize = 10;
@@ -199,9 +199,13 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
 fn meaning(broken: &LogDamage) -> &'static str {
     match broken {
         LogDamage::Unreadable(_) => "run this as the vault's user",
-        LogDamage::Rewritten { .. } | LogDamage::Cut { .. } => {
+        LogDamage::Line {
+            what: LineDamage::Rewritten { .. },
+            ..
+        }
+        | LogDamage::Cut { .. } => {
             "if you removed the log yourself, its heads stay in the journal until that is rotated"
         }
-        _ => "the records before that place are as they were written",
+        LogDamage::Line { .. } => "the records before that place are as they were written",
     }
 }

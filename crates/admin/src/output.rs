@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use common::error::Error;
 use serde::Serialize;
@@ -22,6 +23,14 @@ pub fn json(value: &impl Serialize) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value);
     text.map(|text| text + "\n")
         .map_err(|error| Error::new(error.to_string()))
+}
+
+/// 0 if a command found what it looked for, and all is well; else 1.
+pub fn exit_code(is_well: bool) -> ExitCode {
+    match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 /// `1 rule`, `2 rules`.

@@ -99,11 +99,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         blocks.join("\n")
     };
     output::print(&text)?;
-    Ok(if waiting.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(output::exit_code(!waiting.is_empty()))
 }
 
 /// A question, and how to answer it.

@@ -70,11 +70,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         }
         if !args.follow {
             let has_any = status.vault.is_some() || !status.clients.is_empty();
-            return Ok(if has_any {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(output::exit_code(has_any));
         }
         last = text;
         thread::sleep(PAUSE);

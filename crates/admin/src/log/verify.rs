@@ -27,36 +27,33 @@ pub enum LogDamage {
     Line {
         file: PathBuf,
         line: usize,
-        why: BadLine,
-    },
-    /// Records `from..=to` should stand before this line.
-    Missing {
-        file: PathBuf,
-        line: usize,
-        from: u64,
-        to: u64,
-    },
-    /// A line that stands in another's place.
-    Misplaced {
-        file: PathBuf,
-        line: usize,
-        seq: u64,
-    },
-    /// Each line is whole, but this one was written behind another one than the one before it.
-    Unchained {
-        file: PathBuf,
-        line: usize,
-    },
-    /// The journal remembers another line.
-    Rewritten {
-        file: PathBuf,
-        line: usize,
-        seq: u64,
+        what: LineDamage,
     },
     /// The journal remembers records `from..=to` at the end.
     Cut {
         from: u64,
         to: u64,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Debug)]
+pub enum LineDamage {
+    Bad(BadLine),
+    /// Records `from..=to` should stand before it.
+    Missing {
+        from: u64,
+        to: u64,
+    },
+    /// It stands in another's place.
+    Misplaced {
+        seq: u64,
+    },
+    /// Each line is whole, but this one was written behind another one than the one before it.
+    Unchained,
+    /// The journal remembers another line.
+    Rewritten {
+        seq: u64,
     },
 }
 
@@ -68,18 +65,17 @@ const TRIES: usize = 3;
 /// # Errors
 /// The first line that was changed, is missing or is torn.
 pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
+    let is_torn = |found: &Result<VerifiedLog, LogDamage>| {
+        let Err(LogDamage::Line { what, .. }) = found else {
+            return false;
+        };
+        matches!(what, LineDamage::Bad(BadLine::Torn))
+    };
     let mut found = walk(folder, heads);
     for _ in 1..TRIES {
-        if !matches!(
-            found,
-            Err(LogDamage::Line {
-                why: BadLine::Torn,
-                ..
-            })
-        ) {
-            break;
+        if is_torn(&found) {
+            found = walk(folder, heads);
         }
-        found = walk(folder, heads);
     }
     found
 }
@@ -102,45 +98,32 @@ fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
     };
     for mut lines in opened {
         while let Some(line) = lines.next_line().map_err(LogDamage::Unreadable)? {
-            let (file, number) = (lines.path.clone(), line.number);
-            let (record, hash) = line.record().map_err(|why| LogDamage::Line {
-                file: file.clone(),
-                line: number,
-                why,
-            })?;
+            let damaged = |what| LogDamage::Line {
+                file: lines.path.clone(),
+                line: line.number,
+                what,
+            };
+            let record = line.record();
+            let (record, hash) = record.map_err(|bad| damaged(LineDamage::Bad(bad)))?;
+            let seq = record.seq;
             if whole.records == 0 && may_begin_late {
-                whole.first = record.seq;
-            } else if record.seq > last.seq + 1 {
-                return Err(LogDamage::Missing {
-                    file,
-                    line: number,
-                    from: last.seq + 1,
-                    to: record.seq - 1,
-                });
-            } else if record.seq <= last.seq {
-                return Err(LogDamage::Misplaced {
-                    file,
-                    line: number,
-                    seq: record.seq,
-                });
+                whole.first = seq;
+            } else if seq > last.seq + 1 {
+                let (from, to) = (last.seq + 1, seq - 1);
+                return Err(damaged(LineDamage::Missing { from, to }));
+            } else if seq <= last.seq {
+                return Err(damaged(LineDamage::Misplaced { seq }));
             } else if record.previous != last.hash {
-                return Err(LogDamage::Unchained { file, line: number });
+                return Err(damaged(LineDamage::Unchained));
             }
-            for head in heads.iter().filter(|head| head.seq == record.seq) {
+            for head in heads.iter().filter(|head| head.seq == seq) {
                 if head.hash != hash {
-                    return Err(LogDamage::Rewritten {
-                        file,
-                        line: number,
-                        seq: record.seq,
-                    });
+                    return Err(damaged(LineDamage::Rewritten { seq }));
                 }
                 whole.heads += 1;
             }
             whole.records += 1;
-            last = Head {
-                seq: record.seq,
-                hash,
-            };
+            last = Head { seq, hash };
         }
     }
     match heads.iter().map(|head| head.seq).max() {
@@ -156,47 +139,28 @@ impl fmt::Display for LogDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(f, "the log cannot be read: {error}"),
-            Self::Line { file, line, why } => write!(f, "{}:{line} {why}", file.display()),
-            Self::Missing {
-                file,
-                line,
-                from,
-                to,
-            } => {
-                write!(
-                    f,
-                    "{}:{line} {} missing before this line",
-                    file.display(),
-                    records(*from, *to)
-                )
-            }
-            Self::Misplaced { file, line, seq } => {
-                write!(
-                    f,
-                    "{}:{line} is out of place: record {seq} came before",
-                    file.display()
-                )
-            }
-            Self::Unchained { file, line } => {
-                write!(
-                    f,
-                    "{}:{line} does not follow the line before: one of them was exchanged",
-                    file.display()
-                )
-            }
-            Self::Rewritten { file, line, seq } => {
-                write!(
-                    f,
-                    "{}:{line} was exchanged: the journal remembers another record {seq}",
-                    file.display()
-                )
-            }
+            Self::Line { file, line, what } => write!(f, "{}:{line} {what}", file.display()),
             Self::Cut { from, to } => {
-                write!(
-                    f,
-                    "{} missing at the end: the journal remembers more",
-                    records(*from, *to)
-                )
+                let records = records(*from, *to);
+                write!(f, "{records} missing at the end: the journal remembers more")
+            }
+        }
+    }
+}
+
+impl fmt::Display for LineDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad(bad) => write!(f, "{bad}"),
+            Self::Missing { from, to } => {
+                write!(f, "{} missing before this line", records(*from, *to))
+            }
+            Self::Misplaced { seq } => write!(f, "is out of place: record {seq} came before"),
+            Self::Unchained => {
+                f.write_str("does not follow the line before: one of them was exchanged")
+            }
+            Self::Rewritten { seq } => {
+                write!(f, "was exchanged: the journal remembers another record {seq}")
             }
         }
     }

@@ -16,7 +16,7 @@ use super::lint::{Surroundings, lint};
 use super::tried::load;
 use crate::control_socket;
 use crate::fold::fold;
-use crate::output::{self, counted};
+use crate::output::{self, counted, exit_code};
 use crate::recorded;
 use common::control::Request;
 use common::error::Error;
@@ -67,11 +67,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     };
     // `split-ssh policy check | head` is no failure.
     drop(output::print(&text));
-    Ok(if report.ok {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit_code(report.ok))
 }
 
 /// For a terminal. Lines of the policy stay whole: the caret stands below them.

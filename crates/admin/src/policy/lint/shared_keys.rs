@@ -1,6 +1,7 @@
 //! Host keys with several names, of which one rule allows one and a later rule asks or denies for another.
 
 use std::collections::HashSet;
+use std::slice;
 
 use policy::crypto::{Crypto, Fingerprint};
 use policy::display;
@@ -76,17 +77,17 @@ pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Opti
 
 /// The names of the key that a rule means in particular.
 fn names_of<'k>(policy: &Policy, rule: &Rule, key: &'k SharedKey) -> Vec<&'k str> {
-    let globs = |pattern: &'_ HostPattern| -> Vec<Glob> {
-        match pattern {
-            HostPattern::Name(glob) => vec![glob.clone()],
+    let patterns = rule.host.iter().flatten();
+    let globs: Vec<&Glob> = patterns
+        .flat_map(|pattern| match pattern {
+            HostPattern::Name(glob) => slice::from_ref(glob),
             HostPattern::Host(index) => {
                 let table = policy.hosts().get(*index);
-                table.map_or_else(Vec::new, |table| table.names.clone())
+                table.map_or(&[][..], |table| &table.names)
             }
-            HostPattern::Unnamed | HostPattern::Unproven => Vec::new(),
-        }
-    };
-    let globs: Vec<Glob> = rule.host.iter().flatten().flat_map(globs).collect();
+            HostPattern::Unnamed | HostPattern::Unproven => &[],
+        })
+        .collect();
     let is_meant = |name: &&str| {
         let mut globs = globs.iter();
         globs.any(|glob| !glob.is_any() && glob.matches(name.as_bytes()))

@@ -69,7 +69,8 @@ fn a_log_that_was_killed_at_any_moment_keeps_all_that_it_acknowledged() {
         match verify(&folder, &[]) {
             Ok(_)
             | Err(LogDamage::Line {
-                why: BadLine::Torn, ..
+                what: LineDamage::Bad(BadLine::Torn),
+                ..
             }) => {}
             Err(broken) => panic!("round {round}: {broken}"),
         }
