@@ -12,6 +12,8 @@ pub mod verify;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use policy::glob::Glob;
+
 use crate::output::{counted, print};
 use common::error::Error;
 use common::log::read;
@@ -60,16 +62,16 @@ pub struct Args {
     verify: bool,
 
     /// Only records of this qube (`*` and `?` as in rules)
-    #[arg(long, value_name = "QUBE", value_parser = filter::glob)]
-    qube: Option<policy::glob::Glob>,
+    #[arg(long, value_name = "QUBE", value_parser = Glob::new)]
+    qube: Option<Glob>,
 
     /// Only records of this key: label, comment or fingerprint
-    #[arg(long, value_name = "KEY", value_parser = filter::glob)]
-    key: Option<policy::glob::Glob>,
+    #[arg(long, value_name = "KEY", value_parser = Glob::new)]
+    key: Option<Glob>,
 
     /// Only records of this host: name or fingerprint
-    #[arg(long, value_name = "HOST", value_parser = filter::glob)]
-    host: Option<policy::glob::Glob>,
+    #[arg(long, value_name = "HOST", value_parser = Glob::new)]
+    host: Option<Glob>,
 
     /// Only records since: 15m, yesterday, 19:30, 2026-11-21
     #[arg(long, value_name = "TIME", value_parser = since::parse)]

@@ -28,10 +28,6 @@ pub(super) fn is_denied(record: &Record) -> bool {
         )
 }
 
-pub(super) fn glob(text: &str) -> Result<Glob, &'static str> {
-    Glob::new(text)
-}
-
 impl Filter {
     pub(super) fn lets(&self, record: &Record) -> bool {
         let qube = plain(record.qube.as_deref());

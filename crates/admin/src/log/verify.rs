@@ -142,7 +142,10 @@ impl fmt::Display for LogDamage {
             Self::Line { file, line, what } => write!(f, "{}:{line} {what}", file.display()),
             Self::Cut { from, to } => {
                 let records = records(*from, *to);
-                write!(f, "{records} missing at the end: the journal remembers more")
+                write!(
+                    f,
+                    "{records} missing at the end: the journal remembers more"
+                )
             }
         }
     }
@@ -160,7 +163,10 @@ impl fmt::Display for LineDamage {
                 f.write_str("does not follow the line before: one of them was exchanged")
             }
             Self::Rewritten { seq } => {
-                write!(f, "was exchanged: the journal remembers another record {seq}")
+                write!(
+                    f,
+                    "was exchanged: the journal remembers another record {seq}"
+                )
             }
         }
     }

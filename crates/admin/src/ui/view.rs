@@ -18,7 +18,7 @@ use crate::running_vault::{self, ask};
 use crate::shown_question::{MAX_SENTENCE, ascii};
 use crate::status::connections;
 use common::clock;
-use common::control::{Approval, AsksBy, Connected, PendingQuestion, Request, VaultStatus};
+use common::control::{Approval, AsksBy, PendingQuestion, Request, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files;
@@ -48,24 +48,19 @@ impl<'p> View<'p> {
 
     /// Looks at the vault and the log.
     pub(super) fn look(&mut self) -> Overview {
-        let asked = self.ask_vault();
-        if asked.is_err() {
-            self.pending.clear();
-            self.approvals.clear();
-        }
-        let (state, is_trouble) = match &asked {
-            Ok(status) => state(status),
-            Err(error) => (
-                format!(
-                    "{}. What there is shows as soon as one does.",
-                    sentence(error.what())
-                ),
-                true,
-            ),
-        };
-        let (connected, asks_by) = match asked {
-            Ok(status) => (status.connected, Some(status.prompt.asks_by)),
-            Err(_) => (Vec::new(), None),
+        let (state, is_trouble, connected, asks_by) = match self.ask_vault() {
+            Ok(status) => {
+                let (state, is_trouble) = state(&status);
+                let asks_by = Some(status.prompt.asks_by);
+                (state, is_trouble, status.connected, asks_by)
+            }
+            Err(error) => {
+                self.pending.clear();
+                self.approvals.clear();
+                let why = sentence(error.what());
+                let state = format!("{why}. What there is shows as soon as one does.");
+                (state, true, Vec::new(), None)
+            }
         };
         let state = [Some(state), self.said.as_deref().map(sentence)];
         let waiting = self
@@ -73,7 +68,10 @@ impl<'p> View<'p> {
             .iter()
             .map(|one| waiting(one, asks_by))
             .collect();
-        let connected = connected.iter().map(|one| self.connected(one)).collect();
+        let connected = connected
+            .iter()
+            .map(|one| self.entry(Mark::Connected, &one.qube, connections(one)))
+            .collect();
         let remembered = self
             .approvals
             .iter()
@@ -138,12 +136,13 @@ impl<'p> View<'p> {
         policy.color_of(&Caller::parse(qube).ok()?)
     }
 
-    fn connected(&self, connected: &Connected) -> Entry {
+    /// An entry of a qube, without what only some have.
+    fn entry(&self, mark: Mark, qube: &str, what: String) -> Entry {
         Entry {
-            mark: Mark::Connected,
-            color: self.color(&connected.qube),
-            qube: ascii(&connected.qube),
-            what: connections(connected),
+            mark,
+            color: self.color(qube),
+            qube: ascii(qube),
+            what,
             when: String::new(),
             details: String::new(),
             action: None,
@@ -161,18 +160,14 @@ impl<'p> View<'p> {
         let details: Vec<String> = key.into_iter().chain([uses(approval)]).collect();
         let end = clock::now().unix.saturating_add(approval.seconds_left);
         let end = moment(end.saturating_mul(1000));
+        // Seconds would flicker.
+        let end = end.rsplit_once(':').map_or("", |(minute, _)| minute);
+        let what = format!("{verdict}: {}", ascii(&approval.covers));
         Entry {
-            mark,
-            color: self.color(&approval.qube),
-            qube: ascii(&approval.qube),
-            what: format!("{verdict}: {}", ascii(&approval.covers)),
-            // Seconds would flicker.
-            when: format!(
-                "until {}",
-                end.rsplit_once(':').map_or("", |(minute, _)| minute)
-            ),
+            when: format!("until {end}"),
             details: sentence(&details.join(", ")),
             action: Some(Action::Revoke(approval.number)),
+            ..self.entry(mark, &approval.qube, what)
         }
     }
 
@@ -189,19 +184,16 @@ impl<'p> View<'p> {
     fn decision(&self, record: &Record, said: &Sentence) -> Entry {
         let qube = record.qube.as_deref().unwrap_or_default();
         let what = sentence(format!("{} {}", said.head, said.what).trim_end());
+        let mark = match said.tone {
+            Tone::Signed => Mark::Yes,
+            Tone::Refused => Mark::No,
+            Tone::Alarm => Mark::Alarm,
+            Tone::Plain => Mark::Plain,
+        };
         Entry {
-            mark: match said.tone {
-                Tone::Signed => Mark::Yes,
-                Tone::Refused => Mark::No,
-                Tone::Alarm => Mark::Alarm,
-                Tone::Plain => Mark::Plain,
-            },
-            color: self.color(qube),
-            qube: ascii(qube),
-            what,
             when: moment(record.time.unix_ms()),
             details: sentence(&said.why),
-            action: None,
+            ..self.entry(mark, qube, what)
         }
     }
 }
