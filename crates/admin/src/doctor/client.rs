@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use super::finding::Findings;
-use super::place::{Machine, is_same, text_of};
+use super::place::{Machine, is_same, ssh_setting, text_of};
 use super::{owner, qube, qubesdb, settings, units};
 use client::config::{self as config, VaultConfig, VaultEntry};
 use client::status::TransportKind;
@@ -185,27 +185,18 @@ fn check_environment(place: &Machine, sockets: &[PathBuf], findings: &mut Findin
         "log out and in again; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
         ours.display()
     );
-    match &place.ssh_auth_sock {
-        None => findings.bad(
-            "SSH_AUTH_SOCK",
-            "it is not set: ssh looks for no agent",
-            remedy,
-        ),
+    let what = match &place.ssh_auth_sock {
+        None => "it is not set: ssh looks for no agent".to_owned(),
         Some(socket) if sockets.iter().any(|ours| is_same(ours, socket)) => {
-            findings.ok(
-                "SSH_AUTH_SOCK",
-                format!("programs here use {}", socket.display()),
-            );
+            let what = format!("programs here use {}", socket.display());
+            return findings.ok("SSH_AUTH_SOCK", what);
         }
-        Some(socket) => findings.bad(
-            "SSH_AUTH_SOCK",
-            format!(
-                "programs here use {}, which is not the way to the vault",
-                socket.display()
-            ),
-            remedy,
+        Some(socket) => format!(
+            "programs here use {}, which is not the way to the vault",
+            socket.display()
         ),
-    }
+    };
+    findings.bad("SSH_AUTH_SOCK", what, remedy);
 }
 
 /// The last call's end, if it is the last thing that happened.
@@ -267,20 +258,14 @@ fn check_ssh_config(place: &Machine, sockets: &[PathBuf], findings: &mut Finding
     let home = &place.paths.home;
     let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
     for line in config.lines() {
-        let mut words = line
-            .split(|c: char| c.is_whitespace() || c == '=')
-            .filter(|word| !word.is_empty());
-        let is_one = words
-            .next()
-            .is_some_and(|word| word.eq_ignore_ascii_case("IdentityAgent"));
-        let Some(agent) = words.next().filter(|_| is_one) else {
+        let (keyword, values) = ssh_setting(line);
+        let Some(agent) = values.first().filter(|_| keyword == "identityagent") else {
             continue;
         };
-        let agent = agent.trim_matches('"');
         let path = agent
             .strip_prefix("~/")
             .map_or_else(|| PathBuf::from(agent), |rest| home.join(rest));
-        if agent == "SSH_AUTH_SOCK" || sockets.iter().any(|ours| is_same(ours, &path)) {
+        if *agent == "SSH_AUTH_SOCK" || sockets.iter().any(|ours| is_same(ours, &path)) {
             continue;
         }
         findings.warn(

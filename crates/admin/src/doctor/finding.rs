@@ -90,7 +90,7 @@ impl Findings {
         states.max().unwrap_or(CheckState::Ok)
     }
 
-    fn add(&mut self, check: &str, state: CheckState, what: String, remedy: Option<String>) {
+    pub fn add(&mut self, check: &str, state: CheckState, what: String, remedy: Option<String>) {
         let clean = |text: &str| {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             display::ascii(lines.join("; ").as_bytes(), SHOWN)

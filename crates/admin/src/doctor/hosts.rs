@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use policy::known_hosts::Marker;
 
 use super::finding::Findings;
-use super::place::{Machine, text_of};
+use super::place::{Machine, ssh_setting, text_of};
 use common::known_hosts_files::{Files, Hosts};
 
 /// Names that are listed; the others are counted.
@@ -67,14 +67,9 @@ fn check_ssh_config(place: &Machine, findings: &mut Findings) {
 }
 
 fn check_ssh_config_line(place: &Machine, line_place: &str, line: &str, findings: &mut Findings) {
-    let mut words = line
-        .split([' ', '\t', '=', '"'])
-        .filter(|word| !word.is_empty());
-    let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
+    let (keyword, values) = ssh_setting(line);
     let is_file = |value: &&str| !matches!(*value, "none" | "/dev/null");
-    let named = words
-        .take_while(|word| !word.starts_with('#'))
-        .filter(is_file);
+    let named = values.into_iter().filter(is_file);
     let home = |value: &str| match value.strip_prefix("~/").or(value.strip_prefix("%d/")) {
         Some(rest) => place.paths.home.join(rest),
         None => PathBuf::from(value),

@@ -1,15 +1,16 @@
 //! The key files of a keyring: which of them its agent cannot have, and why.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use policy::crypto::Crypto as _;
 
-use super::finding::Findings;
+use super::finding::{CheckState, Findings};
 use crate::key_file::KeyFileProblem;
 use common::crypto::Ring;
-use common::identities;
+use common::identities::{self, KeyFile};
 use common::keyrings::{KeyringState, LoadState};
 use common::trusted_files::quoted;
 
@@ -37,7 +38,7 @@ fn lost_keys(folder: &Path, keys: &[PathBuf]) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let is_lost = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name_of(path);
         let is_beside = [".pub", ".ssh-add-option"]
             .iter()
             .any(|end| name.ends_with(end));
@@ -58,28 +59,14 @@ fn is_read_by_ssh_keygen(file: &Path) -> bool {
     keygen.output().is_ok_and(|output| output.status.success())
 }
 
+/// How bad it is, what it is, and the remedy.
+type KeyTrouble = (CheckState, String, String);
+
 /// False if a problem was told.
 fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Findings) -> bool {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let problem = KeyFileProblem::find(file);
-    let is_read = |problem: &KeyFileProblem| {
-        *problem == KeyFileProblem::Pkcs8Ed25519 && is_read_by_ssh_keygen(file)
-    };
-    if let Some(problem) = problem.filter(|problem| !is_read(problem)) {
-        let remedy = problem.remedy(file);
-        findings.bad(check, format!("{}: {problem}", file.display()), remedy);
-        return false;
-    }
-    let options = match identities::options(file) {
-        Ok(options) => options,
-        Err(why) => {
-            let remedy = "write ssh-add's options on one line, as in a shell";
-            findings.bad(check, why, remedy);
-            return false;
-        }
-    };
-    let reload = format!("split-ssh reload {}", keyring.name);
-    if options.iter().any(|word| word == "-c") {
+    let name = name_of(file);
+    let options = identities::options(file);
+    if options.iter().flatten().any(|word| word == "-c") {
         findings.warn(
             check,
             format!(
@@ -87,65 +74,89 @@ fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Fi
                  and refuses where no ssh-askpass is installed"
             ),
             format!(
-                "let the vault's policy ask instead: take -c out of {}; then: {reload}",
-                quoted(&file.with_file_name(format!("{name}.ssh-add-option")))
+                "let the vault's policy ask instead: take -c out of {}; then: split-ssh reload {}",
+                quoted(&file.with_file_name(format!("{name}.ssh-add-option"))),
+                keyring.name
             ),
         );
     }
-    let Some(public) = identities::read_public(file, ".pub") else {
-        let file = quoted(file);
-        findings.warn(
-            check,
-            format!("{name} has no .pub beside it: nobody can see whether it is loaded"),
-            format!("ssh-keygen -y -f {file} > {file}.pub"),
-        );
-        return false;
+    let remedy = "write ssh-add's options on one line, as in a shell";
+    let trouble = of_file(file)
+        .or_else(|| Some((CheckState::Bad, options.err()?, remedy.to_owned())))
+        .or_else(|| of_public(file))
+        .or_else(|| of_loading(file, keyring));
+    let Some((state, what, remedy)) = trouble else {
+        return true;
     };
-    if identities::public_in(file).is_some_and(|inside| inside != public.blob) {
-        let file = quoted(file);
-        findings.bad(
-            check,
-            format!("{name}.pub is the public half of another key"),
-            format!("ssh-keygen -y -f {file} > {file}.pub"),
-        );
-        return false;
+    findings.add(check, state, what, Some(remedy));
+    false
+}
+
+fn of_file(file: &Path) -> Option<KeyTrouble> {
+    let problem = KeyFileProblem::find(file)?;
+    if problem == KeyFileProblem::Pkcs8Ed25519 && is_read_by_ssh_keygen(file) {
+        return None;
     }
-    let state_of = |blob: &[u8]| {
-        let blob = Ring.fingerprint(blob).0;
+    let what = format!("{}: {problem}", file.display());
+    Some((CheckState::Bad, what, problem.remedy(file)))
+}
+
+fn of_public(file: &Path) -> Option<KeyTrouble> {
+    let name = name_of(file);
+    let is_other = |public: &[u8]| identities::public_in(file).is_some_and(|own| own != public);
+    let (state, what) = match identities::read_public(file, ".pub") {
+        None => (
+            CheckState::Warn,
+            format!("{name} has no .pub beside it: nobody can see whether it is loaded"),
+        ),
+        Some(public) if is_other(&public.blob) => (
+            CheckState::Bad,
+            format!("{name}.pub is the public half of another key"),
+        ),
+        Some(_) => return None,
+    };
+    let file = quoted(file);
+    Some((state, what, format!("ssh-keygen -y -f {file} > {file}.pub")))
+}
+
+fn of_loading(file: &Path, keyring: &KeyringState) -> Option<KeyTrouble> {
+    let name = name_of(file);
+    let reload = format!("split-ssh reload {}", keyring.name);
+    let state_of = |public: &KeyFile| {
+        let blob = Ring.fingerprint(&public.blob).0;
         let mut keys = keyring.keys.iter();
         keys.find(|key| key.blob == blob).map(|key| key.state)
     };
     let certificate = identities::read_public(file, "-cert.pub");
-    match (state_of(&public.blob), certificate) {
-        (None, _)
-            if keyring
-                .keys
-                .iter()
-                .any(|key| key.state != LoadState::Locked) =>
-        {
-            findings.warn(check, format!("{name} is not loaded"), reload);
-            false
+    let lists_any = || {
+        keyring
+            .keys
+            .iter()
+            .any(|key| key.state != LoadState::Locked)
+    };
+    let (what, remedy) = match identities::read_public(file, ".pub")
+        .as_ref()
+        .and_then(state_of)
+    {
+        Some(LoadState::Locked) => return None,
+        Some(_) if certificate.is_some_and(|certificate| state_of(&certificate).is_none()) => {
+            (format!("the certificate of {name} is not loaded"), reload)
         }
-        (None, _) => {
-            findings.warn(
-                check,
-                format!("{name} is not loaded, and the agent lists no key at all: it may be locked (ssh-add -x)"),
-                format!(
-                    "SSH_AUTH_SOCK={} ssh-add -X, if somebody locked it; else: {reload}",
-                    quoted(&keyring.socket)
-                ),
-            );
-            false
-        }
-        (Some(LoadState::Locked), _) | (Some(_), None) => true,
-        (Some(_), Some(certificate)) if state_of(&certificate.blob).is_some() => true,
-        (Some(_), Some(_)) => {
-            findings.warn(
-                check,
-                format!("the certificate of {name} is not loaded"),
-                reload,
-            );
-            false
-        }
-    }
+        Some(_) => return None,
+        None if lists_any() => (format!("{name} is not loaded"), reload),
+        None => (
+            format!(
+                "{name} is not loaded, and the agent lists no key at all: it may be locked (ssh-add -x)"
+            ),
+            format!(
+                "SSH_AUTH_SOCK={} ssh-add -X, if somebody locked it; else: {reload}",
+                quoted(&keyring.socket)
+            ),
+        ),
+    };
+    Some((CheckState::Warn, what, remedy))
+}
+
+fn name_of(file: &Path) -> Cow<'_, str> {
+    file.file_name().unwrap_or_default().to_string_lossy()
 }

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use common::paths::Paths;
+use common::service::SERVICE;
 
 /// Scripts and settings that we look into are far smaller, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
@@ -45,6 +46,35 @@ impl Machine {
         fs::symlink_metadata(self.at(path)).is_ok()
     }
 
+    /// The files for our service, and for single arguments of it; qrexec uses that of the first of `folders` that has
+    /// the name.
+    pub fn service_files(&self, folders: &[&str]) -> Vec<PathBuf> {
+        let mut found: Vec<PathBuf> = Vec::new();
+        for folder in folders {
+            let entries = fs::read_dir(self.at(folder));
+            let entries = entries.into_iter().flatten().flatten();
+            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            paths.sort();
+            for path in paths {
+                let name = path.file_name().unwrap_or_default();
+                let (name, argument) = name
+                    .to_str()
+                    .unwrap_or_default()
+                    .split_at_checked(SERVICE.len())
+                    .unwrap_or_default();
+                let is_ours = name == SERVICE && (argument.is_empty() || argument.starts_with('+'));
+                if is_ours
+                    && !found
+                        .iter()
+                        .any(|other| other.file_name() == path.file_name())
+                {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
     /// The text of a small file; `None` if it cannot be read.
     pub fn text(&self, path: &str) -> Option<String> {
         text_of(&self.at(path))
@@ -63,6 +93,17 @@ pub fn text_of(path: &Path) -> Option<String> {
         .read_to_end(&mut bytes)
         .ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A line of ssh_config(5): its keyword in small letters, and its values.
+pub fn ssh_setting(line: &str) -> (String, Vec<&str>) {
+    let is_gap = |c: char| c.is_whitespace() || c == '=' || c == '"';
+    let mut words = line.split(is_gap).filter(|word| !word.is_empty());
+    let keyword = words.next().unwrap_or_default().to_ascii_lowercase();
+    (
+        keyword,
+        words.take_while(|word| !word.starts_with('#')).collect(),
+    )
 }
 
 /// Whether two paths lead to the same thing, or are written the same.

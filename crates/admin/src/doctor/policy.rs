@@ -15,24 +15,15 @@ const SOCKET: &str = "split-ssh-prompt.socket";
 
 /// The policy that the running vault has in force, and what it could not read.
 pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Findings) {
-    let check = "split-ssh policy check";
+    let mut bad = |what: &str, problem: &str| {
+        let what = format!("{what}: {}", first_line(problem));
+        findings.bad("policy", what, remedy(problem));
+    };
     match running.map(|status| (&status.broken, &status.stale)) {
-        Some((Some(broken), _)) => {
-            return findings.bad(
-                "policy",
-                format!("the vault refuses everything: {}", first_line(broken)),
-                remedy(broken),
-            );
-        }
+        Some((Some(broken), _)) => return bad("the vault refuses everything", broken),
         Some((None, Some(stale))) => {
-            return findings.bad(
-                "policy",
-                format!(
-                    "the vault still serves the last good policy, as the saved one is broken: {}",
-                    first_line(stale)
-                ),
-                remedy(stale),
-            );
+            let what = "the vault still serves the last good policy, as the saved one is broken";
+            return bad(what, stale);
         }
         _ => {}
     }
@@ -40,12 +31,8 @@ pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Find
     let loaded = match policy_files::load(&paths.config, &paths.system_config) {
         Ok(loaded) => loaded,
         Err(broken) => {
-            let broken = broken.to_string();
-            let what = format!(
-                "a vault that starts now refuses everything: {}",
-                first_line(&broken)
-            );
-            return findings.bad("policy", what, remedy(&broken));
+            let what = "a vault that starts now refuses everything";
+            return bad(what, &broken.to_string());
         }
     };
     if running.is_some_and(|status| status.policy_sha256 != loaded.digest) {
@@ -69,7 +56,7 @@ pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Find
         number => findings.warn(
             "policy",
             format!("{what}, {number} of them perhaps not as meant"),
-            check,
+            "split-ssh policy check",
         ),
     }
 }

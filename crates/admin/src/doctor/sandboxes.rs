@@ -6,7 +6,7 @@ use super::finding::Findings;
 use super::mounts::{self, Exposure};
 use super::place::Machine;
 use crate::control_socket;
-use common::control::{Request, SandboxState, VaultStatus};
+use common::control::{RefusedRequest, Request, SandboxState, VaultStatus};
 use common::sandbox::{self, Sandbox};
 
 /// To be run inside a sandbox: it lists what the sandbox may use, and then must be refused.
@@ -18,13 +18,8 @@ inside the sandbox, the first of these must list its keys, and the second must b
 
 /// All sandboxes of this vault, and the sockets that none of them should have.
 pub(super) fn check(place: &Machine, status: Option<&VaultStatus>, findings: &mut Findings) {
-    match sandbox::configured(&place.paths) {
-        Ok(configured) => {
-            for sandbox in &configured {
-                check_served(sandbox, status, findings);
-            }
-        }
-        Err(error) => findings.bad_settings("sandboxes", &error, "split-ssh serve list"),
+    for sandbox in &configured(place, findings).unwrap_or_default() {
+        check_served(sandbox, status, findings);
     }
     if place.is_system() {
         check_vault_sockets(place, findings);
@@ -33,19 +28,16 @@ pub(super) fn check(place: &Machine, status: Option<&VaultStatus>, findings: &mu
 
 /// One sandbox, thoroughly.
 pub(super) fn check_one(name: &str, place: &Machine, findings: &mut Findings) {
-    let reply = control_socket::ask(&place.paths, &Request::Status);
-    let status = reply.ok().and_then(|reply| reply.status);
-    let configured = match sandbox::configured(&place.paths) {
-        Ok(configured) => configured,
-        Err(error) => return findings.bad_settings("sandboxes", &error, "split-ssh serve list"),
+    let Some(configured) = configured(place, findings) else {
+        return;
     };
     let Some(sandbox) = configured.iter().find(|it| it.name == name) else {
-        let what = format!(
-            "there is no sandbox {}",
-            policy::display::ascii(name.as_bytes(), 64)
-        );
+        let name = policy::display::ascii(name.as_bytes(), 64);
+        let what = format!("there is no sandbox {name}");
         return findings.bad("sandbox", what, "split-ssh serve list");
     };
+    let reply = control_socket::ask(&place.paths, &Request::Status);
+    let status = reply.ok().and_then(|reply| reply.status);
     check_served(sandbox, status.as_ref(), findings);
     if status.is_some() {
         check_keys(sandbox, place, findings);
@@ -54,6 +46,13 @@ pub(super) fn check_one(name: &str, place: &Machine, findings: &mut Findings) {
         check_given(sandbox, findings);
         check_vault_sockets(place, findings);
     }
+}
+
+/// `None` after saying why.
+fn configured(place: &Machine, findings: &mut Findings) -> Option<Vec<Sandbox>> {
+    sandbox::configured(&place.paths)
+        .map_err(|error| findings.bad_settings("sandboxes", &error, "split-ssh serve list"))
+        .ok()
 }
 
 fn check_served(sandbox: &Sandbox, status: Option<&VaultStatus>, findings: &mut Findings) {
@@ -89,13 +88,10 @@ fn check_served(sandbox: &Sandbox, status: Option<&VaultStatus>, findings: &mut 
     }
     let caller = sandbox.caller.to_string();
     let refusals = status.map_or(&[][..], |status| &status.refusals);
-    let peers = refusals
-        .iter()
-        .filter(|refusal| refusal.qube.as_deref() == Some(&*caller));
-    if let Some(refused) = peers
-        .into_iter()
-        .find(|refusal| refusal.why.contains("may not connect"))
-    {
+    let is_stranger = |refusal: &&RefusedRequest| {
+        refusal.qube.as_deref() == Some(&*caller) && refusal.why.contains("may not connect")
+    };
+    if let Some(refused) = refusals.iter().find(is_stranger) {
         let remedy = "if that uid is the sandbox's, run the command; else find out who it is";
         findings.warn(&check, refused.why.clone(), remedy);
     }

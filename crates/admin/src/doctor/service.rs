@@ -21,8 +21,8 @@ const CHECK: &str = "service";
 const PACKAGED_SOCKET: &str = "/run/split-ssh-vault/qrexec.sock";
 
 pub fn check(place: &Machine, findings: &mut Findings) {
-    let found = find(place);
-    let plain = found.iter().find(|path| name_of(path) == SERVICE);
+    let found = place.service_files(&FOLDERS);
+    let plain = found.iter().find(|path| path.ends_with(SERVICE));
     match plain {
         None => findings.bad(
             CHECK,
@@ -36,70 +36,41 @@ pub fn check(place: &Machine, findings: &mut Findings) {
         Some(path) => judge(path, place, findings),
     }
     // Files of one argument come before the plain one, in every folder.
-    for path in found.iter().filter(|path| name_of(path) != SERVICE) {
+    for path in found.iter().filter(|path| !path.ends_with(SERVICE)) {
         judge(path, place, findings);
     }
 }
 
-/// The files that qrexec would use, one for each name.
-fn find(place: &Machine) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for folder in FOLDERS {
-        let entries = fs::read_dir(place.at(folder))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
-            let name = name_of(&path);
-            let is_ours = name == SERVICE || name.starts_with("qubes.SshAgent+");
-            if is_ours && !found.iter().any(|other| name_of(other) == name) {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
 fn judge(path: &Path, place: &Machine, findings: &mut Findings) {
     let shown = path.display();
-    if let Ok(target) = fs::read_link(path) {
-        if leads_to_us(&target, path, place) {
-            return findings.ok(CHECK, format!("{shown} leads to the guard"));
-        }
-        let real = if target.is_absolute() {
-            place.at(&target)
-        } else {
-            path.with_file_name(&target)
-        };
-        let Ok(status) = fs::metadata(&real) else {
-            return findings.bad(
-                CHECK,
-                format!(
-                    "{shown} leads to {}, which is not there: clients see exit 127",
-                    target.display()
-                ),
-                link(path, place),
-            );
-        };
-        if status.file_type().is_socket() {
-            return findings.bad(
-                CHECK,
-                format!("{shown} leads past the guard to {}", target.display()),
-                link(path, place),
-            );
-        }
-        return judge_program(path, &real, findings);
+    let Ok(target) = fs::read_link(path) else {
+        return judge_program(path, path, findings);
+    };
+    if leads_to_us(&target, path, place) {
+        return findings.ok(CHECK, format!("{shown} leads to the guard"));
     }
-    judge_program(path, path, findings);
+    let real = if target.is_absolute() {
+        place.at(&target)
+    } else {
+        path.with_file_name(&target)
+    };
+    let target = target.display();
+    let what = match fs::metadata(&real) {
+        Err(_) => {
+            format!("{shown} leads to {target}, which is not there: clients see exit 127")
+        }
+        Ok(found) if found.file_type().is_socket() => {
+            format!("{shown} leads past the guard to {target}")
+        }
+        Ok(_) => return judge_program(path, &real, findings),
+    };
+    let socket = socket(place);
+    let remedy = format!(
+        "sudo ln -sfn {} {shown}{}",
+        socket.display(),
+        in_template(path)
+    );
+    findings.bad(CHECK, what, remedy);
 }
 
 /// Where this vault listens.
@@ -109,16 +80,6 @@ fn socket(place: &Machine) -> PathBuf {
     } else {
         place.paths.qrexec_socket()
     }
-}
-
-fn link(path: &Path, place: &Machine) -> String {
-    let socket = socket(place);
-    format!(
-        "sudo ln -sfn {} {}{}",
-        socket.display(),
-        path.display(),
-        in_template(path)
-    )
 }
 
 /// An app qube's /etc is its template's at each start.

@@ -17,6 +17,7 @@ use common::config::vault::VaultConfig;
 use common::control::{Request, VaultStatus};
 use common::error::reason;
 use common::keyrings::KeyringState;
+use common::paths::Paths;
 
 pub fn is_meant(place: &Machine) -> bool {
     let paths = &place.paths;
@@ -124,60 +125,41 @@ fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
 
 /// What the running vault says of itself, if it runs.
 fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
-    let paths = &place.paths;
-    if let Err(error) = reach(&paths.qrexec_socket()) {
-        findings.bad(
-            "socket",
-            format!(
-                "no vault answers at {}, so its keyrings and questions are not known: {}",
-                paths.qrexec_socket().display(),
-                reason(&error)
-            ),
-            start,
-        );
-        return None;
-    }
-    let reply = control_socket::ask(paths, &Request::Status);
-    match reply.map(|reply| (reply.status, reply.error)) {
-        Ok((Some(status), _)) => {
-            findings.ok(
-                "socket",
-                format!(
-                    "the vault runs since {}",
-                    local_time::of_text(&status.started)
-                ),
-            );
+    match ask_status(&place.paths) {
+        Ok(status) => {
+            let since = local_time::of_text(&status.started);
+            findings.ok("socket", format!("the vault runs since {since}"));
             Some(status)
         }
-        Ok((None, error)) => {
-            findings.bad(
-                "socket",
-                format!(
-                    "the vault does not tell its state: {}",
-                    error.map_or_else(String::new, |error| error.to_string())
-                ),
-                start,
-            );
-            None
-        }
-        Err(error) => {
-            let why = match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    "no word in time: it does not start, or hangs".to_owned()
-                }
-                _ => reason(&error),
-            };
-            findings.bad(
-                "socket",
-                format!(
-                    "the vault does not answer at {}: {why}",
-                    paths.control_socket().display()
-                ),
-                start,
-            );
+        Err(what) => {
+            findings.bad("socket", what, start);
             None
         }
     }
+}
+
+fn ask_status(paths: &Paths) -> Result<VaultStatus, String> {
+    reach(&paths.qrexec_socket()).map_err(|error| {
+        format!(
+            "no vault answers at {}, so its keyrings and questions are not known: {}",
+            paths.qrexec_socket().display(),
+            reason(&error)
+        )
+    })?;
+    let reply = control_socket::ask(paths, &Request::Status).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::WouldBlock => "no word in time: it does not start, or hangs".to_owned(),
+            _ => reason(&error),
+        };
+        let socket = paths.control_socket();
+        format!("the vault does not answer at {}: {why}", socket.display())
+    })?;
+    let error = reply
+        .error
+        .map_or_else(String::new, |error| error.to_string());
+    reply
+        .status
+        .ok_or_else(|| format!("the vault does not tell its state: {error}"))
 }
 
 fn reach(socket: &Path) -> io::Result<()> {
