@@ -13,7 +13,7 @@ use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name
 
 use super::in_force::read_by_vault;
 use super::input::open;
-use super::output::{LINE_WIDTH, say, say_folded, say_table, shown};
+use super::output::{LINE_WIDTH, say, say_folded, say_table, shown, with_marker};
 use crate::confirm::confirm;
 use common::crypto::Ring;
 use common::error::Error;
@@ -96,17 +96,8 @@ pub fn run(
     still_new.retain(|new| sorted.seen.contains(new));
     let mut file = read_or_empty(&files.own)?;
     for new in &still_new {
-        let marker = if new.marker == Marker::Authority {
-            "@cert-authority "
-        } else {
-            ""
-        };
-        append(
-            &mut file,
-            &format!("{marker}{}", new.names),
-            &new.algorithm,
-            &new.key,
-        );
+        let names = with_marker(new.marker, &new.names);
+        append(&mut file, &names, &new.algorithm, &new.key);
     }
     trusted_files::replace(&files.own, &file)?;
     say(format_args!("taken: {}", still_new.len()));
@@ -141,115 +132,115 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: &ImportOptions) -> SortedNames {
     let mut sorted = SortedNames::default();
     for entry in untrusted.entries() {
-        let mut refuse = |why: &str| sorted.refused.push((entry.place.clone(), why.to_owned()));
-        let (marker, names) = (entry.line.marker, &entry.line.names);
-        if marker == Marker::Revoked {
-            refuse("a @revoked line is not taken from a client");
-        } else if hosts.known.is_revoked(&entry.line.key) {
-            refuse("this vault holds the key revoked");
-        } else if names.is_hashed() {
-            let mut found = also
-                .names
-                .iter()
-                .filter(|name| names.match_name(name, &Ring));
-            match (marker, found.next()) {
-                (Marker::Plain, Some(name)) => sort_name(hosts, entry, name, &mut sorted),
-                _ => sorted.hashed += 1,
-            }
-        } else if marker == Marker::Authority && !also.authorities {
-            refuse("a CA is taken only with --authorities");
-        } else if marker == Marker::Plain && is_pattern(names) && !also.wildcards {
-            refuse("a name with wildcards or `!` is taken only with --wildcards");
-        } else if marker == Marker::Authority || is_pattern(names) {
-            sort_pattern(hosts, entry, &mut sorted);
+        if let Some(why) = refusal(hosts, entry, also) {
+            sorted.refused.push((entry.place.clone(), why.to_owned()));
+            continue;
+        }
+        let names = &entry.line.names;
+        let is_plain = entry.line.marker == Marker::Plain;
+        let as_pattern = !is_plain || is_pattern(names);
+        let proposed: Vec<String> = if names.is_hashed() {
+            let mut tried = also.names.iter();
+            let found = tried.find(|name| is_plain && names.match_name(name, &Ring));
+            sorted.hashed += usize::from(found.is_none());
+            found.into_iter().cloned().collect()
+        } else if as_pattern {
+            vec![names.to_string()]
         } else {
-            sort_names(hosts, entry, &mut sorted);
+            names.literals().map(str::to_owned).collect()
+        };
+        for name in proposed {
+            let judged = match as_pattern {
+                _ if whole(&name).is_none() => Judged::Refused(format!(
+                    "{} is too long to be shown whole; add it with: split-ssh hosts add",
+                    shown(&name)
+                )),
+                true => judge_pattern(hosts, entry),
+                false => judge_name(hosts, entry, &name),
+            };
+            match judged {
+                Judged::New => sorted.push(entry, name),
+                Judged::Known => sorted.known += 1,
+                Judged::Refused(why) => sorted.refused.push((entry.place.clone(), why)),
+            }
         }
     }
     sorted
+}
+
+/// Why a line is not looked at any further.
+fn refusal(hosts: &Hosts, entry: &Entry, also: &ImportOptions) -> Option<&'static str> {
+    let names = &entry.line.names;
+    match entry.line.marker {
+        Marker::Revoked => Some("a @revoked line is not taken from a client"),
+        _ if hosts.known.is_revoked(&entry.line.key) => Some("this vault holds the key revoked"),
+        _ if names.is_hashed() => None,
+        Marker::Authority if !also.authorities => Some("a CA is taken only with --authorities"),
+        Marker::Plain if is_pattern(names) && !also.wildcards => {
+            Some("a name with wildcards or `!` is taken only with --wildcards")
+        }
+        _ => None,
+    }
 }
 
 fn is_pattern(names: &Names) -> bool {
     matches!(names, Names::Patterns(patterns) if patterns.iter().any(|pattern| pattern.negated || !pattern.is_literal()))
 }
 
-fn sort_names(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
-    for name in entry.line.names.literals() {
-        sort_name(hosts, entry, name, sorted);
-    }
+/// What this vault makes of a name or pattern.
+enum Judged {
+    New,
+    Known,
+    Refused(String),
 }
 
-fn sort_name(hosts: &Hosts, entry: &Entry, name: &str, sorted: &mut SortedNames) {
-    let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+fn judge_name(hosts: &Hosts, entry: &Entry, name: &str) -> Judged {
     if let Err(rule) = check_name(name) {
-        refuse(format!("\"{}\" cannot name a host: {rule}", shown(name)));
-    } else if whole(name).is_none() {
-        refuse(too_long(name));
+        return Judged::Refused(format!("\"{}\" cannot name a host: {rule}", shown(name)));
+    }
+    let mut known = hosts.known.entries_for(name, &Ring);
+    known.retain(|known| known.line.marker != Marker::Revoked);
+    if known
+        .iter()
+        .any(|known| known.line.marker == Marker::Plain && known.line.key == entry.line.key)
+    {
+        Judged::Known
+    } else if let Some(known) = known.first() {
+        let (fingerprint, place) = (Ring.fingerprint(&known.line.key), &known.place);
+        Judged::Refused(format!(
+            "{name} is known already, by {fingerprint} ({place})"
+        ))
+    } else if hosts.labels.knows(name, &Ring) {
+        Judged::Refused(format!(
+            "{name} is a label; `split-ssh hosts trust {name}` makes it a name"
+        ))
     } else {
-        let mut known = hosts.known.entries_for(name, &Ring);
-        known.retain(|known| known.line.marker != Marker::Revoked);
-        if known
-            .iter()
-            .any(|known| known.line.marker == Marker::Plain && known.line.key == entry.line.key)
-        {
-            sorted.known += 1;
-        } else if let Some(known) = known.first() {
-            refuse(format!(
-                "{name} is known already, by {} ({})",
-                Ring.fingerprint(&known.line.key),
-                known.place
-            ));
-        } else if hosts.labels.knows(name, &Ring) {
-            refuse(format!(
-                "{name} is a label; `split-ssh hosts trust {name}` makes it a name"
-            ));
-        } else {
-            push(sorted, entry, name.to_owned());
-        }
+        Judged::New
     }
 }
 
 /// A pattern must not bring a key to a name that exists.
-fn sort_pattern(hosts: &Hosts, entry: &Entry, sorted: &mut SortedNames) {
-    let mut refuse = |why: String| sorted.refused.push((entry.place.clone(), why));
+fn judge_pattern(hosts: &Hosts, entry: &Entry) -> Judged {
     let names = &entry.line.names;
-    if whole(&names.to_string()).is_none() {
-        refuse(too_long(&names.to_string()));
-        return;
+    let pattern = shown(&names.to_string());
+    let entries = hosts.known.entries().iter();
+    let trusted = entries.filter(|known| known.line.marker != Marker::Revoked);
+    if trusted.clone().any(|known| known.line == entry.line) {
+        return Judged::Known;
     }
-    let trusted = || {
-        hosts
-            .known
-            .entries()
-            .iter()
-            .filter(|known| known.line.marker != Marker::Revoked)
-    };
-    if trusted().any(|known| known.line == entry.line) {
-        sorted.known += 1;
-        return;
-    }
-    let labels = hosts.labels.entries().iter();
-    let mut existing = trusted()
-        .chain(labels)
-        .flat_map(|known| known.line.names.literals());
+    let existing = trusted.clone().chain(hosts.labels.entries());
+    let mut existing = existing.flat_map(|known| known.line.names.literals());
     if let Some(name) = existing.find(|name| names.match_name(name, &Ring)) {
-        refuse(format!(
-            "{} covers {}, which is known already",
-            shown(&names.to_string()),
-            shown(name)
-        ));
-    } else if trusted().any(|known| known.line.names == *names) {
-        refuse(format!(
-            "{} has another key already",
-            shown(&names.to_string())
-        ));
-    } else if trusted().any(|known| known.line.names.is_hashed()) {
-        refuse(format!(
-            "{} may cover a name that this vault holds hashed",
-            shown(&names.to_string())
-        ));
+        let name = shown(name);
+        Judged::Refused(format!("{pattern} covers {name}, which is known already"))
+    } else if trusted.clone().any(|known| known.line.names == *names) {
+        Judged::Refused(format!("{pattern} has another key already"))
+    } else if trusted.clone().any(|known| known.line.names.is_hashed()) {
+        Judged::Refused(format!(
+            "{pattern} may cover a name that this vault holds hashed"
+        ))
     } else {
-        push(sorted, entry, names.to_string());
+        Judged::New
     }
 }
 
@@ -259,27 +250,20 @@ fn whole(name: &str) -> Option<String> {
     (shown.len() <= SHOWN_WHOLE).then_some(shown)
 }
 
-fn too_long(name: &str) -> String {
-    format!(
-        "{} is too long to be shown whole; add it with: split-ssh hosts add",
-        shown(name)
-    )
-}
-
-fn push(sorted: &mut SortedNames, entry: &Entry, names: String) {
-    let line = &entry.line;
-    let new = NewName {
-        names,
-        marker: line.marker,
-        algorithm: line.algorithm.clone(),
-        key: line.key.clone(),
-    };
-    if sorted.seen.insert(new.clone()) {
-        sorted.new.push(new);
-    }
-}
-
 impl SortedNames {
+    fn push(&mut self, entry: &Entry, names: String) {
+        let line = &entry.line;
+        let new = NewName {
+            names,
+            marker: line.marker,
+            algorithm: line.algorithm.clone(),
+            key: line.key.clone(),
+        };
+        if self.seen.insert(new.clone()) {
+            self.new.push(new);
+        }
+    }
+
     fn show(&self, hosts: &Hosts) {
         if !self.refused.is_empty() {
             say("not taken:");
@@ -300,70 +284,50 @@ impl SortedNames {
                 self.known
             ));
         }
-        if !self.new.is_empty() {
-            say("new:");
-            // Several keys of one type are a host that changed, or two hosts.
-            let mut alike: HashMap<_, usize> = HashMap::new();
-            for new in &self.new {
-                *alike.entry(new.what_a_host_has_once()).or_default() += 1;
-            }
-            let known = names_by_key(hosts);
-            let cells = |new: &NewName| {
-                let alike = alike.get(&new.what_a_host_has_once()).copied();
-                new.cells(&known, alike.unwrap_or(1))
-            };
-            say_table(&self.new.iter().map(cells).collect::<Vec<_>>());
+        if self.new.is_empty() {
+            return;
         }
+        say("new:");
+        // Several keys of one type are a host that changed, or two hosts.
+        let mut alike: HashMap<_, usize> = HashMap::new();
+        for new in &self.new {
+            *alike.entry(new.what_a_host_has_once()).or_default() += 1;
+        }
+        let mut known: HashMap<_, Vec<String>> = HashMap::new();
+        for Entry { line, .. } in hosts.known.entries() {
+            let names = known.entry((line.marker, &line.key)).or_default();
+            names.push(line.names.to_string());
+        }
+        let cells = |new: &NewName| {
+            let mut remarks = Vec::new();
+            match alike.get(&new.what_a_host_has_once()) {
+                Some(alike) if *alike > 1 => {
+                    remarks.push(format!("one of {alike} keys of this type"));
+                }
+                _ => {}
+            }
+            // A new name for a key that the vault knows deserves a look.
+            if let Some(names) = known.get(&(new.marker, &new.key)) {
+                remarks.push(format!("also {}", shown(&names.join(","))));
+            }
+            let role = match new.marker {
+                Marker::Authority => "CA",
+                _ => "",
+            };
+            [
+                whole(&new.names).unwrap_or_default(),
+                shown(&new.algorithm),
+                Ring.fingerprint(&new.key).to_string(),
+                role.to_owned(),
+                remarks.join(", "),
+            ]
+        };
+        say_table(&self.new.iter().map(cells).collect::<Vec<_>>());
     }
-}
-
-/// What known hosts call each key.
-type NamesByKey<'a> = HashMap<(Marker, &'a [u8]), Vec<String>>;
-
-fn names_by_key(hosts: &Hosts) -> NamesByKey<'_> {
-    let mut names = NamesByKey::new();
-    for Entry { line, .. } in hosts.known.entries() {
-        let of_key = names.entry((line.marker, &line.key)).or_default();
-        of_key.push(line.names.to_string());
-    }
-    names
 }
 
 impl NewName {
     fn what_a_host_has_once(&self) -> (&str, Marker, &str) {
         (&self.names, self.marker, &self.algorithm)
-    }
-
-    fn cells(&self, known: &NamesByKey<'_>, alike: usize) -> [String; 5] {
-        let fingerprint = Ring.fingerprint(&self.key).to_string();
-        let role = if self.marker == Marker::Authority {
-            "CA"
-        } else {
-            ""
-        };
-        [
-            whole(&self.names).unwrap_or_default(),
-            shown(&self.algorithm),
-            fingerprint,
-            role.to_owned(),
-            self.remarks(known, alike),
-        ]
-    }
-
-    fn remarks(&self, known: &NamesByKey<'_>, alike: usize) -> String {
-        let also = self.other_names(known);
-        match (alike, also.is_empty()) {
-            (..=1, _) => also,
-            (_, true) => format!("one of {alike} keys of this type"),
-            (_, false) => format!("one of {alike} keys of this type, {also}"),
-        }
-    }
-
-    /// A new name for a key that the vault knows deserves a look.
-    fn other_names(&self, known: &NamesByKey<'_>) -> String {
-        match known.get(&(self.marker, self.key.as_slice())) {
-            Some(names) => format!("also {}", shown(&names.join(","))),
-            None => String::new(),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use policy::crypto::Crypto as _;
 use policy::display;
 use policy::judgement::Place;
-use policy::known_hosts::Entry;
+use policy::known_hosts::{Entry, Marker};
 
 use crate::fold::{WIDTH, fold};
 use common::crypto::Ring;
@@ -28,6 +28,14 @@ pub(super) fn key_cells(entry: &Entry) -> [String; 2] {
         shown(&entry.line.algorithm),
         Ring.fingerprint(&entry.line.key).to_string(),
     ]
+}
+
+/// Names as a line of known hosts begins with them.
+pub(super) fn with_marker(marker: Marker, names: &str) -> String {
+    match marker {
+        Marker::Authority => format!("@cert-authority {names}"),
+        _ => names.to_owned(),
+    }
 }
 
 pub(super) fn shown(untrusted: &str) -> String {

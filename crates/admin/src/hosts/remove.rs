@@ -4,7 +4,7 @@ use std::path::Path;
 
 use policy::known_hosts::{Entry, Marker, Names, normalise};
 
-use super::output::{key_cells, say, say_table, shown, shown_place};
+use super::output::{key_cells, say, say_table, shown, shown_place, with_marker};
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, read_or_empty, without_lines};
@@ -126,18 +126,8 @@ fn without_name(file: &[u8], found: &[&Entry], name: &str) -> Vec<u8> {
             .cloned();
         let others: Vec<_> = others.collect();
         if others.iter().any(|pattern| !pattern.negated) {
-            let marker = if line.marker == Marker::Authority {
-                "@cert-authority "
-            } else {
-                ""
-            };
-            let names = Names::Patterns(others);
-            append(
-                &mut rest,
-                &format!("{marker}{names}"),
-                &line.algorithm,
-                &line.key,
-            );
+            let names = with_marker(line.marker, &Names::Patterns(others).to_string());
+            append(&mut rest, &names, &line.algorithm, &line.key);
         }
     }
     rest
