@@ -2,8 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use client_end::{ClientEnd, ClientEvent};
 use libfuzzer_sys::fuzz_target;
-use wire::carry::{ClientEnd, ClientEvent, Frame, Terms, VaultEnd, VaultEvent};
+use wire::carry::{Frame, Terms, VaultEnd, VaultEvent};
+
+// The client's crate would bring all that a client needs with it.
+#[allow(dead_code)]
+#[path = "../../crates/client/src/client_end.rs"]
+mod client_end;
 
 /// Connections at once, few enough to be met.
 const MOST: u32 = 4;
