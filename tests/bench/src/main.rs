@@ -3,9 +3,10 @@
 //!     make bench            or: split-ssh-bench [ROUNDS [BEFORE]]
 //!
 //! BEFORE is an earlier split-ssh, which takes its turns with the one that was built. With ONLY=WORD in the environment only
-//! the operations are measured whose names have that word, and with AWAKE=1 no core sleeps meanwhile.
+//! that is measured whose name has that word, and with AWAKE=1 no core sleeps meanwhile.
 
 mod adopt;
+mod at_once;
 mod awake;
 mod many;
 mod operations;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use adopt::ADOPT;
-use operations::OPERATIONS;
+use operations::{OPERATIONS, is_wanted};
 use table::Row;
 use ways::Ways;
 
@@ -41,7 +42,7 @@ fn main() {
     let mut ways = Ways::start(before);
     let mut tables = Vec::new();
     for operation in OPERATIONS {
-        if std::env::var("ONLY").is_ok_and(|only| !operation.name.contains(&only)) {
+        if !is_wanted(operation.name) {
             continue;
         }
         eprintln!("measuring {} …", operation.name);
@@ -73,9 +74,12 @@ fn main() {
         .map(|way| (way.name, way.memory()))
         .collect::<Vec<_>>();
     print!("{}", table::report(rounds, &tables, &memory));
-    eprintln!("measuring many carried connections …");
-    let carried = ways.all.iter_mut().find(|way| way.name == ways::CARRIED);
-    print!("{}", many::report(carried.expect("it is there"), rounds));
+    print!("{}", at_once::report(&ways.all, rounds));
+    if is_wanted(many::NAME) {
+        eprintln!("measuring {} …", many::NAME);
+        let carried = ways.all.iter_mut().find(|way| way.name == ways::CARRIED);
+        print!("{}", many::report(carried.expect("it is there"), rounds));
+    }
 }
 
 fn usage() -> ! {

@@ -13,6 +13,8 @@ use crate::process;
 use crate::table::{Row, kept};
 use crate::ways::Way;
 
+/// What ONLY may ask for.
+pub const NAME: &str = "many carried connections";
 /// Connections that are open, each with a list that it has got.
 const OPEN: usize = 1000;
 /// MiB that the client, and the vault, may take for all of them.
