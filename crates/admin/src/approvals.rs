@@ -101,7 +101,7 @@ mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
     use policy::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Proof, Revocation};
-    use policy::remembered::{ActiveDenial, RememberedAnswer};
+    use policy::remembered::RememberedAnswer;
     use policy::scope::Scope;
 
     use super::*;
@@ -162,8 +162,7 @@ mod tests {
              login root@build7.eu-central.internal.example (proven)\n     \
              with work laptop of keyring deploy\n"
         );
-        let muted =
-            RememberedAnswer::ActiveDenial(ActiveDenial::Muted(Caller::Qube("noisy".to_owned())));
+        let muted = RememberedAnswer::Mute(Caller::Qube("noisy".to_owned()));
         assert_eq!(
             shown(&muted),
             " 12  deny   noisy, 7 days left, used 12345 times\n     \

@@ -73,43 +73,35 @@ pub struct ListedAnswer {
 pub enum RememberedAnswer {
     /// Allows what has this scope.
     Approval(Box<Scope>),
-    /// Denies questions of a qube.
-    ActiveDenial(ActiveDenial),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ActiveDenial {
     /// The person denied such requests for a while.
-    Same(Box<DeniedRequest>),
-    /// The person muted this qube.
-    Muted(Caller),
+    Denial(Box<DeniedRequest>),
+    /// The person muted this qube: its questions are denied.
+    Mute(Caller),
     /// This qube was denied for one purpose too often, or for too many purposes.
-    CooledDown(CoolDown),
-}
-
-impl ActiveDenial {
-    /// The qube whose questions are denied.
-    pub fn caller(&self) -> &Caller {
-        match self {
-            Self::Same(denied) => &denied.facts().caller,
-            Self::Muted(caller) => caller,
-            Self::CooledDown(cool_down) => &cool_down.caller,
-        }
-    }
-
-    fn covers(&self, subject: &Subject) -> bool {
-        let facts = &subject.facts;
-        let purpose = match self {
-            Self::Same(denied) => return **denied == DeniedRequest::of(subject),
-            Self::Muted(_) | Self::CooledDown(CoolDown { purpose: None, .. }) => None,
-            Self::CooledDown(CoolDown { purpose, .. }) => purpose.as_deref(),
-        };
-        *self.caller() == facts.caller
-            && purpose.is_none_or(|purpose| *purpose == DeniedPurpose::of(facts))
-    }
+    CoolDown(CoolDown),
 }
 
 impl RememberedAnswer {
+    /// What it decides for such a request, if it is a denial; `number` is its own.
+    fn denial(&self, subject: &Subject, number: u64) -> Option<RecalledAnswer> {
+        let facts = &subject.facts;
+        let (covers, recalled) = match self {
+            Self::Approval(_) => return None,
+            Self::Denial(denied) => (
+                **denied == DeniedRequest::of(subject),
+                RecalledAnswer::Denied(number),
+            ),
+            Self::Mute(caller) => (*caller == facts.caller, RecalledAnswer::Muted),
+            Self::CoolDown(cool_down) => {
+                let purpose = cool_down.purpose.as_deref();
+                let covers = cool_down.caller == facts.caller
+                    && purpose.is_none_or(|purpose| *purpose == DeniedPurpose::of(facts));
+                (covers, RecalledAnswer::CooledDown)
+            }
+        };
+        covers.then_some(recalled)
+    }
+
     /// An approval; else a denial.
     pub fn is_approval(&self) -> bool {
         matches!(self, Self::Approval(_))
@@ -164,13 +156,8 @@ impl RememberedAnswers {
         self.forget_expired(now);
         let caller = &subject.facts.caller;
         for entry in &mut self.remembered {
-            let recalled = match &entry.answer {
-                RememberedAnswer::ActiveDenial(denial) if denial.covers(subject) => match denial {
-                    ActiveDenial::Same(_) => RecalledAnswer::Denied(entry.number),
-                    ActiveDenial::Muted(_) => RecalledAnswer::Muted,
-                    ActiveDenial::CooledDown(_) => RecalledAnswer::CooledDown,
-                },
-                _ => continue,
+            let Some(recalled) = entry.answer.denial(subject, entry.number) else {
+                continue;
             };
             entry.uses = entry.uses.saturating_add(1);
             if let (RecalledAnswer::Denied(_), Some(session_id)) = (recalled, session_id) {
@@ -202,15 +189,15 @@ impl RememberedAnswers {
         let scope = Scope::of(&subject.facts);
         self.list(now).iter().any(|entry| match &entry.answer {
             RememberedAnswer::Approval(approved) => Some(&**approved) == scope.as_ref(),
-            RememberedAnswer::ActiveDenial(denial) => denial.covers(subject),
+            other => other.denial(subject, entry.number).is_some(),
         })
     }
 
     /// Whether the person muted this qube.
     pub(crate) fn is_muted(&mut self, caller: &Caller, now: Moment) -> bool {
-        self.list(now).iter().any(|entry| {
-            matches!(&entry.answer, RememberedAnswer::ActiveDenial(ActiveDenial::Muted(muted)) if muted == caller)
-        })
+        self.list(now)
+            .iter()
+            .any(|entry| matches!(&entry.answer, RememberedAnswer::Mute(muted) if muted == caller))
     }
 
     /// The number of the approval of these facts, if one is still remembered.
@@ -232,8 +219,8 @@ impl RememberedAnswers {
     /// Denies requests like this one for `seconds`.
     pub(crate) fn deny(&mut self, subject: &Subject, seconds: u64, now: Moment) -> u64 {
         self.forget_answers_to(subject);
-        let denied = ActiveDenial::Same(Box::new(DeniedRequest::of(subject)));
-        self.push(RememberedAnswer::ActiveDenial(denied), seconds, now)
+        let denied = Box::new(DeniedRequest::of(subject));
+        self.push(RememberedAnswer::Denial(denied), seconds, now)
     }
 
     /// The last answer counts alone.
@@ -242,14 +229,14 @@ impl RememberedAnswers {
         let denied = DeniedRequest::of(subject);
         self.remembered.retain(|entry| match &entry.answer {
             RememberedAnswer::Approval(approved) => Some(&**approved) != scope.as_ref(),
-            RememberedAnswer::ActiveDenial(ActiveDenial::Same(earlier)) => **earlier != denied,
-            RememberedAnswer::ActiveDenial(_) => true,
+            RememberedAnswer::Denial(earlier) => **earlier != denied,
+            RememberedAnswer::Mute(_) | RememberedAnswer::CoolDown(_) => true,
         });
     }
 
     /// Denies every question of `caller` for five minutes.
     pub(crate) fn mute(&mut self, caller: &Caller, now: Moment) -> u64 {
-        let muted = RememberedAnswer::ActiveDenial(ActiveDenial::Muted(caller.clone()));
+        let muted = RememberedAnswer::Mute(caller.clone());
         self.remembered.retain(|entry| entry.answer != muted);
         self.push(muted, MUTE_SECONDS, now)
     }
@@ -282,7 +269,7 @@ impl RememberedAnswers {
                 CoolDownCause::OfDifferentPurposes => None,
             },
         };
-        let answer = RememberedAnswer::ActiveDenial(ActiveDenial::CooledDown(cool_down.clone()));
+        let answer = RememberedAnswer::CoolDown(cool_down.clone());
         self.push(answer, COOL_DOWN_SECONDS, now);
         Some(cool_down)
     }
@@ -331,10 +318,8 @@ impl RememberedAnswers {
     pub fn keep(&mut self, would_still_ask: impl Fn(&Facts) -> bool) -> Vec<ListedAnswer> {
         self.remove_where(|entry| match &entry.answer {
             RememberedAnswer::Approval(scope) => !would_still_ask(scope.facts()),
-            RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => {
-                !would_still_ask(denied.facts())
-            }
-            RememberedAnswer::ActiveDenial(_) => false,
+            RememberedAnswer::Denial(denied) => !would_still_ask(denied.facts()),
+            RememberedAnswer::Mute(_) | RememberedAnswer::CoolDown(_) => false,
         })
     }
 

@@ -11,7 +11,7 @@ use policy::permit::Inquiry;
 use policy::question::{Answer, Decision, QuestionId, Subject};
 use policy::queue::AnswerError;
 use policy::record::{DecidedBy, Event, Record, RecordOutcome};
-use policy::remembered::{ActiveDenial, ListedAnswer, RememberedAnswer};
+use policy::remembered::{ListedAnswer, RememberedAnswer};
 
 use super::prompt::{Notice, Notifier, Prompter};
 use super::questions::Questions;
@@ -209,15 +209,11 @@ impl Asker {
                 RememberedAnswer::Approval(scope) => {
                     record.of(scope.facts(), &clock::now()).because(why)
                 }
-                RememberedAnswer::ActiveDenial(ActiveDenial::Same(denied)) => record
+                RememberedAnswer::Denial(denied) => record
                     .of(denied.facts(), &clock::now())
                     .because(format!("the denial was ended: {why}")),
-                RememberedAnswer::ActiveDenial(ActiveDenial::Muted(_)) => {
-                    record.because(format!("the mute was {why}"))
-                }
-                RememberedAnswer::ActiveDenial(ActiveDenial::CooledDown(_)) => {
-                    record.because(format!("the cool-down was {why}"))
-                }
+                RememberedAnswer::Mute(_) => record.because(format!("the mute was {why}")),
+                RememberedAnswer::CoolDown(_) => record.because(format!("the cool-down was {why}")),
             });
         }
     }

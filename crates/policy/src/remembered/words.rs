@@ -1,7 +1,7 @@
 //! What a remembered answer covers, in words for people. Each part fits a terminal of 80 columns with
 //! room for its label; a part that is longer is cut in its own middle, so that none is lost to another.
 
-use super::{ActiveDenial, DeniedPurpose, RememberedAnswer};
+use super::{DeniedPurpose, RememberedAnswer};
 use crate::caller::{Caller, DEFAULT_KEYRING};
 use crate::display;
 use crate::facts::Facts;
@@ -14,7 +14,9 @@ impl RememberedAnswer {
     pub fn caller(&self) -> &Caller {
         match self {
             Self::Approval(scope) => &scope.facts().caller,
-            Self::ActiveDenial(denial) => denial.caller(),
+            Self::Denial(denied) => &denied.facts().caller,
+            Self::Mute(caller) => caller,
+            Self::CoolDown(cool_down) => &cool_down.caller,
         }
     }
 
@@ -22,14 +24,12 @@ impl RememberedAnswer {
     pub fn what(&self) -> String {
         match self {
             Self::Approval(scope) => approved(scope.facts()),
-            Self::ActiveDenial(ActiveDenial::Same(denied)) => {
-                DeniedPurpose::of(denied.facts()).words()
-            }
-            Self::ActiveDenial(ActiveDenial::Muted(muted)) => {
+            Self::Denial(denied) => DeniedPurpose::of(denied.facts()).words(),
+            Self::Mute(muted) => {
                 let caller = muted.noun();
                 format!("every question, because you muted {caller}")
             }
-            Self::ActiveDenial(ActiveDenial::CooledDown(cool_down)) => match &cool_down.purpose {
+            Self::CoolDown(cool_down) => match &cool_down.purpose {
                 Some(purpose) => format!("{}, after too many denials", purpose.words()),
                 None => "every question, after too many denials".to_owned(),
             },
@@ -40,8 +40,8 @@ impl RememberedAnswer {
     pub fn key(&self) -> Option<String> {
         match self {
             Self::Approval(scope) => Some(key_in_words(scope.facts())),
-            Self::ActiveDenial(ActiveDenial::Same(denied)) => Some(key_in_words(denied.facts())),
-            Self::ActiveDenial(_) => None,
+            Self::Denial(denied) => Some(key_in_words(denied.facts())),
+            Self::Mute(_) | Self::CoolDown(_) => None,
         }
     }
 }
