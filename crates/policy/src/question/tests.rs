@@ -201,6 +201,7 @@ fn the_first_time_is_unusual() {
         });
         let question = ask(&subject);
         assert_eq!(question.risk, Risk::Unusual);
+        assert_eq!(question.caller_noun(), noun);
         assert_eq!(
             question.warnings,
             [format!(
