@@ -128,7 +128,7 @@ fn waiting(daemon: &Daemon) -> Vec<PendingQuestion> {
 fn approvals(asker: &Asker) -> Vec<Approval> {
     let now = clock::now();
     asker.questions.with(|state| {
-        let remembered = state.remembered.list(now).iter();
+        let remembered = state.queue.remembered.list(now).iter();
         remembered
             .map(|entry| Approval {
                 number: entry.number,

@@ -10,7 +10,7 @@ mod queued;
 use serde::{Deserialize, Serialize};
 
 use crate::denied_by::DeniedBy;
-use crate::facts::Moment;
+use crate::facts::{Facts, Moment};
 use crate::permit::{Basis, Inquiry};
 use crate::question::{
     Answer, BadAnswer, Decision, Question, QuestionId, QuestionProgress, Subject,
@@ -44,27 +44,26 @@ pub struct PendingQuestion {
     pub shown: bool,
 }
 
+/// The questions that wait, and the answers that are remembered.
 #[derive(Debug, Default)]
 pub struct QuestionQueue {
     last_ticket: Ticket,
     queued: QueuedQuestions,
     /// The question whose prompter runs, or is about to.
     window: Option<QuestionId>,
+    pub remembered: RememberedAnswers,
+    /// What the event at hand has led to so far.
+    actions: Vec<Action>,
 }
 
 impl QuestionQueue {
     /// A request that the policy wants to ask about. Its ticket may be resolved at once.
-    pub fn enqueue(
-        &mut self,
-        inquiry: Inquiry,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> (Ticket, Vec<Action>) {
+    pub fn enqueue(&mut self, inquiry: Inquiry, now: Moment) -> (Ticket, Vec<Action>) {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         let (subject, unanswered) = inquiry.into_parts();
         let request = QueuedRequest::new(ticket, unanswered, &subject, now);
-        let recalled = remembered.recall(&subject, request.session(), now);
+        let recalled = self.remembered.recall(&subject, request.session(), now);
         if let Some(recalled) = recalled {
             return (ticket, vec![by_recalled(request, recalled)]);
         }
@@ -76,31 +75,23 @@ impl QuestionQueue {
         let recounts = self
             .window
             .filter(|shown| joined.is_none_or(|id| id == *shown));
-        let mut actions: Vec<Action> = recounts.map(Action::UpdateCounts).into_iter().collect();
-        self.show_next(&mut actions);
-        (ticket, actions)
+        self.actions.extend(recounts.map(Action::UpdateCounts));
+        self.show_next();
+        (ticket, self.take_actions())
     }
 
     /// The client hung up; its request needs no answer any more and is not resolved.
-    pub fn client_disconnected(
-        &mut self,
-        ticket: Ticket,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if let Some(emptied) = self.queued.remove_request(ticket) {
-            if self.window == Some(emptied.id) {
-                // A qube that opens windows and takes them back is as tiresome as one that keeps asking.
-                let cooled =
-                    remembered.count_denial(&emptied.subject.facts, CountedDenial::Withdrawn, now);
-                actions.extend(cooled.map(Action::Notice));
-            }
-            self.dismiss(emptied.id, &mut actions);
-            actions.extend(self.window.map(Action::UpdateCounts));
-            self.advance(now, remembered, &mut actions);
+    pub fn client_disconnected(&mut self, ticket: Ticket, now: Moment) -> Vec<Action> {
+        let Some(emptied) = self.queued.remove_request(ticket) else {
+            return Vec::new();
+        };
+        if self.window == Some(emptied.id) {
+            // A qube that opens windows and takes them back is as tiresome as one that keeps asking.
+            self.count_denial(&emptied.subject.facts, CountedDenial::Withdrawn, now);
         }
-        actions
+        self.dismiss(emptied.id);
+        self.actions.extend(self.window.map(Action::UpdateCounts));
+        self.advance(now)
     }
 
     /// The person sees the question, in a window or a live view.
@@ -111,15 +102,10 @@ impl QuestionQueue {
     }
 
     /// The prompter ended without an answer that counts, after it had been seen: a no, whatever `why`.
-    pub fn end_unanswered(
-        &mut self,
-        id: QuestionId,
-        why: &DeniedBy,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
+    pub fn end_unanswered(&mut self, id: QuestionId, why: &DeniedBy, now: Moment) -> Vec<Action> {
         let counts_as = (*why == DeniedBy::Nobody).then_some(CountedDenial::Unanswered);
-        self.deny(id, why, counts_as, now, remembered)
+        self.deny(id, why, counts_as, now);
+        self.advance(now)
     }
 
     /// An answer, wherever it was given.
@@ -132,65 +118,54 @@ impl QuestionQueue {
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
         now: Moment,
-        remembered: &mut RememberedAnswers,
     ) -> Result<Vec<Action>, AnswerError> {
         let queued = self
             .queued
             .find(id)
             .filter(|queued| queued.seconds_left(now) > 0);
         let queued = queued.ok_or(AnswerError::NotWaiting)?;
-        let question = Question::about(id, &queued.subject, self.progress(queued, now));
+        let question = self.shown_as(queued, now);
         question
             .accepts(answer, name_is_taken)
             .map_err(AnswerError::Bad)?;
-        Ok(match answer.decision {
-            Decision::DenyOnce => {
-                let counts_as = Some(CountedDenial::Denied);
-                self.deny(id, &DeniedBy::Answer, counts_as, now, remembered)
+        match answer.decision {
+            Decision::AllowFor(seconds) => {
+                self.remembered.allow(&queued.subject, seconds, now);
             }
             Decision::DenyFor(seconds) => {
-                remembered.deny(&queued.subject, seconds, now);
-                self.deny(id, &DeniedBy::Answer, None, now, remembered)
+                self.remembered.deny(&queued.subject, seconds, now);
             }
             Decision::Mute => {
-                remembered.mute(queued.caller(), now);
-                self.deny(id, &DeniedBy::Answer, None, now, remembered)
+                self.remembered.mute(queued.caller(), now);
             }
-            Decision::AllowOnce | Decision::AllowAlways => self.allow(id, answer, now, remembered),
-            Decision::AllowFor(seconds) => {
-                remembered.allow(&queued.subject, seconds, now);
-                self.allow(id, answer, now, remembered)
-            }
-        })
+            Decision::AllowOnce | Decision::AllowAlways | Decision::DenyOnce => {}
+        }
+        if answer.decision.allows() {
+            self.allow(id, answer);
+        } else {
+            let is_once = answer.decision == Decision::DenyOnce;
+            let counts_as = is_once.then_some(CountedDenial::Denied);
+            self.deny(id, &DeniedBy::Answer, counts_as, now);
+        }
+        Ok(self.advance(now))
     }
 
     /// Ends what has waited too long. Call it every second.
-    pub fn tick(&mut self, now: Moment, remembered: &mut RememberedAnswers) -> Vec<Action> {
-        let mut actions = Vec::new();
+    pub fn tick(&mut self, now: Moment) -> Vec<Action> {
         for id in self.queued.late_questions(now) {
-            let by = DeniedBy::Nobody;
-            self.settle_denied(
-                id,
-                &by,
-                Some(CountedDenial::Unanswered),
-                now,
-                remembered,
-                &mut actions,
-            );
+            self.deny(id, &DeniedBy::Nobody, Some(CountedDenial::Unanswered), now);
         }
         // Requests that came together for one question go unanswered once.
         for facts in self.queued.facts_of_late_requests(now) {
-            let cooled = remembered.count_denial(&facts, CountedDenial::Unanswered, now);
-            actions.extend(cooled.map(Action::Notice));
+            self.count_denial(&facts, CountedDenial::Unanswered, now);
         }
         for (ticket, emptied) in self.queued.take_late_requests(now) {
-            actions.push(denied(ticket, DeniedBy::Nobody));
+            self.actions.push(denied(ticket, DeniedBy::Nobody));
             if let Some(id) = emptied {
-                self.dismiss(id, &mut actions);
+                self.dismiss(id);
             }
         }
-        self.advance(now, remembered, &mut actions);
-        actions
+        self.advance(now)
     }
 
     /// Denies what the policy would no longer ask about, after it changed.
@@ -198,34 +173,26 @@ impl QuestionQueue {
         &mut self,
         still_asks: impl Fn(&Subject) -> bool,
         now: Moment,
-        remembered: &mut RememberedAnswers,
     ) -> Vec<Action> {
         let changed = self
             .queued
             .iter()
             .filter(|queued| !still_asks(&queued.subject));
         let changed: Vec<QuestionId> = changed.map(|queued| queued.id).collect();
-        let mut actions = Vec::new();
         for id in changed {
-            self.settle_denied(id, &DeniedBy::Stopped, None, now, remembered, &mut actions);
+            self.deny(id, &DeniedBy::Stopped, None, now);
         }
-        self.advance(now, remembered, &mut actions);
-        actions
+        self.advance(now)
     }
 
     /// Denies all: the vault stops.
-    pub fn stop(&mut self, now: Moment, remembered: &mut RememberedAnswers) -> Vec<Action> {
-        self.reconsider(|_| false, now, remembered)
+    pub fn stop(&mut self, now: Moment) -> Vec<Action> {
+        self.reconsider(|_| false, now)
     }
 
     /// What the person is to be shown under this id.
     pub fn question(&self, id: QuestionId, now: Moment) -> Option<Question> {
-        let queued = self.queued.find(id)?;
-        Some(Question::about(
-            id,
-            &queued.subject,
-            self.progress(queued, now),
-        ))
+        Some(self.shown_as(self.queued.find(id)?, now))
     }
 
     /// The request behind a question; the first of those that share it.
@@ -241,119 +208,103 @@ impl QuestionQueue {
             .filter(|queued| self.queued.is_listed(queued));
         listed
             .map(|queued| PendingQuestion {
-                question: Question::about(queued.id, &queued.subject, self.progress(queued, now)),
+                question: self.shown_as(queued, now),
                 seconds_left: queued.seconds_left(now),
                 shown: queued.was_shown(),
             })
             .collect()
     }
 
-    fn progress(&self, queued: &QueuedQuestion, now: Moment) -> QuestionProgress {
-        QuestionProgress {
+    fn shown_as(&self, queued: &QueuedQuestion, now: Moment) -> Question {
+        let progress = QuestionProgress {
             seconds_left: queued.seconds_left(now),
             waiting: self.queued.len().saturating_sub(1),
             same: queued.same(),
-        }
+        };
+        Question::about(queued.id, &queued.subject, progress)
     }
 
     /// Allows those of the question's requests that the person saw; who joined later waits on.
-    fn allow(
-        &mut self,
-        id: QuestionId,
-        answer: &Answer,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
-        let mut actions = Vec::new();
+    fn allow(&mut self, id: QuestionId, answer: &Answer) {
         let Some(queued) = self.queued.find_mut(id) else {
-            return actions;
+            return;
         };
-        remembered.count_approval(queued.caller());
+        self.remembered.count_approval(queued.caller());
         let named = answer.name.clone().filter(|_| answer.trust);
         for request in queued.take_seen(answer.same) {
             let named = named.clone();
-            actions.push(allowed(request, Basis::Answer { named }));
+            self.actions.push(allowed(request, Basis::Answer { named }));
         }
         self.queued.requeue(id);
-        self.dismiss(id, &mut actions);
-        self.advance(now, remembered, &mut actions);
-        actions
+        self.dismiss(id);
     }
 
+    /// Denies all of the question's requests, and the rest of their logins.
     fn deny(
         &mut self,
         id: QuestionId,
         by: &DeniedBy,
         counts_as: Option<CountedDenial>,
         now: Moment,
-        remembered: &mut RememberedAnswers,
-    ) -> Vec<Action> {
-        let mut actions = Vec::new();
-        self.settle_denied(id, by, counts_as, now, remembered, &mut actions);
-        self.advance(now, remembered, &mut actions);
-        actions
-    }
-
-    /// Denies all of the question's requests, and the rest of their logins.
-    fn settle_denied(
-        &mut self,
-        id: QuestionId,
-        by: &DeniedBy,
-        counts_as: Option<CountedDenial>,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-        actions: &mut Vec<Action>,
     ) {
         let Some(queued) = self.queued.remove(id) else {
             return;
         };
         for request in queued.requests() {
             if let Some(session_id) = request.session() {
-                remembered.refuse_session(queued.caller(), session_id, now);
+                let caller = queued.caller();
+                self.remembered.refuse_session(caller, session_id, now);
             }
-            actions.push(denied(request.ticket, by.clone()));
+            self.actions.push(denied(request.ticket, by.clone()));
         }
-        let cooled = counts_as
-            .and_then(|denial| remembered.count_denial(&queued.subject.facts, denial, now));
-        actions.extend(cooled.map(Action::Notice));
-        self.dismiss(id, actions);
+        if let Some(denial) = counts_as {
+            self.count_denial(&queued.subject.facts, denial, now);
+        }
+        self.dismiss(id);
+    }
+
+    fn count_denial(&mut self, facts: &Facts, denial: CountedDenial, now: Moment) {
+        let cooled = self.remembered.count_denial(facts, denial, now);
+        self.actions.extend(cooled.map(Action::Notice));
     }
 
     /// Closes the window if it shows this question.
-    fn dismiss(&mut self, id: QuestionId, actions: &mut Vec<Action>) {
+    fn dismiss(&mut self, id: QuestionId) {
         if self.window == Some(id) {
             self.window = None;
-            actions.push(Action::Close(id));
+            self.actions.push(Action::Close(id));
         }
     }
 
-    /// Resolves what an answer has settled beside its own question, and shows the next one.
-    fn advance(
-        &mut self,
-        now: Moment,
-        remembered: &mut RememberedAnswers,
-        actions: &mut Vec<Action>,
-    ) {
+    /// Resolves what an answer has settled beside its own question, and shows the next one. Gives back all that is to be
+    /// done.
+    fn advance(&mut self, now: Moment) -> Vec<Action> {
+        let remembered = &mut self.remembered;
         let recall = |queued: &QueuedQuestion, request: &QueuedRequest| {
             remembered.recall(&queued.subject, request.session(), now)
         };
         for (request, recalled, emptied) in self.queued.take_settled(recall) {
-            actions.push(by_recalled(request, recalled));
+            self.actions.push(by_recalled(request, recalled));
             if let Some(id) = emptied {
-                self.dismiss(id, actions);
+                self.dismiss(id);
             }
         }
-        if !actions.is_empty() {
-            actions.extend(self.window.map(Action::UpdateCounts));
+        if !self.actions.is_empty() {
+            self.actions.extend(self.window.map(Action::UpdateCounts));
         }
-        self.show_next(actions);
+        self.show_next();
+        self.take_actions()
     }
 
-    fn show_next(&mut self, actions: &mut Vec<Action>) {
+    fn show_next(&mut self) {
         if self.window.is_none() {
             self.window = self.queued.next_in_turn();
-            actions.extend(self.window.map(Action::Show));
+            self.actions.extend(self.window.map(Action::Show));
         }
+    }
+
+    fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
     }
 }
 

@@ -60,7 +60,7 @@ impl Asker {
         let subject = inquiry.subject();
         let is_settled = self
             .questions
-            .with(|state| state.remembered.knows(subject, now));
+            .with(|state| state.queue.remembered.knows(subject, now));
         if is_settled {
             return inquiry;
         }
@@ -102,7 +102,9 @@ impl Asker {
         let settled = self.questions.answer(id, answer, is_taken, by)?;
         let mut written = Ok(match answer.decision {
             Decision::AllowFor(_) | Decision::DenyFor(_) | Decision::Mute => {
-                let number = self.questions.with(|state| state.remembered.last_number());
+                let number = self
+                    .questions
+                    .with(|state| state.queue.remembered.last_number());
                 Some(format!("to undo it: split-ssh approvals revoke {number}"))
             }
             Decision::AllowOnce | Decision::AllowAlways | Decision::DenyOnce => None,
@@ -154,10 +156,9 @@ impl Asker {
 
     /// Denies what a prompter brought no answer for that counts.
     pub fn end_unanswered(&self, id: QuestionId, why: &DeniedBy) {
-        self.questions
-            .change(DecidedBy::Prompt, |queue, remembered| {
-                queue.end_unanswered(id, why, clock::now(), remembered)
-            });
+        self.questions.change(DecidedBy::Prompt, |queue| {
+            queue.end_unanswered(id, why, clock::now())
+        });
     }
 
     /// Ends the questions and the remembered answers that the policy in force decides by itself.
@@ -166,19 +167,18 @@ impl Asker {
         let now = clock::now();
         let asks = |facts: &Facts| policy.judge_unrated(facts, &now).verdict() == Verdict::Ask;
         let mut ended = Vec::new();
-        self.questions
-            .change(DecidedBy::Policy, |queue, remembered| {
-                ended = remembered.keep(asks);
-                queue.reconsider(|subject| asks(&subject.facts), now, remembered)
-            });
+        self.questions.change(DecidedBy::Policy, |queue| {
+            ended = queue.remembered.keep(asks);
+            queue.reconsider(|subject| asks(&subject.facts), now)
+        });
         self.record_ended(&ended, "the policy was changed");
     }
 
     /// Forgets one remembered answer, or all; says how many there were.
     pub fn revoke(&self, number: Option<u64>) -> usize {
         let ended: Vec<ListedAnswer> = self.questions.with(|state| match number {
-            Some(number) => state.remembered.revoke(number).into_iter().collect(),
-            None => state.remembered.revoke_all(),
+            Some(number) => state.queue.remembered.revoke(number).into_iter().collect(),
+            None => state.queue.remembered.revoke_all(),
         });
         self.record_ended(&ended, "revoked by the owner");
         ended.len()
@@ -188,7 +188,7 @@ impl Asker {
     pub fn screen_was_locked(&self) {
         let ended = self
             .questions
-            .with(|state| state.remembered.revoke_approvals());
+            .with(|state| state.queue.remembered.revoke_approvals());
         self.record_ended(&ended, "the screen was locked");
         let said = match ended.len() {
             0 => return,

@@ -15,7 +15,7 @@ use policy::permit::{Inquiry, Permit};
 use policy::question::{Answer, QuestionId};
 use policy::queue::{Action, AnswerError, QuestionQueue, Resolution, Ticket};
 use policy::record::DecidedBy;
-use policy::remembered::{COOL_DOWN_SECONDS, RememberedAnswers};
+use policy::remembered::COOL_DOWN_SECONDS;
 
 use common::clock;
 use common::sync::lock;
@@ -55,7 +55,6 @@ pub struct Questions {
 #[derive(Debug, Default)]
 pub struct State {
     pub queue: QuestionQueue,
-    pub remembered: RememberedAnswers,
     tickets: HashMap<Ticket, Waker>,
     listeners: Vec<Sender<QuestionEvent>>,
 }
@@ -75,10 +74,7 @@ impl Questions {
         let (sender, receiver) = mpsc::channel();
         let ticket = {
             let mut state = lock(&self.state);
-            let State {
-                queue, remembered, ..
-            } = &mut *state;
-            let (ticket, actions) = queue.enqueue(inquiry, clock::now(), remembered);
+            let (ticket, actions) = state.queue.enqueue(inquiry, clock::now());
             state.tickets.insert(
                 ticket,
                 Waker {
@@ -115,16 +111,14 @@ impl Questions {
             let ready = wait::until(&mut fds, Some(Instant::now() + TICK));
             let [_, client_fd] = &fds;
             if ready.is_err() || wait::has_peer_closed(client_fd) {
-                self.change(DecidedBy::Policy, |queue, remembered| {
-                    queue.client_disconnected(ticket, clock::now(), remembered)
+                self.change(DecidedBy::Policy, |queue| {
+                    queue.client_disconnected(ticket, clock::now())
                 });
                 lock(&self.state).tickets.remove(&ticket);
                 // A yes that came in this very moment is not used.
                 return Settled::ClientHungUp;
             }
-            self.change(DecidedBy::Policy, |queue, remembered| {
-                queue.tick(clock::now(), remembered)
-            });
+            self.change(DecidedBy::Policy, |queue| queue.tick(clock::now()));
         }
     }
 
@@ -132,13 +126,10 @@ impl Questions {
     pub fn change(
         &self,
         by: DecidedBy,
-        event: impl FnOnce(&mut QuestionQueue, &mut RememberedAnswers) -> Vec<Action>,
+        event: impl FnOnce(&mut QuestionQueue) -> Vec<Action>,
     ) -> usize {
         let mut state = lock(&self.state);
-        let State {
-            queue, remembered, ..
-        } = &mut *state;
-        let actions = event(queue, remembered);
+        let actions = event(&mut state.queue);
         state.perform(actions, by)
     }
 
@@ -154,10 +145,9 @@ impl Questions {
         by: DecidedBy,
     ) -> Result<usize, AnswerError> {
         let mut state = lock(&self.state);
-        let State {
-            queue, remembered, ..
-        } = &mut *state;
-        let actions = queue.answer(id, answer, name_is_taken, clock::now(), remembered)?;
+        let actions = state
+            .queue
+            .answer(id, answer, name_is_taken, clock::now())?;
         Ok(state.perform(actions, by))
     }
 
@@ -166,7 +156,7 @@ impl Questions {
     /// # Errors
     /// Which answer was given, or taken back, since.
     pub fn check_answers(&self, permit: &Permit, now: Moment) -> Result<(), DeniedBy> {
-        self.with(|state| permit.check_answers(&mut state.remembered, now))
+        self.with(|state| permit.check_answers(&mut state.queue.remembered, now))
     }
 
     /// Looks at, or changes, what waits and what is remembered, without anything that follows.
@@ -193,21 +183,19 @@ impl Questions {
 
     /// Denies all that waits: the vault stops.
     pub fn stop(&self) {
-        self.change(DecidedBy::Policy, |queue, remembered| {
-            queue.stop(clock::now(), remembered)
-        });
+        self.change(DecidedBy::Policy, |queue| queue.stop(clock::now()));
     }
 
     /// A yes is remembered.
     pub fn has_approvals(&self) -> bool {
-        self.with(|state| state.remembered.has_approvals(clock::now()))
+        self.with(|state| state.queue.remembered.has_approvals(clock::now()))
     }
 
     /// Neither a question nor a remembered answer is left.
     pub fn is_idle(&self) -> bool {
         self.with(|state| {
             let now = clock::now();
-            state.queue.pending(now).is_empty() && state.remembered.list(now).is_empty()
+            state.queue.pending(now).is_empty() && state.queue.remembered.list(now).is_empty()
         })
     }
 }

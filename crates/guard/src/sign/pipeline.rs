@@ -235,7 +235,7 @@ fn tell_of_use(session: &AgentSession<'_>, case: &Case, decided_by: Option<Decid
         let now = clock::now();
         let approval = asker
             .questions
-            .with(|state| state.remembered.approval(facts, now));
+            .with(|state| state.queue.remembered.approval(facts, now));
         if let Some(number) = approval {
             asker.notifier.tell(Notice::approved(facts, number));
         }

@@ -7,17 +7,14 @@ use crate::question::tests::sample::{
 };
 use crate::question::{Details, SECONDS_FROM_ARRIVAL};
 
-/// A line with its remembered answers, as the shell holds them.
 #[derive(Default)]
 struct Desk {
     queue: QuestionQueue,
-    remembered: RememberedAnswers,
 }
 
 impl Desk {
     fn enqueue(&mut self, subject: Subject, second: u64) -> (Ticket, Vec<Action>) {
-        self.queue
-            .enqueue(Inquiry::in_tests(subject), at(second), &mut self.remembered)
+        self.queue.enqueue(Inquiry::in_tests(subject), at(second))
     }
 
     fn shown(&mut self, id: QuestionId, second: u64) {
@@ -46,27 +43,22 @@ impl Desk {
             same,
         };
         let taken = |_: &str| false;
-        match self
-            .queue
-            .answer(id, &answer, taken, at(second), &mut self.remembered)
-        {
+        match self.queue.answer(id, &answer, taken, at(second)) {
             Ok(actions) => actions,
             Err(AnswerError::NotWaiting) => Vec::new(),
             Err(AnswerError::Bad(why)) => {
                 let why = DeniedBy::BadAnswer(why);
-                self.queue
-                    .end_unanswered(id, &why, at(second), &mut self.remembered)
+                self.queue.end_unanswered(id, &why, at(second))
             }
         }
     }
 
     fn client_disconnected(&mut self, ticket: Ticket, second: u64) -> Vec<Action> {
-        self.queue
-            .client_disconnected(ticket, at(second), &mut self.remembered)
+        self.queue.client_disconnected(ticket, at(second))
     }
 
     fn tick(&mut self, second: u64) -> Vec<Action> {
-        self.queue.tick(at(second), &mut self.remembered)
+        self.queue.tick(at(second))
     }
 }
 
@@ -398,9 +390,7 @@ fn answers_that_do_not_count_are_a_no_from_a_prompter_and_nothing_from_a_termina
         trust: false,
         same: 1,
     };
-    let typed = desk
-        .queue
-        .answer(1, &answer, |_| false, at(1), &mut desk.remembered);
+    let typed = desk.queue.answer(1, &answer, |_| false, at(1));
     assert_eq!(typed, Err(AnswerError::Bad(BadAnswer::NotOffered)));
     let actions = desk.say(1, Decision::AllowFor(7), 1);
     assert_eq!(
@@ -414,9 +404,7 @@ fn a_prompter_that_fails_is_a_no() {
     let mut desk = Desk::default();
     let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     let killed = DeniedBy::PrompterFailed("killed".into());
-    let actions = desk
-        .queue
-        .end_unanswered(1, &killed, at(1), &mut desk.remembered);
+    let actions = desk.queue.end_unanswered(1, &killed, at(1));
     assert_eq!(
         refused(&actions),
         [(ticket, DeniedBy::PrompterFailed("killed".into()))]
@@ -470,15 +458,10 @@ fn a_change_of_policy_settles_what_it_no_longer_asks() {
     let (ticket, _) = desk.enqueue(login_on(1, "work", "github.com"), 0);
     desk.enqueue(login_on(2, "home", "github.com"), 0);
     let still_asks = |subject: &Subject| subject.facts.caller == Caller::Qube("home".into());
-    let actions = desk
-        .queue
-        .reconsider(still_asks, at(1), &mut desk.remembered);
+    let actions = desk.queue.reconsider(still_asks, at(1));
     assert_eq!(refused(&actions), [(ticket, DeniedBy::Stopped)]);
     assert_eq!(shows(&actions), [2]);
-    assert_eq!(
-        refused(&desk.queue.stop(at(1), &mut desk.remembered)).len(),
-        1
-    );
+    assert_eq!(refused(&desk.queue.stop(at(1))).len(), 1);
 }
 
 /// Plays the shell: every ticket resolved at most once, never two dialogs.
