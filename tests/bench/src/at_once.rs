@@ -24,8 +24,8 @@ const WORKERS: usize = 8;
 const AGENTS: usize = 200;
 /// Who waits longer for an answer was not served; twice what a client of ours has a connection wait for its turn.
 const ANSWER_TIME: Duration = Duration::from_secs(240);
-/// Each takes seconds.
-const MOST_ROUNDS: usize = 5;
+/// Each takes minutes by all ways.
+const MOST_ROUNDS: usize = 2;
 /// The socat pair shows what a process for each connection costs, in a tenth of the time.
 const LEFT_OUT: &str = "guide's pipe";
 

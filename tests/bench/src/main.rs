@@ -7,7 +7,6 @@
 
 mod adopt;
 mod at_once;
-mod awake;
 mod many;
 mod operations;
 mod process;
@@ -38,7 +37,6 @@ fn main() {
         }
         _ => usage(),
     };
-    let _awake = awake::Awake::if_wanted();
     let mut ways = Ways::start(before);
     let mut tables = Vec::new();
     for operation in OPERATIONS {
