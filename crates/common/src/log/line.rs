@@ -74,6 +74,9 @@ impl Formatter for PrintableAscii {
     where
         W: ?Sized + io::Write,
     {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let is_printable = |character: char| matches!(character, ' '..='~');
         for part in fragment.split_inclusive(|character| !is_printable(character)) {
             let plain = part.trim_end_matches(|character| !is_printable(character));
