@@ -7,7 +7,7 @@ from Xlib import X
 
 from desk import CORNER, MANAGED, PROMPT, OtherWindow, Prompt, example, key, role_of, until, x, xdotool
 from test_notify import Daemon
-from test_prompt import DESK, DENY, ONCE, run
+from test_prompt import DENY, DESK, answer, run
 
 EXAMPLES = sorted(path.stem for path in (PROMPT / "examples").glob("*.json"))
 QUESTIONS = [name for name in EXAMPLES if name != "passphrase"]
@@ -120,7 +120,7 @@ class Examples(unittest.TestCase):
             at, place = prompt.window.translate_coords(screen.root, 0, 0), prompt.window.get_geometry()
             self.assertLessEqual(place.height - at.y, screen.height_in_pixels)
             key("Escape")
-            self.assertEqual(prompt.answer(), {**DENY, "same": example(name)["same"]})
+            self.assertEqual(prompt.answer(), answer("deny", same=example(name)["same"]))
 
         self.each(look)
 
@@ -128,7 +128,7 @@ class Examples(unittest.TestCase):
         def look(name, prompt):
             self.read_to_the_end(prompt)
             key("alt+o")
-            self.assertEqual(prompt.answer(), {**ONCE, "same": example(name)["same"]})
+            self.assertEqual(prompt.answer(), answer("once", same=example(name)["same"]))
 
         self.each(look)
 
