@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use wire::carry::{Frame, Note, VaultEnd, VaultEvent};
 
 // The client's crate would bring all that a client needs with it.
-#[allow(dead_code)]
+#[allow(dead_code)] // each target uses its part
 #[path = "../../crates/client/src/client_end.rs"]
 mod client_end;
 

@@ -3,11 +3,8 @@
 
 use wire::bind::SESSION_BIND;
 use wire::limits::MAX_BINDS;
-use wire::request::{Extension, Request};
+use wire::request::{EXTENSION, Extension, Request};
 use wire::writer::Writer;
-
-/// SSH_AGENTC_EXTENSION (RFC 9987).
-const EXTENSION: u8 = 27;
 
 #[derive(Clone, Debug, Default)]
 pub struct Binds {

@@ -232,16 +232,17 @@ impl Call {
         }
         fds.extend(program.map(|program| PollFd::new(program.as_fd(), PollFlags::empty())));
         wait::until(&mut fds, end)?;
-        let has_left = wait::revents(&fds[fds.len() - 1]).contains(PollFlags::POLLHUP);
+        let has_hung_up = |fd: &PollFd<'_>| wait::revents(fd).contains(PollFlags::POLLHUP);
+        let has_left = program.is_some() && fds.last().is_some_and(has_hung_up);
         let is_woken = !wait::revents(&fds[0]).is_empty();
         drop(fds);
         if is_woken {
             handle.wake().clear();
         }
-        match program.is_some() && has_left {
-            true => Err(io::ErrorKind::BrokenPipe.into()),
-            false => Ok(()),
+        if has_left {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
+        Ok(())
     }
 
     fn write(&mut self) {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use wire::carry::{Frame, MAX_CARRIED, Note, Terms};
 use wire::frame;
+use wire::request::SIGN_REQUEST;
 
 use super::call::Call;
 use super::client_end::{ClientEnd, ClientEvent};
@@ -22,8 +23,6 @@ use common::sync::lock;
 use common::wait;
 use common::wake::WakeEvent;
 
-/// SSH_AGENTC_SIGN_REQUEST (RFC 9987).
-pub const SIGN: u8 = 13;
 /// A call without connections is kept for the next one; it costs the vault a thread and a stream.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 /// A vault that takes no bytes for so long is not there any more.
@@ -286,7 +285,7 @@ impl CarriedConnection {
             Why::Outcome(outcome)
                 if outcome.is_trouble()
                     && self.call.is_over()
-                    && message.first() != Some(&SIGN) =>
+                    && message.first() != Some(&SIGN_REQUEST) =>
             {
                 Why::Repeatable(outcome)
             }

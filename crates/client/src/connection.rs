@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use wire::request::REQUEST_IDENTITIES;
+
 use super::binds::{self, Binds};
 use super::call::CallEnd;
 use super::connection_table::ConnectionHandle;
@@ -12,9 +14,6 @@ use super::program::Program;
 use super::vault::Vault;
 use super::vault_connection::VaultConnection;
 use crate::status::outcome::CallOutcome;
-
-/// SSH_AGENTC_REQUEST_IDENTITIES (RFC 9987).
-const LIST: u8 = 11;
 
 /// Serves one connection, and leaves nothing of it behind.
 pub fn serve(client: UnixStream, vault: &Arc<Vault>, handle: &ConnectionHandle) {
@@ -50,7 +49,7 @@ fn answer_all(
         let message = (!is_bind || !binds.can_be_told()).then_some(request.as_slice());
         let watcher = program.watched_by(handle);
         let reply = match request.as_slice() {
-            [LIST] => to_vault.list(&binds, &watcher),
+            [REQUEST_IDENTITIES] => to_vault.list(&binds, &watcher),
             _ => to_vault.ask(&binds, message, &watcher),
         };
         match reply {
@@ -74,7 +73,7 @@ fn fail(
     end: &CallEnd,
     handle: &ConnectionHandle,
 ) {
-    let is_answered = end.outcome != CallOutcome::ClientLeft && request != [LIST];
+    let is_answered = end.outcome != CallOutcome::ClientLeft && request != [REQUEST_IDENTITIES];
     // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
     to_vault.note(end, is_answered);
     if is_answered {

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use wire::allowed;
 use wire::carry::{self, Note, Terms};
+use wire::reply::SUCCESS;
+use wire::request::{EXTENSION, REQUEST_IDENTITIES, SIGN_REQUEST};
 
 use super::binds::Binds;
 use super::call::{Call, CallEnd};
-use super::carrying::{CarriedConnection, CarryingCall, SIGN};
+use super::carrying::{CarriedConnection, CarryingCall};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::mailbox::Why;
@@ -22,11 +24,6 @@ use super::vault::{Carrying, Vault};
 use crate::status::file::RefusalReason;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
-
-const LIST: u8 = 11;
-const EXTENSION: u8 = 27;
-/// SSH_AGENT_SUCCESS (RFC 9987).
-const SUCCESS: u8 = 6;
 
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
@@ -155,7 +152,7 @@ impl VaultConnection {
     /// # Errors
     /// As [`VaultConnection::ask`].
     pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Answer, CallEnd> {
-        let result = self.ask(binds, Some(&[LIST]), watcher);
+        let result = self.ask(binds, Some(&[REQUEST_IDENTITIES]), watcher);
         if result.as_ref().map_or_else(CallEnd::is_known, |_| true) {
             self.vault.lateness.end();
         }
@@ -200,11 +197,15 @@ impl VaultConnection {
         let kind = message.and_then(|message| message.first());
         // Content that the vault took is gone with the connection.
         let mut may_repeat = !self.holds_content;
-        if kind == Some(&SIGN) && std::mem::take(&mut self.holds_content) && self.link.is_none() {
+        if kind == Some(&SIGN_REQUEST)
+            && std::mem::take(&mut self.holds_content)
+            && self.link.is_none()
+        {
             // A new call would ask for the signature without the content.
             return Err(CallOutcome::Cut.into());
         }
-        let is_list = message == Some(&[LIST]) || message == Some(&allowed::request());
+        let is_list =
+            message == Some(&[REQUEST_IDENTITIES]) || message == Some(&allowed::request());
         let reply = loop {
             let untold = binds.iter().skip(self.told);
             let messages: Vec<&[u8]> = untold.chain(message).collect();
@@ -226,7 +227,7 @@ impl VaultConnection {
                     messages.iter().for_each(|message| call.send(message));
                     match call.last_reply(watcher, until(is_list)) {
                         // The call has served before: its vault has ended, and may be there again.
-                        Err(None) if may_repeat && kind != Some(&SIGN) => {
+                        Err(None) if may_repeat && kind != Some(&SIGN_REQUEST) => {
                             may_repeat = false;
                             self.end(None, watcher);
                             continue;
@@ -246,14 +247,12 @@ impl VaultConnection {
                         }
                         Err(Why::Repeatable(_)) if may_repeat => {
                             may_repeat = false;
-                            self.told = 0;
-                            self.link = None;
+                            self.end(None, watcher);
                             continue;
                         }
                         Err(Why::Repeatable(outcome) | Why::Outcome(outcome)) => Err(Some(outcome)),
                         Err(Why::Untaken) => {
-                            self.told = 0;
-                            self.link = None;
+                            self.end(None, watcher);
                             continue;
                         }
                     }

@@ -12,7 +12,7 @@ use policy::facts::KeyFacts;
 use wire::frame::{self, Decoder};
 use wire::key::PublicKey;
 use wire::reply::{Identity, Reply};
-use wire::request::Request;
+use wire::request::{EXTENSION, Request};
 use wire::writer::Writer;
 
 use crate::error::reason;
@@ -21,8 +21,6 @@ use crate::error::reason;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// SSH_AGENTC_REMOVE_IDENTITY (RFC 9987).
 const REMOVE_IDENTITY: u8 = 18;
-/// SSH_AGENTC_EXTENSION (RFC 9987).
-const EXTENSION: u8 = 27;
 
 /// A key as an agent lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub use answer::{Answer, BadAnswer, Decision, MUTE_SECONDS, QuestionId};
 pub use compose::{LONGEST, QuestionProgress, length_in_words};
 pub use history::{AuthorHistory, History};
 pub use protocol::{Counts, Version};
-pub use row::{Row, RowClass};
+pub use row::{Row, RowClass, own_row};
 pub use subject::{CertificateFields, Details, KeyValidity, Subject};
 pub use wording::proof_sentence;
 

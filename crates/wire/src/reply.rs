@@ -6,7 +6,8 @@ use crate::writer::Writer;
 use crate::{BadMessage, Malformed, Problem};
 
 const FAILURE: u8 = 5;
-const SUCCESS: u8 = 6;
+/// SSH_AGENT_SUCCESS.
+pub const SUCCESS: u8 = 6;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_RESPONSE: u8 = 14;
 const EXTENSION_FAILURE: u8 = 28;

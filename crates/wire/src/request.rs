@@ -10,9 +10,12 @@ use crate::reader::Reader;
 use crate::writer::Writer;
 use crate::{BadMessage, Problem};
 
-const REQUEST_IDENTITIES: u8 = 11;
-const SIGN_REQUEST: u8 = 13;
-const EXTENSION: u8 = 27;
+/// SSH_AGENTC_REQUEST_IDENTITIES, as all numbers here of RFC 9987.
+pub const REQUEST_IDENTITIES: u8 = 11;
+/// SSH_AGENTC_SIGN_REQUEST.
+pub const SIGN_REQUEST: u8 = 13;
+/// SSH_AGENTC_EXTENSION.
+pub const EXTENSION: u8 = 27;
 
 /// The signature flag for an RSA key to hash with SHA-256.
 pub const RSA_SHA2_256: u32 = 2;

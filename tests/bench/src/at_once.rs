@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use testbed::children::finish;
 use testbed::message::{self, Message, sign, sshsig};
@@ -13,6 +13,8 @@ use testbed::ssh::Client;
 use testbed::sshd::{Options, Sshd};
 
 use crate::operations::is_wanted;
+use crate::process;
+use crate::table::Row;
 use crate::ways::Way;
 
 /// Real `ssh` logins that begin together.
@@ -124,33 +126,24 @@ impl Taken<'_> {
 
 /// A row for each way, with ratios to the first.
 fn table(name: &str, taken: &[Taken<'_>], rounds: usize, load: Load) -> String {
-    let mut measured: Vec<Vec<(Duration, usize)>> = vec![Vec::new(); taken.len()];
+    let rows = taken.iter().map(|taken| (Row::new(taken.way.name), 0));
+    let mut rows: Vec<(Row, usize)> = rows.collect();
     for _ in 0..rounds {
-        for (taken, measured) in taken.iter().zip(&mut measured) {
-            let start = Instant::now();
-            let failed = load(taken);
-            measured.push((start.elapsed(), failed));
+        for (taken, (row, failed)) in taken.iter().zip(&mut rows) {
+            row.add(process::measure(|| *failed += load(taken)));
         }
     }
-    let direct = median(&measured[0]);
+    let direct = rows[0].0.median();
     let mut text = format!(
         "\n{name:<36} {:>8} {:>9} {:>8}\n",
         "median", "x direct", "failed"
     );
-    for (taken, measured) in taken.iter().zip(&measured) {
-        let (name, median) = (taken.way.name, median(measured));
-        let failed: usize = measured.iter().map(|(_, failed)| failed).sum();
+    for (taken, (row, failed)) in taken.iter().zip(&rows) {
+        let (name, median) = (taken.way.name, row.median());
         let ratio = median / direct;
         text += &format!("  {name:<34} {median:>8.0} {ratio:>9.2} {failed:>8}\n");
     }
     text
-}
-
-/// In milliseconds.
-fn median(measured: &[(Duration, usize)]) -> f64 {
-    let mut times: Vec<Duration> = measured.iter().map(|(time, _)| *time).collect();
-    times.sort_unstable();
-    times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
 /// The sum of what so many threads that begin together count.

@@ -3,7 +3,7 @@
 //!     make bench            or: split-ssh-bench [ROUNDS [BEFORE]]
 //!
 //! BEFORE is an earlier split-ssh, which takes its turns with the one that was built. With ONLY=WORD in the environment only
-//! that is measured whose name has that word, and with AWAKE=1 no core sleeps meanwhile.
+//! that is measured whose name has that word.
 
 mod adopt;
 mod at_once;

@@ -54,7 +54,7 @@ impl Row {
         milliseconds(sorted[index])
     }
 
-    fn median(&self) -> f64 {
+    pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 

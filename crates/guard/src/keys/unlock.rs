@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use policy::display;
 use policy::question::protocol::PassphraseQuestion;
-use policy::question::{Row, RowClass, Version};
+use policy::question::{Version, own_row};
 
 use crate::ask::prompt::Prompter;
 use common::identities::{self, NotLoaded};
@@ -46,7 +46,10 @@ impl Unlock<'_> {
             let wanted = PassphraseQuestion {
                 v: Version,
                 id: 1,
-                rows: vec![row("Key file", file), row("", self.fingerprint.to_owned())],
+                rows: vec![
+                    own_row("Key file", file),
+                    own_row("", self.fingerprint.to_owned()),
+                ],
                 why: self.why.clone(),
                 attempt,
                 seconds: left.min(WINDOW_SECONDS),
@@ -73,15 +76,5 @@ impl Unlock<'_> {
     /// The longest time from the first window to the last.
     pub fn time() -> Duration {
         UNLOCK_TIME
-    }
-}
-
-fn row(label: &str, text: String) -> Row {
-    Row {
-        label: label.to_owned(),
-        text,
-        note: None,
-        class: RowClass::Name,
-        stands_out: false,
     }
 }

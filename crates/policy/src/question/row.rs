@@ -32,7 +32,7 @@ pub enum RowClass {
 }
 
 /// A value of ours, or one that is sanitized already.
-pub(super) fn own_row(label: &str, text: String) -> Row {
+pub fn own_row(label: &str, text: String) -> Row {
     Row {
         label: label.to_owned(),
         text,
