@@ -9,7 +9,7 @@ use wire::request::REQUEST_IDENTITIES;
 use super::binds::{self, Binds};
 use super::call::CallEnd;
 use super::connection_table::ConnectionHandle;
-use super::idle::{self, Idle};
+use super::idle;
 use super::program::Program;
 use super::vault::Vault;
 use super::vault_connection::VaultConnection;
@@ -32,16 +32,9 @@ fn answer_all(
     handle: &ConnectionHandle,
 ) -> io::Result<()> {
     let mut binds = Binds::default();
-    loop {
-        let may_give_up = binds.can_be_told();
-        let request = match idle::wait_for_request(program, &mut [to_vault], may_give_up, handle)? {
-            Idle::Request(request) => request,
-            Idle::End => return Ok(()),
-            Idle::Over(_, end) => {
-                to_vault.note(&end, false);
-                return Ok(());
-            }
-        };
+    while let Some(request) =
+        idle::wait_for_request(program, &mut [to_vault], binds.can_be_told(), handle)?
+    {
         let is_bind = binds::is_bind(&request);
         if is_bind {
             binds.keep(&request);
@@ -56,10 +49,11 @@ fn answer_all(
             Ok(answer) => program.send(answer, handle)?,
             Err(end) => {
                 fail(program, to_vault, &request, &end, handle);
-                return Ok(());
+                break;
             }
         }
     }
+    Ok(())
 }
 
 /// Tells a program that there is no reply. A refusal lets it go on with its other keys; after a bare close, ssh would give

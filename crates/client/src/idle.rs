@@ -6,48 +6,42 @@ use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags};
 
-use super::call::CallEnd;
 use super::connection_table::ConnectionHandle;
 use super::program::{Next, Program};
 use super::vault_connection::VaultConnection;
 use common::wait;
 
-/// How it ended.
-#[derive(Debug)]
-pub enum Idle {
-    Request(Vec<u8>),
-    /// The program has ended, or we stop.
-    End,
-    /// The idle call of one of the vaults is over.
-    Over(usize, CallEnd),
-}
-
-/// Waits for the program's next request, watches the idle calls, and gives them up if others wait for one.
+/// Waits for the program's next request, watches the idle calls, and gives them up if others wait for one. The request then
+/// makes another call, if that one `can_be_told` of all binds. `None`: the program has ended, or we stop, or a call is over
+/// that no other can stand in for.
 pub fn wait_for_request(
     program: &mut Program,
     vaults: &mut [&mut VaultConnection],
-    may_give_up: bool,
+    can_be_told: bool,
     handle: &ConnectionHandle,
-) -> io::Result<Idle> {
+) -> io::Result<Option<Vec<u8>>> {
     vaults
         .iter()
         .for_each(|to_vault| to_vault.wake_instead(handle));
     loop {
         match program.next() {
-            Next::Request(request) => return Ok(Idle::Request(request)),
-            Next::End => return Ok(Idle::End),
+            Next::Request(request) => return Ok(Some(request)),
+            Next::End => return Ok(None),
             Next::NotYet => {}
         }
         if handle.must_leave() {
-            return Ok(Idle::End);
+            return Ok(None);
         }
-        for (index, to_vault) in vaults.iter_mut().enumerate() {
+        for to_vault in vaults.iter_mut() {
             if let Some(end) = to_vault.look(&program.watched_by(handle)) {
-                return Ok(Idle::Over(index, end));
+                to_vault.note(&end, false);
+                if !can_be_told {
+                    return Ok(None);
+                }
             }
         }
         let mut until = program.late_at();
-        for to_vault in vaults.iter_mut().filter(|_| may_give_up) {
+        for to_vault in vaults.iter_mut().filter(|_| can_be_told) {
             match to_vault.give_up_at() {
                 Some(at) if Instant::now() >= at => to_vault.give_up(&program.watched_by(handle)),
                 at => until = until.into_iter().chain(at).min(),

@@ -22,7 +22,7 @@ use super::binds::{self, Binds};
 use super::call::CallEnd;
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::idle::{self, Idle};
+use super::idle;
 use super::program::{Answer, Program};
 use super::remembered::{self, Key};
 use super::vault::Vault;
@@ -137,25 +137,14 @@ impl MergedConnection<'_> {
         program: &mut Program,
         handle: &ConnectionHandle,
     ) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            self.take_back();
-            let can_be_told = self.binds.can_be_told();
-            let here = self.sides.iter_mut().filter_map(|side| match side {
-                Side::Here(to_vault) => Some(to_vault),
-                _ => None,
-            });
-            let mut here: Vec<&mut VaultConnection> = here.collect();
-            match idle::wait_for_request(program, &mut here, can_be_told, handle)? {
-                Idle::Request(request) => return Ok(Some(request)),
-                Idle::End => return Ok(None),
-                // Its next request makes another call.
-                Idle::Over(index, end) => {
-                    if let Some(to_vault) = here.get(index) {
-                        to_vault.note(&end, false);
-                    }
-                }
-            }
-        }
+        self.take_back();
+        let can_be_told = self.binds.can_be_told();
+        let here = self.sides.iter_mut().filter_map(|side| match side {
+            Side::Here(to_vault) => Some(to_vault),
+            _ => None,
+        });
+        let mut here: Vec<&mut VaultConnection> = here.collect();
+        idle::wait_for_request(program, &mut here, can_be_told, handle)
     }
 
     /// The vaults hear of a bind with the next request to them. Whether it is true is theirs to say.
