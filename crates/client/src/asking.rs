@@ -65,7 +65,10 @@ impl Asking {
     /// When [`Asking::tell`] has something to do. While a notification is on its way, its end wakes us.
     pub fn due(&self) -> Option<Instant> {
         let state = lock(&self.0);
-        if state.refusal.is_some() && state.shown.is_none() {
+        if state.shown.is_some() {
+            return None;
+        }
+        if state.refusal.is_some() {
             return Some(Instant::now());
         }
         let due = state.untold_since? + BEFORE_TELLING;
@@ -74,15 +77,12 @@ impl Asking {
 
     /// Shows a notification, if one is due.
     pub fn tell(&self, vault: &str) {
-        let is_due = self.due().is_some_and(|due| Instant::now() >= due);
-        let mut state = lock(&self.0);
-        let is_over = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
-        if state.shown.as_mut().is_some_and(is_over) {
-            state.shown = None;
-        }
-        if !is_due || state.shown.is_some() {
+        let has_ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        lock(&self.0).shown.take_if(has_ended);
+        if self.due().is_none_or(|due| Instant::now() < due) {
             return;
         }
+        let mut state = lock(&self.0);
         if let Some(reason) = state.refusal.take() {
             let body = format!("Vault {vault}: {}.", reason.words());
             state.last_refusal = Some((reason, Instant::now()));
@@ -113,4 +113,22 @@ fn notify(summary: &str, body: &str) -> Option<Child> {
         .stderr(Stdio::null())
         .spawn()
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What shows notifications may hang; its end wakes whoever waits.
+    #[test]
+    fn nothing_is_due_while_a_notification_is_on_its_way() {
+        let asking = Asking::default();
+        asking.begin();
+        assert!(asking.due().is_some());
+        let shown = Command::new("true").spawn().unwrap();
+        lock(&asking.0).shown = Some(shown);
+        assert_eq!(asking.due(), None);
+        lock(&asking.0).shown.take().unwrap().wait().unwrap();
+        assert!(asking.due().is_some());
+    }
 }
