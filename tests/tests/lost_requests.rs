@@ -23,6 +23,8 @@ const FRAME_HEAD: usize = 5;
 #[derive(Clone, Copy)]
 enum Act {
     Reply(u8),
+    /// The call ends right after the reply.
+    LastReply(u8),
     /// As if the vault had closed the connection before the request came.
     Close,
     EndCall,
@@ -112,11 +114,14 @@ fn serve(mut call: UnixStream, carried: u32, script: &Script) -> Option<()> {
         let (number, act) = next.expect("no more requests than the script has");
         assert_eq!(request.first(), Some(&number));
         let sent = match act {
-            Act::Reply(reply) => Message(head).byte(reply),
+            Act::Reply(reply) | Act::LastReply(reply) => Message(head).byte(reply),
             Act::Close => Message::of(CLOSE).raw(head.get(1..).unwrap_or_default()),
             Act::EndCall => return None,
         };
         call.write_all(&sent.framed()).ok()?;
+        if matches!(act, Act::LastReply(_)) {
+            return None;
+        }
     }
 }
 
@@ -172,6 +177,24 @@ fn a_signature_after_content_is_not_asked_for_twice() {
     assert_eq!(connection.ask(&content), reply(message::SUCCESS));
     assert_eq!(connection.ask(&sign()), reply(message::FAILURE));
     assert!(scene.is_done());
+}
+
+/// The call that knew the content has ended, and a list has made another one.
+#[test]
+fn a_signature_is_not_asked_for_where_its_content_is_not_known() {
+    for carried in [CARRIES, 0] {
+        let script = [
+            (message::EXTENSION, Act::LastReply(message::SUCCESS)),
+            (message::LIST, Reply(message::IDENTITIES)),
+        ];
+        let scene = Scene::new(carried, &script);
+        let mut connection = scene.connect();
+        let content = Message::of(message::EXTENSION).string("content@split-ssh");
+        assert_eq!(connection.ask(&content), reply(message::SUCCESS));
+        assert_eq!(connection.ask(&list()), reply(message::IDENTITIES));
+        assert_eq!(connection.ask(&sign()), reply(message::FAILURE));
+        assert!(scene.is_done());
+    }
 }
 
 /// With carried connections, and with a call of its own that has served before.

@@ -1,23 +1,22 @@
-//! One call to a vault that carries one connection: from its start to its end.
+//! One call to a vault: from its start to its end.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 use wire::frame::{self, Decoder, FrameError};
 
+use super::config::VaultConfig;
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::route::Route;
-use super::set_up::{self, MAX_FIRST_BYTES, SetUp};
-use super::slots::Slot;
+use super::program::Answer;
+use super::set_up::{self, MAX_FIRST_BYTES};
+use super::slots::{CallSlots, Slot};
 use super::transport::Stream;
-use super::transport_process::{TransportProcess, set_nonblocking};
+use super::transport_process::TransportProcess;
 use crate::status::outcome::CallOutcome;
-use common::wait;
 
 /// For a transport process to end by itself once both its sides have.
 const GRACE: Duration = Duration::from_secs(2);
@@ -29,21 +28,17 @@ const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 2;
 /// Read at once: most replies are far shorter.
 const CHUNK: usize = 16 * 1024;
-/// Connections that wait for a call at most; more would only grow old.
-const MAX_WAITING: usize = 1024;
 
 /// An open call.
 #[derive(Debug)]
 pub struct Call {
-    process: Option<TransportProcess>,
-    to_vault: UnixStream,
-    from_vault: File,
+    stream: Stream,
     decoder: Decoder,
     /// Kept between reads: to clear one for each costs more than what is read.
     chunk: Vec<u8>,
     unsent: Vec<u8>,
-    /// Replies that the vault has still to send.
-    due: usize,
+    /// The vault has a message to reply to.
+    is_due: bool,
     has_ended: bool,
     /// Others wait with their set-up until [`Call::end_set_up`], as they may need no call then, or until this time.
     set_up_slot: Option<(Slot, Instant)>,
@@ -67,83 +62,47 @@ impl From<CallOutcome> for CallEnd {
 }
 
 impl Call {
-    /// Makes a call whose first messages are `messages`, to each of which a reply is due. `None`: when it was this call's
-    /// turn, it was no longer needed.
+    /// Makes a call whose first message is `message`, to which a reply is due. `None`: when it was this call's turn, it was no
+    /// longer needed.
     ///
     /// # Errors
     /// Why there is no call.
     pub fn open(
-        route: &Route,
-        messages: &[&[u8]],
+        config: &VaultConfig,
+        slots: &CallSlots,
+        message: &[u8],
         watcher: &Watcher<'_>,
         is_needed: impl Fn() -> bool,
     ) -> Result<Option<Self>, CallEnd> {
-        let set_up_time = route.set_up_time;
-        let in_time = || Instant::now() + set_up_time;
-        let bytes: Vec<u8> = messages
-            .iter()
-            .flat_map(|message| frame::encode(message))
-            .collect();
+        let time = config.set_up_time;
+        let bytes = frame::encode(message);
         let (first, rest) = bytes.split_at(bytes.len().min(MAX_FIRST_BYTES));
-        let slot = route.calls.take(watcher, MAX_WAITING, in_time())?;
-        let timed_out = CallOutcome::SetUpTimedOut(set_up_time.as_secs());
-        let mut end = CallEnd::from(timed_out.clone());
-        for _ in 0..ATTEMPTS {
-            let set_up_slot = route.set_ups.take(watcher, MAX_WAITING, in_time())?;
+        let slot = slots.open.take(watcher, Instant::now() + time)?;
+        let mut attempts = ATTEMPTS;
+        loop {
+            let set_up_slot = slots.set_up.take(watcher, Instant::now() + time)?;
             if !is_needed() {
                 return Ok(None);
             }
-            let until = in_time();
-            let mut stream = route
-                .transport
-                .open(first, until)
-                .map_err(|error| CallOutcome::CannotStart(error.to_string()))?;
-            match set_up::watch(&mut stream, first, watcher, until) {
-                SetUp::Done => {
-                    let unsent = match &stream {
-                        Stream::Piped { .. } => rest.to_vec(),
-                        Stream::Connected(_) => bytes,
-                    };
-                    let mut call = Self::over(stream, unsent, messages.len(), slot)
-                        .map_err(|error| CallOutcome::CannotStart(error.to_string()))?;
-                    call.set_up_slot = Some((set_up_slot, Instant::now() + FIRST_REPLY_TIME));
-                    return Ok(Some(call));
-                }
-                SetUp::Ended(status) => {
-                    return Err(CallEnd::with(CallOutcome::of_end(status), stream.process()));
-                }
-                SetUp::TimedOut => end = CallEnd::with(timed_out.clone(), stream.process()),
-                SetUp::ClientLeft => return Err(CallOutcome::ClientLeft.into()),
-                SetUp::MustLeave => return Err(CallOutcome::Stopped.into()),
+            let end = Instant::now() + time;
+            let mut stream = config.transport.open(first, watcher, end)?;
+            let Err(outcome) = set_up::watch(&mut stream, first, watcher, time) else {
+                return Ok(Some(Self {
+                    stream,
+                    decoder: Decoder::new(),
+                    chunk: vec![0; CHUNK],
+                    unsent: rest.to_vec(),
+                    is_due: true,
+                    has_ended: false,
+                    set_up_slot: Some((set_up_slot, Instant::now() + FIRST_REPLY_TIME)),
+                    _slot: slot,
+                }));
+            };
+            attempts -= 1;
+            if attempts == 0 || !matches!(outcome, CallOutcome::SetUpTimedOut(_)) {
+                return Err(CallEnd::with(outcome, stream.process.as_mut()));
             }
         }
-        Err(end)
-    }
-
-    fn over(stream: Stream, unsent: Vec<u8>, due: usize, slot: Slot) -> io::Result<Self> {
-        let (process, to_vault, from_vault) = match stream {
-            Stream::Piped {
-                process,
-                to_stdin,
-                from_stdout,
-                ..
-            } => (Some(process), to_stdin, OwnedFd::from(from_stdout)),
-            Stream::Connected(vault) => (None, vault.try_clone()?, OwnedFd::from(vault)),
-        };
-        set_nonblocking(&to_vault)?;
-        set_nonblocking(&from_vault)?;
-        Ok(Self {
-            process,
-            to_vault,
-            from_vault: File::from(from_vault),
-            decoder: Decoder::new(),
-            chunk: vec![0; CHUNK],
-            unsent,
-            due,
-            has_ended: false,
-            set_up_slot: None,
-            _slot: slot,
-        })
     }
 
     /// Lets others set their calls up before the first reply.
@@ -151,97 +110,66 @@ impl Call {
         self.set_up_slot = None;
     }
 
-    /// Sends `message`; its reply is due then.
-    pub fn send(&mut self, message: &[u8]) {
-        self.unsent.extend(frame::encode(message));
-        self.due += 1;
-    }
-
-    /// Waits for the reply to the last message that was sent; earlier ones are dropped.
+    /// Sends `message`, unless the call was made with it, and waits for the reply.
     ///
     /// # Errors
-    /// The call is over without it, or it did not come until `end`; [`Call::end`] says why.
-    pub fn last_reply(
+    /// The call is over without it, or it did not come within `time`; [`Call::end`] may know better why.
+    pub fn ask(
         &mut self,
+        message: &[u8],
         watcher: &Watcher<'_>,
-        end: Option<Instant>,
-    ) -> Result<Vec<u8>, Option<CallOutcome>> {
-        let began = Instant::now();
+        time: Option<Duration>,
+    ) -> Result<Answer, CallOutcome> {
+        let end = time.map(|time| Instant::now() + time);
+        if !std::mem::replace(&mut self.is_due, true) {
+            self.unsent.extend(frame::encode(message));
+        }
         let mut last_moment = None;
         self.write();
         loop {
-            while let Some(reply) = self.decoder.next().map_err(|_| None)? {
-                match self.due {
-                    0 => return Err(None), // said without being asked
-                    1 => {
-                        self.due = 0;
-                        return Ok(reply);
-                    }
-                    _ => self.due -= 1,
-                }
+            if let Some(reply) = self.next_message().map_err(|_| CallOutcome::Cut)? {
+                self.is_due = false;
+                return Ok(Answer::new(&reply));
             }
             if self.has_ended || last_moment.is_some_and(|end| Instant::now() >= end) {
-                return Err(None);
+                return Err(CallOutcome::Cut);
             }
-            if watcher.handle.must_leave() {
-                return Err(Some(CallOutcome::Stopped));
+            if let Some(time) = time.filter(|_| end.is_some_and(|end| Instant::now() >= end)) {
+                return Err(CallOutcome::NoReply(time.as_secs()));
             }
-            if end.is_some_and(|end| Instant::now() >= end) {
-                return Err(Some(CallOutcome::NoReply(began.elapsed().as_secs())));
-            }
+            self.set_up_slot
+                .take_if(|(_, until)| Instant::now() >= *until);
             let slot_until = self.set_up_slot.as_ref().map(|(_, until)| *until);
-            if slot_until.is_some_and(|until| Instant::now() >= until) {
-                self.set_up_slot = None;
-                continue;
-            }
             // Before the wait: a reply that is there need not wait for it.
             if self.process_has_ended() && last_moment.is_none() {
                 last_moment = Some(Instant::now() + LAST_BYTES);
             }
             let until = last_moment.into_iter().chain(slot_until).chain(end).min();
-            if self
-                .wait(watcher.handle, Some(watcher.program), until)
-                .is_err()
-            {
-                return Err(Some(CallOutcome::ClientLeft));
-            }
-            self.write();
-            self.read();
+            self.wait_for_more(watcher, until)?;
         }
     }
 
-    /// Waits until `end` for the vault, for whatever wakes `handle`, and for the end of `program`.
+    /// Waits until `end` for the vault, or for whatever wakes `watcher`; sends what is left, and takes what is there.
     ///
     /// # Errors
-    /// The program has left, or as `poll(2)`.
-    fn wait(
-        &self,
-        handle: &ConnectionHandle,
-        program: Option<&UnixStream>,
+    /// As [`Watcher::wait`].
+    pub fn wait_for_more(
+        &mut self,
+        watcher: &Watcher<'_>,
         end: Option<Instant>,
-    ) -> io::Result<()> {
-        let mut fds = vec![
-            PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.from_vault.as_fd(), PollFlags::POLLIN),
-        ];
-        if !self.unsent.is_empty() {
-            fds.push(PollFd::new(self.to_vault.as_fd(), PollFlags::POLLOUT));
-        }
-        if let Some(stderr) = self.process.as_ref().and_then(|p| p.stderr.as_ref()) {
-            fds.push(PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
-        }
-        fds.extend(program.map(|program| PollFd::new(program.as_fd(), PollFlags::empty())));
-        wait::until(&mut fds, end)?;
-        let has_hung_up = |fd: &PollFd<'_>| wait::revents(fd).contains(PollFlags::POLLHUP);
-        let has_left = program.is_some() && fds.last().is_some_and(has_hung_up);
-        let is_woken = !wait::revents(&fds[0]).is_empty();
-        drop(fds);
-        if is_woken {
-            handle.wake().clear();
-        }
-        if has_left {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
+    ) -> Result<(), CallOutcome> {
+        let process = self.stream.process.as_ref();
+        let stderr = process.and_then(|process| process.stderr.as_ref());
+        let unsent = Some(&self.stream.to_vault).filter(|_| !self.unsent.is_empty());
+        let fds = [PollFd::new(
+            self.stream.from_vault.as_fd(),
+            PollFlags::POLLIN,
+        )];
+        let stderr = stderr.map(|stderr| PollFd::new(stderr.as_fd(), PollFlags::POLLIN));
+        let unsent = unsent.map(|to_vault| PollFd::new(to_vault.as_fd(), PollFlags::POLLOUT));
+        watcher.wait(fds.into_iter().chain(stderr).chain(unsent), end)?;
+        self.write();
+        self.read();
         Ok(())
     }
 
@@ -249,7 +177,7 @@ impl Call {
         if self.unsent.is_empty() {
             return;
         }
-        match self.to_vault.write(&self.unsent) {
+        match self.stream.to_vault.write(&self.unsent) {
             Ok(length) => drop(self.unsent.drain(..length)),
             Err(error) if is_not_now(&error) => {}
             // Nobody reads; what the vault still says counts.
@@ -258,7 +186,7 @@ impl Call {
     }
 
     fn read(&mut self) {
-        match self.from_vault.read(&mut self.chunk) {
+        match self.stream.from_vault.read(&mut self.chunk) {
             Ok(0) => self.has_ended = true,
             Ok(length) => self
                 .decoder
@@ -270,7 +198,7 @@ impl Call {
 
     /// What becomes readable when a call that nobody uses is over.
     pub fn idle_fd(&self) -> BorrowedFd<'_> {
-        self.from_vault.as_fd()
+        self.stream.from_vault.as_fd()
     }
 
     /// Whether a call that nobody uses is over: the vault has closed it, or says what nobody asked for.
@@ -284,7 +212,7 @@ impl Call {
     /// # Errors
     /// No file descriptor is left.
     pub fn writer(&self) -> io::Result<UnixStream> {
-        self.to_vault.try_clone()
+        self.stream.to_vault.try_clone()
     }
 
     /// The next whole message, whatever it is.
@@ -295,52 +223,39 @@ impl Call {
         self.decoder.next()
     }
 
-    /// Waits until `end` for bytes of the vault, or for whatever wakes `handle`, and takes what is there.
-    ///
-    /// # Errors
-    /// As `poll(2)`.
-    pub fn wait_for_more(&mut self, handle: &ConnectionHandle, end: Instant) -> io::Result<()> {
-        self.wait(handle, None, Some(end))?;
-        self.read();
-        Ok(())
-    }
-
     /// Whether the vault has closed the call, or what carries it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.process_has_ended() || self.has_ended
     }
 
     fn process_has_ended(&mut self) -> bool {
-        self.process.as_mut().is_some_and(|process| {
+        self.stream.process.as_mut().is_some_and(|process| {
             process.listen();
             process.ended().is_some()
         })
     }
 
-    /// Ends the call, and says how it ended. `cause`: what we know better than the transport process.
-    pub fn end(mut self, cause: Option<CallOutcome>, handle: &ConnectionHandle) -> CallEnd {
+    /// Ends the call, and says how it ended. After `Served` and `Cut` the transport process may know better.
+    pub fn end(mut self, cause: CallOutcome, handle: &ConnectionHandle) -> CallEnd {
+        use CallOutcome::{ClientLeft, Cut, Exited, Killed, NoReply, Served, Stopped};
         // Fails only when the other side is gone.
-        let _ = self.to_vault.shutdown(Shutdown::Write);
-        let is_answered = self.due == 0 && !self.decoder.is_mid_message();
+        let _ = self.stream.to_vault.shutdown(Shutdown::Write);
+        let is_answered = !self.is_due && !self.decoder.is_mid_message();
         let mut exit = None;
-        if let Some(process) = &mut self.process {
+        if let Some(process) = &mut self.stream.process {
             // A vault that asks somebody only hears of a call's end, not of the end of its input.
-            let is_urgent = matches!(
-                cause,
-                Some(CallOutcome::ClientLeft | CallOutcome::Stopped | CallOutcome::NoReply(_))
-            );
-            if !is_urgent {
+            if !matches!(cause, ClientLeft | Stopped | NoReply(_)) {
                 set_up::wait_for_end(process, handle, Instant::now() + GRACE);
             }
             exit = process.ended().map(CallOutcome::of_exit);
         }
         let outcome = match (cause, exit) {
-            (Some(cause), _) => cause,
-            (_, Some(exit @ (CallOutcome::Exited(_) | CallOutcome::Killed(_)))) => exit,
-            _ if is_answered => CallOutcome::Served,
-            _ => CallOutcome::Cut,
+            (Served | Cut, Some(exit @ (Exited(_) | Killed(_)))) => exit,
+            (Served | Cut, _) if is_answered => Served,
+            (Served, _) => Cut,
+            (cause, _) => cause,
         };
-        CallEnd::with(outcome, self.process.as_mut())
+        CallEnd::with(outcome, self.stream.process.as_mut())
     }
 }
 

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use wire::carry::{Frame, MAX_CARRIED, Note, Terms};
 use wire::frame;
-use wire::request::SIGN_REQUEST;
 
 use super::call::Call;
 use super::client_end::{ClientEnd, ClientEvent};
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::mailbox::{Delivery, Mailbox, Why};
-use super::program::Answer;
+use super::mailbox::Mailbox;
+use super::program::{Answer, Unanswered};
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
 use common::wait;
@@ -71,7 +70,7 @@ impl CarryingCall {
                 over: None,
             }),
             writer: Mutex::new(call.writer()?),
-            reader: Arc::clone(reader.wake()),
+            reader: Arc::clone(&reader.wake),
         }))
     }
 
@@ -104,44 +103,45 @@ impl CarryingCall {
         let cause = self.read_until_over(&mut call, handle);
         // From here on nobody joins.
         lock(&self.state).over = Some(CallOutcome::Cut);
-        let end = call.end(cause, handle);
-        let mut state = lock(&self.state);
-        let outcome = match end.outcome {
+        let outcome = match call.end(cause, handle).outcome {
             CallOutcome::Served => CallOutcome::Cut,
             outcome => outcome,
         };
+        let mut state = lock(&self.state);
         for mailbox in std::mem::take(&mut state.mailboxes).into_values() {
-            mailbox.end(Why::Outcome(outcome.clone()));
+            mailbox.end(Unanswered::Because(outcome.clone()));
         }
         state.over = Some(outcome);
     }
 
-    fn read_until_over(&self, call: &mut Call, handle: &ConnectionHandle) -> Option<CallOutcome> {
+    fn read_until_over(&self, call: &mut Call, handle: &ConnectionHandle) -> CallOutcome {
         loop {
-            while let Some(untrusted) = call.next_message().ok()? {
-                self.take(&untrusted).ok()?;
-            }
-            if handle.must_leave() {
-                return Some(CallOutcome::Stopped);
+            loop {
+                match call.next_message() {
+                    Ok(Some(untrusted)) if self.take(&untrusted).is_ok() => {}
+                    Ok(None) => break,
+                    _ => return CallOutcome::Cut,
+                }
             }
             if call.has_ended() {
-                return None;
+                return CallOutcome::Cut;
             }
             let idle_since = {
                 let mut state = lock(&self.state);
-                if let Some(over) = &state.over {
-                    return Some(over.clone())
-                        .filter(|over| matches!(over, CallOutcome::NoReply(_)));
-                }
                 if state.protocol.open() > 0 {
                     state.idle_since = Instant::now();
                 } else if state.protocol.is_draining() || state.idle_since.elapsed() >= IDLE_TIME {
-                    state.over = Some(CallOutcome::Served);
-                    return Some(CallOutcome::Served);
+                    state.over.get_or_insert(CallOutcome::Served);
+                }
+                if let Some(over) = &state.over {
+                    return over.clone();
                 }
                 state.idle_since
             };
-            call.wait_for_more(handle, idle_since + IDLE_TIME).ok()?;
+            if let Err(outcome) = call.wait_for_more(&handle.alone(), Some(idle_since + IDLE_TIME))
+            {
+                return outcome;
+            }
         }
     }
 
@@ -162,14 +162,14 @@ impl CarryingCall {
                 }
             }
             ClientEvent::Gone(number) => {
-                state.end(number, Why::Outcome(CallOutcome::Cut));
+                state.end(number, Unanswered::Because(CallOutcome::Cut));
             }
             ClientEvent::Unseen(number) => {
-                state.end(number, Why::Repeatable(CallOutcome::Cut));
+                state.end(number, Unanswered::Unseen(CallOutcome::Cut));
             }
             ClientEvent::Untaken(numbers) => {
                 for number in numbers {
-                    state.end(number, Why::Untaken);
+                    state.end(number, Unanswered::Untaken);
                 }
             }
             ClientEvent::Nothing => {}
@@ -207,7 +207,7 @@ impl CarryingCall {
 }
 
 impl State {
-    fn end(&mut self, number: u32, why: Why) {
+    fn end(&mut self, number: u32, why: Unanswered) {
         if let Some(mailbox) = self.mailboxes.remove(&number) {
             mailbox.end(why);
         }
@@ -215,33 +215,24 @@ impl State {
 }
 
 impl CarriedConnection {
-    /// Sends `messages`, each when the reply to the one before has come, and returns the last reply, sent to `program` as
-    /// far as that takes it at once, if all come before `end`. `note` hears what the vault tells meanwhile.
+    /// Sends a request and returns its reply, sent to `program` as far as that takes it at once, if it comes within `time`.
+    /// `note` hears what the vault tells meanwhile.
     ///
     /// # Errors
     /// There is no reply, and the connection is over.
-    pub fn exchange(
+    pub fn ask(
         &mut self,
-        messages: &[&[u8]],
+        message: &[u8],
         watcher: &Watcher<'_>,
-        end: Option<Instant>,
+        time: Option<Duration>,
         program: Option<&Arc<UnixStream>>,
         note: &dyn Fn(Note),
-    ) -> Result<Answer, Why> {
+    ) -> Result<Answer, Unanswered> {
         self.wake_instead(watcher.handle);
-        let mut last = Err(Why::Untaken);
-        for (index, message) in messages.iter().enumerate() {
-            let is_last = index + 1 == messages.len();
-            self.mailbox.reply_to(program.filter(|_| is_last));
-            self.send(message)?;
-            let reply = self.reply(watcher, end, note);
-            let reply = reply.map_err(|why| self.unless_repeatable(why, message));
-            last = reply.or_else(|why| self.mailbox.take_back(why));
-            if last.is_err() {
-                break;
-            }
-        }
-        last
+        self.mailbox.reply_to(program);
+        self.send(message)?;
+        let reply = self.reply(watcher, time, note);
+        reply.or_else(|why| self.mailbox.take_back(why))
     }
 
     /// From now on what comes wakes this connection: another thread may have used it before.
@@ -249,9 +240,9 @@ impl CarriedConnection {
         self.mailbox.wake_instead(handle);
     }
 
-    fn send(&mut self, message: &[u8]) -> Result<(), Why> {
+    fn send(&mut self, message: &[u8]) -> Result<(), Unanswered> {
         if message.len() > MAX_CARRIED {
-            return Err(Why::Outcome(CallOutcome::Cut));
+            return Err(Unanswered::Because(CallOutcome::Cut));
         }
         let mut writer = lock(&self.call.writer);
         let mut state = lock(&self.call.state);
@@ -263,7 +254,7 @@ impl CarriedConnection {
             Some(number) => number,
             None => {
                 // Numbers rise on the wire: it is written before the writer is free for others.
-                let number = state.protocol.begin().ok_or(Why::Untaken)?;
+                let number = state.protocol.begin().ok_or(Unanswered::Untaken)?;
                 state.mailboxes.insert(number, Arc::clone(&self.mailbox));
                 frames.push(Frame::Open(number));
                 *self.number.insert(number)
@@ -276,21 +267,40 @@ impl CarriedConnection {
         frames.push(Frame::Message(number, message));
         self.call
             .write(&mut writer, &frames)
-            .map_err(|_| Why::Repeatable(CallOutcome::Cut))
+            .map_err(|_| Unanswered::Unseen(CallOutcome::Cut))
     }
 
-    /// Where the call has died, all but a signature may be asked for twice. A vault that ends one connection has its reason.
-    fn unless_repeatable(&self, why: Why, message: &[u8]) -> Why {
-        match why {
-            Why::Outcome(outcome)
-                if outcome.is_trouble()
-                    && self.call.is_over()
-                    && message.first() != Some(&SIGN_REQUEST) =>
-            {
-                Why::Repeatable(outcome)
+    fn reply(
+        &self,
+        watcher: &Watcher<'_>,
+        time: Option<Duration>,
+        note: &dyn Fn(Note),
+    ) -> Result<Answer, Unanswered> {
+        let end = time.map(|time| Instant::now() + time);
+        loop {
+            let delivery = self.mailbox.take();
+            // Those that came before it.
+            self.mailbox.take_notes().into_iter().for_each(note);
+            if let Some(delivery) = delivery {
+                return delivery;
             }
-            why => why,
+            if let Some(time) = time.filter(|_| end.is_some_and(|end| Instant::now() >= end)) {
+                return Err(Unanswered::Because(CallOutcome::NoReply(time.as_secs())));
+            }
+            watcher.wait([], end).map_err(Unanswered::Because)?;
         }
+    }
+
+    /// Why the vault has ended this connection, or its call is over.
+    pub fn look(&self) -> Option<CallOutcome> {
+        match self.mailbox.take()? {
+            Err(Unanswered::Because(outcome) | Unanswered::Unseen(outcome)) => Some(outcome),
+            _ => Some(CallOutcome::Cut),
+        }
+    }
+
+    pub fn is_call_over(&self) -> bool {
+        self.call.is_over()
     }
 
     /// Ends the call, and so all that it carries.
@@ -299,58 +309,13 @@ impl CarriedConnection {
         self.call.reader.signal();
     }
 
-    fn reply(
-        &self,
-        watcher: &Watcher<'_>,
-        end: Option<Instant>,
-        note: &dyn Fn(Note),
-    ) -> Result<Answer, Why> {
-        loop {
-            let delivery = self.mailbox.take();
-            // Those that came before it.
-            self.mailbox.take_notes().into_iter().for_each(note);
-            match delivery {
-                Some(Delivery::Reply(answer)) => return Ok(answer),
-                Some(Delivery::Ended(why)) => return Err(why),
-                None => {}
-            }
-            if watcher.handle.must_leave() {
-                return Err(Why::Outcome(CallOutcome::Stopped));
-            }
-            let mut fds = [
-                PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
-                PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
-            ];
-            if end.is_some_and(|end| Instant::now() >= end) {
-                return Err(Why::Late);
-            }
-            let has_left = wait::until(&mut fds, end).is_err()
-                || wait::revents(&fds[1]).contains(PollFlags::POLLHUP);
-            watcher.handle.wake().clear();
-            if has_left {
-                return Err(Why::Outcome(CallOutcome::ClientLeft));
-            }
-        }
-    }
-
-    /// Whether the vault has ended this connection, or its call is over.
-    pub fn look(&self) -> Option<CallOutcome> {
-        match self.mailbox.take() {
-            Some(Delivery::Ended(Why::Outcome(outcome) | Why::Repeatable(outcome))) => {
-                Some(outcome)
-            }
-            Some(_) => Some(CallOutcome::Cut),
-            None => None,
-        }
-    }
-
     /// Why nothing can be sent.
-    fn gone(&self) -> Why {
+    fn gone(&self) -> Unanswered {
         match (self.mailbox.take(), self.number) {
-            (Some(Delivery::Ended(Why::Outcome(outcome))), _) => Why::Repeatable(outcome),
-            (Some(Delivery::Ended(why)), _) => why,
-            (_, None) => Why::Untaken,
-            _ => Why::Repeatable(CallOutcome::Cut),
+            (Some(Err(Unanswered::Because(outcome))), _) => Unanswered::Unseen(outcome),
+            (Some(Err(why)), _) => why,
+            (_, None) => Unanswered::Untaken,
+            _ => Unanswered::Unseen(CallOutcome::Cut),
         }
     }
 }

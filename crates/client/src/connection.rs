@@ -23,7 +23,7 @@ pub fn serve(client: UnixStream, vault: &Arc<Vault>, handle: &ConnectionHandle) 
     let mut to_vault = VaultConnection::new(vault).answering_at_once();
     // An error is the program's socket's.
     let _ = answer_all(&mut program, &mut to_vault, handle);
-    to_vault.give_up(&program.watched_by(handle));
+    to_vault.give_up(handle);
 }
 
 fn answer_all(
@@ -33,7 +33,7 @@ fn answer_all(
 ) -> io::Result<()> {
     let mut binds = Binds::default();
     while let Some(request) =
-        idle::wait_for_request(program, &mut [to_vault], binds.can_be_told(), handle)?
+        idle::wait_for_request(program, &mut [to_vault], binds.can_be_told(), handle)
     {
         let is_bind = binds::is_bind(&request);
         if is_bind {

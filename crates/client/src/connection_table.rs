@@ -1,12 +1,17 @@
 //! The connections that have spoken and are served: how many, and how each is woken.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use nix::poll::{PollFd, PollFlags};
+
+use crate::status::outcome::CallOutcome;
 use common::sync::lock;
+use common::wait;
 use common::wake::WakeEvent;
 
 /// Connections that may be served at once: five times what a qube was seen to open in a burst. Each costs two file
@@ -16,36 +21,24 @@ pub const MAX_CONNECTIONS: usize = 1024;
 /// All connections that are served.
 #[derive(Debug)]
 pub struct ConnectionTable {
-    registered: Mutex<Registered>,
+    /// What wakes each.
+    open: Mutex<Vec<Arc<WakeEvent>>>,
+    must_leave: AtomicBool,
     /// Signalled whenever a connection has ended, or waits.
     pub left: WakeEvent,
-}
-
-#[derive(Debug, Default)]
-struct Registered {
-    next: u64,
-    open: BTreeMap<u64, Arc<Signals>>,
-}
-
-/// What the rest of the client tells a connection.
-#[derive(Debug)]
-struct Signals {
-    wake: Arc<WakeEvent>,
-    leave: AtomicBool,
 }
 
 /// One connection's entry in the table, removed when dropped.
 #[derive(Debug)]
 pub struct ConnectionHandle {
     table: Arc<ConnectionTable>,
-    number: u64,
-    signals: Arc<Signals>,
+    pub wake: Arc<WakeEvent>,
 }
 
-/// Whoever waits for a vault also watches the program that it waits for.
+/// Whoever waits for a vault also watches the program that it waits for, if there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct Watcher<'a> {
-    pub program: &'a Arc<UnixStream>,
+    pub program: Option<&'a Arc<UnixStream>>,
     pub handle: &'a ConnectionHandle,
 }
 
@@ -54,7 +47,8 @@ impl ConnectionTable {
     /// No file descriptor is left.
     pub fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            registered: Mutex::default(),
+            open: Mutex::default(),
+            must_leave: AtomicBool::new(false),
             left: WakeEvent::new()?,
         }))
     }
@@ -62,52 +56,37 @@ impl ConnectionTable {
     /// # Errors
     /// No file descriptor is left.
     pub fn register(self: &Arc<Self>) -> io::Result<ConnectionHandle> {
-        let signals = Arc::new(Signals {
-            wake: Arc::new(WakeEvent::new()?),
-            leave: AtomicBool::new(false),
-        });
-        let mut registered = lock(&self.registered);
-        let number = registered.next;
-        registered.next += 1;
-        registered.open.insert(number, Arc::clone(&signals));
+        let wake = Arc::new(WakeEvent::new()?);
+        lock(&self.open).push(Arc::clone(&wake));
         Ok(ConnectionHandle {
             table: Arc::clone(self),
-            number,
-            signals,
+            wake,
         })
     }
 
     pub fn is_full(&self) -> bool {
-        lock(&self.registered).open.len() >= MAX_CONNECTIONS
+        lock(&self.open).len() >= MAX_CONNECTIONS
     }
 
     pub fn is_empty(&self) -> bool {
-        lock(&self.registered).open.is_empty()
+        lock(&self.open).is_empty()
     }
 
     /// Makes every connection look again at its transport process, and at who waits.
     pub fn wake_all(&self) {
-        lock(&self.registered)
-            .open
-            .values()
-            .for_each(|signals| signals.wake.signal());
+        lock(&self.open).iter().for_each(|wake| wake.signal());
     }
 
+    /// Also those that are registered after this are asked.
     pub fn ask_all_to_leave(&self) {
-        for signals in lock(&self.registered).open.values() {
-            signals.leave.store(true, Ordering::Relaxed);
-            signals.wake.signal();
-        }
+        self.must_leave.store(true, Ordering::Relaxed);
+        self.wake_all();
     }
 }
 
 impl ConnectionHandle {
-    pub fn wake(&self) -> &Arc<WakeEvent> {
-        &self.signals.wake
-    }
-
     pub fn must_leave(&self) -> bool {
-        self.signals.leave.load(Ordering::Relaxed)
+        self.table.must_leave.load(Ordering::Relaxed)
     }
 
     pub fn wake_all(&self) {
@@ -118,6 +97,14 @@ impl ConnectionHandle {
     /// Wakes the thread that keeps the status file.
     pub fn wake_table(&self) {
         self.table.left.signal();
+    }
+
+    /// Waits for nobody's sake.
+    pub fn alone(&self) -> Watcher<'_> {
+        Watcher {
+            program: None,
+            handle: self,
+        }
     }
 
     /// An entry for a thread that outlives this connection, or waits by itself.
@@ -131,7 +118,37 @@ impl ConnectionHandle {
 
 impl Drop for ConnectionHandle {
     fn drop(&mut self) {
-        lock(&self.table.registered).open.remove(&self.number);
+        lock(&self.table.open).retain(|wake| !Arc::ptr_eq(wake, &self.wake));
         self.table.left.signal();
+    }
+}
+
+impl Watcher<'_> {
+    /// Waits until something wakes this connection, one of `fds` is ready, or `end` has come. What `fds` are ready for.
+    ///
+    /// # Errors
+    /// We stop, the program has left, or the system refuses to wait.
+    pub fn wait<'fd>(
+        &'fd self,
+        fds: impl IntoIterator<Item = PollFd<'fd>>,
+        end: Option<Instant>,
+    ) -> Result<Vec<PollFlags>, CallOutcome> {
+        if self.handle.must_leave() {
+            return Err(CallOutcome::Stopped);
+        }
+        let mut polled = vec![PollFd::new(self.handle.wake.as_fd(), PollFlags::POLLIN)];
+        let program = self.program.iter();
+        polled.extend(program.map(|program| PollFd::new(program.as_fd(), PollFlags::empty())));
+        polled.extend(fds);
+        wait::until(&mut polled, end)?;
+        let mut ready = polled.iter().map(wait::revents);
+        if ready.next() != Some(PollFlags::empty()) {
+            self.handle.wake.clear();
+        }
+        let program = self.program.and_then(|_| ready.next());
+        if program.is_some_and(|program| program.contains(PollFlags::POLLHUP)) {
+            return Err(CallOutcome::ClientLeft);
+        }
+        Ok(ready.collect())
     }
 }

@@ -20,7 +20,6 @@ mod mailbox;
 mod merged;
 mod program;
 pub mod remembered;
-mod route;
 mod serve;
 mod set_up;
 mod slots;
@@ -46,8 +45,8 @@ use lateness::Lateness;
 use listen::Listener;
 use merged::Merged;
 use remembered::RememberedList;
-use route::Route;
 use serve::{Door, Signals};
+use slots::CallSlots;
 use vault::Vault;
 
 /// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
@@ -153,7 +152,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths
         );
     }
     Vault {
-        route: Route::new(vault),
+        slots: CallSlots::new(vault),
         config: vault.clone(),
         carrying: Mutex::default(),
         asking: Asking::default(),

@@ -11,7 +11,7 @@ use wire::frame::{self, Decoder};
 use wire::reply::Reply;
 
 use super::connection_table::{ConnectionHandle, Watcher};
-use common::wait;
+use crate::status::outcome::CallOutcome;
 
 /// What is read at once, as OpenSSH's agent does.
 const CHUNK: usize = 4096;
@@ -46,6 +46,25 @@ pub struct Answer {
     /// With its length in front.
     bytes: Vec<u8>,
     sent: usize,
+}
+
+/// Why a request has no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The vault never looked at the connection: another call will do.
+    Untaken,
+    /// The vault never looked at the request: it may be made once more on another connection.
+    Unseen(CallOutcome),
+    Because(CallOutcome),
+}
+
+impl Unanswered {
+    pub fn outcome(self) -> CallOutcome {
+        match self {
+            Self::Untaken => CallOutcome::Served,
+            Self::Unseen(outcome) | Self::Because(outcome) => outcome,
+        }
+    }
 }
 
 impl Answer {
@@ -97,7 +116,7 @@ impl Program {
 
     pub fn watched_by<'a>(&'a self, handle: &'a ConnectionHandle) -> Watcher<'a> {
         Watcher {
-            program: &self.stream,
+            program: Some(&self.stream),
             handle,
         }
     }
@@ -143,15 +162,11 @@ impl Program {
     pub fn send(&self, mut answer: Answer, handle: &ConnectionHandle) -> io::Result<()> {
         let end = Instant::now() + REPLY_TIME;
         while !answer.send_now(&self.stream)? {
-            if handle.must_leave() || Instant::now() >= end {
+            let is_late = Instant::now() >= end;
+            let fd = PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT);
+            if is_late || handle.alone().wait([fd], Some(end)).is_err() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            let mut fds = [
-                PollFd::new(handle.wake().as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.stream.as_fd(), PollFlags::POLLOUT),
-            ];
-            wait::until(&mut fds, Some(end))?;
-            handle.wake().clear();
         }
         Ok(())
     }

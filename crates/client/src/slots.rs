@@ -5,18 +5,32 @@
 //! two set-ups at a time neither was seen.
 
 use std::collections::VecDeque;
-use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use nix::poll::{PollFd, PollFlags};
-
+use super::config::VaultConfig;
 use super::connection_table::Watcher;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
-use common::wait;
 use common::wake::WakeEvent;
+
+/// How many calls to one vault there may be.
+#[derive(Debug)]
+pub struct CallSlots {
+    /// Calls that may be open at once.
+    pub open: Arc<Slots>,
+    /// Of them, those that may be in set-up.
+    pub set_up: Arc<Slots>,
+}
+
+impl CallSlots {
+    pub fn new(config: &VaultConfig) -> Self {
+        Self {
+            open: Slots::new(config.calls),
+            set_up: Slots::new(config.set_ups),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct Slots(Mutex<Queue>);
@@ -24,14 +38,8 @@ pub struct Slots(Mutex<Queue>);
 #[derive(Debug)]
 struct Queue {
     free: usize,
-    waiting: VecDeque<Arc<Ticket>>,
-}
-
-#[derive(Debug)]
-struct Ticket {
-    /// Written while the queue is locked.
-    is_granted: AtomicBool,
-    wake: Arc<WakeEvent>,
+    /// What wakes whoever waits.
+    waiting: VecDeque<Arc<WakeEvent>>,
 }
 
 /// One of the slots, given back when dropped.
@@ -39,7 +47,7 @@ struct Ticket {
 pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    pub fn new(count: usize) -> Arc<Self> {
+    fn new(count: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Queue {
             free: count,
             waiting: VecDeque::new(),
@@ -56,75 +64,69 @@ impl Slots {
         lock(&self.0).waiting.len()
     }
 
-    /// Waits for a slot, at most until `end`, and only while the program waits as well. `most_waiting` may wait.
+    /// Waits for a slot, at most until `end`, and only while the program waits as well.
     ///
     /// # Errors
-    /// Why there is none: too many wait, the end came, the program left, or we stop.
+    /// Why there is none: the end came, the program left, or we stop.
     pub fn take(
         self: &Arc<Self>,
         watcher: &Watcher<'_>,
-        most_waiting: usize,
         end: Instant,
     ) -> Result<Slot, CallOutcome> {
-        let ticket = {
-            let mut queue = lock(&self.0);
-            if queue.free > 0 {
-                queue.free -= 1;
-                return Ok(Slot(Arc::clone(self)));
-            }
-            if queue.waiting.len() >= most_waiting {
-                return Err(CallOutcome::WaitedInVain);
-            }
-            let ticket = Arc::new(Ticket {
-                is_granted: AtomicBool::new(false),
-                wake: Arc::clone(watcher.handle.wake()),
-            });
-            queue.waiting.push_back(Arc::clone(&ticket));
-            ticket
-        };
+        let wake = &watcher.handle.wake;
+        let mut queue = lock(&self.0);
+        queue.waiting.push_back(Arc::clone(wake));
+        if queue.take_turn(wake) {
+            return Ok(Slot(Arc::clone(self)));
+        }
+        drop(queue);
         // Idle connections that hold a slot give it up for whoever waits, and the status tells of it.
         watcher.handle.wake_all();
         let given_up = loop {
-            if ticket.is_granted.load(Ordering::Acquire) {
-                return Ok(Slot(Arc::clone(self)));
+            if let Err(outcome) = watcher.wait([], Some(end)) {
+                break outcome;
             }
-            if watcher.handle.must_leave() {
-                break CallOutcome::Stopped;
+            if lock(&self.0).take_turn(wake) {
+                return Ok(Slot(Arc::clone(self)));
             }
             if Instant::now() >= end {
                 break CallOutcome::WaitedInVain;
             }
-            let mut fds = [
-                PollFd::new(watcher.handle.wake().as_fd(), PollFlags::POLLIN),
-                PollFd::new(watcher.program.as_fd(), PollFlags::empty()),
-            ];
-            if let Err(error) = wait::until(&mut fds, Some(end)) {
-                break CallOutcome::CannotStart(error.to_string());
-            }
-            if wait::revents(&fds[1]).contains(PollFlags::POLLHUP) {
-                break CallOutcome::ClientLeft;
-            }
-            watcher.handle.wake().clear();
         };
         let mut queue = lock(&self.0);
-        queue.waiting.retain(|other| !Arc::ptr_eq(other, &ticket));
-        drop(queue);
-        if ticket.is_granted.load(Ordering::Acquire) {
-            drop(Slot(Arc::clone(self))); // granted in the last moment: on to the next
-        }
+        queue.waiting.retain(|other| !Arc::ptr_eq(other, wake));
+        queue.wake_next(); // it may have been this one's turn
         Err(given_up)
+    }
+}
+
+impl Queue {
+    /// Takes a slot if one is free for whoever `wake` wakes.
+    fn take_turn(&mut self, wake: &Arc<WakeEvent>) -> bool {
+        let is_next = self
+            .waiting
+            .front()
+            .is_some_and(|next| Arc::ptr_eq(next, wake));
+        let has_turn = is_next && self.free > 0;
+        if has_turn {
+            self.waiting.pop_front();
+            self.free -= 1;
+            self.wake_next();
+        }
+        has_turn
+    }
+
+    fn wake_next(&self) {
+        if let Some(next) = self.waiting.front().filter(|_| self.free > 0) {
+            next.signal();
+        }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut queue = lock(&self.0.0);
-        match queue.waiting.pop_front() {
-            None => queue.free += 1,
-            Some(next) => {
-                next.is_granted.store(true, Ordering::Release);
-                next.wake.signal();
-            }
-        }
+        queue.free += 1;
+        queue.wake_next();
     }
 }

@@ -63,11 +63,10 @@ impl TransportProcess {
     }
 
     /// Kills it and all that it started.
-    pub fn kill(&mut self) -> Option<ExitStatus> {
+    pub fn kill(&mut self) {
         if self.ended.is_none() {
             self.end_group();
         }
-        self.ended
     }
 
     /// What it has said on stderr since we last listened is kept; `said` tells.

@@ -4,14 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use wire::carry::Terms;
-
 use super::asking::Asking;
 use super::carrying::CarryingCall;
 use super::config::VaultConfig;
 use super::lateness::Lateness;
 use super::remembered::RememberedList;
-use super::route::Route;
+use super::slots::CallSlots;
 use crate::status::file::{Live, StatusFile};
 use common::sync::lock;
 
@@ -29,7 +27,7 @@ pub enum Carrying {
 #[derive(Debug)]
 pub struct Vault {
     pub config: VaultConfig,
-    pub route: Route,
+    pub slots: CallSlots,
     /// What is known of carrying connections to it.
     pub carrying: Mutex<Carrying>,
     /// The keys that it listed last.
@@ -46,11 +44,6 @@ impl Vault {
     /// Whether a call is there that can carry another connection.
     pub fn can_carry(&self) -> bool {
         matches!(&*lock(&self.carrying), Carrying::By(call) if call.has_room())
-    }
-
-    /// Takes what the vault says of itself.
-    pub fn take_terms(&self, terms: &Terms) {
-        self.remembered.permit(terms.may_remember);
     }
 
     /// When [`Vault::do_what_is_due`] has something to do.
@@ -76,8 +69,8 @@ impl Vault {
             keys: self.remembered.count(),
             asking: self.asking.open(),
             late: self.lateness.status(),
-            calls: self.route.calls.taken(self.config.calls),
-            waiting: self.route.calls.waiting() + self.route.set_ups.waiting(),
+            calls: self.slots.open.taken(self.config.calls),
+            waiting: self.slots.open.waiting() + self.slots.set_up.waiting(),
         });
     }
 }

@@ -17,8 +17,7 @@ use super::call::{Call, CallEnd};
 use super::carrying::{CarriedConnection, CarryingCall};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::mailbox::Why;
-use super::program::Answer;
+use super::program::{Answer, Unanswered};
 use super::remembered;
 use super::vault::{Carrying, Vault};
 use crate::status::file::RefusalReason;
@@ -42,15 +41,19 @@ pub struct VaultConnection {
     /// Of the program's binds, those that the vault has been told over this link.
     told: usize,
     idle_since: Instant,
-    /// The vault has taken something for the next signature that a new call would not know.
-    holds_content: bool,
+    content: Content,
     /// What the vault replies is what the program gets.
     answers_at_once: bool,
 }
 
-/// When the reply to a list is late. Others may take as long as a person thinks.
-fn until(is_list: bool) -> Option<Instant> {
-    is_list.then(|| Instant::now() + LIST_TIME)
+/// What the next signature is about, where the vault was told.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    None,
+    /// The vault holds it; a new call would not know it.
+    Held,
+    /// The call has ended that knew it.
+    Lost,
 }
 
 /// What a vault tells of one request.
@@ -93,14 +96,6 @@ impl Drop for Hears<'_> {
     }
 }
 
-/// A new way to the vault.
-enum Connected {
-    /// Nothing was asked yet.
-    Silent(Link),
-    /// A call that was made with the request.
-    Asked(Call),
-}
-
 /// What brings requests to the vault.
 #[derive(Debug)]
 enum Link {
@@ -116,7 +111,7 @@ impl VaultConnection {
             link: None,
             told: 0,
             idle_since: Instant::now(),
-            holds_content: false,
+            content: Content::None,
             answers_at_once: false,
         }
     }
@@ -189,110 +184,103 @@ impl VaultConnection {
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
     ) -> Result<Answer, CallEnd> {
+        let kind = message.and_then(|message| message.first());
+        let is_sign = kind == Some(&SIGN_REQUEST);
+        let content = match is_sign {
+            true => std::mem::replace(&mut self.content, Content::None),
+            false => Content::None,
+        };
+        // Nobody is asked to sign without the content that another call was told.
+        if content == Content::Lost {
+            return Err(CallOutcome::Cut.into());
+        }
+        let mut may_repeat = content != Content::Held;
         let hears = Hears {
             vault: Arc::clone(&self.vault),
             is_asking: Cell::new(false),
             wake_table: &|| watcher.handle.wake_table(),
         };
-        let kind = message.and_then(|message| message.first());
-        // Content that the vault took is gone with the connection.
-        let mut may_repeat = !self.holds_content;
-        if kind == Some(&SIGN_REQUEST)
-            && std::mem::take(&mut self.holds_content)
-            && self.link.is_none()
-        {
-            // A new call would ask for the signature without the content.
-            return Err(CallOutcome::Cut.into());
-        }
+        // Others may take as long as a person thinks.
         let is_list =
             message == Some(&[REQUEST_IDENTITIES]) || message == Some(&allowed::request());
-        let reply = loop {
-            let untold = binds.iter().skip(self.told);
-            let messages: Vec<&[u8]> = untold.chain(message).collect();
-            let reply = match &mut self.link {
-                None => match self.connect(&messages, watcher)? {
-                    Connected::Silent(link) => {
-                        self.link = Some(link);
-                        continue;
-                    }
-                    Connected::Asked(call) => {
-                        let mut call = Box::new(call);
-                        let reply = call.last_reply(watcher, until(is_list));
-                        let reply = reply.map(|reply| Answer::new(&reply));
-                        self.link = Some(Link::Own(call));
-                        reply
-                    }
-                },
-                Some(Link::Own(call)) => {
-                    messages.iter().for_each(|message| call.send(message));
-                    match call.last_reply(watcher, until(is_list)) {
-                        // The call has served before: its vault has ended, and may be there again.
-                        Err(None) if may_repeat && kind != Some(&SIGN_REQUEST) => {
-                            may_repeat = false;
-                            self.end(None, watcher);
-                            continue;
-                        }
-                        reply => reply.map(|reply| Answer::new(&reply)),
-                    }
-                }
-                Some(Link::Carried(carried)) => {
-                    let program = self.answers_at_once.then_some(watcher.program);
-                    let note = |note| hears.note(note);
-                    match carried.exchange(&messages, watcher, until(is_list), program, &note) {
-                        Ok(answer) => Ok(answer),
-                        Err(Why::Late) => {
-                            let outcome = CallOutcome::NoReply(LIST_TIME.as_secs());
-                            carried.end_call(&outcome);
-                            Err(Some(outcome))
-                        }
-                        Err(Why::Repeatable(_)) if may_repeat => {
-                            may_repeat = false;
-                            self.end(None, watcher);
-                            continue;
-                        }
-                        Err(Why::Repeatable(outcome) | Why::Outcome(outcome)) => Err(Some(outcome)),
-                        Err(Why::Untaken) => {
-                            self.end(None, watcher);
-                            continue;
-                        }
-                    }
+        let time = is_list.then_some(LIST_TIME);
+        let answer = loop {
+            let mut left = binds.iter().skip(self.told).chain(message);
+            let next = left.next().unwrap_or_default();
+            let is_last = left.next().is_none();
+            let had_link = self.link.is_some();
+            let link = match &mut self.link {
+                Some(link) => link,
+                None => {
+                    let link = self.connect(next, watcher)?;
+                    self.link.insert(link)
                 }
             };
-            break reply;
+            let reply = match link {
+                Link::Own(call) => call.ask(next, watcher, time).map_err(Unanswered::Because),
+                Link::Carried(carried) => {
+                    let program = watcher.program.filter(|_| is_last && self.answers_at_once);
+                    carried.ask(next, watcher, time, program, &|note| hears.note(note))
+                }
+            };
+            let why = match reply {
+                Ok(answer) if is_last => break answer,
+                Ok(_) => {
+                    self.told += 1;
+                    continue;
+                }
+                Err(why) => why,
+            };
+            let is_repeated = match &why {
+                Unanswered::Untaken => true,
+                Unanswered::Unseen(_) => std::mem::take(&mut may_repeat),
+                // All but a signature may be asked for twice where the call has died: its vault may be there again. A vault
+                // that ends one connection has its reason, as has one that ends a call at its first request.
+                Unanswered::Because(outcome) => {
+                    let has_died = match link {
+                        Link::Own(_) => had_link && *outcome == CallOutcome::Cut,
+                        Link::Carried(carried) => outcome.is_trouble() && carried.is_call_over(),
+                    };
+                    has_died && !is_sign && std::mem::take(&mut may_repeat)
+                }
+            };
+            let end = self.end(why.outcome(), watcher.handle);
+            if !is_repeated {
+                return Err(end);
+            }
         };
-        if kind == Some(&EXTENSION) && matches!(&reply, Ok(answer) if answer.reply() == [SUCCESS]) {
-            self.holds_content = true;
-        }
         self.told = binds.len();
         self.idle_since = Instant::now();
-        reply.map_err(|cause| self.end(cause, watcher))
+        if kind == Some(&EXTENSION) && answer.reply() == [SUCCESS] {
+            self.content = Content::Held;
+        }
+        Ok(answer)
     }
 
-    /// A way to the vault: a carried connection, or a call on which it is asked `messages`.
-    fn connect(&self, messages: &[&[u8]], watcher: &Watcher<'_>) -> Result<Connected, CallEnd> {
+    /// A way to the vault: a carried connection, or a call of its own, made with `message` or with nothing due.
+    fn connect(&self, message: &[u8], watcher: &Watcher<'_>) -> Result<Link, CallEnd> {
         let vault = &self.vault;
         loop {
-            if let Some(carried) = self.join(watcher) {
-                return Ok(Connected::Silent(Link::Carried(carried)));
-            }
-            let may_try = vault.config.carry
-                && match &*lock(&vault.carrying) {
-                    Carrying::Untried => true,
-                    Carrying::Refused(at) => at.elapsed() >= ASK_AGAIN,
-                    Carrying::By(call) => call.is_over(),
-                };
-            let hello = carry::hello();
-            let first: &[&[u8]] = if may_try { &[&hello] } else { messages };
-            let Some(mut call) = Call::open(&vault.route, first, watcher, || !vault.can_carry())?
-            else {
-                continue;
+            let (carried, may_try) = match &*lock(&vault.carrying) {
+                Carrying::Untried => (None, true),
+                Carrying::Refused(at) => (None, at.elapsed() >= ASK_AGAIN),
+                Carrying::By(call) => (call.join(watcher), call.is_over()),
             };
+            if let Some(carried) = carried {
+                return Ok(Link::Carried(carried));
+            }
+            let may_try = may_try && vault.config.carry;
+            let hello = carry::hello();
+            let first = if may_try { &hello } else { message };
+            let is_needed = || !vault.can_carry();
+            let call = Call::open(&vault.config, &vault.slots, first, watcher, is_needed)?;
+            let Some(mut call) = call else { continue };
             if !may_try {
                 call.end_set_up();
-                return Ok(Connected::Asked(call));
+                return Ok(Link::Own(Box::new(call)));
             }
-            let terms = match call.last_reply(watcher, until(true)) {
-                Ok(reply) => Terms::parse(&reply).inspect(|terms| vault.take_terms(terms)),
+            let terms = match call.ask(&hello, watcher, Some(LIST_TIME)) {
+                Ok(answer) => Terms::parse(answer.reply()),
                 Err(cause) => {
                     let end = call.end(cause, watcher.handle);
                     if end.outcome != CallOutcome::Cut {
@@ -303,41 +291,37 @@ impl VaultConnection {
                     continue;
                 }
             };
-            if terms.is_none_or(|terms| terms.connections == 0) {
-                *lock(&vault.carrying) = Carrying::Refused(Instant::now());
-                call.end_set_up();
-                return Ok(Connected::Silent(Link::Own(Box::new(call))));
+            if let Some(terms) = &terms {
+                vault.remembered.permit(terms.may_remember);
             }
-            if let Some(terms) = terms {
-                self.carry_by(call, terms, watcher)?;
+            match terms.filter(|terms| terms.connections > 0) {
+                Some(terms) => self.carry_by(call, terms, watcher)?,
+                None => {
+                    *lock(&vault.carrying) = Carrying::Refused(Instant::now());
+                    call.end_set_up();
+                    return Ok(Link::Own(Box::new(call)));
+                }
             }
-        }
-    }
-
-    fn join(&self, watcher: &Watcher<'_>) -> Option<CarriedConnection> {
-        match &*lock(&self.vault.carrying) {
-            Carrying::By(call) => call.join(watcher),
-            _ => None,
         }
     }
 
     /// Has a call carry connections, unless another one does already.
     fn carry_by(&self, mut call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
-        let cannot = |error: std::io::Error| CallOutcome::CannotStart(error.to_string());
-        let handle = watcher.handle.another().map_err(cannot)?;
-        let carrying = CarryingCall::new(&call, terms, &handle).map_err(cannot)?;
-        {
-            let mut now = lock(&self.vault.carrying);
-            if matches!(&*now, Carrying::By(other) if other.has_room()) {
-                drop(now);
-                call.end(None, watcher.handle);
-                return Ok(());
-            }
-            *now = Carrying::By(Arc::clone(&carrying));
+        let handle = watcher.handle.another().map_err(CallOutcome::from)?;
+        let carrying = CarryingCall::new(&call, terms, &handle).map_err(CallOutcome::from)?;
+        let mut now = lock(&self.vault.carrying);
+        if matches!(&*now, Carrying::By(other) if other.has_room()) {
+            drop(now);
+            call.end(CallOutcome::Served, watcher.handle);
+            return Ok(());
         }
         call.end_set_up();
-        let reads = move || carrying.read(call, &handle);
-        thread::Builder::new().spawn(reads).map_err(cannot)?;
+        let reader = Arc::clone(&carrying);
+        let reads = move || reader.read(call, &handle);
+        // Nobody joins a call that nobody reads.
+        let thread = thread::Builder::new().spawn(reads);
+        thread.map_err(CallOutcome::from)?;
+        *now = Carrying::By(carrying);
         Ok(())
     }
 
@@ -358,35 +342,42 @@ impl VaultConnection {
 
     /// When an idle call that others wait for is given up.
     pub fn give_up_at(&self) -> Option<Instant> {
-        let has_call = matches!(self.link, Some(Link::Own(_)));
-        let is_free = has_call && !self.holds_content;
-        let is_wanted = is_free && self.vault.route.calls.waiting() > 0;
+        let is_free = matches!(self.link, Some(Link::Own(_))) && self.content != Content::Held;
+        let is_wanted = is_free && self.vault.slots.open.waiting() > 0;
         is_wanted.then(|| self.idle_since + IDLE_BEFORE_GIVING_UP)
     }
 
     /// Looks at an idle link: `Some` if it is over, with how it ended.
-    pub fn look(&mut self, watcher: &Watcher<'_>) -> Option<CallEnd> {
+    pub fn look(&mut self, handle: &ConnectionHandle) -> Option<CallEnd> {
         let cause = match self.link.as_mut()? {
-            Link::Own(call) => call.is_over().then_some(None)?,
-            Link::Carried(carried) => Some(carried.look()?),
+            Link::Own(call) => call.is_over().then_some(CallOutcome::Served)?,
+            Link::Carried(carried) => carried.look()?,
         };
-        Some(self.end(cause, watcher))
+        Some(self.end(cause, handle))
     }
 
     /// Gives the link up, if there is one; the next request makes another.
-    pub fn give_up(&mut self, watcher: &Watcher<'_>) {
+    pub fn give_up(&mut self, handle: &ConnectionHandle) {
         if self.link.is_some() {
-            let end = self.end(None, watcher);
+            let end = self.end(CallOutcome::Served, handle);
             self.note(&end, false);
         }
     }
 
-    fn end(&mut self, cause: Option<CallOutcome>, watcher: &Watcher<'_>) -> CallEnd {
+    fn end(&mut self, cause: CallOutcome, handle: &ConnectionHandle) -> CallEnd {
         self.told = 0;
-        match self.link.take() {
-            Some(Link::Own(call)) => call.end(cause, watcher.handle),
-            Some(Link::Carried(_)) | None => cause.unwrap_or(CallOutcome::Served).into(),
+        if self.content == Content::Held {
+            self.content = Content::Lost;
         }
+        match self.link.take() {
+            Some(Link::Own(call)) => return call.end(cause, handle),
+            // It hangs, and so do all that it carries.
+            Some(Link::Carried(carried)) if matches!(cause, CallOutcome::NoReply(_)) => {
+                carried.end_call(&cause);
+            }
+            Some(Link::Carried(_)) | None => {}
+        }
+        cause.into()
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a stream ended, in words, and what to do about it.
 
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -25,12 +26,18 @@ pub enum CallOutcome {
     SetUpTimedOut(u64),
     /// The vault did not reply in this many seconds, and asked nobody.
     NoReply(u64),
-    /// Other calls were open, or in set-up, for all the time that this connection had, or too many waited.
+    /// Other calls were open, or in set-up, for all the time that this connection had.
     WaitedInVain,
     /// The carrying program, or the socket, could not be reached at all; with the system's words.
     CannotStart(String),
     /// We were asked to stop.
     Stopped,
+}
+
+impl From<io::Error> for CallOutcome {
+    fn from(error: io::Error) -> Self {
+        Self::CannotStart(error.to_string())
+    }
 }
 
 impl CallOutcome {

@@ -3,15 +3,19 @@
 mod unix;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Instant;
 
+use crate::connection_table::Watcher;
 use crate::status::TransportKind;
-use crate::transport_process::TransportProcess;
+use crate::status::outcome::CallOutcome;
+use crate::transport_process::{TransportProcess, set_nonblocking};
 use common::service::service_with;
 
 /// Where Qubes keeps `qrexec-client-vm` besides `PATH`.
@@ -40,40 +44,50 @@ pub enum Transport {
 
 /// A stream on its way to the vault, whose set-up may still go on.
 #[derive(Debug)]
-pub enum Stream {
-    /// The program reads `its_stdin`, of which `to_stdin` is our end, and writes `from_stdout`.
-    Piped {
-        process: TransportProcess,
-        to_stdin: UnixStream,
-        its_stdin: UnixStream,
-        from_stdout: ChildStdout,
-    },
-    /// A vault on this machine: it listens, so set-up is over.
-    Connected(UnixStream),
+pub struct Stream {
+    /// What carries it; none to a vault on this machine, which listens, so that its set-up is over.
+    pub process: Option<TransportProcess>,
+    pub to_vault: UnixStream,
+    pub from_vault: File,
+    /// The process's end of `to_vault`, while its set-up goes on: what it has not read is there.
+    pub its_stdin: Option<UnixStream>,
 }
 
 impl Transport {
     /// Starts what carries the stream. Set-up goes on after that; `first` is where its end shows:
-    /// in a socket whose reader has taken these bytes.
+    /// in a socket whose reader has taken these bytes, few enough to fit into any socket's buffer.
     ///
     /// # Errors
-    /// The program cannot be started, or nobody accepts at the socket before `end`.
-    pub fn open(&self, first: &[u8], end: Instant) -> io::Result<Stream> {
+    /// The program cannot be started, or nobody accepts at the socket before `end` or while somebody waits for it.
+    pub fn open(
+        &self,
+        first: &[u8],
+        watcher: &Watcher<'_>,
+        end: Instant,
+    ) -> Result<Stream, CallOutcome> {
         match self {
             Self::Qrexec {
                 program,
                 target,
                 argument,
             } => {
-                let program = program.clone().unwrap_or_else(find_qrexec);
+                let program = program.as_ref().unwrap_or(&FOUND_QREXEC);
                 let service = service_with(argument);
-                start(Command::new(program).args(["--", target, &service]), first)
+                let mut command = Command::new(program);
+                Ok(start(command.args(["--", target, &service]), first)?)
             }
             Self::Command { program, arguments } => {
-                start(Command::new(program).args(arguments), first)
+                Ok(start(Command::new(program).args(arguments), first)?)
             }
             Self::Unix { path, argument } => {
-                unix::connect(path, argument, end).map(Stream::Connected)
+                let mut to_vault = unix::connect(path, argument, watcher, end)?;
+                to_vault.write_all(first)?;
+                Ok(Stream {
+                    process: None,
+                    from_vault: File::from(OwnedFd::from(to_vault.try_clone()?)),
+                    to_vault,
+                    its_stdin: None,
+                })
             }
         }
     }
@@ -109,34 +123,28 @@ impl fmt::Display for Transport {
 /// answer the program any more; and with one socket as stdin and stdout, a command that ends its output but not itself (ncat
 /// does, when the far end has died) could not be noticed.
 fn start(command: &mut Command, first: &[u8]) -> io::Result<Stream> {
-    let (mut to_stdin, its_stdin) = UnixStream::pair()?;
-    to_stdin.write_all(first)?; // few enough bytes to fit into any socket's buffer
+    let (mut to_vault, its_stdin) = UnixStream::pair()?;
+    to_vault.write_all(first)?;
     command
         .stdin(OwnedFd::from(its_stdin.try_clone()?))
         .stdout(Stdio::piped());
     let mut process = TransportProcess::start(command)?;
-    let from_stdout = process.take_stdout().ok_or(io::ErrorKind::BrokenPipe)?;
-    Ok(Stream::Piped {
-        process,
-        to_stdin,
-        its_stdin,
-        from_stdout,
+    let stdout = process.take_stdout().ok_or(io::ErrorKind::BrokenPipe)?;
+    set_nonblocking(&to_vault)?;
+    set_nonblocking(&stdout)?;
+    Ok(Stream {
+        process: Some(process),
+        to_vault,
+        from_vault: File::from(OwnedFd::from(stdout)),
+        its_stdin: Some(its_stdin),
     })
 }
 
-fn find_qrexec() -> PathBuf {
+/// Looked for once: `PATH` stays as it is.
+static FOUND_QREXEC: LazyLock<PathBuf> = LazyLock::new(|| {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|folder| folder.join(QREXEC))
         .find(|program| program.is_file())
         .unwrap_or_else(|| PathBuf::from(USUAL_QREXEC))
-}
-
-impl Stream {
-    pub fn process(&mut self) -> Option<&mut TransportProcess> {
-        match self {
-            Self::Piped { process, .. } => Some(process),
-            Self::Connected(_) => None,
-        }
-    }
-}
+});
