@@ -16,6 +16,7 @@ use wire::request::{EXTENSION, Request};
 use wire::writer::Writer;
 
 use crate::error::reason;
+use crate::wait;
 
 /// Listing keys or removing one takes an agent milliseconds.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -129,13 +130,12 @@ pub struct AgentConnection {
 }
 
 impl AgentConnection {
-    /// `answer_time` is for each answer; `None` waits as long as a person may take.
+    /// `answer_time` is for the connection and for each answer; `None` waits as long as a person may take.
     ///
     /// # Errors
     /// Nobody listens there.
     pub fn open(socket: &Path, answer_time: Option<Duration>) -> Result<Self, AgentError> {
-        let stream = UnixStream::connect(socket).map_err(AgentError::Unreachable)?;
-        stream.set_write_timeout(answer_time).map_err(failed)?;
+        let stream = wait::connected(socket, answer_time).map_err(failed)?;
         Ok(Self {
             stream,
             decoder: Decoder::new(),

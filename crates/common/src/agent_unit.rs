@@ -4,13 +4,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use policy::caller::Keyring;
 
 use crate::error::Error;
+use crate::wait;
 
 /// systemd ends a unit that has not started after 90 s; an agent starts in milliseconds.
 const START_TIME: Duration = Duration::from_secs(20);
@@ -45,9 +45,8 @@ pub fn start(keyring: &Keyring, socket: &Path) -> Result<(), Error> {
 }
 
 fn ask(keyring: &Keyring, socket: &Path) -> io::Result<String> {
-    let mut stream = UnixStream::connect(socket)?;
+    let mut stream = wait::connected(socket, Some(START_TIME))?;
     stream.set_read_timeout(Some(START_TIME))?;
-    stream.set_write_timeout(Some(START_TIME))?;
     stream.write_all(format!("{keyring}\n").as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     let mut said = Vec::new();

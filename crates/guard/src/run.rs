@@ -43,9 +43,10 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     process::close_memory()?;
     // Before the sockets: whoever started us and waits for them is not to meet a vault that ends.
     let config = VaultConfig::load(paths)?;
-    let sockets = Sockets::bind(paths)?;
+    // Whoever ends us from here on has us remove the sockets.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
+    let sockets = Sockets::bind(paths)?;
     process::make_room(&config);
     let daemon = Daemon::open(config, paths, sockets.sandboxes)?;
     daemon.begin()?;

@@ -2,7 +2,7 @@
 //! `~/.ssh/identities.d/KEYRING/` (as in the official package).
 
 use std::fs;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use common::error::Error;
 use common::own_socket::{self, Hints};
+use common::wait;
 
 /// An ssh-agent binds its socket within milliseconds; a loaded machine gets more.
 const START_TIME: Duration = Duration::from_secs(10);
+/// New connections of all keyrings wait while one's agent is looked for.
+const LOOK_TIME: Duration = Duration::from_millis(1);
 const HINTS: Hints = Hints {
     in_use: "if it is the agent of this keyring, name it in vault.toml",
     elsewhere: "start the vault with another --runtime-dir",
@@ -93,7 +96,28 @@ fn command(socket: &Path) -> Command {
     command
 }
 
-/// Whether somebody listens on `socket`.
+/// Whether somebody listens on `socket`, also an agent that is stopped or busy, whose queue is full.
 pub fn is_alive(socket: &Path) -> bool {
-    UnixStream::connect(socket).is_ok()
+    let is_full = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    wait::connected(socket, Some(LOOK_TIME)).map_or_else(is_full, |_| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_whose_queue_is_full_is_alive() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        assert!(!is_alive(&socket));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let connect = || wait::connected(&socket, Some(LOOK_TIME)).ok();
+        let queued: Vec<_> = std::iter::from_fn(connect).collect();
+        assert!(!queued.is_empty() && is_alive(&socket));
+        drop(listener);
+        assert!(!is_alive(&socket));
+    }
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +19,10 @@ use wire::signature::Signature;
 use crate::intake::stream::{ByteStream, MessageStream, Received};
 use common::agent::ListedKey;
 use common::error::reason;
+use common::wait;
 
+/// An agent whose queue is full for so long is stopped.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// An agent that lists its keys does no work for it.
 const LIST_TIME: Duration = Duration::from_secs(10);
 /// For the binds of a connection, which the agent verifies one after the other with those of all other connections.
@@ -200,7 +202,12 @@ impl Upstream {
 
     fn connect(&mut self) -> Result<(), UpstreamError> {
         if self.connection.is_none() {
-            let stream = UnixStream::connect(&self.path).map_err(UpstreamError::Gone)?;
+            let stream = wait::connected(&self.path, Some(CONNECT_TIME)).map_err(|error| {
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => UpstreamError::Slow,
+                    _ => UpstreamError::Gone(error),
+                }
+            })?;
             let bytes = ByteStream::new(stream).map_err(UpstreamError::Gone)?;
             self.connection = Some(MessageStream::new(bytes, &[]));
         }
