@@ -242,16 +242,8 @@ fn list(paths: &Paths) -> Result<String, Error> {
 }
 
 fn not_served(sandbox: &Sandbox) -> SandboxState {
-    SandboxState {
-        name: sandbox.name.clone(),
-        socket: sandbox.socket.clone(),
-        keyring: sandbox.keyring.to_string(),
-        uids: sandbox.uids.clone(),
-        forwarded: sandbox.forwarded,
-        vsock: sandbox.vsock,
-        connections: 0,
-        trouble: Some(format!("no vault runs: split-ssh serve {}", sandbox.name)),
-    }
+    let trouble = format!("no vault runs: split-ssh serve {}", sandbox.name);
+    SandboxState::of(sandbox, 0, Some(trouble))
 }
 
 /// Has the vault serve what is configured, and tells of all of it.

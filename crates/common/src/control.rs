@@ -9,8 +9,8 @@ use policy::question::{Answer, BadAnswer, QuestionId, Version};
 pub use policy::queue::PendingQuestion;
 use serde::{Deserialize, Serialize};
 
-use crate::config::sandbox::Vsock;
 use crate::keyrings::KeyringState;
+use crate::sandbox::{Sandbox, Vsock};
 
 /// The longest line either way, in bytes: 64 waiting questions of long rows fit many times over.
 pub const MAX_LINE: usize = 4 << 20;
@@ -218,6 +218,21 @@ pub struct SandboxState {
     pub connections: usize,
     /// Why the vault does not listen there.
     pub trouble: Option<String>,
+}
+
+impl SandboxState {
+    pub fn of(sandbox: &Sandbox, connections: usize, trouble: Option<String>) -> Self {
+        Self {
+            name: sandbox.name.clone(),
+            socket: sandbox.socket.clone(),
+            keyring: sandbox.keyring.to_string(),
+            uids: sandbox.uids.clone(),
+            forwarded: sandbox.forwarded,
+            vsock: sandbox.vsock,
+            connections,
+            trouble,
+        }
+    }
 }
 
 /// How the vault would ask a person now.

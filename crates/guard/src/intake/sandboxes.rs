@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, Permissions};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 
 use nix::unistd::Uid;
@@ -58,8 +57,8 @@ struct ServedSandbox {
     sandbox: Sandbox,
     /// Ends the threads that accept, so that nobody is let in by settings of before.
     stop: WakeEvent,
-    /// Its connections, to be ended with it; none once it is closed.
-    connections: Mutex<Option<HashMap<RawFd, UnixStream>>>,
+    /// Its connections, to be ended with it, as long as they are served; none once it is closed.
+    connections: Mutex<Option<Vec<Weak<UnixStream>>>>,
 }
 
 impl Sandboxes {
@@ -134,7 +133,7 @@ impl Sandboxes {
         let served = Arc::new(ServedSandbox {
             stop: WakeEvent::new().map_err(no_descriptor)?,
             sandbox,
-            connections: Mutex::new(Some(HashMap::new())),
+            connections: Mutex::new(Some(Vec::new())),
         });
         let is_its_uid = |sandbox: &Sandbox, uid: Uid| sandbox.uids.contains(&uid.as_raw());
         let mut accepting = vec![self.accept(&served, listener, is_its_uid, wrong_uid)];
@@ -178,13 +177,14 @@ impl Sandboxes {
         let served = lock(&self.served);
         let open = served.open.values().map(|open| {
             let connections = lock(&open.served.connections);
-            let count = connections.as_ref().map_or(0, HashMap::len);
+            let connections = connections.iter().flatten();
+            let count = connections.filter(|one| one.strong_count() > 0).count();
             let gone = "its socket is gone: somebody removed or replaced it";
             let trouble = (!open.has_its_socket()).then(|| gone.to_owned());
-            state(&open.served.sandbox, count, trouble)
+            SandboxState::of(&open.served.sandbox, count, trouble)
         });
         let failed = served.failed.values();
-        let failed = failed.map(|(sandbox, why)| state(sandbox, 0, Some(why.clone())));
+        let failed = failed.map(|(sandbox, why)| SandboxState::of(sandbox, 0, Some(why.clone())));
         open.chain(failed).collect()
     }
 
@@ -200,19 +200,18 @@ impl Sandboxes {
 
 impl ServedSandbox {
     fn serve(&self, stream: UnixStream, intake: &Intake) {
-        let Ok(handle) = stream.try_clone() else {
+        let Ok(served) = stream.try_clone().map(Arc::new) else {
             return;
         };
-        let number = handle.as_raw_fd();
         match &mut *lock(&self.connections) {
-            Some(connections) => drop(connections.insert(number, handle)),
+            Some(connections) => {
+                connections.retain(|other| other.strong_count() > 0);
+                connections.push(Arc::downgrade(&served));
+            }
             // It was closed in this moment.
             None => return,
         }
         intake.serve_sandbox(&self.sandbox, stream);
-        if let Some(connections) = &mut *lock(&self.connections) {
-            connections.remove(&number);
-        }
     }
 }
 
@@ -231,7 +230,8 @@ impl Drop for OpenSandbox {
             let _ = thread.join();
         }
         let connections = lock(&self.served.connections).take();
-        for (_, connection) in connections.into_iter().flatten() {
+        let served = connections.into_iter().flatten();
+        for connection in served.filter_map(|connection| connection.upgrade()) {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
@@ -249,19 +249,6 @@ fn open_to_others(sandbox: &Sandbox) -> Result<(), Error> {
             .map_err(|error| Error::io("open to its uids", path, &error))?;
     }
     Ok(())
-}
-
-fn state(sandbox: &Sandbox, connections: usize, trouble: Option<String>) -> SandboxState {
-    SandboxState {
-        name: sandbox.name.clone(),
-        socket: sandbox.socket.clone(),
-        keyring: sandbox.keyring.to_string(),
-        uids: sandbox.uids.clone(),
-        forwarded: sandbox.forwarded,
-        vsock: sandbox.vsock,
-        connections,
-        trouble,
-    }
 }
 
 /// Why a peer was refused, and what lets it in.
