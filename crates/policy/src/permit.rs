@@ -291,12 +291,6 @@ impl Permit {
         self.request().message()
     }
 
-    /// Gives the permit up: the request is denied after all.
-    pub fn into_denial(self, reason: impl Into<String>) -> Judged {
-        let facts = self.case.facts().clone();
-        Judged::denied(self.case.gathered.with_facts(facts), reason)
-    }
-
     /// Holds the permit against the policy and the known hosts in force now; `identify` names a host key by
     /// the latter. The request was counted against rates when it was judged first, so no rate is used up here.
     ///

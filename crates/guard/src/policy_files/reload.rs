@@ -21,11 +21,9 @@ use common::wait;
 /// How soon a change is found that no request asks about.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What reading the files came to.
+/// What reading the files came to, if they do not say what they said before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// They say what they said before.
-    Same,
     Changed,
     /// The last good policy still holds.
     Failed(String),
@@ -123,38 +121,40 @@ impl PolicyFiles {
     fn take(&self, stamps: &Stamps) -> Option<Reloaded> {
         let before = self.snapshot();
         let files = self.found();
-        let asked = lock(&self.state).asked;
+        let (asked, done) = {
+            let state = lock(&self.state);
+            (state.asked, state.done)
+        };
         let read = PolicySnapshot::read(&self.paths, &self.hosts);
         let is_same_list = files == self.found();
         let watched = self.watched(&files);
+        let looked = Instant::now();
         if !is_same_list || Stamps::of(&watched) != *stamps {
             return None;
         }
         let (snapshot, reloaded) = match read {
             Ok(fresh) if fresh.digest() == before.digest() => {
                 let is_other = lock(&self.state).stamps != *stamps;
+                let is_news = is_other || before.trouble().is_some();
                 let fresh = fresh.with_counts_of(&before);
-                match is_other || before.trouble().is_some() {
-                    true => (fresh, Reloaded::Changed),
-                    false => (fresh, Reloaded::Same),
-                }
+                (fresh, is_news.then_some(Reloaded::Changed))
             }
-            Ok(fresh) => (fresh, Reloaded::Changed),
-            Err(why) => (before.marked_stale(&why, files), Reloaded::Failed(why)),
+            Ok(fresh) => (fresh, Some(Reloaded::Changed)),
+            Err(why) => {
+                let stale = before.marked_stale(&why, files);
+                let is_known = before.trouble() == Some(&why) && asked == done;
+                (stale, (!is_known).then_some(Reloaded::Failed(why)))
+            }
         };
-        let is_known =
-            matches!(&reloaded, Reloaded::Failed(why) if before.trouble() == Some(why.as_str()));
         let mut state = lock(&self.state);
-        let is_first = state.done == 0;
-        let is_asked = asked > state.done;
         state.watched = watched;
         state.stamps = stamps.clone();
         state.snapshot = Arc::new(snapshot);
-        state.looked = Instant::now();
+        state.looked = looked;
         state.unsettled = None;
         state.done = asked;
         self.changed.notify_all();
-        let is_news = reloaded != Reloaded::Same && (!is_known || is_asked);
-        (is_news && !is_first).then_some(reloaded)
+        let is_first = done == 0;
+        reloaded.filter(|_| !is_first)
     }
 }

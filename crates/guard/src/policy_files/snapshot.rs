@@ -25,12 +25,13 @@ const POLICY_IS_BROKEN: &str = "the policy is broken: run `split-ssh policy chec
 /// What holds for a request from its first look at a rule to its last.
 #[derive(Clone, Debug)]
 pub struct PolicySnapshot {
-    /// `None`: broken from the start, so that everything is refused.
-    policy: Option<Policy>,
+    policy: Policy,
+    /// No good policy was read yet, so that everything is refused.
+    is_broken: bool,
     hosts: Arc<Hosts>,
     /// Host names that stand in rules.
     names: Vec<String>,
-    /// Why the files on disk are not what holds; without a policy, why nothing may be signed.
+    /// Why the files on disk are not what holds, or, if none was good yet, why nothing may be signed.
     trouble: Option<String>,
     files: Vec<PathBuf>,
     /// SHA-256 over the policy's files, 64 hex digits.
@@ -68,7 +69,8 @@ impl PolicySnapshot {
         let policy = loaded.policy.with_known_hosts(&hosts.known, &Ring);
         let names = policy.literal_host_names();
         Ok(Self {
-            policy: Some(policy),
+            policy,
+            is_broken: false,
             hosts: Arc::new(hosts),
             names,
             trouble: None,
@@ -81,7 +83,8 @@ impl PolicySnapshot {
     /// Nothing may be signed: no policy was read yet.
     pub(super) fn unread() -> Self {
         Self {
-            policy: None,
+            policy: Policy::denying_all(),
+            is_broken: true,
             hosts: Arc::default(),
             names: Vec::new(),
             trouble: Some("the policy's files are being written".to_owned()),
@@ -115,12 +118,12 @@ impl PolicySnapshot {
 
     /// Why nothing may be signed.
     pub fn broken(&self) -> Option<&str> {
-        self.trouble().filter(|_| self.policy.is_none())
+        self.trouble().filter(|_| self.is_broken)
     }
 
     /// Why the files on disk are not what holds.
     pub fn stale(&self) -> Option<&str> {
-        self.trouble().filter(|_| self.policy.is_some())
+        self.trouble().filter(|_| !self.is_broken)
     }
 
     /// `@revoked` lines that cannot be read: what they could revoke is refused. One sentence for each.
@@ -139,8 +142,7 @@ impl PolicySnapshot {
 
     /// All words that the policy has for hosts: names, and those of its tables.
     pub fn host_words(&self) -> Vec<String> {
-        let tables = self.policy.iter().flat_map(Policy::hosts);
-        let tables = tables.map(|table| table.name.clone());
+        let tables = self.policy.hosts().iter().map(|table| table.name.clone());
         self.names.iter().cloned().chain(tables).collect()
     }
 
@@ -151,12 +153,9 @@ impl PolicySnapshot {
             .is_some()
     }
 
-    /// The policy's word on one request as if nothing had counted against a rate yet; a broken policy says deny.
+    /// The policy's word on one request as if nothing had counted against a rate yet.
     pub fn judge_unrated(&self, facts: &Facts, moment: &Moment) -> Judgement {
-        match &self.policy {
-            Some(policy) => policy.judge(facts, moment, &RateCounter::default()),
-            None => Judgement::denial(POLICY_IS_BROKEN),
-        }
+        self.policy.judge(facts, moment, &RateCounter::default())
     }
 
     /// Judges a request, and counts it for `rate` if the policy does not deny it and `has_room` for it. No other
@@ -168,15 +167,12 @@ impl PolicySnapshot {
         has_room: impl FnOnce(&Judgement) -> bool,
     ) -> (Judged, bool) {
         let mut used = lock(&self.used);
-        let Some(policy) = &self.policy else {
-            return (Judged::denied(gathered, POLICY_IS_BROKEN), true);
-        };
-        let judged = Judged::by(policy, gathered, moment, &used);
+        let judged = Judged::by(&self.policy, gathered, moment, &used);
         let judgement = judged.judgement();
         let has_room = judgement.verdict() == Verdict::Deny || has_room(judgement);
         if has_room {
             let caller = &judged.case().facts().caller;
-            policy.count(judgement, caller, moment, &mut used);
+            self.policy.count(judgement, caller, moment, &mut used);
         }
         (judged, has_room)
     }
@@ -188,18 +184,15 @@ impl PolicySnapshot {
         moment: &Moment,
         why: &RequestRefusal,
     ) -> Judged {
-        let Some(policy) = &self.policy else {
+        if self.is_broken {
             return Judged::denied(gathered, POLICY_IS_BROKEN);
-        };
-        Judged::by(policy, gathered, moment, &lock(&self.used)).hidden(why)
+        }
+        Judged::by(&self.policy, gathered, moment, &lock(&self.used)).hidden(why)
     }
 
     /// Holds a permit against this policy and these known hosts, see [`Permit::recheck`].
     pub fn recheck(&self, permit: Permit, moment: &Moment) -> Result<Permit, Judged> {
-        match &self.policy {
-            Some(policy) => permit.recheck(policy, &|key| self.identify(key), moment),
-            None => Err(permit.into_denial(POLICY_IS_BROKEN)),
-        }
+        permit.recheck(&self.policy, &|key| self.identify(key), moment)
     }
 
     /// Forgets what no longer counts against any rate; `boot` is in seconds since boot.
@@ -209,8 +202,7 @@ impl PolicySnapshot {
 
     /// The mildest verdict that a use of a key could have, as far as a difference to `enough` matters.
     pub fn mildest(&self, query: &VisibilityQuery<'_>, enough: Verdict) -> Verdict {
-        let policy = self.policy.as_ref();
-        policy.map_or(Verdict::Deny, |policy| policy.mildest(query, enough))
+        self.policy.mildest(query, enough)
     }
 
     /// The host that this connection's own login is bound to. The same for all keys, and the look at
@@ -224,7 +216,7 @@ impl PolicySnapshot {
 
     /// The vault's own name for a key.
     pub fn label_of(&self, key: &Fingerprint) -> Option<&str> {
-        self.policy.as_ref()?.label(key)
+        self.policy.label(key)
     }
 
     /// Who a host key is, by the vault's own files.

@@ -74,6 +74,14 @@ impl Policy {
         }
     }
 
+    /// What holds where no policy could be read.
+    pub fn denying_all() -> Self {
+        Self {
+            default: Verdict::Deny,
+            ..Self::shipped()
+        }
+    }
+
     pub fn default_verdict(&self) -> Verdict {
         self.default
     }
