@@ -11,11 +11,11 @@ use crate::ask::asker::Asker;
 use crate::ask::prompt::{Notifier, Prompter};
 use crate::intake::call::Intake;
 use crate::intake::sandboxes::Sandboxes;
-use crate::keys::registry::Keys;
+use crate::keys::keyrings::Keyrings;
 use crate::log::Log;
 use crate::log::recorder::{Recorder, timestamp};
 use crate::policy_files::{PolicyFiles, Reloaded};
-use crate::sign::held_content::ContentCount;
+use crate::sign::content::ContentCount;
 use crate::sign::session::Signer;
 use common::clock;
 use common::config::vault::VaultConfig;
@@ -28,7 +28,7 @@ pub struct Daemon {
     pub intake: Arc<Intake>,
     pub sandboxes: Sandboxes,
     pub policy: Arc<PolicyFiles>,
-    pub keys: Arc<Keys>,
+    pub keys: Arc<Keyrings>,
     pub asker: Arc<Asker>,
     pub recorder: Arc<Recorder>,
     /// Of vault.toml, as it was read.
@@ -51,7 +51,7 @@ impl Daemon {
         let prompter = Prompter::new(&config.prompt, paths);
         let notifier = Notifier::start(&prompter);
         let recorder = Arc::new(Recorder::new(log, Arc::clone(&notifier)));
-        let keys = Arc::new(Keys::new(paths.clone(), &config));
+        let keys = Arc::new(Keyrings::new(paths.clone(), &config));
         let asker = Arc::new(Asker::new(
             prompter,
             notifier,
@@ -100,7 +100,7 @@ impl Daemon {
             start.reason = self.tell_of_unreadable_revocations();
         }
         self.recorder.note(start);
-        self.keys.keyrings.start_all();
+        self.keys.start_all();
         self.sandboxes.follow_configuration()
     }
 
@@ -133,7 +133,7 @@ impl Daemon {
             .note(self.record(Event::Stop, RecordOutcome::Ok));
         // There is nobody left to tell of counts that could not be written.
         let _ = self.recorder.log.close();
-        self.keys.keyrings.stop();
+        self.keys.stop();
     }
 
     /// Reads policy and known hosts again, starts the agents of keyrings that have come since, and serves the sandboxes
@@ -142,7 +142,7 @@ impl Daemon {
     /// # Errors
     /// What is broken; the last good policy still holds.
     pub fn reload(&self) -> Result<(), String> {
-        self.keys.keyrings.start_all();
+        self.keys.start_all();
         let sandboxes = self.sandboxes.follow_configuration();
         self.policy.read_again()?;
         sandboxes.map_err(|error| error.what().to_owned())
@@ -151,7 +151,6 @@ impl Daemon {
     /// Tells who must know of a policy that was read again.
     fn tell_of_reload(&self, reloaded: &Reloaded) {
         match reloaded {
-            Reloaded::Same => {}
             Reloaded::Changed => {
                 let mut record = self.record(Event::Reload, RecordOutcome::Ok);
                 record.reason = self.tell_of_unreadable_revocations();

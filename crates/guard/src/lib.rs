@@ -4,8 +4,8 @@
 //! [`intake`] takes connections and messages, [`sign`] answers them (its `pipeline` is the heart), [`ask`] asks the
 //! person, [`keys`] knows the agents, [`log`] writes the records, [`policy_files`] knows what is in force.
 //!
-//! Locks: a call's turn at reading, then a carried connection's own, then `Keys::unlocking`; no other lock is held while a
-//! second one is taken.
+//! Locks: a call's turn at reading, then a carried connection's own, then `Keyrings::unlocking`; and that of all sandboxes,
+//! then one sandbox's. No other lock is held while a second one is taken.
 
 #![forbid(unsafe_code)]
 

@@ -89,10 +89,6 @@ impl PendingContent {
         self.0 = State::Broken(why);
     }
 
-    pub fn is_nothing(&self) -> bool {
-        matches!(self.0, State::Nothing)
-    }
-
     /// Holds what was sent against the request that follows it.
     ///
     /// # Errors

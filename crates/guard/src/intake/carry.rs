@@ -280,7 +280,7 @@ impl<'a> Call<'a> {
                 continue;
             };
             if let Some((session, _)) = &mut served.session {
-                session.forget_old_content(now);
+                session.content.forget_old(now);
             }
             let is_over = now >= served.end;
             if is_over || now >= served.idle_since + self.limits.idle() {

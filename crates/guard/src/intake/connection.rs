@@ -110,9 +110,9 @@ fn receive(
     end: Instant,
 ) -> Received {
     let idle = (Instant::now() + limits.idle()).min(end);
-    if let Some(forget) = session.content_held_until().filter(|forget| *forget < idle) {
+    if let Some(forget) = session.content.until.filter(|forget| *forget < idle) {
         match stream.receive(forget, WHOLE_MESSAGE_TIME) {
-            Received::Idle => session.forget_old_content(forget),
+            Received::Idle => session.content.forget_old(forget),
             received => return received,
         }
     }

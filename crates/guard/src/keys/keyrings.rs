@@ -1,16 +1,18 @@
-//! Which agent is behind a keyring's name.
+//! Which agent is behind a keyring's name, and what all who use the agents share.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use policy::caller::Keyring;
 
 use super::agent::{self, OwnAgent};
+use super::concurrency::UpstreamConcurrency;
+use super::known_keys::KnownKeys;
 use crate::policy_files::stamps::Stamps;
 use common::agent_unit;
 use common::config::vault::VaultConfig;
@@ -26,27 +28,43 @@ use common::sync::lock;
 pub struct Keyrings {
     paths: Paths,
     config: VaultConfig,
-    /// Agents of our own by keyring; the lock also keeps two calls from starting two.
-    own: Mutex<HashMap<String, OwnAgent>>,
-    /// The certificates of each folder when they were last looked at.
-    certificates: Mutex<HashMap<PathBuf, (Vec<PathBuf>, Stamps)>>,
-    start_agent_thread: Sender<Start>,
+    /// The lock also keeps two calls from starting two agents.
+    own: Mutex<OwnAgents>,
+    start_agent_thread: Sender<(PathBuf, StartedAgent)>,
+    pub concurrency: UpstreamConcurrency,
+    /// What is known of agents that are locked.
+    pub known: KnownKeys,
+    unlocking: Mutex<()>,
 }
 
-struct Start {
-    socket: PathBuf,
-    done: Sender<Result<OwnAgent, Error>>,
+#[derive(Debug, Default)]
+struct OwnAgents {
+    /// By keyring.
+    running: HashMap<String, OwnAgent>,
+    /// The certificates of each folder when they were last looked at.
+    certificates: HashMap<PathBuf, (Vec<PathBuf>, Stamps)>,
 }
+
+/// Takes an agent that was started, or why it was not.
+type StartedAgent = Sender<Result<OwnAgent, Error>>;
 
 impl Keyrings {
     pub fn new(paths: Paths, config: &VaultConfig) -> Self {
         Self {
+            known: KnownKeys::new(paths.home.clone()),
             paths,
             config: config.clone(),
             own: Mutex::default(),
-            certificates: Mutex::default(),
             start_agent_thread: start_agent_thread(),
+            concurrency: UpstreamConcurrency::default(),
+            unlocking: Mutex::default(),
         }
+    }
+
+    /// Held while a key file's passphrase is asked for, so that two requests for one key ask once. It is taken
+    /// before any other lock.
+    pub fn unlocking(&self) -> MutexGuard<'_, ()> {
+        lock(&self.unlocking)
     }
 
     /// Starts the agents of all keyrings that are known by now. What goes wrong is told to the journal.
@@ -86,10 +104,10 @@ impl Keyrings {
         let name = keyring.as_str();
         let record = place.record();
         let mut own = lock(&self.own);
-        let running = own.get_mut(name).is_some_and(OwnAgent::is_running);
+        let running = own.running.get_mut(name).is_some_and(OwnAgent::is_running);
         // A systemd unit may run this keyring's agent; then it is not ours to start.
         if !running && !agent::is_alive(&place.socket) {
-            own.remove(name);
+            own.running.remove(name);
             let units = self.paths.keyring_socket();
             if agent_unit::is_offered(&units) {
                 agent_unit::start(keyring, &units)?;
@@ -98,15 +116,14 @@ impl Keyrings {
                 for why in identities::load(folder, &place.socket, record.as_ref()) {
                     warn(&why);
                 }
-                own.insert(name.to_owned(), started);
+                own.running.insert(name.to_owned(), started);
             }
         }
-        if let Some(record) = record.filter(|_| self.has_other_certificates(folder)) {
+        if let Some(record) = record.filter(|_| own.has_other_certificates(folder)) {
             for why in identities::renew_certificates(folder, &place.socket, &record) {
                 warn(&why);
             }
         }
-        drop(own);
         Ok(Some(place))
     }
 
@@ -127,9 +144,25 @@ impl Keyrings {
         found.into_iter().map(|place| place.name).collect()
     }
 
+    fn start(&self, socket: PathBuf) -> Result<OwnAgent, Error> {
+        let (done, started) = mpsc::channel();
+        let gone = || Error::new("the thread that starts agents has ended");
+        self.start_agent_thread
+            .send((socket, done))
+            .map_err(|_| gone())?;
+        started.recv().map_err(|_| gone())?
+    }
+
+    /// Ends the agents of our own.
+    pub fn stop(&self) {
+        lock(&self.own).running.clear();
+    }
+}
+
+impl OwnAgents {
     /// Whether the certificates of a folder are others than when this was last asked. A few calls to the system,
     /// where asking the agent for its keys would cost more than a signature.
-    fn has_other_certificates(&self, folder: &Path) -> bool {
+    fn has_other_certificates(&mut self, folder: &Path) -> bool {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());
         let mut paths: Vec<PathBuf> = paths
@@ -139,26 +172,11 @@ impl Keyrings {
         let stamps = Stamps::of(&paths);
         let has_none = paths.is_empty();
         let now = (paths, stamps);
-        let mut known = lock(&self.certificates);
-        if has_none || known.get(folder) == Some(&now) {
+        if has_none || self.certificates.get(folder) == Some(&now) {
             return false;
         }
-        known.insert(folder.to_owned(), now);
+        self.certificates.insert(folder.to_owned(), now);
         true
-    }
-
-    fn start(&self, socket: PathBuf) -> Result<OwnAgent, Error> {
-        let (done, started) = mpsc::channel();
-        let gone = || Error::new("the thread that starts agents has ended");
-        self.start_agent_thread
-            .send(Start { socket, done })
-            .map_err(|_| gone())?;
-        started.recv().map_err(|_| gone())?
-    }
-
-    /// Ends the agents of our own.
-    pub fn stop(&self) {
-        lock(&self.own).clear();
     }
 }
 
@@ -169,11 +187,11 @@ fn warn(why: &str) {
 
 /// Agents are forked by one thread that lives as long as we do: the kernel ends them with the thread that
 /// forked them.
-fn start_agent_thread() -> Sender<Start> {
-    let (sender, receiver) = mpsc::channel::<Start>();
+fn start_agent_thread() -> Sender<(PathBuf, StartedAgent)> {
+    let (sender, receiver) = mpsc::channel::<(PathBuf, StartedAgent)>();
     thread::spawn(move || {
-        for start in receiver {
-            let _ = start.done.send(OwnAgent::start(&start.socket));
+        for (socket, done) in receiver {
+            let _ = done.send(OwnAgent::start(&socket));
         }
     });
     sender

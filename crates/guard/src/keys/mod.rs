@@ -5,6 +5,5 @@ pub mod concurrency;
 pub mod keyrings;
 pub mod known_keys;
 pub mod owner;
-pub mod registry;
 pub mod unlock;
 pub mod upstream;

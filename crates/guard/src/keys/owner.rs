@@ -7,7 +7,7 @@ use std::time::Instant;
 use policy::caller::Keyring;
 use policy::crypto::Crypto as _;
 
-use super::registry::Keys;
+use super::keyrings::Keyrings;
 use super::unlock::Unlock;
 use crate::ask::prompt::Prompter;
 use common::control::ControlError;
@@ -15,7 +15,7 @@ use common::crypto::Ring;
 use common::identities::{self, NotLoaded};
 use common::keyrings::KeyringState;
 
-impl Keys {
+impl Keyrings {
     /// All keyrings, or the one of this name.
     ///
     /// # Errors
@@ -25,10 +25,10 @@ impl Keys {
         untrusted_name: Option<&str>,
     ) -> Result<Vec<KeyringState>, ControlError> {
         let names = match untrusted_name {
-            None => self.keyrings.names(),
+            None => self.names(),
             Some(name) => vec![keyring(name)?],
         };
-        let states = names.iter().filter_map(|name| self.keyrings.state(name));
+        let states = names.iter().filter_map(|name| self.state(name));
         Ok(states.collect())
     }
 
@@ -43,7 +43,7 @@ impl Keys {
         prompter: &Prompter,
     ) -> Result<(), ControlError> {
         let keyring = keyring(untrusted_keyring)?;
-        let source = self.keyrings.place(&keyring);
+        let source = self.place(&keyring);
         let source = source.ok_or_else(|| ControlError::NoKeyring(keyring.to_string()))?;
         let record = source.record();
         match identities::load_key(file, &source.socket, None, record.as_ref()) {

@@ -1,8 +1,7 @@
 //! What is answered: the list of keys, binds, and signatures. [`pipeline`] is the heart of the program.
 
 mod binding;
-mod content;
-pub mod held_content;
+pub mod content;
 mod key_list;
 mod listing;
 mod outcome;

@@ -15,6 +15,7 @@ use policy::sign_request::ClassifiedRequest;
 use wire::carry::Note;
 use wire::request::SignRequest;
 
+use super::content::SentContent;
 use super::key_list::{KeyEntry, KeyList};
 use super::listing;
 use super::outcome::{SignOutcome, SignRefusal, SignTrace};
@@ -44,8 +45,11 @@ fn steps<'r>(
     trace: &mut SignTrace<'r>,
 ) -> Result<Vec<u8>, SignRefusal> {
     // Whatever comes of this request, the content was sent for it.
-    let content = std::mem::take(&mut session.content);
-    let _held_content = session.held_content.take();
+    let SentContent {
+        pending: content,
+        counted: _counted,
+        ..
+    } = std::mem::take(&mut session.content);
     let request = ClassifiedRequest::of(*untrusted).map_err(gather::RequestRefusal::from)?;
     let request = trace.classified.insert(request).clone();
     session.check_binds()?;

@@ -71,7 +71,7 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8
     match extension_name(untrusted) {
         // Whoever garbles a bind may want the login that follows to look unbound.
         Some(SESSION_BIND) => session.session.refuse_signatures(),
-        Some(CONTENT) => content::spoil(session),
+        Some(CONTENT) => session.content.spoil(),
         _ => return Reply::Failure.rebuild(),
     }
     Reply::ExtensionFailure.rebuild()

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use policy::caller::{Caller, Keyring};
-use policy::content::PendingContent;
 use policy::facts::KeyFacts;
 use policy::gather::RequestRefusal;
 use policy::judgement::Verdict;
@@ -14,11 +13,11 @@ use policy::rules::VisibilityQuery;
 use policy::session::Session;
 use wire::carry::Note;
 
-use super::held_content::{ContentCount, HeldContent};
+use super::content::{ContentCount, SentContent};
 use super::key_list::KeyList;
 use crate::ask::asker::Asker;
 use crate::intake::line::Replies;
-use crate::keys::registry::Keys;
+use crate::keys::keyrings::Keyrings;
 use crate::keys::upstream::Upstream;
 use crate::log::recorder::{Recorder, timestamp};
 use crate::policy_files::{BoundHost, PolicyFiles, PolicySnapshot};
@@ -26,10 +25,9 @@ use common::crypto::Ring;
 use common::keyrings::KeyringPlace;
 
 /// What is needed to list and to sign, shared by all connections.
-#[derive(Clone)]
 pub struct Signer {
     pub policy: Arc<PolicyFiles>,
-    pub keys: Arc<Keys>,
+    pub keys: Arc<Keyrings>,
     pub asker: Arc<Asker>,
     pub recorder: Arc<Recorder>,
     pub crypto: Ring,
@@ -56,10 +54,7 @@ pub struct AgentSession<'s> {
     /// A client that hangs up takes its question along.
     pub(super) stream: UnixStream,
     pub(super) session: Session,
-    /// What was sent for the next signature.
-    pub(super) content: PendingContent,
-    pub(super) content_until: Instant,
-    pub(super) held_content: Option<HeldContent>,
+    pub content: SentContent,
     /// `None`: there is no such keyring.
     pub(super) place: Option<KeyringPlace>,
     pub(super) upstream: Option<Upstream>,
@@ -84,7 +79,7 @@ struct VisibleKey {
 
 impl<'s> AgentSession<'s> {
     pub fn new(signer: &'s Signer, client: Client, stream: UnixStream) -> Self {
-        let place = signer.keys.keyrings.place(&client.keyring);
+        let place = signer.keys.place(&client.keyring);
         let upstream = place
             .as_ref()
             .map(|place| Upstream::new(place.socket.clone()));
@@ -101,9 +96,7 @@ impl<'s> AgentSession<'s> {
             client,
             stream,
             session,
-            content: PendingContent::default(),
-            content_until: Instant::now(),
-            held_content: None,
+            content: SentContent::default(),
             place,
             upstream,
             keys: None,
@@ -127,7 +120,7 @@ impl<'s> AgentSession<'s> {
 
     /// Takes the policy as it was saved by now for the request that has come, and no content of long ago.
     pub(super) fn begin_request(&mut self) {
-        self.forget_old_content(Instant::now());
+        self.content.forget_old(Instant::now());
         self.policy = self.signer.policy.latest();
     }
 
