@@ -4,12 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use policy::content::{KEPT_SECONDS, PendingContent};
-use policy::record::{Event, RecordOutcome};
 use wire::content::ContentChunk;
-use wire::reply::Reply;
 
-use super::session::AgentSession;
 use common::clock;
+use common::crypto::Ring;
 
 /// Contents that the vault holds at once. Each takes up to 128 KiB, so all of them stay below 32 MiB.
 const MAX_CONTENTS: usize = 256;
@@ -26,29 +24,6 @@ pub struct SentContent {
     pub counted: Option<ContentCount>,
 }
 
-/// Takes a chunk. The agent behind does not hear of it. While the vault holds too many contents it answers as an agent
-/// that does not know the extension, and the client goes on without.
-pub fn take(session: &mut AgentSession<'_>, untrusted: &ContentChunk<'_>) -> Vec<u8> {
-    if untrusted.offset == 0 && session.content.counted.is_none() {
-        session.content.counted = one_more(&session.signer.contents);
-        if session.content.counted.is_none() {
-            return Reply::Failure.rebuild();
-        }
-    }
-    session.content.keep();
-    let crypto = &session.signer.crypto;
-    let now = clock::now().unix;
-    match session.content.pending.take_chunk(untrusted, crypto, now) {
-        Ok(()) => Reply::Success.rebuild(),
-        Err(why) => {
-            let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
-            record.request = Some("content".to_owned());
-            session.note(record.because(why));
-            Reply::ExtensionFailure.rebuild()
-        }
-    }
-}
-
 /// Counts one content more, unless there are as many as there may be.
 fn one_more(count: &ContentCount) -> Option<ContentCount> {
     // First counted, then compared: two at once are never both the last.
@@ -57,6 +32,21 @@ fn one_more(count: &ContentCount) -> Option<ContentCount> {
 }
 
 impl SentContent {
+    /// Takes a chunk. `None` while the vault holds too many contents: then nothing has changed.
+    pub fn take(
+        &mut self,
+        untrusted: &ContentChunk<'_>,
+        count: &ContentCount,
+        crypto: &Ring,
+    ) -> Option<Result<(), &'static str>> {
+        if untrusted.offset == 0 && self.counted.is_none() {
+            self.counted = Some(one_more(count)?);
+        }
+        self.keep();
+        let now = clock::now().unix;
+        Some(self.pending.take_chunk(untrusted, crypto, now))
+    }
+
     fn keep(&mut self) {
         self.until = Some(Instant::now() + Duration::from_secs(KEPT_SECONDS));
     }

@@ -4,7 +4,7 @@ use policy::record::{Event, RecordOutcome};
 use wire::allowed::{self, ALLOWED};
 use wire::bind::SESSION_BIND;
 use wire::carry::{CARRY, Note};
-use wire::content::CONTENT;
+use wire::content::{CONTENT, ContentChunk};
 use wire::reader::Reader;
 use wire::reply::Reply;
 use wire::request::{Extension, QUERY, Request, SignRequest};
@@ -12,7 +12,7 @@ use wire::writer::Writer;
 use wire::{BadMessage, Problem};
 
 use super::session::AgentSession;
-use super::{binding, content, listing, pipeline};
+use super::{binding, listing, pipeline};
 
 /// Answers one message of the agent protocol, without its length.
 pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
@@ -23,7 +23,7 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
         Ok(Request::Extension(Extension::SessionBind(bind))) => {
             binding::bind(session, &bind, untrusted)
         }
-        Ok(Request::Extension(Extension::Content(chunk))) => content::take(session, &chunk),
+        Ok(Request::Extension(Extension::Content(chunk))) => take_content(session, &chunk),
         Ok(Request::Extension(Extension::Query)) => query(),
         Ok(Request::Extension(Extension::Other {
             name: ALLOWED,
@@ -31,6 +31,25 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
         })) => allowed::reply(session.allowed),
         Ok(request) => refuse(session, request.number(), request.name()),
         Err(bad) => bad_request(session, &bad, untrusted),
+    }
+}
+
+/// Takes a chunk of content; the agent behind does not hear of it. While the vault holds too many contents it answers as
+/// an agent that does not know the extension, and the client goes on without.
+fn take_content(session: &mut AgentSession<'_>, untrusted: &ContentChunk<'_>) -> Vec<u8> {
+    let signer = session.signer;
+    match session
+        .content
+        .take(untrusted, &signer.contents, &signer.crypto)
+    {
+        None => Reply::Failure.rebuild(),
+        Some(Ok(())) => Reply::Success.rebuild(),
+        Some(Err(why)) => {
+            let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
+            record.request = Some("content".to_owned());
+            session.note(record.because(why));
+            Reply::ExtensionFailure.rebuild()
+        }
     }
 }
 
