@@ -505,3 +505,42 @@ fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn a_port_in_a_pattern_of_known_hosts_is_no_way_past_a_rule() {
+    let key = ed25519("prod");
+    let judge = |names: &str, denied: &str| {
+        let line = format!("{names} ssh-ed25519 {}\n", STANDARD.encode(&key));
+        let (known, warnings) = KnownHosts::parse(&[("known_hosts", line.as_bytes())]);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let text = format!(
+            "default = \"deny\"\n[[rule]]\nhost = \"{denied}\"\naction = \"deny\"\n[[rule]]\nhost = \"*\"\naction = \"allow\"\n"
+        );
+        let source = Source {
+            name: "policy.toml",
+            text: &text,
+            main: true,
+        };
+        let policy = Policy::parse(&[source]).unwrap();
+        let facts = login(&known, &policy, &key);
+        let judgement = policy.judge(&facts, &NOON, &RateCounter::default());
+        judgement.verdict()
+    };
+    for names in [
+        "[*.example]:2222",
+        "[prod.*]:22??",
+        "[*.example]:*",
+        "*]:2222",
+        "*:2222",
+    ] {
+        assert_eq!(judge(names, "prod.example"), Verdict::Deny, "{names}");
+    }
+    for (names, denied) in [
+        ("[*.example]:2222", "prod.test"),
+        ("*.example", "prod.test"),
+        ("2001:db8::*", "prod.example"),
+        ("prod.example*", "example"),
+    ] {
+        assert_eq!(judge(names, denied), Verdict::Allow, "{names} {denied}");
+    }
+}

@@ -15,7 +15,7 @@ pub use host_key::HostKey;
 pub use index::{Entry, KnownHosts, MAX_FILE};
 pub use line::{BadLine, Line, MAX_LINE, Marker, key as parse_key};
 pub use names::{
-    ANY, HASHED, Names, Pattern, check_name, glob as to_glob, host_of_port, is_open,
-    is_port_without_brackets, normalise,
+    ANY, HASHED, Names, Pattern, check_name, glob as to_glob, host_of_any_port, host_of_port,
+    is_open, is_port_without_brackets, normalise,
 };
 pub use unread::{UnreadableRevocation, Warning};

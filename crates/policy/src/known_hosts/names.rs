@@ -228,6 +228,14 @@ pub fn host_of_port(name: &str) -> Option<&str> {
     Some(split_port(name)?.0)
 }
 
+/// The same of a pattern, whose port may have wildcards: `[*.example]:2222`, `*:22??`.
+pub fn host_of_any_port(pattern: &str) -> Option<&str> {
+    let (host, port) = pattern.rsplit_once(':')?;
+    let is_port = |byte: u8| byte.is_ascii_digit() || b"*?".contains(&byte);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    port.bytes().all(is_port).then_some(host)
+}
+
 /// Whether a name of an identity is a hashed one or a pattern, which leaves open which name it is.
 pub fn is_open(name: &str) -> bool {
     name == HASHED || name.contains(['*', '?'])

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, HostIdentity, IntentKind, Proof};
 use crate::glob::Glob;
-use crate::known_hosts::{ANY, HASHED, host_of_port, is_open};
+use crate::known_hosts::{ANY, HASHED, host_of_any_port, host_of_port, is_open, to_glob};
 
 use super::Policy;
 use super::rule::{Host, HostPattern};
@@ -35,9 +35,13 @@ pub(super) struct HostName {
 impl HostName {
     fn new(name: &str) -> Self {
         let text = name.to_ascii_lowercase();
+        let at_a_port = match is_open(name) {
+            true => host_of_any_port(&text),
+            false => host_of_port(&text),
+        };
         Self {
             open: is_open(name),
-            at_a_port: host_of_port(&text).map(str::to_owned),
+            at_a_port: at_a_port.map(str::to_owned),
             text,
         }
     }
@@ -45,9 +49,14 @@ impl HostName {
     /// A pattern without a port is surely for port 22 only. Whoever denies a host, or wants to be asked about it,
     /// will mean it at other ports as well.
     pub fn is(&self, glob: &Glob) -> Match {
-        let at_a_port = || match &self.at_a_port {
-            Some(host) => glob.matches(host.as_bytes()),
-            None => false,
+        let at_a_port = || {
+            let mut host = self.at_a_port.iter();
+            host.any(|host| glob.matches(host.as_bytes()))
+        };
+        // What was tried has no port.
+        let may_be_at_a_port = |name: &[u8]| {
+            let host = self.at_a_port.as_ref().and_then(|host| to_glob(host));
+            host.is_some_and(|host| host.matches(name))
         };
         match self.open {
             false if glob.matches(self.text.as_bytes()) => Match::Yes,
@@ -59,8 +68,10 @@ impl HostName {
                 true => Match::Maybe,
                 false => Match::Yes,
             },
-            true if glob.literal().is_some() => Match::No,
-            true => Match::Maybe,
+            true => match glob.literal() {
+                Some(name) if !may_be_at_a_port(name) => Match::No,
+                _ => Match::Maybe,
+            },
         }
     }
 }
