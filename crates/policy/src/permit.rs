@@ -207,19 +207,7 @@ impl Inquiry {
         self
     }
 
-    pub(crate) fn into_parts(self) -> (Subject, Unanswered) {
-        (self.subject, Unanswered { case: self.case })
-    }
-}
-
-/// A request whose question is shown, or shares one with others. Only [`crate::queue`] holds it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unanswered {
-    case: Arc<Case>,
-}
-
-impl Unanswered {
-    /// The person allowed this very request, now or by an approval.
+    /// The person allowed this very request, now or by an approval. Only [`crate::queue`] says so.
     pub(crate) fn permit(self, basis: Basis) -> Permit {
         Permit {
             case: self.case,
@@ -278,9 +266,7 @@ impl Permit {
         let facts = self.case.facts();
         match &self.basis {
             Basis::Policy => Ok(()),
-            Basis::Answer { .. } | Basis::Approval if remembered.is_muted(&facts.caller, now) => {
-                Err(DeniedBy::Muted)
-            }
+            _ if remembered.is_muted(&facts.caller, now) => Err(DeniedBy::Muted),
             Basis::Approval if remembered.approval(facts, now).is_none() => Err(DeniedBy::Revoked),
             Basis::Answer { .. } | Basis::Approval => Ok(()),
         }

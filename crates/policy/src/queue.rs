@@ -61,16 +61,16 @@ impl QuestionQueue {
     pub fn enqueue(&mut self, inquiry: Inquiry, now: Moment) -> (Ticket, Vec<Action>) {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
-        let (subject, unanswered) = inquiry.into_parts();
-        let request = QueuedRequest::new(ticket, unanswered, &subject, now);
-        let recalled = self.remembered.recall(&subject, request.session(), now);
+        let request = QueuedRequest::new(ticket, inquiry, now);
+        let subject = request.inquiry.subject();
+        let recalled = self.remembered.recall(subject, request.session(), now);
         if let Some(recalled) = recalled {
             return (ticket, vec![by_recalled(request, recalled)]);
         }
         if self.queued.requests_of(&subject.facts.caller) >= MAX_REQUESTS_PER_CALLER {
             return (ticket, vec![denied(ticket, DeniedBy::TooMany)]);
         }
-        let joined = self.queued.join(subject, request);
+        let joined = self.queued.join(request);
         // A new question makes the window's queue longer; one that joins it makes itself be counted.
         let recounts = self
             .window
@@ -89,7 +89,7 @@ impl QuestionQueue {
             // A qube that opens windows and takes them back is as tiresome as one that keeps asking.
             self.count_denial(&emptied.subject.facts, CountedDenial::Withdrawn, now);
         }
-        self.dismiss(emptied.id);
+        self.close_if_over();
         self.actions.extend(self.window.map(Action::UpdateCounts));
         self.advance(now)
     }
@@ -159,11 +159,9 @@ impl QuestionQueue {
         for facts in self.queued.facts_of_late_requests(now) {
             self.count_denial(&facts, CountedDenial::Unanswered, now);
         }
-        for (ticket, emptied) in self.queued.take_late_requests(now) {
-            self.actions.push(denied(ticket, DeniedBy::Nobody));
-            if let Some(id) = emptied {
-                self.dismiss(id);
-            }
+        let late = |_: &QueuedQuestion, request: &QueuedRequest| request.is_late(now).then_some(());
+        for (request, ()) in self.queued.take_settled(late) {
+            self.actions.push(denied(request.ticket, DeniedBy::Nobody));
         }
         self.advance(now)
     }
@@ -176,6 +174,7 @@ impl QuestionQueue {
     ) -> Vec<Action> {
         let changed = self
             .queued
+            .questions
             .iter()
             .filter(|queued| !still_asks(&queued.subject));
         let changed: Vec<QuestionId> = changed.map(|queued| queued.id).collect();
@@ -204,13 +203,14 @@ impl QuestionQueue {
     pub fn pending(&self, now: Moment) -> Vec<PendingQuestion> {
         let listed = self
             .queued
+            .questions
             .iter()
             .filter(|queued| self.queued.is_listed(queued));
         listed
             .map(|queued| PendingQuestion {
                 question: self.shown_as(queued, now),
                 seconds_left: queued.seconds_left(now),
-                shown: queued.was_shown(),
+                shown: queued.shown_at.is_some(),
             })
             .collect()
     }
@@ -218,8 +218,8 @@ impl QuestionQueue {
     fn shown_as(&self, queued: &QueuedQuestion, now: Moment) -> Question {
         let progress = QuestionProgress {
             seconds_left: queued.seconds_left(now),
-            waiting: self.queued.len().saturating_sub(1),
-            same: queued.same(),
+            waiting: self.queued.questions.len().saturating_sub(1),
+            same: queued.joined,
         };
         Question::about(queued.id, &queued.subject, progress)
     }
@@ -236,7 +236,6 @@ impl QuestionQueue {
             self.actions.push(allowed(request, Basis::Answer { named }));
         }
         self.queued.requeue(id);
-        self.dismiss(id);
     }
 
     /// Denies all of the question's requests, and the rest of their logins.
@@ -250,7 +249,7 @@ impl QuestionQueue {
         let Some(queued) = self.queued.remove(id) else {
             return;
         };
-        for request in queued.requests() {
+        for request in &queued.requests {
             if let Some(session_id) = request.session() {
                 let caller = queued.caller();
                 self.remembered.refuse_session(caller, session_id, now);
@@ -260,7 +259,6 @@ impl QuestionQueue {
         if let Some(denial) = counts_as {
             self.count_denial(&queued.subject.facts, denial, now);
         }
-        self.dismiss(id);
     }
 
     fn count_denial(&mut self, facts: &Facts, denial: CountedDenial, now: Moment) {
@@ -268,9 +266,10 @@ impl QuestionQueue {
         self.actions.extend(cooled.map(Action::Notice));
     }
 
-    /// Closes the window if it shows this question.
-    fn dismiss(&mut self, id: QuestionId) {
-        if self.window == Some(id) {
+    /// Closes the window if its question is over.
+    fn close_if_over(&mut self) {
+        let over = self.window.filter(|id| self.queued.find(*id).is_none());
+        if let Some(id) = over {
             self.window = None;
             self.actions.push(Action::Close(id));
         }
@@ -283,12 +282,10 @@ impl QuestionQueue {
         let recall = |queued: &QueuedQuestion, request: &QueuedRequest| {
             remembered.recall(&queued.subject, request.session(), now)
         };
-        for (request, recalled, emptied) in self.queued.take_settled(recall) {
+        for (request, recalled) in self.queued.take_settled(recall) {
             self.actions.push(by_recalled(request, recalled));
-            if let Some(id) = emptied {
-                self.dismiss(id);
-            }
         }
+        self.close_if_over();
         if !self.actions.is_empty() {
             self.actions.extend(self.window.map(Action::UpdateCounts));
         }
@@ -309,20 +306,16 @@ impl QuestionQueue {
 }
 
 fn allowed(request: QueuedRequest, basis: Basis) -> Action {
-    let ticket = request.ticket;
-    Action::Resolve(ticket, Resolution::Allowed(request.permit(basis)))
+    let permit = request.inquiry.permit(basis);
+    Action::Resolve(request.ticket, Resolution::Allowed(permit))
 }
 
 /// What an answer of before means for a request of now.
 fn by_recalled(request: QueuedRequest, recalled: RecalledAnswer) -> Action {
-    let by = match recalled {
-        RecalledAnswer::Approved(_) => return allowed(request, Basis::Approval),
-        RecalledAnswer::Denied(number) => DeniedBy::Earlier(number),
-        RecalledAnswer::Muted => DeniedBy::Muted,
-        RecalledAnswer::CooledDown => DeniedBy::CooledDown,
-        RecalledAnswer::SameLogin => DeniedBy::SameLogin,
-    };
-    denied(request.ticket, by)
+    match recalled {
+        RecalledAnswer::Approved(_) => allowed(request, Basis::Approval),
+        RecalledAnswer::Denied(by) => denied(request.ticket, by),
+    }
 }
 
 fn denied(ticket: Ticket, by: DeniedBy) -> Action {

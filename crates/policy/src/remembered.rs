@@ -10,16 +10,17 @@ mod words;
 use std::collections::VecDeque;
 
 use crate::caller::Caller;
+use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, Moment};
 use crate::judgement::Remember;
 use crate::question::{MUTE_SECONDS, Subject};
 use crate::scope::Scope;
 
+use denial_counter::DenialCounter;
 pub use denial_counter::{
-    COOL_DOWN_SECONDS, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
+    COOL_DOWN_SECONDS, CoolDown, CountedDenial, DENIAL_WINDOW_SECONDS, DENIALS_UNTIL_COOL_DOWN,
     PURPOSES_UNTIL_COOL_DOWN,
 };
-use denial_counter::{CoolDownCause, DenialCounter};
 pub use denied_purpose::DeniedPurpose;
 pub use denied_request::DeniedRequest;
 
@@ -82,24 +83,29 @@ pub enum RememberedAnswer {
 }
 
 impl RememberedAnswer {
-    /// What it decides for such a request, if it is a denial; `number` is its own.
-    fn denial(&self, subject: &Subject, number: u64) -> Option<RecalledAnswer> {
+    /// Whether it is a denial of such a request; `number` is its own.
+    fn denies(&self, subject: &Subject, number: u64) -> Option<DeniedBy> {
         let facts = &subject.facts;
-        let (covers, recalled) = match self {
+        let (covers, by) = match self {
             Self::Approval(_) => return None,
             Self::Denial(denied) => (
                 **denied == DeniedRequest::of(subject),
-                RecalledAnswer::Denied(number),
+                DeniedBy::Earlier(number),
             ),
-            Self::Mute(caller) => (*caller == facts.caller, RecalledAnswer::Muted),
+            Self::Mute(caller) => (*caller == facts.caller, DeniedBy::Muted),
             Self::CoolDown(cool_down) => {
                 let purpose = cool_down.purpose.as_deref();
                 let covers = cool_down.caller == facts.caller
                     && purpose.is_none_or(|purpose| *purpose == DeniedPurpose::of(facts));
-                (covers, RecalledAnswer::CooledDown)
+                (covers, DeniedBy::CooledDown)
             }
         };
-        covers.then_some(recalled)
+        covers.then_some(by)
+    }
+
+    /// Whether it is an approval of this scope.
+    fn approves(&self, scope: &Scope) -> bool {
+        matches!(self, Self::Approval(approved) if **approved == *scope)
     }
 
     /// An approval; else a denial.
@@ -109,24 +115,11 @@ impl RememberedAnswer {
 }
 
 /// What an earlier answer decides for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecalledAnswer {
     /// The number of the approval.
     Approved(u64),
-    /// The number of the denial of such requests.
-    Denied(u64),
-    Muted,
-    CooledDown,
-    /// Another key of this login was denied.
-    SameLogin,
-}
-
-/// The start of a pause of [`COOL_DOWN_SECONDS`] in which questions are denied automatically. The person is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoolDown {
-    pub caller: Caller,
-    /// `None`: everything that this qube asks.
-    pub purpose: Option<Box<DeniedPurpose>>,
+    Denied(DeniedBy),
 }
 
 #[derive(Debug, Default)]
@@ -156,20 +149,20 @@ impl RememberedAnswers {
         self.forget_expired(now);
         let caller = &subject.facts.caller;
         for entry in &mut self.remembered {
-            let Some(recalled) = entry.answer.denial(subject, entry.number) else {
+            let Some(by) = entry.answer.denies(subject, entry.number) else {
                 continue;
             };
             entry.uses = entry.uses.saturating_add(1);
-            if let (RecalledAnswer::Denied(_), Some(session_id)) = (recalled, session_id) {
+            if let (DeniedBy::Earlier(_), Some(session_id)) = (&by, session_id) {
                 self.refuse_session(caller, session_id, now);
             }
-            return Some(recalled);
+            return Some(RecalledAnswer::Denied(by));
         }
         let refused = self.refused_sessions.iter().any(|refused| {
             refused.caller == *caller && Some(refused.session_id.as_slice()) == session_id
         });
         if refused {
-            return Some(RecalledAnswer::SameLogin);
+            return Some(RecalledAnswer::Denied(DeniedBy::SameLogin));
         }
         // The rule may have become stricter since the answer was given.
         let Remember::UpTo(longest) = subject.remember else {
@@ -177,8 +170,7 @@ impl RememberedAnswers {
         };
         let scope = Scope::of(&subject.facts)?;
         let entry = self.remembered.iter_mut().find(|entry| {
-            matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
-                && !Expiry::after(entry.given, longest).is_past(now)
+            entry.answer.approves(&scope) && !Expiry::after(entry.given, longest).is_past(now)
         })?;
         entry.uses = entry.uses.saturating_add(1);
         Some(RecalledAnswer::Approved(entry.number))
@@ -187,10 +179,12 @@ impl RememberedAnswers {
     /// Whether an earlier answer is about such requests.
     pub fn knows(&mut self, subject: &Subject, now: Moment) -> bool {
         let scope = Scope::of(&subject.facts);
-        self.list(now).iter().any(|entry| match &entry.answer {
-            RememberedAnswer::Approval(approved) => Some(&**approved) == scope.as_ref(),
-            other => other.denial(subject, entry.number).is_some(),
-        })
+        self.list(now)
+            .iter()
+            .any(|ListedAnswer { answer, number, .. }| {
+                scope.as_ref().is_some_and(|scope| answer.approves(scope))
+                    || answer.denies(subject, *number).is_some()
+            })
     }
 
     /// Whether the person muted this qube.
@@ -203,9 +197,8 @@ impl RememberedAnswers {
     /// The number of the approval of these facts, if one is still remembered.
     pub fn approval(&mut self, facts: &Facts, now: Moment) -> Option<u64> {
         let scope = Scope::of(facts)?;
-        let found = self.list(now).iter().find(|entry| {
-            matches!(&entry.answer, RememberedAnswer::Approval(approved) if **approved == scope)
-        });
+        let mut listed = self.list(now).iter();
+        let found = listed.find(|entry| entry.answer.approves(&scope));
         found.map(|entry| entry.number)
     }
 
@@ -226,11 +219,12 @@ impl RememberedAnswers {
     /// The last answer counts alone.
     fn forget_answers_to(&mut self, subject: &Subject) {
         let scope = Scope::of(&subject.facts);
-        let denied = DeniedRequest::of(subject);
-        self.remembered.retain(|entry| match &entry.answer {
-            RememberedAnswer::Approval(approved) => Some(&**approved) != scope.as_ref(),
-            RememberedAnswer::Denial(earlier) => **earlier != denied,
-            RememberedAnswer::Mute(_) | RememberedAnswer::CoolDown(_) => true,
+        let denial = RememberedAnswer::Denial(Box::new(DeniedRequest::of(subject)));
+        self.remembered.retain(|entry| {
+            let is_approval = scope
+                .as_ref()
+                .is_some_and(|scope| entry.answer.approves(scope));
+            !is_approval && entry.answer != denial
         });
     }
 
@@ -261,14 +255,7 @@ impl RememberedAnswers {
         now: Moment,
     ) -> Option<CoolDown> {
         let purpose = DeniedPurpose::of(facts);
-        let too_many = self.denials.count(&facts.caller, &purpose, denial, now)?;
-        let cool_down = CoolDown {
-            caller: facts.caller.clone(),
-            purpose: match too_many {
-                CoolDownCause::OfOnePurpose => Some(Box::new(purpose)),
-                CoolDownCause::OfDifferentPurposes => None,
-            },
-        };
+        let cool_down = self.denials.count(&facts.caller, &purpose, denial, now)?;
         let answer = RememberedAnswer::CoolDown(cool_down.clone());
         self.push(answer, COOL_DOWN_SECONDS, now);
         Some(cool_down)

@@ -74,7 +74,7 @@
 //! ```compile_fail,E0624
 //! use policy::permit::Inquiry;
 //! fn forged(inquiry: Inquiry) {
-//!     inquiry.into_parts();
+//!     inquiry.permit();
 //! }
 //! ```
 //!

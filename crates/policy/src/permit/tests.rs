@@ -51,7 +51,7 @@ fn by_policy() -> Permit {
 /// A permit by the person, from a question that this policy asked.
 fn by_person(text: &str, basis: Basis) -> Permit {
     let inquiry = judged(text).inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-    inquiry.into_parts().1.permit(basis)
+    inquiry.permit(basis)
 }
 
 struct NoCrypto;
@@ -195,7 +195,7 @@ fn the_name_that_came_with_the_answer_is_what_the_person_saw() {
     let named_as = |name: Option<&str>| {
         let named = name.map(str::to_owned);
         let inquiry = unnamed().inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-        inquiry.into_parts().1.permit(Basis::Answer { named })
+        inquiry.permit(Basis::Answer { named })
     };
     let build = known_as("build");
     assert_eq!(
@@ -270,7 +270,7 @@ fn an_answer_for_an_unnamed_host_stands_with_the_label_that_came_with_it() {
         let gathered = Gathered::in_tests(b"data", facts, Some(HOST_KEY.to_vec()));
         let judged = Judged::by(&policy(ASKS), gathered, &at(0), &RateCounter::default());
         let inquiry = judged.inquiry(Vec::new(), &at(0), &NoCrypto).unwrap();
-        inquiry.into_parts().1.permit(Basis::Answer { named: None })
+        inquiry.permit(Basis::Answer { named: None })
     };
     assert_eq!(changed(answered(), ASKS, &labelled, at(1)), None);
     assert_eq!(

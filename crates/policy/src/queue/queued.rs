@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
 use crate::judgement::{Remember, RuleRef};
-use crate::permit::{Basis, Permit, Unanswered};
+use crate::permit::Inquiry;
 use crate::question::{
     Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
 };
@@ -19,8 +19,8 @@ pub type Ticket = u64;
 /// Questions in order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct QueuedQuestions {
-    last_id: QuestionId,
-    questions: Vec<QueuedQuestion>,
+    pub(super) last_id: QuestionId,
+    pub(super) questions: Vec<QueuedQuestion>,
     last_served: Option<Caller>,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct QueuedQuestion {
     /// Boot seconds.
     pub(super) shown_at: Option<u64>,
     merge_key: Option<MergeKey>,
-    requests: Vec<QueuedRequest>,
-    /// Requests that ever shared it.
-    joined: usize,
+    pub(super) requests: Vec<QueuedRequest>,
+    /// Requests that ever shared it, gone ones included, so that the number only grows.
+    pub(super) joined: usize,
 }
 
 #[derive(Debug)]
@@ -44,8 +44,7 @@ pub(super) struct QueuedRequest {
     /// Its number among those that ever shared the question, from 0.
     place: usize,
     arrived: u64,
-    session_id: Option<Vec<u8>>,
-    unanswered: Unanswered,
+    pub(super) inquiry: Inquiry,
 }
 
 /// Everything in which two requests must agree to share a question.
@@ -85,29 +84,23 @@ impl MergeKey {
 }
 
 impl QueuedRequest {
-    pub(super) fn new(
-        ticket: Ticket,
-        unanswered: Unanswered,
-        subject: &Subject,
-        now: Moment,
-    ) -> Self {
-        let session_id = subject.details.session_id().map(<[u8]>::to_vec);
+    pub(super) fn new(ticket: Ticket, inquiry: Inquiry, now: Moment) -> Self {
         Self {
             ticket,
             place: 0,
             arrived: now.boot,
-            session_id,
-            unanswered,
+            inquiry,
         }
     }
 
-    /// The person allows this request.
-    pub(super) fn permit(self, basis: Basis) -> Permit {
-        self.unanswered.permit(basis)
+    /// The session id of a login.
+    pub(super) fn session(&self) -> Option<&[u8]> {
+        self.inquiry.subject().details.session_id()
     }
 
-    pub(super) fn session(&self) -> Option<&[u8]> {
-        self.session_id.as_deref()
+    /// It has waited too long since it arrived.
+    pub(super) fn is_late(&self, now: Moment) -> bool {
+        self.seconds_left(now) == 0
     }
 
     fn seconds_left(&self, now: Moment) -> u64 {
@@ -118,19 +111,6 @@ impl QueuedRequest {
 impl QueuedQuestion {
     pub(super) fn caller(&self) -> &Caller {
         &self.subject.facts.caller
-    }
-
-    pub(super) fn was_shown(&self) -> bool {
-        self.shown_at.is_some()
-    }
-
-    /// Requests that the answer serves, gone ones included, so that the number only grows.
-    pub(super) fn same(&self) -> usize {
-        self.joined
-    }
-
-    pub(super) fn requests(&self) -> &[QueuedRequest] {
-        &self.requests
     }
 
     /// Seconds until all of it is over.
@@ -160,19 +140,6 @@ impl QueuedQuestion {
 }
 
 impl QueuedQuestions {
-    #[cfg(test)]
-    pub(super) fn last_id(&self) -> QuestionId {
-        self.last_id
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.questions.len()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &QueuedQuestion> {
-        self.questions.iter()
-    }
-
     pub(super) fn find(&self, id: QuestionId) -> Option<&QueuedQuestion> {
         self.questions.iter().find(|queued| queued.id == id)
     }
@@ -190,12 +157,9 @@ impl QueuedQuestions {
     }
 
     /// Queues a request; says the question that it joined, if there was one for it.
-    pub(super) fn join(
-        &mut self,
-        subject: Subject,
-        mut request: QueuedRequest,
-    ) -> Option<QuestionId> {
-        let merge_key = MergeKey::of(&subject);
+    pub(super) fn join(&mut self, mut request: QueuedRequest) -> Option<QuestionId> {
+        let subject = request.inquiry.subject();
+        let merge_key = MergeKey::of(subject);
         let same =
             |queued: &&mut QueuedQuestion| merge_key.is_some() && queued.merge_key == merge_key;
         if let Some(queued) = self.questions.iter_mut().find(same) {
@@ -205,14 +169,12 @@ impl QueuedQuestions {
             return Some(queued.id);
         }
         self.last_id += 1;
-        let id = self.last_id;
-        let requests = vec![request];
         self.questions.push(QueuedQuestion {
-            id,
-            subject,
+            id: self.last_id,
+            subject: subject.clone(),
             shown_at: None,
             merge_key,
-            requests,
+            requests: vec![request],
             joined: 1,
         });
         None
@@ -259,29 +221,15 @@ impl QueuedQuestions {
         let late = self
             .questions
             .iter()
-            .filter(|queued| queued.was_shown() && queued.seconds_left(now) == 0);
+            .filter(|queued| queued.shown_at.is_some() && queued.seconds_left(now) == 0);
         late.map(|queued| queued.id).collect()
     }
 
     /// Of each question with a request that has waited too long.
     pub(super) fn facts_of_late_requests(&self, now: Moment) -> Vec<Facts> {
-        let is_late = |request: &QueuedRequest| request.seconds_left(now) == 0;
         let late = self.questions.iter();
-        late.filter(|queued| queued.requests.iter().any(is_late))
+        late.filter(|queued| queued.requests.iter().any(|request| request.is_late(now)))
             .map(|queued| queued.subject.facts.clone())
-            .collect()
-    }
-
-    /// Takes out the requests that have waited too long since they arrived, each with its question if
-    /// that is empty now.
-    pub(super) fn take_late_requests(&mut self, now: Moment) -> Vec<(Ticket, Option<QuestionId>)> {
-        let late = |_: &QueuedQuestion, request: &QueuedRequest| {
-            (request.seconds_left(now) == 0).then_some(())
-        };
-        let taken = self.take_settled(late);
-        taken
-            .into_iter()
-            .map(|(request, (), emptied)| (request.ticket, emptied))
             .collect()
     }
 
@@ -289,18 +237,13 @@ impl QueuedQuestions {
     pub(super) fn take_settled<T>(
         &mut self,
         mut settled: impl FnMut(&QueuedQuestion, &QueuedRequest) -> Option<T>,
-    ) -> Vec<(QueuedRequest, T, Option<QuestionId>)> {
+    ) -> Vec<(QueuedRequest, T)> {
         let mut taken = Vec::new();
         for queued in &mut self.questions {
             for request in std::mem::take(&mut queued.requests) {
                 match settled(queued, &request) {
-                    Some(said) => taken.push((request, said, None)),
+                    Some(said) => taken.push((request, said)),
                     None => queued.requests.push(request),
-                }
-            }
-            if queued.requests.is_empty() {
-                if let Some((_, _, emptied)) = taken.last_mut() {
-                    *emptied = Some(queued.id);
                 }
             }
         }
@@ -321,17 +264,13 @@ impl QueuedQuestions {
     pub(super) fn next_in_turn(&mut self) -> Option<QuestionId> {
         let callers = || self.questions.iter().map(QueuedQuestion::caller);
         let after = |caller: &&Caller| self.last_served.as_ref().is_none_or(|last| *caller > last);
-        let next = callers()
-            .filter(after)
-            .min()
-            .or_else(|| callers().min())?
-            .clone();
+        let next = callers().filter(after).min().or_else(|| callers().min())?;
         let turn = self
             .questions
             .iter()
-            .find(|queued| *queued.caller() == next)?
+            .find(|queued| queued.caller() == next)?
             .id;
-        self.last_served = Some(next);
+        self.last_served = Some(next.clone());
         Some(turn)
     }
 }

@@ -488,7 +488,13 @@ impl Shell {
                     assert_eq!(self.dialog.replace(id), None, "two dialogs");
                     let shown = &desk.queue.subject(id).unwrap().facts.caller;
                     self.passed_over.remove(shown);
-                    for waiting in desk.queue.queued.iter().filter(|w| w.caller() != shown) {
+                    for waiting in desk
+                        .queue
+                        .queued
+                        .questions
+                        .iter()
+                        .filter(|w| w.caller() != shown)
+                    {
                         self.passed_over
                             .entry(waiting.caller().clone())
                             .or_default();
@@ -543,7 +549,7 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
                 7 => drop(shell.dialog.map(|id| desk.shown(id, second))),
                 8 => {
                     // A terminal answers any question, also one that is over.
-                    let id = below(desk.queue.queued.last_id() + 2);
+                    let id = below(desk.queue.queued.last_id + 2);
                     actions = desk.say_for(id, Decision::AllowOnce, below(4) as usize, second);
                 }
                 _ => {
@@ -561,7 +567,13 @@ fn whatever_happens_every_request_is_resolved_once_in_one_dialog_at_a_time() {
             }
             shell.obey(&desk, actions, new);
             assert_eq!(shell.dialog, desk.queue.window, "step {step}");
-            let waiting: usize = desk.queue.queued.iter().map(|w| w.requests().len()).sum();
+            let waiting: usize = desk
+                .queue
+                .queued
+                .questions
+                .iter()
+                .map(|w| w.requests.len())
+                .sum();
             assert_eq!(waiting, shell.open.len(), "step {step}");
             assert_eq!(shell.dialog.is_some(), waiting > 0);
         }

@@ -3,6 +3,8 @@
 //! They count against what was denied: a program's retries end its own questions, and no other's. A qube that asks for
 //! many different purposes has all its questions ended.
 
+use std::collections::HashMap;
+
 use super::denied_purpose::DeniedPurpose;
 use crate::caller::Caller;
 use crate::facts::Moment;
@@ -49,11 +51,12 @@ impl CountedDenial {
     }
 }
 
-/// What is to be denied without being shown.
+/// The start of a pause of [`COOL_DOWN_SECONDS`] in which questions are denied automatically. The person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum CoolDownCause {
-    OfOnePurpose,
-    OfDifferentPurposes,
+pub struct CoolDown {
+    pub caller: Caller,
+    /// `None`: everything that this qube asks.
+    pub purpose: Option<Box<DeniedPurpose>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl DenialCounter {
         purpose: &DeniedPurpose,
         denial: CountedDenial,
         now: Moment,
-    ) -> Option<CoolDownCause> {
+    ) -> Option<CoolDown> {
         let at = self.0.iter().position(|(known, _)| known == caller);
         let mut recent = at.map(|index| self.0.remove(index).1).unwrap_or_default();
         recent.retain(|counted| now.boot.saturating_sub(counted.at) < counted.denial.window());
@@ -85,15 +88,23 @@ impl DenialCounter {
             denial,
             at: now.boot,
         });
-        let weight = |purpose: &DeniedPurpose| -> usize {
-            let same = recent.iter().filter(|counted| counted.purpose == *purpose);
-            same.map(|counted| counted.denial.weight()).sum()
+        let cool_down = |purpose| CoolDown {
+            caller: caller.clone(),
+            purpose,
         };
-        let most = DENIALS_UNTIL_COOL_DOWN * WITHDRAWALS_FOR_ONE_DENIAL;
-        if different_purposes(&recent) >= PURPOSES_UNTIL_COOL_DOWN {
-            return Some(CoolDownCause::OfDifferentPurposes);
+        let mut weights: HashMap<&DeniedPurpose, usize> = HashMap::new();
+        for counted in &recent {
+            *weights.entry(&counted.purpose).or_default() += counted.denial.weight();
         }
-        let is_too_many = weight(purpose) >= most;
+        // Each purpose counts once at most; a few that were only taken back count as nothing.
+        let once = weights
+            .values()
+            .map(|weight| (*weight).min(WITHDRAWALS_FOR_ONE_DENIAL));
+        if once.sum::<usize>() / WITHDRAWALS_FOR_ONE_DENIAL >= PURPOSES_UNTIL_COOL_DOWN {
+            return Some(cool_down(None));
+        }
+        let most = DENIALS_UNTIL_COOL_DOWN * WITHDRAWALS_FOR_ONE_DENIAL;
+        let is_too_many = weights.get(purpose).is_some_and(|weight| *weight >= most);
         if is_too_many {
             recent.retain(|counted| counted.purpose != *purpose);
         }
@@ -101,29 +112,10 @@ impl DenialCounter {
             self.0.remove(0);
         }
         self.0.push((caller.clone(), recent));
-        is_too_many.then_some(CoolDownCause::OfOnePurpose)
+        is_too_many.then(|| cool_down(Some(Box::new(purpose.clone()))))
     }
 
     pub(super) fn forget(&mut self, caller: &Caller) {
         self.0.retain(|(known, _)| known != caller);
     }
-}
-
-/// How many purposes were denied, each once at least; a few that were only taken back count as nothing.
-fn different_purposes(recent: &[CountedEvent]) -> usize {
-    let mut purposes: Vec<(&DeniedPurpose, usize)> = Vec::new();
-    for counted in recent {
-        let weight = counted.denial.weight();
-        match purposes
-            .iter_mut()
-            .find(|(purpose, _)| **purpose == counted.purpose)
-        {
-            Some((_, sum)) => *sum += weight,
-            None => purposes.push((&counted.purpose, weight)),
-        }
-    }
-    let weights = purposes
-        .iter()
-        .map(|(_, weight)| (*weight).min(WITHDRAWALS_FOR_ONE_DENIAL));
-    weights.sum::<usize>() / WITHDRAWALS_FOR_ONE_DENIAL
 }

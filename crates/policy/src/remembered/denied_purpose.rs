@@ -9,7 +9,7 @@ use crate::facts::{Facts, IntentKind};
 const MAX_NAME: usize = 34;
 
 /// A login as one user at one host, signatures in one namespace, or all requests of another kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeniedPurpose {
     kind: IntentKind,
     user: Option<Vec<u8>>,

@@ -142,7 +142,7 @@ fn one_denial_is_enough_for_a_login() {
     subject.facts.key.comment = b"next key".to_vec();
     assert_eq!(
         recall(&mut remembered, &subject, 1),
-        Some(RecalledAnswer::SameLogin)
+        Some(RecalledAnswer::Denied(DeniedBy::SameLogin))
     );
     subject.details = crate::question::Details::Login {
         session_id: b"next".to_vec(),
@@ -163,7 +163,7 @@ fn a_mute_ends_and_can_be_revoked() {
     let number = remembered.mute(&subject.facts.caller, at(0));
     assert_eq!(
         recall(&mut remembered, &subject, 299),
-        Some(RecalledAnswer::Muted)
+        Some(RecalledAnswer::Denied(DeniedBy::Muted))
     );
     assert_eq!(
         recall(&mut remembered, &login("other", "git", "github.com"), 1),
@@ -196,7 +196,7 @@ fn denials_in_a_row_cool_what_was_denied_down() {
     assert_eq!(cooled, 1);
     assert_eq!(
         recall(&mut remembered, &work, 60),
-        Some(RecalledAnswer::CooledDown)
+        Some(RecalledAnswer::Denied(DeniedBy::CooledDown))
     );
     assert_eq!(recall(&mut remembered, &work, 59 + COOL_DOWN_SECONDS), None);
     assert_eq!(
@@ -242,7 +242,7 @@ fn what_was_denied_cools_down_and_nothing_else() {
     }
     assert_eq!(
         recall(&mut remembered, &root, 4),
-        Some(RecalledAnswer::CooledDown)
+        Some(RecalledAnswer::Denied(DeniedBy::CooledDown))
     );
     for other in [
         login("work", "git", "github.com"),
@@ -270,7 +270,7 @@ fn a_flood_of_different_things_cools_the_qube_down() {
     let never_asked = login("work", "git", "gitlab.com");
     assert_eq!(
         recall(&mut remembered, &never_asked, 1),
-        Some(RecalledAnswer::CooledDown)
+        Some(RecalledAnswer::Denied(DeniedBy::CooledDown))
     );
     let other = login("other", "git", "gitlab.com");
     assert_eq!(recall(&mut remembered, &other, 1), None);
@@ -387,7 +387,8 @@ fn a_denial_for_a_while_silences_exactly_the_requests_that_look_the_same() {
             false => (Shown::random(random), Shown::random(random)),
         };
         let number = remembered.deny(&denied.subject(1), 3600, at(0));
-        let expected = (denied == other).then_some(RecalledAnswer::Denied(number));
+        let expected =
+            (denied == other).then_some(RecalledAnswer::Denied(DeniedBy::Earlier(number)));
         same += usize::from(denied == other);
         let subject = other.subject(2);
         assert_eq!(
@@ -424,7 +425,7 @@ fn the_other_keys_of_a_login_that_is_denied_silently_ask_nothing() {
     assert!(remembered.recall(&denied, Some(b"new"), at(1)).is_some());
     assert_eq!(
         remembered.recall(&other_key, Some(b"new"), at(1)),
-        Some(RecalledAnswer::SameLogin)
+        Some(RecalledAnswer::Denied(DeniedBy::SameLogin))
     );
 }
 
@@ -441,7 +442,7 @@ fn the_last_answer_to_a_question_counts_alone() {
     let denial = remembered.deny(&subject, 900, at(3));
     assert_eq!(
         recall(&mut remembered, &subject, 4),
-        Some(RecalledAnswer::Denied(denial))
+        Some(RecalledAnswer::Denied(DeniedBy::Earlier(denial)))
     );
     assert_eq!(remembered.list(at(4)).len(), 1);
 }
