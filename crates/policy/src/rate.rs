@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
+use crate::calendar::DAY;
 use crate::caller::Caller;
 
 /// The most that a rate may count: each counted time is kept until it leaves the window.
 pub const MAX_COUNT: u32 = 10_000;
 
-const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3_600), ("day", 86_400)];
+const UNITS: [(&str, u64); 4] = [("s", 1), ("min", 60), ("h", 3_600), ("day", DAY)];
 
 /// So many in so many seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +25,15 @@ impl Rate {
         let is_plain = count.bytes().all(|b| b.is_ascii_digit());
         let count = count.parse().ok().filter(|_| is_plain)?;
         let (_, seconds) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
-        (1..=MAX_COUNT)
-            .contains(&count)
-            .then_some(Self { count, seconds })
+        let is_good = (1..=MAX_COUNT).contains(&count);
+        is_good.then_some(Self { count, seconds })
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = UNITS
-            .into_iter()
-            .find(|(_, seconds)| *seconds == self.seconds);
+        let mut units = UNITS.into_iter();
+        let unit = units.find(|(_, seconds)| *seconds == self.seconds);
         write!(f, "{}/{}", self.count, unit.map_or("?", |(name, _)| name))
     }
 }
@@ -53,23 +52,15 @@ impl RateCounter {
         let Some(times) = self.times.get(&(rule, caller.clone())) else {
             return true;
         };
-        let recent = times
-            .iter()
-            .rev()
-            .take_while(|then| is_recent(**then, rate, now))
-            .count();
-        recent < rate.count as usize
+        let recent = times.iter().rev();
+        let recent = recent.take_while(|then| is_recent(**then, rate.seconds, now));
+        recent.count() < rate.count as usize
     }
 
     /// Counts one decision of `rule` for `caller` at `now`, and forgets what left the window.
     pub fn count(&mut self, rule: usize, caller: &Caller, rate: Rate, now: u64) {
         let times = self.times.entry((rule, caller.clone())).or_default();
-        while times
-            .front()
-            .is_some_and(|then| !is_recent(*then, rate, now))
-        {
-            times.pop_front();
-        }
+        times.retain(|then| is_recent(*then, rate.seconds, now));
         if times.len() >= rate.count as usize {
             times.pop_front();
         }
@@ -79,20 +70,15 @@ impl RateCounter {
     /// Forgets callers whose last decision is older than any window; call it now and then, as
     /// disposables come under ever new names.
     pub fn forget_old(&mut self, now: u64) {
-        let longest = Rate {
-            count: 1,
-            seconds: 86_400,
-        };
         self.times.retain(|_, times| {
-            times
-                .back()
-                .is_some_and(|then| is_recent(*then, longest, now))
+            let last = times.back();
+            last.is_some_and(|then| is_recent(*then, DAY, now))
         });
     }
 }
 
-fn is_recent(then: u64, rate: Rate, now: u64) -> bool {
-    now.saturating_sub(then) < rate.seconds
+fn is_recent(then: u64, seconds: u64, now: u64) -> bool {
+    now.saturating_sub(then) < seconds
 }
 
 #[cfg(test)]

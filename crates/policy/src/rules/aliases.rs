@@ -37,7 +37,6 @@ impl Policy {
         request: &'a Request<'_>,
         decided: &Rule,
         verdict: Verdict,
-        verdict_of: impl Fn(&Rule) -> Verdict,
     ) -> Option<RuleForOtherName<'a>> {
         if verdict == Verdict::Deny || !request.host.meets_required_proof {
             return None;
@@ -54,7 +53,7 @@ impl Policy {
             if others == Match::No {
                 continue;
             }
-            let verdict = verdict_of(rule);
+            let verdict = request.verdict_of(rule);
             if rule.action != Verdict::Allow && Some(verdict) > strictest {
                 if let Some(name) = key.open_name(rule) {
                     strictest = Some(verdict);

@@ -42,11 +42,11 @@ impl<'a> Entry<'a> {
         self.problem(format!("`{}` takes {wants}, and this is {is}", self.word()))
     }
 
-    /// The key is none of `known`.
-    pub(super) fn unknown(&self, known: &[&str], of: &str) -> Problem {
-        let hint = match nearest(self.word(), known.iter().copied()) {
+    /// The key is none of `known`, which stand in the order in which people are told them.
+    pub(super) fn unknown(&self, known: &str, of: &str) -> Problem {
+        let hint = match nearest(self.word(), known.split(", ")) {
             Some(word) => format!("did you mean `{word}`?"),
-            None => format!("{of} knows {}", known.join(", ")),
+            None => format!("{of} knows {known}"),
         };
         let message = format!("unknown key {}", quoted(self.word()));
         Problem::at(self.source, self.key.span(), message).hint(hint)

@@ -4,7 +4,7 @@
 use crate::caller::Caller;
 use crate::facts::{Facts, IntentKind, Moment, Proof, Revocation};
 use crate::judgement::{Judgement, Remember, Verdict};
-use crate::rate::{Rate, RateCounter};
+use crate::rate::RateCounter;
 
 use super::Policy;
 use super::matching::{Doubt, Match, Matcher, Request};
@@ -34,45 +34,35 @@ impl Policy {
         if let Some(denial) = revocation.and_then(by_revocation) {
             return denial;
         }
-        let judging = Judging {
-            request: Request::new(self, facts, moment),
-            moment,
-            rates,
-        };
-        let verdict_of = |rule: &Rule| judging.verdict_of(rule);
-        let met = self.meet_rules(&judging.request, verdict_of);
+        let request = Request::new(self, facts, moment, rates);
+        let met = self.meet_rules(&request);
         let judgement = match met.decided {
             Some(rule) => {
-                let judgement = judging.by_rule(rule);
-                let verdict = judgement.verdict;
-                match self.rule_for_other_name(&judging.request, rule, verdict, verdict_of) {
-                    Some(other) => no_milder(judgement, judging.by_rule(other.rule), |reason| {
+                let judgement = request.by_rule(rule);
+                match self.rule_for_other_name(&request, rule, judgement.verdict) {
+                    Some(other) => no_milder(judgement, request.by_rule(other.rule), |reason| {
                         let name = other.name;
                         format!("known hosts give the same host key to {name}, for which {reason}")
                     }),
                     None => judgement,
                 }
             }
-            None => self.by_default(&judging.request, met.missed),
+            None => self.by_default(&request, met.missed),
         };
         let judgement = match met.unnamed {
             Some(rule) if judgement.verdict != Verdict::Deny => by_unnamed(rule, judgement),
             _ => judgement,
         };
         match met.floor {
-            Some((rule, _)) => no_milder(judgement, judging.by_rule(rule), |reason| {
-                let shown = judging.what_is_open(rule);
+            Some((rule, _)) => no_milder(judgement, request.by_rule(rule), |reason| {
+                let shown = request.what_is_open(rule);
                 format!("{shown} could be one for which {reason}")
             }),
             None => judgement,
         }
     }
 
-    fn meet_rules(
-        &self,
-        request: &Request<'_>,
-        verdict_of: impl Fn(&Rule) -> Verdict,
-    ) -> MetRules<'_> {
+    fn meet_rules(&self, request: &Request<'_>) -> MetRules<'_> {
         let mut met = MetRules::default();
         for rule in &self.rules {
             match request.result(rule) {
@@ -84,7 +74,7 @@ impl Policy {
                     met.missed = met.missed.or(Some(rule));
                 }
                 Match::Maybe => {
-                    let verdict = verdict_of(rule);
+                    let verdict = request.verdict_of(rule);
                     if met.floor.is_none_or(|(_, floor)| verdict > floor) {
                         met.floor = Some((rule, verdict));
                     }
@@ -179,30 +169,9 @@ fn by_revocation(revocation: Revocation) -> Option<Judgement> {
     Some(Judgement::denial(reason))
 }
 
-/// A request, and what its judgement depends on beside the policy.
-struct Judging<'a> {
-    request: Request<'a>,
-    moment: &'a Moment,
-    rates: &'a RateCounter,
-}
-
-impl Judging<'_> {
-    /// The rule's rate, if the caller has used it up.
-    fn used_up(&self, rule: &Rule) -> Option<Rate> {
-        let (caller, now) = (&self.request.facts.caller, self.moment.boot);
-        rule.rate
-            .filter(|rate| !self.rates.has_room(rule.index, caller, *rate, now))
-    }
-
-    fn verdict_of(&self, rule: &Rule) -> Verdict {
-        match self.used_up(rule) {
-            Some(_) => Verdict::Deny,
-            None => rule.action,
-        }
-    }
-
+impl Request<'_> {
     fn by_rule(&self, rule: &Rule) -> Judgement {
-        let facts = self.request.facts;
+        let facts = self.facts;
         let called = rule.called();
         let (verdict, reason) = match (self.used_up(rule), rule.action) {
             (Some(rate), _) => (
@@ -227,7 +196,7 @@ impl Judging<'_> {
             verdict,
             reason,
             rule: Some(rule.to_ref()),
-            remember: remember(verdict, Some(rule), &self.request),
+            remember: remember(verdict, Some(rule), self),
             notify: rule.notify,
             log_content: rule.log_content,
             signatures: rule.signatures,
@@ -236,7 +205,7 @@ impl Judging<'_> {
 
     /// What leaves open whether a rule covers the request, as the beginning of a sentence.
     fn what_is_open(&self, rule: &Rule) -> &'static str {
-        match (self.request.doubt(rule), self.request.facts.proof) {
+        match (self.doubt(rule), self.facts.proof) {
             (Doubt::User, _) => "servers may cut the user's name at `:` or `/`; it",
             (Doubt::Content, _) => "the author or committer is not known; it",
             (Doubt::HostName, _) => "the name of the host leaves open which it is; it",

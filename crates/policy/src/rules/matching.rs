@@ -7,6 +7,7 @@ use crate::caller::Caller;
 use crate::facts::{ContentFacts, Facts, IntentKind, Moment, cut_user};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
+use crate::rate::{Rate, RateCounter};
 
 use super::Policy;
 use super::rule::{CallerPattern, KeyPattern, Rule};
@@ -34,23 +35,6 @@ word_enum! {
 }
 
 impl Matcher {
-    /// Comparisons of a word, the host, which tells most rules for logins apart, then the longer ones.
-    const CHEAPEST_FIRST: [Self; 13] = [
-        Self::Kind,
-        Self::Forwarded,
-        Self::Sha1,
-        Self::Host,
-        Self::User,
-        Self::Keyring,
-        Self::Namespace,
-        Self::Content,
-        Self::Author,
-        Self::Committer,
-        Self::Qube,
-        Self::Key,
-        Self::Hours,
-    ];
-
     /// Whether requests of a kind have the fact that this matcher looks at.
     pub fn looks_at(self, kind: IntentKind) -> bool {
         match self {
@@ -129,35 +113,58 @@ pub(super) enum Doubt {
 pub(super) struct Request<'a> {
     policy: &'a Policy,
     pub facts: &'a Facts,
-    local_minute: u16,
+    moment: &'a Moment,
+    rates: &'a RateCounter,
     pub host: ShownHost,
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn new(policy: &'a Policy, facts: &'a Facts, moment: &Moment) -> Self {
+    pub(super) fn new(
+        policy: &'a Policy,
+        facts: &'a Facts,
+        moment: &'a Moment,
+        rates: &'a RateCounter,
+    ) -> Self {
         Self {
             policy,
             facts,
-            local_minute: moment.local_minute,
+            moment,
+            rates,
             host: ShownHost::of(policy, facts),
+        }
+    }
+
+    /// The rule's rate, if the caller has used it up.
+    pub(super) fn used_up(&self, rule: &Rule) -> Option<Rate> {
+        let (caller, now) = (&self.facts.caller, self.moment.boot);
+        rule.rate
+            .filter(|rate| !self.rates.has_room(rule.index, caller, *rate, now))
+    }
+
+    /// What the rule says now.
+    pub(super) fn verdict_of(&self, rule: &Rule) -> Verdict {
+        match self.used_up(rule) {
+            Some(_) => Verdict::Deny,
+            None => rule.action,
         }
     }
 
     /// The rule's result: the least of its matchers'.
     pub(super) fn result(&self, rule: &Rule) -> Match {
-        self.least(rule, Matcher::CHEAPEST_FIRST.into_iter())
+        // First, because it tells most rules for logins apart.
+        match self.try_matcher(rule, Matcher::Host) {
+            Match::No => Match::No,
+            host => host.min(self.result_but_host(rule)),
+        }
     }
 
     /// The rule's result, if the host were the rule's.
     pub(super) fn result_but_host(&self, rule: &Rule) -> Match {
-        let matchers = Matcher::CHEAPEST_FIRST.into_iter();
-        self.least(rule, matchers.filter(|matcher| *matcher != Matcher::Host))
-    }
-
-    fn least(&self, rule: &Rule, matchers: impl Iterator<Item = Matcher>) -> Match {
         let mut least = Match::Yes;
-        for matcher in matchers {
-            least = least.min(self.try_matcher(rule, matcher));
+        for matcher in Matcher::ALL {
+            if matcher != Matcher::Host {
+                least = least.min(self.try_matcher(rule, matcher));
+            }
             if least == Match::No {
                 break;
             }
@@ -216,7 +223,7 @@ impl<'a> Request<'a> {
             Matcher::Host => self.try_host(rule),
             Matcher::Forwarded => rule.covers_forwarded(facts.forwarded, facts.kind).into(),
             Matcher::Sha1 => rule.covers_sha1(facts.sha1).into(),
-            Matcher::Hours => any(&rule.hours, |hours| hours.contain(self.local_minute)),
+            Matcher::Hours => any(&rule.hours, |hours| hours.contain(self.moment.local_minute)),
         }
     }
 

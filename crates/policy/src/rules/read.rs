@@ -16,30 +16,10 @@ use super::rule::{HostPattern, KeyPattern, Rule};
 use super::tree::{self, Table, Value};
 use super::value::{self, BadValue};
 
-const FILE_KEYS: [&str; 5] = ["default", "host", "key", "qube", "rule"];
-const RULE_KEYS: [&str; 21] = [
-    "name",
-    "qube",
-    "sandbox",
-    "keyring",
-    "key",
-    "kind",
-    "user",
-    "host",
-    "namespace",
-    "content",
-    "author",
-    "committer",
-    "forwarded",
-    "sha1",
-    "hours",
-    "action",
-    "rate",
-    "remember",
-    "notify",
-    "log-content",
-    "signatures",
-];
+const FILE_KEYS: &str = "default, host, key, qube, rule";
+const RULE_KEYS: &str = "name, qube, sandbox, keyring, key, kind, user, host, namespace, content, \
+    author, committer, forwarded, sha1, hours, action, rate, remember, notify, log-content, signatures";
+
 impl Policy {
     /// Reads a policy from its files, the main one and drop-ins in the order in which they count.
     ///
@@ -140,7 +120,7 @@ impl Reading {
                 "key" => self.named_tables(source, entry.value, "key", Self::label),
                 "qube" => self.named_tables(source, entry.value, "qube", Self::qube),
                 "rule" => {}
-                _ => self.problems.push(entry.unknown(&FILE_KEYS, "a policy")),
+                _ => self.problems.push(entry.unknown(FILE_KEYS, "a policy")),
             }
         }
     }
@@ -217,7 +197,7 @@ impl Reading {
                 "remember" => rule.remember = self.keep(entry.text(value::remember)),
                 "notify" => rule.notify = self.keep(entry.boolean()).unwrap_or_default(),
                 "signatures" => rule.signatures = self.keep(entry.signatures()).unwrap_or(1),
-                _ => self.problems.push(entry.unknown(&RULE_KEYS, "a rule")),
+                _ => self.problems.push(entry.unknown(RULE_KEYS, "a rule")),
             }
         }
         // A value that was not read would lead to errors about the other keys that are none.

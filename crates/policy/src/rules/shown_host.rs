@@ -104,11 +104,8 @@ impl ShownHost {
 
     /// What a host owes, before it is seen what it shows.
     fn before_proof(policy: &Policy, host: Option<&HostIdentity>) -> Self {
-        let names: Vec<HostName> = host
-            .iter()
-            .flat_map(|host| &host.names)
-            .map(|name| HostName::new(name))
-            .collect();
+        let read = |names: &Vec<String>| names.iter().map(|name| HostName::new(name)).collect();
+        let names: Vec<HostName> = host.map(|host| read(&host.names)).unwrap_or_default();
         let in_table: Vec<Match> = policy
             .hosts
             .iter()
@@ -132,10 +129,8 @@ impl ShownHost {
             in_table,
             names,
             possible_names: host
-                .iter()
-                .flat_map(|host| &host.possible_names)
-                .map(|name| HostName::new(name))
-                .collect(),
+                .map(|host| read(&host.possible_names))
+                .unwrap_or_default(),
         }
     }
 

@@ -14,9 +14,6 @@ use super::words::quoted;
 use crate::caller::Caller;
 use crate::judgement::Place;
 
-const HOST_KEYS: [&str; 4] = ["names", "keys", "ca", "proof"];
-const LABEL_KEYS: [&str; 1] = ["fingerprints"];
-const QUBE_KEYS: [&str; 1] = ["color"];
 /// Words of `host` in rules; no table may take them.
 const HOST_WORDS: [&str; 2] = ["unnamed", "unproven"];
 
@@ -99,7 +96,9 @@ impl Reading {
                 "keys" => host.keys = self.list(entry.texts(pattern::fingerprint)),
                 "ca" => host.ca = self.list(entry.texts(pattern::fingerprint)),
                 "proof" => host.proof = self.keep(entry.text(value::proof)),
-                _ => self.problems.push(entry.unknown(&HOST_KEYS, "a host")),
+                _ => self
+                    .problems
+                    .push(entry.unknown("names, keys, ca, proof", "a host")),
             }
         }
         let is_empty = host.names.is_empty() && host.keys.is_empty() && host.ca.is_empty();
@@ -121,7 +120,7 @@ impl Reading {
         let before = self.problems.len();
         for entry in entries(named.source, named.table) {
             if entry.word() != "fingerprints" {
-                self.problems.push(entry.unknown(&LABEL_KEYS, "a key"));
+                self.problems.push(entry.unknown("fingerprints", "a key"));
                 continue;
             }
             label.fingerprints = self.list(entry.texts(pattern::fingerprint));
@@ -153,7 +152,7 @@ impl Reading {
         for entry in entries(named.source, named.table) {
             match entry.word() {
                 "color" => color = self.keep(entry.text(value::qube_color)),
-                _ => self.problems.push(entry.unknown(&QUBE_KEYS, "a qube")),
+                _ => self.problems.push(entry.unknown("color", "a qube")),
             }
         }
         match color {

@@ -33,7 +33,8 @@ impl Policy {
     /// Judges a request as [`Policy::judge`] does with no rate used up, and tells of every rule how
     /// it met the request.
     pub fn trace(&self, facts: &Facts, moment: &Moment) -> JudgementTrace {
-        let request = Request::new(self, facts, moment);
+        let rates = RateCounter::default();
+        let request = Request::new(self, facts, moment, &rates);
         let mut reached = true;
         let rules = self.rules.iter().map(|rule| {
             let result = request.result(rule);
@@ -52,7 +53,7 @@ impl Policy {
         });
         JudgementTrace {
             rules: rules.collect(),
-            judgement: self.judge(facts, moment, &RateCounter::default()),
+            judgement: self.judge(facts, moment, &rates),
             required: request.host.required,
             is_host_shown: request.host.meets_required_proof,
         }

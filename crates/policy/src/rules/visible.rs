@@ -6,6 +6,7 @@ use crate::caller::{Caller, Keyring};
 use crate::facts::{Facts, HostIdentity, IntentKind, KeyFacts, Moment, Proof};
 use crate::glob::Glob;
 use crate::judgement::Verdict;
+use crate::rate::RateCounter;
 
 use super::Policy;
 use super::judge::beyond_default;
@@ -49,10 +50,10 @@ impl Policy {
     /// search.
     pub fn mildest(&self, query: &VisibilityQuery<'_>, enough: Verdict) -> Verdict {
         let mut rules: Option<Vec<&Rule>> = None;
-        let mut mildest = Verdict::Deny;
+        let (mut mildest, rates) = (Verdict::Deny, RateCounter::default());
         for (facts, any_host) in &query.hypothetical_requests() {
             let hypothetical = HypotheticalRequest {
-                request: Request::new(self, facts, &ANY_MOMENT),
+                request: Request::new(self, facts, &ANY_MOMENT, &rates),
                 any_host: *any_host,
             };
             // Who asks with which key is the same in all of them.
@@ -80,13 +81,8 @@ impl Policy {
         rules: &[&Rule],
         enough: Verdict,
     ) -> Verdict {
-        if hypothetical
-            .request
-            .facts
-            .host
-            .as_ref()
-            .is_some_and(|host| host.revocation.is_some())
-        {
+        let host = hypothetical.request.facts.host.as_ref();
+        if host.is_some_and(|host| host.revocation.is_some()) {
             return Verdict::Deny;
         }
         let (mut floor, mut mildest) = (Verdict::Allow, Verdict::Deny);
@@ -169,24 +165,14 @@ impl VisibilityQuery<'_> {
     }
 }
 
-/// Whether a rule's matcher looks at a fact that is open.
-enum Open {
-    No,
-    /// It takes some values of it.
-    Some,
-    /// It takes every value.
-    Any,
-}
-
 impl HypotheticalRequest<'_> {
     /// A rule's result, and whether it is the same whatever the open facts turn out to be.
     fn meets(&self, rule: &Rule) -> (Match, bool) {
         let (mut least, mut surely) = (Match::Yes, true);
         for matcher in Matcher::ALL {
-            match self.open(rule, matcher) {
-                Open::Any => {}
-                Open::Some => surely = false,
-                Open::No => least = least.min(self.try_matcher(rule, matcher)),
+            match self.is_open(rule, matcher) {
+                true => surely = false,
+                false => least = least.min(self.try_matcher(rule, matcher)),
             }
             if least == Match::No {
                 break;
@@ -195,34 +181,33 @@ impl HypotheticalRequest<'_> {
         (least, surely)
     }
 
-    fn open(&self, rule: &Rule, matcher: Matcher) -> Open {
-        let kind = self.request.facts.kind;
-        let patterns = match matcher {
-            Matcher::User if matches!(kind, IntentKind::Login | IntentKind::Sudo) => &rule.user,
-            Matcher::Namespace if kind == IntentKind::Sshsig => &rule.namespace,
-            Matcher::Hours if rule.hours.is_some() => return Open::Some,
-            Matcher::Content | Matcher::Author | Matcher::Committer
-                if kind == IntentKind::Sshsig && rule.says(matcher) =>
-            {
-                return Open::Some;
-            }
-            Matcher::Host if self.any_host && rule.host.iter().flatten().any(names_host) => {
-                return Open::Some;
-            }
-            _ => return Open::No,
+    /// Whether the rule's matcher takes some values of a fact that is open, and not all.
+    fn is_open(&self, rule: &Rule, matcher: Matcher) -> bool {
+        let takes_some = |list: &Option<Vec<Glob>>| {
+            let list = list.as_ref();
+            list.is_some_and(|list| !list.iter().any(Glob::is_any))
         };
-        match patterns {
-            Some(list) if !list.iter().any(Glob::is_any) => Open::Some,
-            _ => Open::Any,
+        match matcher {
+            Matcher::Hours => rule.hours.is_some(),
+            Matcher::Host => self.any_host && rule.host.iter().flatten().any(names_host),
+            _ if !matcher.looks_at(self.request.facts.kind) => false,
+            Matcher::User => takes_some(&rule.user),
+            Matcher::Namespace => takes_some(&rule.namespace),
+            Matcher::Content | Matcher::Author | Matcher::Committer => rule.says(matcher),
+            _ => false,
         }
     }
 
+    /// Of a matcher that is not open.
     fn try_matcher(&self, rule: &Rule, matcher: Matcher) -> Match {
-        if matcher == Matcher::Host && self.any_host {
-            // Not open: the rule takes any host that is shown, or only what is unproven.
-            return rule.host.is_none().into();
+        match matcher {
+            // The rule takes any host that is shown, or only what is unproven.
+            Matcher::Host if self.any_host => rule.host.is_none().into(),
+            Matcher::User | Matcher::Namespace if matcher.looks_at(self.request.facts.kind) => {
+                Match::Yes
+            }
+            _ => self.request.try_matcher(rule, matcher),
         }
-        self.request.try_matcher(rule, matcher)
     }
 }
 
