@@ -21,16 +21,14 @@ const KNOWN_FLAGS: u32 = RSA_SHA2_256 | RSA_SHA2_512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestRefusal {
     UnknownFlags(u32),
-    /// The key's blob cannot be parsed, so nobody can tell how it would sign.
-    UnreadableKey,
     KeyNotListed,
-    Contradiction(&'static str),
+    /// The key's blob cannot be parsed, so nobody can tell how it would sign; or the data contradicts the binds, or the
+    /// content that the client sent ahead.
+    Unfit(&'static str),
     /// Data that a server or a tool could read as something other than we do.
     LooksLike(LooksLike),
     /// git and ssh-keygen never bind: such a request on a login's connection is not theirs.
     SshsigOnLoginConnection,
-    /// The content that the client sent ahead is not what it wants signed.
-    Content(&'static str),
     /// An earlier bind failed: nothing is signed on this connection any more.
     BindFailed,
 }
@@ -39,9 +37,8 @@ impl fmt::Display for RequestRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownFlags(flags) => write!(f, "unknown signature flags {flags:#x}"),
-            Self::UnreadableKey => f.write_str("a key that cannot be read"),
             Self::KeyNotListed => f.write_str("a key that is not listed for this caller"),
-            Self::Contradiction(what) | Self::Content(what) => f.write_str(what),
+            Self::Unfit(what) => f.write_str(what),
             Self::LooksLike(looks_like) => looks_like.fmt(f),
             Self::SshsigOnLoginConnection => {
                 f.write_str("an sshsig on a connection that is bound for a login")
@@ -138,11 +135,12 @@ pub fn gather(
     if context.session.bind_failed() {
         return Err(RequestRefusal::BindFailed);
     }
-    let key = PublicKey::parse(request.key).map_err(|_| RequestRefusal::UnreadableKey)?;
+    let key = PublicKey::parse(request.key);
+    let key = key.map_err(|_| RequestRefusal::Unfit("a key that cannot be read"))?;
     let evidence = match intent {
         Intent::Login(login) => {
             let evidence = context.session.host_evidence(login);
-            evidence.map_err(RequestRefusal::Contradiction)?
+            evidence.map_err(RequestRefusal::Unfit)?
         }
         Intent::Sshsig(_) if context.session.login_bind().is_some() => {
             return Err(RequestRefusal::SshsigOnLoginConnection);
@@ -153,9 +151,8 @@ pub fn gather(
             unverifiable_bind: false,
         },
     };
-    let content = content
-        .prove(context.request)
-        .map_err(RequestRefusal::Content)?;
+    let content = content.prove(context.request);
+    let content = content.map_err(RequestRefusal::Unfit)?;
     Ok(Gathered {
         request: OwnedSignRequest::of(request),
         facts: Facts {

@@ -72,10 +72,9 @@ impl NarrowRule {
             }
             IntentKind::Sshsig => {
                 namespace = Some(pattern(facts.namespace.as_deref())?);
-                let mail = facts.content.as_ref().map(|content| &content.author);
-                if let Some(Some(mail)) = mail {
-                    author = Some(pattern(Some(mail.as_slice()))?);
-                }
+                let content = facts.content.as_ref();
+                let mail = content.and_then(|content| content.author.as_deref());
+                author = mail.map(|mail| pattern(Some(mail))).transpose()?;
             }
             IntentKind::Certificate | IntentKind::Sudo | IntentKind::Raw => {
                 return Err(format!(
@@ -212,20 +211,11 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
     if host.revocation.is_some() {
         return Err("the host key is revoked");
     }
-    let tables = policy.hosts().iter().filter(|table| {
-        let named = |name: &String| {
-            let mut globs = table.names.iter();
-            globs.any(|glob| glob.matches(name.to_lowercase().as_bytes()))
-        };
-        table.keys.contains(&host.fingerprint)
-            || host.ca.as_ref().is_some_and(|ca| table.ca.contains(ca))
-            || host.names.iter().any(named)
-    });
-    let mut demands = tables.filter_map(|table| table.proof);
-    if demands.any(|required| required > proof) {
+    let said = policy.said_proof(host);
+    if said.is_some_and(|required| required > proof) {
         return Err("the policy wants more proof of this host than it shows");
     }
-    let is_proof_enough = proof >= policy.required_proof(host);
+    let is_proof_enough = said.is_some() || proof == Proof::Proven;
     let names: Vec<String> = host
         .names
         .iter()
@@ -235,10 +225,10 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
         Some(name) if is_proof_enough => Ok(HostWord::Name(name.clone())),
         _ => Ok(HostWord::Key {
             fingerprint: host.fingerprint.clone(),
-            shown: host.names.first().map_or_else(
-                || "unnamed".to_owned(),
-                |name| display::ascii(name.as_bytes(), MAX_SHOWN),
-            ),
+            shown: match host.names.first() {
+                Some(name) => display::ascii(name.as_bytes(), MAX_SHOWN),
+                None => "unnamed".to_owned(),
+            },
             proof,
             names,
         }),

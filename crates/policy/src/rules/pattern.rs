@@ -30,6 +30,25 @@ fn glob_in(language: Language, text: &str) -> Value<Option<Glob>> {
     Ok(language.witness(&glob).is_some().then_some(glob))
 }
 
+/// The same; `none` begins the sentence that there is no such text.
+fn glob_of(
+    language: Language,
+    text: &str,
+    none: &str,
+    hint: impl FnOnce() -> String,
+) -> Value<Glob> {
+    let found = glob_in(language, text)?;
+    found.ok_or_else(|| BadValue::new(format!("{none} {}", quoted(text)), hint()))
+}
+
+/// A hint for what is no text of `language`: what may have been meant, or how such a text looks.
+fn write_or(language: Language, text: &str, meant: &str, form: &str) -> String {
+    match glob_in(language, meant) {
+        Ok(Some(_)) if meant != text => format!("write {meant:?}"),
+        _ => form.to_owned(),
+    }
+}
+
 /// A name or pattern of known hosts, normalised.
 pub(super) fn host_name(text: &str) -> Value<Glob> {
     if text.starts_with("SHA256:") {
@@ -183,62 +202,47 @@ pub(super) fn caller(text: &str) -> Value<CallerPattern> {
 }
 
 pub(super) fn sandbox(text: &str) -> Value<CallerPattern> {
-    let found = glob_in(Language::CallerName, text)?.map(CallerPattern::Sandbox);
-    found.ok_or_else(|| {
-        let hint = match (text.strip_prefix("sandbox:"), text.contains(',')) {
-            (Some(name), _) => format!("write {name:?}"),
-            (None, true) => "a list is written [\"dev\", \"ci\"]".to_owned(),
-            (None, false) => {
-                "it is the NAME of `split-ssh serve NAME`: letters, digits, `_`, `.` and `-`"
-                    .to_owned()
-            }
-        };
-        BadValue::new(format!("no sandbox can be called {}", quoted(text)), hint)
-    })
+    let hint = || match (text.strip_prefix("sandbox:"), text.contains(',')) {
+        (Some(name), _) => format!("write {name:?}"),
+        (None, true) => "a list is written [\"dev\", \"ci\"]".to_owned(),
+        (None, false) => {
+            "it is the NAME of `split-ssh serve NAME`: letters, digits, `_`, `.` and `-`".to_owned()
+        }
+    };
+    let name = glob_of(Language::CallerName, text, "no sandbox can be called", hint)?;
+    Ok(CallerPattern::Sandbox(name))
 }
 
 pub(super) fn keyring(text: &str) -> Value<Glob> {
-    if let Some(glob) = glob_in(Language::KeyringName, text)? {
-        return Ok(glob);
-    }
-    let name = text.rsplit('+').next().unwrap_or_default();
-    let hint = match glob_in(Language::KeyringName, name) {
-        Ok(Some(_)) if name != text => format!("write {name:?}"),
-        _ => "it is the NAME in qubes.SshAgent+NAME: letters, digits, `_`, `.` and `-`".to_owned(),
-    };
-    Err(BadValue::new(
-        format!("no keyring can be called {}", quoted(text)),
-        hint,
-    ))
+    let language = Language::KeyringName;
+    glob_of(language, text, "no keyring can be called", || {
+        let name = text.rsplit('+').next().unwrap_or_default();
+        let form = "it is the NAME in qubes.SshAgent+NAME: letters, digits, `_`, `.` and `-`";
+        write_or(language, text, name, form)
+    })
 }
 
 /// A user, a namespace, or an author's or committer's mail address.
 pub(super) fn line(text: &str, what: &str) -> Value<Glob> {
-    let message = format!("no {what} is called {}", quoted(text));
+    let none = format!("no {what} is called");
     if text.contains(',') {
         let items: Vec<&str> = text.split(',').map(str::trim).collect();
+        let message = format!("{none} {}", quoted(text));
         return Err(BadValue::new(
             message,
             format!("a list is written {items:?}"),
         ));
     }
-    glob_in(Language::Line, text)?.ok_or_else(|| {
-        let trimmed = text.trim();
-        let hint = match glob_in(Language::Line, trimmed) {
-            Ok(Some(_)) if trimmed != text => format!("write {trimmed:?}"),
-            _ => "one line of at most 255 bytes without control characters".to_owned(),
-        };
-        BadValue::new(message, hint)
+    glob_of(Language::Line, text, &none, || {
+        let form = "one line of at most 255 bytes without control characters";
+        write_or(Language::Line, text, text.trim(), form)
     })
 }
 
 /// A pattern for a key's comment: what is neither a label nor a fingerprint.
 pub(super) fn comment(text: &str) -> Value<Glob> {
     if is_public_key(text) {
-        return Err(BadValue::new(
-            "a public key stands where its fingerprint, label or comment is expected",
-            "`ssh-keygen -lf FILE` prints the fingerprint of FILE",
-        ));
+        return Err(public_key());
     }
     let is_hex_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
     let is_md5 = text.split(':').count() == 16 && text.split(':').all(is_hex_pair);
@@ -248,12 +252,17 @@ pub(super) fn comment(text: &str) -> Value<Glob> {
             "`split-ssh list` prints SHA256 fingerprints",
         ));
     }
-    glob_in(Language::Line, text)?.ok_or_else(|| {
-        BadValue::new(
-            format!("no key has the comment {}", quoted(text)),
-            "one line of at most 255 bytes without control characters, as `split-ssh list` shows it",
-        )
+    glob_of(Language::Line, text, "no key has the comment", || {
+        "one line of at most 255 bytes without control characters, as `split-ssh list` shows it"
+            .to_owned()
     })
+}
+
+fn public_key() -> BadValue {
+    BadValue::new(
+        "a public key stands where its fingerprint, label or comment is expected",
+        "`ssh-keygen -lf FILE` prints the fingerprint of FILE",
+    )
 }
 
 /// `TYPE BASE64`, as in a `.pub` file.
@@ -273,23 +282,19 @@ pub(super) fn fingerprint(text: &str) -> Value<Fingerprint> {
         return Ok(fingerprint);
     }
     if is_public_key(text) {
-        return comment(text).and_then(|_| Err(not_a_fingerprint(text, None)));
+        return Err(public_key());
     }
     let digits = match is_like_a_fingerprint(text) {
         true => text.get(7..).unwrap_or_default(),
         false => text,
     };
     let right = format!("SHA256:{}", digits.trim().trim_end_matches('='));
-    let right = exact_fingerprint(&right).map(|fingerprint| fingerprint.0);
-    Err(not_a_fingerprint(text, right))
-}
-
-fn not_a_fingerprint(text: &str, right: Option<String>) -> BadValue {
-    let hint = match right {
-        Some(right) => format!("write {right:?}"),
+    let hint = match exact_fingerprint(&right) {
+        Some(_) => format!("write {right:?}"),
         None => "`ssh-keygen -lf FILE` prints it: SHA256: and 43 characters".to_owned(),
     };
-    BadValue::new(format!("{} is not a fingerprint", quoted(text)), hint)
+    let message = format!("{} is not a fingerprint", quoted(text));
+    Err(BadValue::new(message, hint))
 }
 
 fn exact_fingerprint(text: &str) -> Option<Fingerprint> {

@@ -10,7 +10,9 @@ use super::three_valued::Match;
 
 /// The host of a login, against the policy's `[host.…]` tables.
 pub(super) struct ShownHost {
-    /// What the login must show for rules to believe its host.
+    /// What the login must show for rules to believe its host, if a table says it.
+    said: Option<Proof>,
+    /// The same; where no table says it, a proof.
     pub required: Proof,
     /// The login shows that much.
     pub meets_required_proof: bool,
@@ -122,9 +124,10 @@ impl ShownHost {
                 Match::Maybe => table.proof.filter(|proof| *proof == Proof::Proven),
                 Match::No => None,
             });
-        let required = said.max().unwrap_or(Proof::Proven);
+        let said = said.max();
         Self {
-            required,
+            said,
+            required: said.unwrap_or(Proof::Proven),
             meets_required_proof: false,
             in_table,
             names,
@@ -180,5 +183,10 @@ impl Policy {
     /// What a login to this host must show before rules believe its host.
     pub fn required_proof(&self, host: &HostIdentity) -> Proof {
         ShownHost::before_proof(self, Some(host)).required
+    }
+
+    /// The same, if a table of the policy says it.
+    pub fn said_proof(&self, host: &HostIdentity) -> Option<Proof> {
+        ShownHost::before_proof(self, Some(host)).said
     }
 }
