@@ -30,24 +30,16 @@ pub const KEPT_SECONDS: u64 = 60;
 /// Digits of an object's id that people are shown, as git does in merges.
 pub const SHOWN_DIGITS: usize = 12;
 
-/// What a connection has sent for its next signature. Every sign request takes it.
-#[derive(Default)]
-pub struct PendingContent(State);
+/// What a connection has sent for its next signature. Every sign request takes it. An error: it cannot be of any request.
+pub struct PendingContent(Result<Option<Receiving>, &'static str>);
 
-#[derive(Default)]
-enum State {
-    #[default]
-    Nothing,
-    Receiving(Receiving),
-    /// Only announced.
-    TooLong {
-        key: Vec<u8>,
-        total: u64,
-    },
-    /// It cannot be of any request.
-    Broken(&'static str),
+impl Default for PendingContent {
+    fn default() -> Self {
+        Self(Ok(None))
+    }
 }
 
+/// More than [`MAX_CONTENT`] is only announced.
 struct Receiving {
     key: Vec<u8>,
     total: u64,
@@ -70,13 +62,19 @@ impl PendingContent {
         now: u64,
     ) -> Result<(), &'static str> {
         if untrusted.offset == 0 {
-            self.0 = State::begin(untrusted, crypto, now);
+            self.0 = Ok(Some(Receiving {
+                key: untrusted.key.to_vec(),
+                total: untrusted.total,
+                received: 0,
+                began: now,
+                kept: Vec::new(),
+                hasher: crypto.content_hasher(),
+            }));
         }
         let added = match &mut self.0 {
-            State::Receiving(receiving) => receiving.add(untrusted),
-            State::TooLong { .. } if untrusted.offset == 0 => Ok(()),
-            State::TooLong { .. } | State::Nothing => Err(OUT_OF_ORDER),
-            State::Broken(why) => Err(*why),
+            Ok(Some(receiving)) => receiving.add(untrusted),
+            Ok(None) => Err(OUT_OF_ORDER),
+            Err(why) => Err(*why),
         };
         if let Err(why) = added {
             self.spoil(why);
@@ -86,7 +84,7 @@ impl PendingContent {
 
     /// Has the next sign request refused.
     pub fn spoil(&mut self, why: &'static str) {
-        self.0 = State::Broken(why);
+        self.0 = Err(why);
     }
 
     /// Holds what was sent against the request that follows it.
@@ -97,17 +95,14 @@ impl PendingContent {
         self,
         request: &ClassifiedRequest<'_>,
     ) -> Result<ContentEvidence, &'static str> {
-        let receiving = match self.0 {
-            State::Nothing => return Ok(ContentEvidence::NotSent),
-            State::Broken(why) => return Err(why),
-            State::TooLong { key, total } if key == request.request().key => {
-                return Ok(ContentEvidence::TooLong(total));
-            }
-            State::TooLong { .. } => return Err(OTHER_KEY),
-            State::Receiving(receiving) => receiving,
+        let Some(receiving) = self.0? else {
+            return Ok(ContentEvidence::NotSent);
         };
         if receiving.key != request.request().key {
             return Err(OTHER_KEY);
+        }
+        if receiving.total > MAX_CONTENT {
+            return Ok(ContentEvidence::TooLong(receiving.total));
         }
         let Intent::Sshsig(sshsig) = request.intent() else {
             return Err("content came before it, and it is no sshsig");
@@ -135,26 +130,6 @@ impl PendingContent {
 const OUT_OF_ORDER: &str = "a chunk of content that does not follow the last one";
 const OTHER_KEY: &str = "the content before it was sent for another key";
 const OTHER_CONTENT: &str = "the content before it has another hash than the one to be signed";
-
-impl State {
-    fn begin(first: &ContentChunk<'_>, crypto: &dyn Crypto, now: u64) -> Self {
-        let key = first.key.to_vec();
-        if first.total > MAX_CONTENT {
-            return Self::TooLong {
-                key,
-                total: first.total,
-            };
-        }
-        Self::Receiving(Receiving {
-            key,
-            total: first.total,
-            received: 0,
-            began: now,
-            kept: Vec::new(),
-            hasher: crypto.content_hasher(),
-        })
-    }
-}
 
 impl Receiving {
     fn add(&mut self, chunk: &ContentChunk<'_>) -> Result<(), &'static str> {

@@ -83,18 +83,17 @@ impl Commit {
     pub(super) fn parse(kept: &[u8], is_whole: bool) -> Option<Self> {
         let (headers, message) = split_headers(kept)?;
         let mut lines = headers.split(is_newline).peekable();
-        let tree = id(value(lines.next()?, b"tree ")?)?;
+        let tree = id(lines.next()?.strip_prefix(b"tree ")?)?;
         let (mut parents, mut parent_count) = (Vec::new(), 0_usize);
-        while let Some(parent) = lines.peek().and_then(|line| value(line, b"parent ")) {
-            let parent = id(parent)?;
+        while let Some(parent) = lines.next_if(|line| line.starts_with(b"parent ")) {
+            let parent = id(parent.strip_prefix(b"parent ")?)?;
             if parents.len() < 2 {
                 parents.push(parent);
             }
             parent_count = parent_count.checked_add(1)?;
-            lines.next();
         }
-        let author = Person::parse(value(lines.next()?, b"author ")?)?;
-        let committer = Person::parse(value(lines.next()?, b"committer ")?)?;
+        let author = Person::parse(lines.next()?.strip_prefix(b"author ")?)?;
+        let committer = Person::parse(lines.next()?.strip_prefix(b"committer ")?)?;
         has_only_other_headers(lines)?;
         Some(Self {
             tree,
@@ -112,11 +111,11 @@ impl Tag {
         const TYPES: [&str; 4] = ["commit", "tree", "blob", "tag"];
         let (headers, message) = split_headers(kept)?;
         let mut lines = headers.split(is_newline);
-        let object = id(value(lines.next()?, b"object ")?)?;
-        let named = value(lines.next()?, b"type ")?;
+        let object = id(lines.next()?.strip_prefix(b"object ")?)?;
+        let named = lines.next()?.strip_prefix(b"type ")?;
         let object_type = TYPES.into_iter().find(|known| known.as_bytes() == named)?;
-        let name = short(value(lines.next()?, b"tag ")?)?;
-        let tagger = Person::parse(value(lines.next()?, b"tagger ")?)?;
+        let name = short(lines.next()?.strip_prefix(b"tag ")?)?;
+        let tagger = Person::parse(lines.next()?.strip_prefix(b"tagger ")?)?;
         has_only_other_headers(lines)?;
         Some(Self {
             object,
@@ -136,18 +135,12 @@ impl Push {
             return None;
         }
         // By SSH keys it is the key's fingerprint, which the question has already.
-        value(lines.next()?, b"pusher ")?;
-        let to = lines.peek().and_then(|line| value(line, b"pushee "));
-        let to = match to {
-            Some(to) => {
-                lines.next();
-                Some(short(to)?)
-            }
+        lines.next()?.strip_prefix(b"pusher ")?;
+        let to = match lines.next_if(|line| line.starts_with(b"pushee ")) {
+            Some(to) => Some(short(to.strip_prefix(b"pushee ")?)?),
             None => None,
         };
-        if lines.peek().is_some_and(|line| line.starts_with(b"nonce ")) {
-            lines.next();
-        }
+        lines.next_if(|line| line.starts_with(b"nonce "));
         if !lines.all(|line| line.starts_with(b"push-option ")) {
             return None;
         }
@@ -240,16 +233,7 @@ fn split_headers(kept: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What may follow the headers that we read: others, each with a value that may go on in lines after a space.
 fn has_only_other_headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<()> {
-    const READ: [&[u8]; 8] = [
-        b"tree",
-        b"parent",
-        b"author",
-        b"committer",
-        b"object",
-        b"type",
-        b"tag",
-        b"tagger",
-    ];
+    const READ: &str = "tree parent author committer object type tag tagger";
     let mut may_go_on = false;
     for line in lines {
         if line.starts_with(b" ") && may_go_on {
@@ -258,16 +242,15 @@ fn has_only_other_headers<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<(
         let (name, _) = split_once(line, b' ')?;
         let is_name =
             |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-        if name.is_empty() || !name.iter().all(is_name) || READ.contains(&name) {
+        if name.is_empty()
+            || !name.iter().all(is_name)
+            || READ.split(' ').any(|read| read.as_bytes() == name)
+        {
             return None;
         }
         may_go_on = true;
     }
     Some(())
-}
-
-fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    line.strip_prefix(name)
 }
 
 /// Of SHA-1 or SHA-256.
@@ -283,19 +266,14 @@ fn short(name: &[u8]) -> Option<Vec<u8>> {
 
 /// `+0100`, in minutes.
 fn minutes(zone: &str) -> Option<i32> {
-    let (sign, digits) = match zone.as_bytes() {
-        [b'+', digits @ ..] => (1, digits),
-        [b'-', digits @ ..] => (-1, digits),
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
         _ => return None,
     };
-    let number = |pair: &[u8]| match pair {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
-            Some(i32::from(*tens - b'0') * 10 + i32::from(*ones - b'0'))
-        }
-        _ => None,
-    };
-    let (hours, minutes) = digits.split_at_checked(2)?;
-    Some(sign * (number(hours)? * 60 + number(minutes)?))
+    let is_zone = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let number: i32 = digits.parse().ok().filter(|_| is_zone)?;
+    Some(sign * (number / 100 * 60 + number % 100))
 }
 
 fn split_once(bytes: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {

@@ -336,7 +336,7 @@ fn other_content_is_text_or_bytes_of_a_type() {
 fn a_long_message_is_kept_in_part() {
     let content = [COMMIT, &b"long ".repeat(2_000_000)[..]].concat();
     let pending = sent(KEY, &content, content.len(), 200_000);
-    let State::Receiving(receiving) = &pending.0 else {
+    let Ok(Some(receiving)) = &pending.0 else {
         panic!("receiving");
     };
     assert_eq!(receiving.kept.len(), MAX_KEPT);
