@@ -23,140 +23,125 @@ use crate::judgement::{Judgement, Verdict};
 /// The version of the fields below.
 pub const VERSION: u32 = 1;
 
-/// One line of the log. What is `None`, empty or `false` is left out of the line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    pub v: u32,
-    pub time: Timestamp,
-    /// 1, 2, 3 … over the whole life of the log; set by the log.
-    pub seq: u64,
-    /// The kernel's boot id; set by the log.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub boot: Arc<str>,
-    pub event: Event,
-    pub outcome: RecordOutcome,
+/// A field between the two `;` is left out of the line where it is `None`, empty or `false`.
+macro_rules! record {
+    (
+        $(#[$of_record:meta])*
+        pub struct $name:ident {
+            $($(#[$of_first:meta])* pub $first:ident: $first_type:ty,)+ ;
+            $($(#[$of_field:meta])* pub $field:ident: $type:ty,)+ ;
+            $($(#[$of_last:meta])* pub $last:ident: $last_type:ty,)+
+        }
+    ) => {
+        $(#[$of_record])*
+        pub struct $name {
+            $($(#[$of_first])* pub $first: $first_type,)+
+            $($(#[$of_field])* #[serde(default, skip_serializing_if = "is_default")] pub $field: $type,)+
+            $($(#[$of_last])* pub $last: $last_type,)+
+        }
+    };
+}
 
-    /// The caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub qube: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keyring: Option<Arc<str>>,
-    /// Counts agent connections since the vault started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connection: Option<u64>,
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
-    /// The request's name in the agent protocol, such as `add-identity`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
-    /// Of the request's payload, 64 hex digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_sha256: Option<String>,
-    /// Of a message that is not kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Keys in the reply to a list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listed: Option<u64>,
+record! {
+    /// One line of the log. What is `None`, empty or `false` is left out of the line.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Record {
+        pub v: u32,
+        pub time: Timestamp,
+        /// 1, 2, 3 … over the whole life of the log; set by the log.
+        pub seq: u64,
+        /// The kernel's boot id; set by the log.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        pub boot: Arc<str>,
+        pub event: Event,
+        pub outcome: RecordOutcome,
+        ;
+        /// The caller as it prints: `NAME`, `ssh:NAME` or `local:UID`.
+        pub qube: Option<Arc<str>>,
+        pub keyring: Option<Arc<str>>,
+        /// Counts agent connections since the vault started.
+        pub connection: Option<u64>,
 
-    /// Fingerprint of the key that was to sign.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_algorithm: Option<String>,
-    /// The upstream's comment of the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<Escaped>,
-    /// The vault's own name of the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<Escaped>,
+        /// The request's name in the agent protocol, such as `add-identity`.
+        pub request: Option<String>,
+        /// Of the request's payload, 64 hex digits.
+        pub request_sha256: Option<String>,
+        /// Of a message that is not kept.
+        pub bytes: Option<u64>,
+        /// Keys in the reply to a list.
+        pub listed: Option<u64>,
 
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<IntentKind>,
-    /// Why the data is of no kind, and never signed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub looks_like: Option<LooksLike>,
-    /// An RSA signature with SHA-1 was asked for.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sha1: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Escaped>,
-    /// Names of the host in the vault's known hosts; empty = unnamed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host: Vec<Escaped>,
-    /// Fingerprint of the host's plain key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_algorithm: Option<String>,
-    /// Fingerprint of the CA whose certificate the host showed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_ca: Option<String>,
-    /// A name that a person typed into a prompt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_label: Option<Escaped>,
-    /// Names that an unnamed host could have, see `docs/log.md`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host_could_be: Vec<Escaped>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub host_revoked: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proof: Option<Proof>,
-    /// A forwarding bind was seen; `false` proves nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub forwarded: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<Escaped>,
-    /// `proven`: the client sent the content of an SSHSIG, and it has the hash that was to be signed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content: Option<ContentProof>,
-    /// Mail address of a commit's author or a tagger; as those below, only if a rule says that the log keeps content.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub author: Option<Escaped>,
-    /// Mail address of a commit's committer or a tagger.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub committer: Option<Escaped>,
-    /// A commit's subject, or a tag's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Escaped>,
-    /// A commit's tree, or the object of a tag: 12 hex digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub object: Option<String>,
-    /// Minutes since local midnight at the decision, 0..1440, for `hours` rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub local_minute: Option<u16>,
+        /// Fingerprint of the key that was to sign.
+        pub key: Option<String>,
+        pub key_algorithm: Option<String>,
+        /// The upstream's comment of the key.
+        pub comment: Option<Escaped>,
+        /// The vault's own name of the key.
+        pub label: Option<Escaped>,
 
-    /// The policy's word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
-    /// The deciding rule's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// The deciding rule's `file:line`; absent when the default or a built-in refusal decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule_place: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decided_by: Option<DecidedBy>,
-    /// Milliseconds that the request waited for a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wait_ms: Option<u64>,
-    /// Milliseconds that the upstream took to sign.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sign_ms: Option<u64>,
-    /// SHA-256 of the policy in force, 64 hex digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<Arc<str>>,
+        pub kind: Option<IntentKind>,
+        /// Why the data is of no kind, and never signed.
+        pub looks_like: Option<LooksLike>,
+        /// An RSA signature with SHA-1 was asked for.
+        pub sha1: bool,
+        pub user: Option<Escaped>,
+        /// Names of the host in the vault's known hosts; empty = unnamed.
+        pub host: Vec<Escaped>,
+        /// Fingerprint of the host's plain key.
+        pub host_key: Option<String>,
+        pub host_algorithm: Option<String>,
+        /// Fingerprint of the CA whose certificate the host showed.
+        pub host_ca: Option<String>,
+        /// A name that a person typed into a prompt.
+        pub host_label: Option<Escaped>,
+        /// Names that an unnamed host could have, see `docs/log.md`.
+        pub host_could_be: Vec<Escaped>,
+        pub host_revoked: bool,
+        pub proof: Option<Proof>,
+        /// A forwarding bind was seen; `false` proves nothing.
+        pub forwarded: Option<bool>,
+        pub namespace: Option<Escaped>,
+        /// `proven`: the client sent the content of an SSHSIG, and it has the hash that was to be signed.
+        pub content: Option<ContentProof>,
+        /// Mail address of a commit's author or a tagger; as those below, only if a rule says that the log keeps content.
+        pub author: Option<Escaped>,
+        /// Mail address of a commit's committer or a tagger.
+        pub committer: Option<Escaped>,
+        /// A commit's subject, or a tag's name.
+        pub subject: Option<Escaped>,
+        /// A commit's tree, or the object of a tag: 12 hex digits.
+        pub object: Option<String>,
+        /// Minutes since local midnight at the decision, 0..1440, for `hours` rules.
+        pub local_minute: Option<u16>,
 
-    /// How many alike this line stands for; absent = 1. Set by the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
-    /// When the first of them came; set by the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-    /// The `hash` of the line before, 64 hex digits, zeros in the first; set by the log.
-    #[serde(default)]
-    pub previous: String,
+        /// The policy's word.
+        pub verdict: Option<Verdict>,
+        /// The deciding rule's name.
+        pub rule: Option<String>,
+        /// The deciding rule's `file:line`; absent when the default or a built-in refusal decided.
+        pub rule_place: Option<String>,
+        pub reason: Option<String>,
+        pub decided_by: Option<DecidedBy>,
+        /// Milliseconds that the request waited for a person.
+        pub wait_ms: Option<u64>,
+        /// Milliseconds that the upstream took to sign.
+        pub sign_ms: Option<u64>,
+        /// SHA-256 of the policy in force, 64 hex digits.
+        pub policy: Option<Arc<str>>,
+
+        /// How many alike this line stands for; absent = 1. Set by the log.
+        pub count: Option<u64>,
+        /// When the first of them came; set by the log.
+        pub since: Option<Timestamp>,
+        ;
+        /// The `hash` of the line before, 64 hex digits, zeros in the first; set by the log.
+        #[serde(default)]
+        pub previous: String,
+    }
 }
 
 impl Record {
