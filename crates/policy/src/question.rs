@@ -25,7 +25,9 @@ use crate::known_hosts::check_name;
 pub use crate::qube_color::QubeColor;
 
 pub use answer::{Answer, BadAnswer, Decision, MUTE_SECONDS, QuestionId};
-pub use compose::{LONGEST, QuestionProgress, length_in_words};
+pub use compose::{LONGEST, QuestionProgress};
+pub(crate) use date::counted;
+pub use date::length as length_in_words;
 pub use history::{AuthorHistory, History};
 pub use protocol::{Counts, Version};
 pub use row::{Row, RowClass, own_row};

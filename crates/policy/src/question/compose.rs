@@ -96,7 +96,7 @@ fn limit(subject: &Subject) -> Option<String> {
     let text = match (subject.remember, Scope::of(facts)) {
         (Remember::UpTo(longest), Some(_)) if longest >= LONGEST => return None,
         (Remember::UpTo(longest), Some(_)) => {
-            let longest = length_in_words(longest);
+            let longest = date::length(longest);
             match rule {
                 Some(rule) => format!("The rule at {} allows at most {longest}.", rule.place),
                 None => format!("Without a rule, an approval lasts at most {longest}."),
@@ -156,9 +156,4 @@ fn offers(subject: &Subject) -> Vec<Decision> {
         offers.push(Decision::AllowAlways);
     }
     offers
-}
-
-/// `15 minutes`, for buttons, terminals and the log.
-pub fn length_in_words(seconds: u64) -> String {
-    date::length(seconds)
 }

@@ -4,12 +4,12 @@
 mod tests;
 
 use super::history::about;
-use super::row::own_row;
+use super::row::{first_labelled, own_row};
 use super::{AuthorHistory, HeadingPart, Row, RowClass, date};
 use crate::content::{
     Commit, ContentEvidence, Message, Object, Person, ProvenContent, Push, SHOWN_DIGITS, Tag,
 };
-use crate::display;
+use crate::display::{self, text as shown};
 
 /// A subject, tag or repository within the heading. One that is longer has a row of its own.
 const MAX_IN_HEADING: usize = 120;
@@ -51,11 +51,9 @@ pub(super) fn facts(content: &ProvenContent, author: AuthorHistory) -> Vec<Row> 
         Object::Tag(tag) => tag_rows(tag, author, now),
         Object::Push(push) => push_rows(push),
         Object::Text { lines, has_more } => {
-            let labels = ["Content"].into_iter().chain(std::iter::repeat(""));
-            let mut rows: Vec<Row> = labels
-                .zip(lines)
-                .map(|(label, line)| text_row(label, shown(line, MAX_NAME)))
-                .collect();
+            let rows = first_labelled("Content").zip(lines);
+            let rows = rows.map(|(label, line)| text_row(label, shown(line, MAX_NAME)));
+            let mut rows: Vec<Row> = rows.collect();
             if *has_more {
                 rows.push(own_row("", "...".to_owned()).note("there is more"));
             }
@@ -79,42 +77,42 @@ pub(super) fn details(evidence: &ContentEvidence) -> Vec<Row> {
 
 /// What needs a second look.
 pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<String> {
-    let mut said = Vec::new();
     let content = match evidence {
-        ContentEvidence::NotSent => return said,
+        ContentEvidence::NotSent => return Vec::new(),
         ContentEvidence::TooLong(_) => {
-            said.push(
-                "The content is too long to be shown: the vault sees its hash alone.".to_owned(),
-            );
-            return said;
+            let unseen = "The content is too long to be shown: the vault sees its hash alone.";
+            return vec![unseen.to_owned()];
         }
         ContentEvidence::Proven(content) => content,
     };
     let now = content.received_at();
-    let (what, people, texts): (_, Vec<&Person>, Vec<&[u8]>) = match content.object() {
+    let (what, people, texts): (_, Vec<&Person>, Vec<&Vec<u8>>) = match content.object() {
         Object::Commit(Commit {
             author,
             committer,
             message,
             ..
-        }) => (
-            "commit",
-            vec![committer, author],
-            vec![&message.subject, &message.body],
-        ),
-        Object::Tag(tag) => (
-            "tag",
-            vec![&tag.tagger],
-            vec![&tag.name, &tag.message.subject, &tag.message.body],
-        ),
-        Object::Push(_) => ("push", Vec::new(), Vec::new()),
+        }) => {
+            let texts = vec![&message.subject, &message.body];
+            ("commit", vec![committer, author], texts)
+        }
+        Object::Tag(tag) => {
+            let texts = vec![&tag.name, &tag.message.subject, &tag.message.body];
+            ("tag", vec![&tag.tagger], texts)
+        }
+        Object::Push(push) => {
+            let names = push.updates.iter().map(|update| &update.name);
+            ("push", Vec::new(), names.chain(&push.to).collect())
+        }
         Object::Text { .. } | Object::Binary(_) => {
-            if namespace == b"git" {
-                said.push("This is no commit, tag or push that the vault can read.".to_owned());
-            }
-            return said;
+            let unread = "This is no commit, tag or push that the vault can read.";
+            return match namespace {
+                b"git" => vec![unread.to_owned()],
+                _ => Vec::new(),
+            };
         }
     };
+    let mut said = Vec::new();
     // An author's date is that of the first version, which may be old. It cannot lie ahead.
     let is_far_off = |(place, person): (usize, &&Person)| {
         let off = person.time.saturating_sub(clamped(now));
@@ -129,8 +127,7 @@ pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<Stri
     let names = people
         .iter()
         .flat_map(|person| [&person.name, &person.mail]);
-    let names = names.map(Vec::as_slice).chain(texts);
-    if names.into_iter().any(display::has_escapes) {
+    if names.chain(texts).any(|text| display::has_escapes(text)) {
         said.push(format!(
             "The {what} has characters that cannot be shown or that hide others. They stand as escapes."
         ));
@@ -176,22 +173,17 @@ fn tag_rows(tag: &Tag, history: AuthorHistory, now: u64) -> Vec<Row> {
 }
 
 fn push_rows(push: &Push) -> Vec<Row> {
-    let mut rows: Vec<Row> = push
-        .updates
-        .iter()
-        .map(|update| {
-            let is_none = |id: &str| id.bytes().all(|digit| digit == b'0');
-            let change = match (is_none(&update.old), is_none(&update.new)) {
-                (_, true) => "deleted".to_owned(),
-                (true, _) => format!("new, {}", short_id(&update.new)),
-                _ => format!("{} to {}", short_id(&update.old), short_id(&update.new)),
-            };
-            text_row("Updates", shown(&update.name, MAX_NAME)).note(change)
-        })
-        .collect();
-    for row in rows.iter_mut().skip(1) {
-        row.label.clear();
-    }
+    let rows = first_labelled("Updates").zip(&push.updates);
+    let rows = rows.map(|(label, update)| {
+        let is_none = |id: &str| id.bytes().all(|digit| digit == b'0');
+        let change = match (is_none(&update.old), is_none(&update.new)) {
+            (_, true) => "deleted".to_owned(),
+            (true, _) => format!("new, {}", short_id(&update.new)),
+            _ => format!("{} to {}", short_id(&update.old), short_id(&update.new)),
+        };
+        text_row(label, shown(&update.name, MAX_NAME)).note(change)
+    });
+    let mut rows: Vec<Row> = rows.collect();
     if push.has_more {
         rows.push(own_row("", "and more".to_owned()));
     }
@@ -249,10 +241,6 @@ fn clamped(seconds: u64) -> i64 {
 
 fn short_id(id: &str) -> String {
     id.get(..SHOWN_DIGITS).unwrap_or(id).to_owned()
-}
-
-fn shown(untrusted: &[u8], max: usize) -> String {
-    display::text(untrusted, max)
 }
 
 fn text_row(label: &str, text: String) -> Row {

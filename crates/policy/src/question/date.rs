@@ -29,7 +29,7 @@ pub(super) fn zoned(unix: i64, zone: i32) -> String {
 
 /// A length of time as people say it, in the largest unit that divides it; what no unit divides is
 /// rounded down to one that leaves at least two.
-pub(crate) fn length(seconds: u64) -> String {
+pub fn length(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [
         (86_400, "day"),
         (3600, "hour"),
@@ -48,8 +48,12 @@ pub(crate) fn length(seconds: u64) -> String {
         (Some(whole), _) => *whole,
         (None, _) => (1, "second"),
     };
-    let count = seconds / unit;
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+    counted(seconds / unit, word)
+}
+
+/// `1 hour`, `2 hours`: of whatever takes an `s`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -1,87 +1,77 @@
 //! The sentence that says who wants what, where: our own words, and names set in bold.
 
 use super::names::{inline_name, short_name};
-use super::{Details, HeadingPart, Subject, content};
+use super::{CertificateFields, Details, HeadingPart, Subject, content};
 
 pub(super) fn heading(subject: &Subject) -> Vec<HeadingPart> {
-    let mut sentence = Sentence::default();
-    sentence.name(subject.facts.caller.to_string());
-    sentence.words(if subject.facts.forwarded {
-        " passes on a request to "
-    } else {
-        " wants to "
-    });
-    if let Some((words, text)) = subject.proven_content().and_then(content::heading) {
-        sentence.words(words);
-        sentence.parts.push(text);
-        return sentence.parts;
+    let wants = match subject.facts.forwarded {
+        true => "passes on a request to",
+        false => "wants to",
+    };
+    let proven = subject.proven_content().and_then(content::heading);
+    let (what, names, last) = match proven {
+        Some((what, text)) => (what.to_owned(), Vec::new(), Some(text)),
+        None => {
+            let (what, names) = purpose(subject);
+            (what, names, None)
+        }
+    };
+    let mut parts = vec![HeadingPart::Name(subject.facts.caller.to_string())];
+    let mut names = names.into_iter().map(HeadingPart::Name);
+    for words in format!(" {wants} {what}").split("{}") {
+        if !words.is_empty() {
+            parts.push(HeadingPart::Words(words.to_owned()));
+        }
+        parts.extend(names.next());
     }
-    match &subject.details {
+    parts.extend(last);
+    parts
+}
+
+/// What it wants to do, with a `{}` for each of the names.
+fn purpose(subject: &Subject) -> (String, Vec<String>) {
+    let facts = &subject.facts;
+    let (what, names) = match &subject.details {
         Details::Login { .. } => {
-            sentence.words("log in as ");
-            sentence.name(inline_name(
-                subject.facts.user.as_deref().unwrap_or_default(),
-            ));
+            let user = inline_name(facts.user.as_deref().unwrap_or_default());
             match subject.shown_host() {
-                None => sentence.words(" on an unproven server"),
+                None => ("log in as {} on an unproven server", vec![user]),
                 Some(host) if host.is_known() => {
-                    sentence.words(" on ");
-                    sentence.name(short_name(host));
+                    ("log in as {} on {}", vec![user, short_name(host)])
                 }
-                Some(_) => sentence.words(" on a server that this vault does not know"),
+                Some(_) => {
+                    let unknown = "log in as {} on a server that this vault does not know";
+                    (unknown, vec![user])
+                }
             }
         }
         // Words of ours for the namespaces that everybody meets.
-        Details::Sshsig { .. } => match subject.facts.namespace.as_deref() {
-            Some(b"git") => sentence.words("sign a git commit, tag or push"),
-            Some(b"file") => sentence.words("sign a file"),
-            namespace => {
-                sentence.words("sign data for ");
-                sentence.name(inline_name(namespace.unwrap_or_default()));
-            }
+        Details::Sshsig { .. } => match facts.namespace.as_deref().unwrap_or_default() {
+            b"git" => ("sign a git commit, tag or push", vec![]),
+            b"file" => ("sign a file", vec![]),
+            namespace => ("sign data for {}", vec![inline_name(namespace)]),
         },
-        Details::Certificate(fields) => {
-            sentence.words(if fields.for_hosts {
-                "issue a host certificate for "
-            } else {
-                "issue a user certificate for "
-            });
-            let names = fields.principals_by_weight();
-            match names.split_first() {
-                None => sentence.name("every name".to_owned()),
-                Some((first, others)) => {
-                    sentence.name(inline_name(first));
-                    if !others.is_empty() {
-                        sentence.words(&format!(" and {} more", others.len()));
-                    }
-                }
-            }
-            if fields.valid_before == u64::MAX {
-                sentence.words(", valid ");
-                sentence.name("for ever".to_owned());
-            }
-        }
-        Details::Sudo { .. } => sentence.words("run a command by sudo"),
-        Details::Raw { .. } => sentence.words("sign data of no known kind"),
-    }
-    sentence.parts
+        Details::Certificate(fields) => return certificate(fields),
+        Details::Sudo { .. } => ("run a command by sudo", vec![]),
+        Details::Raw { .. } => ("sign data of no known kind", vec![]),
+    };
+    (what.to_owned(), names)
 }
 
-#[derive(Default)]
-struct Sentence {
-    parts: Vec<HeadingPart>,
-}
-
-impl Sentence {
-    fn words(&mut self, words: &str) {
-        if let Some(HeadingPart::Words(last)) = self.parts.last_mut() {
-            last.push_str(words);
-        } else {
-            self.parts.push(HeadingPart::Words(words.to_owned()));
+fn certificate(fields: &CertificateFields) -> (String, Vec<String>) {
+    let who = if fields.for_hosts { "host" } else { "user" };
+    let mut what = format!("issue a {who} certificate for {{}}");
+    let mut names = match fields.principals_by_weight().as_slice() {
+        [] => vec!["every name".to_owned()],
+        [only] => vec![inline_name(only)],
+        [first, others @ ..] => {
+            what.push_str(&format!(" and {} more", others.len()));
+            vec![inline_name(first)]
         }
+    };
+    if fields.valid_before == u64::MAX {
+        what.push_str(", valid {}");
+        names.push("for ever".to_owned());
     }
-
-    fn name(&mut self, name: String) {
-        self.parts.push(HeadingPart::Name(name));
-    }
+    (what, names)
 }

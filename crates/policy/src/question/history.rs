@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::date::counted;
 use crate::facts::IntentKind;
 
 /// What the log knows of earlier requests like this one.
@@ -36,35 +37,28 @@ pub enum AuthorHistory {
 impl History {
     /// What the log knows of earlier requests. `None` if there is nothing to say.
     pub fn sentence(self, kind: IntentKind) -> Option<String> {
-        let (one, many, signed) = match kind {
-            IntentKind::Login => ("login", "logins", "allowed"),
-            _ => ("signature", "signatures", "signed"),
+        let (one, signed) = match kind {
+            IntentKind::Login => ("login", "allowed"),
+            _ => ("signature", "signed"),
         };
         let last = self.last_signed.map(|seconds| match seconds {
             0..60 => format!("Last {signed} less than a minute ago"),
             _ => format!("Last {signed} {} ago", about(seconds)),
         });
-        let today = match self.today {
-            0 => None,
-            1 => Some(format!("1 {one} today")),
-            count => Some(format!("{count} {many} today")),
-        };
-        match (last, today) {
-            (None, None) => None,
-            (Some(only), None) | (None, Some(only)) => Some(format!("{only}.")),
-            (Some(last), Some(today)) => Some(format!("{last}; {today}.")),
-        }
+        let today = format!("{} today", counted(self.today.into(), one));
+        let today = Some(today).filter(|_| self.today > 0);
+        let said: Vec<String> = last.into_iter().chain(today).collect();
+        (!said.is_empty()).then(|| format!("{}.", said.join("; ")))
     }
 }
 
 /// The largest unit alone: `2 hours`, `3 days`.
 pub(super) fn about(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    match seconds {
+        0..3600 => counted(seconds / 60, "minute"),
+        3600..86_400 => counted(seconds / 3600, "hour"),
+        _ => counted(seconds / 86_400, "day"),
+    }
 }
 
 #[cfg(test)]

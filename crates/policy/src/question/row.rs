@@ -42,6 +42,11 @@ pub fn own_row(label: &str, text: String) -> Row {
     }
 }
 
+/// Labels for rows that belong together.
+pub(super) fn first_labelled(label: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(label).chain(std::iter::repeat(""))
+}
+
 impl Row {
     pub(super) fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());

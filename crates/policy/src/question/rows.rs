@@ -2,7 +2,7 @@
 //! row.
 
 use super::names::{is_plain, short_name, value};
-use super::row::own_row;
+use super::row::{first_labelled, own_row};
 use super::{CertificateFields, Details, KeyValidity, Row, Subject, content, date};
 use crate::content::ContentEvidence;
 use crate::display;
@@ -158,11 +158,9 @@ fn host_note(host: &HostIdentity) -> String {
 
 /// The hosts that a request was forwarded through, nearest first.
 fn forwarders(subject: &Subject, show: impl Fn(&HostIdentity) -> String) -> Vec<Row> {
-    let hosts = subject.via.iter().take(MAX_VIA);
-    let shown = hosts.zip(["Forwarded by"].into_iter().chain(std::iter::repeat("")));
-    let mut rows: Vec<Row> = shown
-        .map(|(host, label)| ascii(label, show(host).as_bytes()))
-        .collect();
+    let rows = first_labelled("Forwarded by").zip(subject.via.iter().take(MAX_VIA));
+    let rows = rows.map(|(label, host)| ascii(label, show(host).as_bytes()));
+    let mut rows: Vec<Row> = rows.collect();
     let more = subject.via.len().saturating_sub(MAX_VIA);
     if more > 0 {
         rows.push(own_row("", format!("and {more} more hosts")));

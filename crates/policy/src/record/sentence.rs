@@ -1,8 +1,10 @@
 //! A record as a person reads it, on a screen and in the journal. All text passes the sanitizer.
 
+use crate::caller::DEFAULT_KEYRING;
 use crate::display;
 use crate::facts::IntentKind;
 use crate::judgement::Verdict;
+use crate::question::counted;
 
 use super::{DecidedBy, Escaped, Event, Record, RecordOutcome};
 
@@ -86,34 +88,21 @@ fn what(record: &Record) -> String {
     let mut words = Vec::new();
     if let Some(kind) = record.kind {
         words.push(purpose(record, kind));
-    } else if record.host_key.is_some() && record.event != Event::List {
-        words.push(host_name(record));
-    }
-    if record.kind.is_none() {
-        let request = record.request.as_deref().map(value);
-        words.extend(request);
+    } else {
+        let is_bind = record.host_key.is_some() && record.event != Event::List;
+        words.extend(is_bind.then(|| host_name(record)));
+        words.extend(record.request.as_deref().map(value));
     }
     if let Some(listed) = record.listed {
-        words.push(format!(
-            "{listed} {}",
-            if listed == 1 { "key" } else { "keys" }
-        ));
+        words.push(counted(listed, "key"));
         if record.host_key.is_some() {
             words.push(format!("for {}", host_name(record)));
         }
     }
-    if let Some(bytes) = record.bytes {
-        let unit = if bytes == 1 { "byte" } else { "bytes" };
-        words.push(format!("{bytes} {unit}"));
-    }
-    if let Some(key) = key(record) {
-        words.push(format!("with {key}"));
-    }
-    if let Some(keyring) = record
-        .keyring
-        .as_deref()
-        .filter(|name| *name != crate::caller::DEFAULT_KEYRING)
-    {
+    words.extend(record.bytes.map(|bytes| counted(bytes, "byte")));
+    words.extend(key(record).map(|key| format!("with {key}")));
+    let keyring = record.keyring.as_deref();
+    if let Some(keyring) = keyring.filter(|name| *name != DEFAULT_KEYRING) {
         let of = if words.is_empty() { "" } else { "of " };
         words.push(format!("{of}keyring {}", value(keyring)));
     }
@@ -171,10 +160,8 @@ pub fn host_name(record: &Record) -> String {
 }
 
 fn key(record: &Record) -> Option<String> {
-    let comment = record
-        .comment
-        .as_ref()
-        .filter(|comment| !comment.as_str().is_empty());
+    let comment = record.comment.as_ref();
+    let comment = comment.filter(|comment| !comment.as_str().is_empty());
     let name = record.label.as_ref().or(comment).map(escaped);
     name.or_else(|| record.key.as_deref().map(value))
 }
@@ -182,32 +169,25 @@ fn key(record: &Record) -> Option<String> {
 fn why(record: &Record) -> String {
     let mut words = Vec::new();
     if let Some(place) = &record.rule_place {
-        let name = record
-            .rule
-            .as_deref()
-            .map(|name| format!("\"{}\" ", value(name)))
-            .unwrap_or_default();
+        let name = record.rule.as_deref();
+        let name = name.map_or_else(String::new, |name| format!("\"{}\" ", value(name)));
         let verdict = record.verdict.map_or("", Verdict::word);
         // The file's own name is enough to find the line by.
         let place = place.rsplit('/').next().unwrap_or_default();
-        words.push(format!(
-            "rule {name}{}: {verdict}",
-            display::ascii(place.as_bytes(), MAX_REASON)
-        ));
+        let place = display::ascii(place.as_bytes(), MAX_REASON);
+        words.push(format!("rule {name}{place}: {verdict}"));
     }
     if let Some(reason) = record.reason.as_ref().filter(|_| !repeats_the_rule(record)) {
         // What is wrong with a policy takes several lines; the first says it.
         let first = reason.lines().next().unwrap_or_default();
         words.push(display::prose(first.as_bytes(), MAX_REASON));
     }
-    match record.decided_by {
-        Some(DecidedBy::Prompt) => words.push(format!("answered in the prompt{}", waited(record))),
-        Some(DecidedBy::Terminal) => {
-            words.push(format!("answered in a terminal{}", waited(record)))
-        }
-        Some(DecidedBy::Remembered) => words.push("by an earlier answer".to_owned()),
-        Some(DecidedBy::Policy) | None => {}
-    }
+    words.extend(match record.decided_by {
+        Some(DecidedBy::Prompt) => Some(format!("answered in the prompt{}", waited(record))),
+        Some(DecidedBy::Terminal) => Some(format!("answered in a terminal{}", waited(record))),
+        Some(DecidedBy::Remembered) => Some("by an earlier answer".to_owned()),
+        Some(DecidedBy::Policy) | None => None,
+    });
     words.join("; ")
 }
 
