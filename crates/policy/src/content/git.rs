@@ -44,6 +44,8 @@ pub struct Tag {
 pub struct Push {
     /// The repository, if it says which.
     pub to: Option<Vec<u8>>,
+    /// What the server is told to do beside it, by `git push -o`.
+    pub options: Vec<Vec<u8>>,
     pub updates: Vec<RefUpdate>,
     /// More references than these.
     pub has_more: bool,
@@ -141,9 +143,8 @@ impl Push {
             None => None,
         };
         lines.next_if(|line| line.starts_with(b"nonce "));
-        if !lines.all(|line| line.starts_with(b"push-option ")) {
-            return None;
-        }
+        let options = lines.map(|line| short(line.strip_prefix(b"push-option ")?));
+        let options = options.collect::<Option<_>>()?;
         let (mut kept, mut has_more) = (Vec::new(), !is_whole);
         for line in updates.split(is_newline).filter(|line| !line.is_empty()) {
             match RefUpdate::parse(line) {
@@ -156,6 +157,7 @@ impl Push {
         }
         Some(Self {
             to,
+            options,
             updates: kept,
             has_more,
         })

@@ -15,6 +15,8 @@ use crate::display::{self, text as shown};
 const MAX_IN_HEADING: usize = 120;
 /// A name of a person or reference, or a mail address.
 const MAX_NAME: usize = 160;
+/// Options of a push within a warning.
+const MAX_OPTIONS: usize = 240;
 /// A message's body, or a subject in full.
 const MAX_MESSAGE: usize = 2048;
 /// A date that is further from now is pointed out: clocks differ by minutes, rebases are of older commits only in their
@@ -86,6 +88,7 @@ pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<Stri
         ContentEvidence::Proven(content) => content,
     };
     let now = content.received_at();
+    let mut said = Vec::new();
     let (what, people, texts): (_, Vec<&Person>, Vec<&Vec<u8>>) = match content.object() {
         Object::Commit(Commit {
             author,
@@ -101,6 +104,10 @@ pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<Stri
             ("tag", vec![&tag.tagger], texts)
         }
         Object::Push(push) => {
+            if !push.options.is_empty() {
+                let options = display::ascii(&push.options.join(&b", "[..]), MAX_OPTIONS);
+                said.push(format!("The push has options for the server: {options}."));
+            }
             let names = push.updates.iter().map(|update| &update.name);
             ("push", Vec::new(), names.chain(&push.to).collect())
         }
@@ -112,7 +119,6 @@ pub(super) fn warnings(namespace: &[u8], evidence: &ContentEvidence) -> Vec<Stri
             };
         }
     };
-    let mut said = Vec::new();
     // An author's date is that of the first version, which may be old. It cannot lie ahead.
     let is_far_off = |(place, person): (usize, &&Person)| {
         let off = person.time.saturating_sub(clamped(now));

@@ -250,6 +250,17 @@ fn tags_pushes_and_other_content_are_told_apart() {
         ]
     );
 
+    assert_eq!(question.risk, Risk::Routine);
+
+    let told = push.replace("\n\n", "\npush-option ci.skip\npush-option a=b\n\n");
+    assert_eq!(
+        about("git", told.as_bytes()).warnings,
+        ["The push has options for the server: ci.skip, a=b."]
+    );
+    let hidden = push.replace("heads/main", "heads/\u{202e}niam");
+    let hidden = about("git", hidden.as_bytes()).warnings;
+    assert!(hidden[0].starts_with("The push has characters that cannot be shown"));
+
     let question = about("git", b"no object of git\n");
     assert_eq!(question.risk, Risk::Unusual);
     assert_eq!(facts(&question)[0], "Content: no object of git");
