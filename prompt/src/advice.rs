@@ -41,8 +41,6 @@ impl Advice {
     /// An empty hint gives way to what an answer would cover.
     pub fn say(&self, hint: &str) {
         let words = if hint.is_empty() { &self.covers } else { hint };
-        if self.label.text() != words {
-            self.label.set_text(words);
-        }
+        look::set_text(&self.label, words);
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gtk::prelude::*;
 use policy::question::Decision;
 
-use crate::question::{self, Question};
+use crate::question::Question;
 use crate::{buttons, look, wording};
 
 /// So many lengths have buttons on the first page; more have a page of their own.
@@ -30,6 +30,8 @@ pub enum Choice {
     Turn(Page),
 }
 
+const BACK: (&str, Choice) = ("_Back", Choice::Turn(Page::First));
+
 pub struct Answers {
     holder: gtk::Box,
     page: Cell<Page>,
@@ -47,10 +49,9 @@ impl Answers {
         };
         let has = |offer| question.offers.contains(&offer);
         answers.add(Page::First, "_Deny", Choice::Decide(Decision::DenyOnce));
-        let lengths = question::denial_lengths(question);
+        let lengths = question.denial_lengths();
         if !lengths.is_empty() {
             answers.add(Page::First, "Deny _for...", Choice::Turn(Page::DenyFor));
-            answers.add_back(Page::DenyFor);
             answers.add_lengths(Page::DenyFor, "Deny", &lengths, Decision::DenyFor);
         }
         if has(Decision::Mute) {
@@ -63,22 +64,18 @@ impl Answers {
             let once = Choice::Decide(Decision::AllowOnce);
             answers.add(Page::First, "Allow _once", once);
         }
-        let lengths = question::lengths(question);
+        let lengths = question.lengths();
         if lengths.len() > MAX_LENGTHS {
             answers.add(Page::First, "Allow fo_r...", Choice::Turn(Page::AllowFor));
-            answers.add_back(Page::AllowFor);
             answers.add_lengths(Page::AllowFor, "Allow", &lengths, Decision::AllowFor);
         } else {
             answers.add_lengths(Page::First, "Allow", &lengths, Decision::AllowFor);
         }
         if has(Decision::AllowAlways) {
             answers.add(Page::First, "_Always...", Choice::Turn(Page::Always));
-            answers.add_back(Page::Always);
+            answers.add(Page::Always, BACK.0, BACK.1);
             let always = Choice::Decide(Decision::AllowAlways);
             answers.add(Page::Always, "_Add this rule and allow", always);
-        }
-        for button in answers.allows() {
-            button.set_sensitive(false);
         }
         for page in [Page::First, Page::DenyFor, Page::AllowFor, Page::Always] {
             answers.lay_out(page);
@@ -107,10 +104,6 @@ impl Answers {
         self.buttons.push((page, button, choice));
     }
 
-    fn add_back(&mut self, page: Page) {
-        self.add(page, "_Back", Choice::Turn(Page::First));
-    }
-
     fn add_lengths(
         &mut self,
         page: Page,
@@ -118,6 +111,9 @@ impl Answers {
         lengths: &[u64],
         decision: impl Fn(u64) -> Decision,
     ) {
+        if page != Page::First {
+            self.add(page, BACK.0, BACK.1);
+        }
         for (words, seconds) in wording::for_lengths(verb, lengths).iter().zip(lengths) {
             self.add(page, words, Choice::Decide(decision(*seconds)));
         }
@@ -135,8 +131,7 @@ impl Answers {
     pub fn show(&self, page: Page) {
         self.page.set(page);
         for (on, laid_out) in &self.pages {
-            laid_out.set_no_show_all(*on != page);
-            laid_out.set_visible(*on == page);
+            look::set_shown(laid_out, *on == page);
         }
         self.holder.show_all();
         if let Some((_, first, _)) = self.buttons.iter().find(|(on, ..)| *on == page) {
@@ -149,10 +144,10 @@ impl Answers {
 
     /// The buttons that allow something.
     pub fn allows(&self) -> impl Iterator<Item = &gtk::Button> {
-        let allowing = self.buttons.iter().filter(|(.., choice)| match choice {
-            Choice::Decide(decision) => decision.allows(),
-            Choice::Turn(_) => false,
-        });
+        let allowing = self
+            .buttons
+            .iter()
+            .filter(|(.., choice)| matches!(choice, Choice::Decide(decision) if decision.allows()));
         allowing.map(|(_, button, _)| button)
     }
 

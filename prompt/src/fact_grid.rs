@@ -23,11 +23,11 @@ pub fn fact_grid(rows: &[Row]) -> gtk::Grid {
             spoken_label = &row.label;
         }
         let value = value(row, spoken_label, room);
-        if line > 0 && !row.label.is_empty() {
-            add_class(label, "first");
-            add_class(&value, "first");
-        }
         if !row.label.is_empty() {
+            if line > 0 {
+                add_class(label, "first");
+                add_class(&value, "first");
+            }
             label.set_xalign(1.0);
             label.set_valign(gtk::Align::Start);
             grid.attach(label, 0, line, 1, 1);
@@ -53,11 +53,8 @@ pub fn field(label: &str, entry: &gtk::Entry) -> gtk::Box {
 
 fn value(row: &Row, spoken_label: &str, room: i32) -> gtk::Box {
     let is_fixed_pitch = row.class == RowClass::Whole || wording::is_fingerprint(&row.text);
-    let value = wrapped(
-        &row.text,
-        if is_fixed_pitch { "fixed" } else { "value" },
-        room,
-    );
+    let class = if is_fixed_pitch { "fixed" } else { "value" };
+    let value = wrapped(&row.text, class, room);
     if row.stands_out {
         add_class(&value, "stands-out");
     }

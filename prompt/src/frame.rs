@@ -9,9 +9,10 @@ use gtk::prelude::*;
 
 use crate::icons::{self, Icon};
 use crate::look::{
-    add_class, attributes, icon_size, line_width, screen, sentence, set_spoken, text, wrapped,
+    add_class, attributes, icon_size, line_width, screen, sentence, set_spoken, set_spoken_as,
+    set_text, text, wrapped,
 };
-use crate::question::{HeadingPart, QubeColor};
+use crate::question::{HeadingPart, QubeColor, Risk};
 use crate::reading::Reading;
 
 /// From here on the bar is red.
@@ -28,20 +29,15 @@ pub struct Frame {
     waiting: gtk::Label,
 }
 
-/// The band on top.
-pub struct Band<'a> {
-    pub icon: Icon,
-    pub words: &'a str,
-    /// Its own icon, and the words for it.
-    pub risk: Option<(Option<Icon>, &'a str)>,
-}
-
 impl Frame {
-    pub fn new(window: &gtk::Window, band: &Band<'_>) -> Self {
+    /// Fills `window`. The band on top says what it is about, and how risky it is, if it is a request.
+    pub fn new(window: &gtk::Window, icon: Icon, words: &str, risk: Option<Risk>) -> Self {
+        let risk_class = risk.unwrap_or(Risk::Routine).word().to_lowercase();
+        add_class(window, &risk_class);
         let whole = gtk::Box::new(gtk::Orientation::Vertical, 0);
         let time_bar = time_bar();
         whole.pack_start(&time_bar, false, false, 0);
-        whole.pack_start(&band.widget(), false, false, 0);
+        whole.pack_start(&band(icon, words, risk), false, false, 0);
         let page = gtk::Box::new(gtk::Orientation::Vertical, 0);
         add_class(&page, "page");
         whole.pack_start(&page, true, true, 0);
@@ -98,8 +94,7 @@ impl Frame {
         let line = gtk::Box::new(gtk::Orientation::Horizontal, 10);
         let size = icon_size() * 3 / 2;
         if let Some(color) = color {
-            let spoken = format!("{} qube", color.word());
-            line.pack_start(&icons::qube_lock(color, size, &spoken), false, false, 0);
+            line.pack_start(&icons::qube_lock(color, size), false, false, 0);
         }
         let heading = heading(parts, if color.is_some() { size + 10 } else { 0 });
         line.pack_start(&heading, true, true, 0);
@@ -124,45 +119,36 @@ impl Frame {
         self.append(&foot);
     }
 
-    /// Shows how much time is left, and says it in `words`.
-    pub fn count_down(&self, left: Duration, time_allowed: Duration, words: &str) {
+    /// Shows how much time is left until the window `denies`, or what else it does then.
+    pub fn count_down(&self, left: Duration, time_allowed: Duration, denies: &str) {
+        let words = format!("{denies} automatically in {} s", left.as_secs_f64().ceil());
         self.time_bar
             .set_fraction(left.as_secs_f64() / time_allowed.as_secs_f64());
         if left < LAST_SECONDS {
             add_class(&self.time_bar, "soon");
         }
-        if self.time_left.text() != words {
-            self.time_left.set_text(words);
-        }
+        set_text(&self.time_left, &words);
     }
 
     pub fn show_waiting(&self, words: &str) {
-        if self.waiting.text() != words {
-            self.waiting.set_text(words);
-        }
+        set_text(&self.waiting, words);
         self.waiting.set_visible(!words.is_empty());
     }
 }
 
-impl Band<'_> {
-    fn widget(&self) -> gtk::Box {
-        let band = gtk::Box::new(gtk::Orientation::Horizontal, 8);
-        add_class(&band, "band");
-        band.pack_start(
-            &icons::picture(self.icon, icon_size(), self.words),
-            false,
-            false,
-            0,
-        );
-        band.pack_start(&text(self.words, "kind"), false, false, 0);
-        if let Some((icon, words)) = self.risk {
-            band.pack_end(&text(words, "risk"), false, false, 0);
-            if let Some(icon) = icon {
-                band.pack_end(&icons::picture(icon, icon_size(), words), false, false, 0);
-            }
+fn band(icon: Icon, words: &str, risk: Option<Risk>) -> gtk::Box {
+    let band = gtk::Box::new(gtk::Orientation::Horizontal, 8);
+    add_class(&band, "band");
+    let picture = |icon, words| icons::picture(icon, icon_size(), words);
+    band.pack_start(&picture(icon, words), false, false, 0);
+    band.pack_start(&text(words, "kind"), false, false, 0);
+    if let Some(risk) = risk {
+        band.pack_end(&text(risk.word(), "risk"), false, false, 0);
+        if let Some(icon) = Icon::of_risk(risk) {
+            band.pack_end(&picture(icon, risk.word()), false, false, 0);
         }
-        band
     }
+    band
 }
 
 fn heading(parts: &[HeadingPart], beside: i32) -> gtk::Label {
@@ -181,9 +167,7 @@ fn heading(parts: &[HeadingPart], beside: i32) -> gtk::Label {
         at = end;
     }
     label.set_attributes(Some(&bold));
-    if let Some(accessible) = label.accessible() {
-        accessible.set_role(Role::Heading);
-    }
+    set_spoken_as(&label, Role::Heading, &sentence);
     label
 }
 

@@ -57,6 +57,11 @@ impl Gate {
         matches!(self, Self::Armed(_))
     }
 
+    /// Whether the person has left keyboard and mouse alone for long enough.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Painting(_) | Self::Armed(_))
+    }
+
     pub fn focus_gained(&mut self, now: ServerTime) {
         *self = Self::Quiet(now);
     }

@@ -1,27 +1,34 @@
 //! Lines from the asker, bounded before they are kept.
 
-use std::io::{self, Read};
+use std::fmt::Display;
+use std::io::{self, BufRead, BufReader, Read};
+use std::process::exit;
+
+use crate::ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, fail};
 
 /// The protocol's bound on a line, newline included. A question of 24 rows has a tenth of it.
 pub const MAX_LINE: usize = 65536;
 
 pub struct LineReader<R> {
-    from: R,
+    from: BufReader<R>,
     most: usize,
-    held: Vec<u8>,
 }
 
 impl<R: Read> LineReader<R> {
-    pub fn new(from: R) -> Self {
-        Self::bounded(from, MAX_LINE)
+    /// `most` is the bound on a line, newline included.
+    pub fn new(from: R, most: usize) -> Self {
+        let from = BufReader::new(from);
+        Self { from, most }
     }
 
-    /// With another bound on a line, newline included.
-    pub fn bounded(from: R, most: usize) -> Self {
-        Self {
-            from,
-            most,
-            held: Vec::new(),
+    /// What `parse` makes of the next line. The process ends where that is nothing, or where there is no line.
+    pub fn parse_next<T, E: Display>(&mut self, parse: fn(&[u8]) -> Result<T, E>) -> T {
+        match self.next() {
+            Ok(Some(untrusted_line)) => {
+                parse(&untrusted_line).unwrap_or_else(|error| fail(EXIT_BAD_QUESTION, error))
+            }
+            Ok(None) => exit(EXIT_ABANDONED),
+            Err(error) => fail(EXIT_BAD_QUESTION, error),
         }
     }
 
@@ -30,33 +37,18 @@ impl<R: Read> LineReader<R> {
     /// # Errors
     /// A line longer than the bound, an end within a line, or the error of the reader.
     pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut chunk = [0; 4096];
-        loop {
-            if let Some(end) = self.held.iter().position(|b| *b == b'\n') {
-                let rest = self.held.split_off(end + 1);
-                let mut line = std::mem::replace(&mut self.held, rest);
-                line.pop();
-                return Ok(Some(line));
-            }
-            if self.held.len() >= self.most {
-                let what = format!("a line of more than {} bytes", self.most);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            }
-            let room = chunk.len().min(self.most - self.held.len());
-            let buffer = chunk.get_mut(..room).unwrap_or_default();
-            match self.from.read(buffer) {
-                Ok(0) if self.held.is_empty() => return Ok(None),
-                Ok(0) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the line has no end",
-                    ));
-                }
-                Ok(count) => self
-                    .held
-                    .extend_from_slice(buffer.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        let mut line = Vec::new();
+        let mut bounded = self.from.by_ref().take(self.most as u64);
+        bounded.read_until(b'\n', &mut line)?;
+        match line.pop() {
+            None => Ok(None),
+            Some(b'\n') => Ok(Some(line)),
+            Some(_) => {
+                let what = format!(
+                    "a line without its end, or of more than {} bytes",
+                    self.most
+                );
+                Err(io::Error::new(io::ErrorKind::InvalidData, what))
             }
         }
     }
@@ -67,7 +59,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: &[u8]) -> LineReader<&[u8]> {
-        LineReader::new(bytes)
+        LineReader::new(bytes, MAX_LINE)
     }
 
     #[test]
@@ -96,6 +88,6 @@ mod tests {
         assert_eq!(lines(&fits).next().unwrap().unwrap().len(), MAX_LINE - 1);
         let one_more = [vec![b'a'; MAX_LINE], vec![b'\n']].concat();
         assert!(lines(&one_more).next().is_err());
-        assert!(LineReader::new(io::repeat(b'a')).next().is_err());
+        assert!(LineReader::new(io::repeat(b'a'), MAX_LINE).next().is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! How both windows look: the style sheet, text in it, and how much room there is for it.
 
+use gtk::atk::Role;
 use gtk::prelude::*;
 use gtk::{gdk, glib, pango};
 
@@ -84,10 +85,24 @@ pub fn add_class(widget: &impl IsA<gtk::Widget>, class: &str) {
     widget.style_context().add_class(class);
 }
 
+/// Shows `widget`, or hides it from everything that shows all.
+pub fn set_shown(widget: &impl IsA<gtk::Widget>, is_shown: bool) {
+    widget.set_no_show_all(!is_shown);
+    widget.set_visible(is_shown);
+}
+
 /// What a screen reader calls the widget.
 pub fn set_spoken(widget: &impl IsA<gtk::Widget>, name: &str) {
     if let Some(accessible) = widget.accessible() {
         accessible.set_name(name);
+    }
+}
+
+/// The same, and what it takes the widget for.
+pub fn set_spoken_as(widget: &impl IsA<gtk::Widget>, role: Role, name: &str) {
+    set_spoken(widget, name);
+    if let Some(accessible) = widget.accessible() {
+        accessible.set_role(role);
     }
 }
 
@@ -124,20 +139,30 @@ pub fn sentence(words: &str, class: &str) -> gtk::Label {
     wrapped(words, class, line_width())
 }
 
+/// Changes a label's text, if it is another one: each change has the whole window laid out.
+pub fn set_text(label: &gtk::Label, words: &str) {
+    if label.text() != words {
+        label.set_text(words);
+    }
+}
+
 /// The height of an icon that stands beside a line of text, in pixels.
 pub fn icon_size() -> i32 {
-    let context = text("", "value").pango_context();
-    let metrics = context.metrics(context.font_description().as_ref(), None);
+    let metrics = metrics(&text("", "value"));
     (metrics.ascent() + metrics.descent()) * 5 / (4 * pango::SCALE)
 }
 
 /// The width of a character in the label's face, as GTK counts them.
 fn char_width(label: &gtk::Label) -> i32 {
+    let metrics = metrics(label);
+    let (letter, digit) = (
+        metrics.approximate_char_width(),
+        metrics.approximate_digit_width(),
+    );
+    (letter.max(digit) / pango::SCALE).max(1)
+}
+
+fn metrics(label: &gtk::Label) -> pango::FontMetrics {
     let context = label.pango_context();
-    let face = context.font_description();
-    let metrics = context.metrics(face.as_ref(), None);
-    let widest = metrics
-        .approximate_char_width()
-        .max(metrics.approximate_digit_width());
-    (widest / pango::SCALE).max(1)
+    context.metrics(context.font_description().as_ref(), None)
 }

@@ -9,6 +9,7 @@
 mod advice;
 mod answer;
 mod answers;
+mod bus;
 mod buttons;
 mod ending;
 mod fact_grid;
@@ -35,13 +36,13 @@ mod wording;
 
 use std::fmt::Display;
 use std::io::{self, Stdin, Write};
-use std::process::{ExitCode, exit};
+use std::process::ExitCode;
 
 use gtk::{gdk, glib};
 use policy::question::protocol::REVOKE_PRESSED;
 
-use ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, fail};
-use lines::LineReader;
+use ending::{EXIT_BAD_QUESTION, EXIT_NO_SCREEN, Opened, fail};
+use lines::{LineReader, MAX_LINE};
 
 const USAGE: &str = "\
 Usage: split-ssh-prompt [--passphrase | --notify | --watch-lock | --ui]
@@ -68,40 +69,30 @@ fn main() -> ExitCode {
         [] => ask(question::parse, question_window::open),
         ["--passphrase"] => ask(question::parse_passphrase, passphrase_window::open),
         ["--notify"] => notify(),
-        ["--ui"] => show_overview(),
+        ["--ui"] => show(overview::MAX_LINE, overview::parse, overview_window::open),
         ["--watch-lock"] => lock_watch::run(),
         ["--help"] => print!("{USAGE}"),
         ["--version"] => println!("split-ssh-prompt {}", env!("CARGO_PKG_VERSION")),
         _ => fail(
             EXIT_BAD_QUESTION,
-            format_args!("these arguments mean nothing\nhint: split-ssh-prompt --help"),
+            "these arguments mean nothing\nhint: split-ssh-prompt --help",
         ),
     }
     ExitCode::SUCCESS
 }
 
-fn show_overview() {
-    let mut asker = LineReader::bounded(io::stdin(), overview::MAX_LINE);
-    let overview = first(&mut asker, overview::parse);
-    begin();
-    if let Err(error) = overview_window::open(overview, asker) {
-        fail(EXIT_NO_SCREEN, error);
-    }
-    gtk::main();
-}
-
 fn ask<Q, B: Display>(parse: fn(&[u8]) -> Result<Q, B>, open: fn(Q, LineReader<Stdin>) -> Opened) {
-    let mut asker = LineReader::new(io::stdin());
-    let question = first(&mut asker, parse);
     gdk::set_allowed_backends("x11"); // the gate lives on the X server's time
-    begin();
-    if let Err(error) = open(question, asker) {
-        fail(EXIT_NO_SCREEN, error);
-    }
-    gtk::main();
+    show(MAX_LINE, parse, open);
 }
 
-fn begin() {
+fn show<Q, B: Display>(
+    most: usize,
+    parse: fn(&[u8]) -> Result<Q, B>,
+    open: fn(Q, LineReader<Stdin>) -> Opened,
+) {
+    let mut asker = LineReader::new(io::stdin(), most);
+    let first = asker.parse_next(parse);
     glib::set_prgname(Some("split-ssh-prompt"));
     if gtk::init().is_err() {
         fail(
@@ -110,22 +101,16 @@ fn begin() {
         );
     }
     look::limit_scale();
+    if let Err(error) = open(first, asker) {
+        fail(EXIT_NO_SCREEN, error);
+    }
+    gtk::main();
 }
 
 fn notify() {
-    let mut asker = LineReader::new(io::stdin());
-    if notify::show(&first(&mut asker, question::parse_notification)) {
+    let mut asker = LineReader::new(io::stdin(), MAX_LINE);
+    if notify::show(&asker.parse_next(question::parse_notification)) {
         // The vault may have stopped waiting.
         let _ = writeln!(io::stdout(), "{REVOKE_PRESSED}");
-    }
-}
-
-fn first<Q, B: Display>(asker: &mut LineReader<Stdin>, parse: fn(&[u8]) -> Result<Q, B>) -> Q {
-    match asker.next() {
-        Ok(Some(untrusted_line)) => {
-            parse(&untrusted_line).unwrap_or_else(|error| fail(EXIT_BAD_QUESTION, error))
-        }
-        Ok(None) => exit(EXIT_ABANDONED),
-        Err(error) => fail(EXIT_BAD_QUESTION, error),
     }
 }

@@ -5,7 +5,7 @@ use policy::question::{MAX_HOST_LABEL, is_host_label};
 
 use crate::fact_grid::field;
 use crate::frame::Frame;
-use crate::look::set_spoken;
+use crate::look::{set_shown, set_spoken};
 
 /// An empty field for a name of the server, and whether known hosts are to have it.
 pub struct NameFields {
@@ -46,8 +46,7 @@ impl NameFields {
 
     pub fn show(&self, is_there: bool) {
         for row in &self.rows {
-            row.set_no_show_all(!is_there);
-            row.set_visible(is_there);
+            set_shown(row, is_there);
         }
     }
 }

@@ -14,6 +14,8 @@ use gtk::glib::{self, Variant};
 
 use policy::question::protocol::{Notification, Urgency};
 
+use crate::bus;
+
 /// A desktop that does not answer must not keep the vault's process around.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a button is waited for, as docs/prompt-protocol.md says: the vault does not wait longer.
@@ -60,8 +62,7 @@ pub fn show(notification: &Notification) -> bool {
 pub fn show_with(notification: &Notification, button: Option<&Button>) -> Option<bool> {
     let context = glib::MainContext::new();
     let done = context.with_thread_default(|| {
-        let bus = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>).ok()?;
-        bus.set_exit_on_close(false);
+        let bus = bus::connect(gio::BusType::Session)?;
         let capabilities: Vec<String> = call(&bus, "GetCapabilities", None)?
             .try_child_get(0)
             .ok()??;
@@ -98,7 +99,7 @@ pub fn withdraw() {
     if shown == 0 {
         return;
     }
-    if let Ok(bus) = gio::bus_get_sync(gio::BusType::Session, None::<&gio::Cancellable>) {
+    if let Some(bus) = bus::connect(gio::BusType::Session) {
         let _ = call(&bus, "CloseNotification", Some(&(shown,).to_variant()));
     }
 }
@@ -144,26 +145,16 @@ fn send(
         .ok()?
 }
 
-// The call that is preferred to `signal_subscribe` is not in the oldest release that we build with.
-#[allow(deprecated)]
 fn listen(bus: &gio::DBusConnection, pressed: &Rc<Cell<bool>>, end: &glib::MainLoop) {
     for (signal, is_press) in [("ActionInvoked", true), ("NotificationClosed", false)] {
         let (pressed, end) = (Rc::clone(pressed), end.clone());
-        bus.signal_subscribe(
-            Some(NAME),
-            Some(NAME),
-            Some(signal),
-            Some(PATH),
-            None,
-            gio::DBusSignalFlags::NONE,
-            move |_, _, _, _, _, arguments| {
-                // There is one button: whatever was pressed was that.
-                if arguments.try_child_get(0) == Ok(Some(SHOWN.load(Relaxed))) {
-                    pressed.set(pressed.get() || is_press);
-                    end.quit();
-                }
-            },
-        );
+        bus::subscribe(bus, Some(NAME), NAME, signal, move |arguments| {
+            // There is one button: whatever was pressed was that.
+            if arguments.try_child_get(0) == Ok(Some(SHOWN.load(Relaxed))) {
+                pressed.set(pressed.get() || is_press);
+                end.quit();
+            }
+        });
     }
 }
 

@@ -7,19 +7,22 @@ use gtk::prelude::*;
 use policy::overview::{Action, Entry, Mark, Section};
 
 use crate::icons::{self, Icon};
-use crate::look::{add_class, attributes, icon_size, line_width, set_spoken, text, wrapped};
+use crate::look::{
+    add_class, attributes, icon_size, line_width, set_shown, set_spoken, set_spoken_as, text,
+    wrapped,
+};
 
 pub struct OverviewList {
     whole: gtk::Box,
     list: gtk::Box,
     empty: gtk::Label,
     rows: Vec<Row>,
-    /// Some entry has a lock, so that all leave room for one.
-    has_locks: bool,
 }
 
 struct Row {
     entry: Entry,
+    /// Some entry has a lock, so that all leave room for one.
+    has_locks: bool,
     row: gtk::Box,
     button: Option<gtk::Button>,
 }
@@ -31,7 +34,7 @@ impl OverviewList {
         // Not GTK's list: its rows would be 100 stops for the Tab key, and lose their place on the screen for AT-SPI
         // where they are scrolled.
         let list = gtk::Box::new(gtk::Orientation::Vertical, 0);
-        name(&list, Role::List, title);
+        set_spoken_as(&list, Role::List, title);
         whole.pack_start(&list, false, false, 0);
         let empty = filling(empty, "empty");
         whole.pack_start(&empty, false, false, 0);
@@ -40,7 +43,6 @@ impl OverviewList {
             list,
             empty,
             rows: Vec::new(),
-            has_locks: false,
         }
     }
 
@@ -50,35 +52,24 @@ impl OverviewList {
 
     pub fn show(&mut self, section: Section, press: fn(Action)) {
         self.empty.set_text(&section.empty);
-        self.empty.set_no_show_all(!section.entries.is_empty());
-        self.empty.set_visible(section.entries.is_empty());
-        self.list.set_no_show_all(section.entries.is_empty());
-        self.list.set_visible(!section.entries.is_empty());
+        set_shown(&self.empty, section.entries.is_empty());
+        set_shown(&self.list, !section.entries.is_empty());
         let focused = self.rows.iter().position(Row::has_focus);
         let lost = focused.and_then(|at| self.rows.get(at)?.entry.action);
 
         let has_locks = section.entries.iter().any(|entry| entry.color.is_some());
         let mut old = std::mem::take(&mut self.rows);
-        if has_locks != std::mem::replace(&mut self.has_locks, has_locks) {
-            for gone in old.drain(..) {
-                self.list.remove(&gone.row);
-            }
-        }
         for (at, entry) in (0..).zip(section.entries) {
-            let row = match old.iter().position(|row| row.entry == entry) {
-                Some(same) => {
-                    for gone in old.drain(..same) {
-                        self.list.remove(&gone.row);
-                    }
-                    old.remove(0)
-                }
+            let is_same = |row: &Row| row.entry == entry && row.has_locks == has_locks;
+            let row = match old.iter().position(is_same) {
+                Some(same) => old.remove(same),
                 None => {
                     let row = Row::new(entry, has_locks, press);
                     self.list.pack_start(&row.row, false, false, 0);
-                    self.list.reorder_child(&row.row, at);
                     row
                 }
             };
+            self.list.reorder_child(&row.row, at);
             self.rows.push(row);
         }
         for gone in old {
@@ -100,8 +91,7 @@ impl Row {
         add_class(&line, "row");
         line.pack_start(&mark(entry.mark), false, false, 0);
         if let Some(color) = entry.color {
-            let spoken = format!("{} qube", color.word());
-            let lock = icons::qube_lock(color, icon_size(), &spoken);
+            let lock = icons::qube_lock(color, icon_size());
             line.pack_start(&lock, false, false, 0);
         } else if has_locks {
             let room = gtk::Box::new(gtk::Orientation::Horizontal, 0);
@@ -132,10 +122,11 @@ impl Row {
             .map(String::as_str)
             .filter(|part| !part.is_empty())
             .collect();
-        name(&line, Role::ListItem, &spoken.join(", "));
+        set_spoken_as(&line, Role::ListItem, &spoken.join(", "));
         line.show_all();
         Self {
             entry,
+            has_locks,
             row: line,
             button,
         }
@@ -199,14 +190,6 @@ pub fn filling(words: &str, class: &str) -> gtk::Label {
 /// A section's heading.
 fn heading(words: &str) -> gtk::Label {
     let label = text(words, "section");
-    name(&label, Role::Heading, words);
+    set_spoken_as(&label, Role::Heading, words);
     label
-}
-
-/// What a screen reader takes the widget for, and calls it.
-fn name(widget: &impl IsA<gtk::Widget>, role: Role, name: &str) {
-    set_spoken(widget, name);
-    if let Some(accessible) = widget.accessible() {
-        accessible.set_role(role);
-    }
 }

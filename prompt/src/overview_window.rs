@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::io::Stdin;
 use std::process::exit;
-use std::rc::Rc;
 
 use gtk::prelude::*;
 use gtk::{gdk, glib};
 use policy::overview::{Action, Overview};
 
 use crate::answer;
-use crate::ending::{EXIT_ABANDONED, EXIT_BAD_QUESTION, Opened, end, fail};
+use crate::ending::{EXIT_ABANDONED, Opened, end};
 use crate::icons::{self, Icon};
 use crate::lines::LineReader;
 use crate::look::{self, add_class, set_spoken};
@@ -22,7 +21,6 @@ const SIZE: (i32, i32) = (860, 680);
 
 struct OverviewWindow {
     window: gtk::Window,
-    band: gtk::Box,
     state: gtk::Label,
     calm: gtk::DrawingArea,
     alarm: gtk::DrawingArea,
@@ -32,7 +30,7 @@ struct OverviewWindow {
 
 thread_local! {
     /// Lines come on a thread of their own; GTK's things stay on this one.
-    static WINDOW: RefCell<Option<Rc<OverviewWindow>>> = const { RefCell::new(None) };
+    static WINDOW: RefCell<Option<OverviewWindow>> = const { RefCell::new(None) };
 }
 
 /// Builds the window and shows it, until the person closes it.
@@ -50,26 +48,19 @@ pub fn open(first: Overview, asker: LineReader<Stdin>) -> Opened {
 /// Shows each further line.
 fn follow(mut asker: LineReader<Stdin>) {
     loop {
-        match asker
-            .next()
-            .map(|line| line.map(|line| overview::parse(&line)))
-        {
-            Ok(Some(Ok(overview))) => glib::MainContext::default().invoke(|| {
-                WINDOW.with_borrow(|window| {
-                    if let Some(window) = window {
-                        window.show(overview);
-                    }
-                });
-            }),
-            Ok(Some(Err(error))) => fail(EXIT_BAD_QUESTION, error),
-            Ok(None) => exit(EXIT_ABANDONED),
-            Err(error) => fail(EXIT_BAD_QUESTION, error),
-        }
+        let overview = asker.parse_next(overview::parse);
+        glib::MainContext::default().invoke(|| {
+            WINDOW.with_borrow(|window| {
+                if let Some(window) = window {
+                    window.show(overview);
+                }
+            });
+        });
     }
 }
 
 impl OverviewWindow {
-    fn build() -> Result<Rc<Self>, glib::Error> {
+    fn build() -> Result<Self, glib::Error> {
         let window = gtk::Window::new(gtk::WindowType::Toplevel);
         window.set_title("Split SSH");
         window.set_icon_list(&icons::window_icons());
@@ -82,7 +73,6 @@ impl OverviewWindow {
         add_class(&band, "band");
         let calm = icons::picture(Icon::Padlock, look::icon_size(), "The vault");
         let alarm = icons::picture(Icon::Triangle, look::icon_size(), "Trouble");
-        alarm.set_no_show_all(true);
         let state = filling("", "state");
         band.pack_start(&calm, false, false, 0);
         band.pack_start(&alarm, false, false, 0);
@@ -105,15 +95,14 @@ impl OverviewWindow {
         window.add(&whole);
         window.connect_delete_event(|_, _| end(Ok(())));
         window.connect_key_press_event(move |_, event| keys(event, &scroller.vadjustment()));
-        Ok(Rc::new(Self {
+        Ok(Self {
             window,
-            band,
             state,
             calm,
             alarm,
             page,
             lists: RefCell::default(),
-        }))
+        })
     }
 
     fn show(&self, overview: Overview) {
@@ -124,9 +113,8 @@ impl OverviewWindow {
         };
         classes.remove_class(other);
         classes.add_class(class);
-        self.calm.set_visible(!overview.is_trouble);
-        self.calm.set_no_show_all(overview.is_trouble);
-        self.alarm.set_visible(overview.is_trouble);
+        look::set_shown(&self.calm, !overview.is_trouble);
+        look::set_shown(&self.alarm, overview.is_trouble);
         self.state.set_text(&overview.state);
 
         let mut lists = self.lists.borrow_mut();
@@ -140,7 +128,6 @@ impl OverviewWindow {
                 list.show(section, press);
             }
         }
-        self.band.show();
         self.window.show_all();
     }
 }

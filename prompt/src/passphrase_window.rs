@@ -1,25 +1,27 @@
 //! The window that asks for a key file's passphrase, when its owner loads the key.
 
+use std::borrow::Cow;
 use std::io::Stdin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::protocol::{MAX_PASSPHRASE, PassphraseQuestion, Shown};
+use policy::question::protocol::{MAX_PASSPHRASE, PassphraseAnswer, PassphraseQuestion};
 use zeroize::Zeroizing;
 
+use crate::advice::CLICK_FIRST;
 use crate::answer;
 use crate::ending::{Opened, abandon, end};
 use crate::fact_grid::{fact_grid, field};
-use crate::frame::{Band, Frame};
+use crate::frame::Frame;
+use crate::gate::Gate;
 use crate::icons::Icon;
 use crate::lines::LineReader;
 use crate::look::{add_class, set_spoken};
-use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
+use crate::prompt_window::{PromptWindow, WindowEvents};
 use crate::question::HeadingPart;
 use crate::reading::Reading;
-use crate::server::Server;
 use crate::{buttons, look};
 
 const TITLE: &str = "Split SSH: unlock a key";
@@ -39,8 +41,7 @@ struct PassphraseWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: PassphraseQuestion, asker: LineReader<Stdin>) -> Opened {
-    let prompt = PromptWindow::new(TITLE, HEADING, question.seconds, Server::connect()?);
-    look::dress(prompt.window())?;
+    let prompt = PromptWindow::new(TITLE, HEADING, question.seconds)?;
     let window = PassphraseWindow::build(question, Rc::clone(&prompt));
     prompt.open(window, asker);
     Ok(())
@@ -48,18 +49,9 @@ pub fn open(question: PassphraseQuestion, asker: LineReader<Stdin>) -> Opened {
 
 impl PassphraseWindow {
     fn build(question: PassphraseQuestion, prompt: Rc<PromptWindow>) -> Rc<Self> {
-        let band = Band {
-            icon: Icon::Padlock,
-            words: "Unlock a key",
-            risk: None,
-        };
-        let frame = Frame::new(prompt.window(), &band);
-        add_class(prompt.window(), "routine");
+        let frame = Frame::new(prompt.window(), Icon::Padlock, "Unlock a key", None);
         frame.append_heading(&[HeadingPart::Words(HEADING.to_owned())], None);
-        if let Some(accessible) = prompt.window().accessible() {
-            accessible.set_role(Role::Dialog);
-            accessible.set_description(HEADING);
-        }
+        prompt.describe(Role::Dialog, HEADING);
         if question.attempt > 1 {
             frame.append_to_heading("Wrong passphrase. Please try again.", "warning");
         }
@@ -67,7 +59,11 @@ impl PassphraseWindow {
         reading.append(&fact_grid(&question.rows));
         reading.append(&look::sentence(&question.why, "sure"));
         frame.append(reading.widget());
-        let entry = passphrase_entry(&frame);
+        let entry = gtk::Entry::new();
+        entry.set_visibility(false);
+        entry.set_input_purpose(gtk::InputPurpose::Password);
+        set_spoken(&entry, "Passphrase");
+        frame.append(&field("_Passphrase", &entry));
         let hint = look::sentence("", "advice");
         frame.append(&hint);
 
@@ -102,65 +98,49 @@ impl PassphraseWindow {
         let window = Rc::clone(self);
         self.unlock.connect_clicked(move |_| window.send());
         let window = Rc::clone(self);
-        self.entry.connect_changed(move |_| window.follow_entry());
-    }
-
-    fn follow_entry(&self) {
-        self.unlock
-            .set_sensitive(self.prompt.is_armed() && self.entry.text_length() > 0);
+        self.entry.connect_changed(move |_| window.gate_changed());
     }
 
     fn send(&self) {
         let passphrase = Zeroizing::new(String::from(self.entry.text()));
-        if !self.prompt.is_armed() || passphrase.is_empty() || passphrase.len() > MAX_PASSPHRASE {
+        let is_armed = self.prompt.gate().is_armed();
+        if !is_armed || passphrase.is_empty() || passphrase.len() > MAX_PASSPHRASE {
             return;
         }
-        self.entry.set_text(""); // GTK wipes what it takes out of an entry
-        end(answer::send_passphrase(
-            &mut std::io::stdout(),
-            self.question.id,
-            Some(&passphrase),
-        ));
+        self.end(Some(&passphrase));
     }
 
-    fn give_none(&self) {
-        self.entry.set_text("");
-        let mut out = std::io::stdout();
-        end(answer::send_passphrase(&mut out, self.question.id, None));
+    fn end(&self, passphrase: Option<&str>) {
+        self.entry.set_text(""); // GTK wipes what it takes out of an entry
+        let (id, passphrase) = (self.question.id, passphrase.map(Cow::Borrowed));
+        end(answer::send(&PassphraseAnswer { id, passphrase }));
     }
 }
 
 impl WindowEvents for PassphraseWindow {
-    fn readiness(&self, readiness: Readiness) {
-        let is_open = matches!(readiness, Readiness::Painting | Readiness::Ready);
-        self.unlock
-            .set_sensitive(is_open && self.entry.text_length() > 0);
-        self.hint.set_text(match readiness {
-            Readiness::Unfocused => "Click this window first.",
-            Readiness::Waiting | Readiness::Painting => {
+    fn gate_changed(&self) {
+        let gate = self.prompt.gate();
+        let has_text = self.entry.text_length() > 0;
+        self.unlock.set_sensitive(gate.is_open() && has_text);
+        self.hint.set_text(match gate {
+            Gate::Away => CLICK_FIRST,
+            Gate::Quiet(_) | Gate::Painting(_) => {
                 "You can type after one second without typing or clicking."
             }
-            Readiness::Ready => "The passphrase is not stored; the key stays loaded.",
+            Gate::Armed(_) => "The passphrase is not stored; the key stays loaded.",
         });
     }
 
-    fn shown(&self) {
-        if answer::send(&Shown { shown: true }).is_err() {
-            self.abandoned();
-        }
-    }
-
-    fn time_left(&self, left: Duration, whole: Duration) {
-        let words = format!("Closes automatically in {} s", left.as_secs_f64().ceil());
-        self.frame.count_down(left, whole, &words);
+    fn time_left(&self, left: Duration, time_allowed: Duration) {
+        self.frame.count_down(left, time_allowed, "Closes");
     }
 
     fn unanswered(&self) {
-        self.give_none();
+        self.end(None);
     }
 
     fn closed(&self) {
-        self.give_none();
+        self.end(None);
     }
 
     fn enter(&self, focus: Option<gtk::Widget>) -> bool {
@@ -182,13 +162,4 @@ impl WindowEvents for PassphraseWindow {
         self.entry.set_text("");
         abandon();
     }
-}
-
-fn passphrase_entry(frame: &Frame) -> gtk::Entry {
-    let entry = gtk::Entry::new();
-    entry.set_visibility(false);
-    entry.set_input_purpose(gtk::InputPurpose::Password);
-    set_spoken(&entry, "Passphrase");
-    frame.append(&field("_Passphrase", &entry));
-    entry
 }

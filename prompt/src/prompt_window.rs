@@ -1,15 +1,19 @@
 //! What both windows have in common: the one place where input passes the gate, the moment when the window is really on
 //! the screen, the count-down, and the further lines from the vault.
 
-use std::cell::{Cell, RefCell};
-use std::io::{Read, Stdin};
+use std::cell::{Cell, OnceCell};
+use std::error::Error;
+use std::io::Stdin;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
+use gtk::atk::Role;
 use gtk::prelude::*;
 use gtk::{gdk, glib};
+use policy::question::protocol::Shown;
 
+use crate::answer;
 use crate::gate::{Gate, Input, ServerTime};
 use crate::icons::window_icons;
 use crate::lines::LineReader;
@@ -23,23 +27,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// Updates read at once: more than come in a burst, and too few to stop the window if the vault floods it.
 const LINES_PER_TICK: usize = 64;
 
-/// Whether an allow would count now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// Another window has the focus.
-    Unfocused,
-    /// In focus; the second without input is not over.
-    Waiting,
-    /// The enabled buttons are being painted; nothing counts until they have been.
-    Painting,
-    Ready,
-}
-
 /// What one kind of window does with what happens to it.
 pub trait WindowEvents {
-    fn readiness(&self, readiness: Readiness);
-    /// The window is on the screen: say so to the asker.
-    fn shown(&self);
+    fn gate_changed(&self);
     fn time_left(&self, left: Duration, time_allowed: Duration);
     fn unanswered(&self);
     /// Esc, or the window was closed.
@@ -58,17 +48,21 @@ pub struct PromptWindow {
     window: gtk::Window,
     server: Server,
     gate: Cell<Gate>,
-    reported: Cell<Option<Readiness>>,
+    reported: Cell<Option<Gate>>,
     mapped: Cell<bool>,
     shown_at: Cell<Option<Instant>>,
     time_allowed: Duration,
     reminder: Reminder,
-    events: RefCell<Option<Rc<dyn WindowEvents>>>,
+    events: OnceCell<Rc<dyn WindowEvents>>,
 }
 
 impl PromptWindow {
     /// `sentence` says what is asked, where the window is not seen.
-    pub fn new(title: &str, sentence: &str, seconds: u64, server: Server) -> Rc<Self> {
+    ///
+    /// # Errors
+    /// No X server to show it on.
+    pub fn new(title: &str, sentence: &str, seconds: u64) -> Result<Rc<Self>, Box<dyn Error>> {
+        let server = Server::connect()?;
         let window = gtk::Window::new(gtk::WindowType::Toplevel);
         window.set_title(title);
         window.set_type_hint(gdk::WindowTypeHint::Dialog);
@@ -78,7 +72,8 @@ impl PromptWindow {
         // It must not take the keyboard from what the person is typing elsewhere.
         window.set_focus_on_map(false);
         window.set_icon_list(&window_icons());
-        Rc::new(Self {
+        look::dress(&window)?;
+        Ok(Rc::new(Self {
             window,
             server,
             gate: Cell::new(Gate::new()),
@@ -87,35 +82,42 @@ impl PromptWindow {
             shown_at: Cell::new(None),
             time_allowed: Duration::from_secs(seconds),
             reminder: Reminder::new(sentence),
-            events: RefCell::new(None),
-        })
+            events: OnceCell::new(),
+        }))
     }
 
     pub fn window(&self) -> &gtk::Window {
         &self.window
     }
 
+    /// What a screen reader says of the window as a whole.
+    pub fn describe(&self, role: Role, words: &str) {
+        if let Some(accessible) = self.window.accessible() {
+            accessible.set_role(role);
+            accessible.set_description(words);
+        }
+    }
+
     /// Asked again by each button: an accessibility action reaches a button without any event.
-    pub fn is_armed(&self) -> bool {
-        self.gate.get().is_armed()
+    pub fn gate(&self) -> Gate {
+        self.gate.get()
     }
 
     /// Shows the window. `events` is called for all that happens to it.
     pub fn open(self: &Rc<Self>, events: Rc<dyn WindowEvents>, asker: LineReader<Stdin>) {
-        self.events.replace(Some(events));
+        let _ = self.events.set(events);
         self.guard_input();
         self.follow_focus();
         self.follow_painting();
         self.follow_keys_and_closing();
         self.follow_size();
         self.follow_time(listen(asker));
-        self.report_readiness();
+        self.report_gate();
         self.window.show_all();
     }
 
     fn with_events<T>(&self, act: impl FnOnce(&dyn WindowEvents) -> T) -> Option<T> {
-        let events = self.events.borrow().clone();
-        events.map(|events| act(&*events))
+        self.events.get().map(|events| act(&**events))
     }
 
     /// No key, click or touch reaches GTK but through the gate. A handler on the window would not do,
@@ -151,7 +153,7 @@ impl PromptWindow {
             return self.gate.get().release(at);
         }
         let admitted = self.with_gate(|gate| gate.press(at));
-        self.report_readiness();
+        self.report_gate();
         admitted
     }
 
@@ -162,15 +164,10 @@ impl PromptWindow {
         result
     }
 
-    fn report_readiness(&self) {
-        let readiness = match self.gate.get() {
-            Gate::Away => Readiness::Unfocused,
-            Gate::Quiet(_) => Readiness::Waiting,
-            Gate::Painting(_) => Readiness::Painting,
-            Gate::Armed(_) => Readiness::Ready,
-        };
-        if self.reported.replace(Some(readiness)) != Some(readiness) {
-            self.with_events(|events| events.readiness(readiness));
+    fn report_gate(&self) {
+        let gate = Some(self.gate.get());
+        if self.reported.replace(gate) != gate {
+            self.with_events(|events| events.gate_changed());
         }
     }
 
@@ -185,7 +182,7 @@ impl PromptWindow {
                     }
                     _ => this.with_gate(Gate::focus_lost),
                 }
-                this.report_readiness();
+                this.report_gate();
             });
     }
 
@@ -213,12 +210,14 @@ impl PromptWindow {
         // Asking for the time also waits until the server has carried out what was painted.
         if self.shown_at.get().is_none() && self.server.time().is_some() {
             self.shown_at.set(Some(Instant::now()));
-            self.with_events(|events| events.shown());
+            if answer::send(&Shown { shown: true }).is_err() {
+                self.with_events(|events| events.abandoned());
+            }
             self.server.ask_for_attention(&self.window);
         }
         if let (Gate::Painting(_), Some(now)) = (self.gate.get(), self.server.time()) {
             self.with_gate(|gate| gate.painted(now));
-            self.report_readiness();
+            self.report_gate();
         }
     }
 
@@ -231,29 +230,19 @@ impl PromptWindow {
         let this = Rc::clone(self);
         self.window.connect_key_press_event(move |window, event| {
             use gdk::keys::constants as key;
-            let keyval = event.keyval();
-            if keyval == key::Escape {
-                this.with_events(|events| events.closed());
-                return glib::Propagation::Stop;
-            }
-            if [
-                key::Page_Down,
-                key::KP_Page_Down,
-                key::Page_Up,
-                key::KP_Page_Up,
-            ]
-            .contains(&keyval)
-            {
-                let down = [key::Page_Down, key::KP_Page_Down].contains(&keyval);
-                this.with_events(|events| events.scroll(down));
-                return glib::Propagation::Stop;
-            }
-            let is_enter = [key::Return, key::KP_Enter, key::ISO_Enter].contains(&keyval);
-            let focus = window.focused_widget();
-            if is_enter && this.with_events(|events| events.enter(focus)) == Some(true) {
-                return glib::Propagation::Stop;
-            }
-            glib::Propagation::Proceed
+            let is_done = this.with_events(|events| {
+                match event.keyval() {
+                    key::Escape => events.closed(),
+                    key::Page_Down | key::KP_Page_Down => events.scroll(true),
+                    key::Page_Up | key::KP_Page_Up => events.scroll(false),
+                    key::Return | key::KP_Enter | key::ISO_Enter => {
+                        return events.enter(window.focused_widget());
+                    }
+                    _ => return false,
+                }
+                true
+            });
+            is_done.unwrap_or(false).into()
         });
     }
 
@@ -303,7 +292,7 @@ impl PromptWindow {
             Some(now) => self.with_gate(|gate| gate.restart(now)),
             None => self.with_gate(Gate::focus_lost),
         }
-        self.report_readiness();
+        self.report_gate();
     }
 
     fn count_down(&self) {
@@ -335,7 +324,7 @@ impl PromptWindow {
             return;
         };
         if self.with_gate(|gate| gate.is_due(now)) {
-            self.report_readiness();
+            self.report_gate();
             self.window.queue_draw(); // also when no button changes its looks
         }
     }
@@ -343,7 +332,7 @@ impl PromptWindow {
 
 /// Reads the asker's further lines in a thread; the channel closes when the asker hangs up or
 /// sends what is no line.
-fn listen<R: Read + Send + 'static>(mut asker: LineReader<R>) -> Receiver<Vec<u8>> {
+fn listen(mut asker: LineReader<Stdin>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = sync_channel(LINES_PER_TICK);
     std::thread::spawn(move || {
         while let Ok(Some(line)) = asker.next() {

@@ -13,8 +13,8 @@ pub use policy::question::{
 
 pub use check::BadQuestion;
 use check::{
-    MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_REASON, MAX_SUMMARY, checked_heading,
-    checked_offers, checked_policy_rule, checked_rows, checked_seconds, checked_warnings, demand,
+    MAX_ATTEMPT, MAX_BODY, MAX_DETAILS, MAX_FACTS, MAX_REASON, MAX_SUMMARY, check_offers,
+    checked_heading, checked_policy_rule, checked_rows, checked_seconds, checked_warnings, demand,
 };
 
 /// Reads a question. All its texts have passed the sanitizer then.
@@ -24,29 +24,24 @@ use check::{
 pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
     let untrusted: Question = serde_json::from_slice(untrusted_line)?;
     demand(untrusted.same >= 1, "same", "at least 1")?;
-    let warnings = checked_warnings(untrusted.warnings)?;
-    demand(
-        untrusted.risk == Risk::Routine || !warnings.is_empty(),
-        "warnings",
-        "a question that is not routine says why",
-    )?;
-    demand(
-        untrusted.details.iter().all(|row| !row.stands_out),
-        "details",
-        "what stands out belongs to the facts",
-    )?;
-    let offers = checked_offers(untrusted.offers)?;
+    let says_why = untrusted.risk == Risk::Routine || !untrusted.warnings.is_empty();
+    let rule = "a question that is not routine says why";
+    demand(says_why, "warnings", rule)?;
+    let stands_out = untrusted.details.iter().any(|row| row.stands_out);
+    let rule = "what stands out belongs to the facts";
+    demand(!stands_out, "details", rule)?;
+    check_offers(&untrusted)?;
+    let rule = checked_policy_rule(&untrusted)?;
     let why = |text: &String| display::prose(text.as_bytes(), MAX_REASON);
     Ok(Question {
         heading: checked_heading(untrusted.heading)?,
-        warnings,
+        warnings: checked_warnings(&untrusted.warnings)?,
         facts: checked_rows(untrusted.facts, MAX_FACTS)?,
         details: checked_rows(untrusted.details, MAX_DETAILS)?,
         why: why(&untrusted.why),
         scope: untrusted.scope.as_ref().map(why),
         limit: untrusted.limit.as_ref().map(why),
-        rule: checked_policy_rule(untrusted.rule, &offers)?,
-        offers,
+        rule,
         seconds: checked_seconds(untrusted.seconds)?,
         ..untrusted
     })
@@ -58,27 +53,10 @@ pub fn parse(untrusted_line: &[u8]) -> Result<Question, BadQuestion> {
 /// As for [`parse`], or another question's `id`.
 pub fn parse_counts(question: &Question, untrusted_line: &[u8]) -> Result<Counts, BadQuestion> {
     let untrusted: Counts = serde_json::from_slice(untrusted_line)?;
-    demand(
-        untrusted.id == question.id,
-        "id",
-        "another question is on the screen",
-    )?;
+    let is_shown = untrusted.id == question.id;
+    demand(is_shown, "id", "another question is on the screen")?;
     demand(untrusted.same >= 1, "same", "at least 1")?;
     Ok(untrusted)
-}
-
-/// The offered lengths in seconds, shortest first.
-pub fn lengths(question: &Question) -> Vec<u64> {
-    let mut lengths: Vec<u64> = question.lengths().collect();
-    lengths.sort_unstable();
-    lengths
-}
-
-/// The same, to deny.
-pub fn denial_lengths(question: &Question) -> Vec<u64> {
-    let mut lengths: Vec<u64> = question.denial_lengths().collect();
-    lengths.sort_unstable();
-    lengths
 }
 
 /// Reads the question for a passphrase.
@@ -87,11 +65,8 @@ pub fn denial_lengths(question: &Question) -> Vec<u64> {
 /// As for [`parse`].
 pub fn parse_passphrase(untrusted_line: &[u8]) -> Result<PassphraseQuestion, BadQuestion> {
     let untrusted: PassphraseQuestion = serde_json::from_slice(untrusted_line)?;
-    demand(
-        (1..=MAX_ATTEMPT).contains(&untrusted.attempt),
-        "attempt",
-        "1 to 3",
-    )?;
+    let is_attempt = (1..=MAX_ATTEMPT).contains(&untrusted.attempt);
+    demand(is_attempt, "attempt", "1 to 3")?;
     Ok(PassphraseQuestion {
         rows: checked_rows(untrusted.rows, MAX_FACTS)?,
         why: display::prose(untrusted.why.as_bytes(), MAX_REASON),

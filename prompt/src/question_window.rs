@@ -7,30 +7,28 @@ use std::time::Duration;
 
 use gtk::atk::Role;
 use gtk::prelude::*;
-use policy::question::protocol::{PrompterAnswer, Shown};
+use policy::question::protocol::PrompterAnswer;
 use policy::question::{Answer, Decision};
 
 use crate::advice::{Advice, BAD_NAME, CLICK_FIRST, ENTER, RULE, SCROLL, UNDO, WAIT};
 use crate::answer;
 use crate::answers::{Answers, Choice, Page};
 use crate::ending::{Opened, abandon, end};
-use crate::frame::{Band, Frame};
+use crate::frame::Frame;
+use crate::gate::Gate;
 use crate::icons::Icon;
 use crate::lines::LineReader;
-use crate::look::add_class;
 use crate::name_fields::NameFields;
-use crate::prompt_window::{PromptWindow, Readiness, WindowEvents};
-use crate::question::{self, Counts, HeadingPart, Question, Risk};
+use crate::prompt_window::{PromptWindow, WindowEvents};
+use crate::question::{self, Counts, Question, Risk};
 use crate::reading::Reading;
-use crate::server::Server;
-use crate::{look, to_read, wording};
+use crate::{to_read, wording};
 
 struct QuestionWindow {
     question: Question,
     prompt: Rc<PromptWindow>,
     frame: Frame,
     reading: Rc<Reading>,
-    readiness: Cell<Readiness>,
     counts: Cell<Counts>,
     same: gtk::Label,
     name: Option<NameFields>,
@@ -47,13 +45,8 @@ struct QuestionWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: Question, asker: LineReader<Stdin>) -> Opened {
-    let prompt = PromptWindow::new(
-        wording::title(question.kind),
-        &sentence(&question),
-        question.seconds,
-        Server::connect()?,
-    );
-    look::dress(prompt.window())?;
+    let title = wording::title(question.kind);
+    let prompt = PromptWindow::new(title, &question.sentence(), question.seconds)?;
     let window = QuestionWindow::build(question, Rc::clone(&prompt));
     prompt.open(window, asker);
     Ok(())
@@ -62,16 +55,15 @@ pub fn open(question: Question, asker: LineReader<Stdin>) -> Opened {
 impl QuestionWindow {
     fn build(question: Question, prompt: Rc<PromptWindow>) -> Rc<Self> {
         let risk = question.risk;
-        add_class(prompt.window(), wording::risk_class(risk));
-        describe(prompt.window(), &question);
-        let frame = Frame::new(
-            prompt.window(),
-            &Band {
-                icon: Icon::of_kind(question.kind),
-                words: wording::kind(question.kind),
-                risk: Some((Icon::of_risk(risk), risk.word())),
-            },
-        );
+        let role = match risk {
+            Risk::Routine | Risk::Unusual => Role::Dialog,
+            Risk::Dangerous => Role::Alert,
+        };
+        let mut spoken = vec![risk.word().to_owned(), question.sentence()];
+        spoken.extend_from_slice(&question.warnings);
+        prompt.describe(role, &spoken.join(". "));
+        let (icon, kind) = (Icon::of_kind(question.kind), wording::kind(question.kind));
+        let frame = Frame::new(prompt.window(), icon, kind, Some(risk));
         frame.append_heading(&question.heading, question.color);
         let same = frame.append_to_heading("", "same");
         same.set_no_show_all(true);
@@ -87,7 +79,7 @@ impl QuestionWindow {
         let scope = question
             .scope
             .as_ref()
-            .filter(|_| question.lengths().next().is_some());
+            .filter(|_| !question.lengths().is_empty());
         let advice = Advice::new(scope.map_or_else(
             || "Allow once does not cover later requests.".to_owned(),
             |scope| format!("\"Allow for...\" covers only {scope}."),
@@ -100,7 +92,6 @@ impl QuestionWindow {
         answers.show(Page::First);
         let window = Rc::new(Self {
             counts: Cell::new(question.counts()),
-            readiness: Cell::new(Readiness::Unfocused),
             question,
             prompt,
             frame,
@@ -166,7 +157,7 @@ impl QuestionWindow {
         match choice {
             Choice::Decide(decision) if !decision.allows() => self.decide(decision),
             Choice::Decide(decision) => {
-                if self.prompt.is_armed() && self.obstacle().is_none() {
+                if self.prompt.gate().is_armed() && self.obstacle().is_none() {
                     self.decide(decision);
                 }
             }
@@ -228,12 +219,12 @@ impl QuestionWindow {
 
     /// What must be done before an allow can be chosen.
     fn obstacle(&self) -> Option<&'static str> {
-        match self.readiness.get() {
-            Readiness::Unfocused => Some(CLICK_FIRST),
-            Readiness::Waiting => Some(WAIT),
-            Readiness::Painting | Readiness::Ready if !self.has_read_all() => Some(SCROLL),
-            Readiness::Painting | Readiness::Ready if self.typed_name().is_err() => Some(BAD_NAME),
-            Readiness::Painting | Readiness::Ready => None,
+        match self.prompt.gate() {
+            Gate::Away => Some(CLICK_FIRST),
+            Gate::Quiet(_) => Some(WAIT),
+            _ if !self.has_read_all() => Some(SCROLL),
+            _ if self.typed_name().is_err() => Some(BAD_NAME),
+            Gate::Painting(_) | Gate::Armed(_) => None,
         }
     }
 
@@ -243,13 +234,14 @@ impl QuestionWindow {
             button.set_sensitive(obstacle.is_none());
         }
         // Until the enabled buttons are on the screen, they do not count.
-        if self.readiness.get() != Readiness::Painting {
-            let is_denial = self.is_on_mute.get() || self.answers.page() == Page::DenyFor;
+        if !matches!(self.prompt.gate(), Gate::Painting(_)) {
             let page = match self.answers.page() {
-                Page::Always => Some(RULE),
-                _ => is_denial.then_some(UNDO),
+                Page::Always => RULE,
+                Page::DenyFor => UNDO,
+                _ if self.is_on_mute.get() => UNDO,
+                _ => "",
             };
-            self.advice.say(obstacle.or(page).unwrap_or_default());
+            self.advice.say(obstacle.unwrap_or(page));
         }
     }
 
@@ -261,20 +253,12 @@ impl QuestionWindow {
 }
 
 impl WindowEvents for QuestionWindow {
-    fn readiness(&self, readiness: Readiness) {
-        self.readiness.set(readiness);
+    fn gate_changed(&self) {
         self.follow();
     }
 
-    fn shown(&self) {
-        if answer::send(&Shown { shown: true }).is_err() {
-            self.abandoned();
-        }
-    }
-
     fn time_left(&self, left: Duration, time_allowed: Duration) {
-        let words = format!("Denies automatically in {} s", left.as_secs_f64().ceil());
-        self.frame.count_down(left, time_allowed, &words);
+        self.frame.count_down(left, time_allowed, "Denies");
         self.frame
             .show_waiting(&wording::waiting(self.counts.get()));
     }
@@ -319,26 +303,4 @@ impl WindowEvents for QuestionWindow {
     fn abandoned(&self) {
         abandon();
     }
-}
-
-/// The heading, as one sentence.
-fn sentence(question: &Question) -> String {
-    question.heading.iter().map(HeadingPart::text).collect()
-}
-
-/// What a screen reader says of the window as a whole.
-fn describe(window: &gtk::Window, question: &Question) {
-    let Some(accessible) = window.accessible() else {
-        return;
-    };
-    accessible.set_role(match question.risk {
-        Risk::Routine | Risk::Unusual => Role::Dialog,
-        Risk::Dangerous => Role::Alert,
-    });
-    let sentences = [question.risk.word().to_owned(), sentence(question)];
-    let sentences: Vec<_> = sentences
-        .into_iter()
-        .chain(question.warnings.clone())
-        .collect();
-    accessible.set_description(&sentences.join(". "));
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gtk::prelude::*;
 
-use crate::look::{add_class, set_spoken};
+use crate::look::{add_class, set_shown, set_spoken};
 
 pub struct Reading {
     scroller: gtk::ScrolledWindow,
@@ -54,8 +54,7 @@ impl Reading {
 
     /// Shows it, or hides it from everything that shows all.
     pub fn show(&self, is_there: bool) {
-        self.scroller.set_no_show_all(!is_there);
-        self.scroller.set_visible(is_there);
+        set_shown(&self.scroller, is_there);
         if is_there {
             self.scroller.show_all();
         }

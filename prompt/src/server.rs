@@ -9,10 +9,11 @@ use x11rb::COPY_DEPTH_FROM_PARENT;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    Atom, AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt, CreateWindowAux,
-    EventMask, PropMode, Window, WindowClass,
+    Atom, AtomEnum, ClientMessageEvent, ConnectionExt, CreateWindowAux, EventMask, PropMode,
+    Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
 
 use crate::gate::ServerTime;
 
@@ -39,22 +40,10 @@ impl Server {
         let attention = x.intern_atom(false, b"_NET_WM_STATE_DEMANDS_ATTENTION")?;
         let (state, attention) = (state.reply()?.atom, attention.reply()?.atom);
         let clock = x.generate_id()?;
-        let class = WindowClass::INPUT_OUTPUT;
-        x.create_window(
-            COPY_DEPTH_FROM_PARENT,
-            clock,
-            root,
-            0,
-            0,
-            1,
-            1,
-            0,
-            class,
-            0,
-            &CreateWindowAux::new(),
-        )?;
-        let listen = ChangeWindowAttributesAux::new().event_mask(EventMask::PROPERTY_CHANGE);
-        x.change_window_attributes(clock, &listen)?.check()?;
+        let (depth, class) = (COPY_DEPTH_FROM_PARENT, WindowClass::INPUT_OUTPUT);
+        let listen = CreateWindowAux::new().event_mask(EventMask::PROPERTY_CHANGE);
+        x.create_window(depth, clock, root, 0, 0, 1, 1, 0, class, 0, &listen)?
+            .check()?;
         Ok(Self {
             x,
             root,
@@ -73,16 +62,10 @@ impl Server {
 
     /// As X11's ICCCM advises (2.1): change a property by nothing, and read the time of the change.
     fn ask_time(&self) -> Result<ServerTime, Box<dyn Error>> {
-        let nothing = self.x.change_property(
-            PropMode::APPEND,
-            self.clock,
-            self.state,
-            AtomEnum::ATOM,
-            32,
-            0,
-            &[],
-        )?;
-        nothing.check()?;
+        let (append, atom) = (PropMode::APPEND, AtomEnum::ATOM);
+        self.x
+            .change_property32(append, self.clock, self.state, atom, &[])?
+            .check()?;
         loop {
             if let Event::PropertyNotify(changed) = self.x.wait_for_event()? {
                 return Ok(ServerTime(changed.time));

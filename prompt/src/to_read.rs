@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use gtk::prelude::*;
-use policy::question::proof_sentence;
+use policy::question::{own_row, proof_sentence};
 
 use crate::fact_grid::fact_grid;
 use crate::icons::{self, Icon};
@@ -17,13 +17,9 @@ pub fn append_what_to_read(reading: &Reading, question: &Question) {
         let line = gtk::Box::new(gtk::Orientation::Horizontal, 10);
         add_class(&line, "warning");
         let icon = Icon::of_risk(question.risk).unwrap_or(Icon::Triangle);
-        line.pack_start(
-            &icons::picture(icon, look::icon_size(), "Warning"),
-            false,
-            false,
-            0,
-        );
-        let width = look::line_width() - look::icon_size() - 40;
+        let size = look::icon_size();
+        line.pack_start(&icons::picture(icon, size, "Warning"), false, false, 0);
+        let width = look::line_width() - size - 40;
         line.pack_start(&look::wrapped(warning, "words", width), true, true, 0);
         reading.append(&line);
     }
@@ -42,11 +38,8 @@ pub fn append_what_to_read(reading: &Reading, question: &Question) {
 /// What only a closer look needs, and which rule asks.
 pub fn details(question: &Question) -> gtk::Grid {
     let sentence = |label: &str, text: &str| Row {
-        label: label.to_owned(),
-        text: text.to_owned(),
-        note: None,
         class: RowClass::Sentence,
-        stands_out: false,
+        ..own_row(label, text.to_owned())
     };
     let limit = question.limit.as_deref();
     let limit = limit.map(|limit| sentence("How long", limit));

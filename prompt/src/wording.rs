@@ -2,7 +2,7 @@
 
 use policy::question::LONGEST;
 
-use crate::question::{Counts, IntentKind, Risk, Row};
+use crate::question::{Counts, IntentKind, Row};
 
 /// The window's title: nothing that a client could choose.
 pub fn title(kind: IntentKind) -> &'static str {
@@ -23,15 +23,6 @@ pub fn kind(kind: IntentKind) -> &'static str {
         IntentKind::Certificate => "Issue a certificate",
         IntentKind::Sudo => "Run a command",
         IntentKind::Raw => "Sign unknown data",
-    }
-}
-
-/// The risk's class in the style sheet.
-pub fn risk_class(risk: Risk) -> &'static str {
-    match risk {
-        Risk::Routine => "routine",
-        Risk::Unusual => "unusual",
-        Risk::Dangerous => "dangerous",
     }
 }
 

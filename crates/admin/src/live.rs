@@ -145,7 +145,7 @@ impl View<'_> {
             return Ok(());
         };
         let mut words = vec!["yes".to_owned()];
-        words.extend(open.question.lengths().map(short_length));
+        words.extend(open.question.lengths().into_iter().map(short_length));
         words.push("no".to_owned());
         print(&format!(
             "Allow? Type {}, no 1h (to deny it for 1 hour) or mute: ",

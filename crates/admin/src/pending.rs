@@ -116,8 +116,9 @@ fn block(pending: &PendingQuestion) -> String {
 
 fn commands(question: &Question) -> String {
     let id = question.id;
-    let longer = question.lengths().max();
-    let longer = longer.map(|seconds| format!(" [--for {}]", short_length(seconds)));
+    let lengths = question.lengths();
+    let longer = lengths.last().copied().map(short_length);
+    let longer = longer.map(|length| format!(" [--for {length}]"));
     format!(
         "split-ssh allow {id}{}{}  or  split-ssh deny {id} [--for 1h | --mute]",
         all(question),
@@ -154,9 +155,7 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
     };
     let decision = match args.length {
         None => Decision::AllowOnce,
-        Some(length) if question.lengths().any(|offered| offered == length) => {
-            Decision::AllowFor(length)
-        }
+        Some(length) if question.lengths().contains(&length) => Decision::AllowFor(length),
         Some(_) => return Err(not_offered(&question)),
     };
     let name = args.name.clone().map(|name| (name, args.trust));
@@ -168,8 +167,8 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
 pub fn deny(args: &DenyArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let question = find(args.id, paths)?;
     let decision = match (args.length, args.mute) {
-        (Some(length), _) if question.denial_lengths().all(|offered| offered != length) => {
-            let (id, lengths) = (question.id, in_words(question.denial_lengths()));
+        (Some(length), _) if !question.denial_lengths().contains(&length) => {
+            let (id, lengths) = (question.id, in_words(&question.denial_lengths()));
             let what = format!("question {id} can be denied for {lengths}, or once");
             return Err(Error::new(what).hint(format!("`split-ssh deny {id} --for 1h`")));
         }
@@ -189,11 +188,12 @@ fn not_offered(question: &Question) -> Error {
     let id = question.id;
     let why = question.limit.as_deref().unwrap_or_default();
     let why = display::prose(why.trim_end_matches('.').as_bytes(), MAX_SENTENCE);
-    let Some(longest) = question.lengths().last() else {
+    let lengths = question.lengths();
+    let Some(longest) = lengths.last().copied() else {
         let what = format!("question {id} can be allowed once only. {why}");
         return Error::new(what).hint(format!("`split-ssh allow {id}`"));
     };
-    let lengths = in_words(question.lengths());
+    let lengths = in_words(&lengths);
     let what = format!(
         "question {id} cannot be allowed for this length of time, but for {lengths}. {why}"
     );
@@ -204,8 +204,8 @@ fn not_offered(question: &Question) -> Error {
 }
 
 /// `5m, 15m and stop`
-fn in_words(lengths: impl Iterator<Item = u64>) -> String {
-    let lengths: Vec<String> = lengths.map(short_length).collect();
+fn in_words(lengths: &[u64]) -> String {
+    let lengths: Vec<String> = lengths.iter().copied().map(short_length).collect();
     match lengths.as_slice() {
         [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
         all => all.concat(),

@@ -146,20 +146,26 @@ impl Question {
         }
     }
 
-    /// The lengths of time that an allow may be for, in seconds, as they are offered.
-    pub fn lengths(&self) -> impl Iterator<Item = u64> {
-        self.offers.iter().filter_map(|offer| match offer {
+    /// The lengths of time that an allow may be for, in seconds, shortest first.
+    pub fn lengths(&self) -> Vec<u64> {
+        self.offered(|offer| match offer {
             Decision::AllowFor(seconds) => Some(*seconds),
             _ => None,
         })
     }
 
-    /// The lengths of time that a deny may be for, in seconds, as they are offered.
-    pub fn denial_lengths(&self) -> impl Iterator<Item = u64> {
-        self.offers.iter().filter_map(|offer| match offer {
+    /// The same for a deny.
+    pub fn denial_lengths(&self) -> Vec<u64> {
+        self.offered(|offer| match offer {
             Decision::DenyFor(seconds) => Some(*seconds),
             _ => None,
         })
+    }
+
+    fn offered(&self, length: fn(&Decision) -> Option<u64>) -> Vec<u64> {
+        let mut lengths: Vec<u64> = self.offers.iter().filter_map(length).collect();
+        lengths.sort_unstable();
+        lengths
     }
 
     /// Holds an answer against what was offered.

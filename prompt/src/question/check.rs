@@ -4,7 +4,7 @@ use std::fmt;
 
 use policy::display;
 
-use super::{Decision, HeadingPart, Row, RowClass};
+use super::{Decision, HeadingPart, Question, Row, RowClass};
 
 /// A person reads no more; what there is beside goes into the details.
 pub(super) const MAX_FACTS: usize = 12;
@@ -31,43 +31,26 @@ pub(super) const MAX_BODY: usize = 1000;
 
 /// Why a line was not accepted.
 #[derive(Debug)]
-pub enum BadQuestion {
-    Json(serde_json::Error),
-    Field {
-        name: &'static str,
-        rule: &'static str,
-    },
-}
+pub struct BadQuestion(String);
 
 impl fmt::Display for BadQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Json(error) => write!(
-                f,
-                "the question is not as docs/prompt-protocol.md says: {error}"
-            ),
-            Self::Field { name, rule } => write!(f, "bad `{name}` in the question: {rule}"),
-        }
+        f.write_str(&self.0)
     }
 }
-
-impl std::error::Error for BadQuestion {}
 
 impl From<serde_json::Error> for BadQuestion {
     fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
+        Self(format!(
+            "the question is not as docs/prompt-protocol.md says: {error}"
+        ))
     }
 }
 
-pub(super) fn demand(
-    holds: bool,
-    name: &'static str,
-    rule: &'static str,
-) -> Result<(), BadQuestion> {
-    if holds {
-        Ok(())
-    } else {
-        Err(BadQuestion::Field { name, rule })
+pub(super) fn demand(holds: bool, name: &str, rule: &str) -> Result<(), BadQuestion> {
+    match holds {
+        true => Ok(()),
+        false => Err(BadQuestion(format!("bad `{name}` in the question: {rule}"))),
     }
 }
 
@@ -99,38 +82,24 @@ pub(super) fn checked_heading(
     Ok(cleaned.collect())
 }
 
-pub(super) fn checked_warnings(untrusted: Vec<String>) -> Result<Vec<String>, BadQuestion> {
+pub(super) fn checked_warnings(untrusted: &[String]) -> Result<Vec<String>, BadQuestion> {
     let rule = |holds, rule| demand(holds, "warnings", rule);
+    let is_sentence = |text: &String| text.len() <= MAX_WARNING && !text.trim().is_empty();
     rule(untrusted.len() <= MAX_WARNINGS, "8 at most")?;
-    rule(
-        untrusted
-            .iter()
-            .all(|text| text.len() <= MAX_WARNING && !text.trim().is_empty()),
-        "1 to 400 bytes each",
-    )?;
-    let cleaned = untrusted
-        .iter()
-        .map(|text| display::prose(text.as_bytes(), MAX_SHOWN));
-    Ok(cleaned.collect())
+    rule(untrusted.iter().all(is_sentence), "1 to 400 bytes each")?;
+    let cleaned = |text: &String| display::prose(text.as_bytes(), MAX_SHOWN);
+    Ok(untrusted.iter().map(cleaned).collect())
 }
 
 pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<Row>, BadQuestion> {
-    demand(
-        untrusted_rows.len() <= most,
-        "facts or details",
-        "12 facts and 24 details at most",
-    )?;
+    let is_short = untrusted_rows.len() <= most;
+    let rule = "12 facts and 24 details at most";
+    demand(is_short, "facts or details", rule)?;
+    let note = |note: &str| display::prose(note.as_bytes(), MAX_NOTE);
     let rows = untrusted_rows.into_iter().map(|untrusted| {
-        demand(
-            untrusted.label.len() <= MAX_LABEL,
-            "label",
-            "24 bytes at most",
-        )?;
-        demand(
-            untrusted.text.len() <= MAX_TEXT,
-            "text",
-            "4096 bytes at most",
-        )?;
+        let (label, text) = (untrusted.label.len(), untrusted.text.len());
+        demand(label <= MAX_LABEL, "label", "24 bytes at most")?;
+        demand(text <= MAX_TEXT, "text", "4096 bytes at most")?;
         let text = match untrusted.class {
             RowClass::Name | RowClass::Whole => {
                 display::ascii(untrusted.text.as_bytes(), MAX_SHOWN)
@@ -141,65 +110,41 @@ pub(super) fn checked_rows(untrusted_rows: Vec<Row>, most: usize) -> Result<Vec<
         Ok(Row {
             label: display::ascii(untrusted.label.as_bytes(), MAX_LABEL),
             text,
-            note: untrusted
-                .note
-                .map(|note| display::prose(note.as_bytes(), MAX_NOTE)),
+            note: untrusted.note.as_deref().map(note),
             ..untrusted
         })
     });
     rows.collect()
 }
 
-pub(super) fn checked_offers(
-    untrusted_offers: Vec<Decision>,
-) -> Result<Vec<Decision>, BadQuestion> {
-    let offers = untrusted_offers;
+pub(super) fn check_offers(untrusted: &Question) -> Result<(), BadQuestion> {
+    let offers = &untrusted.offers;
     let rule = |holds, rule| demand(holds, "offers", rule);
     rule(
         offers.contains(&Decision::DenyOnce),
         "deny must be one of them",
     )?;
-    let mut others = offers.as_slice();
-    while let Some((offer, rest)) = others.split_first() {
-        rule(!rest.contains(offer), "each at most once")?;
-        others = rest;
-    }
-    let (mut allowing, mut denying) = (0, 0);
-    for offer in &offers {
-        let seconds = match offer {
-            Decision::AllowFor(seconds) => {
-                allowing += 1;
-                seconds
-            }
-            Decision::DenyFor(seconds) => {
-                denying += 1;
-                seconds
-            }
-            _ => continue,
-        };
-        let is_length = (1..=MAX_FOR_SECONDS).contains(seconds);
+    for lengths in [untrusted.lengths(), untrusted.denial_lengths()] {
+        rule(lengths.len() <= MAX_FOR, "six lengths at most")?;
+        let mut lengths = lengths.into_iter();
+        let is_length = lengths.all(|seconds| (1..=MAX_FOR_SECONDS).contains(&seconds));
         rule(is_length, "a length is 1 second to 7 days")?;
     }
-    rule(allowing.max(denying) <= MAX_FOR, "six lengths at most")?;
-    Ok(offers)
+    let times = |offer| offers.iter().filter(|other| *other == offer).count();
+    rule(
+        offers.iter().all(|offer| times(offer) == 1),
+        "each at most once",
+    )
 }
 
 /// The rule's lines, each of which the policy's own writer made of printable ASCII.
-pub(super) fn checked_policy_rule(
-    untrusted: Option<String>,
-    offers: &[Decision],
-) -> Result<Option<String>, BadQuestion> {
+pub(super) fn checked_policy_rule(untrusted: &Question) -> Result<Option<String>, BadQuestion> {
     let rule = |holds, rule| demand(holds, "rule", rule);
-    let is_offered = offers.contains(&Decision::AllowAlways);
-    rule(
-        untrusted.is_some() || !is_offered,
-        "there if always is offered",
-    )?;
-    let Some(untrusted) = untrusted else {
-        return Ok(None);
-    };
-    rule(untrusted.len() <= MAX_RULE, "2048 bytes at most")?;
-    let lines = untrusted.lines();
-    let lines = lines.map(|line| display::ascii(line.as_bytes(), MAX_SHOWN));
-    Ok(Some(lines.collect::<Vec<_>>().join("\n")))
+    let is_offered = untrusted.offers.contains(&Decision::AllowAlways);
+    let text = untrusted.rule.as_deref();
+    rule(text.is_some() || !is_offered, "there if always is offered")?;
+    let length = text.map_or(0, str::len);
+    rule(length <= MAX_RULE, "2048 bytes at most")?;
+    let cleaned = |line: &str| display::ascii(line.as_bytes(), MAX_SHOWN);
+    Ok(text.map(|text| text.lines().map(cleaned).collect::<Vec<_>>().join("\n")))
 }

@@ -85,7 +85,7 @@ fn offers_are_bounded_and_always_hold_a_deny() {
         assert!(with(|q| q["offers"] = offers.clone()).is_err(), "{offers}");
     }
     let q = with(|q| q["offers"] = json!([{"for": 3600}, "deny", {"for": 60}])).unwrap();
-    assert_eq!(lengths(&q), [60, 3600]);
+    assert_eq!(q.lengths(), [60, 3600]);
 }
 
 #[test]
