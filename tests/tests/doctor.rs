@@ -660,12 +660,30 @@ fn every_fault_of_a_vault_is_found_and_its_remedy_mends_it() {
             },
         },
         Fault {
-            plant: |q| q.write(".ssh/config", "Host *\n  RevokedHostKeys=~/revoked none\n"),
+            plant: |q| {
+                q.write(".ssh/config", "Host *\n  RevokedHostKeys=~/revoked none\n");
+                let key = Key::ed25519(&q.world, "stolen").line();
+                q.write("revoked", &format!("# stolen\n\n{key}\n"));
+            },
             check: "known hosts",
             state: "bad",
             what: ".ssh/config:2: the vault does not read RevokedHostKeys ~/revoked",
             remedy: "vault/revoked | sed 's/^/@revoked * /' >>~/.ssh/known_hosts",
-            mend: |q| q.write(".ssh/config", "revokedhostkeys none # ~/revoked\n"),
+            // A line of known hosts that revokes nothing would be told of.
+            mend: |q| {
+                let (found, _) = findings(&mut q.doctor());
+                let remedy = |one: &Found| one.remedy.split_once("; ").map(|all| all.0.to_owned());
+                let mut remedies = found.iter().filter(|one| one.what.contains("Revoked"));
+                let remedy = remedies.next().and_then(remedy).expect("a remedy");
+                let home = q.world.path("vault");
+                run(q
+                    .world
+                    .command("sh")
+                    .args(["-c", &remedy])
+                    .env("HOME", home));
+                assert_eq!(q.read(".ssh/known_hosts").matches("@revoked").count(), 1);
+                q.write(".ssh/config", "revokedhostkeys none # ~/revoked\n");
+            },
         },
         Fault {
             plant: |q| {

@@ -61,7 +61,7 @@ fn keyring_names(paths: &Paths) -> Vec<(String, String)> {
     let Ok(config) = VaultConfig::load(paths) else {
         return Vec::new();
     };
-    let found = keyrings::find(paths, &config).keyrings;
+    let found = keyrings::find(paths, &config);
     found
         .iter()
         .map(|place| (place.name.to_string(), place.socket.display().to_string()))

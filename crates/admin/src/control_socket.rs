@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use common::control::{MAX_LINE, Reply, Request, RequestLine};
+use common::control::{MAX_LINE, Reply, Request, RequestLine, VaultStatus};
 use common::paths::Paths;
 
 /// The vault answers at once.
@@ -18,6 +18,11 @@ pub(crate) fn line_of(request: &Request) -> serde_json::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&RequestLine::from(request.clone()))?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// What the vault of this machine says of itself, if one runs.
+pub(crate) fn status(paths: &Paths) -> Option<VaultStatus> {
+    ask(paths, &Request::Status).ok()?.status
 }
 
 /// Asks the vault of this machine one thing.

@@ -1,5 +1,7 @@
 //! Breaks long sentences where words end. Nobody asks the terminal how wide it is: 80 columns fit all.
 
+use crate::output::is_for_people;
+
 pub const WIDTH: usize = 80;
 
 /// `text` as it goes on at `column`; further lines begin with `indent` spaces. A word that is wider than
@@ -25,8 +27,8 @@ pub fn fold(text: &str, column: usize, indent: usize) -> String {
 }
 
 /// Folds where a person reads; a program gets one line.
-pub fn fit(to_people: bool, text: &str, column: usize, indent: usize) -> String {
-    match to_people {
+pub fn fit(text: &str, column: usize, indent: usize) -> String {
+    match is_for_people() {
         true => fold(text, column, indent),
         false => text.to_owned(),
     }

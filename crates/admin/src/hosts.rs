@@ -19,7 +19,8 @@ use common::error::Error;
 use common::known_hosts_files::{Files, Hosts};
 use common::paths::Paths;
 
-use output::{LINE_WIDTH, key_cells, say, say_table, shown, shown_place};
+use crate::output::say;
+use output::{LINE_WIDTH, key_cells, say_table, shown, shown_place};
 
 /// Show and change the names that this vault gives to host keys
 ///

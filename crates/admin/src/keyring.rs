@@ -1,7 +1,7 @@
 //! `split-ssh list|add|reload KEYRING`, as in the official package: the keys in a keyring's own agent.
 //! The owner is at the keyboard here, so ssh-add may ask for passphrases.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -13,6 +13,7 @@ use policy::display;
 
 use crate::control_socket;
 use crate::key_file::KeyFileProblem;
+use crate::output::say;
 use common::agent::{self, AgentError, ListedKey};
 use common::agent_unit;
 use common::config::vault::VaultConfig;
@@ -152,11 +153,6 @@ fn name_of(key: &ListedKey) -> String {
     let facts = key.facts(&Ring);
     let comment = display::ascii(&key.comment, SHOWN_COMMENT);
     format!("{} {comment} ({})", facts.fingerprint, facts.algorithm)
-}
-
-/// Prints a line; a closed standard output is nobody's problem.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Has the agent of a keyring of our own started if it does not run.

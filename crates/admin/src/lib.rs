@@ -30,14 +30,3 @@ pub mod sign;
 pub mod status;
 pub mod ui;
 mod validity_words;
-
-use std::io::{self, IsTerminal};
-
-/// Colour is for terminals whose owner did not say no (<https://no-color.org>).
-fn colour() -> bool {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    // As other tools do for whoever passes the output on to a terminal: https://bixense.com/clicolors
-    (io::stdout().is_terminal() || set("CLICOLOR_FORCE").is_some())
-        && set("NO_COLOR").is_none()
-        && set("TERM").is_none_or(|term| term != "dumb")
-}

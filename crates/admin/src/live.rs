@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use nix::sys::termios::{FlushArg, tcflush};
 use policy::question::{Decision, Question, QuestionId};
 
-use super::colour;
 use super::output::print;
 use super::running_vault::{answer, ask, waiting, watch};
 use super::shown_question::{ascii, parse_length, short_length, text};
@@ -119,10 +118,7 @@ impl View<'_> {
                 .into_iter()
                 .find(|p| p.question.id == id);
             let Some(pending) = found else { continue };
-            say(&format!(
-                "\nquestion {id}: {}",
-                text(&pending, colour()).trim_end()
-            ))?;
+            say(&format!("\nquestion {id}: {}", text(&pending).trim_end()))?;
             ask(&Request::Shown { id }, self.paths)?;
             self.open = Some(Open::new(pending.question));
         }

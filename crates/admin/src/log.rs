@@ -9,12 +9,12 @@ mod since;
 mod summary;
 pub mod verify;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use policy::glob::Glob;
 
-use crate::output::{counted, print};
+use crate::output::{counted, is_for_people, print};
 use common::error::Error;
 use common::log::read;
 use common::paths::Paths;
@@ -86,8 +86,6 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
     let mut show = Show {
         json: args.json,
-        colour: super::colour(),
-        to_people: io::stdout().is_terminal(),
         out: io::stdout(),
         out_failed: false,
     };
@@ -160,7 +158,7 @@ fn past(
         let summary = Summary::of(found.iter().map(|(record, _)| record));
         show.summary(&summary)?;
     } else {
-        if found.is_empty() && show.to_people {
+        if found.is_empty() && is_for_people() {
             eprintln!("no record matches");
         }
         for (record, line) in found {

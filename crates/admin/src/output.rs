@@ -1,7 +1,7 @@
 //! What commands print.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use common::error::Error;
@@ -13,6 +13,16 @@ pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| Error::printing(&error))
+}
+
+/// Prints a line; a closed standard output is nobody's problem.
+pub fn say(line: impl Display) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
+/// Whether a person reads it on a terminal.
+pub fn is_for_people() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// What `--json` prints: lines for programs that people can read as well.

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use policy::display;
 use policy::question::{Decision, Question, QuestionId};
 
+use super::live;
 use super::output;
 use super::running_vault::{answer, waiting};
 use super::shown_question::{MAX_SENTENCE, parse_length, short_length, text};
-use super::{colour, live};
 use common::control::PendingQuestion;
 use common::error::Error;
 use common::paths::Paths;
@@ -108,7 +108,7 @@ fn block(pending: &PendingQuestion) -> String {
     format!(
         "{}: {}  {} s left.  {}\n",
         question.id,
-        text(pending, colour()),
+        text(pending),
         pending.seconds_left,
         commands(question)
     )

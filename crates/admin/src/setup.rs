@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use policy::caller::{Caller, Keyring};
 
 use super::doctor::{Machine, own_name, roles};
+use crate::output::say;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -94,8 +95,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             ));
         }
     }
-    steps::say("in dom0, if that is not done yet, with the names of your qubes:");
+    say("in dom0, if that is not done yet, with the names of your qubes:");
     steps::paste(&dom0::lines(&names));
-    steps::say("then `split-ssh doctor`, in either qube, says whether all is well");
+    say("then `split-ssh doctor`, in either qube, says whether all is well");
     Ok(ExitCode::SUCCESS)
 }

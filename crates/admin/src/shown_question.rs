@@ -16,19 +16,19 @@ const MAX_TEXT: usize = 96;
 pub(super) const MAX_SENTENCE: usize = 400;
 
 /// The whole question, its last line ended.
-pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
+pub(crate) fn text(pending: &PendingQuestion) -> String {
     let question = &pending.question;
     let tint = match question.risk {
         Risk::Routine => DIM,
         Risk::Unusual => YELLOW,
         Risk::Dangerous => STRONG_RED,
     };
-    let heading = heading(question, colour);
-    let risk = paint(colour, tint, &format!("[{}]", question.risk.word()));
+    let heading = heading(question);
+    let risk = paint(tint, &format!("[{}]", question.risk.word()));
     let mut text = format!("{heading}  {risk}\n");
     for warning in &question.warnings {
         let warning = display::prose(warning.as_bytes(), MAX_SENTENCE);
-        let _ = writeln!(text, "  {}", paint(colour, tint, &format!("! {warning}")));
+        let _ = writeln!(text, "  {}", paint(tint, &format!("! {warning}")));
     }
     let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
     let history = question
@@ -41,12 +41,7 @@ pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     let widest = rows().map(|row| row.label.len()).max();
     let width = widest.unwrap_or(0).max(9);
     for row in rows() {
-        let _ = writeln!(
-            text,
-            "  {:<width$}  {}",
-            ascii(&row.label),
-            value(row, colour)
-        );
+        let _ = writeln!(text, "  {:<width$}  {}", ascii(&row.label), value(row));
     }
     let why = display::prose(question.why.as_bytes(), MAX_SENTENCE);
     let _ = writeln!(text, "  {:<width$}  {why}", "Why asked");
@@ -54,13 +49,13 @@ pub(crate) fn text(pending: &PendingQuestion, colour: bool) -> String {
     text
 }
 
-fn heading(question: &Question, colour: bool) -> String {
+fn heading(question: &Question) -> String {
     let parts = question.heading.iter().map(|part| match part {
         HeadingPart::Words(words) => without_controls(words),
-        HeadingPart::Name(name) => paint(colour, STRONG, &ascii(name)),
+        HeadingPart::Name(name) => paint(STRONG, &ascii(name)),
         HeadingPart::Text(text) => {
             let text = display::text(text.as_bytes(), MAX_SENTENCE);
-            paint(colour, STRONG, &text)
+            paint(STRONG, &text)
         }
     });
     parts.collect()
@@ -76,7 +71,7 @@ fn without_controls(words: &str) -> String {
 }
 
 /// The row's text, and what is noted beside it.
-fn value(row: &Row, colour: bool) -> String {
+fn value(row: &Row) -> String {
     let mut value = match row.class {
         RowClass::Name => ascii(&row.text),
         RowClass::Sentence => display::prose(row.text.as_bytes(), MAX_SENTENCE),
@@ -85,10 +80,10 @@ fn value(row: &Row, colour: bool) -> String {
         RowClass::Whole => display::ascii(row.text.as_bytes(), usize::MAX),
     };
     if row.stands_out {
-        value = paint(colour, STRONG_RED, &value);
+        value = paint(STRONG_RED, &value);
     }
     let note = row.note.as_ref();
-    let note = note.map(|note| format!("  {}", paint(colour, DIM, &ascii(note))));
+    let note = note.map(|note| format!("  {}", paint(DIM, &ascii(note))));
     value + &note.unwrap_or_default()
 }
 
@@ -245,6 +240,6 @@ mod tests {
   Why asked  No policy rule matches, so you are asked
   Count      3 identical requests; your answer applies to all of them; 1 more question waits
 ";
-        assert_eq!(text(&pending, false), expected);
+        assert_eq!(text(&pending), expected);
     }
 }

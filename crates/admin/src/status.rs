@@ -13,7 +13,7 @@ use super::local_time;
 use super::output::{self, counted};
 use crate::control_socket;
 use client::status::file;
-use common::control::{self, Connected, RefusedRequest, VaultStatus};
+use common::control::{Connected, RefusedRequest, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::stdio_failure::StdioFailure;
@@ -78,9 +78,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 fn read(paths: &Paths) -> Result<Status, Error> {
-    let reply = control_socket::ask(paths, &control::Request::Status).ok();
     Ok(Status {
-        vault: reply.and_then(|reply| reply.status),
+        vault: control_socket::status(paths),
         stdio_failure: StdioFailure::last(&paths.state),
         clients: file::read_all(&paths.client_runtime())
             .map_err(|error| Error::io("read", &paths.client_runtime(), &error))?,

@@ -28,29 +28,23 @@ pub struct KeyringPlace {
     pub config: KeyringConfig,
 }
 
-/// All keyrings, and names of folders that no keyring can have.
-#[derive(Clone, Debug, Default)]
-pub struct FoundKeyrings {
-    /// In name order.
-    pub keyrings: Vec<KeyringPlace>,
-    pub bad_folders: Vec<(String, BadName)>,
-}
-
-/// The keyrings of `vault.toml`, those that have a folder, and `default`.
-pub fn find(paths: &Paths, config: &VaultConfig) -> FoundKeyrings {
+/// The keyrings of `vault.toml`, those that have a folder, and `default`, in name order.
+pub fn find(paths: &Paths, config: &VaultConfig) -> Vec<KeyringPlace> {
     let mut names = identities::keyrings(&paths.home);
     names.push(DEFAULT_KEYRING.to_owned());
     names.extend(config.keyring.keys().cloned());
     names.sort();
     names.dedup();
-    let mut found = FoundKeyrings::default();
-    for name in names {
-        match Keyring::from_argument(&name) {
-            Ok(keyring) => found.keyrings.extend(of(&keyring, paths, config)),
-            Err(bad) => found.bad_folders.push((name, bad)),
-        }
-    }
-    found
+    let keyrings = names.iter().flat_map(|name| Keyring::from_argument(name));
+    keyrings.filter_map(|one| of(&one, paths, config)).collect()
+}
+
+/// Folders of keys with a name that no keyring can have.
+pub fn bad_folders(paths: &Paths) -> Vec<(String, BadName)> {
+    let names = identities::keyrings(&paths.home).into_iter();
+    names
+        .filter_map(|name| Keyring::from_argument(&name).err().map(|bad| (name, bad)))
+        .collect()
 }
 
 /// One keyring; `None` if there is none of this name.

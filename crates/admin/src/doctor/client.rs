@@ -36,10 +36,11 @@ pub fn check(place: &Machine, findings: &mut Findings) {
         Err(error) => {
             let start = units::CLIENT.start(place);
             if place.paths.config.join("client.toml").exists() {
-                findings.bad_settings("client.toml", &error, &start);
+                findings.check("client.toml").bad_settings(&error, &start);
             } else {
                 let hint = error.next().unwrap_or("correct it");
-                findings.bad("settings", error.what(), format!("{hint}; then: {start}"));
+                let remedy = format!("{hint}; then: {start}");
+                findings.check("settings").bad(error.what(), remedy);
             }
             Vec::new()
         }
@@ -67,11 +68,9 @@ fn check_targets(
     statuses: &[Status],
     findings: &mut Findings,
 ) {
+    let mut check = findings.check("vault");
     for status in statuses {
-        findings.ok(
-            "vault",
-            format!("the running client calls by {}", status.transport),
-        );
+        check.ok(format!("the running client calls by {}", status.transport));
     }
     let Some(own) = qubesdb::read(place, "/name") else {
         return;
@@ -81,13 +80,12 @@ fn check_targets(
             continue;
         };
         if *target == own {
-            findings.bad(
-                "vault",
+            check.bad(
                 format!("`{own}` is this qube, and qrexec lets no qube call itself"),
                 "name the vault's qube in client.toml or /rw/config/split-ssh-vault, or leave it to dom0: @default",
             );
         } else if statuses.is_empty() {
-            findings.ok("vault", format!("a client would call {target}"));
+            check.ok(format!("a client would call {target}"));
         }
     }
 }
@@ -100,20 +98,19 @@ fn check_qrexec(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings
     let Some(named) = named.next() else {
         return;
     };
-    let usual = || {
-        QREXEC
-            .map(|path| place.at(path))
-            .into_iter()
-            .find(|path| path.is_file())
+    let mut check = findings.check("qrexec");
+    let mut programs = match named {
+        Some(named) => vec![named],
+        None => QREXEC.map(|path| place.at(path)).to_vec(),
     };
-    let Some(program) = named.or_else(usual).filter(|path| path.is_file()) else {
-        return findings.bad(
-            "qrexec",
+    programs.retain(|path| path.is_file());
+    match programs.first() {
+        Some(program) => check.ok(program.display().to_string()),
+        None => check.bad(
             "there is no qrexec-client-vm: this seems to be no qube",
             "in a qube, install qubes-core-agent-qrexec in its template; elsewhere use another transport",
-        );
-    };
-    findings.ok("qrexec", program.display().to_string());
+        ),
+    }
 }
 
 /// The sockets at which this qube's programs may look for their agent.
@@ -123,15 +120,12 @@ fn check_sockets(
     statuses: &[Status],
     findings: &mut Findings,
 ) -> Vec<PathBuf> {
-    let mut sockets: Vec<PathBuf> = statuses
-        .iter()
-        .map(|status| status.socket.clone())
-        .collect();
+    let mut sockets: Vec<PathBuf> = statuses.iter().map(|one| one.socket.clone()).collect();
     if units::CLIENT.is_on(place) && place.has(PACKAGED_SOCKET) {
         sockets.push(place.at(PACKAGED_SOCKET));
     }
     // Flags may have given a client that was started by hand another one.
-    if sockets.is_empty() || (units::CLIENT.is_on(place) && units::CLIENT.is_installed(place)) {
+    if sockets.is_empty() || units::CLIENT.is_started(place) {
         sockets.extend(vaults.iter().map(|vault| vault.socket.clone()));
     }
     if let Ok(Some(merged)) = config::read_merged(&place.paths) {
@@ -139,19 +133,13 @@ fn check_sockets(
     }
     sockets.sort();
     sockets.dedup();
+    let mut check = findings.check("socket");
     for socket in &sockets {
+        let shown = socket.display();
         match UnixStream::connect(socket) {
-            Ok(_) => findings.ok(
-                "socket",
-                format!("the client listens at {}", socket.display()),
-            ),
-            Err(error) => findings.bad(
-                "socket",
-                format!(
-                    "no client listens at {}: {}",
-                    socket.display(),
-                    reason(&error)
-                ),
+            Ok(_) => check.ok(format!("the client listens at {shown}")),
+            Err(error) => check.bad(
+                format!("no client listens at {shown}: {}", reason(&error)),
                 units::CLIENT.start(place),
             ),
         }
@@ -166,58 +154,47 @@ fn check_listener(status: &Status, findings: &mut Findings) {
     let Some(pid) = status.listener().filter(|pid| !is_it(pid)) else {
         return;
     };
-    findings.bad(
-        "socket",
-        format!(
-            "process {pid} listens at {}, and the client is process {}",
-            status.socket.display(),
-            status.pid
-        ),
+    let (socket, client) = (status.socket.display(), status.pid);
+    findings.check("socket").bad(
+        format!("process {pid} listens at {socket}, and the client is process {client}"),
         format!("see what it is: ps -p {pid} -o args; end it, then start the client again"),
     );
 }
 
 fn check_environment(place: &Machine, sockets: &[PathBuf], findings: &mut Findings) {
-    let ours = sockets
-        .first()
-        .map_or_else(|| PathBuf::from(PACKAGED_SOCKET), Clone::clone);
-    let remedy = format!(
-        "log out and in again; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
-        ours.display()
-    );
+    let mut check = findings.check("SSH_AUTH_SOCK");
     let what = match &place.ssh_auth_sock {
         None => "it is not set: ssh looks for no agent".to_owned(),
-        Some(socket) if sockets.iter().any(|ours| is_same(ours, socket)) => {
+        Some(socket) => {
             let what = format!("programs here use {}", socket.display());
-            return findings.ok("SSH_AUTH_SOCK", what);
+            if sockets.iter().any(|ours| is_same(ours, socket)) {
+                return check.ok(what);
+            }
+            what + ", which is not the way to the vault"
         }
-        Some(socket) => format!(
-            "programs here use {}, which is not the way to the vault",
-            socket.display()
-        ),
     };
-    findings.bad("SSH_AUTH_SOCK", what, remedy);
+    let ours = sockets.first().map(PathBuf::as_path);
+    let remedy = format!(
+        "log out and in again; without the package, put into ~/.profile: export SSH_AUTH_SOCK={}",
+        ours.unwrap_or(Path::new(PACKAGED_SOCKET)).display()
+    );
+    check.bad(what, remedy);
 }
 
 /// The last call's end, if it is the last thing that happened.
 fn check_calls(status: &Status, findings: &mut Findings) {
-    let check = format!("calls {}", status.vault);
+    let mut check = findings.check(format!("calls {}", status.vault));
     let served = format!("{} served, {} failed", status.served, status.troubles);
     let Some(trouble) = status.recent.back().filter(|_| status.is_failing) else {
-        return findings.ok(&check, served);
+        return check.ok(served);
     };
-    let mut what = format!(
-        "the last one failed: {}; {served}",
-        trouble.outcome.words(status.kind)
-    );
+    let words = trouble.outcome.words(status.kind);
+    let mut what = format!("the last one failed: {words}; {served}");
     if !trouble.untrusted_said.is_empty() {
-        what += &format!(
-            "; {} said: {}",
-            status.kind.program(),
-            trouble.untrusted_said
-        );
+        let program = status.kind.program();
+        what += &format!("; {program} said: {}", trouble.untrusted_said);
     }
-    findings.bad(&check, what, remedy(&trouble.outcome, status.kind));
+    check.bad(what, remedy(&trouble.outcome, status.kind));
 }
 
 /// What the settings say now is only what a client calls that read them.
@@ -233,12 +210,9 @@ fn check_is_current(
     };
     let today = vault.transport.to_string();
     if units::CLIENT.is_on(place) && today != status.transport {
-        findings.bad(
-            "settings",
-            format!(
-                "the client still calls by {}, and its settings say {today}",
-                status.transport
-            ),
+        let called = &status.transport;
+        findings.check("settings").bad(
+            format!("the client still calls by {called}, and its settings say {today}"),
             units::CLIENT.start(place),
         );
     }
@@ -255,50 +229,34 @@ fn remedy(outcome: &CallOutcome, kind: TransportKind) -> &'static str {
 
 /// Lines of the user's that lead ssh elsewhere.
 fn check_ssh_config(place: &Machine, sockets: &[PathBuf], findings: &mut Findings) {
-    let home = &place.paths.home;
-    let config = text_of(&home.join(".ssh/config")).unwrap_or_default();
+    let config = text_of(&place.paths.home.join(".ssh/config")).unwrap_or_default();
     for line in config.lines() {
         let (keyword, values) = ssh_setting(line);
         let Some(agent) = values.first().filter(|_| keyword == "identityagent") else {
             continue;
         };
-        let path = agent
-            .strip_prefix("~/")
-            .map_or_else(|| PathBuf::from(agent), |rest| home.join(rest));
-        if *agent == "SSH_AUTH_SOCK" || sockets.iter().any(|ours| is_same(ours, &path)) {
-            continue;
+        let path = place.home_path(agent);
+        if *agent != "SSH_AUTH_SOCK" && !sockets.iter().any(|ours| is_same(ours, &path)) {
+            findings.check("ssh config").warn(
+                format!("`{}` leads some hosts past the vault", line.trim()),
+                "remove the line from ~/.ssh/config, if that is not what you want",
+            );
         }
-        findings.warn(
-            "ssh config",
-            format!("`{}` leads some hosts past the vault", line.trim()),
-            "remove the line from ~/.ssh/config, if that is not what you want",
-        );
     }
 }
 
 /// What an earlier split SSH left.
 pub fn check_old(place: &Machine, findings: &mut Findings) {
-    let home = &place.paths.home;
+    let mut warn = |what| findings.check("old client").warn(what, "split-ssh migrate");
     let rc_local = place.text("/rw/config/rc.local").unwrap_or_default();
-    if rc_local.contains("qubes.SshAgent") && rc_local.contains("ncat") {
-        findings.warn(
-            "old client",
-            "/rw/config/rc.local still starts the old client",
-            "split-ssh migrate",
-        );
+    let calls = rc_local.contains("qubes.SshAgent");
+    if calls && rc_local.contains("ncat") {
+        warn("/rw/config/rc.local still starts the old client");
     }
-    let is_old = |path: &Path| text_of(path).is_some_and(|text| text.contains(".SSH_AGENT_"));
-    if is_old(&home.join(".bashrc")) && !rc_local.contains("qubes.SshAgent") {
-        let is_served = place
-            .ssh_auth_sock
-            .as_ref()
-            .is_some_and(|socket| UnixStream::connect(socket).is_ok());
-        if !is_served {
-            findings.warn(
-                "old client",
-                "~/.bashrc still names the old client's socket",
-                "split-ssh migrate",
-            );
-        }
+    let bashrc = text_of(&place.paths.home.join(".bashrc")).unwrap_or_default();
+    let socket = place.ssh_auth_sock.as_ref();
+    let is_served = || socket.is_some_and(|socket| UnixStream::connect(socket).is_ok());
+    if bashrc.contains(".SSH_AGENT_") && !calls && !is_served() {
+        warn("~/.bashrc still names the old client's socket");
     }
 }

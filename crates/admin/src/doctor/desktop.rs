@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::finding::Findings;
+use super::finding::{Check, Findings};
 use super::keyrings;
 use super::place::{Machine, is_same, text_of};
 use super::units;
@@ -12,17 +12,10 @@ use super::units;
 pub type AgentSockets = [(String, PathBuf)];
 
 pub fn check(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
+    let mut check = findings.check("SSH_AUTH_SOCK");
     match &place.ssh_auth_sock {
-        Some(socket) => check_socket(
-            "SSH_AUTH_SOCK",
-            "programs here use",
-            socket,
-            place,
-            agents,
-            findings,
-        ),
-        None if units::VAULT.is_on(place) => findings.warn(
-            "SSH_AUTH_SOCK",
+        Some(socket) => check_socket("programs here use", socket, place, agents, &mut check),
+        None if units::VAULT.is_on(place) => check.warn(
             "it is not set: ssh-add and KeePassXC find no agent here",
             format!(
                 "put into ~/.profile: export SSH_AUTH_SOCK={}; then log out and in again",
@@ -31,42 +24,34 @@ pub fn check(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
         ),
         None => {}
     }
-    check_keepassxc(place, agents, findings);
+    check_keepassxc(place, agents, &mut findings.check("KeePassXC"));
 }
 
 /// KeePassXC reads the switch from its roaming file and the socket from its local one.
-fn check_keepassxc(place: &Machine, agents: &AgentSockets, findings: &mut Findings) {
+fn check_keepassxc(place: &Machine, agents: &AgentSockets, check: &mut Check<'_>) {
     let home = &place.paths.home;
     let Some(roaming) = text_of(&home.join(".config/keepassxc/keepassxc.ini")) else {
         return;
     };
     let local = text_of(&home.join(".cache/keepassxc/keepassxc.ini")).unwrap_or_default();
     if setting(&roaming, "Enabled") != Some("true") {
-        return findings.warn(
-            "KeePassXC",
+        return check.warn(
             "its agent integration is off: it adds no keys",
             "KeePassXC: Settings, SSH Agent, Enable SSH Agent integration",
         );
     }
-    let socket = setting(&local, "AuthSockOverride").filter(|value| !value.is_empty());
-    match socket {
-        Some(socket) => {
-            let socket = PathBuf::from(socket);
-            check_socket("KeePassXC", "it uses", &socket, place, agents, findings);
-        }
-        None if setting(&roaming, "AuthSockOverride").is_some_and(|value| !value.is_empty()) => {
-            findings.warn(
-                "KeePassXC",
-                "an AuthSockOverride in ~/.config/keepassxc/keepassxc.ini is not read",
-                "KeePassXC: Settings, SSH Agent, SSH_AUTH_SOCK override",
-            );
-        }
-        None => findings.ok("KeePassXC", "its agent integration is on"),
+    let socket_in = |text| setting(text, "AuthSockOverride").filter(|value| !value.is_empty());
+    match socket_in(&local) {
+        Some(socket) => check_socket("it uses", Path::new(socket), place, agents, check),
+        None if socket_in(&roaming).is_some() => check.warn(
+            "an AuthSockOverride in ~/.config/keepassxc/keepassxc.ini is not read",
+            "KeePassXC: Settings, SSH Agent, SSH_AUTH_SOCK override",
+        ),
+        None => check.ok("its agent integration is on"),
     }
     // Its default is to read a changed database anew; then a lock leaves the keys in the agent.
     if setting(&roaming, "AutoReloadOnChange") != Some("false") {
-        findings.ok(
-            "KeePassXC",
+        check.ok(
             "after its database file was changed by another program, a lock leaves keys loaded \
              until it is quit",
         );
@@ -74,27 +59,22 @@ fn check_keepassxc(place: &Machine, agents: &AgentSockets, findings: &mut Findin
 }
 
 fn check_socket(
-    check: &str,
     who: &str,
     socket: &Path,
     place: &Machine,
     agents: &AgentSockets,
-    findings: &mut Findings,
+    check: &mut Check<'_>,
 ) {
     let default = place.paths.agent_runtime().join("default.sock");
     let shown = socket.display();
     let remedy = format!("name the keyring's own agent: {}", default.display());
     if keyrings::is_no_agent(place, socket) {
-        return findings.bad(
-            check,
-            format!("{who} {shown}, a guard or another qube, which takes no keys"),
-            remedy,
-        );
+        let what = format!("{who} {shown}, a guard or another qube, which takes no keys");
+        return check.bad(what, remedy);
     }
     match agents.iter().find(|(_, agent)| is_same(agent, socket)) {
-        Some((name, _)) => findings.ok(check, format!("{who} the agent of keyring {name}")),
-        None => findings.warn(
-            check,
+        Some((name, _)) => check.ok(format!("{who} the agent of keyring {name}")),
+        None => check.warn(
             format!("{who} {shown}, which is no keyring's agent: keys added there reach nobody"),
             format!("{remedy}; or make it a keyring's: [keyring.default] agent = \"{shown}\" in vault.toml"),
         ),

@@ -1,9 +1,11 @@
 //! What a check found: one line, and what to do about it.
 
 use policy::display;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::Serialize;
 
-use crate::fold::fold;
+use crate::fold::fit;
+use crate::output::counted;
+use crate::paint::{GREEN, STRONG_RED, YELLOW, paint};
 use common::error::Error;
 
 /// Characters of a finding: room for a path and a reason of the system.
@@ -11,7 +13,7 @@ const SHOWN: usize = 500;
 /// The longest name of a usual check, `keyring default`.
 const NAME_WIDTH: usize = 15;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckState {
     Ok,
@@ -28,12 +30,11 @@ impl CheckState {
         }
     }
 
-    /// ECMA-48: green, yellow, bold red.
     fn colour(self) -> &'static str {
         match self {
-            Self::Ok => "\x1b[32m",
-            Self::Warn => "\x1b[33m",
-            Self::Bad => "\x1b[1;31m",
+            Self::Ok => GREEN,
+            Self::Warn => YELLOW,
+            Self::Bad => STRONG_RED,
         }
     }
 }
@@ -51,66 +52,66 @@ pub struct Finding {
 
 #[derive(Debug, Default)]
 pub struct Findings {
-    side: &'static str,
-    all: Vec<Finding>,
+    /// Whose checks come next.
+    pub side: &'static str,
+    pub all: Vec<Finding>,
 }
 
-impl Findings {
-    pub fn begin(&mut self, side: &'static str) {
-        self.side = side;
+/// One check, which adds what it finds.
+pub struct Check<'f> {
+    findings: &'f mut Findings,
+    name: String,
+}
+
+impl Check<'_> {
+    pub fn ok(&mut self, what: impl Into<String>) {
+        self.add(CheckState::Ok, &what.into(), None);
     }
 
-    pub fn ok(&mut self, check: &str, what: impl Into<String>) {
-        self.add(check, CheckState::Ok, what.into(), None);
+    pub fn warn(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(CheckState::Warn, &what.into(), Some(&remedy.into()));
     }
 
-    pub fn warn(&mut self, check: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.add(check, CheckState::Warn, what.into(), Some(remedy.into()));
-    }
-
-    pub fn bad(&mut self, check: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.add(check, CheckState::Bad, what.into(), Some(remedy.into()));
-    }
-
-    /// What is wrong is an error's to say, and what to do too, if it knows; else `remedy`.
-    pub fn bad_error(&mut self, check: &str, error: &Error, remedy: impl Into<String>) {
-        let remedy = error.next().map_or_else(|| remedy.into(), str::to_owned);
-        self.bad(check, error.what(), remedy);
+    pub fn bad(&mut self, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(CheckState::Bad, &what.into(), Some(&remedy.into()));
     }
 
     /// A configuration that nobody starts with; `start` is how to try again.
-    pub fn bad_settings(&mut self, check: &str, error: &Error, start: &str) {
+    pub fn bad_settings(&mut self, error: &Error, start: &str) {
         let hint = error.next().map(|hint| format!(": {hint}"));
         let remedy = format!("fix the file{}; then: {start}", hint.unwrap_or_default());
-        self.bad(check, error.what(), remedy);
+        self.bad(error.what(), remedy);
     }
 
-    pub fn worst(&self) -> CheckState {
-        let states = self.all.iter().map(|finding| finding.state);
-        states.max().unwrap_or(CheckState::Ok)
-    }
-
-    pub fn add(&mut self, check: &str, state: CheckState, what: String, remedy: Option<String>) {
+    pub fn add(&mut self, state: CheckState, what: &str, remedy: Option<&str>) {
         let clean = |text: &str| {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             display::ascii(lines.join("; ").as_bytes(), SHOWN)
         };
-        self.all.push(Finding {
-            side: self.side,
-            check: check.to_owned(),
+        self.findings.all.push(Finding {
+            side: self.findings.side,
+            check: self.name.clone(),
             state,
-            what: clean(&what),
-            remedy: remedy.map(|remedy| clean(&remedy)),
+            what: clean(what),
+            remedy: remedy.map(clean),
         });
     }
+}
 
-    /// `to_people`: in lines that end between words.
-    pub fn to_text(&self, colour: bool, to_people: bool) -> String {
+impl Findings {
+    pub fn check(&mut self, name: impl Into<String>) -> Check<'_> {
+        Check {
+            findings: self,
+            name: name.into(),
+        }
+    }
+
+    pub fn is_well(&self) -> bool {
+        self.all.iter().all(|one| one.state != CheckState::Bad)
+    }
+
+    pub fn to_text(&self) -> String {
         let column = NAME_WIDTH + 10;
-        let fit = |text: &str, column| match to_people {
-            true => fold(text, column, column),
-            false => text.to_owned(),
-        };
         let mut text = String::new();
         let mut side = "";
         for finding in &self.all {
@@ -118,44 +119,21 @@ impl Findings {
                 side = finding.side;
                 text += &format!("{side}\n");
             }
-            let word = format!("{:<4}", finding.state.word());
-            let word = if colour {
-                format!("{}{word}\x1b[0m", finding.state.colour())
-            } else {
-                word
-            };
-            text += &format!(
-                "  {word}  {:<NAME_WIDTH$}  {}\n",
-                finding.check,
-                fit(&finding.what, column)
-            );
+            let state = finding.state;
+            let word = paint(state.colour(), &format!("{:<4}", state.word()));
+            let what = fit(&finding.what, column, column);
+            text += &format!("  {word}  {:<NAME_WIDTH$}  {what}\n", finding.check);
             if let Some(remedy) = &finding.remedy {
-                let remedy = fit(remedy, column + 3);
+                let remedy = fit(remedy, column + 3, column + 3);
                 text += &format!("{:column$}-> {remedy}\n", "");
             }
         }
-        let count = |state| {
-            self.all
-                .iter()
-                .filter(|finding| finding.state == state)
-                .count()
-        };
+        let of_state = |state| self.all.iter().filter(move |one| one.state == state);
+        let count = |state| of_state(state).count();
         text + &match (count(CheckState::Bad), count(CheckState::Warn)) {
             (0, 0) => "nothing is wrong\n".to_owned(),
             (0, warnings) => format!("it works; {warnings} to look at\n"),
-            (bad, _) => match bad {
-                1 => "1 problem\n".to_owned(),
-                _ => format!("{bad} problems\n"),
-            },
+            (bad, _) => counted(bad, "problem", "problems") + "\n",
         }
-    }
-}
-
-impl Serialize for Findings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Findings", 2)?;
-        object.serialize_field("ok", &(self.worst() != CheckState::Bad))?;
-        object.serialize_field("checks", &self.all)?;
-        object.end()
     }
 }

@@ -1,79 +1,62 @@
 //! The vault's known hosts, from which alone hosts have names.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
 
 use policy::known_hosts::Marker;
 
-use super::finding::Findings;
-use super::place::{Machine, ssh_setting, text_of};
+use super::finding::{Check, Findings};
+use super::place::{Machine, paths_in, ssh_setting, text_of};
+use crate::output::counted;
 use common::known_hosts_files::{Files, Hosts};
 
 /// Names that are listed; the others are counted.
 const SHOWN: usize = 3;
 
 pub fn check(place: &Machine, findings: &mut Findings) {
-    check_ssh_config(place, findings);
+    let mut check = findings.check("known hosts");
+    check_ssh_config(place, &mut check);
     let hosts = match Files::of(&place.paths).read() {
         Ok(hosts) => hosts,
         Err(error) => {
-            return findings.bad_error(
-                "known hosts",
-                &error,
-                "fix or remove the file; until then no host has a name",
-            );
+            let remedy = "fix or remove the file; until then no host has a name";
+            return check.bad(error.what(), error.next().unwrap_or(remedy));
         }
     };
     for line in hosts.known.unreadable_revocations() {
-        findings.bad(
-            "known hosts",
-            line.to_string(),
-            format!("correct line {} of {}", line.place.line, line.place.file),
-        );
+        let remedy = format!("correct line {} of {}", line.place.line, line.place.file);
+        check.bad(line.to_string(), remedy);
     }
     for warning in hosts.warnings.iter().take(SHOWN) {
-        findings.warn(
-            "known hosts",
-            warning.to_string(),
-            "correct the line or remove it",
-        );
+        check.warn(warning.to_string(), "correct the line or remove it");
     }
     if hosts.known.entries().is_empty() {
-        return findings.warn(
-            "known hosts",
+        return check.warn(
             "the vault knows no host: questions show fingerprints, and no rule can name a host",
             "split-ssh hosts import FILE, with the known_hosts of a qube that you trust",
         );
     }
-    findings.ok("known hosts", summary(&hosts));
+    check.ok(summary(&hosts));
 }
 
 /// What ssh here would look at, and the vault does not. The values are as they are written: what they stand for depends
 /// on a host.
-fn check_ssh_config(place: &Machine, findings: &mut Findings) {
-    let drop_ins = fs::read_dir(place.at("/etc/ssh/ssh_config.d"));
-    let drop_ins = drop_ins.into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = drop_ins.map(|file| file.path()).collect();
+fn check_ssh_config(place: &Machine, check: &mut Check<'_>) {
+    let mut files = paths_in(&place.at("/etc/ssh/ssh_config.d"));
     files.push(place.at("/etc/ssh/ssh_config"));
     files.push(place.paths.home.join(".ssh/config"));
     for file in files {
         let text = text_of(&file).unwrap_or_default();
         for (number, line) in (1..).zip(text.lines()) {
             let line_place = format!("{}:{number}", file.display());
-            check_ssh_config_line(place, &line_place, line, findings);
+            check_ssh_config_line(place, &line_place, line, check);
         }
     }
 }
 
-fn check_ssh_config_line(place: &Machine, line_place: &str, line: &str, findings: &mut Findings) {
+fn check_ssh_config_line(place: &Machine, line_place: &str, line: &str, check: &mut Check<'_>) {
     let (keyword, values) = ssh_setting(line);
     let is_file = |value: &&str| !matches!(*value, "none" | "/dev/null");
     let named = values.into_iter().filter(is_file);
-    let home = |value: &str| match value.strip_prefix("~/").or(value.strip_prefix("%d/")) {
-        Some(rest) => place.paths.home.join(rest),
-        None => PathBuf::from(value),
-    };
     match &*keyword {
         "revokedhostkeys" => {
             for value in named {
@@ -81,18 +64,18 @@ fn check_ssh_config_line(place: &Machine, line_place: &str, line: &str, findings
                     "{line_place}: the vault does not read RevokedHostKeys {value}, so it refuses none of its keys"
                 );
                 let remedy = format!(
-                    "grep -v '^#' {0} | sed 's/^/@revoked * /' >>~/.ssh/known_hosts; if it is a KRL, the same with the keys in it",
-                    home(value).display()
+                    "grep '^[^#[:space:]]' {} | sed 's/^/@revoked * /' >>~/.ssh/known_hosts; if it is a KRL, the same with the keys in it",
+                    place.home_path(value).display()
                 );
-                findings.bad("known hosts", what, remedy);
+                check.bad(what, remedy);
             }
         }
         "userknownhostsfile" | "globalknownhostsfile" => {
             let ours = Files::of(&place.paths).naming();
-            for value in named.filter(|value| !ours.contains(&home(value))) {
+            for value in named.filter(|value| !ours.contains(&place.home_path(value))) {
                 let what = format!("{line_place}: the vault does not read {value}");
-                let remedy = format!("split-ssh hosts import {}", home(value).display());
-                findings.warn("known hosts", what, remedy);
+                let file = place.home_path(value);
+                check.warn(what, format!("split-ssh hosts import {}", file.display()));
             }
         }
         _ => {}
@@ -113,15 +96,9 @@ fn summary(hosts: &Hosts) -> String {
             }
         }
     }
-    let single: Vec<&str> = types
-        .iter()
-        .filter(|(_, types)| types.len() == 1)
-        .map(|(name, _)| *name)
-        .collect();
-    let mut text = match hosts.known.entries().len() {
-        1 => "1 line".to_owned(),
-        lines => format!("{lines} lines"),
-    };
+    types.retain(|_, types| types.len() == 1);
+    let single: Vec<&str> = types.into_keys().collect();
+    let mut text = counted(hosts.known.entries().len(), "line", "lines");
     if authorities > 0 {
         text += &format!(", {authorities} of them host CAs");
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use policy::certificate_validity::ValidityState;
 use policy::display;
 
-use super::finding::Findings;
+use super::finding::{Check, Findings};
 use super::keys;
 use super::place::{Machine, is_same};
 use super::units;
+use crate::output::counted;
 use crate::validity_words;
-use common::config::vault::VaultConfig;
 use common::keyrings::{self, KeyState, KeyringState, LoadState};
 use common::session_agent;
 
@@ -23,10 +23,9 @@ const SHOWN_COMMENT: usize = 40;
 const SHOWN_KEYS: usize = 5;
 
 /// Folders that were meant to be keyrings.
-pub fn check_names(place: &Machine, config: &VaultConfig, findings: &mut Findings) {
-    for (name, bad) in keyrings::find(&place.paths, config).bad_folders {
-        findings.warn(
-            "keyring",
+pub fn check_names(place: &Machine, findings: &mut Findings) {
+    for (name, bad) in keyrings::bad_folders(&place.paths) {
+        findings.check("keyring").warn(
             format!("~/.ssh/identities.d/{name} is no keyring: {bad}"),
             "rename the folder",
         );
@@ -42,15 +41,11 @@ pub fn is_no_agent(place: &Machine, socket: &Path) -> bool {
 
 pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
     let name = &keyring.name;
-    let check = format!("keyring {name}");
+    let socket = keyring.socket.display();
     let is_own = keyring.folder.is_some();
     if is_no_agent(place, &keyring.socket) {
-        return findings.bad(
-            &check,
-            format!(
-                "{} is no agent, but leads to a guard or another qube",
-                keyring.socket.display()
-            ),
+        return findings.check(format!("keyring {name}")).bad(
+            format!("{socket} is no agent, but leads to a guard or another qube"),
             format!("name the agent's own socket in vault.toml: [keyring.{name}] agent = \"…\""),
         );
     }
@@ -59,6 +54,7 @@ pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
         if is_own && !units::check_not_masked(&unit, place, findings) {
             return;
         }
+        let what = format!("{socket}: {trouble}");
         let remedy = match is_own {
             false if is_sessions(place, &keyring.socket) => format!(
                 "start that agent; if this session has another one now: rm '{}' && pkill -f -u \"$USER\" 'split-ssh vault'; \
@@ -71,15 +67,13 @@ pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
             // Whoever asks for a keyring has its agent started.
             true => format!("split-ssh list {name}, which starts it or says why not"),
         };
-        let socket = keyring.socket.display();
-        return findings.bad(&check, format!("{socket}: {trouble}"), remedy);
+        return findings.check(format!("keyring {name}")).bad(what, remedy);
     }
-    let troubled_files = keyring
-        .folder
-        .as_ref()
-        .map_or(0, |folder| keys::check(&check, folder, keyring, findings));
-    check_certificates(&check, keyring, findings);
-    say_keys(&check, keyring, troubled_files, findings);
+    let mut check = findings.check(format!("keyring {name}"));
+    let folder = keyring.folder.as_ref();
+    let troubled_files = folder.map_or(0, |folder| keys::check(folder, keyring, &mut check));
+    check_certificates(keyring, &mut check);
+    say_keys(keyring, troubled_files, &mut check);
 }
 
 /// Whether the agent is the one that was found in a session.
@@ -88,7 +82,7 @@ fn is_sessions(place: &Machine, socket: &Path) -> bool {
     kept.is_ok_and(|kept| kept.as_deref() == Some(socket))
 }
 
-fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findings) {
+fn check_certificates(keyring: &KeyringState, check: &mut Check<'_>) {
     for key in &keyring.keys {
         let Some(validity) = &key.validity else {
             continue;
@@ -102,19 +96,19 @@ fn check_certificates(check: &str, keyring: &KeyringState, findings: &mut Findin
             None => "have it renewed, and add it to that agent".to_owned(),
         };
         match validity_words::state_now(validity) {
-            ValidityState::Expired => findings.bad(check, what, renew),
+            ValidityState::Expired => check.bad(what, renew),
             ValidityState::LastWeek | ValidityState::EndsSoon | ValidityState::NotYet => {
-                findings.warn(check, what, renew)
+                check.warn(what, renew)
             }
             ValidityState::Valid => {}
         }
     }
 }
 
-fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings: &mut Findings) {
+fn say_keys(keyring: &KeyringState, troubled_files: usize, check: &mut Check<'_>) {
     let name = &keyring.name;
-    let (loaded, locked): (Vec<&KeyState>, Vec<&KeyState>) =
-        keyring.keys.iter().partition(|key| key.is_loaded());
+    let is_locked = |key: &&KeyState| key.state == LoadState::Locked;
+    let (locked, loaded): (Vec<_>, Vec<_>) = keyring.keys.iter().partition(is_locked);
     let waiting = match locked.len() {
         0 => String::new(),
         1 => "; 1 key waits for its passphrase".to_owned(),
@@ -122,12 +116,9 @@ fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings
     };
     for key in &loaded {
         if key.state == LoadState::FileGone {
-            findings.warn(
-                check,
-                format!(
-                    "{} is still loaded, and its file is gone or holds another key",
-                    shown(key)
-                ),
+            let key = shown(key);
+            check.warn(
+                format!("{key} is still loaded, and its file is gone or holds another key"),
                 format!("split-ssh reload {name}"),
             );
         }
@@ -135,13 +126,11 @@ fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings
     match (loaded.len(), locked.len()) {
         // Why was told of each file.
         (0, 0) if troubled_files > 0 => {}
-        (0, 0) if keyring.others > 0 => findings.warn(
-            check,
+        (0, 0) if keyring.others > 0 => check.warn(
             format!("none of the agent's {} keys is in this keyring", keyring.others),
             format!("correct `keys` of [keyring.{name}] in vault.toml; `split-ssh list {name}` shows fingerprints"),
         ),
-        (0, 0) => findings.warn(
-            check,
+        (0, 0) => check.warn(
             "its agent holds no keys",
             match &keyring.folder {
                 None => "unlock the database, or add keys to that agent".to_owned(),
@@ -150,18 +139,15 @@ fn say_keys(check: &str, keyring: &KeyringState, troubled_files: usize, findings
                 ),
             },
         ),
-        (0, _) => findings.ok(check, format!("no key is loaded{waiting}")),
+        (0, _) => check.ok(format!("no key is loaded{waiting}")),
         (number, _) => {
             let named: Vec<String> = loaded.iter().take(SHOWN_KEYS).map(|key| shown(key)).collect();
             let more = match number.saturating_sub(SHOWN_KEYS) {
                 0 => String::new(),
                 more => format!(", and {more} more"),
             };
-            let word = if number == 1 { "key" } else { "keys" };
-            findings.ok(
-                check,
-                format!("{number} {word}: {}{more}{waiting}", named.join(", ")),
-            );
+            let (number, named) = (counted(number, "key", "keys"), named.join(", "));
+            check.ok(format!("{number}: {named}{more}{waiting}"));
         }
     }
 }

@@ -1,13 +1,12 @@
 //! The key files of a keyring: which of them its agent cannot have, and why.
 
-use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use policy::crypto::Crypto as _;
 
-use super::finding::{CheckState, Findings};
+use super::finding::{Check, CheckState};
+use super::place::{name_of, paths_in};
 use crate::key_file::KeyFileProblem;
 use common::crypto::Ring;
 use common::identities::{self, KeyFile};
@@ -15,28 +14,21 @@ use common::keyrings::{KeyringState, LoadState};
 use common::trusted_files::quoted;
 
 /// Looks at the keys of `folder`; returns how many have a problem that was told.
-pub fn check(check: &str, folder: &Path, keyring: &KeyringState, findings: &mut Findings) -> usize {
+pub fn check(folder: &Path, keyring: &KeyringState, check: &mut Check<'_>) -> usize {
     let files = identities::private_keys(folder).unwrap_or_default();
     let lost = lost_keys(folder, &files);
     for file in &lost {
         let file = quoted(file);
         let remedy = format!("see what it is: ls -l {file}; file {file}");
-        findings.warn(
-            check,
-            format!("{file} is no private key, and nothing is loaded from it"),
-            remedy,
-        );
+        let what = format!("{file} is no private key, and nothing is loaded from it");
+        check.warn(what, remedy);
     }
-    let troubles = files
-        .iter()
-        .filter(|file| !check_one(check, file, keyring, findings));
+    let troubles = files.iter().filter(|file| !is_well(file, keyring, check));
     lost.len() + troubles.count()
 }
 
 /// Files that were meant to be keys, by their name or by the `.pub` beside them, and links that lead nowhere.
 fn lost_keys(folder: &Path, keys: &[PathBuf]) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
     let is_lost = |path: &PathBuf| {
         let name = name_of(path);
         let is_beside = [".pub", ".ssh-add-option"]
@@ -46,9 +38,7 @@ fn lost_keys(folder: &Path, keys: &[PathBuf]) -> Vec<PathBuf> {
         let is_meant = name.starts_with("id_") || has_public || !path.exists();
         !is_beside && !name.starts_with('.') && is_meant && !path.is_dir() && !keys.contains(path)
     };
-    let mut lost: Vec<PathBuf> = paths.filter(is_lost).collect();
-    lost.sort();
-    lost
+    paths_in(folder).into_iter().filter(is_lost).collect()
 }
 
 /// Whether this machine's OpenSSH reads a key without a passphrase: what it can read depends on its version.
@@ -63,12 +53,11 @@ fn is_read_by_ssh_keygen(file: &Path) -> bool {
 type KeyTrouble = (CheckState, String, String);
 
 /// False if a problem was told.
-fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Findings) -> bool {
+fn is_well(file: &Path, keyring: &KeyringState, check: &mut Check<'_>) -> bool {
     let name = name_of(file);
     let options = identities::options(file);
     if options.iter().flatten().any(|word| word == "-c") {
-        findings.warn(
-            check,
+        check.warn(
             format!(
                 "{name} is loaded with -c: ssh-agent asks for it by itself, knows neither qube nor server, \
                  and refuses where no ssh-askpass is installed"
@@ -88,7 +77,7 @@ fn check_one(check: &str, file: &Path, keyring: &KeyringState, findings: &mut Fi
     let Some((state, what, remedy)) = trouble else {
         return true;
     };
-    findings.add(check, state, what, Some(remedy));
+    check.add(state, &what, Some(&remedy));
     false
 }
 
@@ -155,8 +144,4 @@ fn of_loading(file: &Path, keyring: &KeyringState) -> Option<KeyTrouble> {
         ),
     };
     Some((CheckState::Warn, what, remedy))
-}
-
-fn name_of(file: &Path) -> Cow<'_, str> {
-    file.file_name().unwrap_or_default().to_string_lossy()
 }

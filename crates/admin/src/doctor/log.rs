@@ -7,6 +7,7 @@ use super::place::Machine;
 use super::qubesdb;
 use crate::log::noted_heads;
 use crate::log::verify::{LogDamage, verify};
+use crate::output::counted;
 use common::control::VaultStatus;
 use common::error::reason;
 
@@ -17,20 +18,19 @@ const NO_SPACE: u64 = 4 << 20;
 pub fn check(place: &Machine, findings: &mut Findings) {
     let paths = &place.paths;
     let heads = noted_heads::noted(&paths.audit_log());
+    let mut check = findings.check("log");
     match verify(&paths.state, &heads) {
-        Ok(whole) if whole.files == 0 => findings.ok("log", "nothing is written yet"),
+        Ok(whole) if whole.files == 0 => check.ok("nothing is written yet"),
         Ok(whole) => {
-            let s = if whole.records == 1 { "" } else { "s" };
-            findings.ok("log", format!("{} record{s}, all as written", whole.records));
+            let records = counted(whole.records, "record", "records");
+            check.ok(format!("{records}, all as written"));
         }
         // Whose file it is was looked at before.
-        Err(LogDamage::Unreadable(error)) => findings.bad(
-            "log",
+        Err(LogDamage::Unreadable(error)) => check.bad(
             format!("it cannot be read: {}", reason(&error)),
             format!("ls -l {}", paths.state.display()),
         ),
-        Err(broken) => findings.bad(
-            "log",
+        Err(broken) => check.bad(
             broken.to_string(),
             format!(
                 "read it with split-ssh log; then keep it aside: mv {0} {0}.broken, and restart the vault",
@@ -43,47 +43,32 @@ pub fn check(place: &Machine, findings: &mut Findings) {
 /// What the running vault says of its log.
 pub fn check_running(status: &VaultStatus, findings: &mut Findings) {
     if let Some(trouble) = &status.log_trouble {
-        findings.bad(
-            "log",
+        let folder = status.log.trim_end_matches("/log.jsonl");
+        findings.check("log").bad(
             format!("the vault cannot write it, so it refuses everything: {trouble}"),
-            format!(
-                "ls -ld {0}; ls -l {0}",
-                status.log.trim_end_matches("/log.jsonl")
-            ),
+            format!("ls -ld {folder}; ls -l {folder}"),
         );
     }
 }
 
 pub fn check_space(place: &Machine, findings: &mut Findings) {
-    let mut folder = place.paths.state.as_path();
-    while !folder.exists() {
-        match folder.parent() {
-            Some(parent) => folder = parent,
-            None => return,
-        }
-    }
-    let Ok(system) = statvfs(folder) else {
+    // The folder, or the first one around it that is there.
+    let mut folders = place.paths.state.ancestors();
+    let Some(system) = folders.find_map(|folder| statvfs(folder).ok()) else {
         return;
     };
-    let free = system
-        .blocks_available()
-        .saturating_mul(system.fragment_size());
+    let blocks = system.blocks_available();
+    let free = blocks.saturating_mul(system.fragment_size());
     let what = format!("{} MiB free for the log", free >> 20);
-    let remedy = || {
-        format!(
-            "make room, or in dom0: qvm-volume resize {}:private SIZE",
-            qubesdb::own_name(place)
-        )
-    };
-    if free < NO_SPACE {
-        findings.bad(
-            "space",
-            format!("{what}: when it cannot be written, nothing is signed"),
-            remedy(),
-        );
-    } else if free < LOW_SPACE {
-        findings.warn("space", what, remedy());
-    } else {
-        findings.ok("space", what);
+    let mut check = findings.check("space");
+    if free >= LOW_SPACE {
+        return check.ok(what);
     }
+    let name = qubesdb::own_name(place);
+    let remedy = format!("make room, or in dom0: qvm-volume resize {name}:private SIZE");
+    if free >= NO_SPACE {
+        return check.warn(what, remedy);
+    }
+    let what = format!("{what}: when it cannot be written, nothing is signed");
+    check.bad(what, remedy);
 }

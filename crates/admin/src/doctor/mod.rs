@@ -21,16 +21,15 @@ mod settings;
 mod units;
 mod vault;
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use finding::CheckState;
-use finding::Findings;
+use finding::{Finding, Findings};
 pub(super) use place::{Machine, text_of};
 pub(super) use qubesdb::read as read_qubesdb;
 pub(super) use units::{CLIENT, VAULT};
 
+use super::output;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -69,29 +68,32 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut findings = Findings::default();
     match owner::other_user(&place) {
         Some(name) => {
-            findings.begin("user");
-            findings.bad(
-                "user",
+            findings.side = "user";
+            findings.check("user").bad(
                 format!("split-ssh runs as {name} here, and you are somebody else"),
                 format!("sudo -u {name} split-ssh doctor"),
             );
         }
         None => check(args, &place, &mut findings),
     }
+    let ok = findings.is_well();
     let text = if args.json {
-        serde_json::to_string_pretty(&findings).map_err(|error| Error::new(error.to_string()))?
-            + "\n"
+        let checks = &findings.all;
+        output::json(&Report { ok, checks })?
     } else {
         let inside = args.sandbox.as_ref().map_or("", |_| sandboxes::INSIDE);
-        findings.to_text(super::colour(), io::stdout().is_terminal()) + inside
+        findings.to_text() + inside
     };
     // `split-ssh doctor | head` is no failure.
-    drop(io::stdout().write_all(text.as_bytes()));
-    Ok(if findings.worst() == CheckState::Bad {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    drop(output::print(&text));
+    Ok(output::exit_code(ok))
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Report<'f> {
+    ok: bool,
+    checks: &'f [Finding],
 }
 
 /// Whether this qube is set up as a vault, and whether as a client.
@@ -106,24 +108,23 @@ pub(super) fn own_name(place: &Machine) -> Option<String> {
 
 fn check(args: &Args, place: &Machine, findings: &mut Findings) {
     if let Some(name) = &args.sandbox {
-        findings.begin("vault");
+        findings.side = "vault";
         return sandboxes::check_one(name, place, findings);
     }
     let named = args.vault || args.client;
     let as_vault = args.vault || (!named && vault::is_meant(place));
     let as_client = args.client || (!named && client::is_meant(place));
     if as_vault {
-        findings.begin("vault");
+        findings.side = "vault";
         vault::check(place, findings);
     }
     if as_client {
-        findings.begin("client");
+        findings.side = "client";
         client::check(place, findings);
     }
     if as_vault && as_client {
-        findings.begin("both");
-        findings.warn(
-            "both",
+        findings.side = "both";
+        findings.check("both").warn(
             "this qube is a vault and a client: programs in this qube can reach the keys directly",
             format!(
                 "in dom0, switch off what it is not meant to be: qvm-service {} split-ssh-vault off; \
@@ -133,9 +134,8 @@ fn check(args: &Args, place: &Machine, findings: &mut Findings) {
         );
     }
     if !as_vault && !as_client {
-        findings.begin("qube");
-        findings.bad(
-            "role",
+        findings.side = "qube";
+        findings.check("role").bad(
             "this qube is set up neither as a vault nor as a client",
             format!(
                 "in dom0: qvm-service {0} split-ssh-vault on, or qvm-service {0} split-ssh-client on; \

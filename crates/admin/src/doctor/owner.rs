@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, Uid, User, access};
 
 use super::finding::Findings;
-use super::place::Machine;
+use super::place::{Machine, paths_in};
 use super::units::{self, Units};
 
 /// Makes the package's folders of sockets, or puts them right.
@@ -21,50 +21,36 @@ const MAX_DEPTH: usize = 3;
 /// Who runs split-ssh here, if that is not who looks: their files and sockets are what counts.
 pub fn other_user(place: &Machine) -> Option<String> {
     let here = Uid::effective();
-    let mut folders = [&units::VAULT, &units::CLIENT]
-        .into_iter()
-        .flat_map(|units| units.runtime);
+    let sides = [&units::VAULT, &units::CLIENT].into_iter();
+    let mut folders = sides.flat_map(|units| units.runtime);
     let owner = folders.find_map(|path| {
         let owner = Uid::from_raw(fs::metadata(place.at(path)).ok()?.uid());
         (owner != here && !owner.is_root()).then(|| name(owner))
     });
     // Before the first start there are no folders.
-    let by_sudo = || {
-        std::env::var("SUDO_USER")
-            .ok()
-            .filter(|name| name != "root")
-    };
-    owner.or_else(|| by_sudo().filter(|_| here.is_root() && place.is_system()))
+    owner.or_else(|| {
+        let by_sudo = std::env::var("SUDO_USER").ok();
+        by_sudo.filter(|name| name != "root" && here.is_root() && place.is_system())
+    })
 }
 
 /// The folders of a side's sockets.
 pub fn check_sockets(units: &Units, place: &Machine, findings: &mut Findings) {
-    let remedy = |restart: &str| format!("{MAKE_FOLDERS}; {restart}");
+    let is_needed = units.is_started(place) && place.is_system();
     for path in units.runtime {
-        let Ok(folder) = fs::metadata(place.at(path)) else {
-            if units.is_on(place) && units.is_installed(place) && place.is_system() {
-                findings.bad(
-                    "user",
-                    format!("there is no folder {path} for the sockets"),
-                    remedy(units.restart),
-                );
+        let what = match fs::metadata(place.at(path)) {
+            Err(_) if is_needed => format!("there is no folder {path} for the sockets"),
+            Err(_) => continue,
+            Ok(folder) if folder.uid() == 0 && !Uid::effective().is_root() => {
+                format!("{path} belongs to root, so its sockets are out of reach")
             }
-            continue;
+            Ok(folder) if folder.mode() & 0o022 != 0 => {
+                format!("others can write in {path}: they could put sockets of their own there")
+            }
+            Ok(_) => continue,
         };
-        let (here, owner) = (Uid::effective(), Uid::from_raw(folder.uid()));
-        if owner.is_root() && !here.is_root() {
-            findings.bad(
-                "user",
-                format!("{path} belongs to root, so its sockets are out of reach"),
-                remedy(units.restart),
-            );
-        } else if folder.mode() & 0o022 != 0 {
-            findings.bad(
-                "user",
-                format!("others can write in {path}: they could put sockets of their own there"),
-                remedy(units.restart),
-            );
-        }
+        let remedy = format!("{MAKE_FOLDERS}; {}", units.restart);
+        findings.check("user").bad(what, remedy);
     }
 }
 
@@ -84,18 +70,18 @@ pub fn check_files(place: &Machine, findings: &mut Findings) {
         let owner = fs::symlink_metadata(&path)
             .map_or(Uid::effective(), |found| Uid::from_raw(found.uid()));
         let (shown, all) = (path.display(), folder.display());
-        let (what, remedy) = if owner == Uid::effective() {
-            (
+        let mut check = findings.check("files");
+        if owner == Uid::effective() {
+            check.bad(
                 format!("the mode of {shown} keeps the vault out"),
                 format!("chmod -R u+rwX {all}"),
-            )
+            );
         } else {
-            (
+            check.bad(
                 format!("{shown} belongs to {}, and the vault needs it", name(owner)),
                 format!("sudo chown -R {} {all}", name(Uid::effective())),
-            )
-        };
-        findings.bad("files", what, remedy);
+            );
+        }
     }
 }
 
@@ -118,12 +104,8 @@ fn first_inaccessible(
     if !found.is_dir() || depth == 0 {
         return None;
     }
-    let entries = fs::read_dir(path).ok()?.flatten();
-    let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    inside.sort();
-    inside
-        .iter()
-        .find_map(|path| first_inaccessible(path, wanted, depth - 1, left))
+    let mut inside = paths_in(path).into_iter();
+    inside.find_map(|path| first_inaccessible(&path, wanted, depth - 1, left))
 }
 
 fn name(uid: Uid) -> String {

@@ -1,6 +1,6 @@
 //! Where to look: the system's files below a root, and the user's own.
 
-use std::ffi::OsString;
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,11 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(root: PathBuf, paths: Paths) -> Self {
-        let set = |value: &OsString| !value.is_empty();
+        let named = std::env::var_os("SSH_AUTH_SOCK").filter(|value| !value.is_empty());
         Self {
             root,
             paths,
-            ssh_auth_sock: std::env::var_os("SSH_AUTH_SOCK")
-                .filter(set)
-                .map(PathBuf::from),
+            ssh_auth_sock: named.map(PathBuf::from),
         }
     }
 
@@ -35,6 +33,14 @@ impl Machine {
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A path of ssh_config(5), where `~` and `%d` stand for the home.
+    pub fn home_path(&self, path: &str) -> PathBuf {
+        match path.strip_prefix("~/").or(path.strip_prefix("%d/")) {
+            Some(rest) => self.paths.home.join(rest),
+            None => PathBuf::from(path),
+        }
     }
 
     /// Whether this is the system that we run in, and not one below a folder.
@@ -50,26 +56,11 @@ impl Machine {
     /// the name.
     pub fn service_files(&self, folders: &[&str]) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = Vec::new();
-        for folder in folders {
-            let entries = fs::read_dir(self.at(folder));
-            let entries = entries.into_iter().flatten().flatten();
-            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-            paths.sort();
-            for path in paths {
-                let name = path.file_name().unwrap_or_default();
-                let (name, argument) = name
-                    .to_str()
-                    .unwrap_or_default()
-                    .split_at_checked(SERVICE.len())
-                    .unwrap_or_default();
-                let is_ours = name == SERVICE && (argument.is_empty() || argument.starts_with('+'));
-                if is_ours
-                    && !found
-                        .iter()
-                        .any(|other| other.file_name() == path.file_name())
-                {
-                    found.push(path);
-                }
+        for path in folders.iter().flat_map(|folder| paths_in(&self.at(folder))) {
+            let name = name_of(&path);
+            let is_ours = name.split('+').next() == Some(SERVICE);
+            if is_ours && !found.iter().any(|other| name_of(other) == name) {
+                found.push(path);
             }
         }
         found
@@ -81,17 +72,27 @@ impl Machine {
     }
 }
 
+/// What is in a folder, in name order.
+pub fn paths_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The last part of a path.
+pub fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}
+
 /// The beginning of a small file as text; `None` if it cannot be read.
 pub fn text_of(path: &Path) -> Option<String> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
     }
     let mut bytes = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(MAX_FILE)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    let file = File::open(path).ok()?;
+    file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

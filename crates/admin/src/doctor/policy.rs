@@ -1,11 +1,9 @@
 //! The policy and the way to ask a person.
 
-use std::fs;
-use std::path::Path;
-
 use super::finding::Findings;
 use super::place::Machine;
 use super::units;
+use crate::output::counted;
 use crate::policy::lint::{Surroundings, lint};
 use common::control::{AsksBy, PromptState, VaultStatus};
 use common::policy_files;
@@ -15,9 +13,11 @@ const SOCKET: &str = "split-ssh-prompt.socket";
 
 /// The policy that the running vault has in force, and what it could not read.
 pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Findings) {
+    let mut check = findings.check("policy");
     let mut bad = |what: &str, problem: &str| {
-        let what = format!("{what}: {}", first_line(problem));
-        findings.bad("policy", what, remedy(problem));
+        // The rest points at the place, as `split-ssh policy check` does.
+        let first = problem.lines().next().unwrap_or_default();
+        check.bad(format!("{what}: {first}"), remedy(problem));
     };
     match running.map(|status| (&status.broken, &status.stale)) {
         Some((Some(broken), _)) => return bad("the vault refuses everything", broken),
@@ -36,8 +36,7 @@ pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Find
         }
     };
     if running.is_some_and(|status| status.policy_sha256 != loaded.digest) {
-        return findings.warn(
-            "policy",
+        return check.warn(
             "the vault does not have the saved policy in force yet",
             "split-ssh status; if it says so again: sudo systemctl reload split-ssh-vault",
         );
@@ -45,16 +44,14 @@ pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Find
     let warnings = lint(&loaded.policy, &Surroundings::default());
     let what = match loaded.files.as_slice() {
         [] => "no file: every login and sshsig is asked about".to_owned(),
-        files => format!(
-            "{} in {}",
-            counted(loaded.policy.rules().len(), "rule"),
-            counted(files.len(), "file")
-        ),
+        files => {
+            let rules = counted(loaded.policy.rules().len(), "rule", "rules");
+            format!("{rules} in {}", counted(files.len(), "file", "files"))
+        }
     };
     match warnings.len() {
-        0 => findings.ok("policy", what),
-        number => findings.warn(
-            "policy",
+        0 => check.ok(what),
+        number => check.warn(
             format!("{what}, {number} of them perhaps not as meant"),
             "split-ssh policy check",
         ),
@@ -70,38 +67,22 @@ fn remedy(problem: &str) -> &str {
         .unwrap_or("fix the file; split-ssh policy check shows every mistake")
 }
 
-/// The rest points at the place, as `split-ssh policy check` does.
-fn first_line(problem: &str) -> &str {
-    problem.lines().next().unwrap_or_default()
-}
-
-fn counted(number: usize, one: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {one}{s}")
-}
-
 /// How the running vault would ask.
 pub fn check_prompt(place: &Machine, prompt: PromptState, findings: &mut Findings) {
+    let mut check = findings.check("prompt");
     // A dead socket of it may be left, which looks like a live one.
     let own = place.paths.home.join(".config/systemd/user").join(SOCKET);
-    if fs::read_link(own).is_ok_and(|target| target == Path::new("/dev/null")) {
-        return findings.warn(
-            "prompt",
+    if units::is_masked(&own) {
+        return check.warn(
             format!("{SOCKET} is masked: no window can be shown"),
             format!("systemctl --user unmask {SOCKET}; systemctl --user start {SOCKET}"),
         );
     }
     if prompt.asks_by == AsksBy::Terminal && prompt.wants_window {
-        return findings.warn(
-            "prompt",
-            "no window can be shown: questions wait for split-ssh pending",
-            no_window(place, prompt.has_program),
-        );
+        let what = "no window can be shown: questions wait for split-ssh pending";
+        return check.warn(what, no_window(place, prompt.has_program));
     }
-    findings.ok(
-        "prompt",
-        format!("questions are shown by {}", prompt.asks_by),
-    );
+    check.ok(format!("questions are shown by {}", prompt.asks_by));
 }
 
 /// What a window wants besides.
@@ -112,7 +93,7 @@ fn no_window(place: &Machine, has_dialog: bool) -> String {
             .to_owned();
     }
     let has_session = place.paths.xdg_runtime().join("systemd/private").exists();
-    if has_session && units::VAULT.is_on(place) && units::VAULT.is_installed(place) {
+    if has_session && units::VAULT.is_started(place) {
         return format!("systemctl --user start {SOCKET}");
     }
     "open a window of this vault, and run this in its session".to_owned()

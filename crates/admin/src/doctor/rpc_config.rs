@@ -11,7 +11,6 @@ const FOLDERS: [&str; 3] = [
     "/usr/local/etc/qubes/rpc-config",
     "/etc/qubes/rpc-config",
 ];
-const CHECK: &str = "rpc-config";
 /// Settings that are on or off, and what comes of it while they are on.
 const SWITCHES: [(&str, CheckState, &str); 4] = [
     (
@@ -33,6 +32,7 @@ const SWITCHES: [(&str, CheckState, &str); 4] = [
 ];
 
 pub fn check(place: &Machine, findings: &mut Findings) {
+    let mut check = findings.check("rpc-config");
     let mut is_fine = true;
     for file in place.service_files(&FOLDERS) {
         for line in text_of(&file).unwrap_or_default().lines() {
@@ -40,12 +40,12 @@ pub fn check(place: &Machine, findings: &mut Findings) {
                 continue;
             };
             let remedy = format!("remove the line `{}` from {}", line.trim(), file.display());
-            findings.add(CHECK, state, what, Some(remedy));
+            check.add(state, &what, Some(&remedy));
             is_fine = false;
         }
     }
     if is_fine {
-        findings.ok(CHECK, "no setting of qrexec stands in the way");
+        check.ok("no setting of qrexec stands in the way");
     }
 }
 
@@ -60,21 +60,21 @@ fn trouble(line: &str, file: &Path) -> Option<(CheckState, String)> {
     };
     let switch = SWITCHES.iter().find(|(name, ..)| *name == key);
     let is_quoted = value.starts_with('\'') && value.ends_with('\'');
-    match (switch, value) {
-        (Some(_), "false" | "0") => None,
-        (Some((_, CheckState::Ok, _)), "true" | "1") => None,
-        (Some((_, state, what)), "true" | "1") => Some((*state, (*what).to_owned())),
+    let (state, what) = match (switch, value) {
+        (Some(_), "false" | "0") | (Some((_, CheckState::Ok, _)), "true" | "1") => return None,
+        (Some((_, state, what)), "true" | "1") => (*state, (*what).to_owned()),
         (None, _) if key == "force-user" && is_quoted => {
             let what = "force-user is not for a service behind a socket";
-            Some((CheckState::Bad, what.to_owned()))
+            (CheckState::Bad, what.to_owned())
         }
-        (None, _) if key != "force-user" => Some((
-            CheckState::Warn,
-            format!("{place}: qrexec knows no `{key}`"),
-        )),
+        (None, _) if key != "force-user" => {
+            let what = format!("{place}: qrexec knows no `{key}`");
+            (CheckState::Warn, what)
+        }
         _ => {
             let what = format!("{place}: `{line}` is badly written: clients see exit 125");
-            Some((CheckState::Bad, what))
+            (CheckState::Bad, what)
         }
-    }
+    };
+    Some((state, what))
 }

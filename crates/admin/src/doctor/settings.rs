@@ -6,8 +6,6 @@ use super::qubesdb;
 use client::config::VaultConfig;
 use client::transport::Transport;
 
-const CHECK: &str = "settings";
-
 /// The files of a qube, and dom0's features that say the same.
 const VAULT: (&str, &str) = ("/rw/config/split-ssh-vault", "vm-config.split-ssh-vault");
 const KEYRING: (&str, &str) = (
@@ -23,6 +21,7 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
     if has_toml && vaults.is_empty() {
         return;
     }
+    let mut check = findings.check("settings");
     let (targets, keyrings) = named(vaults);
     for ((file, feature), used) in [(VAULT, targets), (KEYRING, keyrings)] {
         let text = place.text(file).unwrap_or_default();
@@ -33,8 +32,7 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
         let unset = format!("in dom0: qvm-features --unset {own_name} {feature}");
         if !has_toml {
             match (in_file, in_dom0) {
-                (Some(own), Some(dom0s)) if own != dom0s => findings.warn(
-                    CHECK,
+                (Some(own), Some(dom0s)) if own != dom0s => check.warn(
                     format!("{file} says `{own}`, dom0's {feature} says `{dom0s}`: the file holds"),
                     format!("{remove}; or {unset}"),
                 ),
@@ -51,7 +49,7 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
                 let what = format!(
                     "{by} says `{said}`, and no [[vault]] of client.toml does: the latter holds"
                 );
-                findings.warn(CHECK, what, format!("name it in client.toml; or {remedy}"));
+                check.warn(what, format!("name it in client.toml; or {remedy}"));
             }
         }
     }

@@ -71,9 +71,14 @@ impl Units {
         self.enabled.iter().all(is_there)
     }
 
+    /// Whether systemd has started it, or should have.
+    pub fn is_started(&self, place: &Machine) -> bool {
+        self.is_on(place) && self.is_installed(place)
+    }
+
     /// How to start this side, or to start it anew.
     pub fn start(&self, place: &Machine) -> String {
-        if self.is_on(place) && self.is_installed(place) {
+        if self.is_started(place) {
             self.restart.to_owned()
         } else {
             format!("start `{}`, and have the session start it", self.by_hand)
@@ -81,24 +86,19 @@ impl Units {
     }
 
     pub fn check(&self, place: &Machine, findings: &mut Findings) {
-        let Units {
-            switch, by_hand, ..
-        } = self;
+        let (switch, by_hand) = (self.switch, self.by_hand);
+        let mut check = findings.check(CHECK);
         if !self.is_installed(place) {
-            return findings.warn(
-                CHECK,
+            return check.warn(
                 "no units of the package: nothing starts it by itself",
                 format!("install split-ssh in the template, or start `{by_hand}` with the session"),
             );
         }
         if !self.is_on(place) {
-            return findings.bad(
-                CHECK,
+            let name = qubesdb::own_name(place);
+            return check.bad(
                 format!("{switch} is switched off"),
-                format!(
-                    "in dom0: qvm-service {} {switch} on; then restart this qube",
-                    qubesdb::own_name(place)
-                ),
+                format!("in dom0: qvm-service {name} {switch} on; then restart this qube"),
             );
         }
         let mut is_fine = true;
@@ -107,17 +107,15 @@ impl Units {
                 && (self.wanted.contains(unit) || check_enabled(unit, place, findings));
         }
         if is_fine {
-            findings.ok(CHECK, format!("{switch} is on, its units are enabled"));
+            let what = format!("{switch} is on, its units are enabled");
+            findings.check(CHECK).ok(what);
         }
     }
 }
 
 /// False if the unit is masked, where the template does it or this qube, for good or until it stops.
 pub fn check_not_masked(unit: &str, place: &Machine, findings: &mut Findings) -> bool {
-    let is_masked_in = |folder: &str| {
-        fs::read_link(place.at(format!("{folder}/{unit}")))
-            .is_ok_and(|target| target == Path::new("/dev/null"))
-    };
+    let is_masked_in = |folder: &str| is_masked(&place.at(folder).join(unit));
     let unmask = if is_masked_in("/etc/systemd/system") {
         format!("in the template: sudo systemctl unmask {unit}; then restart this qube")
     } else if is_masked_in("/run/systemd/system") {
@@ -125,8 +123,14 @@ pub fn check_not_masked(unit: &str, place: &Machine, findings: &mut Findings) ->
     } else {
         return true;
     };
-    findings.bad(CHECK, format!("{unit} is masked"), unmask);
+    let what = format!("{unit} is masked");
+    findings.check(CHECK).bad(what, unmask);
     false
+}
+
+/// Whether a unit's file leads nowhere, so that systemd refuses to start it.
+pub fn is_masked(file: &Path) -> bool {
+    fs::read_link(file).is_ok_and(|target| target == Path::new("/dev/null"))
 }
 
 fn check_enabled(unit: &str, place: &Machine, findings: &mut Findings) -> bool {
@@ -138,8 +142,7 @@ fn check_enabled(unit: &str, place: &Machine, findings: &mut Findings) -> bool {
     let mut folders = ["/etc/systemd/system"].into_iter().chain(FOLDERS);
     let is_enabled = folders.any(|folder| place.has(&format!("{folder}/{wants}/{unit}")));
     if !is_enabled {
-        findings.bad(
-            CHECK,
+        findings.check(CHECK).bad(
             format!("{unit} is not enabled"),
             format!("in the template: sudo systemctl enable {unit}; then restart this qube"),
         );

@@ -16,7 +16,7 @@ use crate::local_time;
 use common::config::vault::VaultConfig;
 use common::control::{Request, VaultStatus};
 use common::error::reason;
-use common::keyrings::KeyringState;
+use common::keyrings::{KeyringPlace, KeyringState};
 use common::paths::Paths;
 
 pub fn is_meant(place: &Machine) -> bool {
@@ -46,12 +46,12 @@ pub fn check(place: &Machine, findings: &mut Findings) {
             if status.as_ref().is_some_and(is_other) {
                 let what =
                     "it was changed since the vault started, which goes on with what it read then";
-                findings.warn("vault.toml", what, &start);
+                findings.check("vault.toml").warn(what, &start);
             }
             config
         }
         Err(error) => {
-            findings.bad_settings("vault.toml", &error, &start);
+            findings.check("vault.toml").bad_settings(&error, &start);
             VaultConfig::default()
         }
     };
@@ -60,19 +60,16 @@ pub fn check(place: &Machine, findings: &mut Findings) {
         let what = format!(
             "one call of {qubes} may carry many connections; if dom0 asks about their calls, one yes covers all of these"
         );
-        findings.ok("carry", what);
+        findings.check("carry").ok(what);
     }
-    keyrings::check_names(place, &config, findings);
-    let keyrings = match &status {
-        Some(_) => check_keyrings(place, &config, findings),
-        None => Vec::new(),
-    };
-    let configured = common::keyrings::find(paths, &config).keyrings;
-    let configured = configured.into_iter();
-    let mut agents: Vec<(String, PathBuf)> = configured
-        .map(|place| (place.name.to_string(), place.socket))
-        .collect();
-    agents.extend(keyrings.into_iter().map(|state| (state.name, state.socket)));
+    keyrings::check_names(place, findings);
+    let configured = common::keyrings::find(paths, &config);
+    let agent_of = |keyring: &KeyringPlace| (keyring.name.to_string(), keyring.socket.clone());
+    let mut agents: Vec<(String, PathBuf)> = configured.iter().map(agent_of).collect();
+    if status.is_some() {
+        let running = check_keyrings(place, &configured, findings).into_iter();
+        agents.extend(running.map(|state| (state.name, state.socket)));
+    }
     desktop::check(place, &agents, findings);
     policy::check(place, status.as_ref(), findings);
     if let Some(status) = &status {
@@ -88,14 +85,14 @@ pub fn check(place: &Machine, findings: &mut Findings) {
 /// The keyrings that the running vault has, then those that its settings have changed to since it started.
 fn check_keyrings(
     place: &Machine,
-    config: &VaultConfig,
+    configured: &[KeyringPlace],
     findings: &mut Findings,
 ) -> Vec<KeyringState> {
     let running = ask_keyrings(place, findings);
     for keyring in &running {
         keyrings::check(place, keyring, findings);
     }
-    for configured in common::keyrings::find(&place.paths, config).keyrings {
+    for configured in configured {
         let is_it = |state: &KeyringState| {
             state.name == configured.name.as_str() && state.socket == configured.socket
         };
@@ -113,8 +110,7 @@ fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
     match reply.map(|reply| reply.keyrings) {
         Ok(Some(keyrings)) => keyrings,
         _ => {
-            findings.bad(
-                "keyrings",
+            findings.check("keyrings").bad(
                 "the vault does not say which keyrings it has",
                 "split-ssh doctor again; if it says so again, restart the vault",
             );
@@ -125,26 +121,25 @@ fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
 
 /// What the running vault says of itself, if it runs.
 fn check_sockets(place: &Machine, start: &str, findings: &mut Findings) -> Option<VaultStatus> {
+    let mut check = findings.check("socket");
     match ask_status(&place.paths) {
         Ok(status) => {
             let since = local_time::of_text(&status.started);
-            findings.ok("socket", format!("the vault runs since {since}"));
+            check.ok(format!("the vault runs since {since}"));
             Some(status)
         }
         Err(what) => {
-            findings.bad("socket", what, start);
+            check.bad(what, start);
             None
         }
     }
 }
 
 fn ask_status(paths: &Paths) -> Result<VaultStatus, String> {
-    reach(&paths.qrexec_socket()).map_err(|error| {
-        format!(
-            "no vault answers at {}, so its keyrings and questions are not known: {}",
-            paths.qrexec_socket().display(),
-            reason(&error)
-        )
+    let socket = paths.qrexec_socket();
+    reach(&socket).map_err(|error| {
+        let (socket, why) = (socket.display(), reason(&error));
+        format!("no vault answers at {socket}, so its keyrings and questions are not known: {why}")
     })?;
     let reply = control_socket::ask(paths, &Request::Status).map_err(|error| {
         let why = match error.kind() {
@@ -154,12 +149,13 @@ fn ask_status(paths: &Paths) -> Result<VaultStatus, String> {
         let socket = paths.control_socket();
         format!("the vault does not answer at {}: {why}", socket.display())
     })?;
-    let error = reply
-        .error
-        .map_or_else(String::new, |error| error.to_string());
-    reply
-        .status
-        .ok_or_else(|| format!("the vault does not tell its state: {error}"))
+    reply.status.ok_or_else(|| {
+        let error = reply.error.map(|error| error.to_string());
+        format!(
+            "the vault does not tell its state: {}",
+            error.unwrap_or_default()
+        )
+    })
 }
 
 fn reach(socket: &Path) -> io::Result<()> {

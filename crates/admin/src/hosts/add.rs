@@ -8,7 +8,8 @@ use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse
 
 use super::in_force::{known_by_vault, read_by_vault};
 use super::input::open;
-use super::output::{say, say_table, shown, shown_place};
+use super::output::{say_table, shown, shown_place};
+use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, bad_name, read_or_empty};

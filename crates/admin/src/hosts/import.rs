@@ -13,8 +13,10 @@ use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name
 
 use super::in_force::read_by_vault;
 use super::input::open;
-use super::output::{LINE_WIDTH, say, say_folded, say_table, shown, with_marker};
+use super::output::{CONTINUATION_INDENT, LINE_WIDTH, say_table, shown, with_marker};
 use crate::confirm::confirm;
+use crate::fold::fit;
+use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, Hosts, append, read_or_empty};
@@ -270,7 +272,8 @@ impl SortedNames {
         }
         for (place, why) in &self.refused {
             let line = format!("{place}: {why}");
-            say_folded(2, &display::ascii(line.as_bytes(), LINE_WIDTH));
+            let line = display::ascii(line.as_bytes(), LINE_WIDTH);
+            say(format_args!("  {}", fit(&line, 2, CONTINUATION_INDENT)));
         }
         if self.hashed > 0 {
             say(format_args!(

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::running_vault::reload;
-use super::output::{say, shown};
+use super::output::shown;
 use crate::control_socket;
+use crate::output::say;
 use common::control::Request;
 use common::error::Error;
 use common::paths::Paths;

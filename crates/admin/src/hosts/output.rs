@@ -1,14 +1,12 @@
 //! What `split-ssh hosts` prints; names and places have passed the sanitizer.
 
-use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
-
 use policy::crypto::Crypto as _;
 use policy::display;
 use policy::judgement::Place;
 use policy::known_hosts::{Entry, Marker};
 
-use crate::fold::{WIDTH, fold};
+use crate::fold::WIDTH;
+use crate::output::{is_for_people, say};
 use common::crypto::Ring;
 
 /// Characters of a name, or of a list of names, on the screen.
@@ -46,26 +44,12 @@ pub(super) fn shown_place(place: &Place) -> String {
     display::ascii(place.to_string().as_bytes(), PLACE_WIDTH)
 }
 
-/// Prints a line; a closed standard output is nobody's problem.
-pub(super) fn say(line: impl fmt::Display) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Prints a line that has passed the sanitizer; a person reads it in lines that end between words.
-pub(super) fn say_folded(indent: usize, line: &str) {
-    let line = match io::stdout().is_terminal() {
-        true => fold(line, indent, CONTINUATION_INDENT),
-        false => line.to_owned(),
-    };
-    say(format_args!("{:indent$}{line}", ""));
-}
-
 /// Prints rows with their columns aligned; the cells have passed the sanitizer. Where a terminal has
 /// no room for a row, its last cells go on in another line.
 pub(super) fn say_table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) {
     let widths: [usize; COLUMNS] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
-    let to_people = io::stdout().is_terminal();
+    let to_people = is_for_people();
     for row in rows {
         let (mut text, mut at) = (String::new(), 0);
         for (cell, width) in row.iter().zip(widths).filter(|(_, width)| *width > 0) {

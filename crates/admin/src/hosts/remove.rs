@@ -4,7 +4,8 @@ use std::path::Path;
 
 use policy::known_hosts::{Entry, Marker, Names, normalise};
 
-use super::output::{key_cells, say, say_table, shown, shown_place, with_marker};
+use super::output::{key_cells, say_table, shown, shown_place, with_marker};
+use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, read_or_empty, without_lines};

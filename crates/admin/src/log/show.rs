@@ -9,6 +9,7 @@ use super::filter::Filter;
 use super::summary::Summary;
 use crate::fold::fit;
 use crate::local_time::of_record;
+use crate::output::is_for_people;
 use crate::paint::{DIM, GREEN, RED, YELLOW, paint};
 use common::log::line::BadLine;
 use common::log::read::{LogLine, LogLines};
@@ -23,9 +24,6 @@ const QUBE_WIDTH: usize = 12;
 /// Prints records.
 pub(super) struct Show {
     pub(super) json: bool,
-    pub(super) colour: bool,
-    /// Standard output is a terminal.
-    pub(super) to_people: bool,
     pub(super) out: io::Stdout,
     /// What went wrong was the printing, not the reading.
     pub(super) out_failed: bool,
@@ -68,35 +66,29 @@ impl Show {
         let head = sentence.head;
         let tinted = match sentence.tone {
             Tone::Plain => head.to_owned(),
-            Tone::Signed => paint(self.colour, GREEN, head),
-            Tone::Refused => paint(self.colour, YELLOW, head),
-            Tone::Alarm => paint(self.colour, RED, head),
+            Tone::Signed => paint(GREEN, head),
+            Tone::Refused => paint(YELLOW, head),
+            Tone::Alarm => paint(RED, head),
         };
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_CALLER_TEXT);
-        let time = paint(self.colour, DIM, &of_record(record.time));
+        let time = paint(DIM, &of_record(record.time));
         write!(self.out, "{time}  {qube:<QUBE_WIDTH$} {tinted}")?;
         let (what, why) = (&sentence.what, &sentence.why);
-        if !what.is_empty() || !(why.is_empty() || self.to_people) {
+        if !what.is_empty() || !(why.is_empty() || is_for_people()) {
             let pad = HEAD_WIDTH.saturating_sub(head.len());
             let column = INDENT + qube.len().max(QUBE_WIDTH) + HEAD_WIDTH + 2;
-            write!(self.out, "{:pad$} {}", "", self.fold(what, column))?;
+            write!(self.out, "{:pad$} {}", "", fit(what, column, INDENT))?;
         }
         if !why.is_empty() {
-            match (self.to_people, what.is_empty()) {
+            match (is_for_people(), what.is_empty()) {
                 (true, _) => write!(self.out, "\n{:INDENT$}", "")?,
                 (false, true) => {}
                 (false, false) => write!(self.out, "  ")?,
             }
-            let why = self.fold(why, INDENT);
-            write!(self.out, "{}", paint(self.colour, DIM, &why))?;
+            write!(self.out, "{}", paint(DIM, &fit(why, INDENT, INDENT)))?;
         }
         writeln!(self.out)
-    }
-
-    /// A person reads lines that end between words; a program reads one line a record.
-    fn fold(&self, text: &str, column: usize) -> String {
-        fit(self.to_people, text, column, INDENT)
     }
 }
 

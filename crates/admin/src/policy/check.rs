@@ -18,7 +18,6 @@ use crate::control_socket;
 use crate::fold::fold;
 use crate::output::{self, counted, exit_code};
 use crate::recorded;
-use common::control::Request;
 use common::error::Error;
 use common::paths::Paths;
 use common::policy_files::{BrokenPolicy, LoadedPolicy};
@@ -51,8 +50,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         Ok(loaded) => Report::good(&loaded, paths),
         Err(broken) => {
             // A draft from elsewhere is no policy of the vault that runs.
-            let status = control_socket::ask(paths, &Request::Status);
-            let status = status.ok().and_then(|reply| reply.status);
+            let status = control_socket::status(paths);
             let keeps_old =
                 args.file.is_none() && status.is_some_and(|vault| vault.broken.is_none());
             Report::broken(&broken, keeps_old)

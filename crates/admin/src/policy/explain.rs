@@ -5,18 +5,19 @@ mod page;
 mod request;
 mod why;
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use policy::caller::Keyring;
 use policy::display;
 
 pub use args::Args;
-use page::{Page, SENTENCE};
+use page::SENTENCE;
+use why::ExplainedRequest;
 
 use super::tried::with_known_hosts;
 use crate::control_socket;
-use crate::{colour, output, recorded};
+use crate::fold::fit;
+use crate::{output, recorded};
 use common::clock;
 use common::control::Request;
 use common::error::Error;
@@ -43,18 +44,16 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         (None, None) => return Err(Error::new("who asks?").hint("say --qube NAME or --record SEQ")),
     };
     moment.local_minute = args.at.unwrap_or(moment.local_minute);
-    let explained = policy.trace(&facts, &moment);
-    let page = Page {
+    let explained = ExplainedRequest {
         policy: &policy,
         facts: &facts,
         moment: &moment,
-        colour: colour(),
-        to_people: io::stdout().is_terminal(),
+        trace: &policy.trace(&facts, &moment),
     };
-    let mut text = page.text(&explained);
+    let mut text = explained.text();
     for note in notes {
         let note = display::prose(note.as_bytes(), SENTENCE);
-        text += &format!("note: {}\n", page.folded(&note, "note: ".len()));
+        text += &format!("note: {}\n", fit(&note, "note: ".len(), "note: ".len()));
     }
     // A reader that went away is no failure.
     drop(output::print(&text));

@@ -1,7 +1,7 @@
 //! `split-ssh policy replay`: judges a log again by another policy and shows what would change.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,10 +41,9 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = with_known_hosts(args.policy.as_deref(), paths)?;
     let mut replay = Replay::new(policy);
     let mut out = io::stdout().lock();
-    let to_people = out.is_terminal();
     // A reader that went away ends the printing, not the counting.
     let mut say = |line: &str| {
-        let line = fit(to_people, line, 0, CONTINUATION_INDENT);
+        let line = fit(line, 0, CONTINUATION_INDENT);
         drop(writeln!(out, "{line}"));
     };
     args.log.each(paths, |record, place| {

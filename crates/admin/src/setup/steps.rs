@@ -1,21 +1,17 @@
 //! What a step did, or what it found done, a line for each.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::output::say;
 use common::error::Error;
 use common::trusted_files;
 
-pub(super) fn say(line: &str) {
-    // A closed standard output is nobody's problem.
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
 fn done(word: &str, what: &str) {
-    say(&format!("{word:<5} {what}"));
+    say(format_args!("{word:<5} {what}"));
 }
 
 pub(super) fn made(what: &str) {
@@ -29,7 +25,7 @@ pub(super) fn kept(what: &str) {
 /// Lines for somebody to paste elsewhere.
 pub(super) fn paste(lines: &[String]) {
     for line in lines {
-        say(&format!("  {line}"));
+        say(format_args!("  {line}"));
     }
 }
 

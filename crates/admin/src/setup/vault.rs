@@ -9,6 +9,7 @@ use policy::caller::Keyring;
 
 use super::steps;
 use crate::doctor::{Machine, VAULT};
+use crate::output::say;
 use common::error::Error;
 use common::identities;
 
@@ -23,7 +24,7 @@ pub(super) fn set_up(machine: &Machine, keyring: &Keyring) -> Result<(), Error> 
     } else {
         by_hand(machine)?;
     }
-    steps::say("the public keys, for the servers:");
+    say("the public keys, for the servers:");
     let keys =
         identities::private_keys(&folder).map_err(|error| Error::io("read", &folder, &error))?;
     let lines = keys.iter().filter_map(|key| {
@@ -92,7 +93,7 @@ fn by_hand(machine: &Machine) -> Result<(), Error> {
     if machine.has(&link) {
         steps::kept(&link);
     } else {
-        steps::say("do    as root, so that calls find the vault:");
+        say("do    as root, so that calls find the vault:");
         let socket = paths.qrexec_socket();
         steps::paste(&[
             format!("sudo mkdir -p {folder}"),

@@ -69,14 +69,13 @@ impl Keyrings {
 
     /// Starts the agents of all keyrings that are known by now. What goes wrong is told to the journal.
     pub fn start_all(&self) {
-        let found = keyrings::find(&self.paths, &self.config);
-        for (name, bad) in found.bad_folders {
+        for (name, bad) in keyrings::bad_folders(&self.paths) {
             warn(&format!(
                 "~/.ssh/identities.d/{name:?} is no keyring: {bad}"
             ));
         }
-        for keyring in &found.keyrings {
-            self.place(&keyring.name);
+        for keyring in self.names() {
+            self.place(&keyring);
         }
     }
 
@@ -140,7 +139,7 @@ impl Keyrings {
 
     /// The names of all keyrings.
     pub fn names(&self) -> Vec<Keyring> {
-        let found = keyrings::find(&self.paths, &self.config).keyrings;
+        let found = keyrings::find(&self.paths, &self.config);
         found.into_iter().map(|place| place.name).collect()
     }
 

@@ -2,13 +2,12 @@
 
 use policy::display;
 use policy::facts::Facts;
-use policy::facts::Moment;
 use policy::judgement::{Judgement, Remember, Verdict};
 use policy::rules::matching::Matcher;
-use policy::rules::{JudgementTrace, LoginTo, Policy, RuleTrace, VisibilityQuery};
+use policy::rules::{LoginTo, RuleTrace, VisibilityQuery};
 use policy::scope::Scope;
 
-use super::why::{self, ExplainedRequest};
+use super::why::{ExplainedRequest, why};
 use crate::fold::fit;
 use crate::paint::{GREEN, RED, YELLOW, paint};
 use crate::policy::patterns::caller_key;
@@ -19,44 +18,25 @@ pub(super) const SHOWN: usize = 60;
 /// Characters of a sentence; the parts from outside are cut before.
 pub(super) const SENTENCE: usize = 400;
 
-/// What is explained, and to whom.
-pub(super) struct Page<'a> {
-    pub policy: &'a Policy,
-    pub facts: &'a Facts,
-    pub moment: &'a Moment,
-    pub colour: bool,
-    /// Long sentences are broken for a terminal, where a person reads.
-    pub to_people: bool,
-}
-
-impl Page<'_> {
-    pub fn text(&self, explained: &JudgementTrace) -> String {
-        let judgement = &explained.judgement;
+impl ExplainedRequest<'_> {
+    pub fn text(&self) -> String {
+        let judgement = &self.trace.judgement;
         let what = in_words(self.facts, self.policy);
         let request = format!("{} asks for: {what}", self.facts.caller);
-        let mut text = format!("{}\n\n", self.folded(&request, 0));
-        let verdict = self.painted(
-            judgement.verdict(),
-            &format!("{:<5}", judgement.verdict().word()),
-        );
-        let reason = self.folded(&clean(judgement.reason()), 9);
+        let mut text = format!("{}\n\n", fit(&request, 0, 0));
+        let verdict = judgement.verdict();
+        let verdict = painted(verdict, &format!("{:<5}", verdict.word()));
+        let reason = fit(&clean(judgement.reason()), 9, 9);
         text += &format!("  {verdict}  {reason}\n");
         for line in self.details(judgement) {
-            text += &format!("{:9}{}\n", "", self.folded(&line, 9));
+            text += &format!("{:9}{}\n", "", fit(&line, 9, 9));
         }
         text.push('\n');
-        let width = explained
-            .rules
-            .iter()
-            .map(|trace| place(trace).len())
-            .max()
-            .unwrap_or(0)
-            .max("default".len());
-        for trace in &explained.rules {
-            let decides = judgement
-                .rule()
-                .is_some_and(|rule| rule.index == trace.rule.index);
-            text += &self.rule(explained, trace, width, decides);
+        let rules = self.trace.rules.iter();
+        let width = rules.map(|trace| place(trace).len()).max().unwrap_or(0);
+        let width = width.max("default".len());
+        for trace in &self.trace.rules {
+            text += &self.rule(trace, width);
         }
         let end = match judgement.rule() {
             Some(_) => "",
@@ -64,12 +44,7 @@ impl Page<'_> {
             // A revoked host, or what only a rule can cover.
             None => "does not cover this",
         };
-        text + &self.row(width, "default", self.policy.default_verdict(), "", end)
-    }
-
-    /// `text` as it goes on at `column`, and below it.
-    pub fn folded(&self, text: &str, column: usize) -> String {
-        fit(self.to_people, text, column, column)
+        text + &row(width, "default", self.policy.default_verdict(), "", end)
     }
 
     fn details(&self, judgement: &Judgement) -> Vec<String> {
@@ -138,43 +113,31 @@ impl Page<'_> {
         lines
     }
 
-    fn rule(
-        &self,
-        explained: &JudgementTrace,
-        trace: &RuleTrace,
-        width: usize,
-        decides: bool,
-    ) -> String {
-        let name = display::ascii(
-            trace.rule.name.as_deref().unwrap_or_default().as_bytes(),
-            SHOWN,
-        );
+    fn rule(&self, trace: &RuleTrace, width: usize) -> String {
+        let deciding = self.trace.judgement.rule();
+        let decides = deciding.is_some_and(|rule| rule.index == trace.rule.index);
+        let name = trace.rule.name.as_deref().unwrap_or_default();
+        let name = display::ascii(name.as_bytes(), SHOWN);
         let end = match (decides, trace.reached) {
             (true, _) => "<- decides",
             (false, true) => "",
             (false, false) => "(not reached)",
         };
-        let mut text = self.row(
+        let mut text = row(
             width,
             &place(trace),
             trace.action,
             trace.result.word(),
             &format!("{name}  {end}"),
         );
-        let asked = ExplainedRequest {
-            policy: self.policy,
-            facts: self.facts,
-            moment: self.moment,
-            trace: explained,
-        };
         let rule = self.policy.rules().get(trace.rule.index);
         // A rule below the first that covers the request can decide for another name of the host key.
         let is_told = trace.reached || decides;
         for (matcher, result) in trace.matchers.iter().filter(|_| is_told) {
             let why = rule.map_or_else(String::new, |rule| {
-                clean(&why::why(&asked, rule, *matcher, *result))
+                clean(&why(self, rule, *matcher, *result))
             });
-            let why = self.folded(&why, width + 20);
+            let why = fit(&why, width + 20, width + 20);
             text += &format!(
                 "{:width$}  {:<9}  {:<5}  {why}\n",
                 "",
@@ -187,21 +150,21 @@ impl Page<'_> {
         }
         text
     }
+}
 
-    fn row(&self, width: usize, place: &str, action: Verdict, result: &str, end: &str) -> String {
-        let action = self.painted(action, &format!("{:<9}", action.word()));
-        let row = format!("{place:<width$}  {action}  {result:<5}  {}", end.trim());
-        format!("{}\n", row.trim_end())
-    }
+fn row(width: usize, place: &str, action: Verdict, result: &str, end: &str) -> String {
+    let action = painted(action, &format!("{:<9}", action.word()));
+    let row = format!("{place:<width$}  {action}  {result:<5}  {}", end.trim());
+    format!("{}\n", row.trim_end())
+}
 
-    fn painted(&self, verdict: Verdict, text: &str) -> String {
-        let code = match verdict {
-            Verdict::Allow => GREEN,
-            Verdict::Ask => YELLOW,
-            Verdict::Deny => RED,
-        };
-        paint(self.colour, code, text)
-    }
+fn painted(verdict: Verdict, text: &str) -> String {
+    let code = match verdict {
+        Verdict::Allow => GREEN,
+        Verdict::Ask => YELLOW,
+        Verdict::Deny => RED,
+    };
+    paint(code, text)
 }
 
 fn clean(sentence: &str) -> String {

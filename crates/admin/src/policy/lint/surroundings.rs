@@ -74,7 +74,7 @@ fn keys(paths: &Paths) -> Result<(Vec<String>, Vec<KeyFacts>), String> {
         Ok(reply) => reply.keyrings.unwrap_or_default(),
         Err(_) => {
             let config = VaultConfig::load(paths).map_err(|error| error.plain())?;
-            let found = keyrings::find(paths, &config).keyrings;
+            let found = keyrings::find(paths, &config);
             if !found.iter().any(|place| place.socket.exists()) {
                 return Err("no vault and no keyring's agent runs here".to_owned());
             }
