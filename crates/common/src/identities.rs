@@ -2,7 +2,6 @@
 //! private keys, their `.pub` and `-cert.pub` beside them, and ssh-add's options for a key, if any, in
 //! `KEY.ssh-add-option`.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +9,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use wire::certificate::Certificate;
 use wire::reader::Reader;
 
-use crate::agent;
-use crate::askpass;
-use crate::load_record::{LoadRecord, LoadedKey};
 use crate::trusted_files;
 
 /// A keyring with more files than this is a folder put there by mistake.
@@ -127,139 +122,9 @@ pub fn read_public(private: &Path, suffix: &str) -> Option<KeyFile> {
     })
 }
 
-/// Adds every key of `dir` that needs no passphrase to the agent on `socket`; returns a line for each
-/// that was not added.
-pub fn load(dir: &Path, socket: &Path, record: Option<&LoadRecord>) -> Vec<String> {
-    match private_keys(dir) {
-        Ok(keys) => keys
-            .iter()
-            .filter_map(|key| load_or_explain(key, socket, record))
-            .collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => vec![format!("cannot read {}: {error}", dir.display())],
-    }
-}
-
-fn load_or_explain(key: &Path, socket: &Path, record: Option<&LoadRecord>) -> Option<String> {
-    match load_key(key, socket, None, record) {
-        Ok(()) => None,
-        Err(NotLoaded::Locked) => Some(format!(
-            "{} has a passphrase: it is asked for when the key is first allowed to sign, or by `split-ssh add`",
-            key.display()
-        )),
-        Err(why) => Some(format!("{} was not loaded: {why}", key.display())),
-    }
-}
-
-/// Why a key is not in the agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotLoaded {
-    /// It needs a passphrase, or another one.
-    Locked,
-    /// ssh-add cannot read the file.
-    BadFile,
-    Failed(String),
-}
-
-impl fmt::Display for NotLoaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Locked => f.write_str("it needs a passphrase"),
-            Self::BadFile => {
-                f.write_str("ssh-add cannot read the file; `split-ssh doctor` says why")
-            }
-            Self::Failed(why) => f.write_str(why),
-        }
-    }
-}
-
-/// Adds one key, with the options that its folder gives it.
-///
-/// # Errors
-/// See [`NotLoaded`].
-pub fn load_key(
-    key: &Path,
-    socket: &Path,
-    passphrase: Option<&[u8]>,
-    record: Option<&LoadRecord>,
-) -> Result<(), NotLoaded> {
-    match record {
-        Some(record) => record.recording(key, || add_key(key, socket, passphrase)),
-        None => add_key(key, socket, passphrase),
-    }
-}
-
-fn add_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<(), NotLoaded> {
-    let words = options(key).map_err(NotLoaded::Failed)?;
-    let output = askpass::ssh_add(&words, key, socket, passphrase)
-        .map_err(|error| NotLoaded::Failed(format!("cannot run ssh-add: {error}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    // ssh-add's words for a file that is in no format of its own, whatever its passphrase, and for one that others may
-    // read.
-    if ["Error loading key", "UNPROTECTED"]
-        .iter()
-        .any(|words| said.contains(words))
-    {
-        return Err(NotLoaded::BadFile);
-    }
-    // ssh-add's words for SSH_AGENT_FAILURE, which comes only once the file is read.
-    if said.contains("agent refused operation") {
-        return Err(NotLoaded::Failed(format!(
-            "the agent refuses keys; if somebody locked it: SSH_AUTH_SOCK={} ssh-add -X",
-            socket.display()
-        )));
-    }
-    if fs::read(key).is_ok_and(|text| has_passphrase(&text)) {
-        return Err(NotLoaded::Locked);
-    }
-    let line = said.lines().next().unwrap_or("ssh-add failed").trim();
-    Err(NotLoaded::Failed(line.to_owned()))
-}
-
-/// Loads certificates of `dir` that were renewed since their keys were loaded, and takes out those that they
-/// replace. A key with a passphrase is left for when it next signs. Returns what was done and what failed.
-pub fn renew_certificates(dir: &Path, socket: &Path, record: &LoadRecord) -> Vec<String> {
-    let mut said = Vec::new();
-    let Ok(listed) = agent::list(socket) else {
-        return said;
-    };
-    let is_listed = |blob: &[u8]| listed.iter().any(|key| key.blob == blob);
-    for renewed in certificates(dir) {
-        let plain = Certificate::parse(&renewed.blob).map(|certificate| certificate.key.rebuild());
-        let is_renewed = !is_listed(&renewed.blob) && plain.is_ok_and(|plain| is_listed(&plain));
-        let file = renewed.private.as_path();
-        if !is_renewed || fs::read(file).is_ok_and(|text| has_passphrase(&text)) {
-            continue;
-        }
-        if let Err(why) = load_key(file, socket, None, Some(record)) {
-            said.push(format!(
-                "the renewed certificate of {} was not loaded: {why}",
-                file.display()
-            ));
-            continue;
-        }
-        said.push(format!(
-            "the renewed certificate of {} was loaded",
-            file.display()
-        ));
-        let is_old = |key: &LoadedKey| {
-            key.file == file && key.blob != renewed.blob && Certificate::parse(&key.blob).is_ok()
-        };
-        for old in record.keys().into_iter().filter(is_old) {
-            if agent::remove(socket, &old.blob).is_ok() {
-                let _ = record.forget(&old.blob);
-            }
-        }
-    }
-    said
-}
-
 /// Whether a private key's text is encrypted: by the cipher's name in OpenSSH's own format, by a header in the older
 /// ones.
-fn has_passphrase(text: &[u8]) -> bool {
+pub(crate) fn has_passphrase(text: &[u8]) -> bool {
     match openssh_fields(text) {
         None => String::from_utf8_lossy(text).contains("ENCRYPTED"),
         Some(fields) => Reader::new(&fields)

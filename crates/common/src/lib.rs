@@ -12,6 +12,7 @@ pub mod control;
 pub mod crypto;
 pub mod error;
 pub mod identities;
+pub mod key_loading;
 pub mod keyrings;
 pub mod known_hosts_files;
 pub mod load_record;

@@ -46,7 +46,9 @@ pub fn check(place: &Machine, keyring: &KeyringState, findings: &mut Findings) {
     if is_no_agent(place, &keyring.socket) {
         return findings.check(format!("keyring {name}")).bad(
             format!("{socket} is no agent, but leads to a guard or another qube"),
-            format!("name the agent's own socket in vault.toml: [keyring.{name}] agent = \"…\""),
+            format!(
+                "name the agent's own socket in vault.toml: [keyring.{name}] agent = \"/PATH\""
+            ),
         );
     }
     if let Some(trouble) = &keyring.trouble {

@@ -17,7 +17,6 @@ use crate::policy_files::stamps::Stamps;
 use common::agent_unit;
 use common::config::vault::VaultConfig;
 use common::error::Error;
-use common::identities;
 use common::keyrings::{self, KeyringPlace, KeyringState};
 use common::log::journal::{self, Priority};
 use common::paths::Paths;
@@ -101,7 +100,6 @@ impl Keyrings {
             return Ok(Some(place));
         };
         let name = keyring.as_str();
-        let record = place.record();
         let mut own = lock(&self.own);
         let running = own.running.get_mut(name).is_some_and(OwnAgent::is_running);
         // A systemd unit may run this keyring's agent; then it is not ours to start.
@@ -112,14 +110,14 @@ impl Keyrings {
                 agent_unit::start(keyring, &units)?;
             } else {
                 let started = self.start(place.socket.clone())?;
-                for why in identities::load(folder, &place.socket, record.as_ref()) {
+                for why in place.load_folder(folder) {
                     warn(&why);
                 }
                 own.running.insert(name.to_owned(), started);
             }
         }
-        if let Some(record) = record.filter(|_| own.has_other_certificates(folder)) {
-            for why in identities::renew_certificates(folder, &place.socket, &record) {
+        if own.has_other_certificates(folder) {
+            for why in place.renew_certificates(folder) {
                 warn(&why);
             }
         }

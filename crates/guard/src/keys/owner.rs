@@ -12,7 +12,8 @@ use super::unlock::Unlock;
 use crate::ask::prompt::Prompter;
 use common::control::ControlError;
 use common::crypto::Ring;
-use common::identities::{self, NotLoaded};
+use common::identities;
+use common::key_loading::NotLoaded;
 use common::keyrings::KeyringState;
 
 impl Keyrings {
@@ -45,8 +46,7 @@ impl Keyrings {
         let keyring = keyring(untrusted_keyring)?;
         let source = self.place(&keyring);
         let source = source.ok_or_else(|| ControlError::NoKeyring(keyring.to_string()))?;
-        let record = source.record();
-        match identities::load_key(file, &source.socket, None, record.as_ref()) {
+        match source.load_key(file, None) {
             Ok(()) => return Ok(()),
             Err(NotLoaded::Locked) => {}
             Err(why) => return Err(ControlError::NotLoaded(why.to_string())),
@@ -69,11 +69,11 @@ impl Keyrings {
             fingerprint: &fingerprint,
             why: format!("Asked by {by_hand}."),
             by_hand,
-            record,
+            place: &source,
         };
         let _turn = self.unlocking();
         unlock
-            .unlock(&source.socket, &client, Instant::now() + Unlock::time())
+            .unlock(&client, Instant::now() + Unlock::time())
             .map_err(ControlError::NotLoaded)
     }
 }

@@ -9,8 +9,8 @@ use policy::question::protocol::PassphraseQuestion;
 use policy::question::{Version, own_row};
 
 use crate::ask::prompt::Prompter;
-use common::identities::{self, NotLoaded};
-use common::load_record::LoadRecord;
+use common::key_loading::NotLoaded;
+use common::keyrings::KeyringPlace;
 
 /// Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
 const UNLOCK_TIME: Duration = Duration::from_secs(100);
@@ -30,8 +30,8 @@ pub struct Unlock<'a> {
     pub why: String,
     /// What to run in the vault where there is no window.
     pub by_hand: String,
-    /// Where it is recorded that we loaded it.
-    pub record: Option<LoadRecord>,
+    /// Whose agent is to have it.
+    pub place: &'a KeyringPlace,
 }
 
 impl Unlock<'_> {
@@ -39,7 +39,7 @@ impl Unlock<'_> {
     ///
     /// # Errors
     /// Why the key is not in the agent, for people.
-    pub fn unlock(&self, socket: &Path, client: &UnixStream, until: Instant) -> Result<(), String> {
+    pub fn unlock(&self, client: &UnixStream, until: Instant) -> Result<(), String> {
         for attempt in 1..=MAX_ATTEMPTS {
             let left = until.saturating_duration_since(Instant::now()).as_secs();
             let file = display::ascii(self.private.display().to_string().as_bytes(), MAX_SHOWN);
@@ -64,7 +64,7 @@ impl Unlock<'_> {
                 return Err("its passphrase was not given".to_owned());
             };
             let secret = Some(passphrase.bytes());
-            match identities::load_key(self.private, socket, secret, self.record.as_ref()) {
+            match self.place.load_key(self.private, secret) {
                 Ok(()) => return Ok(()),
                 Err(NotLoaded::Locked) => {}
                 Err(why) => return Err(why.to_string()),

@@ -46,10 +46,10 @@ pub fn unlock(
         fingerprint: &key.fingerprint.0,
         why: format!("{} was allowed to use this key.", session.client.caller),
         by_hand: format!("split-ssh add {}", session.client.keyring),
-        record: place.record(),
+        place,
     };
     unlock
-        .unlock(&place.socket, &session.stream, until)
+        .unlock(&session.stream, until)
         .map_err(UpstreamError::Locked)?;
     listing::read_keys(session)
 }
