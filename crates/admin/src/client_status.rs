@@ -4,9 +4,9 @@ use std::os::unix::net::UnixStream;
 
 use policy::display;
 
-use super::fold::fold;
+use super::fold::indented;
 use super::local_time::of_seconds;
-use client::status::file::{Live, Status, Trouble};
+use client::status::file::{Status, Trouble};
 
 /// Troubles that are shown, the last ones.
 const SHOWN: usize = 5;
@@ -16,17 +16,13 @@ const MAX_MESSAGE: usize = 160;
 /// One client's status.
 pub fn text(client: &Status) -> String {
     // A connection without a word opens no stream.
-    let state = if UnixStream::connect(&client.socket).is_ok() {
-        "listening"
-    } else {
-        "not running"
+    let state = match UnixStream::connect(&client.socket) {
+        Ok(_) => "listening",
+        Err(_) => "not running",
     };
+    let (vault, socket) = (&client.vault, client.socket.display());
     let mut lines = vec![
-        format!(
-            "client {}: {state} at {}",
-            client.vault,
-            client.socket.display()
-        ),
+        format!("client {vault}: {state} at {socket}"),
         format!("  by {}", client.transport),
     ];
     if let Some(merged) = &client.merged {
@@ -41,34 +37,28 @@ pub fn text(client: &Status) -> String {
         last.unwrap_or_default(),
         client.troubles
     ));
-    let Live {
-        connections,
-        carried,
-        keys,
-        asking,
-        ref late,
-        calls,
-        waiting,
-    } = client.live;
-    if keys > 0 {
-        lines.push(format!("  keys listed last: {keys}"));
+    let live = &client.live;
+    if live.keys > 0 {
+        lines.push(format!("  keys listed last: {}", live.keys));
     }
-    if connections + calls > 0 {
+    if live.connections + live.calls > 0 {
         lines.push(format!(
-            "  now: connections {connections} ({carried} carried), calls {calls}, waiting for their turn {waiting}"
+            "  now: connections {} ({} carried), calls {}, waiting for their turn {}",
+            live.connections, live.carried, live.calls, live.waiting
         ));
     }
-    if let Some(late) = late {
+    if let Some(late) = &live.late {
         let (since, again) = (of_seconds(late.since), of_seconds(late.ask_again_at));
-        lines.push(folded(
-            2,
-            &format!(
-                "NO ANSWER since {since}: lists go on without it, and ask it again from {again} on"
-            ),
-        ));
+        let what = format!(
+            "NO ANSWER since {since}: lists go on without it, and ask it again from {again} on"
+        );
+        lines.push(folded(2, &what));
     }
-    if asking > 0 {
-        lines.push(format!("  WAITING FOR YOUR ANSWER IN THE VAULT: {asking}"));
+    if live.asking > 0 {
+        lines.push(format!(
+            "  WAITING FOR YOUR ANSWER IN THE VAULT: {}",
+            live.asking
+        ));
     }
     for refusal in client.refusals.iter().rev().take(SHOWN) {
         let (time, words) = (of_seconds(refusal.at), refusal.reason.words());
@@ -89,10 +79,8 @@ pub fn text(client: &Status) -> String {
         lines.push(folded(2, &format!("{time}  {words}{times}")));
         if !trouble.untrusted_said.is_empty() {
             let said = display::prose(trouble.untrusted_said.as_bytes(), MAX_MESSAGE);
-            lines.push(folded(
-                4,
-                &format!("{} said: {said}", client.kind.program()),
-            ));
+            let program = client.kind.program();
+            lines.push(folded(4, &format!("{program} said: {said}")));
         }
         let hint = trouble.outcome.hint(client.kind);
         if let Some(hint) = hint.filter(|hint| !hinted.contains(hint)) {
@@ -105,7 +93,7 @@ pub fn text(client: &Status) -> String {
 
 /// A line that begins at `column`, and goes on a little more to the right.
 fn folded(column: usize, text: &str) -> String {
-    format!("{:column$}{}", "", fold(text, column, column + 2))
+    indented(text, column, column + 2)
 }
 
 /// The last troubles, newest first, and how often each of them was seen: a vault that is off has the same one for each list.

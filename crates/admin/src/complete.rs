@@ -1,52 +1,46 @@
 //! What completions offer for a value: names that this machine knows.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use policy::known_hosts::Names;
+use policy::question::Question;
 
 use crate::control_socket;
 use common::config::vault::VaultConfig;
-use common::control::{Reply, Request};
-use common::keyrings;
+use common::control::{Approval, Reply, Request};
+use common::keyrings::{self, KeyringPlace};
 use common::known_hosts_files::Files;
 use common::paths::Paths;
-use common::policy_files;
+use common::policy_files::{self, AddedRule};
 
 use super::shown_question::ascii;
 
 /// Somebody has pressed Tab.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What can stand for a value that help calls `name`, each with its meaning. Whatever cannot be read offers nothing:
-/// somebody is typing.
-pub fn values(name: &str, paths: &Paths) -> Vec<(String, String)> {
+/// A value, and what it means.
+type Offer = (String, String);
+
+/// What can stand for a value that help calls `name`. Whatever cannot be read offers nothing: somebody is typing.
+pub fn values(name: &str, paths: &Paths) -> Vec<Offer> {
     match name {
         "KEYRING" => keyring_names(paths),
         "ID" => {
-            let waiting = ask(&Request::Pending, paths).pending;
-            let questions = waiting.into_iter().flatten();
-            questions
-                .map(|pending| {
-                    (
-                        pending.question.id.to_string(),
-                        ascii(&pending.question.sentence()),
-                    )
-                })
-                .collect()
+            let waiting = ask(&Request::Pending, paths).pending.unwrap_or_default();
+            let questions = waiting.iter().map(|pending| &pending.question);
+            let offer = |one: &Question| (one.id.to_string(), ascii(&one.sentence()));
+            questions.map(offer).collect()
         }
         "NUMBER|all" => {
             let approvals = ask(&Request::Approvals, paths).approvals;
-            let numbers = approvals.into_iter().flatten();
-            numbers
-                .map(|approval| (approval.number.to_string(), ascii(&approval.covers)))
-                .chain([("all".to_owned(), String::new())])
-                .collect()
+            let offer = |one: Approval| (one.number.to_string(), ascii(&one.covers));
+            let numbers = approvals.into_iter().flatten().map(offer);
+            numbers.chain([("all".to_owned(), String::new())]).collect()
         }
         "RULE" => {
-            let rules = policy_files::added_rules(paths).into_iter().flatten();
-            rules
-                .map(|rule| (rule.number.to_string(), rule.file.display().to_string()))
-                .collect()
+            let rules = policy_files::added_rules(paths).unwrap_or_default();
+            let offer = |one: AddedRule| (one.number.to_string(), one.file.display().to_string());
+            rules.into_iter().map(offer).collect()
         }
         "HOST" => host_names(paths),
         _ => Vec::new(),
@@ -57,35 +51,26 @@ fn ask(request: &Request, paths: &Paths) -> Reply {
     control_socket::ask_within(paths, request, PATIENCE).unwrap_or_default()
 }
 
-fn keyring_names(paths: &Paths) -> Vec<(String, String)> {
+fn keyring_names(paths: &Paths) -> Vec<Offer> {
     let Ok(config) = VaultConfig::load(paths) else {
         return Vec::new();
     };
-    let found = keyrings::find(paths, &config);
-    found
-        .iter()
-        .map(|place| (place.name.to_string(), place.socket.display().to_string()))
-        .collect()
+    let offer = |one: KeyringPlace| (one.name.to_string(), one.socket.display().to_string());
+    let found = keyrings::find(paths, &config).into_iter();
+    found.map(offer).collect()
 }
 
 /// Names that need no quotes in a shell.
-fn host_names(paths: &Paths) -> Vec<(String, String)> {
+fn host_names(paths: &Paths) -> Vec<Offer> {
     let Ok(hosts) = Files::of(paths).read() else {
         return Vec::new();
     };
     let entries = hosts.known.entries().iter().chain(hosts.labels.entries());
-    let literal = |names: &Names| names.literals().map(str::to_owned).collect::<Vec<_>>();
-    let mut names: Vec<String> = entries
-        .flat_map(|entry| literal(&entry.line.names))
+    let mut names: BTreeSet<&str> = entries
+        .flat_map(|entry| entry.line.names.literals())
         .collect();
-    names.retain(|name| {
-        name.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c))
-    });
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .map(|name| (name, String::new()))
-        .collect()
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
+    names.retain(|name| name.chars().all(is_plain));
+    let offer = |name: &str| (name.to_owned(), String::new());
+    names.into_iter().map(offer).collect()
 }

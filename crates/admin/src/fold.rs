@@ -26,6 +26,11 @@ pub fn fold(text: &str, column: usize, indent: usize) -> String {
     folded
 }
 
+/// The same for a text that begins its line, with the blanks before it.
+pub fn indented(text: &str, column: usize, indent: usize) -> String {
+    format!("{:column$}{}", "", fold(text, column, indent))
+}
+
 /// Folds where a person reads; a program gets one line.
 pub fn fit(text: &str, column: usize, indent: usize) -> String {
     match is_for_people() {

@@ -7,6 +7,7 @@ mod input;
 mod output;
 mod remove;
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,12 +83,10 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     let files = Files::of(paths);
     let hosts = files.read()?;
     for line in hosts.known.unreadable_revocations() {
-        let shown = display::ascii(line.to_string().as_bytes(), LINE_WIDTH);
-        let _ = writeln!(io::stderr(), "split-ssh: error: {shown}");
+        complain("error", line);
     }
     for warning in &hosts.warnings {
-        let shown = display::ascii(warning.to_string().as_bytes(), LINE_WIDTH);
-        let _ = writeln!(io::stderr(), "split-ssh: warning: {shown}");
+        complain("warning", warning);
     }
     match args.action {
         Action::List => list(&hosts),
@@ -111,37 +110,38 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is wrong with a line of known hosts.
+fn complain(word: &str, problem: &impl Display) {
+    let shown = display::ascii(problem.to_string().as_bytes(), LINE_WIDTH);
+    let _ = writeln!(io::stderr(), "split-ssh: {word}: {shown}");
+}
+
 fn list(hosts: &Hosts) {
-    let known = hosts
-        .known
-        .entries()
-        .iter()
-        .map(|entry| (entry, state(entry)));
-    let labels = hosts.labels.entries().iter().map(|entry| (entry, "label"));
-    let row = |(entry, state): (&Entry, &str)| {
+    let row = |entry: &Entry, state: &str| {
         let [algorithm, fingerprint] = key_cells(entry);
-        let names = shown(&entry.line.names.to_string());
+        let (names, place) = (&entry.line.names.to_string(), &entry.place);
+        let state = state.to_owned();
         [
-            names,
+            shown(names),
             algorithm,
             fingerprint,
-            state.to_owned(),
-            shown_place(&entry.place),
+            state,
+            shown_place(place),
         ]
     };
-    let rows: Vec<[String; 5]> = known.chain(labels).map(row).collect();
+    let known = hosts.known.entries().iter();
+    let known = known.map(|entry| row(entry, state(entry)));
+    let labels = hosts.labels.entries().iter();
+    let labels = labels.map(|entry| row(entry, "label"));
+    let rows: Vec<[String; 5]> = known.chain(labels).collect();
     if rows.is_empty() {
         say("no host is known by name");
         say("hint: `split-ssh hosts import FILE` adds the names of a client's known_hosts");
         return;
     }
     say_table(&rows);
-    if hosts
-        .known
-        .entries()
-        .iter()
-        .any(|entry| entry.line.names.is_hashed())
-    {
+    let mut known = hosts.known.entries().iter();
+    if known.any(|entry| entry.line.names.is_hashed()) {
         say("hint: a (hashed) name is still found where a rule spells it out");
     }
 }

@@ -150,21 +150,16 @@ impl View<'_> {
     }
 
     fn typed(&mut self, line: &str, at: Instant) -> Result<(), Error> {
-        let Some(open) = self.open.take() else {
+        let counts = |open: &&Open| open.listens && at >= open.counts_from;
+        let Some(open) = self.open.as_ref().filter(counts) else {
             return Ok(());
         };
-        if !open.listens || at < open.counts_from {
-            self.open = Some(open);
-            return Ok(());
-        }
         let Some(decision) = read(line, &open.question) else {
-            self.open = Some(open);
             return self.prompt();
         };
-        match answer(&open.question, decision, None, self.paths) {
-            Ok(answered) => say(&answered),
-            Err(error) => say(&error.to_string()),
-        }
+        let answered = answer(&open.question, decision, None, self.paths);
+        self.open = None;
+        say(&answered.unwrap_or_else(|error| error.to_string()))
     }
 
     fn happened(&mut self, event: Event) -> Result<(), Error> {
@@ -172,15 +167,10 @@ impl View<'_> {
             Event::Asked(pending) => self.asked(pending.question),
             Event::Settled { id, how } => {
                 self.queue.retain(|waiting| *waiting != id);
-                if self
-                    .open
-                    .as_ref()
-                    .is_some_and(|open| open.question.id == id)
-                {
-                    self.open = None;
-                    return say(&format!("\nquestion {id} is {}", ascii(&how)));
+                match self.open.take_if(|open| open.question.id == id) {
+                    Some(_) => say(&format!("\nquestion {id} is {}", ascii(&how))),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Event::Changed => Ok(()),
             Event::Notice(text) => say(&format!("\n{}", ascii(&text))),
@@ -190,11 +180,8 @@ impl View<'_> {
     fn asked(&mut self, question: Question) -> Result<(), Error> {
         match &mut self.open {
             Some(open) if open.question.id == question.id => {
-                if question.same <= open.question.same {
-                    return Ok(());
-                }
-                if open.listens {
-                    // Somebody may be typing: a yes serves what was read, and the others are asked about next.
+                // Somebody may be typing: a yes serves what was read, and the others are asked about next.
+                if open.listens || question.same <= open.question.same {
                     return Ok(());
                 }
                 let same = question.same;

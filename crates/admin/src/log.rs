@@ -94,19 +94,17 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
         key: args.key,
         host: args.host,
         denied: args.denied,
-        since: if args.today {
-            Some(since::midnight().map_err(Error::new)?)
-        } else {
-            args.since
+        since: match args.today {
+            true => Some(since::parse("today").map_err(Error::new)?),
+            false => args.since,
         },
     };
     let shown = if args.follow {
-        let before = if filter.since.is_some() {
-            usize::MAX
-        } else {
-            RECORDS_BEFORE_FOLLOW
+        let usual = match filter.since {
+            Some(_) => usize::MAX,
+            None => RECORDS_BEFORE_FOLLOW,
         };
-        let before = args.most.unwrap_or(before);
+        let before = args.most.unwrap_or(usual);
         follow::follow(&paths.state, &filter, before, &mut show)
     } else {
         past(paths, &filter, args.most, args.summary, &mut show)
@@ -175,24 +173,23 @@ fn check(paths: &Paths) -> Result<ExitCode, Error> {
     if whole.files == 0 {
         return Err(none(paths));
     }
-    let (records, files) = (whole.records, whole.files);
-    let mut text = format!(
-        "{} in {}: all as written",
-        counted(records, "record", "records"),
-        counted(files, "file", "files"),
-    );
-    if whole.first > 1 {
-        text.push_str(&format!(
-            "; records 1 to {} were rotated away",
-            whole.first - 1
-        ));
-    }
-    text.push_str(&match whole.heads {
-        0 => "\nthe journal has no head to compare with: records cut from the end would not be missed\n".to_owned(),
-        1 => "\n1 head in the journal agrees\n".to_owned(),
-        heads => format!("\n{heads} heads in the journal agree\n"),
-    });
-    print(&text)?;
+    let records = counted(whole.records, "record", "records");
+    let files = counted(whole.files, "file", "files");
+    let rotated = match whole.first {
+        0 | 1 => String::new(),
+        first => format!("; records 1 to {} were rotated away", first - 1),
+    };
+    let heads = match whole.heads {
+        0 => {
+            "the journal has no head to compare with: records cut from the end would not be missed"
+                .to_owned()
+        }
+        1 => "1 head in the journal agrees".to_owned(),
+        heads => format!("{heads} heads in the journal agree"),
+    };
+    print(&format!(
+        "{records} in {files}: all as written{rotated}\n{heads}\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

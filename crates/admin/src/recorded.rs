@@ -34,12 +34,12 @@ impl LogArg {
 ///
 /// # Errors
 /// There is no log, or it cannot be read.
-pub(super) fn each_of(log: &Path, take: impl FnMut(&Record, &str)) -> Result<(), Error> {
-    if each(log, take)? {
-        return Ok(());
+fn each_of(log: &Path, take: impl FnMut(&Record, &str)) -> Result<(), Error> {
+    match each(log, take)? {
+        true => Ok(()),
+        false => Err(Error::new(format!("there is no log in {}", log.display()))
+            .hint("name a log.jsonl, or the folder that it is in")),
     }
-    Err(Error::new(format!("there is no log in {}", log.display()))
-        .hint("name a log.jsonl, or the folder that it is in"))
 }
 
 /// The facts of a record of the log, and its moment.
@@ -77,13 +77,15 @@ pub(super) fn facts_of(
 /// The log cannot be read, or it holds no record at all: another file was named.
 pub(super) fn each(log: &Path, mut take: impl FnMut(&Record, &str)) -> Result<bool, Error> {
     let failed = |error: io::Error| Error::io("read the log", log, &error);
-    let opened = match open(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+    let opened = match log.is_dir() {
+        true => read::open_all(log),
+        false => LogLines::open(log).map(|lines| vec![lines]),
+    };
+    let opened = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Ok(none) if none.is_empty() => return Ok(false),
         opened => opened.map_err(failed)?,
     };
-    if opened.is_empty() {
-        return Ok(false);
-    }
     let mut records = false;
     let mut left_out = Vec::new();
     for mut lines in opened {
@@ -116,13 +118,5 @@ fn warn(left_out: &mut Vec<String>) {
     for line in left_out.drain(..) {
         // A closed standard error is nobody's problem.
         drop(writeln!(io::stderr(), "split-ssh: warning: {line}"));
-    }
-}
-
-fn open(log: &Path) -> io::Result<Vec<LogLines>> {
-    if log.is_dir() {
-        read::open_all(log)
-    } else {
-        Ok(vec![LogLines::open(log)?])
     }
 }

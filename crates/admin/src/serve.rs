@@ -1,7 +1,6 @@
 //! `split-ssh serve`: sockets for sandboxes, served by this user's vault.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +8,7 @@ use clap::Subcommand;
 use policy::caller::Keyring;
 
 use crate::control_socket;
+use crate::output::{self, counted};
 use crate::running_vault;
 use crate::shown_question::ascii;
 use common::config::vault::VaultConfig;
@@ -18,7 +18,8 @@ use common::error::Error;
 use common::keyrings;
 use common::paths::Paths;
 use common::sandbox::{self, CountsAsForwarded, Sandbox, SandboxConfig, Vsock};
-use common::{trusted_files, vault_start};
+use common::trusted_files::{self, quoted};
+use common::vault_start;
 
 /// Where the examples put the folder inside a sandbox.
 const INSIDE: &str = "/run/ssh";
@@ -87,9 +88,7 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
                 .hint("`split-ssh serve NAME` makes one, `split-ssh serve list` shows them"));
         }
     };
-    io::stdout()
-        .write_all(said.as_bytes())
-        .map_err(|error| Error::printing(&error))?;
+    output::print(&said)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -102,13 +101,8 @@ fn serve(name: &str, args: &Args, paths: &Paths) -> Result<String, Error> {
     let elsewhere = elsewhere
         .iter()
         .find(|it| it.name == name && it.file != file);
-    let changes = args.keyring.is_some()
-        || args.socket.is_some()
-        || !args.uids.is_empty()
-        || args.forwarded
-        || args.vsock.is_some();
     match elsewhere {
-        Some(configured) if changes => {
+        Some(configured) if args.changed(SandboxConfig::default()) != SandboxConfig::default() => {
             let place = configured.file.display();
             let what = format!("sandbox {name} is configured in {place}");
             return Err(Error::new(what).hint(format!(
@@ -117,8 +111,7 @@ fn serve(name: &str, args: &Args, paths: &Paths) -> Result<String, Error> {
         }
         Some(_) => {}
         None => {
-            let mut config = before.clone().unwrap_or_default();
-            args.change(&mut config);
+            let config = args.changed(before.clone().unwrap_or_default());
             if before.as_ref() != Some(&config) {
                 check_keyring(&config, paths)?;
                 write(&file, &config)?;
@@ -143,36 +136,32 @@ fn start(name: &str, paths: &Paths) -> Result<SandboxState, Error> {
     drop(vault_start::connect(&paths.control_socket(), paths)?);
     let mut states = ask(paths)?.into_iter();
     let Some(state) = states.find(|state| state.name == name) else {
-        return Err(Error::new(format!(
-            "the vault does not know sandbox {name}"
-        )));
+        let what = format!("the vault does not know sandbox {name}");
+        return Err(Error::new(what));
     };
     match &state.trouble {
-        Some(why) => Err(Error::new(format!(
-            "sandbox {name} is not served: {}",
-            prose(why)
-        ))),
+        Some(why) => {
+            let what = format!("sandbox {name} is not served: {}", prose(why));
+            Err(Error::new(what))
+        }
         None => Ok(state),
     }
 }
 
 impl Args {
-    fn change(&self, config: &mut SandboxConfig) {
-        if self.keyring.is_some() {
-            config.keyring.clone_from(&self.keyring);
+    /// The settings with what the command says instead.
+    fn changed(&self, config: SandboxConfig) -> SandboxConfig {
+        // As people type paths in a shell: from where they stand.
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let uids = (!self.uids.is_empty()).then(|| self.uids.clone());
+        let forwarded = self.forwarded.then_some(CountsAsForwarded::Always);
+        SandboxConfig {
+            keyring: self.keyring.clone().or(config.keyring),
+            socket: self.socket.as_ref().map(absolute).or(config.socket),
+            uids: uids.or(config.uids),
+            forwarded: forwarded.or(config.forwarded),
+            vsock: self.vsock.or(config.vsock),
         }
-        if let Some(socket) = &self.socket {
-            // As people type paths in a shell: from where they stand.
-            let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.clone());
-            config.socket = Some(socket);
-        }
-        if !self.uids.is_empty() {
-            config.uids = Some(self.uids.clone());
-        }
-        if self.forwarded {
-            config.forwarded = Some(CountsAsForwarded::Always);
-        }
-        config.vsock = self.vsock.or(config.vsock);
     }
 }
 
@@ -232,13 +221,8 @@ fn list(paths: &Paths) -> Result<String, Error> {
     if configured.is_empty() {
         return Ok("there are no sandboxes; `split-ssh serve NAME` makes one\n".to_owned());
     }
-    match ask(paths) {
-        Ok(states) => Ok(states.iter().map(line).collect()),
-        Err(_) => {
-            let lines = configured.iter().map(|it| line(&not_served(it)));
-            Ok(lines.collect())
-        }
-    }
+    let states = ask(paths).unwrap_or_else(|_| configured.iter().map(not_served).collect());
+    Ok(states.iter().map(line).collect())
 }
 
 fn not_served(sandbox: &Sandbox) -> SandboxState {
@@ -254,10 +238,9 @@ fn ask(paths: &Paths) -> Result<Vec<SandboxState>, Error> {
 
 /// One sandbox in a list.
 pub(crate) fn line(state: &SandboxState) -> String {
-    let how = match (&state.trouble, state.connections) {
-        (Some(why), _) => format!("NOT SERVED: {}", prose(why)),
-        (None, 1) => "1 connection".to_owned(),
-        (None, count) => format!("{count} connections"),
+    let how = match &state.trouble {
+        Some(why) => format!("NOT SERVED: {}", prose(why)),
+        None => counted(state.connections, "connection", "connections"),
     };
     let forwarded = match state.forwarded {
         true => ", counts as forwarded",
@@ -296,18 +279,10 @@ fn prose(why: &str) -> String {
 
 /// What to do with the socket.
 fn served(state: &SandboxState) -> String {
-    let folder = state
-        .socket
-        .parent()
-        .unwrap_or(Path::new("/"))
-        .display()
-        .to_string();
-    let socket = state
-        .socket
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let folder = state.socket.parent().unwrap_or(Path::new("/"));
+    let folder = quoted(folder);
+    let socket = state.socket.file_name().unwrap_or_default();
+    let socket = socket.to_string_lossy();
     if let Some(Vsock { port, .. }) = state.vsock {
         return format!(
             "{}in the virtual machine, where its programs have no vsock of their own:\n  \

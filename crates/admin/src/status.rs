@@ -8,7 +8,7 @@ use std::time::Duration;
 use policy::display;
 
 use super::client_status;
-use super::fold::fold;
+use super::fold::indented;
 use super::local_time;
 use super::output::{self, counted};
 use crate::control_socket;
@@ -183,7 +183,7 @@ fn add_refusal(refusal: &RefusedRequest, text: &mut String) {
         times => format!(" ({times} times)"),
     };
     let what = format!("{time}{qube}  {}{times}", prose(refusal.what.trim_end()));
-    *text += &format!("    {}\n", fold(&what, 4, 6));
+    *text += &(indented(&what, 4, 6) + "\n");
     add_folded(&refusal.why, 6, text);
 }
 
@@ -195,8 +195,7 @@ fn add_problem(problem: &str, text: &mut String) {
 
 /// A sentence at `column`, where all its lines begin.
 fn add_folded(sentence: &str, column: usize, text: &mut String) {
-    let folded = fold(&prose(sentence), column, column);
-    *text += &format!("{:column$}{folded}\n", "");
+    *text += &(indented(&prose(sentence), column, column) + "\n");
 }
 
 fn clean(text: &str) -> String {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use finding::{Finding, Findings};
-pub(super) use place::{Machine, text_of};
+pub(super) use place::{Machine, name_of, paths_in, text_of};
 pub(super) use qubesdb::read as read_qubesdb;
 pub(super) use units::{CLIENT, VAULT};
 

@@ -10,13 +10,14 @@ mod problem;
 mod rule;
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use compose::{Action, WantedRules};
 
-use super::fold::fold;
+use crate::fold::fit;
+use crate::output::{exit_code, print, say};
 use common::error::Error;
 use file_name::USUAL_FILE;
 use lint::{Coverage, coverage, lets_nothing_through, lint};
@@ -101,28 +102,21 @@ pub fn run(args: Args) -> Result<ExitCode, Error> {
         vault: args.vault.unwrap_or_default(),
         keyrings: args.keyring,
         all_keyrings: args.all_keyrings,
-        action: if args.allow {
-            Action::Allow
-        } else {
-            Action::Ask
+        action: match args.allow {
+            true => Action::Allow,
+            false => Action::Ask,
         },
         notify: args.notify,
         autostart: !args.no_autostart,
     };
     let text = wanted.to_file(&args.file)?;
     // `split-ssh dom0-policy … | head` is no failure.
-    drop(io::stdout().write_all(text.as_bytes()));
+    drop(print(&text));
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
-    let to_people = io::stdout().is_terminal();
-    let told = |problem: &LintProblem| match to_people {
-        true => folded(&problem.to_string()),
-        false => format!("{problem}\n"),
-    };
     let mut has_error = false;
-    let mut out = String::new();
     let mut most = Coverage::None;
     for file in files {
         let text = read(file)?;
@@ -131,11 +125,11 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
         let problems = lint(file, &text);
         has_error |= problems.iter().any(LintProblem::is_error);
         for problem in &problems {
-            out += &told(problem);
-            out.push('\n');
+            say_problem(problem);
+            say("");
         }
         if problems.is_empty() && covers == Coverage::LetsThrough {
-            out += &format!("{}: good\n", file.display());
+            say(format_args!("{}: good", file.display()));
         }
     }
     if let Some(problem) = lets_nothing_through(most).filter(|_| !has_error) {
@@ -144,26 +138,20 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
             .map(|file| file.display().to_string())
             .collect();
         has_error = problem.is_error();
-        out += &told(&problem.at(files.join(", ")));
+        say_problem(&problem.at(files.join(", ")));
     }
-    drop(io::stdout().write_all(out.as_bytes()));
-    Ok(match has_error {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
-    })
+    Ok(exit_code(!has_error))
 }
 
 /// Lines for dom0, which are indented, are to be copied, so they stay whole.
-fn folded(problem: &str) -> String {
-    let fit = |line: &str| match line.starts_with("   ") {
-        true => format!("{line}\n"),
-        false => {
-            let words = line.trim_start();
-            let indent = line.len() - words.len();
-            format!("{:indent$}{}\n", "", fold(words, indent, 3))
+fn say_problem(problem: &LintProblem) {
+    for line in problem.to_string().lines() {
+        let words = line.trim_start();
+        match line.len() - words.len() {
+            3.. => say(line),
+            indent => say(format_args!("{:indent$}{}", "", fit(words, indent, 3))),
         }
-    };
-    problem.lines().map(fit).collect()
+    }
 }
 
 fn read(file: &Path) -> Result<String, Error> {

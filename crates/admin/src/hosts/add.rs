@@ -8,7 +8,7 @@ use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse
 
 use super::in_force::{known_by_vault, read_by_vault};
 use super::input::open;
-use super::output::{say_table, shown, shown_place};
+use super::output::{say_table, shown, shown_place, whole};
 use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;
@@ -69,7 +69,7 @@ fn read_key(name: &str, key: &[String]) -> Result<(String, Vec<u8>), Error> {
     let given = key.join(" ");
     let hint = format!(
         "copy the whole line, `ssh-ed25519 AAAA…`, or the file; `split-ssh hosts add '{}' -` reads a line that you paste",
-        shown(name)
+        whole(name)
     );
     // A type, or a key without its type, names no file.
     let is_key = given.contains(' ') || given.starts_with("ssh-") || given.starts_with("AAAA");
@@ -84,10 +84,8 @@ fn read_key(name: &str, key: &[String]) -> Result<(String, Vec<u8>), Error> {
     let mut words = text
         .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty());
-    let (algorithm, encoded) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
+    let mut word = || words.next().unwrap_or_default();
+    let (algorithm, encoded) = (word(), word());
     parse_key(algorithm, encoded).map_err(|what| {
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
         let what = match algorithm.starts_with(b"AAAA") {

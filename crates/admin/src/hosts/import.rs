@@ -13,7 +13,7 @@ use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name
 
 use super::in_force::read_by_vault;
 use super::input::open;
-use super::output::{CONTINUATION_INDENT, LINE_WIDTH, say_table, shown, with_marker};
+use super::output::{CONTINUATION_INDENT, LINE_WIDTH, say_table, shown, whole, with_marker};
 use crate::confirm::confirm;
 use crate::fold::fit;
 use crate::output::say;
@@ -72,17 +72,15 @@ pub fn run(
     let name = path.display().to_string();
     let (untrusted, warnings) = KnownHosts::parse(&[(name.as_str(), &untrusted)]);
     let mut sorted = sort(hosts, &untrusted, also);
-    sorted.refused.extend(
-        warnings
-            .into_iter()
-            .map(|warning| (warning.place, warning.what.to_owned())),
-    );
+    let warnings = warnings.into_iter();
+    let refused = &mut sorted.refused;
+    refused.extend(warnings.map(|warning| (warning.place, warning.what.to_owned())));
     let unreadable = untrusted.unreadable_revocations().iter();
-    sorted.refused.extend(unreadable.map(|line| {
+    refused.extend(unreadable.map(|line| {
         let why = format!("a @revoked line that cannot be read: {}", line.what);
         (line.place.clone(), why)
     }));
-    sorted.refused.sort_by_key(|(place, _)| place.line);
+    refused.sort_by_key(|(place, _)| place.line);
     sorted.show(hosts);
     if sorted.new.is_empty() {
         say("no new names");
@@ -123,10 +121,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         .read_to_end(&mut contents)
         .map_err(failed)?;
     if contents.len() > MAX_FILE {
-        return Err(Error::new(format!(
-            "{} is larger than 16 MiB",
-            path.display()
-        )));
+        let what = format!("{} is larger than 16 MiB", path.display());
+        return Err(Error::new(what));
     }
     Ok(contents)
 }
@@ -153,7 +149,7 @@ fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: &ImportOptions) -> SortedNa
         };
         for name in proposed {
             let judged = match as_pattern {
-                _ if whole(&name).is_none() => Judged::Refused(format!(
+                _ if whole(&name).len() > SHOWN_WHOLE => Judged::Refused(format!(
                     "{} is too long to be shown whole; add it with: split-ssh hosts add",
                     shown(&name)
                 )),
@@ -246,12 +242,6 @@ fn judge_pattern(hosts: &Hosts, entry: &Entry) -> Judged {
     }
 }
 
-/// The name as the screen shows it, with nothing left out.
-fn whole(name: &str) -> Option<String> {
-    let shown = display::ascii(name.as_bytes(), usize::MAX);
-    (shown.len() <= SHOWN_WHOLE).then_some(shown)
-}
-
 impl SortedNames {
     fn push(&mut self, entry: &Entry, names: String) {
         let line = &entry.line;
@@ -275,17 +265,14 @@ impl SortedNames {
             let line = display::ascii(line.as_bytes(), LINE_WIDTH);
             say(format_args!("  {}", fit(&line, 2, CONTINUATION_INDENT)));
         }
-        if self.hashed > 0 {
+        let (hashed, known) = (self.hashed, self.known);
+        if hashed > 0 {
             say(format_args!(
-                "not taken, because they are hashed: {} (try names: --name github.com,build.example)",
-                self.hashed
+                "not taken, because they are hashed: {hashed} (try names: --name github.com,build.example)"
             ));
         }
-        if self.known > 0 {
-            say(format_args!(
-                "known already, by the same key: {}",
-                self.known
-            ));
+        if known > 0 {
+            say(format_args!("known already, by the same key: {known}"));
         }
         if self.new.is_empty() {
             return;
@@ -303,11 +290,9 @@ impl SortedNames {
         }
         let cells = |new: &NewName| {
             let mut remarks = Vec::new();
-            match alike.get(&new.what_a_host_has_once()) {
-                Some(alike) if *alike > 1 => {
-                    remarks.push(format!("one of {alike} keys of this type"));
-                }
-                _ => {}
+            let alike = alike.get(&new.what_a_host_has_once());
+            if let Some(alike) = alike.filter(|alike| **alike > 1) {
+                remarks.push(format!("one of {alike} keys of this type"));
             }
             // A new name for a key that the vault knows deserves a look.
             if let Some(names) = known.get(&(new.marker, &new.key)) {
@@ -318,7 +303,7 @@ impl SortedNames {
                 _ => "",
             };
             [
-                whole(&new.names).unwrap_or_default(),
+                whole(&new.names),
                 shown(&new.algorithm),
                 Ring.fingerprint(&new.key).to_string(),
                 role.to_owned(),

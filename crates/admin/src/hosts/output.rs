@@ -40,6 +40,11 @@ pub(super) fn shown(untrusted: &str) -> String {
     display::ascii(untrusted.as_bytes(), NAME_WIDTH)
 }
 
+/// A name for a command to paste.
+pub(super) fn whole(untrusted: &str) -> String {
+    display::ascii(untrusted.as_bytes(), usize::MAX)
+}
+
 pub(super) fn shown_place(place: &Place) -> String {
     display::ascii(place.to_string().as_bytes(), PLACE_WIDTH)
 }

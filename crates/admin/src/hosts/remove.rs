@@ -4,12 +4,12 @@ use std::path::Path;
 
 use policy::known_hosts::{Entry, Marker, Names, normalise};
 
-use super::output::{key_cells, say_table, shown, shown_place, with_marker};
+use super::output::{key_cells, say_table, shown, shown_place, whole, with_marker};
 use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;
 use common::known_hosts_files::{Files, append, read_or_empty, without_lines};
-use common::trusted_files;
+use common::trusted_files::{self, quoted};
 
 pub fn remove(files: &Files, name: &str) -> Result<(), Error> {
     let name = normalise(name);
@@ -40,15 +40,18 @@ pub fn remove(files: &Files, name: &str) -> Result<(), Error> {
 }
 
 fn not_ours(name: &str, elsewhere: Option<&Entry>) -> Error {
-    let name = shown(name);
-    let error = Error::new(format!("{name} is not a name that split-ssh keeps"));
+    let error = Error::new(format!(
+        "{} is not a name that split-ssh keeps",
+        shown(name)
+    ));
     match elsewhere {
         None => error.hint("`split-ssh hosts list` shows all names"),
         Some(entry) => {
-            let (place, file) = (shown_place(&entry.place), &entry.place.file);
+            let place = shown_place(&entry.place);
+            let file = quoted(Path::new(&entry.place.file));
             error.hint(format!(
-                "it is in {place}; remove it there: `ssh-keygen -R '{name}' -f '{}'`",
-                shown(file)
+                "it is in {place}; remove it there: `ssh-keygen -R '{}' -f {file}`",
+                whole(name)
             ))
         }
     }
@@ -59,28 +62,18 @@ pub fn trust(files: &Files, name: &str) -> Result<(), Error> {
     let name = normalise(name);
     let _lock = files.lock()?;
     let hosts = files.read()?;
-    let found: Vec<&Entry> = hosts
-        .labels
-        .entries()
-        .iter()
-        .filter(|entry| is_named(entry, &name))
-        .collect();
+    let labels = hosts.labels.entries().iter();
+    let found: Vec<&Entry> = labels.filter(|entry| is_named(entry, &name)).collect();
+    let shown = shown(&name);
     if found.is_empty() {
-        return Err(Error::new(format!(
-            "{} is not a label that was typed into a prompt",
-            shown(&name)
-        ))
-        .hint("`split-ssh hosts list` shows all labels"));
+        let what = format!("{shown} is not a label that was typed into a prompt");
+        return Err(Error::new(what).hint("`split-ssh hosts list` shows all labels"));
     }
     if hosts.known.knows(&name, &Ring) {
-        return Err(Error::new(format!(
-            "{} is the name of a known host meanwhile",
-            shown(&name)
-        ))
-        .hint(format!(
-            "forget the label: `split-ssh hosts remove '{}'`",
-            shown(&name)
-        )));
+        let what = format!("{shown} is the name of a known host meanwhile");
+        let name = whole(&name);
+        let hint = format!("forget the label: `split-ssh hosts remove '{name}'`");
+        return Err(Error::new(what).hint(hint));
     }
     let mut file = read_or_empty(&files.own)?;
     for entry in &found {
@@ -88,14 +81,9 @@ pub fn trust(files: &Files, name: &str) -> Result<(), Error> {
     }
     // A crash between the two leaves the name in both files, where rules see it, never in none.
     trusted_files::replace(&files.own, &file)?;
-    trusted_files::replace(
-        &files.labels,
-        &without_name(&read_or_empty(&files.labels)?, &found, &name),
-    )?;
-    say(format_args!(
-        "rules now see {} as the name of:",
-        shown(&name)
-    ));
+    let labels = without_name(&read_or_empty(&files.labels)?, &found, &name);
+    trusted_files::replace(&files.labels, &labels)?;
+    say(format_args!("rules now see {shown} as the name of:"));
     say_table(&found.into_iter().map(key_cells).collect::<Vec<_>>());
     Ok(())
 }

@@ -10,11 +10,6 @@ pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     at(text, &Zoned::now())
 }
 
-/// When today began.
-pub(super) fn midnight() -> Result<Timestamp, String> {
-    parse("today")
-}
-
 fn at(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     let text = text.trim();
     let time = ago(text, now)

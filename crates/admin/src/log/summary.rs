@@ -10,7 +10,7 @@ use policy::record::{Event, Record, RecordOutcome, Timestamp};
 use serde::Serialize;
 
 use super::filter::is_denied;
-use crate::fold::fold;
+use crate::fold::indented;
 use crate::local_time::of_record;
 use crate::output;
 
@@ -25,12 +25,10 @@ const HOST_WIDTH: usize = 64;
 #[derive(Default, Serialize)]
 pub(super) struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<String>,
+    from: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
+    to: Option<Timestamp>,
     qubes: BTreeMap<String, QubeCounts>,
-    #[serde(skip)]
-    times: Option<(Timestamp, Timestamp)>,
 }
 
 /// The signatures that one qube got by what they are for, and what it did not get.
@@ -49,17 +47,13 @@ impl Summary {
     pub(super) fn of<'a>(records: impl Iterator<Item = &'a Record>) -> Self {
         let mut summary = Self::default();
         for record in records {
-            let first = summary.times.map_or(record.time, |(first, _)| first);
-            summary.times = Some((first, record.time));
-            let Some(qube) = record.qube.as_deref() else {
-                continue;
-            };
-            let name = display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
-            summary.qubes.entry(name).or_default().count(record);
+            summary.from.get_or_insert(record.time);
+            summary.to = Some(record.time);
+            if let Some(qube) = &record.qube {
+                let name = display::ascii(qube.as_bytes(), policy::caller::MAX_QUBE_NAME);
+                summary.qubes.entry(name).or_default().count(record);
+            }
         }
-        let (from, to) = summary.times.unzip();
-        summary.from = from.map(|time| time.to_string());
-        summary.to = to.map(|time| time.to_string());
         summary
     }
 
@@ -69,7 +63,7 @@ impl Summary {
     }
 
     pub(super) fn text(&self) -> String {
-        let Some((from, to)) = self.times else {
+        let (Some(from), Some(to)) = (self.from, self.to) else {
             return "no record matches".to_owned();
         };
         let mut text = format!("from {} to {}", of_record(from), of_record(to));
@@ -114,26 +108,20 @@ impl QubeCounts {
         if !self.hosts.is_empty() {
             let mut hosts: Vec<_> = self.hosts.iter().collect();
             hosts.sort_by_key(|(_, logins)| std::cmp::Reverse(**logins));
-            let mut shown: Vec<String> = hosts
-                .iter()
-                .take(HOSTS_SHOWN)
-                .map(|(host, logins)| {
-                    format!("{} ({logins})", display::ascii(host.as_bytes(), HOST_WIDTH))
-                })
-                .collect();
-            if let Some(more) = hosts
-                .len()
-                .checked_sub(HOSTS_SHOWN)
-                .filter(|more| *more > 0)
-            {
-                shown.push(format!("and {}", counted(more as u64, "other", "others")));
+            let shown = hosts.iter().take(HOSTS_SHOWN).map(|(host, logins)| {
+                format!("{} ({logins})", display::ascii(host.as_bytes(), HOST_WIDTH))
+            });
+            let mut shown: Vec<String> = shown.collect();
+            if hosts.len() > HOSTS_SHOWN {
+                let more = hosts.len() - HOSTS_SHOWN;
+                shown.push(format!(
+                    "and {}",
+                    output::counted(more as u64, "other", "others")
+                ));
             }
             lines.push(format!("hosts: {}", shown.join(", ")));
         }
-        let lines: Vec<String> = lines
-            .iter()
-            .map(|line| format!("  {}", fold(line, 2, 4)))
-            .collect();
+        let lines: Vec<String> = lines.iter().map(|line| indented(line, 2, 4)).collect();
         lines.join("\n")
     }
 }

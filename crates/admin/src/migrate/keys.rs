@@ -57,7 +57,7 @@ pub fn find(place: &Machine, plan: &mut Plan) {
         ));
     } else if exec != "ssh-add" {
         part.by_hand.push(format!(
-            "{}: `{exec}` does more than name keys; write Exec=split-ssh add default KEY …",
+            "{}: `{exec}` does more than name keys; write Exec=split-ssh add default KEY ...",
             file.display()
         ));
     }

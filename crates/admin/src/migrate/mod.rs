@@ -15,13 +15,13 @@ mod scan;
 mod service;
 mod winner;
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use plan::{Page, Plan};
+use plan::Plan;
 
 use super::doctor::Machine;
+use crate::output::exit_code;
 use common::error::Error;
 use common::paths::Paths;
 
@@ -60,25 +60,19 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     service::find(&place, &mut plan);
     keys::find(&place, &mut plan);
     official::find(&place, &mut plan);
-    let mut page = Page::new(io::stdout().is_terminal());
     let is_done = if args.apply {
-        let is_done = plan.apply(&mut page);
-        page.found(LEFT, "left", &scan::find(&place));
+        let is_done = plan.apply();
+        plan::say_found(LEFT, "left", &scan::find(&place));
         is_done
     } else {
-        page.found("found in this qube:", "found", &found);
-        plan.say(&mut page);
-        plan.changes().next().is_none()
+        plan::say_found("found in this qube:", "found", &found);
+        plan.say();
+        !plan.has_changes()
     };
     if found.is_empty() && plan.is_empty() {
-        page.say("nothing of an earlier split SSH is left to change here");
+        plan::sentence("nothing of an earlier split SSH is left to change here");
     } else {
-        page.winners(&winner::ask(&place));
+        plan::say_winners(&winner::ask(&place));
     }
-    drop(io::stdout().write_all(page.text().as_bytes()));
-    Ok(if is_done {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit_code(is_done))
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::{Machine, text_of};
+use super::super::doctor::{Machine, name_of, paths_in, text_of};
 
 /// Files in all; a qube with more of them has something else below these folders.
 const MAX_FILES: usize = 3000;
@@ -117,10 +117,9 @@ pub fn read(place: &Machine) -> Vec<ReadFile> {
     for name in HOME {
         collect(&home.join(name), true, MAX_DEPTH, &mut paths);
     }
-    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if SCRIPTS.iter().any(|end| name.ends_with(end)) {
-            collect(&entry.path(), true, 0, &mut paths);
+    for path in paths_in(home) {
+        if SCRIPTS.iter().any(|end| name_of(&path).ends_with(end)) {
+            collect(&path, true, 0, &mut paths);
         }
     }
     let mut files: Vec<ReadFile> = Vec::new();
@@ -142,10 +141,7 @@ fn collect(path: &Path, is_own: bool, depth: usize, paths: &mut Vec<(PathBuf, bo
     if found.is_file() {
         paths.push((path.to_owned(), is_own));
     } else if found.is_dir() && depth > 0 && paths.len() < MAX_FILES {
-        let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        inside.sort();
-        for path in inside {
+        for path in paths_in(path) {
             collect(&path, is_own, depth - 1, paths);
         }
     }
@@ -153,11 +149,9 @@ fn collect(path: &Path, is_own: bool, depth: usize, paths: &mut Vec<(PathBuf, bo
 
 /// What our package brings, and what an earlier run kept.
 fn is_ours(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_installed = ["/etc/systemd/", "/usr/lib/systemd/", "/etc/profile.d/"]
-        .iter()
-        .any(|folder| path.to_string_lossy().contains(folder));
-    name.contains(".before-split-ssh")
-        || name.starts_with("split-ssh-") && is_installed
-        || name == "split-ssh.sh" && is_installed
+    const FOLDERS: [&str; 3] = ["/etc/systemd/", "/usr/lib/systemd/", "/etc/profile.d/"];
+    let (name, path) = (name_of(path), path.to_string_lossy());
+    let is_packaged = name.starts_with("split-ssh-") || name == "split-ssh.sh";
+    let is_installed = FOLDERS.iter().any(|folder| path.contains(folder));
+    name.contains(".before-split-ssh") || (is_packaged && is_installed)
 }

@@ -1,9 +1,12 @@
 //! What was found, what can be done here, and what only a person can do.
 
-use super::super::fold::fold;
+use policy::display;
+
 use super::change::Change;
 use super::scan::Found;
 use super::winner::Winner;
+use crate::fold::fit;
+use crate::output::say;
 use common::error::reason;
 
 #[derive(Debug, Default)]
@@ -29,6 +32,15 @@ impl Part {
             by_hand: Vec::new(),
         }
     }
+
+    /// Lines after the first are to be copied, so they stay whole.
+    fn say_by_hand(&self) {
+        for words in &self.by_hand {
+            let mut lines = words.lines();
+            item("by hand", lines.next().unwrap_or_default());
+            lines.for_each(|line| say(format_args!("    {line}")));
+        }
+    }
 }
 
 impl Plan {
@@ -39,56 +51,56 @@ impl Plan {
         }
     }
 
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.parts.iter().flat_map(|part| &part.changes)
+    pub fn has_changes(&self) -> bool {
+        self.parts.iter().any(|part| !part.changes.is_empty())
     }
 
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    pub fn say(&self, page: &mut Page) {
+    pub fn say(&self) {
         for part in &self.parts {
-            page.say(&part.found);
+            sentence(&part.found);
             for change in &part.changes {
-                page.item("to do", &change.to_string());
+                item("to do", &change.to_string());
             }
-            page.by_hand(part);
+            part.say_by_hand();
         }
-        if self.changes().next().is_some() {
-            page.say(&format!("nothing is changed yet; to do it: {HOW}"));
+        if self.has_changes() {
+            sentence(&format!("nothing is changed yet; to do it: {HOW}"));
         }
     }
 
     /// Does it, part by part; false if something failed. A part whose change fails is left there, and the next one is
     /// tried.
-    pub fn apply(&self, page: &mut Page) -> bool {
+    pub fn apply(&self) -> bool {
         let mut is_done = true;
         for part in &self.parts {
-            page.say(&part.found);
+            sentence(&part.found);
             for change in &part.changes {
                 match change.apply() {
                     Ok(kept) => {
-                        page.item("done", &change.to_string());
+                        item("done", &change.to_string());
                         if let Some(kept) = kept {
-                            page.item("", &format!("as it was: {}", kept.display()));
+                            item("", &format!("as it was: {}", kept.display()));
                         }
                     }
                     Err(error) => {
                         is_done = false;
-                        page.item("FAILED", &format!("{change}: {}", reason(&error)));
+                        item("FAILED", &format!("{change}: {}", reason(&error)));
                         break;
                     }
                 }
             }
-            page.by_hand(part);
+            part.say_by_hand();
         }
         if !is_done {
-            page.say(&format!(
+            sentence(&format!(
                 "what failed is as it was; to try again as root: {HOW}"
             ));
-        } else if self.changes().next().is_some() {
-            page.say("restart this qube; then `split-ssh doctor` says whether all is well");
+        } else if self.has_changes() {
+            sentence("restart this qube; then `split-ssh doctor` says whether all is well");
         }
         is_done
     }
@@ -99,71 +111,35 @@ const HOW: &str = "sudo HOME=\"$HOME\" split-ssh migrate --apply";
 /// Where an item's sentence begins.
 const COLUMN: usize = 11;
 
-/// What is printed.
-pub struct Page {
-    text: String,
-    to_people: bool,
+/// Lines that were found; `word` says how it stands with them.
+pub fn say_found(what: &str, word: &str, found: &[Found]) {
+    if !found.is_empty() {
+        sentence(what);
+    }
+    for one in found {
+        item(word, &one.to_string());
+    }
 }
 
-impl Page {
-    /// `to_people`: in lines that end between words.
-    pub fn new(to_people: bool) -> Self {
-        Self {
-            text: String::new(),
-            to_people,
-        }
+/// Which agent programs are led to now.
+pub fn say_winners(winners: &[Winner]) {
+    sentence("SSH_AUTH_SOCK, as this machine's shells say it now:");
+    for winner in winners {
+        let says = match (winner.value.as_str(), winner.is_ours()) {
+            ("", _) => "is not set".to_owned(),
+            (value, true) => format!("is {value}, split-ssh's"),
+            (value, false) => format!("is {value}, NOT split-ssh's"),
+        };
+        item("in", &format!("{}: it {says}", winner.session));
     }
+}
 
-    pub fn text(&self) -> &str {
-        &self.text
-    }
+pub fn sentence(text: &str) {
+    say(fit(text, 0, 0));
+}
 
-    /// What is there; `word` says how it stands with it.
-    pub fn found(&mut self, sentence: &str, word: &str, found: &[Found]) {
-        if !found.is_empty() {
-            self.say(sentence);
-        }
-        for one in found {
-            self.item(word, &one.to_string());
-        }
-    }
-
-    /// Which agent programs are led to now.
-    pub fn winners(&mut self, winners: &[Winner]) {
-        self.say("SSH_AUTH_SOCK, as this machine's shells say it now:");
-        for winner in winners {
-            let says = match (winner.value.as_str(), winner.is_ours()) {
-                ("", _) => "is not set".to_owned(),
-                (value, true) => format!("is {value}, split-ssh's"),
-                (value, false) => format!("is {value}, NOT split-ssh's"),
-            };
-            self.item("in", &format!("{}: it {says}", winner.session));
-        }
-    }
-
-    pub fn say(&mut self, sentence: &str) {
-        let sentence = self.fit(sentence, 0);
-        self.text += &format!("{sentence}\n");
-    }
-
-    fn item(&mut self, word: &str, sentence: &str) {
-        let sentence = self.fit(sentence, COLUMN);
-        self.text += &format!("  {word:<7}  {sentence}\n");
-    }
-
-    /// Lines after the first are to be copied, so they stay whole.
-    fn by_hand(&mut self, part: &Part) {
-        for words in &part.by_hand {
-            let mut lines = words.lines();
-            self.item("by hand", lines.next().unwrap_or_default());
-            self.text.extend(lines.map(|line| format!("    {line}\n")));
-        }
-    }
-
-    fn fit(&self, sentence: &str, column: usize) -> String {
-        match self.to_people {
-            true => fold(sentence, column, column),
-            false => sentence.to_owned(),
-        }
-    }
+/// What files and shells say is in it, as it stands there.
+fn item(word: &str, untrusted: &str) {
+    let text = display::prose(untrusted.as_bytes(), usize::MAX);
+    say(format_args!("  {word:<7}  {}", fit(&text, COLUMN, COLUMN)));
 }

@@ -41,12 +41,10 @@ pub struct Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
+        let (does, text) = (&self.does, display::ascii(self.text.as_bytes(), SHOWN));
         match self.line {
-            0 => write!(f, "{file}: {}", self.does),
-            line => {
-                let text = display::ascii(self.text.as_bytes(), SHOWN);
-                write!(f, "{file}:{line}: {}: `{text}`", self.does)
-            }
+            0 => write!(f, "{file}: {does}"),
+            line => write!(f, "{file}:{line}: {does}: `{text}`"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which `SSH_AUTH_SOCK` programs get: the shells and systemd's own programs are asked, as they would start a
 //! session.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::{Uid, User, geteuid};
 
-use super::super::doctor::Machine;
+use super::super::doctor::{Machine, name_of, paths_in};
 use super::meaning;
 use common::wait;
 
@@ -52,26 +53,20 @@ pub fn ask(place: &Machine) -> Vec<Winner> {
     let unit = person.unit_environment(place);
     let in_unit = unit.iter().rev().find(|(name, _)| name == "SSH_AUTH_SOCK");
     let in_unit = in_unit.map_or_else(String::new, |(_, value)| value.clone());
-    let name = person.shell.file_name().unwrap_or_default();
-    let login = format!("a login shell ({})", name.to_string_lossy());
-    let winners = [
-        (login, person.ask_shell(true, &[])),
-        // It is started by a login shell that is not interactive, on top of what systemd gives it.
-        (
-            "a desktop session".to_owned(),
-            person.ask_shell(false, &unit),
-        ),
-        ("a user unit".to_owned(), Some(in_unit)),
-    ];
-    let winners = winners.into_iter();
-    winners
-        .filter_map(|(session, value)| {
-            Some(Winner {
-                session,
-                value: value?,
-            })
+    let login = format!("a login shell ({})", name_of(&person.shell));
+    let winner = |session: &str, value: Option<String>| {
+        value.map(|value| Winner {
+            session: session.to_owned(),
+            value,
         })
-        .collect()
+    };
+    let winners = [
+        winner(&login, person.ask_shell(true, &[])),
+        // It is started by a login shell that is not interactive, on top of what systemd gives it.
+        winner("a desktop session", person.ask_shell(false, &unit)),
+        winner("a user unit", Some(in_unit)),
+    ];
+    winners.into_iter().flatten().collect()
 }
 
 struct Person {
@@ -109,8 +104,9 @@ impl Person {
             _ => Command::new(program),
         };
         let name = self.user.as_ref().map_or("user", |user| user.name.as_str());
-        command.env_clear();
         command
+            .env_clear()
+            .current_dir(&self.home)
             .env("HOME", &self.home)
             .env("USER", name)
             .env("LOGNAME", name)
@@ -118,7 +114,6 @@ impl Person {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("TERM", "dumb")
             .env("XDG_RUNTIME_DIR", format!("/run/user/{}", self.uid));
-        command.current_dir(&self.home);
         command
     }
 
@@ -138,22 +133,16 @@ impl Person {
 
     /// What systemd's generators make, each on top of those before it.
     fn unit_environment(&self, place: &Machine) -> Vec<(String, String)> {
-        let mut programs: Vec<(OsString, PathBuf)> = Vec::new();
-        for folder in GENERATORS {
-            let entries = fs::read_dir(place.at(folder))
-                .into_iter()
-                .flatten()
-                .flatten();
-            for entry in entries {
-                let name = entry.file_name();
-                if !programs.iter().any(|(known, _)| *known == name) {
-                    programs.push((name, entry.path()));
-                }
-            }
+        let mut programs: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+        for program in GENERATORS
+            .iter()
+            .flat_map(|folder| paths_in(&place.at(folder)))
+        {
+            let name = program.file_name().unwrap_or_default().to_owned();
+            programs.entry(name).or_insert(program);
         }
-        programs.sort();
         let mut environment: Vec<(String, String)> = Vec::new();
-        for (_, program) in programs {
+        for program in programs.values() {
             let mut command = self.command(&program.to_string_lossy());
             command.envs(environment.iter().map(|(name, value)| (name, value)));
             environment.extend(variables(&output_of(&mut command).unwrap_or_default()));

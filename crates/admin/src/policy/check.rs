@@ -1,6 +1,5 @@
 //! `split-ssh policy check`: mistakes in the policy, and what was surely not meant.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +14,7 @@ use serde::Serialize;
 use super::lint::{Surroundings, lint};
 use super::tried::load;
 use crate::control_socket;
-use crate::fold::fold;
+use crate::fold::fit;
 use crate::output::{self, counted, exit_code};
 use crate::recorded;
 use common::error::Error;
@@ -58,10 +57,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     };
     let text = if args.json {
         output::json(&report)?
-    } else if io::stdout().is_terminal() {
-        folded(&report.text)
     } else {
-        report.text
+        folded(&report.text)
     };
     // `split-ssh policy check | head` is no failure.
     drop(output::print(&text));
@@ -70,15 +67,11 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 
 /// For a terminal. Lines of the policy stay whole: the caret stands below them.
 fn folded(text: &str) -> String {
-    let mut folded = String::new();
-    for line in text.lines() {
-        match line.contains(" | ") {
-            true => folded.push_str(line),
-            false => folded.push_str(&fold(line, 0, CONTINUATION_INDENT)),
-        }
-        folded.push('\n');
-    }
-    folded
+    let fold = |line: &str| match line.contains(" | ") {
+        true => format!("{line}\n"),
+        false => fit(line, 0, CONTINUATION_INDENT) + "\n",
+    };
+    text.lines().map(fold).collect()
 }
 
 #[derive(Default, Serialize)]

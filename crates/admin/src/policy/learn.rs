@@ -5,7 +5,6 @@ mod proposal;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +13,7 @@ use policy::rules::{Policy, Source};
 use lessons::RecordedCases;
 
 use super::tried::with_known_hosts;
+use crate::output::print;
 use crate::recorded::LogArg;
 use common::error::Error;
 use common::paths::Paths;
@@ -42,7 +42,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     args.log.each(paths, |record, _| lessons.add(record))?;
     let proposal = lessons.propose(&policy);
     check(&proposal)?;
-    drop(io::stdout().lock().write_all(proposal.as_bytes()));
+    drop(print(&proposal));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,6 @@
 //! `split-ssh policy replay`: judges a log again by another policy and shows what would change.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +12,7 @@ use policy::rules::Policy;
 
 use super::tried::with_known_hosts;
 use crate::fold::fit;
+use crate::output;
 use crate::recorded::LogArg;
 use crate::recorded_facts::judged_facts;
 use common::error::Error;
@@ -40,12 +40,7 @@ pub struct Args {
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let policy = with_known_hosts(args.policy.as_deref(), paths)?;
     let mut replay = Replay::new(policy);
-    let mut out = io::stdout().lock();
-    // A reader that went away ends the printing, not the counting.
-    let mut say = |line: &str| {
-        let line = fit(line, 0, CONTINUATION_INDENT);
-        drop(writeln!(out, "{line}"));
-    };
+    let say = |line: &str| output::say(fit(line, 0, CONTINUATION_INDENT));
     args.log.each(paths, |record, place| {
         if let Some(change) = replay.again(record) {
             say(&format!("{place}  {}", change.line(record)));
@@ -116,14 +111,11 @@ impl Replay {
             .map(|((was, now), number)| format!("{number} from {} to {}", was.word(), now.word()))
             .collect();
         if !each.is_empty() {
-            text.push_str(&format!(" ({})", each.join(", ")));
+            text += &format!(" ({})", each.join(", "));
         }
-        text.push('\n');
-        if self.unknown > 0 {
-            text.push_str(&format!(
-                "{} hold a text that was cut, and were not judged\n",
-                self.unknown
-            ));
+        let unknown = self.unknown;
+        if unknown > 0 {
+            text += &format!("\n{unknown} hold a text that was cut, and were not judged");
         }
         text
     }

@@ -16,9 +16,8 @@ pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
         let all = policy.rules().iter().take(rule.index);
         all.filter(|earlier| !(counts && denies_every_host(policy, earlier)))
     };
-    let whole =
-        earlier().find(|earlier| left_by(earlier, rule).is_some_and(|left| left.is_empty()));
-    if let Some(earlier) = whole {
+    let covers_all = |earlier: &&Rule| left_by(earlier, rule).is_some_and(|left| left.is_empty());
+    if let Some(earlier) = earlier().find(covers_all) {
         let what = format!("never decides: {} covers all of it", earlier.called());
         let hint = format!("move it above {}, or remove it", earlier.place);
         return Some(warning(rule, &what, &hint));
@@ -50,11 +49,8 @@ fn denies_every_host(policy: &Policy, rule: &Rule) -> bool {
         }
         HostPattern::Unnamed | HostPattern::Unproven => false,
     };
-    let every = rule
-        .host
-        .as_ref()
-        .is_none_or(|list| list.iter().any(is_every));
-    rule.action == Verdict::Deny && every
+    let hosts = rule.host.as_ref();
+    rule.action == Verdict::Deny && hosts.is_none_or(|list| list.iter().any(is_every))
 }
 
 /// Kind, forwarded, SHA-1.
@@ -64,20 +60,15 @@ type Reach = (IntentKind, bool, bool);
 pub(super) fn reach(rule: &Rule) -> Vec<Reach> {
     let mut reach = Vec::new();
     for kind in IntentKind::ALL {
-        let mut said = Matcher::ALL
-            .into_iter()
-            .filter(|matcher| rule.says(*matcher));
-        if !said.all(|matcher| matcher.looks_at(kind)) {
-            continue;
-        }
-        for forwarded in [false, true] {
-            for sha1 in [false, true] {
-                if rule.covers_kind(kind)
-                    && rule.covers_forwarded(forwarded, kind)
-                    && rule.covers_sha1(sha1)
-                {
-                    reach.push((kind, forwarded, sha1));
-                }
+        let mut matchers = Matcher::ALL.into_iter();
+        let can_match = matchers.all(|matcher| !rule.says(matcher) || matcher.looks_at(kind));
+        for (forwarded, sha1) in [(false, false), (false, true), (true, false), (true, true)] {
+            if can_match
+                && rule.covers_kind(kind)
+                && rule.covers_forwarded(forwarded, kind)
+                && rule.covers_sha1(sha1)
+            {
+                reach.push((kind, forwarded, sha1));
             }
         }
     }
@@ -121,11 +112,8 @@ fn left_by(earlier: &Rule, later: &Rule) -> Option<Vec<&'static str>> {
 
 /// An allow rule passes over logins that show too little, and a stricter rule for a host may mean them.
 fn leaves_unproven(earlier: &Rule, later: &Rule) -> bool {
-    let names_hosts = later
-        .host
-        .iter()
-        .flatten()
-        .any(|pattern| *pattern != HostPattern::Unproven);
+    let mut hosts = later.host.iter().flatten();
+    let names_hosts = hosts.any(|pattern| *pattern != HostPattern::Unproven);
     earlier.action == Verdict::Allow && later.action != Verdict::Allow && names_hosts
 }
 
@@ -153,14 +141,10 @@ fn covers_host(earlier: &Rule, later: &Rule) -> bool {
     if earlier.action == Verdict::Allow && earlier.host.is_none() {
         // It covers every host that is shown; what may be unproven it leaves to others.
         let shown_only = |list: &Vec<HostPattern>| !list.contains(&HostPattern::Unproven);
-        let logins = reach(later)
-            .iter()
-            .any(|(kind, ..)| *kind == IntentKind::Login);
-        return !logins
-            || later
-                .host
-                .as_ref()
-                .map_or(later.action == Verdict::Allow, shown_only);
+        let mut reach = reach(later).into_iter();
+        let has_logins = reach.any(|(kind, ..)| kind == IntentKind::Login);
+        let is_allowance = later.action == Verdict::Allow;
+        return !has_logins || later.host.as_ref().map_or(is_allowance, shown_only);
     }
     list_covers(&earlier.host, &later.host, |a, b| match (a, b) {
         (HostPattern::Name(a), HostPattern::Name(b)) => covers(a, b),

@@ -57,21 +57,16 @@ pub(super) fn leads_nowhere(
             warnings.push(Problem::warning(&rule.place, message).hint(did_you_mean(known)));
         }
     }
+    let (sandboxes, keyrings) = (&surroundings.sandboxes, &surroundings.keyrings);
     for pattern in rule.qube.iter().flatten() {
         if let CallerPattern::Sandbox(glob) = pattern {
-            let (what, hint) = ("no sandbox is called", MAKE_SANDBOX);
-            warnings.extend(unknown_name(
-                rule,
-                glob,
-                &surroundings.sandboxes,
-                what,
-                hint,
-            ));
+            let what = "no sandbox is called";
+            warnings.extend(unknown_name(rule, glob, sandboxes, what, MAKE_SANDBOX));
         }
     }
     for glob in rule.keyring.iter().flatten() {
-        let (what, hint) = ("no keyring is called", MAKE_KEYRING);
-        warnings.extend(unknown_name(rule, glob, &surroundings.keyrings, what, hint));
+        let what = "no keyring is called";
+        warnings.extend(unknown_name(rule, glob, keyrings, what, MAKE_KEYRING));
     }
     let keys = rule.key.iter().flatten();
     warnings.extend(keys.filter_map(|pattern| unknown_key(policy, rule, pattern, surroundings)));

@@ -50,17 +50,13 @@ pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Opti
     }
     let own = names_of(policy, rule, key);
     let first = own.first()?;
-    let (later, other) = policy
-        .rules()
-        .iter()
-        .skip(rule.index + 1)
-        .find_map(|later| {
-            let is_stricter =
-                later.action != Verdict::Allow && later.covers_kind(IntentKind::Login);
-            let names = names_of(policy, later, key);
-            let other = names.into_iter().find(|name| !own.contains(name))?;
-            (is_stricter && may_meet(rule, later)).then_some((later, other))
-        })?;
+    let mut below = policy.rules().iter().skip(rule.index + 1);
+    let (later, other) = below.find_map(|later| {
+        let is_stricter = later.action != Verdict::Allow && later.covers_kind(IntentKind::Login);
+        let names = names_of(policy, later, key);
+        let other = names.into_iter().find(|name| !own.contains(name))?;
+        (is_stricter && may_meet(rule, later)).then_some((later, other))
+    })?;
     let (does, outcome) = match later.action {
         Verdict::Deny => ("denies", "such a login is denied"),
         _ => ("asks", "such a login is a question"),
