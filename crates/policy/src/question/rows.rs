@@ -36,22 +36,24 @@ pub(super) fn facts(subject: &Subject) -> Vec<Row> {
         Details::Certificate(fields) => certificate(fields),
         Details::Sudo {
             command,
+            asking_user,
             host,
             directory,
             ..
         } => {
+            let user = facts.user.as_deref().unwrap_or_default();
             let command = match command {
                 Some(words) => quoted_words(words),
                 None => "(the request does not say)".to_owned(),
             };
-            vec![
-                own_row("Command", display::ascii(command.as_bytes(), MAX_LIST))
-                    .in_full()
-                    .stands_out(),
-                ascii("User", facts.user.as_deref().unwrap_or_default()),
-                ascii("Host", host).note("by its own word"),
-                ascii("Directory", directory),
-            ]
+            let mut rows = vec![list_row("Command", &command).stands_out()];
+            rows.push(ascii("User", user));
+            if asking_user != user {
+                rows.push(ascii("Asked by", asking_user).stands_out());
+            }
+            rows.push(ascii("Host", host).note("by its own word"));
+            rows.push(ascii("Directory", directory));
+            rows
         }
         Details::Raw { length, .. } => vec![own_row("Length", format!("{length} bytes"))],
     };

@@ -111,6 +111,8 @@ pub enum Details {
     Sudo {
         /// Word by word. `None`: the request does not say.
         command: Option<Vec<Vec<u8>>>,
+        /// Who asks. It may be another user than the one whose key this is to be.
+        asking_user: Vec<u8>,
         host: Vec<u8>,
         directory: Vec<u8>,
         /// Of PAM; `sudo` as a rule.
@@ -147,6 +149,7 @@ impl Details {
                     .action
                     .as_ref()
                     .map(|words| words.iter().map(|word| word.to_vec()).collect()),
+                asking_user: sudo.ruser.to_vec(),
                 host: sudo.hostname.to_vec(),
                 directory: sudo.cwd.to_vec(),
                 service: sudo.service.to_vec(),

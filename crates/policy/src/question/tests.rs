@@ -391,6 +391,16 @@ fn commands_are_quoted_word_by_word_and_options_show_their_values() {
     let question = ask(&sudo("work"));
     assert_eq!(row(&question, "Command").text, "\"apt\" \"upgrade now\"");
     assert_eq!(question.sentence(), "work wants to run a command by sudo");
+    let asked_by = |question: &Question| {
+        let mut rows = question.facts.iter();
+        rows.any(|row| row.label == "Asked by" && row.text == "mallory" && row.stands_out)
+    };
+    assert!(!asked_by(&question));
+    let mut of_another = sudo("work");
+    if let Details::Sudo { asking_user, .. } = &mut of_another.details {
+        *asking_user = b"mallory".to_vec();
+    }
+    assert!(asked_by(&ask(&of_another)));
     let mut quoting = sudo("work");
     if let Details::Sudo { command, .. } = &mut quoting.details {
         *command = Some(vec![b"a\" \"b".to_vec(), Vec::new()]);

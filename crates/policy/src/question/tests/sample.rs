@@ -101,6 +101,7 @@ pub(crate) fn sudo(qube: &str) -> Subject {
     subject.facts.user = Some(b"root".to_vec());
     subject.details = Details::Sudo {
         command: Some(vec![b"apt".to_vec(), b"upgrade now".to_vec()]),
+        asking_user: b"root".to_vec(),
         host: b"box".to_vec(),
         directory: b"/home/me".to_vec(),
         service: b"sudo".to_vec(),
