@@ -161,7 +161,12 @@ impl Answers {
         let chosen = Rc::new(chosen);
         for (_, button, choice) in &self.buttons {
             let (chosen, choice) = (Rc::clone(&chosen), *choice);
-            button.connect_clicked(move |_| chosen(choice));
+            button.connect_clicked(move |button| {
+                // An accessibility action reaches the buttons of pages that are not on the screen.
+                if button.is_mapped() {
+                    chosen(choice);
+                }
+            });
         }
     }
 }

@@ -287,6 +287,13 @@ class Accidents(unittest.TestCase):
             prompt.ready().button("Allow once").queryAction().doAction(0)
             self.assertEqual(prompt.answer(), ONCE)
 
+    def test_an_accessibility_action_reaches_no_page_that_is_not_shown(self):
+        for name in ("Add this rule and allow", "Deny for 8 h"):
+            with self.subTest(name), Prompt(example("login")) as prompt:
+                prompt.ready().find(name, "push button").queryAction().doAction(0)
+                key("Escape")
+                self.assertEqual(prompt.answer(), DENY)
+
     def test_events_made_by_programs_do_nothing(self):
         with Prompt(example("login")) as prompt:
             prompt.ready()
