@@ -12,9 +12,9 @@ pub const BAD_NAME: &str =
 pub const ENTER: &str = "Enter never allows. Press Space, or Alt and the underlined letter.";
 pub const UNDO: &str =
     "A denial ends with the vault, after 7 days at most. To undo it: split-ssh approvals";
-/// All that may stand above the buttons for a while.
 pub const RULE: &str =
     "The vault adds this rule to its policy. To undo it in the vault: split-ssh rule list";
+/// All that may stand above the buttons for a while.
 const HINTS: [&str; 7] = [CLICK_FIRST, WAIT, SCROLL, BAD_NAME, ENTER, UNDO, RULE];
 
 /// The line above the buttons: what an answer would cover, or else what must be done first. It has room for all that it

@@ -45,7 +45,7 @@ struct QuestionWindow {
 /// # Errors
 /// No X server to show it on.
 pub fn open(question: Question, asker: LineReader<Stdin>) -> Opened {
-    let title = wording::title(question.kind);
+    let (title, _) = wording::titles(question.kind);
     let prompt = PromptWindow::new(title, &question.sentence(), question.seconds)?;
     let window = QuestionWindow::build(question, Rc::clone(&prompt));
     prompt.open(window, asker);
@@ -62,7 +62,7 @@ impl QuestionWindow {
         let mut spoken = vec![risk.word().to_owned(), question.sentence()];
         spoken.extend_from_slice(&question.warnings);
         prompt.describe(role, &spoken.join(". "));
-        let (icon, kind) = (Icon::of_kind(question.kind), wording::kind(question.kind));
+        let (icon, (_, kind)) = (Icon::of_kind(question.kind), wording::titles(question.kind));
         let frame = Frame::new(prompt.window(), icon, kind, Some(risk));
         frame.append_heading(&question.heading, question.color);
         let same = frame.append_to_heading("", "same");

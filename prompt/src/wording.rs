@@ -4,25 +4,14 @@ use policy::question::LONGEST;
 
 use crate::question::{Counts, IntentKind, Row};
 
-/// The window's title: nothing that a client could choose.
-pub fn title(kind: IntentKind) -> &'static str {
+/// The kind in the window's title and on its band: nothing that a client could choose.
+pub fn titles(kind: IntentKind) -> (&'static str, &'static str) {
     match kind {
-        IntentKind::Login => "Split SSH: log in",
-        IntentKind::Sshsig => "Split SSH: sign",
-        IntentKind::Certificate => "Split SSH: issue a certificate",
-        IntentKind::Sudo => "Split SSH: sudo",
-        IntentKind::Raw => "Split SSH: sign unknown data",
-    }
-}
-
-/// The kind on the band.
-pub fn kind(kind: IntentKind) -> &'static str {
-    match kind {
-        IntentKind::Login => "Log in",
-        IntentKind::Sshsig => "Sign",
-        IntentKind::Certificate => "Issue a certificate",
-        IntentKind::Sudo => "Run a command",
-        IntentKind::Raw => "Sign unknown data",
+        IntentKind::Login => ("Split SSH: log in", "Log in"),
+        IntentKind::Sshsig => ("Split SSH: sign", "Sign"),
+        IntentKind::Certificate => ("Split SSH: issue a certificate", "Issue a certificate"),
+        IntentKind::Sudo => ("Split SSH: sudo", "Run a command"),
+        IntentKind::Raw => ("Split SSH: sign unknown data", "Sign unknown data"),
     }
 }
 

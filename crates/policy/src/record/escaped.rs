@@ -36,18 +36,18 @@ impl Escaped {
 
     /// The bytes again. `None` if the text was cut, or was not written by [`Escaped::from_bytes`].
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
         let mut bytes = Vec::with_capacity(self.0.len());
         let mut rest = self.0.bytes();
         while let Some(byte) = rest.next() {
-            match byte {
-                b'\\' => match rest.next()? {
-                    b'\\' => bytes.push(b'\\'),
-                    b'x' => bytes.push(hex_digit(rest.next()?)? << 4 | hex_digit(rest.next()?)?),
-                    _ => return None,
-                },
-                b' '..=b'~' => bytes.push(byte),
-                _ => return None,
+            if byte != b'\\' {
+                bytes.push(byte);
+                continue;
             }
+            bytes.push(match rest.next()? {
+                b'x' => u8::try_from(digit(rest.next()?)? << 4 | digit(rest.next()?)?).ok()?,
+                other => other,
+            });
         }
         // One way to write each text, so that equal bytes are equal lines.
         (Self::from_bytes(&bytes) == *self).then_some(bytes)
@@ -65,14 +65,6 @@ fn stands_for_itself(byte: u8) -> bool {
 
 fn push_ascii(text: &mut String, ascii: &[u8]) {
     text.push_str(std::str::from_utf8(ascii).unwrap_or_default());
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

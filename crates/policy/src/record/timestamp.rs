@@ -25,24 +25,15 @@ impl Timestamp {
 
     /// Reads the one form that [`Timestamp`] prints.
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |from: usize, to: usize| -> Option<u64> {
-            let digits = text.get(from..to)?;
-            digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then(|| digits.parse().ok())
-                .flatten()
-        };
+        let number = |from, to| text.get(from..to)?.parse::<u64>().ok();
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let seconds = number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
         let days = days_before(year, month, day)?;
         let time = Self::from_unix_ms((days * DAY + seconds) * 1000 + number(20, 23)?);
-        // Separators, ranges and lengths are right exactly if it prints the same again.
+        // Digits, separators, ranges and lengths are right exactly if it prints the same again.
         (time.to_string() == text).then_some(time)
     }
-}
 
-impl Timestamp {
     /// As it prints. Every signature waits for one of these: no `write!` for each number.
     fn to_text(self) -> [u8; 24] {
         let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
