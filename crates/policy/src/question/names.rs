@@ -26,6 +26,11 @@ pub(super) fn value(untrusted: &[u8], max: usize) -> String {
     }
 }
 
+/// What was sanitized, in quotes that it cannot end.
+pub(super) fn quoted(shown: &str) -> String {
+    format!("\"{}\"", shown.replace('"', "\\x22"))
+}
+
 /// A name from the request. One that is not plainly a name is quoted, so that it cannot pass for more of the sentence.
 pub(super) fn inline_name(untrusted: &[u8]) -> String {
     let shown = value(untrusted, MAX_NAME);

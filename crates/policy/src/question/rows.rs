@@ -1,7 +1,7 @@
 //! Lays a request out as rows, in an order that never changes. One claim a row, so that no value can pass for another
 //! row.
 
-use super::names::{is_plain, short_name, value};
+use super::names::{is_plain, quoted, short_name, value};
 use super::row::{first_labelled, own_row};
 use super::{CertificateFields, Details, KeyValidity, Row, Subject, content, date};
 use crate::content::ContentEvidence;
@@ -213,11 +213,10 @@ fn named_values(options: &[(Vec<u8>, Vec<u8>)]) -> String {
 
 /// Each word in quotes, so that `rm "a b"` does not look like `rm a b`.
 fn quoted_words(words: &[Vec<u8>]) -> String {
-    let quoted = words.iter().map(|word| {
-        let word = display::ascii(word, MAX_LIST);
-        format!("\"{}\"", word.replace('"', "\\x22"))
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    let words = words
+        .iter()
+        .map(|word| quoted(&display::ascii(word, MAX_LIST)));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A certificate's first second and the first one outside.
@@ -245,10 +244,9 @@ fn listed<'a>(names: impl Iterator<Item = &'a [u8]>, max: usize) -> String {
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b"._-+@/:*?[]=%".contains(b));
         let text = display::ascii(name, max);
-        if plain && !name.is_empty() {
-            text
-        } else {
-            format!("\"{}\"", text.replace('"', "\\x22"))
+        match plain && !name.is_empty() {
+            true => text,
+            false => quoted(&text),
         }
     });
     shown.collect::<Vec<_>>().join(", ")
