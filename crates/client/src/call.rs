@@ -1,17 +1,16 @@
 //! One call to a vault: from its start to its end.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
-use wire::frame::{self, Decoder, FrameError};
+use wire::frame::{self, Decoder};
 
 use super::config::VaultConfig;
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::program::Answer;
+use super::outgoing::Outgoing;
 use super::set_up::{self, MAX_FIRST_BYTES};
 use super::slots::{CallSlots, Slot};
 use super::transport::Stream;
@@ -20,10 +19,6 @@ use crate::status::outcome::CallOutcome;
 
 /// For a transport process to end by itself once both its sides have.
 const GRACE: Duration = Duration::from_secs(2);
-/// For what is still on its way when the transport process has ended.
-const LAST_BYTES: Duration = Duration::from_secs(5);
-/// A vault that is there replies to a list, or says whether it carries, in far less.
-const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
 /// A call that nobody took in time is made once more: qrexec can lose one for ever.
 const ATTEMPTS: usize = 2;
 /// Read at once: most replies are far shorter.
@@ -32,16 +27,15 @@ const CHUNK: usize = 16 * 1024;
 /// An open call.
 #[derive(Debug)]
 pub struct Call {
-    stream: Stream,
-    decoder: Decoder,
+    pub stream: Stream,
+    pub decoder: Decoder,
     /// Kept between reads: to clear one for each costs more than what is read.
     chunk: Vec<u8>,
-    unsent: Vec<u8>,
+    unsent: Outgoing,
     /// The vault has a message to reply to.
     is_due: bool,
-    has_ended: bool,
-    /// Others wait with their set-up until [`Call::end_set_up`], as they may need no call then, or until this time.
-    set_up_slot: Option<(Slot, Instant)>,
+    /// The vault has closed it, or what carries it has ended, and all has been read.
+    pub has_ended: bool,
     _slot: Slot,
 }
 
@@ -50,6 +44,25 @@ pub struct Call {
 pub struct CallEnd {
     pub outcome: CallOutcome,
     pub untrusted_said: String,
+}
+
+/// Why a request has no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The vault never looked at the connection: another call will do.
+    Untaken,
+    /// The vault never looked at the request: it may be made once more on another connection.
+    Unseen(CallOutcome),
+    Because(CallOutcome),
+}
+
+impl Unanswered {
+    pub fn outcome(self) -> CallOutcome {
+        match self {
+            Self::Untaken => CallOutcome::Served,
+            Self::Unseen(outcome) | Self::Because(outcome) => outcome,
+        }
+    }
 }
 
 impl From<CallOutcome> for CallEnd {
@@ -62,8 +75,8 @@ impl From<CallOutcome> for CallEnd {
 }
 
 impl Call {
-    /// Makes a call whose first message is `message`, to which a reply is due. `None`: when it was this call's turn, it was no
-    /// longer needed.
+    /// Makes a call whose first message is `message`, to which a reply is due. Others wait with theirs until the slot is
+    /// dropped. `None`: when it was this call's turn, it was no longer needed.
     ///
     /// # Errors
     /// Why there is no call.
@@ -73,7 +86,7 @@ impl Call {
         message: &[u8],
         watcher: &Watcher<'_>,
         is_needed: impl Fn() -> bool,
-    ) -> Result<Option<Self>, CallEnd> {
+    ) -> Result<Option<(Self, Slot)>, CallEnd> {
         let time = config.set_up_time;
         let bytes = frame::encode(message);
         let (first, rest) = bytes.split_at(bytes.len().min(MAX_FIRST_BYTES));
@@ -87,27 +100,24 @@ impl Call {
             let end = Instant::now() + time;
             let mut stream = config.transport.open(first, watcher, end)?;
             let Err(outcome) = set_up::watch(&mut stream, first, watcher, time) else {
-                return Ok(Some(Self {
+                let mut unsent = Outgoing::default();
+                unsent.bytes.extend(rest);
+                let call = Self {
                     stream,
                     decoder: Decoder::new(),
                     chunk: vec![0; CHUNK],
-                    unsent: rest.to_vec(),
+                    unsent,
                     is_due: true,
                     has_ended: false,
-                    set_up_slot: Some((set_up_slot, Instant::now() + FIRST_REPLY_TIME)),
                     _slot: slot,
-                }));
+                };
+                return Ok(Some((call, set_up_slot)));
             };
             attempts -= 1;
             if attempts == 0 || !matches!(outcome, CallOutcome::SetUpTimedOut(_)) {
                 return Err(CallEnd::with(outcome, stream.process.as_mut()));
             }
         }
-    }
-
-    /// Lets others set their calls up before the first reply.
-    pub fn end_set_up(&mut self) {
-        self.set_up_slot = None;
     }
 
     /// Sends `message`, unless the call was made with it, and waits for the reply.
@@ -119,33 +129,24 @@ impl Call {
         message: &[u8],
         watcher: &Watcher<'_>,
         time: Option<Duration>,
-    ) -> Result<Answer, CallOutcome> {
+    ) -> Result<Outgoing, CallOutcome> {
         let end = time.map(|time| Instant::now() + time);
         if !std::mem::replace(&mut self.is_due, true) {
-            self.unsent.extend(frame::encode(message));
+            self.unsent = Outgoing::new(message);
         }
-        let mut last_moment = None;
         self.write();
         loop {
-            if let Some(reply) = self.next_message().map_err(|_| CallOutcome::Cut)? {
+            if let Some(reply) = self.decoder.next().map_err(|_| CallOutcome::Cut)? {
                 self.is_due = false;
-                return Ok(Answer::new(&reply));
+                return Ok(Outgoing::new(&reply));
             }
-            if self.has_ended || last_moment.is_some_and(|end| Instant::now() >= end) {
+            if self.has_ended {
                 return Err(CallOutcome::Cut);
             }
             if let Some(time) = time.filter(|_| end.is_some_and(|end| Instant::now() >= end)) {
                 return Err(CallOutcome::NoReply(time.as_secs()));
             }
-            self.set_up_slot
-                .take_if(|(_, until)| Instant::now() >= *until);
-            let slot_until = self.set_up_slot.as_ref().map(|(_, until)| *until);
-            // Before the wait: a reply that is there need not wait for it.
-            if self.process_has_ended() && last_moment.is_none() {
-                last_moment = Some(Instant::now() + LAST_BYTES);
-            }
-            let until = last_moment.into_iter().chain(slot_until).chain(end).min();
-            self.wait_for_more(watcher, until)?;
+            self.wait_for_more(watcher, end)?;
         }
     }
 
@@ -158,9 +159,14 @@ impl Call {
         watcher: &Watcher<'_>,
         end: Option<Instant>,
     ) -> Result<(), CallOutcome> {
+        if self.process_has_ended() {
+            // All that it has written is there.
+            self.has_ended = !self.read();
+            return Ok(());
+        }
         let process = self.stream.process.as_ref();
         let stderr = process.and_then(|process| process.stderr.as_ref());
-        let unsent = Some(&self.stream.to_vault).filter(|_| !self.unsent.is_empty());
+        let unsent = Some(&self.stream.to_vault).filter(|_| !self.unsent.is_sent());
         let fds = [PollFd::new(
             self.stream.from_vault.as_fd(),
             PollFlags::POLLIN,
@@ -174,58 +180,31 @@ impl Call {
     }
 
     fn write(&mut self) {
-        if self.unsent.is_empty() {
-            return;
-        }
-        match self.stream.to_vault.write(&self.unsent) {
-            Ok(length) => drop(self.unsent.drain(..length)),
-            Err(error) if is_not_now(&error) => {}
+        if self.unsent.send_now(&self.stream.to_vault).is_err() {
             // Nobody reads; what the vault still says counts.
-            Err(_) => self.unsent.clear(),
+            self.unsent = Outgoing::default();
         }
     }
 
-    fn read(&mut self) {
+    /// Takes what is there, if it is not too much at once; whether there was anything.
+    fn read(&mut self) -> bool {
+        use io::ErrorKind::{Interrupted, WouldBlock};
         match self.stream.from_vault.read(&mut self.chunk) {
-            Ok(0) => self.has_ended = true,
-            Ok(length) => self
-                .decoder
-                .push(self.chunk.get(..length).unwrap_or_default()),
-            Err(error) if is_not_now(&error) => {}
-            Err(_) => self.has_ended = true,
+            Ok(length @ 1..) => {
+                let read = self.chunk.get(..length).unwrap_or_default();
+                self.decoder.push(read);
+                return true;
+            }
+            Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => {}
+            Ok(0) | Err(_) => self.has_ended = true,
         }
-    }
-
-    /// What becomes readable when a call that nobody uses is over.
-    pub fn idle_fd(&self) -> BorrowedFd<'_> {
-        self.stream.from_vault.as_fd()
+        false
     }
 
     /// Whether a call that nobody uses is over: the vault has closed it, or says what nobody asked for.
     pub fn is_over(&mut self) -> bool {
         self.read();
-        self.has_ended() || self.decoder.is_mid_message()
-    }
-
-    /// A second handle for writing.
-    ///
-    /// # Errors
-    /// No file descriptor is left.
-    pub fn writer(&self) -> io::Result<UnixStream> {
-        self.stream.to_vault.try_clone()
-    }
-
-    /// The next whole message, whatever it is.
-    ///
-    /// # Errors
-    /// It has a bad length.
-    pub fn next_message(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
-        self.decoder.next()
-    }
-
-    /// Whether the vault has closed the call, or what carries it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        self.process_has_ended() || self.has_ended
+        self.has_ended || self.process_has_ended() || self.decoder.is_mid_message()
     }
 
     fn process_has_ended(&mut self) -> bool {
@@ -237,7 +216,7 @@ impl Call {
 
     /// Ends the call, and says how it ended. After `Served` and `Cut` the transport process may know better.
     pub fn end(mut self, cause: CallOutcome, handle: &ConnectionHandle) -> CallEnd {
-        use CallOutcome::{ClientLeft, Cut, Exited, Killed, NoReply, Served, Stopped};
+        use CallOutcome::{ClientLeft, Cut, NoReply, Served, Stopped};
         // Fails only when the other side is gone.
         let _ = self.stream.to_vault.shutdown(Shutdown::Write);
         let is_answered = !self.is_due && !self.decoder.is_mid_message();
@@ -247,10 +226,10 @@ impl Call {
             if !matches!(cause, ClientLeft | Stopped | NoReply(_)) {
                 set_up::wait_for_end(process, handle, Instant::now() + GRACE);
             }
-            exit = process.ended().map(CallOutcome::of_exit);
+            exit = process.ended().and_then(CallOutcome::of_exit);
         }
         let outcome = match (cause, exit) {
-            (Served | Cut, Some(exit @ (Exited(_) | Killed(_)))) => exit,
+            (Served | Cut, Some(exit)) => exit,
             (Served | Cut, _) if is_answered => Served,
             (Served, _) => Cut,
             (cause, _) => cause,
@@ -280,11 +259,4 @@ impl CallEnd {
             untrusted_said: untrusted_said.unwrap_or_default(),
         }
     }
-}
-
-fn is_not_now(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }

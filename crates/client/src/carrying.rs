@@ -1,7 +1,7 @@
 //! One call that carries many connections to a vault (docs/extensions.md): who may join it, and how its frames come and go.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -12,11 +12,11 @@ use nix::poll::{PollFd, PollFlags};
 use wire::carry::{Frame, MAX_CARRIED, Note, Terms};
 use wire::frame;
 
-use super::call::Call;
+use super::call::{Call, Unanswered};
 use super::client_end::{ClientEnd, ClientEvent};
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::mailbox::Mailbox;
-use super::program::{Answer, Unanswered};
+use super::outgoing::Outgoing;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
 use common::wait;
@@ -50,7 +50,7 @@ struct State {
 /// One connection on a carrying call.
 #[derive(Debug)]
 pub struct CarriedConnection {
-    call: Arc<CarryingCall>,
+    pub call: Arc<CarryingCall>,
     mailbox: Arc<Mailbox>,
     /// `None` until the first request.
     number: Option<u32>,
@@ -69,15 +69,14 @@ impl CarryingCall {
                 idle_since: Instant::now(),
                 over: None,
             }),
-            writer: Mutex::new(call.writer()?),
+            writer: Mutex::new(call.stream.to_vault.try_clone()?),
             reader: Arc::clone(&reader.wake),
         }))
     }
 
     /// A place on this call. `None`: it can take no more, now or ever.
     pub fn join(self: &Arc<Self>, watcher: &Watcher<'_>) -> Option<CarriedConnection> {
-        let state = lock(&self.state);
-        (state.over.is_none() && state.protocol.has_room()).then(|| CarriedConnection {
+        self.has_room().then(|| CarriedConnection {
             call: Arc::clone(self),
             mailbox: Arc::new(Mailbox::waking(watcher.handle)),
             number: None,
@@ -91,6 +90,12 @@ impl CarryingCall {
     pub fn has_room(&self) -> bool {
         let state = lock(&self.state);
         state.over.is_none() && state.protocol.has_room()
+    }
+
+    /// Ends the call, and so all that it carries.
+    pub fn end(&self, outcome: &CallOutcome) {
+        lock(&self.state).over.get_or_insert(outcome.clone());
+        self.reader.signal();
     }
 
     /// How many connections it carries.
@@ -117,13 +122,13 @@ impl CarryingCall {
     fn read_until_over(&self, call: &mut Call, handle: &ConnectionHandle) -> CallOutcome {
         loop {
             loop {
-                match call.next_message() {
+                match call.decoder.next() {
                     Ok(Some(untrusted)) if self.take(&untrusted).is_ok() => {}
                     Ok(None) => break,
                     _ => return CallOutcome::Cut,
                 }
             }
-            if call.has_ended() {
+            if call.has_ended {
                 return CallOutcome::Cut;
             }
             let idle_since = {
@@ -161,15 +166,11 @@ impl CarryingCall {
                     mailbox.note(note);
                 }
             }
-            ClientEvent::Gone(number) => {
-                state.end(number, Unanswered::Because(CallOutcome::Cut));
-            }
-            ClientEvent::Unseen(number) => {
-                state.end(number, Unanswered::Unseen(CallOutcome::Cut));
-            }
-            ClientEvent::Untaken(numbers) => {
+            ClientEvent::Ended(numbers, why) => {
                 for number in numbers {
-                    state.end(number, Unanswered::Untaken);
+                    if let Some(mailbox) = state.mailboxes.remove(&number) {
+                        mailbox.end(why.clone());
+                    }
                 }
             }
             ClientEvent::Nothing => {}
@@ -179,38 +180,26 @@ impl CarryingCall {
 
     /// Writes whole frames.
     fn write(&self, writer: &mut UnixStream, frames: &[Frame<'_>]) -> io::Result<()> {
-        let bytes: Vec<u8> = frames
-            .iter()
-            .flat_map(|frame| frame::encode(&frame.rebuild()))
-            .collect();
-        let mut unsent = bytes.as_slice();
+        let mut unsent = Outgoing::default();
+        for frame in frames {
+            unsent.bytes.extend(frame::encode(&frame.rebuild()));
+        }
         let end = Instant::now() + WRITE_TIME;
-        while !unsent.is_empty() {
-            match writer.write(unsent) {
-                Ok(length) => unsent = unsent.get(length..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let mut fds = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
-                    let is_full = error.kind() == io::ErrorKind::WouldBlock;
-                    if !is_full || !wait::until(&mut fds, Some(end))? {
-                        // Half a frame may be out: nothing can follow it.
-                        let _ = writer.shutdown(Shutdown::Both);
-                        lock(&self.state).over.get_or_insert(CallOutcome::Cut);
-                        self.reader.signal();
-                        return Err(error);
-                    }
-                }
+        let error = loop {
+            match unsent.send_now(writer) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) => break error,
             }
-        }
-        Ok(())
-    }
-}
-
-impl State {
-    fn end(&mut self, number: u32, why: Unanswered) {
-        if let Some(mailbox) = self.mailboxes.remove(&number) {
-            mailbox.end(why);
-        }
+            let mut fds = [PollFd::new(writer.as_fd(), PollFlags::POLLOUT)];
+            if !wait::until(&mut fds, Some(end))? {
+                break io::ErrorKind::TimedOut.into();
+            }
+        };
+        // Half a frame may be out: nothing can follow it.
+        let _ = writer.shutdown(Shutdown::Both);
+        self.end(&CallOutcome::Cut);
+        Err(error)
     }
 }
 
@@ -227,17 +216,11 @@ impl CarriedConnection {
         time: Option<Duration>,
         program: Option<&Arc<UnixStream>>,
         note: &dyn Fn(Note),
-    ) -> Result<Answer, Unanswered> {
-        self.wake_instead(watcher.handle);
-        self.mailbox.reply_to(program);
+    ) -> Result<Outgoing, Unanswered> {
+        self.mailbox.direct(watcher.handle, program);
         self.send(message)?;
         let reply = self.reply(watcher, time, note);
         reply.or_else(|why| self.mailbox.take_back(why))
-    }
-
-    /// From now on what comes wakes this connection: another thread may have used it before.
-    pub fn wake_instead(&self, handle: &ConnectionHandle) {
-        self.mailbox.wake_instead(handle);
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), Unanswered> {
@@ -275,7 +258,7 @@ impl CarriedConnection {
         watcher: &Watcher<'_>,
         time: Option<Duration>,
         note: &dyn Fn(Note),
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<Outgoing, Unanswered> {
         let end = time.map(|time| Instant::now() + time);
         loop {
             let delivery = self.mailbox.take();
@@ -291,22 +274,13 @@ impl CarriedConnection {
         }
     }
 
-    /// Why the vault has ended this connection, or its call is over.
-    pub fn look(&self) -> Option<CallOutcome> {
+    /// Why the vault has ended this connection, or its call is over; if neither, `handle` is woken when it is.
+    pub fn look(&self, handle: &ConnectionHandle) -> Option<CallOutcome> {
+        self.mailbox.direct(handle, None);
         match self.mailbox.take()? {
             Err(Unanswered::Because(outcome) | Unanswered::Unseen(outcome)) => Some(outcome),
             _ => Some(CallOutcome::Cut),
         }
-    }
-
-    pub fn is_call_over(&self) -> bool {
-        self.call.is_over()
-    }
-
-    /// Ends the call, and so all that it carries.
-    pub fn end_call(&self, outcome: &CallOutcome) {
-        lock(&self.call.state).over.get_or_insert(outcome.clone());
-        self.call.reader.signal();
     }
 
     /// Why nothing can be sent.
@@ -339,5 +313,64 @@ impl Drop for CarriedConnection {
         if was_awaited {
             self.call.reader.signal(); // perhaps it was the last one
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::thread;
+
+    use super::*;
+    use crate::config::{CommandLine, Start, VaultConfig};
+    use crate::connection_table::ConnectionTable;
+    use crate::slots::CallSlots;
+    use crate::transport::Transport;
+
+    /// The reply is longer than what is read at once, and what carries it has ended before it is read.
+    #[test]
+    fn a_reply_outlives_the_process_that_brought_it() {
+        let reply = vec![7; 40_000];
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("reply");
+        let frame = Frame::Message(1, &reply).rebuild();
+        std::fs::write(&file, frame::encode(&frame)).unwrap();
+        let brings = format!("head -c 1 >/dev/null; cat {}", file.display());
+        let words = ["sh".to_owned(), "-c".to_owned(), brings];
+        let config = VaultConfig {
+            name: String::new(),
+            socket: PathBuf::new(),
+            transport: Transport::Command(CommandLine::try_from(words.to_vec()).unwrap()),
+            set_up_time: Duration::from_secs(60),
+            set_ups: 1,
+            calls: 1,
+            carry: true,
+            start: Start::OnList,
+            remember: false,
+        };
+        let handle = ConnectionTable::new().unwrap().register().unwrap();
+        let slots = CallSlots::new(&config);
+        let call = Call::open(&config, &slots, b"hello", &handle.alone(), || true);
+        let (mut call, _) = call.unwrap().unwrap();
+        while call.stream.process.as_mut().unwrap().ended().is_none() {
+            thread::yield_now();
+        }
+        let terms = Terms {
+            connections: 1,
+            tells: false,
+            may_remember: false,
+        };
+        let carrying = CarryingCall::new(&call, terms, &handle).unwrap();
+        let connection = carrying.join(&handle.alone()).unwrap();
+        {
+            let mut state = lock(&carrying.state);
+            let number = state.protocol.begin().unwrap();
+            assert!(state.protocol.request(number));
+            let mailbox = Arc::clone(&connection.mailbox);
+            state.mailboxes.insert(number, mailbox);
+        }
+        carrying.read(call, &handle);
+        let delivered = connection.mailbox.take().unwrap().unwrap();
+        assert!(delivered.message() == reply);
     }
 }

@@ -2,6 +2,9 @@
 
 use wire::carry::{Connections, Frame, Note, Violation};
 
+use super::call::Unanswered;
+use crate::status::outcome::CallOutcome;
+
 /// The state of a call at the client.
 #[derive(Debug)]
 pub struct ClientEnd(Connections);
@@ -13,12 +16,8 @@ pub enum ClientEvent<'a> {
     Reply(u32, &'a [u8]),
     /// Something about the request whose reply is due.
     Note(u32, Note),
-    /// The vault has ended this connection.
-    Gone(u32),
-    /// The vault had ended this connection before it could look at the request whose reply is due.
-    Unseen(u32),
-    /// The vault never looked at these connections: they may begin anew on another call.
-    Untaken(Vec<u32>),
+    /// The vault has ended these connections.
+    Ended(Vec<u32>, Unanswered),
     /// Of a connection that has ended.
     Nothing,
 }
@@ -77,9 +76,16 @@ impl ClientEnd {
                 None => self.of_ended(number),
             },
             Frame::Close(number) | Frame::Reset(number) => match self.0.open.remove(&number) {
-                // A vault that has taken the request ends its connection by RESET.
-                Some(true) if matches!(frame, Frame::Close(_)) => Ok(ClientEvent::Unseen(number)),
-                Some(_) => Ok(ClientEvent::Gone(number)),
+                Some(is_due) => {
+                    // A vault that has taken the request ends its connection by RESET.
+                    let is_unseen = is_due && matches!(frame, Frame::Close(_));
+                    let why = if is_unseen {
+                        Unanswered::Unseen(CallOutcome::Cut)
+                    } else {
+                        Unanswered::Because(CallOutcome::Cut)
+                    };
+                    Ok(ClientEvent::Ended(vec![number], why))
+                }
                 None => self.of_ended(number),
             },
             Frame::Drain(last) => {
@@ -87,7 +93,8 @@ impl ClientEnd {
                 let above = last.checked_add(1);
                 let untaken = above.map(|above| self.0.open.split_off(&above));
                 let untaken = untaken.unwrap_or_default().into_keys().collect();
-                Ok(ClientEvent::Untaken(untaken))
+                // They may begin anew on another call.
+                Ok(ClientEvent::Ended(untaken, Unanswered::Untaken))
             }
             Frame::Open(_) => Err(Violation::Unexpected("a frame that only a client sends")),
         }
@@ -145,7 +152,11 @@ mod tests {
             vault.take(&Frame::Message(first, b"ask")),
             Ok(VaultEvent::Nothing)
         );
-        assert_eq!(client.take(&closed), Ok(ClientEvent::Unseen(first)));
+        let unseen = Unanswered::Unseen(CallOutcome::Cut);
+        assert_eq!(
+            client.take(&closed),
+            Ok(ClientEvent::Ended(vec![first], unseen))
+        );
         assert_eq!(client.end(first), None);
 
         // The vault drains while a connection is on its way to it.
@@ -157,7 +168,10 @@ mod tests {
             vault.take(&Frame::Message(third, b"ask")),
             Ok(VaultEvent::Nothing)
         );
-        assert_eq!(client.take(&drain), Ok(ClientEvent::Untaken(vec![third])));
+        assert_eq!(
+            client.take(&drain),
+            Ok(ClientEvent::Ended(vec![third], Unanswered::Untaken))
+        );
         assert_eq!(client.begin(), None);
         let end = client.end(second).unwrap();
         assert_eq!(vault.take(&end), Ok(VaultEvent::Gone(second)));

@@ -37,6 +37,7 @@ use common::config::read_toml;
 use common::error::Error;
 use common::paths::Paths;
 use qubes::Qubes;
+pub use values::CommandLine;
 use values::{Count, UserPath};
 
 /// The name of the file in its two places.
@@ -94,21 +95,15 @@ pub fn read(
                 .hint("add a [[vault]] with this name to ~/.config/split-ssh/client.toml"));
         }
     }
-    if flags.is_given() {
-        if entries.len() > 1 {
-            return Err(Error::new(
-                "client.toml has several vaults: which one do the flags change?",
-            )
-            .hint("add --vault NAME"));
-        }
-        entries = entries
-            .into_iter()
-            .map(|entry| entry.changed_by(flags.clone()))
-            .collect();
+    if entries.len() > 1 && flags != VaultEntry::default() {
+        return Err(
+            Error::new("client.toml has several vaults: which one do the flags change?")
+                .hint("add --vault NAME"),
+        );
     }
     let vaults: Result<Vec<_>, _> = entries
         .into_iter()
-        .map(|entry| entry.checked(&paths.home))
+        .map(|entry| entry.changed_by(flags.clone()).checked(&paths.home))
         .collect();
     let vaults = vaults?;
     refuse_duplicates(&vaults)?;
@@ -126,7 +121,7 @@ pub fn read_merged(paths: &Paths) -> Result<Option<MergedConfig>, Error> {
             || paths.home.join(".split-ssh/merged.sock"),
             |socket| socket.below(&paths.home),
         ),
-        list_time: Duration::from_secs(Count::or(merged.list_seconds, DEFAULT_LIST_SECONDS).into()),
+        list_time: Duration::from_secs(Count::or(merged.list_seconds, DEFAULT_LIST_SECONDS)),
     }))
 }
 

@@ -1,13 +1,11 @@
 //! One connection of a local program to one vault, from its first request to its end.
 
-use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use wire::request::REQUEST_IDENTITIES;
 
 use super::binds::{self, Binds};
-use super::call::CallEnd;
 use super::connection_table::ConnectionHandle;
 use super::idle;
 use super::program::Program;
@@ -20,57 +18,44 @@ pub fn serve(client: UnixStream, vault: &Arc<Vault>, handle: &ConnectionHandle) 
     let Ok(mut program) = Program::new(client) else {
         return;
     };
-    let mut to_vault = VaultConnection::new(vault).answering_at_once();
-    // An error is the program's socket's.
-    let _ = answer_all(&mut program, &mut to_vault, handle);
-    to_vault.give_up(handle);
-}
-
-fn answer_all(
-    program: &mut Program,
-    to_vault: &mut VaultConnection,
-    handle: &ConnectionHandle,
-) -> io::Result<()> {
+    let mut to_vault = VaultConnection::new(vault, true);
     let mut binds = Binds::default();
-    while let Some(request) =
-        idle::wait_for_request(program, &mut [to_vault], binds.can_be_told(), handle)
-    {
+    while let Some(request) = idle::wait_for_request(
+        &mut program,
+        &mut [&mut to_vault],
+        binds.can_be_told(),
+        handle,
+    ) {
         let is_bind = binds::is_bind(&request);
         if is_bind {
             binds.keep(&request);
         }
         let message = (!is_bind || !binds.can_be_told()).then_some(request.as_slice());
         let watcher = program.watched_by(handle);
-        let reply = match request.as_slice() {
-            [REQUEST_IDENTITIES] => to_vault.list(&binds, &watcher),
-            _ => to_vault.ask(&binds, message, &watcher),
+        let is_list = request == [REQUEST_IDENTITIES];
+        let reply = match is_list {
+            true => to_vault.list(&binds, &watcher),
+            false => to_vault.ask(&binds, message, &watcher),
         };
-        match reply {
-            Ok(answer) => program.send(answer, handle)?,
+        let sent = match reply {
+            Ok(answer) => program.send(answer, handle),
             Err(end) => {
-                fail(program, to_vault, &request, &end, handle);
+                // A refusal lets a program go on with its other keys; after a bare close, ssh would give up on the agent.
+                // One that only asks for the keys has nothing to go on with, and is told by a close: ssh-add says
+                // "communication with agent failed" then, as it does with every other Split SSH, and "agent refused
+                // operation" only when the vault has refused.
+                let is_answered = end.outcome != CallOutcome::ClientLeft && !is_list;
+                // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
+                to_vault.note(&end, is_answered);
+                if is_answered {
+                    program.refuse(handle);
+                }
                 break;
             }
+        };
+        if sent.is_err() {
+            break;
         }
     }
-    Ok(())
-}
-
-/// Tells a program that there is no reply. A refusal lets it go on with its other keys; after a bare close, ssh would give
-/// up on the agent. A program that only asks for the keys has nothing to go on with, and is told by a close: ssh-add says
-/// "communication with agent failed" then, as it does with every other Split SSH, and "agent refused operation" only when
-/// the vault has refused.
-fn fail(
-    program: &Program,
-    to_vault: &VaultConnection,
-    request: &[u8],
-    end: &CallEnd,
-    handle: &ConnectionHandle,
-) {
-    let is_answered = end.outcome != CallOutcome::ClientLeft && request != [REQUEST_IDENTITIES];
-    // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
-    to_vault.note(end, is_answered);
-    if is_answered {
-        program.refuse(handle);
-    }
+    to_vault.give_up(handle);
 }

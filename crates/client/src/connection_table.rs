@@ -24,14 +24,15 @@ pub struct ConnectionTable {
     /// What wakes each.
     open: Mutex<Vec<Arc<WakeEvent>>>,
     must_leave: AtomicBool,
-    /// Signalled whenever a connection has ended, or waits.
+    /// Wakes the thread that keeps the status files: a connection has ended, or waits.
     pub left: WakeEvent,
 }
 
 /// One connection's entry in the table, removed when dropped.
 #[derive(Debug)]
 pub struct ConnectionHandle {
-    table: Arc<ConnectionTable>,
+    /// Also for entries of threads that outlive this connection, or wait by themselves.
+    pub table: Arc<ConnectionTable>,
     pub wake: Arc<WakeEvent>,
 }
 
@@ -85,34 +86,12 @@ impl ConnectionTable {
 }
 
 impl ConnectionHandle {
-    pub fn must_leave(&self) -> bool {
-        self.table.must_leave.load(Ordering::Relaxed)
-    }
-
-    pub fn wake_all(&self) {
-        self.table.wake_all();
-        self.table.left.signal();
-    }
-
-    /// Wakes the thread that keeps the status file.
-    pub fn wake_table(&self) {
-        self.table.left.signal();
-    }
-
     /// Waits for nobody's sake.
     pub fn alone(&self) -> Watcher<'_> {
         Watcher {
             program: None,
             handle: self,
         }
-    }
-
-    /// An entry for a thread that outlives this connection, or waits by itself.
-    ///
-    /// # Errors
-    /// No file descriptor is left.
-    pub fn another(&self) -> io::Result<Self> {
-        self.table.register()
     }
 }
 
@@ -133,7 +112,7 @@ impl Watcher<'_> {
         fds: impl IntoIterator<Item = PollFd<'fd>>,
         end: Option<Instant>,
     ) -> Result<Vec<PollFlags>, CallOutcome> {
-        if self.handle.must_leave() {
+        if self.handle.table.must_leave.load(Ordering::Relaxed) {
             return Err(CallOutcome::Stopped);
         }
         let mut polled = vec![PollFd::new(self.handle.wake.as_fd(), PollFlags::POLLIN)];

@@ -6,7 +6,7 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags};
 
 use super::connection_table::ConnectionHandle;
-use super::program::{Next, Program};
+use super::program::Program;
 use super::vault_connection::VaultConnection;
 
 /// Waits for the program's next request, watches the idle calls, and gives them up if others wait for one. The request then
@@ -18,14 +18,9 @@ pub fn wait_for_request(
     can_be_told: bool,
     handle: &ConnectionHandle,
 ) -> Option<Vec<u8>> {
-    vaults
-        .iter()
-        .for_each(|to_vault| to_vault.wake_instead(handle));
     loop {
-        match program.next() {
-            Next::Request(request) => return Some(request),
-            Next::End => return None,
-            Next::NotYet => {}
+        if let Some(request) = program.next().ok()? {
+            return Some(request);
         }
         for to_vault in vaults.iter_mut() {
             if let Some(end) = to_vault.look(handle) {
@@ -43,7 +38,7 @@ pub fn wait_for_request(
             }
         }
         let calls = vaults.iter().filter_map(|to_vault| to_vault.idle_fd());
-        let fds = calls.chain([program.socket().as_fd()]);
+        let fds = calls.chain([program.stream.as_fd()]);
         let fds = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN));
         if handle.alone().wait(fds, until).is_err() {
             return None;

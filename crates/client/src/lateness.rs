@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::status::file as status;
 use common::sync::lock;
+use common::wait;
 
 /// Between two lists that ask a late vault: each may hold a call, and ask dom0.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
@@ -19,8 +20,8 @@ struct Late {
     since: u64,
     began: Instant,
     ask_again_at: Instant,
-    /// A request for the list whose program has left, and how long it may go on. It ends when this is closed.
-    attempt: Option<(UnixStream, Instant)>,
+    /// A request for the list whose program has left. It ends when this is closed, and closes its end when it has ended.
+    attempt: Option<UnixStream>,
 }
 
 impl Lateness {
@@ -55,36 +56,27 @@ impl Lateness {
 
     /// Whether the vault is to be asked for its list. If it is late, whoever is told so does it.
     pub fn may_ask(&self) -> bool {
+        let mut late = lock(&self.0);
+        let Some(late) = &mut *late else {
+            return true;
+        };
         let now = Instant::now();
-        match &mut *lock(&self.0) {
-            None => true,
-            Some(late) if late.attempt.is_none() && now >= late.ask_again_at => {
-                late.ask_again_at = now + BETWEEN_ATTEMPTS;
-                true
-            }
-            Some(_) => false,
+        let is_asked = late
+            .attempt
+            .as_ref()
+            .is_some_and(|asked| !wait::has_hung_up(asked));
+        let may_ask = !is_asked && now >= late.ask_again_at;
+        if may_ask {
+            late.attempt = None;
+            late.ask_again_at = now + BETWEEN_ATTEMPTS;
         }
+        may_ask
     }
 
     /// A program has left that a late vault still owes a list: one such request goes on, so that its answer is seen.
-    pub fn keep_asking(&self, request: UnixStream, time: Duration) {
+    pub fn keep_asking(&self, request: UnixStream) {
         if let Some(late) = &mut *lock(&self.0) {
-            let until = Instant::now() + time;
-            late.attempt.get_or_insert((request, until));
-        }
-    }
-
-    /// When [`Lateness::give_up`] has something to do.
-    pub fn due(&self) -> Option<Instant> {
-        let late = lock(&self.0);
-        late.as_ref()?.attempt.as_ref().map(|(_, until)| *until)
-    }
-
-    /// Ends a request that has gone on for too long.
-    pub fn give_up(&self) {
-        if let Some(late) = &mut *lock(&self.0) {
-            let now = Instant::now();
-            late.attempt.take_if(|(_, until)| now >= *until);
+            late.attempt.get_or_insert(request);
         }
     }
 }

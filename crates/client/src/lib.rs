@@ -18,6 +18,7 @@ mod lateness;
 pub mod listen;
 mod mailbox;
 mod merged;
+mod outgoing;
 mod program;
 pub mod remembered;
 mod serve;
@@ -94,20 +95,19 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     for (vault, (listener, _)) in vaults.iter().zip(&served) {
         say_ready(&vault.transport.to_string(), &listener.path);
     }
+    let mut door_for_all = served.first().map(|(_, door)| door.clone());
     if let Some(merged) = merged {
         let listener = Listener::at(&merged.socket)?;
         say_ready("all transports of client.toml", &listener.path);
         let door = Door::Merged(Arc::new(Merged {
-            vaults: opened,
+            vaults: opened.clone(),
             list_time: merged.list_time,
         }));
-        served.extend(for_all.map(|for_all| (for_all, door.clone())));
+        door_for_all = Some(door.clone());
         served.push((listener, door));
-    } else if let (Some(listener), Some((_, first))) = (for_all, served.first()) {
-        let first = first.clone();
-        served.push((listener, first));
     }
-    serve::until_told_to_stop(&signals, &served).map_err(cannot_go_on)?;
+    served.extend(for_all.zip(door_for_all));
+    serve::until_told_to_stop(&signals, &opened, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,7 +139,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths
         merged,
         ..Status::default()
     };
-    let mut status = StatusFile::new(&folder, this_vault);
+    let status = StatusFile::new(&folder, this_vault);
     if let Err(error) = status.start() {
         let what = format!(
             "cannot write in {}: {error}; `split-ssh status` will know nothing of this client",

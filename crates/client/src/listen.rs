@@ -35,7 +35,7 @@ impl Listener {
         let index = activated.iter().position(|socket| socket.name == FOR_ALL);
         let socket = index.map(|index| activated.swap_remove(index));
         socket
-            .map(|socket| Self::activated(socket, Path::new(FOR_ALL)))
+            .map(|socket| Self::new(socket.listener, Path::new(FOR_ALL), None))
             .transpose()
     }
 
@@ -54,19 +54,10 @@ impl Listener {
             is_only || socket.name == vault.name || is_there()
         };
         if let Some(index) = activated.iter().position(is_for_us) {
-            return Self::activated(activated.swap_remove(index), &vault.socket);
+            let socket = activated.swap_remove(index).listener;
+            return Self::new(socket, &vault.socket, None);
         }
         Self::at(&vault.socket)
-    }
-
-    /// systemd may listen at another place than the settings say.
-    fn activated(socket: Activated, place: &Path) -> Result<Self, Error> {
-        prepare(&socket.listener, place)?;
-        Ok(Self {
-            path: path_of(&socket.listener).unwrap_or_else(|| place.to_owned()),
-            socket: socket.listener,
-            _file: None,
-        })
     }
 
     /// Makes a socket.
@@ -75,22 +66,23 @@ impl Listener {
     /// As [`Listener::open`].
     pub fn at(path: &Path) -> Result<Self, Error> {
         let (socket, file) = own_socket::listen_at(path, HINTS)?;
-        prepare(&socket, path)?;
+        Self::new(socket, path, Some(file))
+    }
+
+    fn new(socket: UnixListener, place: &Path, file: Option<SocketFile>) -> Result<Self, Error> {
+        // A client that left before it was accepted must not make us wait for the next one.
+        socket
+            .set_nonblocking(true)
+            .map_err(|error| Error::io("listen at", place, &error))?;
         Ok(Self {
+            // systemd may listen at another place than the settings say.
+            path: path_of(&socket).unwrap_or_else(|| place.to_owned()),
             socket,
-            path: path.to_owned(),
-            _file: Some(file),
+            _file: file,
         })
     }
 }
 
 fn path_of(listener: &UnixListener) -> Option<PathBuf> {
     Some(listener.local_addr().ok()?.as_pathname()?.to_owned())
-}
-
-fn prepare(socket: &UnixListener, path: &Path) -> Result<(), Error> {
-    // A client that left before it was accepted must not make us wait for the next one.
-    socket
-        .set_nonblocking(true)
-        .map_err(|error| Error::io("listen at", path, &error))
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use wire::carry::Note;
 
+use super::call::Unanswered;
 use super::connection_table::ConnectionHandle;
-use super::program::{Answer, Unanswered};
+use super::outgoing::Outgoing;
 use common::sync::lock;
 use common::wake::WakeEvent;
 
@@ -16,7 +17,7 @@ pub struct Mailbox(Mutex<Contents>);
 
 #[derive(Debug)]
 struct Contents {
-    reply: Option<Answer>,
+    reply: Option<Outgoing>,
     /// Why nothing more comes after the reply, if there is one.
     ended: Option<Unanswered>,
     /// At most one of each kind: a vault that sends more tells nothing new.
@@ -40,19 +41,17 @@ impl Mailbox {
         }))
     }
 
-    /// From now on what comes wakes this connection.
-    pub fn wake_instead(&self, handle: &ConnectionHandle) {
-        lock(&self.0).wake = Arc::clone(&handle.wake);
-    }
-
-    /// The next reply goes to this program, if there is one.
-    pub fn reply_to(&self, program: Option<&Arc<UnixStream>>) {
-        lock(&self.0).program = program.map(Arc::clone);
+    /// What comes from now on wakes this connection, of which another thread may have had the use before. The next reply goes
+    /// to `program`, if there is one.
+    pub fn direct(&self, handle: &ConnectionHandle, program: Option<&Arc<UnixStream>>) {
+        let mut contents = lock(&self.0);
+        contents.wake = Arc::clone(&handle.wake);
+        contents.program = program.map(Arc::clone);
     }
 
     /// What the program's socket does not take now is left to the connection's thread: nobody else waits for a program.
     pub fn reply(&self, message: &[u8]) {
-        let mut answer = Answer::new(message);
+        let mut answer = Outgoing::new(message);
         self.put(|contents| {
             // Until it is delivered: who takes the program back finds what it was sent.
             if let Some(program) = contents.program.take() {
@@ -86,7 +85,7 @@ impl Mailbox {
         wake.signal();
     }
 
-    pub fn take(&self) -> Option<Result<Answer, Unanswered>> {
+    pub fn take(&self) -> Option<Result<Outgoing, Unanswered>> {
         let mut contents = lock(&self.0);
         let reply = contents.reply.take().map(Ok);
         reply.or_else(|| contents.ended.take().map(Err))
@@ -100,7 +99,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// `why`, if there is no reply.
-    pub fn take_back(&self, why: Unanswered) -> Result<Answer, Unanswered> {
+    pub fn take_back(&self, why: Unanswered) -> Result<Outgoing, Unanswered> {
         let mut contents = lock(&self.0);
         contents.program = None;
         contents.reply.take().ok_or(why)
@@ -120,14 +119,15 @@ mod tests {
     #[test]
     fn a_reply_that_has_come_outlives_the_end() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mailbox = Mailbox::waking(&ConnectionTable::new().unwrap().register().unwrap());
-        mailbox.reply_to(Some(&Arc::new(ours)));
+        let handle = ConnectionTable::new().unwrap().register().unwrap();
+        let mailbox = Mailbox::waking(&handle);
+        mailbox.direct(&handle, Some(&Arc::new(ours)));
         mailbox.reply(&[6]);
         mailbox.end(Unanswered::Because(CallOutcome::Cut));
         let Some(Ok(answer)) = mailbox.take() else {
             panic!("the reply is lost");
         };
-        assert_eq!(answer.reply(), [6]);
+        assert_eq!(answer.message(), [6]);
         let mut sent = [0; 5];
         theirs.read_exact(&mut sent).unwrap();
         assert_eq!(sent, [0, 0, 0, 1, 6]);

@@ -18,7 +18,8 @@ use super::binds::{self, Binds};
 use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::idle;
-use super::program::{Answer, Program};
+use super::outgoing::Outgoing;
+use super::program::Program;
 use super::remembered;
 use super::vault::Vault;
 use super::vault_connection::VaultConnection;
@@ -52,7 +53,7 @@ pub fn serve(client: UnixStream, merged: &Merged, handle: &ConnectionHandle) {
     };
     while let Some(request) = connection.wait_for_request(&mut program, handle) {
         let reply = connection.answer(&request, &program.watched_by(handle));
-        let sent = reply.map(|reply| program.send(Answer::new(&reply), handle));
+        let sent = reply.map(|reply| program.send(Outgoing::new(&reply), handle));
         if !matches!(sent, Some(Ok(()))) {
             break;
         }
@@ -143,7 +144,7 @@ impl MergedConnection {
         for side in &mut self.sides {
             if side.is_away() {
                 side.vault.lateness.begin();
-                watcher.handle.wake_table();
+                watcher.handle.table.left.signal();
             }
             if side.list.is_none() && side.vault.lateness.is_late() {
                 let known = side.vault.remembered.last_known();
@@ -168,13 +169,15 @@ impl MergedConnection {
         if !self.binds.can_be_told() {
             return None;
         }
-        let to_vault = side.bring_here(watcher)?;
-        if to_vault.start() == Start::Never && !to_vault.can_be_asked() {
+        side.bring_here(watcher)?;
+        let to_vault = side.here.as_mut()?;
+        let start = side.vault.config.start;
+        let is_contact = !to_vault.is_connected();
+        if start == Start::Never && is_contact && !side.vault.can_carry() {
             return None;
         }
         // A list that has changed since it was remembered is seen on contact.
-        let is_contact = !to_vault.is_connected() && to_vault.start() != Start::OnList;
-        let listed = match is_contact {
+        let listed = match is_contact && start != Start::OnList {
             true => to_vault.list(&self.binds, watcher).map(drop),
             false => Ok(()),
         };
@@ -182,7 +185,7 @@ impl MergedConnection {
         let noted = answer.map_err(|end| {
             to_vault.note(&end, end.outcome != CallOutcome::ClientLeft);
         });
-        Some(noted.ok()?.reply().to_vec())
+        Some(noted.ok()?.message().to_vec())
     }
 }
 

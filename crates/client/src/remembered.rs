@@ -25,11 +25,16 @@ pub type Key = (Vec<u8>, Vec<u8>);
 pub struct RememberedList {
     /// `None`: it is kept in memory only.
     path: Option<PathBuf>,
-    keys: Mutex<Vec<Key>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    keys: Vec<Key>,
     /// When we wrote the file.
-    written: Mutex<Option<Instant>>,
+    written: Option<Instant>,
     /// The vault does not want it kept.
-    is_forbidden: Mutex<bool>,
+    is_forbidden: bool,
 }
 
 /// Where the lists of all vaults are kept.
@@ -88,75 +93,72 @@ impl RememberedList {
         let keys = path.as_deref().and_then(read).map(|(keys, _)| keys);
         Self {
             path,
-            keys: Mutex::new(keys.unwrap_or_default()),
-            written: Mutex::default(),
-            is_forbidden: Mutex::new(false),
+            state: Mutex::new(State {
+                keys: keys.unwrap_or_default(),
+                written: None,
+                is_forbidden: false,
+            }),
         }
     }
 
     /// The keys that may stand for a list without asking the vault; none after `split-ssh client --forget`.
     pub fn keys(&self) -> Vec<Key> {
         match &self.path {
-            Some(path) if path.exists() => lock(&self.keys).clone(),
+            Some(path) if path.exists() => lock(&self.state).keys.clone(),
             _ => Vec::new(),
         }
     }
 
     /// What the vault listed last, for a list that is not to wait for it; nothing if it does not want that kept.
     pub fn last_known(&self) -> Vec<Key> {
-        match *lock(&self.is_forbidden) {
+        let state = lock(&self.state);
+        match state.is_forbidden {
             true => Vec::new(),
-            false => lock(&self.keys).clone(),
+            false => state.keys.clone(),
         }
     }
 
     /// Whether the vault has listed this key last.
     pub fn holds(&self, key: &[u8]) -> bool {
-        lock(&self.keys).iter().any(|(held, _)| held == key)
+        let state = lock(&self.state);
+        state.keys.iter().any(|(held, _)| held == key)
     }
 
     /// Takes the vault's word on whether lists may be kept.
     pub fn permit(&self, may_remember: bool) {
-        *lock(&self.is_forbidden) = !may_remember;
-        if !may_remember {
-            self.remove();
+        lock(&self.state).is_forbidden = !may_remember;
+        if let Some(path) = self.path.as_ref().filter(|_| !may_remember) {
+            let _ = fs::remove_file(path); // it may not be there
         }
     }
 
     /// Takes a list of the vault. One that was given to a connection with binds may lack keys that others see: it only adds.
-    pub fn take(&self, listed: &[Key], is_whole: bool) {
-        let mut keys = lock(&self.keys);
-        let before = keys.clone();
-        if is_whole {
-            *keys = listed.to_vec();
-        } else {
-            for key in listed {
-                if !keys.iter().any(|(held, _)| *held == key.0) {
-                    keys.push(key.clone());
-                }
+    pub fn take(&self, listed: Vec<Key>, is_whole: bool) {
+        let mut state = lock(&self.state);
+        let mut keys = match is_whole {
+            true => Vec::new(),
+            false => state.keys.clone(),
+        };
+        for key in listed {
+            if is_whole || !keys.iter().any(|(held, _)| *held == key.0) {
+                keys.push(key);
             }
         }
-        let Some(path) = &self.path else {
+        let is_changed = keys != state.keys;
+        state.keys = keys;
+        let Some(path) = self.path.as_ref().filter(|_| !state.is_forbidden) else {
             return;
         };
-        let mut written = lock(&self.written);
-        let is_recent = written.is_some_and(|at| at.elapsed() < AGE_TIME);
-        let is_current = *keys == before && is_recent && path.exists();
-        if !*lock(&self.is_forbidden) && !is_current {
+        let is_recent = state.written.is_some_and(|at| at.elapsed() < AGE_TIME);
+        if is_changed || !is_recent || !path.exists() {
             // Without the file the vault is asked.
-            let result = trusted_files::replace_unsynced(path, &reply_of(&keys));
-            *written = result.ok().map(|()| Instant::now());
+            let result = trusted_files::replace_unsynced(path, &reply_of(&state.keys));
+            state.written = result.ok().map(|()| Instant::now());
         }
     }
 
     /// How many keys the vault listed last.
     pub fn count(&self) -> usize {
-        lock(&self.keys).len()
-    }
-
-    fn remove(&self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path); // it may not be there
-        }
+        lock(&self.state).keys.len()
     }
 }

@@ -1,7 +1,7 @@
 //! Accepts connections until told to stop. One that says something gets a thread of its own.
 
-use std::collections::VecDeque;
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -82,13 +82,6 @@ impl Door {
             Self::Merged(merged) => merged::serve(socket, merged, handle),
         }
     }
-
-    fn vaults(&self) -> &[Arc<Vault>] {
-        match self {
-            Self::One(vault) => std::slice::from_ref(vault),
-            Self::Merged(merged) => &merged.vaults,
-        }
-    }
 }
 
 /// A connection that has said nothing yet, and what it is for.
@@ -108,75 +101,73 @@ fn raise_descriptor_limit() {
 
 /// # Errors
 /// The system has no descriptors left for us to begin with, or waiting itself fails.
-pub fn until_told_to_stop(signals: &Signals, served: &[(Listener, Door)]) -> io::Result<()> {
+pub fn until_told_to_stop(
+    signals: &Signals,
+    vaults: &[Arc<Vault>],
+    served: &[(Listener, Door)],
+) -> io::Result<()> {
     raise_descriptor_limit();
-    let vaults = || served.iter().flat_map(|(_, door)| door.vaults());
+    let refresh_all = || vaults.iter().for_each(|vault| vault.refresh_status());
     let table = ConnectionTable::new()?;
     let workers = Workers::with_stack(STACK);
-    let mut silent: VecDeque<Silent> = VecDeque::new();
+    let mut silent: Vec<Silent> = Vec::new();
     let mut rest_until: Option<Instant> = None;
     let mut refresh_at: Option<Instant> = None;
     loop {
-        let is_resting = rest_until.is_some_and(|end| Instant::now() < end);
+        rest_until = rest_until.filter(|end| Instant::now() < *end);
         let mut fds = vec![
-            PollFd::new(signals.stop.as_fd(), PollFlags::POLLIN),
-            PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),
-            PollFd::new(table.left.as_fd(), PollFlags::POLLIN),
+            signals.stop.as_fd(),
+            signals.children.as_fd(),
+            table.left.as_fd(),
         ];
-        if !is_resting && !table.is_full() {
-            let sockets = silent.iter().map(|(socket, _)| socket.as_fd());
-            let listeners = served.iter().map(|(listener, _)| listener.socket.as_fd());
-            fds.extend(
-                listeners
-                    .chain(sockets)
-                    .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
-            );
+        if rest_until.is_none() && !table.is_full() {
+            fds.extend(silent.iter().map(|(socket, _)| socket.as_fd()));
+            fds.extend(served.iter().map(|(listener, _)| listener.socket.as_fd()));
         }
-        vaults().for_each(|vault| vault.do_what_is_due());
-        let due = vaults().filter_map(|vault| vault.due()).min();
-        let until = rest_until
-            .filter(|_| is_resting)
-            .into_iter()
-            .chain(refresh_at)
-            .chain(due)
-            .min();
+        let fds = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let mut fds: Vec<PollFd<'_>> = fds.collect();
+        for vault in vaults {
+            vault.asking.tell(&vault.config.name);
+        }
+        let due = vaults.iter().filter_map(|vault| vault.asking.due()).min();
+        let until = [rest_until, refresh_at, due].into_iter().flatten().min();
         let is_timeout = !wait::until(&mut fds, until)?;
         let ready: Vec<bool> = fds.iter().map(|fd| !wait::revents(fd).is_empty()).collect();
-        drop(fds);
-        if ready.first() == Some(&true) {
+        let mut ready = ready.into_iter();
+        if ready.next() == Some(true) {
             drop(silent);
-            vaults().for_each(|vault| vault.refresh_status());
+            refresh_all();
             return stop_all(&table, signals);
         }
-        if ready.get(1) == Some(&true) {
+        if ready.next() == Some(true) {
             signals.clear_children();
             table.wake_all();
         }
-        table.left.clear();
+        if ready.next() == Some(true) {
+            table.left.clear();
+        }
         if is_timeout || refresh_at.is_some_and(|at| Instant::now() >= at) {
-            vaults().for_each(|vault| vault.refresh_status());
+            refresh_all();
             refresh_at = None;
         } else {
             refresh_at.get_or_insert_with(|| Instant::now() + REFRESH_PAUSE);
         }
-        let mut ready = ready.into_iter().skip(3);
-        let ready_listeners: Vec<bool> = ready.by_ref().take(served.len()).collect();
-        let begun = start_all(&mut silent, ready, &table, &workers);
-        let accepted = served
-            .iter()
-            .zip(ready_listeners)
-            .filter(|(_, ready)| *ready)
-            .map(|((listener, door), _)| accept(listener, door, &mut silent));
-        if accepted.chain([begun]).any(|result| result.is_err()) {
+        let mut result = start_all(&mut silent, &mut ready, &table, &workers);
+        for ((listener, door), is_ready) in served.iter().zip(ready) {
+            if is_ready {
+                result = result.and(accept(listener, door, &mut silent));
+            }
+        }
+        if result.is_err() {
             rest_until = Some(Instant::now() + ACCEPT_BACKOFF);
         }
     }
 }
 
-fn accept(listener: &Listener, door: &Door, silent: &mut VecDeque<Silent>) -> io::Result<()> {
+fn accept(listener: &Listener, door: &Door, silent: &mut Vec<Silent>) -> io::Result<()> {
     for _ in 0..MAX_ACCEPTED {
         match listener.socket.accept() {
-            Ok((socket, _)) => silent.push_back((socket, door.clone())),
+            Ok((socket, _)) => silent.push((socket, door.clone())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -187,37 +178,24 @@ fn accept(listener: &Listener, door: &Door, silent: &mut VecDeque<Silent>) -> io
 
 /// Has a thread serve each connection that has said something, or has been closed.
 fn start_all(
-    silent: &mut VecDeque<Silent>,
-    mut ready: impl Iterator<Item = bool>,
+    silent: &mut Vec<Silent>,
+    ready: impl Iterator<Item = bool>,
     table: &Arc<ConnectionTable>,
     workers: &Workers,
 ) -> io::Result<()> {
     let mut result = Ok(());
-    for _ in 0..silent.len() {
-        let is_ready = ready.next() == Some(true);
-        let Some((socket, door)) = silent.pop_front() else {
-            break;
-        };
+    let all = std::mem::take(silent).into_iter();
+    for ((socket, door), is_ready) in all.zip(ready.chain(iter::repeat(false))) {
         if is_ready && result.is_ok() && !table.is_full() {
-            result = start(socket, door, table, workers);
+            let handle = table.register();
+            result = handle.and_then(|handle| workers.run(move || door.serve(socket, &handle)));
         } else {
-            silent.push_back((socket, door));
+            silent.push((socket, door));
         }
     }
-    while silent.len() > MAX_SILENT {
-        silent.pop_front();
-    }
+    let surplus = silent.len().saturating_sub(MAX_SILENT);
+    silent.drain(..surplus);
     result
-}
-
-fn start(
-    socket: UnixStream,
-    door: Door,
-    table: &Arc<ConnectionTable>,
-    workers: &Workers,
-) -> io::Result<()> {
-    let handle = table.register()?;
-    workers.run(move || door.serve(socket, &handle))
 }
 
 /// Asks every connection to end, and waits until all have.

@@ -42,9 +42,9 @@ pub fn watch(
     loop {
         let exit = process.ended();
         let is_taken = is_taken(its_stdin, first);
-        // Between two looks the stream may even have come to its end.
+        // Between two looks the stream may even have come to its end. And qrexec calls it a success when a vault's daemon dies.
         if let Some(exit) = exit.filter(|exit| !is_taken || !exit.success()) {
-            return Err(CallOutcome::of_end(exit));
+            return Err(CallOutcome::of_exit(exit).unwrap_or(CallOutcome::Cut));
         }
         if is_taken {
             break;

@@ -81,7 +81,8 @@ impl Slots {
         }
         drop(queue);
         // Idle connections that hold a slot give it up for whoever waits, and the status tells of it.
-        watcher.handle.wake_all();
+        watcher.handle.table.wake_all();
+        watcher.handle.table.left.signal();
         let given_up = loop {
             if let Err(outcome) = watcher.wait([], Some(end)) {
                 break outcome;

@@ -57,7 +57,7 @@ impl TransportProcess {
     /// killed before the group's number is free for others.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() && self.is_waitable() {
-            self.end_group();
+            self.kill();
         }
         self.ended
     }
@@ -65,7 +65,10 @@ impl TransportProcess {
     /// Kills it and all that it started.
     pub fn kill(&mut self) {
         if self.ended.is_none() {
-            self.end_group();
+            // Fails when nobody is left, which is what we want.
+            let _ = killpg(self.pid(), Signal::SIGKILL);
+            self.ended = Some(self.child.wait().unwrap_or(ExitStatus::from_raw(0)));
+            self.listen();
         }
     }
 
@@ -106,13 +109,6 @@ impl TransportProcess {
             waitid(Id::Pid(self.pid()), flags),
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
         )
-    }
-
-    fn end_group(&mut self) {
-        // Fails when nobody is left, which is what we want.
-        let _ = killpg(self.pid(), Signal::SIGKILL);
-        self.ended = Some(self.child.wait().unwrap_or(ExitStatus::from_raw(0)));
-        self.listen();
     }
 
     fn pid(&self) -> Pid {

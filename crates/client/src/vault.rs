@@ -46,18 +46,6 @@ impl Vault {
         matches!(&*lock(&self.carrying), Carrying::By(call) if call.has_room())
     }
 
-    /// When [`Vault::do_what_is_due`] has something to do.
-    pub fn due(&self) -> Option<Instant> {
-        let due = [self.asking.due(), self.lateness.due()];
-        due.into_iter().flatten().min()
-    }
-
-    /// Shows a notification, if the vault has been asking for a while, and gives up a list that nobody waits for any more.
-    pub fn do_what_is_due(&self) {
-        self.asking.tell(&self.config.name);
-        self.lateness.give_up();
-    }
-
     /// Brings the status file up to date.
     pub fn refresh_status(&self) {
         self.status.refresh(Live {

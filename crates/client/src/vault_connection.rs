@@ -1,7 +1,7 @@
 //! One program's connection to one vault.
 
 use std::cell::Cell;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,11 +13,10 @@ use wire::reply::SUCCESS;
 use wire::request::{EXTENSION, REQUEST_IDENTITIES, SIGN_REQUEST};
 
 use super::binds::Binds;
-use super::call::{Call, CallEnd};
+use super::call::{Call, CallEnd, Unanswered};
 use super::carrying::{CarriedConnection, CarryingCall};
-use super::config::Start;
 use super::connection_table::{ConnectionHandle, Watcher};
-use super::program::{Answer, Unanswered};
+use super::outgoing::Outgoing;
 use super::remembered;
 use super::vault::{Carrying, Vault};
 use crate::status::file::RefusalReason;
@@ -29,6 +28,8 @@ use common::sync::lock;
 const IDLE_BEFORE_GIVING_UP: Duration = Duration::from_millis(200);
 /// A vault that has not replied to a list by then hangs: it asks nobody about one, and gives its own agents 20 s.
 const LIST_TIME: Duration = Duration::from_secs(30);
+/// A vault that is there says in far less whether it carries.
+const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
 /// After this time a vault is asked again whether it carries connections.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 
@@ -47,8 +48,9 @@ pub struct VaultConnection {
 }
 
 /// What the next signature is about, where the vault was told.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 enum Content {
+    #[default]
     None,
     /// The vault holds it; a new call would not know it.
     Held,
@@ -58,10 +60,9 @@ enum Content {
 
 /// What a vault tells of one request.
 struct Hears<'a> {
-    vault: Arc<Vault>,
+    vault: &'a Vault,
+    handle: &'a ConnectionHandle,
     is_asking: Cell<bool>,
-    /// The status file and notifications are that thread's.
-    wake_table: &'a dyn Fn(),
 }
 
 impl Hears<'_> {
@@ -70,7 +71,7 @@ impl Hears<'_> {
             Note::Asking => {
                 if !self.is_asking.replace(true) {
                     self.vault.asking.begin();
-                    (self.wake_table)();
+                    self.handle.table.left.signal();
                 }
                 return;
             }
@@ -91,7 +92,7 @@ impl Drop for Hears<'_> {
     fn drop(&mut self) {
         if self.is_asking.get() {
             self.vault.asking.end();
-            (self.wake_table)();
+            self.handle.table.left.signal();
         }
     }
 }
@@ -104,36 +105,22 @@ enum Link {
 }
 
 impl VaultConnection {
-    pub fn new(vault: &Arc<Vault>) -> Self {
+    /// `answers_at_once`: replies that come over a call of many go to the program as they are, from the thread that reads the
+    /// call. For the one connection of a program to this vault alone.
+    pub fn new(vault: &Arc<Vault>, answers_at_once: bool) -> Self {
         vault.connections.fetch_add(1, Ordering::Relaxed);
         Self {
             vault: Arc::clone(vault),
             link: None,
             told: 0,
             idle_since: Instant::now(),
-            content: Content::None,
-            answers_at_once: false,
+            content: Content::default(),
+            answers_at_once,
         }
-    }
-
-    /// Replies that come over a call of many go to the program as they are, from the thread that reads the call: for the
-    /// one connection of a program to this vault alone.
-    pub fn answering_at_once(mut self) -> Self {
-        self.answers_at_once = true;
-        self
     }
 
     pub fn is_connected(&self) -> bool {
         self.link.is_some()
-    }
-
-    /// Whether a request makes no call.
-    pub fn can_be_asked(&self) -> bool {
-        self.is_connected() || self.vault.can_carry()
-    }
-
-    pub fn start(&self) -> Start {
-        self.vault.config.start
     }
 
     /// Keeps how a call ended.
@@ -146,14 +133,14 @@ impl VaultConnection {
     ///
     /// # Errors
     /// As [`VaultConnection::ask`].
-    pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Answer, CallEnd> {
+    pub fn list(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<Outgoing, CallEnd> {
         let result = self.ask(binds, Some(&[REQUEST_IDENTITIES]), watcher);
         if result.as_ref().map_or_else(CallEnd::is_known, |_| true) {
             self.vault.lateness.end();
         }
         let answer = result?;
-        if let Some(keys) = remembered::keys_of(answer.reply()) {
-            self.vault.remembered.take(&keys, binds.len() == 0);
+        if let Some(keys) = remembered::keys_of(answer.message()) {
+            self.vault.remembered.take(keys, binds.len() == 0);
         }
         Ok(answer)
     }
@@ -169,7 +156,7 @@ impl VaultConnection {
             return Ok(0);
         }
         let answer = self.ask(binds, Some(&allowed::request()), watcher)?;
-        let keys = allowed::parse_reply(answer.reply()).unwrap_or(0);
+        let keys = allowed::parse_reply(answer.message()).unwrap_or(0);
         Ok(usize::try_from(keys).unwrap_or(usize::MAX))
     }
 
@@ -183,22 +170,20 @@ impl VaultConnection {
         binds: &Binds,
         message: Option<&[u8]>,
         watcher: &Watcher<'_>,
-    ) -> Result<Answer, CallEnd> {
+    ) -> Result<Outgoing, CallEnd> {
         let kind = message.and_then(|message| message.first());
         let is_sign = kind == Some(&SIGN_REQUEST);
-        let content = match is_sign {
-            true => std::mem::replace(&mut self.content, Content::None),
-            false => Content::None,
-        };
+        let content = is_sign.then(|| std::mem::take(&mut self.content));
         // Nobody is asked to sign without the content that another call was told.
-        if content == Content::Lost {
+        if content == Some(Content::Lost) {
             return Err(CallOutcome::Cut.into());
         }
-        let mut may_repeat = content != Content::Held;
+        let mut may_repeat = content != Some(Content::Held);
+        let vault = Arc::clone(&self.vault);
         let hears = Hears {
-            vault: Arc::clone(&self.vault),
+            vault: &vault,
+            handle: watcher.handle,
             is_asking: Cell::new(false),
-            wake_table: &|| watcher.handle.wake_table(),
         };
         // Others may take as long as a person thinks.
         let is_list =
@@ -239,7 +224,7 @@ impl VaultConnection {
                 Unanswered::Because(outcome) => {
                     let has_died = match link {
                         Link::Own(_) => had_link && *outcome == CallOutcome::Cut,
-                        Link::Carried(carried) => outcome.is_trouble() && carried.is_call_over(),
+                        Link::Carried(carried) => outcome.is_trouble() && carried.call.is_over(),
                     };
                     has_died && !is_sign && std::mem::take(&mut may_repeat)
                 }
@@ -251,7 +236,7 @@ impl VaultConnection {
         };
         self.told = binds.len();
         self.idle_since = Instant::now();
-        if kind == Some(&EXTENSION) && answer.reply() == [SUCCESS] {
+        if kind == Some(&EXTENSION) && answer.message() == [SUCCESS] {
             self.content = Content::Held;
         }
         Ok(answer)
@@ -274,13 +259,19 @@ impl VaultConnection {
             let first = if may_try { &hello } else { message };
             let is_needed = || !vault.can_carry();
             let call = Call::open(&vault.config, &vault.slots, first, watcher, is_needed)?;
-            let Some(mut call) = call else { continue };
+            let Some((mut call, set_up_slot)) = call else {
+                continue;
+            };
             if !may_try {
-                call.end_set_up();
                 return Ok(Link::Own(Box::new(call)));
             }
-            let terms = match call.ask(&hello, watcher, Some(LIST_TIME)) {
-                Ok(answer) => Terms::parse(answer.reply()),
+            let mut reply = call.ask(&hello, watcher, Some(FIRST_REPLY_TIME));
+            if matches!(reply, Err(CallOutcome::NoReply(_))) {
+                drop(set_up_slot); // others need a call of their own, then
+                reply = call.ask(&hello, watcher, Some(LIST_TIME));
+            }
+            let terms = match reply {
+                Ok(answer) => Terms::parse(answer.message()),
                 Err(cause) => {
                     let end = call.end(cause, watcher.handle);
                     if end.outcome != CallOutcome::Cut {
@@ -298,7 +289,6 @@ impl VaultConnection {
                 Some(terms) => self.carry_by(call, terms, watcher)?,
                 None => {
                     *lock(&vault.carrying) = Carrying::Refused(Instant::now());
-                    call.end_set_up();
                     return Ok(Link::Own(Box::new(call)));
                 }
             }
@@ -306,8 +296,8 @@ impl VaultConnection {
     }
 
     /// Has a call carry connections, unless another one does already.
-    fn carry_by(&self, mut call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
-        let handle = watcher.handle.another().map_err(CallOutcome::from)?;
+    fn carry_by(&self, call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
+        let handle = watcher.handle.table.register().map_err(CallOutcome::from)?;
         let carrying = CarryingCall::new(&call, terms, &handle).map_err(CallOutcome::from)?;
         let mut now = lock(&self.vault.carrying);
         if matches!(&*now, Carrying::By(other) if other.has_room()) {
@@ -315,7 +305,6 @@ impl VaultConnection {
             call.end(CallOutcome::Served, watcher.handle);
             return Ok(());
         }
-        call.end_set_up();
         let reader = Arc::clone(&carrying);
         let reads = move || reader.read(call, &handle);
         // Nobody joins a call that nobody reads.
@@ -325,17 +314,10 @@ impl VaultConnection {
         Ok(())
     }
 
-    /// Has `handle` woken when the idle connection is over.
-    pub fn wake_instead(&self, handle: &ConnectionHandle) {
-        if let Some(Link::Carried(carried)) = &self.link {
-            carried.wake_instead(handle);
-        }
-    }
-
     /// What becomes readable when the idle call is over.
     pub fn idle_fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.link {
-            Some(Link::Own(call)) => Some(call.idle_fd()),
+            Some(Link::Own(call)) => Some(call.stream.from_vault.as_fd()),
             _ => None,
         }
     }
@@ -347,11 +329,11 @@ impl VaultConnection {
         is_wanted.then(|| self.idle_since + IDLE_BEFORE_GIVING_UP)
     }
 
-    /// Looks at an idle link: `Some` if it is over, with how it ended.
+    /// Looks at an idle link: `Some` if it is over, with how it ended; if not, a carried one wakes `handle` when it is.
     pub fn look(&mut self, handle: &ConnectionHandle) -> Option<CallEnd> {
         let cause = match self.link.as_mut()? {
             Link::Own(call) => call.is_over().then_some(CallOutcome::Served)?,
-            Link::Carried(carried) => carried.look()?,
+            Link::Carried(carried) => carried.look(handle)?,
         };
         Some(self.end(cause, handle))
     }
@@ -373,7 +355,7 @@ impl VaultConnection {
             Some(Link::Own(call)) => return call.end(cause, handle),
             // It hangs, and so do all that it carries.
             Some(Link::Carried(carried)) if matches!(cause, CallOutcome::NoReply(_)) => {
-                carried.end_call(&cause);
+                carried.call.end(&cause);
             }
             Some(Link::Carried(_)) | None => {}
         }

@@ -85,24 +85,17 @@ pub fn main() -> ExitCode {
     if askpass::is_asked() {
         return askpass::answer();
     }
-    if let Some(signed) = admin::sign::run_by_name() {
-        return signed.unwrap_or_else(|error| {
-            error.print();
-            ExitCode::FAILURE
-        });
-    }
-    let parsed = command().try_get_matches();
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
-        Err(usage) => return explain(&usage),
-    };
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            error.print();
-            ExitCode::FAILURE
+    let result = admin::sign::run_by_name().unwrap_or_else(|| {
+        let parsed = command().try_get_matches();
+        match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+            Ok(cli) => run(cli),
+            Err(usage) => Ok(explain(&usage)),
         }
-    }
+    });
+    result.unwrap_or_else(|error| {
+        error.print();
+        ExitCode::FAILURE
+    })
 }
 
 /// Help goes to standard output as it is, what is wrong with a command line looks like every other error.

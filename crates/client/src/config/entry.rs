@@ -24,7 +24,7 @@ const DEFAULT_CALLS: u16 = 20;
 const MAX_CALLS: u16 = 100;
 
 /// One `[[vault]]` as it is written; flags fill the same shape.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct VaultEntry {
     pub name: Option<Name>,
@@ -77,16 +77,6 @@ impl VaultEntry {
         name.map_or("agent", |name| &name.0)
     }
 
-    /// Whether a flag was given.
-    pub(super) fn is_given(&self) -> bool {
-        self.qube.is_some()
-            || self.keyring.is_some()
-            || self.transport.is_some()
-            || self.command.is_some()
-            || self.socket.is_some()
-            || self.setup_seconds.is_some()
-    }
-
     #[must_use]
     pub(super) fn changed_by(self, flags: Self) -> Self {
         let transport = match &flags.command {
@@ -113,11 +103,9 @@ impl VaultEntry {
         let carry = self.carry.unwrap_or(true);
         Ok(VaultConfig {
             socket,
-            set_up_time: Duration::from_secs(
-                Count::or(self.setup_seconds, DEFAULT_SETUP_SECONDS).into(),
-            ),
-            set_ups: Count::or(self.setups, DEFAULT_SETUPS).into(),
-            calls: Count::or(self.calls, DEFAULT_CALLS).into(),
+            set_up_time: Duration::from_secs(Count::or(self.setup_seconds, DEFAULT_SETUP_SECONDS)),
+            set_ups: Count::or(self.setups, DEFAULT_SETUPS),
+            calls: Count::or(self.calls, DEFAULT_CALLS),
             start: self.start,
             remember: self.remember.unwrap_or(true) && carry,
             carry,
@@ -148,11 +136,7 @@ impl VaultEntry {
             TransportWord::Command => {
                 let no_command =
                     || Error::new(NO_COMMAND).hint("or leave `transport` out: it is `qrexec` then");
-                let command = self.command.ok_or_else(no_command)?;
-                Transport::Command {
-                    program: command.program,
-                    arguments: command.arguments,
-                }
+                Transport::Command(self.command.ok_or_else(no_command)?)
             }
         })
     }

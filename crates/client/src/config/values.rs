@@ -10,7 +10,7 @@ use serde::Deserialize;
 const MAX_TARGET: usize = 63;
 
 /// A name of a vault, which names its socket, or of a keyring.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Name(pub(super) String);
 
@@ -26,7 +26,7 @@ impl TryFrom<String> for Name {
 }
 
 /// A qube's name, or one of dom0's words for a target (`@default`, `@dispvm:NAME`).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Target(pub(super) String);
 
@@ -47,7 +47,7 @@ impl TryFrom<String> for Target {
 }
 
 /// A path from `/` or from the home directory.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "PathBuf")]
 pub struct UserPath(PathBuf);
 
@@ -75,7 +75,7 @@ impl UserPath {
 }
 
 /// A number from 1 to `MOST`.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Count<const MOST: u16>(u16);
 
@@ -91,17 +91,17 @@ impl<const MOST: u16> TryFrom<u64> for Count<MOST> {
 }
 
 impl<const MOST: u16> Count<MOST> {
-    pub(super) fn or(given: Option<Self>, default: u16) -> u16 {
-        given.map_or(default, |count| count.0)
+    pub(super) fn or<T: From<u16>>(given: Option<Self>, default: u16) -> T {
+        given.map_or(default, |count| count.0).into()
     }
 }
 
 /// A program, and its arguments.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct CommandLine {
-    pub(super) program: String,
-    pub(super) arguments: Vec<String>,
+    pub program: String,
+    pub arguments: Vec<String>,
 }
 
 impl TryFrom<Vec<String>> for CommandLine {
@@ -122,7 +122,7 @@ pub(super) const NO_COMMAND: &str = "transport `command` needs a command, for ex
                                      command = [\"ssh\", \"box\", \"split-ssh\", \"vault\", \"--stdio\"]";
 
 /// The word for a transport.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum TransportWord {
     Qrexec,

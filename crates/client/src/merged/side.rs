@@ -31,7 +31,7 @@ impl Side {
     pub fn new(vault: &Arc<Vault>) -> Self {
         Self {
             vault: Arc::clone(vault),
-            here: Some(VaultConnection::new(vault)),
+            here: Some(VaultConnection::new(vault, false)),
             away: None,
             list: None,
         }
@@ -56,7 +56,7 @@ impl Side {
         let Some(mut to_vault) = self.here.take() else {
             return Ok(());
         };
-        let own_handle = handle.another()?;
+        let own_handle = handle.table.register()?;
         // Instead of the program's: a late vault may be asked on when the program has left.
         let (ours, socket) = UnixStream::pair()?;
         let socket = Arc::new(socket);
@@ -95,14 +95,14 @@ impl Side {
         list.ok()
     }
 
-    /// The connection, when the thread has finished that waits for its list; `None` if the program does not wait so long.
-    pub fn bring_here(&mut self, watcher: &Watcher<'_>) -> Option<&mut VaultConnection> {
+    /// Waits for the thread that waits for its list. `None`: the program has left, or we stop.
+    pub fn bring_here(&mut self, watcher: &Watcher<'_>) -> Option<()> {
         self.take_back();
         while self.is_away() {
             watcher.wait([], None).ok()?;
             self.take_back();
         }
-        self.here.as_mut()
+        Some(())
     }
 
     /// Ends it with the program's connection.
@@ -110,8 +110,7 @@ impl Side {
         if let Some(mut to_vault) = self.here {
             to_vault.give_up(handle);
         } else if let Some((_, request)) = self.away {
-            let time = self.vault.config.set_up_time;
-            self.vault.lateness.keep_asking(request, time);
+            self.vault.lateness.keep_asking(request);
         }
     }
 }
@@ -123,7 +122,7 @@ fn list_of(
     watcher: &Watcher<'_>,
 ) -> Result<List, CallEnd> {
     let answer = to_vault.list(binds, watcher)?;
-    let keys = remembered::keys_of(answer.reply()).unwrap_or_default();
+    let keys = remembered::keys_of(answer.message()).unwrap_or_default();
     let allowed = to_vault.allowed(binds, watcher)?;
     Ok(List { keys, allowed })
 }

@@ -134,10 +134,18 @@ pub struct StatusFile {
 }
 
 impl StatusFile {
-    /// `status` says what this vault is.
+    /// `status` says what this vault is. Removes the files of clients that have ended: one that is started for another keyring
+    /// would never overwrite them. Two clients whose vaults have the same name have a file each.
     pub fn new(folder: &Path, status: Status) -> Self {
+        for (path, status) in read_files(folder).unwrap_or_default() {
+            if !status.is_running() {
+                let _ = fs::remove_file(path);
+            }
+        }
+        let mut paths = (1..=MAX_SAME_NAME).map(|number| path_of(folder, &status.vault, number));
+        let free = paths.find(|path| !path.exists());
         Self {
-            path: path_of(folder, &status.vault, 1),
+            path: free.unwrap_or_else(|| path_of(folder, &status.vault, 1)),
             status: Mutex::new(Status {
                 v: 1,
                 pid: std::process::id(),
@@ -148,20 +156,11 @@ impl StatusFile {
         }
     }
 
-    /// Writes the first version, and removes the files of clients that have ended. Two clients whose vaults have the
-    /// same name have a file each.
+    /// Writes the first version.
     ///
     /// # Errors
     /// The folder cannot be made or written to. Streams are served without the file as well.
-    pub fn start(&mut self) -> io::Result<()> {
-        if let Some(folder) = self.path.parent().map(Path::to_owned) {
-            remove_old(&folder);
-            let vault = lock(&self.status).vault.clone();
-            let mut paths = (1..=MAX_SAME_NAME).map(|number| path_of(&folder, &vault, number));
-            if let Some(free) = paths.find(|path| !path.exists()) {
-                self.path = free;
-            }
-        }
+    pub fn start(&self) -> io::Result<()> {
         self.write(&lock(&self.status))
     }
 
@@ -178,14 +177,13 @@ impl StatusFile {
             status.troubles += 1;
             status.is_failing = true;
             let untrusted_said = untrusted_said.chars().take(MAX_MESSAGE).collect();
-            status.recent.push_back(Trouble {
+            let trouble = Trouble {
                 at: now(),
                 outcome: outcome.clone(),
                 answered,
                 untrusted_said,
-            });
-            let surplus = status.recent.len().saturating_sub(MAX_RECENT);
-            status.recent.drain(..surplus);
+            };
+            push(&mut status.recent, trouble);
             // A record that cannot be written is lost; nobody waits for it.
             let _ = self.write(&status);
             return;
@@ -196,9 +194,7 @@ impl StatusFile {
     /// Notes why the vault refused a request.
     pub fn note_refusal(&self, reason: RefusalReason) {
         let mut status = lock(&self.status);
-        status.refusals.push_back(Refusal { at: now(), reason });
-        let surplus = status.refusals.len().saturating_sub(MAX_RECENT);
-        status.refusals.drain(..surplus);
+        push(&mut status.refusals, Refusal { at: now(), reason });
         // The program is told no after this: who asks then finds the reason.
         let _ = self.write(&status);
     }
@@ -237,13 +233,10 @@ impl Status {
     }
 }
 
-/// A client that is started for another keyring would never overwrite them.
-fn remove_old(folder: &Path) {
-    for (path, status) in read_files(folder).unwrap_or_default() {
-        if !status.is_running() {
-            let _ = fs::remove_file(path);
-        }
-    }
+fn push<T>(recent: &mut VecDeque<T>, one: T) {
+    recent.push_back(one);
+    let surplus = recent.len().saturating_sub(MAX_RECENT);
+    recent.drain(..surplus);
 }
 
 /// `VAULT.json`, `VAULT-2.json` and so on.
@@ -268,18 +261,16 @@ fn read_files(folder: &Path) -> io::Result<Vec<(PathBuf, Status)>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let read = |path: PathBuf| Some((path.clone(), read_one(&path)?));
-    let mut found: Vec<(PathBuf, Status)> = entries
-        .filter_map(|entry| read(entry.ok()?.path()))
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<(PathBuf, Status)> = paths
+        .filter_map(|path| Some((path.clone(), read_one(&path)?)))
         .collect();
-    found.sort_by(|a, b| a.1.vault.cmp(&b.1.vault).then_with(|| a.0.cmp(&b.0)));
+    found.sort_by(|a, b| (&a.1.vault, &a.0).cmp(&(&b.1.vault, &b.0)));
     Ok(found)
 }
 
 fn read_one(path: &Path) -> Option<Status> {
-    let is_status = path
-        .extension()
-        .is_some_and(|extension| extension == "json");
+    let is_status = path.extension()? == "json";
     if !is_status || fs::metadata(path).ok()?.len() > MAX_FILE {
         return None;
     }

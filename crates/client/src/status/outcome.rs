@@ -41,19 +41,12 @@ impl From<io::Error> for CallOutcome {
 }
 
 impl CallOutcome {
-    pub fn of_exit(status: ExitStatus) -> Self {
+    /// What the end of the carrying program says; nothing if it was a success.
+    pub fn of_exit(status: ExitStatus) -> Option<Self> {
         match (status.code(), status.signal()) {
-            (Some(0), _) => Self::Served,
-            (Some(code), _) => Self::Exited(code),
-            (None, signal) => Self::Killed(signal.unwrap_or_default()),
-        }
-    }
-
-    /// The same for a stream that the client did not end: qrexec calls it a success when a vault's daemon dies.
-    pub fn of_end(status: ExitStatus) -> Self {
-        match Self::of_exit(status) {
-            Self::Served => Self::Cut,
-            outcome => outcome,
+            (Some(0), _) => None,
+            (Some(code), _) => Some(Self::Exited(code)),
+            (None, signal) => Some(Self::Killed(signal.unwrap_or_default())),
         }
     }
 
@@ -66,23 +59,15 @@ impl CallOutcome {
         match (self, kind) {
             (Self::Served, _) => "served".to_owned(),
             (Self::ClientLeft, _) => "the client left before it was answered".to_owned(),
-            (Self::Exited(126), TransportKind::Qrexec) => "refused by dom0 (exit 126)".to_owned(),
-            (Self::Exited(127), TransportKind::Qrexec) => {
-                "the vault has no such service (exit 127)".to_owned()
-            }
-            (Self::Exited(125), TransportKind::Qrexec) => {
-                "qrexec failed in the vault (exit 125)".to_owned()
-            }
-            (Self::Exited(1), TransportKind::Qrexec) => {
-                "qrexec failed in this qube, or the vault's service did (exit 1)".to_owned()
-            }
-            (Self::Exited(255), TransportKind::Qrexec) => {
-                "the stream was cut: the vault, or its end of the stream, died (exit 255)"
-                    .to_owned()
-            }
-            (Self::Exited(code), TransportKind::Qrexec) => {
-                format!("the vault's service ended with status {code}")
-            }
+            (Self::Exited(code), TransportKind::Qrexec) => match code {
+                1 => "qrexec failed in this qube, or the vault's service did (exit 1)".to_owned(),
+                125 => "qrexec failed in the vault (exit 125)".to_owned(),
+                126 => "refused by dom0 (exit 126)".to_owned(),
+                127 => "the vault has no such service (exit 127)".to_owned(),
+                255 => "the stream was cut: the vault, or its end of the stream, died (exit 255)"
+                    .to_owned(),
+                code => format!("the vault's service ended with status {code}"),
+            },
             (Self::Exited(code), _) => format!("the command ended with status {code}"),
             (Self::Killed(signal), _) => {
                 format!("{} was killed by signal {signal}", kind.program())

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use crate::config::CommandLine;
 use crate::connection_table::Watcher;
 use crate::status::TransportKind;
 use crate::status::outcome::CallOutcome;
@@ -34,10 +35,7 @@ pub enum Transport {
     },
     /// A command that carries the agent protocol on its stdin and stdout, such as
     /// `ssh vault-host split-ssh vault --stdio --from NAME`; the program is looked up in `PATH`.
-    Command {
-        program: String,
-        arguments: Vec<String>,
-    },
+    Command(CommandLine),
     /// The `qrexec.sock` of a vault on this machine, and the service's argument.
     Unix { path: PathBuf, argument: String },
 }
@@ -76,8 +74,9 @@ impl Transport {
                 let mut command = Command::new(program);
                 Ok(start(command.args(["--", target, &service]), first)?)
             }
-            Self::Command { program, arguments } => {
-                Ok(start(Command::new(program).args(arguments), first)?)
+            Self::Command(line) => {
+                let mut command = Command::new(&line.program);
+                Ok(start(command.args(&line.arguments), first)?)
             }
             Self::Unix { path, argument } => {
                 let mut to_vault = unix::connect(path, argument, watcher, end)?;
@@ -95,7 +94,7 @@ impl Transport {
     pub fn kind(&self) -> TransportKind {
         match self {
             Self::Qrexec { .. } => TransportKind::Qrexec,
-            Self::Command { .. } => TransportKind::Command,
+            Self::Command(_) => TransportKind::Command,
             Self::Unix { .. } => TransportKind::Unix,
         }
     }
@@ -107,7 +106,7 @@ impl fmt::Display for Transport {
             Self::Qrexec {
                 target, argument, ..
             } => write!(f, "qrexec to {target}, {}", service_with(argument)),
-            Self::Command { program, .. } => write!(f, "command {program}"),
+            Self::Command(line) => write!(f, "command {}", line.program),
             Self::Unix { path, argument } => {
                 let service = service_with(argument);
                 write!(f, "unix socket {}, {service}", path.display())
