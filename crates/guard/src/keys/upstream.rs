@@ -114,12 +114,16 @@ impl Upstream {
     /// # Errors
     /// No usable answer; the next call connects anew.
     pub fn list(&mut self) -> Result<Vec<ListedKey>, UpstreamError> {
-        let answer = self.ask(&Request::List.rebuild(), LIST_TIME, || ())?;
-        match Reply::parse(&answer) {
-            Ok(Reply::Identities(keys)) => Ok(keys.iter().map(ListedKey::of).collect()),
-            Ok(Reply::Failure) => Err(UpstreamError::Refused),
-            _ => Err(self.bad_reply("something that is no list of keys")),
-        }
+        let request = Request::List.rebuild();
+        self.ask(
+            &request,
+            LIST_TIME,
+            || (),
+            |answer| match answer {
+                Some(Reply::Identities(keys)) => Ok(keys.iter().map(ListedKey::of).collect()),
+                _ => Err("something that is no list of keys"),
+            },
+        )
     }
 
     /// Whether the agent holds keys that it does not list here, since their destinations (`ssh-add -h`) are others than the
@@ -140,36 +144,41 @@ impl Upstream {
     ) -> Result<Vec<u8>, UpstreamError> {
         let case = Arc::clone(permit.case());
         let request = case.request();
-        let answer = self.ask(&permit.into_message(), SIGN_TIME, meanwhile)?;
-        match Reply::parse(&answer) {
-            Ok(Reply::Signature(bytes)) => match Signature::parse(bytes) {
+        let message = permit.into_message();
+        self.ask(&message, SIGN_TIME, meanwhile, |answer| match answer {
+            Some(Reply::Signature(bytes)) => match Signature::parse(bytes) {
                 Ok(signature) if may_make(request, signature.algorithm) => {
                     Ok(Reply::Signature(bytes).rebuild())
                 }
-                Ok(_) => Err(self.bad_reply("a signature of another type than was asked for")),
-                Err(_) => Err(self.bad_reply("a signature that cannot be read")),
+                Ok(_) => Err("a signature of another type than was asked for"),
+                Err(_) => Err("a signature that cannot be read"),
             },
-            Ok(Reply::Failure) => Err(UpstreamError::Refused),
-            _ => Err(self.bad_reply("something that is no signature")),
-        }
+            _ => Err("something that is no signature"),
+        })
     }
 
-    fn ask(
+    /// Asks, and has `read` make of the answer what it is to be, or say what it is instead.
+    fn ask<T>(
         &mut self,
         payload: &[u8],
         time: Duration,
         meanwhile: impl FnOnce(),
-    ) -> Result<Vec<u8>, UpstreamError> {
-        let answer = self.ask_for(payload, time, meanwhile);
-        if answer.is_err() {
+        read: impl FnOnce(Option<Reply<'_>>) -> Result<T, &'static str>,
+    ) -> Result<T, UpstreamError> {
+        let answer = self.exchange(payload, time, meanwhile);
+        let asked = answer.and_then(|answer| match Reply::parse(&answer) {
+            Ok(Reply::Failure) => Err(UpstreamError::Refused),
+            reply => read(reply.ok()).map_err(UpstreamError::Wrong),
+        });
+        if !matches!(asked, Ok(_) | Err(UpstreamError::Refused)) {
             // A late answer would be taken for the next question's.
             self.disconnect();
         }
-        answer
+        asked
     }
 
     /// The agent has `time` from the moment when it gets the request: what it does before that is not this request's.
-    fn ask_for(
+    fn exchange(
         &mut self,
         payload: &[u8],
         time: Duration,
@@ -184,7 +193,14 @@ impl Upstream {
             receive(connection, binds_until)?;
             self.owed -= 1;
         }
-        exchange(connection, payload, time, meanwhile)
+        connection.send(payload).map_err(UpstreamError::Gone)?;
+        let until = Instant::now() + time;
+        meanwhile();
+        let answer = receive(connection, until)?;
+        if connection.has_leftover() {
+            return Err(UpstreamError::Wrong("more than was asked for"));
+        }
+        Ok(answer)
     }
 
     /// Sends the binds that this connection has not seen; their answers are read before the next one.
@@ -228,11 +244,6 @@ impl Upstream {
         self.told = 0;
         self.owed = 0;
     }
-
-    fn bad_reply(&mut self, what: &'static str) -> UpstreamError {
-        self.disconnect();
-        UpstreamError::Wrong(what)
-    }
 }
 
 /// Whether the request's key answers by a signature of this algorithm. RSA keys are told the hash
@@ -257,23 +268,6 @@ fn may_make(request: &OwnedSignRequest, algorithm: &str) -> bool {
         ) => algorithm == *name || algorithm == name.replace("-cert-v01@", "@"),
         (plain, algorithm) => algorithm::may_sign_as(plain.algorithm(), algorithm),
     }
-}
-
-/// One question, one answer, nothing after it.
-fn exchange(
-    connection: &mut MessageStream,
-    payload: &[u8],
-    time: Duration,
-    meanwhile: impl FnOnce(),
-) -> Result<Vec<u8>, UpstreamError> {
-    connection.send(payload).map_err(UpstreamError::Gone)?;
-    let until = Instant::now() + time;
-    meanwhile();
-    let answer = receive(connection, until)?;
-    if connection.has_leftover() {
-        return Err(UpstreamError::Wrong("more than was asked for"));
-    }
-    Ok(answer)
 }
 
 fn receive(connection: &mut MessageStream, until: Instant) -> Result<Vec<u8>, UpstreamError> {
@@ -316,7 +310,7 @@ mod tests {
         });
         let mut upstream = Upstream::new(path);
         upstream.pass_bind(vec![27]);
-        let answer = upstream.ask(&Request::List.rebuild(), TIME, || ());
+        let answer = upstream.exchange(&Request::List.rebuild(), TIME, || ());
         assert_eq!(answer.unwrap(), [6]);
         agent.join().unwrap();
     }
