@@ -8,8 +8,6 @@ pub mod refusals;
 mod repeats;
 mod tail;
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -134,10 +132,13 @@ impl Log {
     /// First the disk, then the journal: the journal never knows more than the disk. Records that come
     /// meanwhile do not wait for the disk.
     fn note_head(&self) -> Result<(), Error> {
-        let Some((file, head)) = self.lock().unnoted()? else {
+        let state = self.lock();
+        let tail = state.tail.as_ref();
+        let Some(tail) = tail.filter(|tail| tail.last().seq != state.noted) else {
             return Ok(());
         };
-        let path = self.path();
+        let (file, head, path) = (tail.file()?, tail.last().clone(), state.dir.newest());
+        drop(state);
         file.sync_data()
             .map_err(|source| failed("syncing", &path, &source))?;
         heads::note(&head, &path);
@@ -175,31 +176,36 @@ impl State {
 
     fn append(&mut self, record: &mut Record) -> Result<(), Error> {
         self.dir.check()?;
-        if let Some(what) = self.tail.as_ref().and_then(LogTail::tampering) {
-            self.tail = None;
-            self.note_repair(format!("{what}; see `split-ssh log --verify`"));
-        }
-        if self.tail.is_none() {
-            let (tail, mended) = LogTail::find(&self.dir, self.written.as_ref())?;
-            self.tail = Some(tail);
-            mended.into_iter().for_each(|what| self.note_repair(what));
-        }
+        let mut tail = self.take_tail()?;
         if let Some(reason) = &self.mended {
             let mut told = Record::new(Event::Recovered, RecordOutcome::Ok, record.time)
                 .because(reason.clone());
-            self.append_line(&mut told)?;
+            tail = self.append_line(tail, &mut told)?;
             self.mended = None;
         }
         if self.lost > 0 {
             let mut told = Record::new(Event::Recovered, RecordOutcome::Failed, record.time)
                 .because("records could not be written; their requests were refused");
             told.count = Some(self.lost);
-            self.append_line(&mut told)?;
+            tail = self.append_line(tail, &mut told)?;
             self.lost = 0;
         }
-        self.append_line(record)?;
+        self.tail = Some(self.append_line(tail, record)?);
         self.trouble = None;
         Ok(())
+    }
+
+    /// The tail as the last line left it, or the file's own if somebody else, or a failure, has changed the file.
+    fn take_tail(&mut self) -> Result<LogTail, Error> {
+        if let Some(tail) = self.tail.take() {
+            match tail.tampering() {
+                None => return Ok(tail),
+                Some(what) => self.note_repair(format!("{what}; see `split-ssh log --verify`")),
+            }
+        }
+        let (tail, mended) = LogTail::find(&self.dir, self.written.as_ref())?;
+        mended.into_iter().for_each(|what| self.note_repair(what));
+        Ok(tail)
     }
 
     /// Something that the next `recovered` record is to tell.
@@ -210,47 +216,18 @@ impl State {
         });
     }
 
-    /// The head of the chain and the file that it is in, unless the journal has that head.
-    fn unnoted(&self) -> Result<Option<(File, Head)>, Error> {
-        let Some(tail) = self
-            .tail
-            .as_ref()
-            .filter(|tail| tail.last().seq != self.noted)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((tail.file()?, tail.last().clone())))
-    }
-
-    fn append_line(&mut self, record: &mut Record) -> Result<(), Error> {
-        let Some(mut tail) = self.tail.take() else {
-            return Err(failed(
-                "reading",
-                &self.dir.newest(),
-                &io::Error::other("its end is not known"),
-            ));
-        };
+    fn append_line(&mut self, mut tail: LogTail, record: &mut Record) -> Result<LogTail, Error> {
         record.boot = Arc::clone(&self.boot);
-        if let Err(error) = tail.next_line(record) {
-            self.tail = Some(tail);
+        if let Err(error) = tail.append(record, &self.dir, self.max_file) {
+            self.tail = Some(tail).filter(|tail| tail.is_whole);
             return Err(error);
         }
-        if tail.is_full(self.max_file) {
-            tail.rotate(&self.dir)?;
-        }
-        let (written, still_sound) = tail.append();
-        if written.is_ok() {
-            self.written = Some(tail.last().clone());
-        }
-        if still_sound {
-            self.tail = Some(tail);
-        }
-        written?;
+        self.written = Some(tail.last().clone());
         if journal::is_available() {
             let sentence = Sentence::of(record);
             journal::note(sentence.tone.into(), &sentence.line(record), &[]);
         }
-        Ok(())
+        Ok(tail)
     }
 }
 

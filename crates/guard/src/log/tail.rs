@@ -21,12 +21,14 @@ pub(super) struct LogTail {
     /// Bytes of whole lines in the file.
     len: u64,
     last: Head,
-    /// What [`LogTail::next_line`] made, and its hash.
+    /// False after a failure from which the file must be read again.
+    pub(super) is_whole: bool,
+    /// Kept between lines for its room.
     line: Vec<u8>,
-    coming: String,
 }
 
 /// What a file ends in.
+#[derive(Default)]
 struct FileEnd {
     last: Option<Head>,
     whole: u64,
@@ -57,12 +59,10 @@ impl LogTail {
         if end.odd {
             mended.push("the line before was changed; see `split-ssh log --verify`".to_owned());
         }
-        let last = match (written, end.last, dir.before_newest()) {
-            (Some(written), _, _) => Some(written.clone()),
-            (None, Some(last), _) => Some(last),
-            (None, None, Some(before)) => end_of(&before)?.last,
-            (None, None, None) => None,
-        };
+        let mut last = written.cloned().or(end.last);
+        if let (None, Some(before)) = (&last, dir.before_newest()) {
+            last = end_of(&before)?.last;
+        }
         let last = last.unwrap_or_else(|| Head {
             seq: 0,
             hash: FIRST_PREVIOUS_HASH.to_owned(),
@@ -72,8 +72,8 @@ impl LogTail {
             file,
             len: end.whole,
             last,
+            is_whole: true,
             line: Vec::new(),
-            coming: String::new(),
         };
         Ok((tail, (!mended.is_empty()).then(|| mended.join("; "))))
     }
@@ -106,58 +106,50 @@ impl LogTail {
             .map_err(|source| failed("syncing", &self.path, &source))
     }
 
-    /// Makes the line of `record` behind the last one, and gives the record its place in the chain.
-    pub(super) fn next_line(&mut self, record: &mut Record) -> Result<(), Error> {
+    /// Appends the line of `record` with one write, and gives the record its place in the chain. In a new file, where
+    /// this one would become larger than `max_file`; the chain goes on with it.
+    pub(super) fn append(
+        &mut self,
+        record: &mut Record,
+        dir: &LockedLogDir,
+        max_file: u64,
+    ) -> Result<(), Error> {
         record.seq = self.last.seq + 1;
         record.previous.clone_from(&self.last.hash);
         self.line.clear();
-        self.coming = line::encode(record, &mut self.line).map_err(|TooLong(bytes)| {
+        let hash = line::encode(record, &mut self.line).map_err(|TooLong(bytes)| {
             let what = "is too long for the log";
             Error::new(format!(
                 "a record of {bytes} bytes {what}, {MAX_LINE} at most"
             ))
         })?;
-        Ok(())
-    }
-
-    /// Whether the line that [`LogTail::next_line`] made goes beyond `max_file`.
-    pub(super) fn is_full(&self, max_file: u64) -> bool {
         let bytes = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
-        self.len > 0 && self.len.saturating_add(bytes) > max_file
-    }
-
-    /// Goes on in a new file; the chain goes on with it.
-    pub(super) fn rotate(&mut self, dir: &LockedLogDir) -> Result<(), Error> {
-        self.sync()?;
-        dir.rotate()?;
-        self.file = dir.open_newest()?;
-        self.len = 0;
-        dir.sync_names()
-    }
-
-    /// Appends the line that [`LogTail::next_line`] made, with one write. The second value tells whether
-    /// the file is whole, also after a failure.
-    pub(super) fn append(&mut self) -> (Result<(), Error>, bool) {
+        if self.len > 0 && self.len.saturating_add(bytes) > max_file {
+            self.is_whole = false;
+            self.rotate(dir)?;
+            self.is_whole = true;
+        }
         let error = match (&self.file).write(&self.line) {
             Ok(written) if written == self.line.len() => {
-                self.len += u64::try_from(written).unwrap_or(0);
-                self.last = Head {
-                    seq: self.last.seq + 1,
-                    hash: std::mem::take(&mut self.coming),
-                };
-                return (Ok(()), true);
+                self.len += bytes;
+                let seq = record.seq;
+                self.last = Head { seq, hash };
+                return Ok(());
             }
             Ok(_) => io::Error::new(io::ErrorKind::WriteZero, "no room for a whole line"),
             Err(error) => error,
         };
-        let cut = self.file.set_len(self.len);
-        (Err(failed("writing", &self.path, &error)), cut.is_ok())
+        self.is_whole = self.file.set_len(self.len).is_ok();
+        Err(failed("writing", &self.path, &error))
     }
 
-    fn sync(&self) -> Result<(), Error> {
-        self.file
-            .sync_data()
-            .map_err(|source| failed("syncing", &self.path, &source))
+    fn rotate(&mut self, dir: &LockedLogDir) -> Result<(), Error> {
+        let synced = self.file.sync_data();
+        synced.map_err(|source| failed("syncing", &self.path, &source))?;
+        dir.rotate()?;
+        self.file = dir.open_newest()?;
+        self.len = 0;
+        dir.sync_names()
     }
 }
 
@@ -167,12 +159,7 @@ fn end_of(path: &Path) -> Result<FileEnd, Error> {
 
 fn read_end(path: &Path) -> io::Result<FileEnd> {
     let mut lines = LogLines::open(path)?;
-    let mut end = FileEnd {
-        last: None,
-        whole: 0,
-        torn: 0,
-        odd: false,
-    };
+    let mut end = FileEnd::default();
     while let Some(line) = lines.next_line()? {
         let bytes = u64::try_from(line.bytes.len()).unwrap_or(u64::MAX);
         if line.bytes.last() != Some(&b'\n') {
