@@ -2,6 +2,7 @@
 //! One JSON object a line each way; for the vault's own user and root only.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::iter;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -148,43 +149,37 @@ fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     let (sender, events) = mpsc::channel();
     daemon.recorder.changes.listen(sender.clone());
     daemon.asker.questions.tell_too(sender);
-    let mut is_news = false;
     // What waited before is news to this view.
     for waiting in waiting(daemon) {
         tell(stream, Event::Asked(Box::new(waiting)))?;
     }
     write(stream, &Reply::ok())?;
     loop {
-        // Of many changes together one is told.
-        let patience = if is_news {
-            Duration::ZERO
-        } else {
-            PEER_CHECK_INTERVAL
-        };
-        let event = match events.recv_timeout(patience) {
+        let first = match events.recv_timeout(PEER_CHECK_INTERVAL) {
             Ok(event) => event,
-            Err(RecvTimeoutError::Timeout) if is_news => {
-                is_news = false;
-                tell(stream, Event::Changed)?;
-                continue;
-            }
-            Err(RecvTimeoutError::Timeout) if wait::has_hung_up(stream) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) if !wait::has_hung_up(stream) => continue,
+            Err(_) => return Ok(()),
         };
-        match event {
-            QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
-                let mut waiting = waiting(daemon).into_iter();
-                if let Some(waiting) = waiting.find(|waiting| waiting.question.id == id) {
-                    tell(stream, Event::Asked(Box::new(waiting)))?;
+        // Of many changes together one is told.
+        let mut has_changed = false;
+        for event in iter::once(first).chain(events.try_iter()) {
+            match event {
+                QuestionEvent::Show(id) | QuestionEvent::Changed(id) => {
+                    let mut waiting = waiting(daemon).into_iter();
+                    if let Some(waiting) = waiting.find(|waiting| waiting.question.id == id) {
+                        tell(stream, Event::Asked(Box::new(waiting)))?;
+                    }
                 }
+                QuestionEvent::Ended(id) => {
+                    let how = "over".to_owned();
+                    tell(stream, Event::Settled { id, how })?;
+                }
+                QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
+                QuestionEvent::Elsewhere => has_changed = true,
             }
-            QuestionEvent::Ended(id) => {
-                let how = "over".to_owned();
-                tell(stream, Event::Settled { id, how })?;
-            }
-            QuestionEvent::Notice(text) => tell(stream, Event::Notice(text))?,
-            QuestionEvent::Elsewhere => is_news = true,
+        }
+        if has_changed {
+            tell(stream, Event::Changed)?;
         }
     }
 }

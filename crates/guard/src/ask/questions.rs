@@ -55,13 +55,14 @@ pub struct Questions {
 #[derive(Debug, Default)]
 pub struct State {
     pub queue: QuestionQueue,
-    tickets: HashMap<Ticket, Waker>,
+    waiters: HashMap<Ticket, Waiter>,
     listeners: Vec<Sender<QuestionEvent>>,
 }
 
+/// A connection that waits.
 #[derive(Debug)]
-struct Waker {
-    settled: Sender<Settled>,
+struct Waiter {
+    settled: Option<Settled>,
     wake: Arc<WakeEvent>,
 }
 
@@ -71,36 +72,34 @@ impl Questions {
         let Ok(wake) = WakeEvent::new().map(Arc::new) else {
             return Settled::NoDescriptors;
         };
-        let (sender, receiver) = mpsc::channel();
         let ticket = {
             let mut state = lock(&self.state);
             let (ticket, actions) = state.queue.enqueue(inquiry, clock::now());
-            state.tickets.insert(
-                ticket,
-                Waker {
-                    settled: sender,
-                    wake: Arc::clone(&wake),
-                },
-            );
+            let waiter = Waiter {
+                settled: None,
+                wake: Arc::clone(&wake),
+            };
+            state.waiters.insert(ticket, waiter);
             state.perform(actions, DecidedBy::Remembered);
             ticket
         };
-        if let Ok(settled) = receiver.try_recv() {
+        if let Some(settled) = self.take_settled(ticket) {
             return settled;
         }
         on_wait();
-        self.wait(ticket, client, &wake, &receiver)
+        self.wait(ticket, client, &wake)
     }
 
-    fn wait(
-        &self,
-        ticket: Ticket,
-        client: &UnixStream,
-        wake: &WakeEvent,
-        receiver: &Receiver<Settled>,
-    ) -> Settled {
+    fn take_settled(&self, ticket: Ticket) -> Option<Settled> {
+        let mut state = lock(&self.state);
+        let settled = state.waiters.get_mut(&ticket)?.settled.take()?;
+        state.waiters.remove(&ticket);
+        Some(settled)
+    }
+
+    fn wait(&self, ticket: Ticket, client: &UnixStream, wake: &WakeEvent) -> Settled {
         loop {
-            if let Ok(settled) = receiver.try_recv() {
+            if let Some(settled) = self.take_settled(ticket) {
                 return settled;
             }
             let mut fds = [
@@ -114,7 +113,7 @@ impl Questions {
                 self.change(DecidedBy::Policy, |queue| {
                     queue.client_disconnected(ticket, clock::now())
                 });
-                lock(&self.state).tickets.remove(&ticket);
+                lock(&self.state).waiters.remove(&ticket);
                 // A yes that came in this very moment is not used.
                 return Settled::ClientHungUp;
             }
@@ -223,9 +222,9 @@ impl State {
                 }
                 Action::Resolve(ticket, resolution) => {
                     resolved += 1;
-                    if let Some(waker) = self.tickets.remove(&ticket) {
-                        let _ = waker.settled.send(settled(resolution, by));
-                        waker.wake.signal();
+                    if let Some(waiter) = self.waiters.get_mut(&ticket) {
+                        waiter.settled = Some(settled(resolution, by));
+                        waiter.wake.signal();
                     }
                 }
             }
