@@ -10,7 +10,7 @@ use policy::judgement::{Judgement, Verdict};
 use policy::known_hosts::HostKey;
 use policy::permit::{Judged, Permit};
 use policy::rate::RateCounter;
-use policy::rules::{LoginTo, Policy, VisibilityQuery};
+use policy::rules::{Policy, VisibilityQuery};
 use policy::session::Session;
 
 use common::clock;
@@ -44,16 +44,7 @@ pub struct PolicySnapshot {
 #[derive(Debug)]
 pub struct BoundHost {
     pub host: HostIdentity,
-    verified: bool,
-}
-
-impl BoundHost {
-    pub fn login_to(&self) -> LoginTo<'_> {
-        LoginTo {
-            host: &self.host,
-            verified: self.verified,
-        }
-    }
+    pub verified: bool,
 }
 
 impl PolicySnapshot {

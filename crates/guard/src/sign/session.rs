@@ -9,7 +9,7 @@ use policy::facts::KeyFacts;
 use policy::gather::RequestRefusal;
 use policy::judgement::Verdict;
 use policy::record::{Event, Record, RecordOutcome};
-use policy::rules::VisibilityQuery;
+use policy::rules::{LoginTo, VisibilityQuery};
 use policy::session::Session;
 use wire::carry::Note;
 
@@ -183,7 +183,10 @@ impl<'s> AgentSession<'s> {
             keyring: &self.client.keyring,
             key,
             forwarded: self.session.forwarded(),
-            login_to: login_to.map(BoundHost::login_to),
+            login_to: login_to.map(|bound| LoginTo {
+                host: &bound.host,
+                verified: bound.verified,
+            }),
         };
         self.policy.mildest(&query, enough)
     }
