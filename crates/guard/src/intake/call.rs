@@ -10,7 +10,7 @@ use policy::record::{Event, Record, RecordOutcome};
 use wire::carry::Terms;
 
 use super::carry::{self, Session};
-use super::connection::{self, Ended};
+use super::connection;
 use super::header;
 use super::limits::{StreamGuard, Streams};
 use super::line::Replies;
@@ -139,20 +139,18 @@ impl Intake {
         let Ok(socket) = stream.socket().try_clone() else {
             return;
         };
-        let caller_may = self.carry.covers(&client.caller);
         let terms = Terms {
-            connections: if caller_may {
-                self.carry.connections
-            } else {
-                0
+            connections: match self.carry.covers(&client.caller) {
+                true => self.carry.connections,
+                false => 0,
             },
             tells: self.carry.tell,
             may_remember: self.carry.remember,
         };
-        let mut session = AgentSession::new(&self.signer, client.clone(), socket);
-        let ended = connection::serve(&mut session, &mut stream, &self.limits, terms);
+        let mut session = AgentSession::new(&self.signer, client.clone(), socket, None);
+        let is_carrying = connection::serve(&mut session, &mut stream, &self.limits, terms);
         drop(session);
-        if let Ended::Carries = ended {
+        if is_carrying {
             let begin = |socket, replies| self.begin_carried(client.clone(), socket, replies);
             let ended = carry::serve(&mut stream, terms.connections, &self.limits, &begin);
             if let Some((event, why)) = ended {
@@ -175,10 +173,8 @@ impl Intake {
             self.note(Event::Limit, Some(&client), why);
             return None;
         };
-        let mut session = AgentSession::new(&self.signer, client, socket);
-        if self.carry.tell {
-            session.observe(replies);
-        }
+        let observer = self.carry.tell.then_some(replies);
+        let session = AgentSession::new(&self.signer, client, socket, observer);
         Some((session, guard))
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
@@ -148,8 +149,8 @@ impl<'a> Call<'a> {
             let was_last = self.waiting.fetch_sub(1, Ordering::Relaxed) == 1;
             if was_last && self.start_thread(scope, reader).is_err() {
                 self.end(work.number); // nobody would read while it is answered
-            } else {
-                self.answer(&work);
+            } else if catch_unwind(AssertUnwindSafe(|| self.answer(&work))).is_err() {
+                self.end(work.number); // a panic takes its connection along, and nothing else
             }
             if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -244,7 +245,6 @@ impl<'a> Call<'a> {
 
     fn answer(&self, work: &Work<'a>) {
         let number = work.number;
-        let _ending = EndOnPanic { call: self, number };
         let mut served = lock(&work.connection.served);
         let replies = Replies::of(number, &self.line);
         if let Some(theirs) = served.theirs.take() {
@@ -345,20 +345,6 @@ impl Served<'_> {
         // One that has asked nothing leaves no trace, as a call that brings nothing.
         if let (Some((session, _)), Some((event, why))) = (&self.session, why) {
             session.note_end(event, why);
-        }
-    }
-}
-
-/// A thread that panics takes its connection along, and nothing else.
-struct EndOnPanic<'c, 'a> {
-    call: &'c Call<'a>,
-    number: u32,
-}
-
-impl Drop for EndOnPanic<'_, '_> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.call.end(self.number);
         }
     }
 }

@@ -18,47 +18,40 @@ pub const WHOLE_MESSAGE_TIME: Duration = Duration::from_secs(30);
 /// Why a connection is ended by us, for the log.
 pub type Bound = (Event, String);
 
-/// What becomes of a stream whose connection has been served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Closed,
-    /// The client goes on with frames that carry many connections.
-    Carries,
-}
-
-/// Answers until the client is done, or a bound is met. `terms` answers a handshake for carrying that comes first.
+/// Answers until the client is done, or a bound is met. `terms` answers a handshake for carrying that comes first; true if
+/// the client then goes on with frames that carry many connections.
 pub fn serve(
     session: &mut AgentSession<'_>,
     stream: &mut MessageStream,
     limits: &Limits,
     terms: Terms,
-) -> Ended {
+) -> bool {
     let mut first = receive(session, stream, limits, Instant::now() + limits.total());
     if matches!(&first, Received::Message(untrusted) if carry::is_hello(untrusted)) {
-        if stream.send(&terms.rebuild()).is_err() {
-            return Ended::Closed;
-        }
-        if terms.connections > 0 {
-            return Ended::Carries;
+        let is_answered = stream.send(&terms.rebuild()).is_ok();
+        if !is_answered || terms.connections > 0 {
+            return is_answered;
         }
         first = receive(session, stream, limits, Instant::now() + limits.total());
     }
     if let Some((event, why)) = serve_until_bound(session, stream, limits, first) {
         session.note_end(event, why);
     }
-    Ended::Closed
+    false
 }
 
 fn serve_until_bound(
     session: &mut AgentSession<'_>,
     stream: &mut MessageStream,
     limits: &Limits,
-    mut received: Received,
+    first: Received,
 ) -> Option<Bound> {
     let end = Instant::now() + limits.total();
     let malformed = |why: &str| Some((Event::Malformed, why.to_owned()));
-    for request in 1..=limits.requests {
-        let reply = match received {
+    let mut first = Some(first);
+    for _ in 0..limits.requests {
+        let next = || receive(session, stream, limits, end);
+        let reply = match first.take().unwrap_or_else(next) {
             Received::Message(untrusted) => sign::answer(session, &untrusted),
             Received::End(false) | Received::Io(_) => return None,
             Received::End(true) => return malformed("the stream ended within a message"),
@@ -72,10 +65,6 @@ fn serve_until_bound(
         if stream.send(&reply).is_err() {
             return undelivered(&reply);
         }
-        if request == limits.requests {
-            break;
-        }
-        received = receive(session, stream, limits, end);
     }
     Some(too_many())
 }

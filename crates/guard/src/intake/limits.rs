@@ -91,10 +91,8 @@ impl Drop for StreamGuard {
             };
             if let Some(count) = taken.by_caller.get_mut(caller) {
                 *count = count.saturating_sub(1);
-                if *count == 0 {
-                    taken.by_caller.remove(caller);
-                }
             }
+            taken.by_caller.retain(|_, count| *count > 0);
         }
         self.streams.changes.tell();
     }

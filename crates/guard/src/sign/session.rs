@@ -78,7 +78,13 @@ struct VisibleKey {
 }
 
 impl<'s> AgentSession<'s> {
-    pub fn new(signer: &'s Signer, client: Client, stream: UnixStream) -> Self {
+    /// `observer` hears of open questions, and in a word why a request was refused.
+    pub fn new(
+        signer: &'s Signer,
+        client: Client,
+        stream: UnixStream,
+        observer: Option<Replies>,
+    ) -> Self {
         let place = signer.keys.place(&client.keyring);
         let upstream = place
             .as_ref()
@@ -103,13 +109,8 @@ impl<'s> AgentSession<'s> {
             allowed: 0,
             policy: signer.policy.snapshot(),
             last_seen: None,
-            observer: None,
+            observer,
         }
-    }
-
-    /// Has `observer` told of open questions, and in a word why a request was refused.
-    pub fn observe(&mut self, observer: Replies) {
-        self.observer = Some(observer);
     }
 
     pub(super) fn tell(&self, note: Note) {
