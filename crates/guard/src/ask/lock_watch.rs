@@ -51,9 +51,7 @@ fn discard_until(told: &Receiver<QuestionEvent>, until: Instant) {
 impl Asker {
     /// Returns when no yes is remembered, or when the watch has ended or says what means nothing.
     fn listen_for_lock(&self, stream: &UnixStream, told: &Receiver<QuestionEvent>) {
-        let Ok(mut lines) = PrompterLines::new(stream, MAX_LINE) else {
-            return;
-        };
+        let mut lines = PrompterLines::new(stream, MAX_LINE);
         while self.questions.has_approvals() {
             told.try_iter().for_each(drop);
             match lines.next(None, Instant::now() + POLL_INTERVAL) {

@@ -1,7 +1,7 @@
 //! A byte stream whose every wait has an end.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -31,10 +31,6 @@ impl ByteStream {
             socket: stream,
             wait: Duration::ZERO,
         })
-    }
-
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 
     /// Reads what is there, waiting until `until` for something; `None` = nothing came, 0 = the end.
@@ -150,7 +146,7 @@ impl MessageStream {
 
     /// Whether there is anything that was not received yet, the end of the stream too.
     pub fn has_more(&self) -> bool {
-        let mut fds = [PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(self.bytes.socket.as_fd(), PollFlags::POLLIN)];
         self.has_leftover() || matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1..))
     }
 

@@ -37,9 +37,7 @@ pub(super) fn converse(
     if let Err(error) = send(stream, &line) {
         return not_shown(format!("does not take the question: {error}"));
     }
-    let Ok(mut lines) = PrompterLines::new(stream, MAX_LINE) else {
-        return failed("it cannot be listened to");
-    };
+    let mut lines = PrompterLines::new(stream, MAX_LINE);
     let mut next = |until| next_line(&mut lines, dialog, stream, until);
     match next(Instant::now() + START_TIME) {
         NextLine::Line(line) if protocol::is_shown(&line) => shown(),
@@ -69,7 +67,7 @@ fn send(mut stream: &UnixStream, line: &[u8]) -> io::Result<()> {
 
 /// Waits for a line, and is interrupted when the question is withdrawn; new counts go out meanwhile.
 fn next_line(
-    lines: &mut PrompterLines,
+    lines: &mut PrompterLines<'_>,
     dialog: &Dialog,
     stream: &UnixStream,
     until: Instant,

@@ -1,6 +1,7 @@
 //! Bounded lines from a prompter.
 
-use std::io;
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -8,13 +9,11 @@ use common::askpass::wipe;
 use common::wait;
 use nix::poll::{PollFd, PollFlags};
 
-use crate::intake::stream::ByteStream;
-
 const CHUNK: usize = 1024;
 
 /// Reads lines; overwrites what it has read, which may be a passphrase.
-pub struct PrompterLines {
-    bytes: ByteStream,
+pub struct PrompterLines<'s> {
+    stream: &'s UnixStream,
     buffer: Vec<u8>,
     max_line: usize,
 }
@@ -29,18 +28,15 @@ pub enum NextLine {
     TooLong,
 }
 
-impl PrompterLines {
+impl<'s> PrompterLines<'s> {
     /// `max_line` is in bytes, with the newline.
-    ///
-    /// # Errors
-    /// The socket cannot be made to time out.
-    pub fn new(stream: &UnixStream, max_line: usize) -> io::Result<Self> {
-        Ok(Self {
-            bytes: ByteStream::new(stream.try_clone()?)?,
+    pub fn new(stream: &'s UnixStream, max_line: usize) -> Self {
+        Self {
+            stream,
             // Room enough from the start: a buffer that grows would leave copies of a passphrase behind.
             buffer: Vec::with_capacity(max_line + CHUNK),
             max_line,
-        })
+        }
     }
 
     /// Waits for the next line until `until`, or until `interrupt` is ready.
@@ -57,7 +53,7 @@ impl PrompterLines {
             if self.buffer.len() >= self.max_line {
                 return NextLine::TooLong;
             }
-            let mut fds = vec![PollFd::new(self.bytes.as_fd(), PollFlags::POLLIN)];
+            let mut fds = vec![PollFd::new(self.stream.as_fd(), PollFlags::POLLIN)];
             fds.extend(interrupt.cloned());
             match wait::until(&mut fds, Some(until)) {
                 Ok(true) => {}
@@ -68,17 +64,16 @@ impl PrompterLines {
                 return NextLine::Interrupted;
             }
             let mut chunk = [0; CHUNK];
-            match self.bytes.read_until(&mut chunk, until) {
-                Ok(None) => return NextLine::TimeUp,
-                Ok(Some(0)) | Err(_) => return NextLine::End,
-                Ok(Some(count)) => self.buffer.extend(chunk.iter().take(count)),
+            match self.stream.read(&mut chunk) {
+                Ok(0) | Err(_) => return NextLine::End,
+                Ok(count) => self.buffer.extend(chunk.iter().take(count)),
             }
             wipe(&mut chunk);
         }
     }
 }
 
-impl Drop for PrompterLines {
+impl Drop for PrompterLines<'_> {
     fn drop(&mut self) {
         wipe(&mut self.buffer);
     }

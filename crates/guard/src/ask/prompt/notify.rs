@@ -133,9 +133,7 @@ impl Notifier {
 /// Waits for the end of what shows a notification, but no longer than for `time`; true if it said that the button was
 /// pressed.
 fn is_revoke_pressed(stream: &UnixStream, time: Duration) -> bool {
-    let pressed = |mut lines: PrompterLines| {
-        let next = lines.next(None, Instant::now() + time);
-        matches!(next, NextLine::Line(line) if line == REVOKE_PRESSED.as_bytes())
-    };
-    PrompterLines::new(stream, REVOKE_PRESSED.len() + 1).is_ok_and(pressed)
+    let mut lines = PrompterLines::new(stream, REVOKE_PRESSED.len() + 1);
+    let next = lines.next(None, Instant::now() + time);
+    matches!(next, NextLine::Line(line) if line == REVOKE_PRESSED.as_bytes())
 }

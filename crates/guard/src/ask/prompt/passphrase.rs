@@ -57,7 +57,7 @@ fn converse(
     client: &UnixStream,
 ) -> Option<Passphrase> {
     stream.write_all(&protocol::line(question)?).ok()?;
-    let mut lines = PrompterLines::new(stream, MAX_LINE).ok()?;
+    let mut lines = PrompterLines::new(stream, MAX_LINE);
     let hang_up = PollFd::new(client.as_fd(), wait::PEER_CLOSED);
     let mut next = |until| match lines.next(Some(&hang_up), until) {
         NextLine::Line(line) => Some(Passphrase(line)),
