@@ -20,6 +20,7 @@ use common::control::{
     Approval, ControlError, Event, MAX_LINE, Reply, Request, RequestLine, RevokedApprovals,
     VaultStatus,
 };
+use common::sync::lock;
 use common::wait;
 
 /// A person may leave `split-ssh pending --live` open; a line that is begun is written at once.
@@ -30,12 +31,10 @@ const PEER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_REQUEST: u64 = 64 * 1024;
 
 /// Serves one peer until it closes.
-pub fn serve(daemon: &Daemon, stream: &UnixStream) {
-    // A peer that has left needs no answer.
-    let _ = serve_lines(daemon, stream);
-}
-
-fn serve_lines(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
+///
+/// # Errors
+/// The peer has left.
+pub fn serve(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(WRITE_TIME))?;
     let mut lines = BufReader::new(stream);
     loop {
@@ -68,7 +67,7 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
 }
 
 fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
-    let asker = &daemon.asker;
+    let asker = &daemon.signer.asker;
     let mut reply = Reply::ok();
     match request {
         Request::Pending => reply.pending = Some(waiting(daemon)),
@@ -100,14 +99,17 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
         }
         Request::Status => reply.status = Some(status(daemon)),
         Request::Keyrings { name } => {
-            reply.keyrings = Some(daemon.keys.keyring_states(name.as_deref())?);
+            reply.keyrings = Some(daemon.signer.keys.keyring_states(name.as_deref())?);
         }
         Request::Load { keyring, file } => {
-            daemon.keys.load_for_owner(keyring, file, &asker.prompter)?;
+            daemon
+                .signer
+                .keys
+                .load_for_owner(keyring, file, &asker.prompter)?;
         }
         Request::Host { key } => {
             let key = STANDARD.decode(key).map_err(|_| ControlError::BadHostKey)?;
-            reply.names = Some(daemon.policy.latest().identify(&key).names);
+            reply.names = Some(daemon.signer.policy.latest().identify(&key).names);
         }
         Request::Reload => daemon.reload().map_err(ControlError::BrokenPolicy)?,
         Request::Sandboxes => {
@@ -122,7 +124,7 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
 }
 
 fn waiting(daemon: &Daemon) -> Vec<PendingQuestion> {
-    let questions = &daemon.asker.questions;
+    let questions = &daemon.signer.asker.questions;
     questions.with(|state| state.queue.pending(clock::now()))
 }
 
@@ -147,8 +149,8 @@ fn approvals(asker: &Asker) -> Vec<Approval> {
 /// Tells every change to the waiting questions until the peer closes.
 fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     let (sender, events) = mpsc::channel();
-    daemon.recorder.changes.listen(sender.clone());
-    daemon.asker.questions.tell_too(sender);
+    daemon.signer.recorder.changes.listen(sender.clone());
+    daemon.signer.asker.questions.tell_too(sender);
     // What waited before is news to this view.
     for waiting in waiting(daemon) {
         tell(stream, Event::Asked(Box::new(waiting)))?;
@@ -194,25 +196,25 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
 }
 
 fn status(daemon: &Daemon) -> VaultStatus {
-    let policy = daemon.policy.latest();
+    let policy = daemon.signer.policy.latest();
     VaultStatus {
         started: daemon.started.clone(),
         streams: daemon.intake.count(),
         connected: daemon.intake.connected(),
         policy_files: policy
-            .files()
+            .files
             .iter()
             .map(|file| file.display().to_string())
             .collect(),
-        policy_sha256: policy.digest().to_string(),
+        policy_sha256: policy.digest.to_string(),
         settings_sha256: daemon.settings.clone(),
         broken: policy.broken().map(str::to_owned),
         stale: policy.stale().map(str::to_owned),
         unreadable_revocations: policy.unreadable_revocations(),
-        prompt: daemon.asker.prompter.state(),
-        log: daemon.recorder.log.path().display().to_string(),
+        prompt: daemon.signer.asker.prompter.state(),
+        log: daemon.signer.recorder.log.path().display().to_string(),
         sandboxes: daemon.sandboxes.states(),
-        log_trouble: daemon.recorder.log.trouble(),
-        refusals: daemon.recorder.last_refusals(),
+        log_trouble: daemon.signer.recorder.log.trouble(),
+        refusals: lock(&daemon.signer.recorder.refusals).0.clone().into(),
     }
 }

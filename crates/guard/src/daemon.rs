@@ -27,10 +27,7 @@ use common::paths::Paths;
 pub struct Daemon {
     pub intake: Arc<Intake>,
     pub sandboxes: Sandboxes,
-    pub policy: Arc<PolicyFiles>,
-    pub keys: Arc<Keyrings>,
-    pub asker: Arc<Asker>,
-    pub recorder: Arc<Recorder>,
+    pub signer: Arc<Signer>,
     /// Of vault.toml, as it was read.
     pub settings: String,
     /// When this daemon started, RFC 3339.
@@ -51,31 +48,31 @@ impl Daemon {
         let prompter = Prompter::new(&config.prompt, paths);
         let notifier = Notifier::start(&prompter);
         let recorder = Arc::new(Recorder::new(log, Arc::clone(&notifier)));
-        let keys = Arc::new(Keyrings::new(paths.clone(), &config));
         let asker = Arc::new(Asker::new(
             prompter,
             notifier,
             Arc::clone(&recorder),
             Arc::clone(&policy),
         ));
-        let signer = Signer {
-            policy: Arc::clone(&policy),
-            keys: Arc::clone(&keys),
-            asker: Arc::clone(&asker),
-            recorder: Arc::clone(&recorder),
+        let signer = Arc::new(Signer {
+            keys: Keyrings::new(paths.clone(), &config),
+            policy,
+            asker,
+            recorder,
             crypto: Ring,
             contents: ContentCount::default(),
-        };
+        });
         let settings = config.digest();
-        let intake = Arc::new(Intake::new(config.limits, config.carry, signer));
+        let intake = Arc::new(Intake::new(
+            config.limits,
+            config.carry,
+            Arc::clone(&signer),
+        ));
         Ok(Arc::new(Self {
             settings,
             sandboxes: Sandboxes::new(paths.clone(), Arc::clone(&intake), sandboxes),
             intake,
-            policy,
-            keys,
-            asker,
-            recorder,
+            signer,
             started: timestamp().to_string(),
         }))
     }
@@ -86,11 +83,12 @@ impl Daemon {
     /// There are no threads left, or the configuration of sandboxes is broken.
     pub fn begin(self: &Arc<Self>) -> Result<(), Error> {
         let daemon = Arc::clone(self);
-        self.policy
+        self.signer
+            .policy
             .follow(move |reloaded| daemon.tell_of_reload(reloaded))
             .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
         let mut start = self.record(Event::Start, RecordOutcome::Ok);
-        if let Some(broken) = self.policy.snapshot().broken() {
+        if let Some(broken) = self.signer.policy.snapshot().broken() {
             start.outcome = RecordOutcome::Failed;
             start.reason = Some(broken.to_owned());
             let why = first_line(broken);
@@ -99,8 +97,8 @@ impl Daemon {
         } else {
             start.reason = self.tell_of_unreadable_revocations();
         }
-        self.recorder.note(start);
-        self.keys.start_all();
+        self.signer.recorder.note(start);
+        self.signer.keys.start_all();
         self.sandboxes.follow_configuration()
     }
 
@@ -109,31 +107,34 @@ impl Daemon {
         let mut refusal = self.record(Event::Refusal, RecordOutcome::Refused);
         refusal.qube = Some(Caller::Local(uid.as_raw()).to_string().into());
         let why = "only root and the vault's own user may connect to its sockets";
-        self.recorder.note(refusal.because(why));
+        self.signer.recorder.note(refusal.because(why));
     }
 
     /// To be called about once a minute.
     pub fn tick(&self) {
         // What cannot be written now is written the next time.
-        let _ = self.recorder.log.tick(timestamp());
-        let policy = self.policy.snapshot();
+        let _ = self.signer.recorder.log.tick(timestamp());
+        let policy = self.signer.policy.snapshot();
         policy.forget_old_counts(clock::now().boot);
     }
 
     /// A call is served, a sandbox may call, a question waits, or an answer is remembered.
     pub fn is_busy(&self) -> bool {
-        self.intake.count() > 0 || !self.sandboxes.is_empty() || !self.asker.questions.is_idle()
+        self.intake.count() > 0
+            || !self.sandboxes.is_empty()
+            || !self.signer.asker.questions.is_idle()
     }
 
     /// Denies what waits, and ends what was started.
     pub fn end(&self) {
         self.sandboxes.close();
-        self.asker.questions.stop();
-        self.recorder
+        self.signer.asker.questions.stop();
+        self.signer
+            .recorder
             .note(self.record(Event::Stop, RecordOutcome::Ok));
         // There is nobody left to tell of counts that could not be written.
-        let _ = self.recorder.log.close();
-        self.keys.stop();
+        let _ = self.signer.recorder.log.close();
+        self.signer.keys.stop();
     }
 
     /// Reads policy and known hosts again, starts the agents of keyrings that have come since, and serves the sandboxes
@@ -142,9 +143,9 @@ impl Daemon {
     /// # Errors
     /// What is broken; the last good policy still holds.
     pub fn reload(&self) -> Result<(), String> {
-        self.keys.start_all();
+        self.signer.keys.start_all();
         let sandboxes = self.sandboxes.follow_configuration();
-        self.policy.read_again()?;
+        self.signer.policy.read_again()?;
         sandboxes.map_err(|error| error.what().to_owned())
     }
 
@@ -154,36 +155,34 @@ impl Daemon {
             Reloaded::Changed => {
                 let mut record = self.record(Event::Reload, RecordOutcome::Ok);
                 record.reason = self.tell_of_unreadable_revocations();
-                self.recorder.note(record);
+                self.signer.recorder.note(record);
                 journal::say(Priority::Notice, "the policy was read again");
-                self.asker.end_what_no_longer_asks();
+                self.signer.asker.end_what_no_longer_asks();
             }
             Reloaded::Failed(why) => {
                 let record = self.record(Event::Reload, RecordOutcome::Failed);
-                self.recorder.note(record.because(why));
+                self.signer.recorder.note(record.because(why));
                 let why = first_line(why);
                 let said = format!("the policy is broken, the last good one still holds: {why}");
                 journal::say(Priority::Error, &said);
-                self.asker.questions.notice(&said);
+                self.signer.asker.questions.notice(&said);
             }
         }
     }
 
     /// Tells the journal and the person of revocations that cannot be read, and returns them for a record.
     fn tell_of_unreadable_revocations(&self) -> Option<String> {
-        let lines = self.policy.snapshot().unreadable_revocations();
+        let lines = self.signer.policy.snapshot().unreadable_revocations();
         for line in &lines {
             journal::say(Priority::Error, line);
         }
         let first = lines.first()?;
-        self.asker.questions.notice(first);
+        self.signer.asker.questions.notice(first);
         Some(lines.join("\n"))
     }
 
     fn record(&self, event: Event, outcome: RecordOutcome) -> Record {
-        let mut record = Record::new(event, outcome, timestamp());
-        record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
-        record
+        self.signer.policy.record(event, outcome)
     }
 }
 

@@ -22,4 +22,4 @@ mod sign;
 mod sockets;
 pub mod stdio;
 
-pub use run::{Options, run};
+pub use run::run;

@@ -28,18 +28,11 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(60);
 /// With --until-idle: long enough for the next of a series of calls.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
-/// How the daemon serves.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// End after a minute with nothing to do or remember.
-    pub until_idle: bool,
-}
-
-/// Serves until a signal ends it.
+/// Serves until a signal ends it, or, if `until_idle`, after a minute with nothing to do or remember.
 ///
 /// # Errors
 /// The configuration is broken, the log can't be opened, or another vault runs.
-pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
+pub fn run(until_idle: bool, paths: &Paths) -> Result<ExitCode, Error> {
     process::close_memory()?;
     // Before the sockets: whoever started us and waits for them is not to meet a vault that ends.
     let config = VaultConfig::load(paths)?;
@@ -50,15 +43,17 @@ pub fn run(options: Options, paths: &Paths) -> Result<ExitCode, Error> {
     process::make_room(&config);
     let daemon = Daemon::open(config, paths, sockets.sandboxes)?;
     daemon.begin()?;
-    showing::follow(&daemon.asker);
-    lock_watch::watch(&daemon.asker);
+    showing::follow(&daemon.signer.asker);
+    lock_watch::watch(&daemon.signer.asker);
     let ticking = Arc::clone(&daemon);
-    thread::spawn(move || tick(&ticking, options.until_idle));
+    thread::spawn(move || tick(&ticking, until_idle));
     let calls = Arc::clone(&daemon.intake);
     let controls = Arc::clone(&daemon);
     let serve_call: Serve = Arc::new(move |stream, peer| calls.serve(stream, peer));
     accept_all(&daemon, sockets.calls, &serve_call);
-    let serve_control: Serve = Arc::new(move |stream, _| control::serve(&controls, &stream));
+    let serve_control: Serve = Arc::new(move |stream, _| {
+        let _ = control::serve(&controls, &stream); // a peer that has left needs no answer
+    });
     accept_all(&daemon, sockets.controls, &serve_control);
     if !sockets.ours.is_empty() {
         say_ready(&daemon, &paths.qrexec_socket());
@@ -87,7 +82,7 @@ fn accept_all(daemon: &Arc<Daemon>, listeners: Vec<UnixListener>, serve: &Serve)
 fn say_ready(daemon: &Daemon, socket: &Path) {
     let mut err = io::stderr();
     if err.is_terminal() {
-        let way = daemon.asker.prompter.state().asks_by;
+        let way = daemon.signer.asker.prompter.state().asks_by;
         // A closed standard error is nobody's problem.
         let _ = writeln!(
             err,

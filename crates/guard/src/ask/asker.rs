@@ -10,16 +10,17 @@ use policy::known_hosts::HostKey;
 use policy::permit::Inquiry;
 use policy::question::{Answer, Decision, QuestionId, Subject};
 use policy::queue::AnswerError;
-use policy::record::{DecidedBy, Event, Record, RecordOutcome};
+use policy::record::{DecidedBy, Event, RecordOutcome};
 use policy::remembered::{ListedAnswer, RememberedAnswer};
 
 use super::prompt::{Notice, Notifier, Prompter};
 use super::questions::Questions;
-use crate::log::recorder::{Recorder, timestamp};
+use crate::log::recorder::Recorder;
 use crate::policy_files::{PolicyFiles, PolicySnapshot};
 use common::clock;
 use common::log::journal::{self, Priority};
 use common::policy_files;
+use common::sync::lock;
 
 pub struct Asker {
     pub questions: Questions,
@@ -64,7 +65,7 @@ impl Asker {
         if is_settled {
             return inquiry;
         }
-        let history = self.recorder.history(&subject.facts, &now);
+        let history = lock(&self.recorder.past).history(&subject.facts, &now);
         let rule = match subject.remember {
             Remember::Never => None,
             Remember::UpTo(_) => {
@@ -202,8 +203,7 @@ impl Asker {
     /// A record for each remembered answer that ended before its time.
     fn record_ended(&self, ended: &[ListedAnswer], why: &str) {
         for entry in ended {
-            let mut record = Record::new(Event::Revoked, RecordOutcome::Refused, timestamp());
-            record.policy = Some(Arc::clone(self.policy.snapshot().digest()));
+            let mut record = self.policy.record(Event::Revoked, RecordOutcome::Refused);
             record.qube = Some(entry.answer.caller().to_string().into());
             self.recorder.note(match &entry.answer {
                 RememberedAnswer::Approval(scope) => {

@@ -15,7 +15,6 @@ use super::header;
 use super::limits::{StreamGuard, Streams};
 use super::line::Replies;
 use super::stream::{ByteStream, MessageStream};
-use crate::log::recorder::timestamp;
 use crate::sign::session::{AgentSession, Client, Signer};
 use common::config::vault::{CarryConfig, Limits};
 use common::control::Connected;
@@ -35,7 +34,7 @@ pub struct Intake {
     /// Connections that calls carry beside their first.
     carried: Arc<Streams>,
     connections: AtomicU64,
-    signer: Signer,
+    signer: Arc<Signer>,
 }
 
 /// Carried connections of all callers at once.
@@ -45,7 +44,7 @@ pub fn most_carried(carry: &CarryConfig) -> usize {
 }
 
 impl Intake {
-    pub fn new(limits: Limits, carry: CarryConfig, signer: Signer) -> Self {
+    pub fn new(limits: Limits, carry: CarryConfig, signer: Arc<Signer>) -> Self {
         let most = usize::try_from(carry.connections).unwrap_or(usize::MAX);
         let changes = &signer.recorder.changes;
         Self {
@@ -199,9 +198,7 @@ impl Intake {
     }
 
     fn record(&self, event: Event) -> Record {
-        let mut record = Record::new(event, RecordOutcome::Refused, timestamp());
-        record.policy = Some(Arc::clone(self.signer.policy.snapshot().digest()));
-        record
+        self.signer.policy.record(event, RecordOutcome::Refused)
     }
 }
 

@@ -38,8 +38,8 @@ pub struct Sandboxes {
 #[derive(Default)]
 struct Served {
     open: BTreeMap<String, OpenSandbox>,
-    /// Why a sandbox has no socket.
-    failed: BTreeMap<String, (Sandbox, String)>,
+    /// Sandboxes that have no socket.
+    failed: Vec<SandboxState>,
     /// Sockets that systemd made, by the sandbox's name. They are systemd's to close.
     activated: HashMap<String, UnixListener>,
 }
@@ -102,7 +102,7 @@ impl Sandboxes {
                     };
                     let said = format!("sandbox {name} is not served: {why}");
                     journal::say(Priority::Error, &said);
-                    served.failed.insert(name, (sandbox, why));
+                    served.failed.push(SandboxState::of(&sandbox, 0, Some(why)));
                 }
             }
         }
@@ -183,9 +183,7 @@ impl Sandboxes {
             let trouble = (!open.has_its_socket()).then(|| gone.to_owned());
             SandboxState::of(&open.served.sandbox, count, trouble)
         });
-        let failed = served.failed.values();
-        let failed = failed.map(|(sandbox, why)| SandboxState::of(sandbox, 0, Some(why.clone())));
-        open.chain(failed).collect()
+        open.chain(served.failed.iter().cloned()).collect()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -8,7 +8,7 @@ use policy::caller::Keyring;
 use policy::crypto::Crypto as _;
 
 use super::keyrings::Keyrings;
-use super::unlock::Unlock;
+use super::unlock::{UNLOCK_TIME, Unlock};
 use crate::ask::prompt::Prompter;
 use common::control::ControlError;
 use common::crypto::Ring;
@@ -73,7 +73,7 @@ impl Keyrings {
         };
         let _turn = self.unlocking();
         unlock
-            .unlock(&client, Instant::now() + Unlock::time())
+            .unlock(&client, Instant::now() + UNLOCK_TIME)
             .map_err(ControlError::NotLoaded)
     }
 }

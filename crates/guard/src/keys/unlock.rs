@@ -12,8 +12,8 @@ use crate::ask::prompt::Prompter;
 use common::key_loading::NotLoaded;
 use common::keyrings::KeyringPlace;
 
-/// Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
-const UNLOCK_TIME: Duration = Duration::from_secs(100);
+/// The longest time from the first window to the last. Below sshd's LoginGraceTime of 120 s, which runs meanwhile.
+pub const UNLOCK_TIME: Duration = Duration::from_secs(100);
 /// A person who mistypes; not a guesser.
 const MAX_ATTEMPTS: u8 = 3;
 /// Seconds that one window waits.
@@ -71,10 +71,5 @@ impl Unlock<'_> {
             }
         }
         Err("none of three passphrases fitted".to_owned())
-    }
-
-    /// The longest time from the first window to the last.
-    pub fn time() -> Duration {
-        UNLOCK_TIME
     }
 }

@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use policy::facts::{Facts, Moment};
 use policy::past_requests::PastRequests;
-use policy::question::History;
 use policy::record::sentence::Sentence;
 use policy::record::{Event, Record, RecordOutcome, Timestamp};
 
@@ -21,8 +19,10 @@ use common::sync::lock;
 /// The log, the last refusals for `split-ssh status`, and the notifications that refusals are worth.
 pub struct Recorder {
     pub log: Log,
-    refusals: Mutex<Refusals>,
-    past: Mutex<PastRequests>,
+    /// The last ones, newest first.
+    pub refusals: Mutex<Refusals>,
+    /// What the log knows, and, of authors, also what it does not keep.
+    pub past: Mutex<PastRequests>,
     notifier: Arc<Notifier>,
     /// Told after each record.
     pub changes: Arc<Changes>,
@@ -70,16 +70,6 @@ impl Recorder {
         let _ = self.write(record);
     }
 
-    /// What the log knows of requests like this one.
-    pub fn history(&self, facts: &Facts, now: &Moment) -> History {
-        lock(&self.past).history(facts, now)
-    }
-
-    /// For the history of requests by the same key, also where the log does not keep the author.
-    pub fn remember_author(&self, signed: &Facts) {
-        lock(&self.past).authors.add(signed);
-    }
-
     fn remember_refusal(&self, record: &Record) {
         let who = record.qube.as_deref().unwrap_or("?");
         let why = record.reason.as_deref().unwrap_or("");
@@ -98,10 +88,6 @@ impl Recorder {
             why: sentence.why,
             times: 1,
         });
-    }
-
-    pub fn last_refusals(&self) -> Vec<RefusedRequest> {
-        lock(&self.refusals).newest_first()
     }
 }
 
@@ -129,7 +115,7 @@ pub fn timestamp() -> Timestamp {
 mod tests {
     use policy::caller::{Caller, Keyring};
     use policy::crypto::Fingerprint;
-    use policy::facts::{IntentKind, KeyFacts, Proof};
+    use policy::facts::{Facts, IntentKind, KeyFacts, Proof};
 
     use super::*;
 

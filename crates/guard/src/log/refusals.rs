@@ -9,7 +9,7 @@ const MAX_KEPT: usize = 20;
 
 /// Newest first.
 #[derive(Debug, Default)]
-pub struct Refusals(VecDeque<RefusedRequest>);
+pub struct Refusals(pub VecDeque<RefusedRequest>);
 
 impl Refusals {
     pub fn add(&mut self, mut refusal: RefusedRequest) {
@@ -25,10 +25,6 @@ impl Refusals {
             None => {}
         }
         self.0.push_front(refusal);
-    }
-
-    pub fn newest_first(&self) -> Vec<RefusedRequest> {
-        self.0.iter().cloned().collect()
     }
 
     /// The oldest of those who have the most.
@@ -66,7 +62,7 @@ mod tests {
         for time in 0..100 {
             refusals.add(refusal("work", ["list", "sign"][time % 2], time));
         }
-        let kept = refusals.newest_first();
+        let kept = refusals.0;
         let told: Vec<_> = kept
             .iter()
             .map(|one| (one.what.as_str(), one.time.as_str(), one.times))
@@ -82,7 +78,7 @@ mod tests {
         for time in 2..100 {
             refusals.add(refusal("loud", &time.to_string(), time));
         }
-        let kept = refusals.newest_first();
+        let kept = refusals.0;
         assert_eq!(kept.len(), MAX_KEPT);
         assert_eq!(kept[0].time, "99", "the newest is kept");
         assert_eq!(kept[MAX_KEPT - 1].qube.as_deref(), Some("quiet"));

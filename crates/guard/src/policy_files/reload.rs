@@ -133,7 +133,7 @@ impl PolicyFiles {
             return None;
         }
         let (snapshot, reloaded) = match read {
-            Ok(fresh) if fresh.digest() == before.digest() => {
+            Ok(fresh) if fresh.digest == before.digest => {
                 let is_other = lock(&self.state).stamps != *stamps;
                 let is_news = is_other || before.trouble().is_some();
                 let fresh = fresh.with_counts_of(&before);

@@ -33,9 +33,9 @@ pub struct PolicySnapshot {
     names: Vec<String>,
     /// Why the files on disk are not what holds, or, if none was good yet, why nothing may be signed.
     trouble: Option<String>,
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// SHA-256 over the policy's files, 64 hex digits.
-    digest: Arc<str>,
+    pub digest: Arc<str>,
     /// What counts against `rate`. Rules are counted by their place, so a changed policy counts anew.
     used: Arc<Mutex<RateCounter>>,
 }
@@ -121,14 +121,6 @@ impl PolicySnapshot {
     pub fn unreadable_revocations(&self) -> Vec<String> {
         let lines = self.hosts.known.unreadable_revocations();
         lines.iter().map(ToString::to_string).collect()
-    }
-
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    pub fn digest(&self) -> &Arc<str> {
-        &self.digest
     }
 
     /// All words that the policy has for hosts: names, and those of its tables.

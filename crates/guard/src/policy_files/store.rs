@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use policy::record::{Event, Record, RecordOutcome};
+
+use crate::log::recorder::timestamp;
 use common::known_hosts_files;
 use common::paths::Paths;
 use common::policy_files;
@@ -80,6 +83,13 @@ impl PolicyFiles {
     /// What holds now.
     pub fn snapshot(&self) -> Arc<PolicySnapshot> {
         Arc::clone(&lock(&self.state).snapshot)
+    }
+
+    /// A record of what happens under what holds now.
+    pub fn record(&self, event: Event, outcome: RecordOutcome) -> Record {
+        let mut record = Record::new(event, outcome, timestamp());
+        record.policy = Some(Arc::clone(&self.snapshot().digest));
+        record
     }
 
     /// What holds, by a look at the files that is at most [`CACHE_TIME`] old.

@@ -27,6 +27,7 @@ use crate::keys::concurrency::UpstreamWork;
 use crate::keys::upstream::UpstreamError;
 use crate::policy_files::CACHE_TIME;
 use common::clock;
+use common::sync::lock;
 use common::wait;
 
 /// How often a request is judged whose policy or known hosts change while it waits.
@@ -90,7 +91,8 @@ fn steps<'r>(
                 drop(turn);
                 let login = request.login_with(&key.facts.fingerprint);
                 session.session.count(login);
-                session.signer.recorder.remember_author(case.facts());
+                let past = &session.signer.recorder.past;
+                lock(past).authors.add(case.facts());
                 tell_of_use(session, &case, trace.decided_by);
                 return Ok(reply);
             }

@@ -27,7 +27,7 @@ use common::keyrings::KeyringPlace;
 /// What is needed to list and to sign, shared by all connections.
 pub struct Signer {
     pub policy: Arc<PolicyFiles>,
-    pub keys: Arc<Keyrings>,
+    pub keys: Keyrings,
     pub asker: Arc<Asker>,
     pub recorder: Arc<Recorder>,
     pub crypto: Ring,
@@ -198,7 +198,7 @@ impl<'s> AgentSession<'s> {
         record.qube = Some(Arc::clone(&self.recorded_as.0));
         record.keyring = Some(Arc::clone(&self.recorded_as.1));
         record.connection = Some(self.client.number);
-        record.policy = Some(Arc::clone(self.policy.digest()));
+        record.policy = Some(Arc::clone(&self.policy.digest));
         record
     }
 

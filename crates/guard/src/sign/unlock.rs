@@ -13,7 +13,7 @@ use super::listing;
 use super::outcome::SignRefusal;
 use super::session::AgentSession;
 use crate::ask::prompt::Notice;
-use crate::keys::unlock::Unlock;
+use crate::keys::unlock::{UNLOCK_TIME, Unlock};
 use crate::keys::upstream::UpstreamError;
 use common::identities::KeyFile;
 use common::wait;
@@ -27,7 +27,7 @@ pub fn unlock(
     file: &KeyFile,
     key: &KeyFacts,
 ) -> Result<(), UpstreamError> {
-    let until = Instant::now() + Unlock::time();
+    let until = Instant::now() + UNLOCK_TIME;
     let keys = &session.signer.keys;
     // Two logins with one locked key are one question for its passphrase.
     let _turn = keys.unlocking();
@@ -59,7 +59,7 @@ pub fn unlock(
 /// # Errors
 /// The client hung up, or the agent stayed locked.
 pub fn wait_for_agent(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<(), SignRefusal> {
-    let until = Instant::now() + Unlock::time();
+    let until = Instant::now() + UNLOCK_TIME;
     let keyring = session.client.keyring.to_string();
     let mut is_told = false;
     loop {

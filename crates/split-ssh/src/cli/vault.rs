@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use common::error::Error;
 use common::paths::Paths;
-use guard::{Options, stdio};
+use guard::stdio;
 
 /// Guard the keys of this vault
 #[derive(Debug, clap::Args)]
@@ -34,8 +34,5 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
             paths,
         ));
     }
-    let options = Options {
-        until_idle: args.until_idle,
-    };
-    guard::run(options, paths)
+    guard::run(args.until_idle, paths)
 }
