@@ -71,9 +71,7 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
     let mut reply = Reply::ok();
     match request {
         Request::Pending => reply.pending = Some(waiting(daemon)),
-        Request::Shown { id } => asker
-            .questions
-            .with(|state| state.queue.shown(*id, clock::now())),
+        Request::Shown { id } => asker.questions.with(|queue| queue.shown(*id, clock::now())),
         Request::Answer { id, answer } => {
             let answered = asker.answer(*id, answer, DecidedBy::Terminal);
             let answered = answered.map_err(|error| match error {
@@ -125,13 +123,13 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
 
 fn waiting(daemon: &Daemon) -> Vec<PendingQuestion> {
     let questions = &daemon.signer.asker.questions;
-    questions.with(|state| state.queue.pending(clock::now()))
+    questions.with(|queue| queue.pending(clock::now()))
 }
 
 fn approvals(asker: &Asker) -> Vec<Approval> {
     let now = clock::now();
-    asker.questions.with(|state| {
-        let remembered = state.queue.remembered.list(now).iter();
+    asker.questions.with(|queue| {
+        let remembered = queue.remembered.list(now).iter();
         remembered
             .map(|entry| Approval {
                 number: entry.number,

@@ -61,7 +61,7 @@ impl Asker {
         let subject = inquiry.subject();
         let is_settled = self
             .questions
-            .with(|state| state.queue.remembered.knows(subject, now));
+            .with(|queue| queue.remembered.knows(subject, now));
         if is_settled {
             return inquiry;
         }
@@ -88,9 +88,7 @@ impl Asker {
         by: DecidedBy,
     ) -> Result<Answered, AnswerError> {
         let policy = self.policy.latest();
-        let subject = self
-            .questions
-            .with(|state| state.queue.subject(id).cloned());
+        let subject = self.questions.with(|queue| queue.subject(id).cloned());
         let host_key = subject
             .as_ref()
             .and_then(|subject| subject.host_key.as_deref());
@@ -103,9 +101,7 @@ impl Asker {
         let settled = self.questions.answer(id, answer, is_taken, by)?;
         let mut written = Ok(match answer.decision {
             Decision::AllowFor(_) | Decision::DenyFor(_) | Decision::Mute => {
-                let number = self
-                    .questions
-                    .with(|state| state.queue.remembered.last_number());
+                let number = self.questions.with(|queue| queue.remembered.last_number());
                 Some(format!("to undo it: split-ssh approvals revoke {number}"))
             }
             Decision::AllowOnce | Decision::AllowAlways | Decision::DenyOnce => None,
@@ -177,9 +173,9 @@ impl Asker {
 
     /// Forgets one remembered answer, or all; says how many there were.
     pub fn revoke(&self, number: Option<u64>) -> usize {
-        let ended: Vec<ListedAnswer> = self.questions.with(|state| match number {
-            Some(number) => state.queue.remembered.revoke(number).into_iter().collect(),
-            None => state.queue.remembered.revoke_all(),
+        let ended: Vec<ListedAnswer> = self.questions.with(|queue| match number {
+            Some(number) => queue.remembered.revoke(number).into_iter().collect(),
+            None => queue.remembered.revoke_all(),
         });
         self.record_ended(&ended, "revoked by the owner");
         ended.len()
@@ -189,7 +185,7 @@ impl Asker {
     pub fn screen_was_locked(&self) {
         let ended = self
             .questions
-            .with(|state| state.queue.remembered.revoke_approvals());
+            .with(|queue| queue.remembered.revoke_approvals());
         self.record_ended(&ended, "the screen was locked");
         let said = match ended.len() {
             0 => return,

@@ -53,8 +53,8 @@ pub struct Questions {
 }
 
 #[derive(Debug, Default)]
-pub struct State {
-    pub queue: QuestionQueue,
+struct State {
+    queue: QuestionQueue,
     waiters: HashMap<Ticket, Waiter>,
     listeners: Vec<Sender<QuestionEvent>>,
 }
@@ -155,12 +155,12 @@ impl Questions {
     /// # Errors
     /// Which answer was given, or taken back, since.
     pub fn check_answers(&self, permit: &Permit, now: Moment) -> Result<(), DeniedBy> {
-        self.with(|state| permit.check_answers(&mut state.queue.remembered, now))
+        self.with(|queue| permit.check_answers(&mut queue.remembered, now))
     }
 
     /// Looks at, or changes, what waits and what is remembered, without anything that follows.
-    pub fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
-        look(&mut lock(&self.state))
+    pub fn with<T>(&self, look: impl FnOnce(&mut QuestionQueue) -> T) -> T {
+        look(&mut lock(&self.state).queue)
     }
 
     /// What happens to questions from now on.
@@ -187,14 +187,14 @@ impl Questions {
 
     /// A yes is remembered.
     pub fn has_approvals(&self) -> bool {
-        self.with(|state| state.queue.remembered.has_approvals(clock::now()))
+        self.with(|queue| queue.remembered.has_approvals(clock::now()))
     }
 
     /// Neither a question nor a remembered answer is left.
     pub fn is_idle(&self) -> bool {
-        self.with(|state| {
+        self.with(|queue| {
             let now = clock::now();
-            state.queue.pending(now).is_empty() && state.queue.remembered.list(now).is_empty()
+            queue.pending(now).is_empty() && queue.remembered.list(now).is_empty()
         })
     }
 }

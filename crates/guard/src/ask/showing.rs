@@ -59,7 +59,7 @@ pub fn follow(asker: &Arc<Asker>) {
 fn send_counts(asker: &Asker, id: QuestionId, dialog: Option<&Arc<Dialog>>) {
     let question = asker
         .questions
-        .with(|state| state.queue.question(id, clock::now()));
+        .with(|queue| queue.question(id, clock::now()));
     if let (Some(question), Some(dialog)) = (question, dialog) {
         dialog.send_counts(question.counts());
     }
@@ -101,7 +101,7 @@ fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>
     let question = || {
         let question = asker
             .questions
-            .with(|state| state.queue.question(id, clock::now()))?;
+            .with(|queue| queue.question(id, clock::now()))?;
         Some(match taken {
             Some(name) => question.for_another_name(name),
             None => question,
@@ -110,11 +110,7 @@ fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>
     asker.prompter.ask(
         &question,
         dialog,
-        &|| {
-            asker
-                .questions
-                .with(|state| state.queue.shown(id, clock::now()))
-        },
+        &|| asker.questions.with(|queue| queue.shown(id, clock::now())),
         &|why| {
             let why = display::prose(why.to_string().as_bytes(), 300);
             let said = format!("question {id} waits, see `split-ssh pending`: {why}");

@@ -44,12 +44,4 @@ impl KeyList {
     pub fn find(&self, blob: &[u8]) -> Option<&KeyEntry> {
         self.keys.iter().find(|entry| entry.key.blob == blob)
     }
-
-    pub fn is_away(&self, blob: &[u8]) -> bool {
-        self.find(blob).is_some_and(|entry| entry.is_away)
-    }
-
-    pub fn is_locked(&self, blob: &[u8]) -> bool {
-        self.find(blob).is_some_and(|entry| entry.locked.is_some())
-    }
 }

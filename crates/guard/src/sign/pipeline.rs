@@ -111,13 +111,12 @@ fn find_key(
     session: &mut AgentSession<'_>,
     untrusted: &SignRequest<'_>,
 ) -> Result<KeyEntry, SignRefusal> {
-    let find = |session: &AgentSession<'_>| session.keys.as_ref()?.find(untrusted.key).cloned();
-    if let Some(key) = find(session) {
-        return Ok(key);
+    if session.listed(untrusted.key).is_none() {
+        // Never listed on this connection, or a key that has come since.
+        listing::read_keys(session)?;
     }
-    // Never listed on this connection, or a key that has come since.
-    listing::read_keys(session)?;
-    find(session).ok_or_else(|| gather::RequestRefusal::KeyNotListed.into())
+    let key = session.listed(untrusted.key).cloned();
+    key.ok_or_else(|| gather::RequestRefusal::KeyNotListed.into())
 }
 
 /// The policy's word, if the caller may know of the key and its connection has room for a signature more.
@@ -158,8 +157,8 @@ fn make_ready(
         // What cannot be listed now is told by whoever signs.
         let _ = listing::read_keys(session);
     }
-    let listed = session.keys.as_ref();
-    if listed.is_some_and(|keys| keys.is_away(&key.key.blob)) {
+    let listed = session.listed(&key.key.blob);
+    if listed.is_some_and(|key| key.is_away) {
         wait_for_agent(session, key)?;
     }
     Ok(())
@@ -241,7 +240,7 @@ fn tell_of_use(session: &AgentSession<'_>, case: &Case, decided_by: Option<Decid
         let now = clock::now();
         let approval = asker
             .questions
-            .with(|state| state.queue.remembered.approval(facts, now));
+            .with(|queue| queue.remembered.approval(facts, now));
         if let Some(number) = approval {
             asker.notifier.tell(Notice::approved(facts, number));
         }

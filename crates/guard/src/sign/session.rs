@@ -14,7 +14,7 @@ use policy::session::Session;
 use wire::carry::Note;
 
 use super::content::{ContentCount, SentContent};
-use super::key_list::KeyList;
+use super::key_list::{KeyEntry, KeyList};
 use crate::ask::asker::Asker;
 use crate::intake::line::Replies;
 use crate::keys::keyrings::Keyrings;
@@ -123,6 +123,11 @@ impl<'s> AgentSession<'s> {
     pub(super) fn begin_request(&mut self) {
         self.content.forget_old(Instant::now());
         self.policy = self.signer.policy.latest();
+    }
+
+    /// The key of this blob, as it was listed last.
+    pub(super) fn listed(&self, blob: &[u8]) -> Option<&KeyEntry> {
+        self.keys.as_ref()?.find(blob)
     }
 
     /// The gate for everything that keys are used or shown for: a connection whose bind failed gets nothing more.

@@ -32,11 +32,8 @@ pub fn unlock(
     // Two logins with one locked key are one question for its passphrase.
     let _turn = keys.unlocking();
     listing::read_keys(session)?;
-    let is_locked = session
-        .keys
-        .as_ref()
-        .is_some_and(|keys| keys.is_locked(&file.blob));
-    if !is_locked {
+    let listed = session.listed(&file.blob);
+    if listed.is_none_or(|key| key.locked.is_none()) {
         return Ok(());
     }
     let place = session.place.as_ref().ok_or(UpstreamError::NoKeyring)?;
@@ -65,11 +62,7 @@ pub fn wait_for_agent(session: &mut AgentSession<'_>, key: &KeyEntry) -> Result<
     loop {
         // A failure to list is what is waited for to end.
         let listed = listing::read_keys(session);
-        let now = session
-            .keys
-            .as_ref()
-            .and_then(|keys| keys.find(&key.key.blob));
-        match now {
+        match session.listed(&key.key.blob) {
             Some(found) if !found.is_away => return Ok(()),
             _ if Instant::now() >= until => {
                 let why = match listed {
