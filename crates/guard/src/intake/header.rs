@@ -76,30 +76,30 @@ pub fn read(stream: &mut ByteStream) -> Result<Option<(Header, Vec<u8>)>, BadHea
             HEADER_TIME.as_secs()
         ))
     };
-    let mut untrusted = Vec::with_capacity(MAX_HEADER);
-    let mut chunk = [0_u8; MAX_HEADER];
+    let mut buffer = [0_u8; MAX_HEADER];
+    let mut filled = 0;
     loop {
-        let room = MAX_HEADER.saturating_sub(untrusted.len());
-        let read = stream.read_until(&mut chunk[..room], until);
+        let read = stream.read_until(&mut buffer[filled..], until);
         let count = read
             .map_err(|error| BadHeader::new(format!("cannot read the qrexec header: {error}")))?
             .ok_or_else(late)?;
-        if count == 0 && untrusted.is_empty() {
-            return Ok(None);
-        }
-        if count == 0 {
-            let why = "the stream ended before the qrexec header";
-            return Err(BadHeader::new(why));
-        }
-        untrusted.extend_from_slice(&chunk[..count]);
+        filled += count;
+        let untrusted = &buffer[..filled];
         if let Some(end) = untrusted.iter().position(|&byte| byte == 0) {
-            let data = untrusted.split_off(end + 1);
-            untrusted.truncate(end);
-            return Ok(Some((parse(&untrusted)?, data)));
+            let (header, data) = untrusted.split_at(end);
+            return Ok(Some((parse(header)?, data[1..].to_vec())));
         }
-        if untrusted.len() >= MAX_HEADER {
-            let why = format!("a qrexec header of more than {MAX_HEADER} bytes");
-            return Err(BadHeader::new(why));
+        match (count, filled) {
+            (0, 0) => return Ok(None),
+            (0, _) => {
+                let why = "the stream ended before the qrexec header";
+                return Err(BadHeader::new(why));
+            }
+            (_, MAX_HEADER) => {
+                let why = format!("a qrexec header of more than {MAX_HEADER} bytes");
+                return Err(BadHeader::new(why));
+            }
+            _ => {}
         }
     }
 }

@@ -135,11 +135,9 @@ impl Sandboxes {
             sandbox,
             connections: Mutex::new(Some(Vec::new())),
         });
-        let is_its_uid = |sandbox: &Sandbox, uid: Uid| sandbox.uids.contains(&uid.as_raw());
-        let mut accepting = vec![self.accept(&served, listener, is_its_uid, wrong_uid)];
+        let mut accepting = vec![self.accept(&served, listener, check_uid)];
         if let Some(listener) = vsock {
-            let is_it = |sandbox: &Sandbox, cid| sandbox.vsock.map(|vsock| vsock.cid) == cid;
-            accepting.push(self.accept(&served, listener, is_it, wrong_machine));
+            accepting.push(self.accept(&served, listener, check_machine));
         }
         Ok(OpenSandbox {
             served,
@@ -148,13 +146,12 @@ impl Sandboxes {
         })
     }
 
-    /// Serves who connects at one of a sandbox's sockets, if `is_it`; else says why not.
+    /// Serves who connects at one of a sandbox's sockets, if `check` lets it.
     fn accept<L: Listener + Send + 'static>(
         &self,
         served: &Arc<ServedSandbox>,
         listener: L,
-        is_it: fn(&Sandbox, L::Peer) -> bool,
-        why_not: fn(&Sandbox, L::Peer) -> String,
+        check: fn(&Sandbox, L::Peer) -> Result<(), String>,
     ) -> JoinHandle<()> {
         let (serving, accepting) = (Arc::clone(served), Arc::clone(served));
         let (intake, refusing) = (Arc::clone(&self.intake), Arc::clone(&self.intake));
@@ -162,11 +159,10 @@ impl Sandboxes {
         thread::spawn(move || {
             let sandbox = &accepting.sandbox;
             let allows = |peer| {
-                let is_it = is_it(sandbox, peer);
-                if !is_it {
-                    refusing.refuse_peer(sandbox, why_not(sandbox, peer));
-                }
-                is_it
+                let checked = check(sandbox, peer);
+                checked
+                    .map_err(|why| refusing.refuse_peer(sandbox, why))
+                    .is_ok()
             };
             accept(&listener, Some(&accepting.stop), &allows, &serve);
         })
@@ -249,27 +245,33 @@ fn open_to_others(sandbox: &Sandbox) -> Result<(), Error> {
     Ok(())
 }
 
-/// Why a peer was refused, and what lets it in.
-fn wrong_uid(sandbox: &Sandbox, uid: Uid) -> String {
+/// Whether a peer may connect; if not, why, and what lets it in.
+fn check_uid(sandbox: &Sandbox, uid: Uid) -> Result<(), String> {
+    if sandbox.uids.contains(&uid.as_raw()) {
+        return Ok(());
+    }
     let name = &sandbox.name;
     let uids: Vec<String> = sandbox.uids.iter().map(u32::to_string).collect();
     let flags: Vec<String> = uids.iter().map(|uid| format!("--uid {uid}")).collect();
-    format!(
+    Err(format!(
         "uid {uid} may not connect to the socket of sandbox {name}, which is for uid {}: `split-ssh serve {name} {} \
          --uid {uid}` lets it",
         uids.join(" and "),
         flags.join(" "),
-    )
+    ))
 }
 
 /// The same for a virtual machine.
-fn wrong_machine(sandbox: &Sandbox, cid: Option<u32>) -> String {
+fn check_machine(sandbox: &Sandbox, cid: Option<u32>) -> Result<(), String> {
     let name = &sandbox.name;
-    let (Some(cid), Some(Vsock { cid: its, port })) = (cid, sandbox.vsock) else {
-        return format!("a machine without a CID may not connect as sandbox {name}");
-    };
-    format!(
-        "CID {cid} may not connect to vsock port {port} of sandbox {name}, which is for CID {its}: `split-ssh serve \
-         {name} --vsock {cid}:{port}` lets it, in place of the other"
-    )
+    match (cid, sandbox.vsock) {
+        (Some(cid), Some(Vsock { cid: its, .. })) if cid == its => Ok(()),
+        (Some(cid), Some(Vsock { cid: its, port })) => Err(format!(
+            "CID {cid} may not connect to vsock port {port} of sandbox {name}, which is for CID {its}: `split-ssh serve \
+             {name} --vsock {cid}:{port}` lets it, in place of the other"
+        )),
+        _ => Err(format!(
+            "a machine without a CID may not connect as sandbox {name}"
+        )),
+    }
 }

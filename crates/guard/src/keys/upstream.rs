@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,7 @@ impl Upstream {
     pub fn pass_bind(&mut self, payload: Vec<u8>) {
         self.binds.push(payload);
         // It checks the bind while the client goes on; what fails now is tried again with the question.
-        if self.connect().and_then(|()| self.send_binds()).is_err() {
+        if self.connect().is_err() {
             self.disconnect();
         }
     }
@@ -184,9 +184,13 @@ impl Upstream {
         time: Duration,
         meanwhile: impl FnOnce(),
     ) -> Result<Vec<u8>, UpstreamError> {
-        self.disconnect_if_unsolicited();
+        // An agent that speaks unasked has ended, perhaps to be started again, or has an answer that would be taken for
+        // the next question's.
+        let has_spoken = |connection: &MessageStream| connection.has_more();
+        if self.owed == 0 && self.connection.as_ref().is_some_and(has_spoken) {
+            self.disconnect();
+        }
         self.connect()?;
-        self.send_binds()?;
         let connection = self.connection.as_mut().ok_or(UpstreamError::Slow)?;
         let binds_until = Instant::now() + BINDS_TIME;
         while self.owed > 0 {
@@ -203,10 +207,11 @@ impl Upstream {
         Ok(answer)
     }
 
-    /// Sends the binds that this connection has not seen; their answers are read before the next one.
-    fn send_binds(&mut self) -> Result<(), UpstreamError> {
-        let Some(connection) = &self.connection else {
-            return Ok(());
+    /// Connects, and sends the binds that the connection has not seen; their answers are read before the next one.
+    fn connect(&mut self) -> Result<(), UpstreamError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(open(&self.path)?),
         };
         for bind in self.binds.iter().skip(self.told) {
             connection.send(bind).map_err(UpstreamError::Gone)?;
@@ -214,29 +219,6 @@ impl Upstream {
             self.owed += 1;
         }
         Ok(())
-    }
-
-    fn connect(&mut self) -> Result<(), UpstreamError> {
-        if self.connection.is_none() {
-            let stream = wait::connected(&self.path, Some(CONNECT_TIME)).map_err(|error| {
-                match error.kind() {
-                    io::ErrorKind::WouldBlock => UpstreamError::Slow,
-                    _ => UpstreamError::Gone(error),
-                }
-            })?;
-            let bytes = ByteStream::new(stream).map_err(UpstreamError::Gone)?;
-            self.connection = Some(MessageStream::new(bytes, &[]));
-        }
-        Ok(())
-    }
-
-    /// An agent that speaks unasked has ended, perhaps to be started again, or has an answer that would be
-    /// taken for the next question's.
-    fn disconnect_if_unsolicited(&mut self) {
-        let is_quiet = |connection: &MessageStream| !connection.has_more();
-        if self.owed == 0 && !self.connection.as_ref().is_none_or(is_quiet) {
-            self.disconnect();
-        }
     }
 
     fn disconnect(&mut self) {
@@ -268,6 +250,16 @@ fn may_make(request: &OwnedSignRequest, algorithm: &str) -> bool {
         ) => algorithm == *name || algorithm == name.replace("-cert-v01@", "@"),
         (plain, algorithm) => algorithm::may_sign_as(plain.algorithm(), algorithm),
     }
+}
+
+fn open(socket: &Path) -> Result<MessageStream, UpstreamError> {
+    let stream =
+        wait::connected(socket, Some(CONNECT_TIME)).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => UpstreamError::Slow,
+            _ => UpstreamError::Gone(error),
+        })?;
+    let bytes = ByteStream::new(stream).map_err(UpstreamError::Gone)?;
+    Ok(MessageStream::new(bytes, &[]))
 }
 
 fn receive(connection: &mut MessageStream, until: Instant) -> Result<Vec<u8>, UpstreamError> {
