@@ -25,6 +25,7 @@ pub mod prompt_program;
 pub mod sandbox;
 pub mod service;
 pub mod session_agent;
+pub mod stamps;
 pub mod stdio_failure;
 pub mod sync;
 pub mod trusted_files;

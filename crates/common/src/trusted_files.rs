@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::Uid;
 
-use crate::clock;
 use crate::error::Error;
 use crate::open_files::is_open_for_writing;
+use crate::stamps::Stamps;
 
 /// Write permission for group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
@@ -77,20 +77,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// It goes on changing for five seconds.
 pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
     let files = [path.to_owned()];
-    let stamp = || {
-        let found = fs::metadata(path).ok()?;
-        Some((found.ino(), found.ctime(), found.ctime_nsec(), found.size()))
-    };
-    let age = |(_, seconds, nanos, _): (u64, i64, i64, u64)| {
-        let seconds = u64::try_from(seconds).ok()?;
-        let changed = Duration::new(seconds, u32::try_from(nanos).ok()?);
-        clock::since_1970().checked_sub(changed)
-    };
     let end = Instant::now() + SAVE_TIME;
-    let mut seen = stamp();
+    let mut seen = Stamps::of(&files);
     let mut since = Instant::now();
     loop {
-        let is_old = seen.is_none_or(|stamp| age(stamp) >= Some(SETTLE_TIME));
+        let is_old = seen.are_older_than(SETTLE_TIME);
         // By a clock that was set back a file is never old.
         if (is_old || since.elapsed() >= SETTLE_TIME) && !is_open_for_writing(&files) {
             return Ok(());
@@ -102,7 +93,7 @@ pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
             );
         }
         thread::sleep(POLL_INTERVAL);
-        let now = stamp();
+        let now = Stamps::of(&files);
         if now != seen {
             (seen, since) = (now, Instant::now());
         }

@@ -13,13 +13,13 @@ use policy::caller::Keyring;
 use super::agent::{self, OwnAgent};
 use super::concurrency::UpstreamConcurrency;
 use super::known_keys::KnownKeys;
-use crate::policy_files::stamps::Stamps;
 use common::agent_unit;
 use common::config::vault::VaultConfig;
 use common::error::Error;
 use common::keyrings::{self, KeyringPlace, KeyringState};
 use common::log::journal::{self, Priority};
 use common::paths::Paths;
+use common::stamps::Stamps;
 use common::sync::lock;
 
 /// All keyrings of this vault.

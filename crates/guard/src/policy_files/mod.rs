@@ -7,7 +7,6 @@
 
 mod reload;
 mod snapshot;
-pub mod stamps;
 mod store;
 mod writers;
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 
 use super::snapshot::PolicySnapshot;
-use super::stamps::Stamps;
 use super::store::{PolicyFiles, SETTLE_TIME};
 use super::writers::Writers;
 use common::open_files;
 use common::policy_files;
+use common::stamps::Stamps;
 use common::sync::lock;
 use common::wait;
 

@@ -10,12 +10,12 @@ use crate::log::recorder::timestamp;
 use common::known_hosts_files;
 use common::paths::Paths;
 use common::policy_files;
+use common::stamps::Stamps;
 use common::sync::lock;
 
 use common::wake::WakeEvent;
 
 use super::snapshot::PolicySnapshot;
-use super::stamps::Stamps;
 
 /// Files that have not changed for this long, and that nobody is writing, count as saved whole. Programs that save
 /// in several goes need microseconds between two of them; people do not notice it.
@@ -113,14 +113,10 @@ impl PolicyFiles {
         let until = *state.unsettled.get_or_insert(now) + MAX_SAVE_WAIT;
         self.wake.signal();
         let before = Arc::clone(&state.snapshot);
-        while Arc::ptr_eq(&before, &state.snapshot) {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let is_same = |state: &mut State| Arc::ptr_eq(&before, &state.snapshot);
+        let left = until.saturating_duration_since(now);
+        let woken = self.changed.wait_timeout_while(state, left, is_same);
+        let (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&state.snapshot)
     }
 
@@ -129,18 +125,17 @@ impl PolicyFiles {
     /// # Errors
     /// What is broken; the last good policy still holds.
     pub fn read_again(&self) -> Result<(), String> {
-        let until = Instant::now() + READ_TIMEOUT;
         let mut state = lock(&self.state);
         state.asked += 1;
         let turn = state.asked;
         self.wake.signal();
-        while state.done < turn {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err("a file is being written; what held before still holds".to_owned());
-            }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        let is_before = |state: &mut State| state.done < turn;
+        let woken = self
+            .changed
+            .wait_timeout_while(state, READ_TIMEOUT, is_before);
+        let (state, waited) = woken.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err("a file is being written; what held before still holds".to_owned());
         }
         match state.snapshot.trouble() {
             Some(why) => Err(why.to_owned()),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
-use super::stamps::Stamps;
+use common::stamps::Stamps;
 
 /// How long a file of a folder that is new may be written without our seeing it: its first block came before we could
 /// watch the folder, and the next may take its time.

@@ -27,6 +27,8 @@ pub use notice_queue::Notice;
 
 /// A desktop that takes longer gets no notification.
 const SEND_TIME: Duration = Duration::from_secs(3);
+/// While nothing is to be told.
+const LONG: Duration = Duration::from_secs(3600);
 /// How long a button is waited for, as docs/prompt-protocol.md says.
 const BUTTON_TIME: Duration = Duration::from_secs(60);
 /// Buttons waited for at a time, each by a thread; a notification beyond has none.
@@ -82,17 +84,10 @@ impl Notifier {
             if let Some(message) = notice_queue.take_due(now) {
                 return message;
             }
-            notice_queue = match notice_queue.next_due() {
-                Some(due) => {
-                    let pause = due.saturating_sub(now);
-                    let woken = self.told.wait_timeout(notice_queue, pause);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self
-                    .told
-                    .wait(notice_queue)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
+            let due = notice_queue.next_due();
+            let pause = due.map_or(LONG, |due| due.saturating_sub(now));
+            let woken = self.told.wait_timeout(notice_queue, pause);
+            (notice_queue, _) = woken.unwrap_or_else(PoisonError::into_inner);
         }
     }
 

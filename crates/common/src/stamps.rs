@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use crate::clock;
 
 /// One state of a list of files: each one's inode, change time and size, or that it is not there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,9 +35,7 @@ impl Stamps {
 
     /// Whether the newest change is at least this old. A clock that was set back makes changes look new.
     pub fn are_older_than(&self, age: Duration) -> bool {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = clock::since_1970();
         let newest = self.0.iter().flatten().map(|stamp| stamp.changed).max();
         newest.is_none_or(|(seconds, nanos)| {
             let seconds = u64::try_from(seconds).unwrap_or(0);
