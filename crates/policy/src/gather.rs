@@ -9,7 +9,7 @@ use wire::request::{RSA_SHA2_256, RSA_SHA2_512};
 
 use crate::caller::{Caller, Keyring};
 use crate::content::{ContentEvidence, PendingContent};
-use crate::facts::{Facts, HostIdentity, KeyFacts, Proof};
+use crate::facts::{Facts, HostIdentity, KeyFacts};
 use crate::intent::{Intent, LooksLike};
 use crate::session::{HostEvidence, Session};
 use crate::sign_request::{ClassifiedRequest, OwnedSignRequest};
@@ -70,8 +70,7 @@ pub struct RequestContext<'a> {
 pub struct Gathered {
     request: OwnedSignRequest,
     facts: Facts,
-    host_key: Option<Vec<u8>>,
-    unverifiable_bind: bool,
+    host: HostEvidence,
     content: ContentEvidence,
 }
 
@@ -81,14 +80,9 @@ impl Gathered {
         &self.facts
     }
 
-    /// The blob behind the facts' host.
-    pub fn host_key(&self) -> Option<&[u8]> {
-        self.host_key.as_deref()
-    }
-
-    /// A bind for the login's session was there, and its host key is of a kind that we cannot check.
-    pub fn unverifiable_bind(&self) -> bool {
-        self.unverifiable_bind
+    /// What the facts' host was told by.
+    pub fn host(&self) -> &HostEvidence {
+        &self.host
     }
 
     /// What is known of the content behind an SSHSIG.
@@ -104,7 +98,7 @@ impl Gathered {
     /// The facts with the host named anew, by the known hosts that are in force now.
     pub(crate) fn facts_named_by(&self, identify: &dyn Fn(&[u8]) -> HostIdentity) -> Facts {
         Facts {
-            host: self.host_key().map(identify),
+            host: self.host.host_key.as_deref().map(identify),
             ..self.facts.clone()
         }
     }
@@ -137,7 +131,7 @@ pub fn gather(
     }
     let key = PublicKey::parse(request.key);
     let key = key.map_err(|_| RequestRefusal::Unfit("a key that cannot be read"))?;
-    let evidence = match intent {
+    let host = match intent {
         Intent::Login(login) => {
             let evidence = context.session.host_evidence(login);
             evidence.map_err(RequestRefusal::Unfit)?
@@ -145,11 +139,7 @@ pub fn gather(
         Intent::Sshsig(_) if context.session.login_bind().is_some() => {
             return Err(RequestRefusal::SshsigOnLoginConnection);
         }
-        _ => HostEvidence {
-            proof: Proof::Unproven,
-            host_key: None,
-            unverifiable_bind: false,
-        },
+        _ => HostEvidence::none(),
     };
     let content = content.prove(context.request);
     let content = content.map_err(RequestRefusal::Unfit)?;
@@ -166,8 +156,8 @@ pub fn gather(
                 Intent::Sudo(sudo) => Some(sudo.user.to_vec()),
                 _ => None,
             },
-            proof: evidence.proof,
-            host: evidence.host_key.as_deref().map(identify),
+            proof: host.proof,
+            host: host.host_key.as_deref().map(identify),
             namespace: match intent {
                 Intent::Sshsig(sshsig) => Some(sshsig.namespace.to_vec()),
                 _ => None,
@@ -176,8 +166,7 @@ pub fn gather(
             forwarded: context.session.forwarded(),
         },
         content,
-        unverifiable_bind: evidence.unverifiable_bind,
-        host_key: evidence.host_key,
+        host,
     })
 }
 
@@ -197,8 +186,10 @@ impl Gathered {
                 flags: 0,
             }),
             facts,
-            host_key,
-            unverifiable_bind: false,
+            host: HostEvidence {
+                host_key,
+                ..HostEvidence::none()
+            },
             content: ContentEvidence::NotSent,
         }
     }

@@ -10,7 +10,7 @@ pub const MAX_PATTERN: usize = 512;
 const LONE_ESCAPE: &str = "the `\\` at the end escapes nothing";
 
 /// A pattern, compiled. Two are equal if they were written the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     written: String,
     /// The parts around and between `*`; those in the middle are not empty.
@@ -18,7 +18,7 @@ pub struct Glob {
 }
 
 /// Bytes between two `*`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Part {
     /// Zero where a `?` stands.
     bytes: Vec<u8>,
@@ -104,14 +104,6 @@ impl Glob {
         self.written.bytes().all(|byte| byte == b'*')
     }
 }
-
-impl PartialEq for Glob {
-    fn eq(&self, other: &Self) -> bool {
-        self.written == other.written
-    }
-}
-
-impl Eq for Glob {}
 
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

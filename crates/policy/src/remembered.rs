@@ -108,6 +108,15 @@ impl RememberedAnswer {
         matches!(self, Self::Approval(approved) if **approved == *scope)
     }
 
+    /// Those of the request that was answered, if the answer is for requests like it.
+    pub fn facts(&self) -> Option<&Facts> {
+        match self {
+            Self::Approval(scope) => Some(scope.facts()),
+            Self::Denial(denied) => Some(denied.facts()),
+            Self::Mute(_) | Self::CoolDown(_) => None,
+        }
+    }
+
     /// An approval; else a denial.
     pub fn is_approval(&self) -> bool {
         matches!(self, Self::Approval(_))
@@ -303,10 +312,9 @@ impl RememberedAnswers {
     /// After a change of policy: keeps the answers to requests that the new policy would still ask about.
     /// Says which were forgotten.
     pub fn keep(&mut self, would_still_ask: impl Fn(&Facts) -> bool) -> Vec<ListedAnswer> {
-        self.remove_where(|entry| match &entry.answer {
-            RememberedAnswer::Approval(scope) => !would_still_ask(scope.facts()),
-            RememberedAnswer::Denial(denied) => !would_still_ask(denied.facts()),
-            RememberedAnswer::Mute(_) | RememberedAnswer::CoolDown(_) => false,
+        self.remove_where(|entry| {
+            let facts = entry.answer.facts();
+            facts.is_some_and(|facts| !would_still_ask(facts))
         })
     }
 

@@ -59,6 +59,17 @@ pub struct HostEvidence {
     pub unverifiable_bind: bool,
 }
 
+impl HostEvidence {
+    /// Nothing shows which host it is, or whether there is one.
+    pub(crate) fn none() -> Self {
+        Self {
+            proof: Proof::Unproven,
+            host_key: None,
+            unverifiable_bind: false,
+        }
+    }
+}
+
 /// A login that got signatures, and the keys that signed it.
 #[derive(Debug)]
 struct SignedLogin {

@@ -410,7 +410,7 @@ fn what_the_connection_has_shown_is_among_the_facts() {
     .bytes();
     let shown = gathered_on(&bound(false), &key, &login, 0).unwrap();
     assert_eq!(
-        (shown.facts().proof, shown.host_key()),
+        (shown.facts().proof, shown.host().host_key.as_deref()),
         (Proof::Bound, Some(&*ed25519(1)))
     );
 

@@ -38,11 +38,7 @@ impl RememberedAnswer {
 
     /// The key that may sign, or may not, and its keyring if it has a name: `work laptop of keyring work`.
     pub fn key(&self) -> Option<String> {
-        match self {
-            Self::Approval(scope) => Some(key_in_words(scope.facts())),
-            Self::Denial(denied) => Some(key_in_words(denied.facts())),
-            Self::Mute(_) | Self::CoolDown(_) => None,
-        }
+        self.facts().map(key_in_words)
     }
 }
 

@@ -13,12 +13,6 @@ use super::matching::{Match, Request};
 use super::rule::{Host, HostPattern, Rule};
 use super::shown_host::HostName;
 
-/// A rule that asks or denies, and the name of the host key that the deciding rule does not have.
-pub(super) struct RuleForOtherName<'a> {
-    pub rule: &'a Rule,
-    pub name: String,
-}
-
 /// What a host key is called: by known hosts, and by tables of the policy that hold the key itself.
 struct KeyNames<'a> {
     names: &'a [HostName],
@@ -30,21 +24,20 @@ struct KeyNames<'a> {
 }
 
 impl Policy {
-    /// The rule below `decided` that asks or denies for a name that `decided` does not have, if the answer would
-    /// otherwise be `verdict`. For each such name the first rule that names it decides; of these the strictest.
+    /// The rule below `decided` that asks or denies for a name that `decided` does not have, and that name, if the
+    /// answer would otherwise be `verdict`. For each such name the first rule that names it decides; of these the strictest.
     pub(super) fn rule_for_other_name<'a>(
         &'a self,
         request: &'a Request<'_>,
         decided: &Rule,
         verdict: Verdict,
-    ) -> Option<RuleForOtherName<'a>> {
+    ) -> Option<(&'a Rule, String)> {
         if verdict == Verdict::Deny || !request.host.meets_required_proof {
             return None;
         }
         let mut key = KeyNames::of(self, request)?;
         key.close(decided);
-        let mut found: Option<RuleForOtherName<'_>> = None;
-        let mut strictest = None;
+        let (mut found, mut strictest) = (None, None);
         for rule in self.rules.iter().skip(decided.index + 1) {
             if !key.is_open() || strictest == Some(Verdict::Deny) {
                 break;
@@ -57,7 +50,7 @@ impl Policy {
             if rule.action != Verdict::Allow && Some(verdict) > strictest {
                 if let Some(name) = key.open_name(rule) {
                     strictest = Some(verdict);
-                    found = Some(RuleForOtherName { rule, name });
+                    found = Some((rule, name));
                 }
             }
             // What is left behind a rule that denies every host must not become milder by that rule.

@@ -40,8 +40,7 @@ impl Policy {
             Some(rule) => {
                 let judgement = request.by_rule(rule);
                 match self.rule_for_other_name(&request, rule, judgement.verdict) {
-                    Some(other) => no_milder(judgement, request.by_rule(other.rule), |reason| {
-                        let name = other.name;
+                    Some((other, name)) => no_milder(judgement, request.by_rule(other), |reason| {
                         format!("known hosts give the same host key to {name}, for which {reason}")
                     }),
                     None => judgement,
@@ -134,12 +133,8 @@ impl Policy {
         };
         Judgement {
             verdict: self.default,
-            reason,
-            rule: None,
             remember: remember(self.default, None, request),
-            notify: false,
-            log_content: false,
-            signatures: 1,
+            ..Judgement::denial(reason)
         }
     }
 }

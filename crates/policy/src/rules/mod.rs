@@ -49,8 +49,8 @@ pub fn check_key(text: &str) -> Result<(), (String, String)> {
     checked.map_err(|bad| (bad.message, bad.hint))
 }
 
-/// A whole policy, ready to judge.
-#[derive(Clone, Debug)]
+/// A whole policy, ready to judge. The one that says nothing at all denies everything.
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     default: Verdict,
     /// `None` for the shipped policy.
@@ -66,11 +66,7 @@ impl Policy {
     pub fn shipped() -> Self {
         Self {
             default: Verdict::Ask,
-            default_place: None,
-            hosts: Vec::new(),
-            labels: Vec::new(),
-            qubes: Vec::new(),
-            rules: Vec::new(),
+            ..Self::default()
         }
     }
 

@@ -37,14 +37,8 @@ pub struct Problem {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    excerpt: Option<Box<Excerpt>>,
-}
-
-/// The source line, fit to be shown, and the part of it that the caret marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Excerpt {
-    line: String,
-    caret: Range<usize>,
+    /// The source line, fit to be shown, and a line whose carets mark a part of it.
+    excerpt: Option<String>,
 }
 
 /// A policy that cannot be used: at least one problem.
@@ -66,7 +60,7 @@ impl Problem {
             column,
             message: message.into(),
             hint: None,
-            excerpt: Some(Box::new(excerpt)),
+            excerpt: Some(excerpt),
         }
     }
 
@@ -92,7 +86,7 @@ impl Problem {
 /// An editor does not show, or count, what some put before the text to say that it is UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-fn locate(text: &str, span: Range<usize>) -> (usize, usize, Excerpt) {
+fn locate(text: &str, span: Range<usize>) -> (usize, usize, String) {
     let before = text.get(..span.start).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -108,29 +102,30 @@ fn locate(text: &str, span: Range<usize>) -> (usize, usize, Excerpt) {
     let tail = line.get(head.len() + marked.len()..).unwrap_or_default();
     let head = head.trim_start_matches(BYTE_ORDER_MARK);
     let column = head.chars().count() + 1;
-    (number, column, Excerpt::new(head, marked, tail))
+    (
+        number,
+        column,
+        excerpt(number, [head.trim_start(), marked, tail]),
+    )
 }
 
-impl Excerpt {
-    fn new(head: &str, marked: &str, tail: &str) -> Self {
-        let (head, marked, tail) = (shown(head.trim_start()), shown(marked), shown(tail));
-        // A long line is shown from near the caret.
-        let head = if head.len() > SHOWN_WIDTH / 2 {
-            "[cut] ".to_owned()
-        } else {
-            head
-        };
-        let caret = head.len()..head.len() + marked.len().clamp(1, SHOWN_WIDTH);
-        let mut line = head + &marked + &tail;
-        if line.len() > SHOWN_WIDTH + 6 {
-            line.truncate(SHOWN_WIDTH);
-            line.push_str(" [cut]");
-        }
-        Self {
-            caret: caret.start..caret.end.min(line.len().max(caret.start + 1)),
-            line,
-        }
+/// The line that has these parts, of which carets mark the middle one.
+fn excerpt(number: usize, parts: [&str; 3]) -> String {
+    let [mut head, marked, tail] = parts.map(shown);
+    // A long line is shown from near the caret.
+    if head.len() > SHOWN_WIDTH / 2 {
+        head = "[cut] ".to_owned();
     }
+    let blank = " ".repeat(head.len());
+    let mut line = head + &marked + &tail;
+    if line.len() > SHOWN_WIDTH + 6 {
+        line.truncate(SHOWN_WIDTH);
+        line.push_str(" [cut]");
+    }
+    let room = line.len().saturating_sub(blank.len()).clamp(1, SHOWN_WIDTH);
+    let caret = "^".repeat(marked.len().clamp(1, room));
+    let margin = " ".repeat(number.to_string().len());
+    format!(" {number} | {line}\n {margin} | {blank}{caret}")
 }
 
 /// A piece of a source line: its spaces stay, so that the caret stands where it should.
@@ -154,17 +149,7 @@ impl fmt::Display for Problem {
             self.place.line, self.column, self.message
         )?;
         if let Some(excerpt) = &self.excerpt {
-            let number = self.place.line.to_string();
-            let margin = " ".repeat(number.len());
-            let (blank, caret) = (
-                " ".repeat(excerpt.caret.start),
-                "^".repeat(excerpt.caret.len()),
-            );
-            write!(
-                f,
-                "\n {number} | {}\n {margin} | {blank}{caret}",
-                excerpt.line
-            )?;
+            write!(f, "\n{excerpt}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n hint: {hint}")?;

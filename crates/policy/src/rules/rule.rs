@@ -10,7 +10,7 @@ use crate::qube_color::QubeColor;
 use crate::rate::Rate;
 
 /// `[host.NAME]`: a name for host keys that the vault trusts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     pub name: String,
     pub place: Place,

@@ -83,11 +83,7 @@ impl Reading {
         let mut host = Host {
             name: name.to_owned(),
             place: named.place,
-            names: vec![],
-            keys: vec![],
-            ca: vec![],
-            known_hosts_aliases: vec![],
-            proof: None,
+            ..Host::default()
         };
         let before = self.problems.len();
         for entry in entries(named.source, named.table) {
