@@ -245,7 +245,7 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     }
     let escaped = pattern(Some(name.as_bytes())).ok()?;
     let is_word = ["unnamed", "unproven"].contains(&escaped.as_str())
-        || policy.hosts().iter().any(|table| table.name == escaped);
+        || policy.hosts.iter().any(|table| table.name == escaped);
     Some(if is_word {
         format!("\\{escaped}")
     } else {

@@ -45,7 +45,6 @@
 
 use std::sync::Arc;
 
-use crate::content::ContentEvidence;
 use crate::crypto::Crypto;
 use crate::denied_by::DeniedBy;
 use crate::facts::{Facts, HostIdentity, Moment};
@@ -62,8 +61,8 @@ use crate::sign_request::OwnedSignRequest;
 /// A request and what the policy said of it, to be read: for the record, the question and notifications.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Case {
-    gathered: Gathered,
-    judgement: Judgement,
+    pub gathered: Gathered,
+    pub judgement: Judgement,
     color: Option<QubeColor>,
 }
 
@@ -71,21 +70,6 @@ impl Case {
     /// What rules looked at.
     pub fn facts(&self) -> &Facts {
         self.gathered.facts()
-    }
-
-    /// What is known of the content behind an SSHSIG.
-    pub fn content(&self) -> &ContentEvidence {
-        self.gathered.content()
-    }
-
-    /// The request itself.
-    pub fn request(&self) -> &OwnedSignRequest {
-        self.gathered.request()
-    }
-
-    /// The policy's word.
-    pub fn judgement(&self) -> &Judgement {
-        &self.judgement
     }
 }
 
@@ -250,7 +234,7 @@ impl Permit {
 
     /// The key, the data and the flags that may be signed.
     pub fn request(&self) -> &OwnedSignRequest {
-        self.case.request()
+        self.case.gathered.request()
     }
 
     /// Holds the permit against the answers that are remembered now: an approval that was taken back, and a qube that

@@ -50,9 +50,12 @@ impl<'a> ClassifiedRequest<'a> {
 /// A [`SignRequest`] that owns its bytes, so that it can wait for a person, a passphrase and the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedSignRequest {
-    key: Vec<u8>,
-    data: Vec<u8>,
-    flags: u32,
+    /// The blob of the key that is to sign.
+    pub key: Vec<u8>,
+    /// What is to be signed.
+    pub data: Vec<u8>,
+    /// Chooses the hash of an RSA signature.
+    pub flags: u32,
 }
 
 impl OwnedSignRequest {
@@ -63,21 +66,6 @@ impl OwnedSignRequest {
             data: request.data.to_vec(),
             flags: request.flags,
         }
-    }
-
-    /// The blob of the key that is to sign.
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// What is to be signed.
-    pub fn data(&self) -> &[u8] {
-        &self.data
-    }
-
-    /// Chooses the hash of an RSA signature.
-    pub fn flags(&self) -> u32 {
-        self.flags
     }
 
     /// The message for the agent: rebuilt from what was parsed, never relayed.

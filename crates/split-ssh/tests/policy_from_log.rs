@@ -299,7 +299,7 @@ fn learn_proposes_what_was_answered_and_the_proposal_works() {
     assert!(proposal.contains("# not proposed:"), "{proposal}");
 
     let learned = parse(&format!("default = \"ask\"\n{proposal}"));
-    assert_eq!(learned.rules().len(), yes.len(), "{proposal}");
+    assert_eq!(learned.rules.len(), yes.len(), "{proposal}");
     let moment = Moment {
         unix: BEGAN,
         local_minute: 0,

@@ -45,7 +45,7 @@ pub fn check(place: &Machine, running: Option<&VaultStatus>, findings: &mut Find
     let what = match loaded.files.as_slice() {
         [] => "no file: every login and sshsig is asked about".to_owned(),
         files => {
-            let rules = counted(loaded.policy.rules().len(), "rule", "rules");
+            let rules = counted(loaded.policy.rules.len(), "rule", "rules");
             format!("{rules} in {}", counted(files.len(), "file", "files"))
         }
     };

@@ -191,8 +191,8 @@ impl Report {
             files: loaded.files.clone(),
             digest: Some(loaded.digest.clone()),
             default: Some(policy.default_verdict().word()),
-            rules: policy.rules().len(),
-            hosts: policy.hosts().len(),
+            rules: policy.rules.len(),
+            hosts: policy.hosts.len(),
             problems: unreadable
                 .map(JsonProblem::without_place)
                 .chain(warnings.iter().map(JsonProblem::of))
@@ -225,7 +225,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<HostProof>, Error> {
     recorded::each(&paths.state, |record, _| proofs.add(record))?;
     // Of unnamed hosts only those that the policy knows by key: a client can show any number of others.
     let is_ours = |host: &HostProof| {
-        let mut tables = policy.hosts().iter();
+        let mut tables = policy.hosts.iter();
         let is_key = |key: &Fingerprint| key.0 == host.fingerprint;
         !host.names.is_empty() || tables.any(|table| table.keys.iter().any(is_key))
     };
@@ -244,7 +244,7 @@ fn summary(loaded: &LoadedPolicy, warnings: usize) -> String {
     let Some(first) = loaded.files.first() else {
         return format!("no policy file: the shipped policy holds, {default}\n");
     };
-    let rules = counted(policy.rules().len(), "rule", "rules");
+    let rules = counted(policy.rules.len(), "rule", "rules");
     let warnings = match warnings {
         0 => "no warning".to_owned(),
         number => counted(number, "warning", "warnings"),

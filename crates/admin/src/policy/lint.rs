@@ -17,14 +17,14 @@ pub use surroundings::Surroundings;
 /// Warnings in the order of the rules.
 pub fn lint(policy: &Policy, surroundings: &Surroundings) -> Vec<Problem> {
     let mut warnings = Vec::new();
-    for host in policy.hosts() {
+    for host in &policy.hosts {
         warnings.extend(names::host_without_keys(host, surroundings));
         warnings.extend(bounds::any_host_bound(host));
     }
-    for label in policy.labels() {
+    for label in &policy.labels {
         warnings.extend(names::label_without_key(label, surroundings));
     }
-    for rule in policy.rules() {
+    for rule in &policy.rules {
         warnings.extend(coverage::unreachable(policy, rule));
         if rule.action == Verdict::Allow {
             warnings.extend(bounds::of_allowance(rule));

@@ -238,11 +238,11 @@ fn host_tables(hosts: &[String], bound: bool, policy: &Policy) -> (String, Vec<S
             let mut globs = known.names.iter();
             globs.any(|glob| glob.literal() == Some(host.as_bytes()))
         };
-        if let Some(known) = policy.hosts().iter().find(is_for_it) {
+        if let Some(known) = policy.hosts.iter().find(is_for_it) {
             names.push(known.name.clone());
             continue;
         }
-        let is_taken = |name: &str| policy.hosts().iter().any(|known| known.name == name);
+        let is_taken = |name: &str| policy.hosts.iter().any(|known| known.name == name);
         let name = table_name("preset", host, is_taken);
         tables += &format!(
             "# {0} proves no more than a bound login: whoever holds its private host key could use the signature, too.\n\

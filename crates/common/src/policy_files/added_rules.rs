@@ -165,7 +165,7 @@ fn rule_text(rule: &NarrowRule, number: u64, policy: &Policy) -> Result<String, 
             )
             .hint("`split-ssh hosts add NAME KEY` names it"));
         }
-        let is_taken = |name: &str| policy.hosts().iter().any(|host| host.name == name);
+        let is_taken = |name: &str| policy.hosts.iter().any(|host| host.name == name);
         let table = table_name("added", shown, is_taken);
         tables.push_str(&host_table(&table, fingerprint, *proof));
         name = Some(table);

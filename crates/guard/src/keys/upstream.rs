@@ -143,7 +143,7 @@ impl Upstream {
         meanwhile: impl FnOnce(),
     ) -> Result<Vec<u8>, UpstreamError> {
         let case = Arc::clone(permit.case());
-        let request = case.request();
+        let request = case.gathered.request();
         let message = permit.into_message();
         self.ask(&message, SIGN_TIME, meanwhile, |answer| match answer {
             Some(Reply::Signature(bytes)) => match Signature::parse(bytes) {
@@ -232,8 +232,8 @@ impl Upstream {
 /// by the flags (RFC 8332), and the policy has judged that hash: an agent that knows no flags signs with
 /// SHA-1. The web form of an ecdsa security key is by PROTOCOL.u2f.
 fn may_make(request: &OwnedSignRequest, algorithm: &str) -> bool {
-    let flags = request.flags();
-    let Ok(key) = PublicKey::parse(request.key()) else {
+    let flags = request.flags;
+    let Ok(key) = PublicKey::parse(&request.key) else {
         return false;
     };
     match (key.plain(), algorithm) {

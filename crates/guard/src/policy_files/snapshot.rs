@@ -125,7 +125,7 @@ impl PolicySnapshot {
 
     /// All words that the policy has for hosts: names, and those of its tables.
     pub fn host_words(&self) -> Vec<String> {
-        let tables = self.policy.hosts().iter().map(|table| table.name.clone());
+        let tables = self.policy.hosts.iter().map(|table| table.name.clone());
         self.names.iter().cloned().chain(tables).collect()
     }
 

@@ -76,9 +76,9 @@ impl<'r> SignTrace<'r> {
             record = record.asked(classified.intent());
         }
         if let Some((case, moment)) = &self.case {
-            record = record.of(case.facts(), moment).judged(case.judgement());
-            if case.judgement().log_content() {
-                record = record.keeping(case.content(), case.facts());
+            record = record.of(case.facts(), moment).judged(&case.judgement);
+            if case.judgement.log_content() {
+                record = record.keeping(case.gathered.content(), case.facts());
             }
         }
         record.key = Some(self.fingerprint.to_string());

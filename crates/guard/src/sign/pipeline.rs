@@ -244,7 +244,7 @@ fn tell_of_use(session: &AgentSession<'_>, case: &Case, decided_by: Option<Decid
         if let Some(number) = approval {
             asker.notifier.tell(Notice::approved(facts, number));
         }
-    } else if case.judgement().notify() {
+    } else if case.judgement.notify() {
         asker.notifier.tell(Notice::used(facts));
     }
 }

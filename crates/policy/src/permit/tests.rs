@@ -113,7 +113,7 @@ fn only_an_allow_is_a_permit_and_only_an_ask_a_question() {
 #[test]
 fn a_permit_owns_the_request_that_was_judged() {
     let permit = by_policy();
-    assert_eq!(permit.request().data(), b"data");
+    assert_eq!(permit.request().data, b"data");
     let message = permit.into_message();
     let wire::request::Request::Sign(sent) = wire::request::Request::parse(&message).unwrap()
     else {
@@ -318,7 +318,7 @@ fn what_is_judged_again_keeps_its_request_and_has_the_facts_of_now() {
     let judged = by_policy()
         .recheck(&policy(ASKS), &known_as("evil.example"), &at(1))
         .unwrap_err();
-    assert_eq!(judged.case().request().data(), b"data");
+    assert_eq!(judged.case().gathered.request().data, b"data");
     assert_eq!(judged.case().facts().kind, IntentKind::Login);
     let host = judged.case().facts().host.as_ref().unwrap();
     assert_eq!(host.names, ["evil.example"]);

@@ -49,13 +49,13 @@ impl Subject {
     ) -> Self {
         let request = gathered.request();
         // It was classified before it was judged.
-        let intent = Intent::classify(request.data(), request.key()).unwrap_or(Intent::Raw);
+        let intent = Intent::classify(&request.data, &request.key).unwrap_or(Intent::Raw);
         Self {
             facts: gathered.facts().clone(),
-            details: Details::of(&intent, request.data(), gathered.content(), crypto),
+            details: Details::of(&intent, &request.data, gathered.content(), crypto),
             via,
             host_key: gathered.host().host_key.clone(),
-            key_validity: CertificateValidity::of(request.key()).map(|validity| KeyValidity {
+            key_validity: CertificateValidity::of(&request.key).map(|validity| KeyValidity {
                 state: validity.state(now.unix),
                 validity,
             }),

@@ -52,13 +52,14 @@ pub fn check_key(text: &str) -> Result<(), (String, String)> {
 /// A whole policy, ready to judge. The one that says nothing at all denies everything.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
+    /// What holds where no rule fits: never an allow.
     default: Verdict,
     /// `None` for the shipped policy.
     default_place: Option<Place>,
-    hosts: Vec<Host>,
-    labels: Vec<Label>,
+    pub hosts: Vec<Host>,
+    pub labels: Vec<Label>,
     qubes: Vec<QubeLook>,
-    rules: Vec<Rule>,
+    pub rules: Vec<Rule>,
 }
 
 impl Policy {
@@ -80,18 +81,6 @@ impl Policy {
 
     pub fn default_verdict(&self) -> Verdict {
         self.default
-    }
-
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
-    }
-
-    pub fn hosts(&self) -> &[Host] {
-        &self.hosts
-    }
-
-    pub fn labels(&self) -> &[Label] {
-        &self.labels
     }
 
     /// The name that the policy gives a key, to be listed instead of its comment.

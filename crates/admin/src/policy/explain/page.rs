@@ -68,7 +68,7 @@ impl ExplainedRequest<'_> {
             ));
         }
         let rule = judgement.rule();
-        if let Some(rule) = rule.and_then(|rule| self.policy.rules().get(rule.index)) {
+        if let Some(rule) = rule.and_then(|rule| self.policy.rules.get(rule.index)) {
             let rate = rule.rate;
             lines.extend(rate.map(|rate| format!("at most {rate} for a qube")));
             if rule.author.is_some() || rule.committer.is_some() {
@@ -130,7 +130,7 @@ impl ExplainedRequest<'_> {
             trace.result.word(),
             &format!("{name}  {end}"),
         );
-        let rule = self.policy.rules().get(trace.rule.index);
+        let rule = self.policy.rules.get(trace.rule.index);
         // A rule below the first that covers the request can decide for another name of the host key.
         let is_told = trace.reached || decides;
         for (matcher, result) in trace.matchers.iter().filter(|_| is_told) {

@@ -54,7 +54,7 @@ impl Args {
             Some(keyring) => keyring,
             None => Keyring::from_argument("").map_err(|bad| Error::new(bad.to_string()))?,
         };
-        let rules_tell_keyrings = policy.rules().iter().any(|rule| rule.keyring.is_some());
+        let rules_tell_keyrings = policy.rules.iter().any(|rule| rule.keyring.is_some());
         if !is_known && rules_tell_keyrings {
             assumed.push(format!("--keyring {keyring}"));
         }
@@ -174,7 +174,7 @@ impl Args {
                 .find_map(|entry| identify(&entry.line.key).filter(|host| !host.names.is_empty()));
             return Some(plain.unwrap_or_else(|| {
                 let shown = display::ascii(name.as_bytes(), SHOWN);
-                notes.push(match policy.hosts().iter().any(|table| table.name == *name) {
+                notes.push(match policy.hosts.iter().any(|table| table.name == *name) {
                     true => format!("{shown} is the policy's own word: say --host with one of the names in [host.{shown}]"),
                     false => format!("known hosts have no key for {shown}; this is as if they had"),
                 });

@@ -141,7 +141,7 @@ fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String 
 fn key_text(policy: &Policy, pattern: &KeyPattern) -> String {
     let text = match pattern {
         KeyPattern::Label(index) => {
-            let label = policy.labels().get(*index);
+            let label = policy.labels.get(*index);
             label.map(|label| label.name.clone()).unwrap_or_default()
         }
         KeyPattern::Fingerprint(fingerprint) => fingerprint.to_string(),
@@ -153,7 +153,7 @@ fn key_text(policy: &Policy, pattern: &KeyPattern) -> String {
 fn host_text(policy: &Policy, pattern: &HostPattern) -> String {
     match pattern {
         HostPattern::Host(index) => {
-            let host = policy.hosts().get(*index);
+            let host = policy.hosts.get(*index);
             host.map(|host| host.name.clone()).unwrap_or_default()
         }
         HostPattern::Name(glob) => glob.to_string(),

@@ -137,7 +137,7 @@ fn tables<'a>(lessons: &'a [ProposedRule], policy: &Policy) -> Vec<Table<'a>> {
         }
         let name = table_name("learned", shown, |name| {
             tables.iter().any(|table| table.name == name)
-                || policy.hosts().iter().any(|host| host.name == name)
+                || policy.hosts.iter().any(|host| host.name == name)
         });
         tables.push(Table {
             name,

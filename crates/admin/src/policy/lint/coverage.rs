@@ -13,7 +13,7 @@ use crate::policy::patterns::{covers, of_one_kind};
 pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
     let counts = may_count_for_another_name(policy, rule);
     let earlier = || {
-        let all = policy.rules().iter().take(rule.index);
+        let all = policy.rules.iter().take(rule.index);
         all.filter(|earlier| !(counts && denies_every_host(policy, earlier)))
     };
     let covers_all = |earlier: &&Rule| left_by(earlier, rule).is_some_and(|left| left.is_empty());
@@ -35,7 +35,7 @@ pub(super) fn unreachable(policy: &Policy, rule: &Rule) -> Option<Problem> {
 /// Where a rule above names hosts, a host key may have another name as well, and this rule counts for that name: a
 /// rule between them that denies every host does not.
 fn may_count_for_another_name(policy: &Policy, rule: &Rule) -> bool {
-    let mut above = policy.rules().iter().take(rule.index);
+    let mut above = policy.rules.iter().take(rule.index);
     let names_hosts = |rule: &Rule| rule.action != Verdict::Deny && rule.host.is_some();
     rule.action != Verdict::Allow && rule.host.is_some() && above.any(names_hosts)
 }
@@ -44,7 +44,7 @@ fn denies_every_host(policy: &Policy, rule: &Rule) -> bool {
     let is_every = |pattern: &HostPattern| match pattern {
         HostPattern::Name(glob) => glob.is_any(),
         HostPattern::Host(index) => {
-            let table = policy.hosts().get(*index);
+            let table = policy.hosts.get(*index);
             table.is_some_and(|table| table.names.iter().any(Glob::is_any))
         }
         HostPattern::Unnamed | HostPattern::Unproven => false,

@@ -87,7 +87,7 @@ fn unknown_host(
     if knows.is_some_and(|knows| knows(name)) {
         return None;
     }
-    let tables = policy.hosts().iter().map(|host| host.name.as_str());
+    let tables = policy.hosts.iter().map(|host| host.name.as_str());
     let near = nearest(name, tables.chain(["unnamed", "unproven"]));
     if let Some(near) = near.filter(|_| !name.contains('.')) {
         let name = quoted(name);
@@ -125,7 +125,7 @@ fn unknown_key(
     }
     let comments = keys.iter().map(|key| key.comment.as_slice());
     let comments = comments.filter_map(|comment| std::str::from_utf8(comment).ok());
-    let labels = policy.labels().iter().map(|label| label.name.as_str());
+    let labels = policy.labels.iter().map(|label| label.name.as_str());
     let near = nearest(text, comments.chain(labels));
     Some(no_such(rule, "no keyring has a key", text, near, LIST_KEYS))
 }

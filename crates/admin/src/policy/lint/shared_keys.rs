@@ -50,7 +50,7 @@ pub(super) fn other_names(policy: &Policy, rule: &Rule, key: &SharedKey) -> Opti
     }
     let own = names_of(policy, rule, key);
     let first = own.first()?;
-    let mut below = policy.rules().iter().skip(rule.index + 1);
+    let mut below = policy.rules.iter().skip(rule.index + 1);
     let (later, other) = below.find_map(|later| {
         let is_stricter = later.action != Verdict::Allow && later.covers_kind(IntentKind::Login);
         let names = names_of(policy, later, key);
@@ -78,7 +78,7 @@ fn names_of<'k>(policy: &Policy, rule: &Rule, key: &'k SharedKey) -> Vec<&'k str
         .flat_map(|pattern| match pattern {
             HostPattern::Name(glob) => slice::from_ref(glob),
             HostPattern::Host(index) => {
-                let table = policy.hosts().get(*index);
+                let table = policy.hosts.get(*index);
                 table.map_or(&[][..], |table| &table.names)
             }
             HostPattern::Unnamed | HostPattern::Unproven => &[],

@@ -345,7 +345,7 @@ fn a_rule_called_unreachable_never_decides() {
     let is_whole = seeded::cases(1_500, |random| {
         let policy = Model::random(random).parse(random);
         for warning in lint(&policy, &Surroundings::default()) {
-            let mut rules = policy.rules().iter();
+            let mut rules = policy.rules.iter();
             let rule = rules.find(|rule| rule.place == warning.place);
             let Some(rule) = rule.filter(|_| warning.message.contains("never decides")) else {
                 continue;

@@ -50,7 +50,7 @@ fn rule(name: &str) -> String {
 fn rules(loaded: &LoadedPolicy) -> Vec<&str> {
     loaded
         .policy
-        .rules()
+        .rules
         .iter()
         .filter_map(|rule| rule.name.as_deref())
         .collect()

@@ -408,7 +408,7 @@ fn an_accepted_host_pattern_has_a_witness() {
             return;
         };
         accepted += 1;
-        let Some([HostPattern::Name(glob)]) = policy.rules()[0].host.as_deref() else {
+        let Some([HostPattern::Name(glob)]) = policy.rules[0].host.as_deref() else {
             panic!("{pattern}");
         };
         let witness = Language::HostName.witness(glob).expect(&pattern);
@@ -536,7 +536,7 @@ fn drop_ins_hold_rules_hosts_and_keys_only() {
 
     let rules = "[[rule]]\nhost = \"a\"\naction = \"allow\"\n";
     let policy = Policy::parse(&[main, drop_in(rules)]).unwrap();
-    assert_eq!(policy.rules()[0].place.to_string(), "policy.d/10-x.toml:1");
+    assert_eq!(policy.rules[0].place.to_string(), "policy.d/10-x.toml:1");
 }
 
 #[test]

@@ -290,7 +290,7 @@ fn a_trace_tells_what_the_judge_did() {
         for facts in &facts {
             let explained = policy.trace(facts, &noon());
             assert_eq!(explained.judgement, judge(policy, facts));
-            assert_eq!(explained.rules.len(), policy.rules().len());
+            assert_eq!(explained.rules.len(), policy.rules.len());
             for trace in &explained.rules {
                 let least = trace.matchers.iter().map(|(_, result)| *result).min();
                 assert_eq!(
@@ -333,7 +333,7 @@ fn a_host_that_is_not_shown_is_never_allowed_past_a_rule_for_a_host() {
                 };
                 let strict = judge(policy, &shown);
                 // An allow rule that does not say `forwarded` asks about a forwarded login; it was not passed over.
-                let is_allow = |index: usize| policy.rules()[index].action == Verdict::Allow;
+                let is_allow = |index: usize| policy.rules[index].action == Verdict::Allow;
                 let rule = strict.rule.filter(|rule| rule.index < by);
                 if let Some(rule) = rule.filter(|rule| !is_allow(rule.index)) {
                     assert_eq!(
