@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use policy::crypto::Crypto as _;
 use policy::display;
 use policy::facts::{HostIdentity, Revocation};
-use policy::known_hosts::{Entry, HostKey, KnownHosts, MAX_FILE, Warning, check_name};
+use policy::known_hosts::{Entry, HostKey, KnownHosts, MAX_FILE, UnreadLine, check_name};
 
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub enum NameOwner {
 pub struct Hosts {
     pub known: KnownHosts,
     pub labels: KnownHosts,
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<UnreadLine>,
 }
 
 impl Files {
@@ -121,8 +121,9 @@ impl Files {
         if let Some(by) = hosts.name_taken_by(&name, host_key, policy_names) {
             return Err(taken(&name, by));
         }
-        let has_this_key = |entry: &&Entry| entry.line.key == host_key.plain_blob();
-        if trusted && hosts.known.is_revoked(host_key.plain_blob()) {
+        let (algorithm, blob) = (host_key.plain().algorithm(), host_key.plain_blob());
+        let has_this_key = |entry: &&Entry| entry.line.key == blob;
+        if trusted && hosts.known.is_revoked(&blob) {
             return Err(Error::new("the key of this host is revoked in known hosts"));
         }
         let mut labels = read_or_empty(&self.labels)?;
@@ -134,13 +135,12 @@ impl Files {
             .map(|old| old.place.line)
             .collect();
         labels = without_lines(&labels, &old);
-        let (algorithm, blob) = (host_key.plain().algorithm(), host_key.plain_blob());
         if trusted {
             let mut known = read_or_empty(&self.own)?;
-            append(&mut known, &name, algorithm, blob);
+            append(&mut known, &name, algorithm, &blob);
             trusted_files::replace(&self.own, &known)?;
         } else {
-            append(&mut labels, &name, algorithm, blob);
+            append(&mut labels, &name, algorithm, &blob);
         }
         if !trusted || !old.is_empty() {
             trusted_files::replace(&self.labels, &labels)?;
@@ -192,7 +192,8 @@ impl Hosts {
             return Some(NameOwner::Policy);
         }
         let labelled = self.labels.entries_for(name, &Ring);
-        let is_other = |entry: &&Entry| entry.line.key != host_key.plain_blob();
+        let blob = host_key.plain_blob();
+        let is_other = |entry: &&Entry| entry.line.key != blob;
         let others = labelled.iter().any(is_other);
         others.then_some(NameOwner::Label)
     }

@@ -24,14 +24,7 @@ impl Scope {
         if facts.forwarded || !leaves_approval {
             return None;
         }
-        let mut facts = facts.clone();
-        if let Some(host) = &mut facts.host {
-            // A host that has a name is not shown by these.
-            host.algorithm.clear();
-            host.label = None;
-            host.possible_names.clear();
-        }
-        Some(Self(facts))
+        Some(Self(facts.clone()))
     }
 
     /// What rules would see of such a request.

@@ -10,7 +10,7 @@ use policy::caller::{Caller, Keyring};
 use policy::crypto::Crypto as _;
 use policy::facts::{Facts, IntentKind, KeyFacts, Moment, Proof, Revocation};
 use policy::judgement::Verdict;
-use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, Warning};
+use policy::known_hosts::{HASHED, HostKey, KnownHosts, Marker, UnreadLine};
 use policy::rate::RateCounter;
 use policy::rules::{LoginTo, Policy, Source, VisibilityQuery};
 
@@ -273,7 +273,7 @@ fn bad_lines_are_named_and_skipped() {
     let (known, warnings) = KnownHosts::parse(&[("empty", b""), ("dir/file", &file)]);
     let lines: Vec<usize> = warnings.iter().map(|warning| warning.place.line).collect();
     assert_eq!(lines, (1..=bad.len()).collect::<Vec<_>>());
-    let first: &Warning = &warnings[0];
+    let first: &UnreadLine = &warnings[0];
     assert_eq!(
         first.to_string(),
         "dir/file:1: the key is malformed; the line is ignored"

@@ -52,6 +52,19 @@ impl<'a> PublicKey<'a> {
         }
     }
 
+    /// The certificate, if it is one of a known type.
+    pub fn certificate(&self) -> Option<&Certificate<'a>> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate),
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// A certificate of a type that we do not know: neither the key inside nor its authority can be read.
+    pub fn is_unread_certificate(&self) -> bool {
+        matches!(self, Self::Plain(_)) && self.algorithm().contains("-cert-v")
+    }
+
     /// The blob of [`plain`](Self::plain). Two blobs are of one key if these are equal.
     pub fn plain_blob(&self) -> Vec<u8> {
         self.plain().rebuild()

@@ -74,10 +74,10 @@ pub fn run(
     let mut sorted = sort(hosts, &untrusted, also);
     let warnings = warnings.into_iter();
     let refused = &mut sorted.refused;
-    refused.extend(warnings.map(|warning| (warning.place, warning.what.to_owned())));
+    refused.extend(warnings.map(|warning| (warning.place, warning.bad.what.to_owned())));
     let unreadable = untrusted.unreadable_revocations().iter();
     refused.extend(unreadable.map(|line| {
-        let why = format!("a @revoked line that cannot be read: {}", line.what);
+        let why = format!("a @revoked line that cannot be read: {}", line.bad.what);
         (line.place.clone(), why)
     }));
     refused.sort_by_key(|(place, _)| place.line);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::host_key::HostKey;
 use super::index::{Entry, KnownHosts};
 use super::line::{Line, Marker};
 use super::names::{self, ANY, HASHED, Names, is_open, normalise};
@@ -10,6 +9,8 @@ use crate::crypto::{Crypto, Fingerprint};
 use crate::facts::{HostIdentity, Revocation};
 use crate::glob::{Glob, MAX_PATTERN};
 use crate::host_certificate;
+
+use wire::key::PublicKey;
 
 /// Names that an unnamed host could have, kept in each of its records: a line of the log stays short.
 const MAX_POSSIBLE_NAMES: usize = 32;
@@ -23,7 +24,7 @@ impl KnownHosts {
     /// certificate, known here or not.
     pub fn identify(
         &self,
-        host_key: &HostKey<'_>,
+        host_key: &PublicKey<'_>,
         tries: &[String],
         crypto: &dyn Crypto,
         unix: u64,
@@ -34,7 +35,8 @@ impl KnownHosts {
             .filter(literal)
             .map(|name| normalise(name))
             .collect();
-        let mut names = self.names_of_key(host_key.plain_blob(), &tries, crypto);
+        let blob = host_key.plain_blob();
+        let mut names = self.names_of_key(&blob, &tries, crypto);
         let mut ca = None;
         let certificate = host_key.certificate();
         if let Some(good) = certificate.and_then(|it| host_certificate::check(it, crypto, unix)) {
@@ -48,7 +50,7 @@ impl KnownHosts {
         let (open, full): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is_open(name));
         let names = [full, open].concat();
         HostIdentity {
-            fingerprint: crypto.fingerprint(host_key.plain_blob()),
+            fingerprint: crypto.fingerprint(&blob),
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
             possible_names,
@@ -217,17 +219,18 @@ impl KnownHosts {
     /// What the `@revoked` lines say of a host that showed this key and has these names.
     fn revocation(
         &self,
-        host_key: &HostKey<'_>,
+        host_key: &PublicKey<'_>,
         names: &[String],
         crypto: &dyn Crypto,
     ) -> Revocation {
-        let authority = host_key.certificate().map(|shown| shown.signature_key);
-        let mut keys = authority.into_iter().chain([host_key.plain_blob()]);
-        if keys.any(|blob| self.is_revoked(blob)) {
+        let certificate = host_key.certificate();
+        if self.is_revoked(&host_key.plain_blob())
+            || certificate.is_some_and(|shown| self.is_revoked(shown.signature_key))
+        {
             return Revocation::Revoked;
         }
         let mut unreadable = self.unreadable.iter();
-        if unreadable.any(|line| line.may_revoke(names, crypto))
+        if unreadable.any(|line| line.may_be_about(names, crypto))
             || (host_key.is_unread_certificate() && self.has_revocations())
         {
             return Revocation::Unreadable;

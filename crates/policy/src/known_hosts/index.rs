@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
-use super::line::{Line, Marker};
+use super::line::{BadLine, Line, Marker};
 use super::names::normalise;
-use super::unread::{UnreadableRevocation, Warning};
+use super::unread::UnreadLine;
 use crate::crypto::Crypto;
 use crate::judgement::Place;
 
@@ -25,7 +25,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHosts {
     pub(super) entries: Vec<Entry>,
-    pub(super) unreadable: Vec<UnreadableRevocation>,
+    /// Each may revoke a key.
+    pub(super) unreadable: Vec<UnreadLine>,
     pub(super) by_key: HashMap<Vec<u8>, Vec<usize>>,
     /// The lines that spell a name out, of every marker.
     pub(super) by_name: HashMap<String, Vec<usize>>,
@@ -40,7 +41,7 @@ pub struct KnownHosts {
 impl KnownHosts {
     /// Reads files given as (name, contents). Bad lines become warnings and are skipped, as ssh does. But what may
     /// have been meant as a revocation is kept, see [`Self::unreadable_revocations`].
-    pub fn parse(sources: &[(&str, &[u8])]) -> (Self, Vec<Warning>) {
+    pub fn parse(sources: &[(&str, &[u8])]) -> (Self, Vec<UnreadLine>) {
         let mut known = Self::default();
         let mut warnings = Vec::new();
         for &(file, contents) in sources {
@@ -49,30 +50,26 @@ impl KnownHosts {
                 line,
             };
             if contents.len() > MAX_FILE {
-                known.unreadable.push(UnreadableRevocation {
-                    place: place(1),
+                let bad = BadLine {
                     what: "as the file is larger than 16 MiB",
+                    may_revoke: true,
                     names: None,
-                });
+                };
+                let place = place(1);
+                known.unreadable.push(UnreadLine { place, bad });
                 continue;
             }
             for (number, bytes) in (1..).zip(contents.split(|&byte| byte == b'\n')) {
+                let place = place(number);
                 match Line::parse(bytes) {
                     Ok(None) => {}
                     Ok(Some(line)) => known.push(Entry {
                         line,
-                        place: place(number),
+                        place,
                         learned: OnceLock::new(),
                     }),
-                    Err(bad) if bad.may_revoke => known.unreadable.push(UnreadableRevocation {
-                        place: place(number),
-                        what: bad.what,
-                        names: bad.names,
-                    }),
-                    Err(bad) => warnings.push(Warning {
-                        place: place(number),
-                        what: bad.what,
-                    }),
+                    Err(bad) if bad.may_revoke => known.unreadable.push(UnreadLine { place, bad }),
+                    Err(bad) => warnings.push(UnreadLine { place, bad }),
                 }
             }
         }
@@ -95,7 +92,7 @@ impl KnownHosts {
     }
 
     /// `@revoked` lines, or what may have been meant as such, that cannot be read.
-    pub fn unreadable_revocations(&self) -> &[UnreadableRevocation] {
+    pub fn unreadable_revocations(&self) -> &[UnreadLine] {
         &self.unreadable
     }
 

@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wire::key::PublicKey;
 
-use super::host_key::HostKey;
 use super::names::Names;
 
 /// Bytes of one line that is not `@revoked`: the largest key in use (RSA 16384, under
@@ -31,7 +30,7 @@ pub struct Line {
     pub key: Vec<u8>,
 }
 
-/// A line that cannot be read.
+/// What is wrong with a line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
     pub what: &'static str,
@@ -109,14 +108,11 @@ fn revoked(rest: &[u8]) -> Result<Line, BadLine> {
 
 /// The plain key's blob, of a certificate the one inside.
 fn plain_key(blob: Vec<u8>) -> Result<(String, Vec<u8>), &'static str> {
-    let key = HostKey::parse(&blob).map_err(|_| "the key is malformed")?;
+    let key = PublicKey::parse(&blob).map_err(|_| "the key is malformed")?;
     if key.is_unread_certificate() {
         return Err("the certificate is of a type that cannot be read");
     }
-    Ok((
-        key.plain().algorithm().to_owned(),
-        key.plain_blob().to_vec(),
-    ))
+    Ok((key.plain().algorithm().to_owned(), key.plain_blob()))
 }
 
 /// Whether a line that cannot be read could have been meant to revoke a key: it has a marker that nobody knows, or
@@ -169,7 +165,7 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
 /// What is wrong with the key, for a warning.
 pub fn key(algorithm: &[u8], encoded: &[u8]) -> Result<(String, Vec<u8>), &'static str> {
     let blob = any_key(algorithm, encoded)?;
-    let key = HostKey::parse(&blob).map_err(|_| "the key is malformed")?;
+    let key = PublicKey::parse(&blob).map_err(|_| "the key is malformed")?;
     if key.certificate().is_some() || key.is_unread_certificate() {
         return Err("a certificate stands where a plain key is expected");
     }

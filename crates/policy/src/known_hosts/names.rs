@@ -98,17 +98,18 @@ impl Names {
 
     /// The names spelled out in the field, in its order, without wildcards and negations.
     pub fn literals(&self) -> impl Iterator<Item = &str> {
-        self.patterns()
-            .iter()
-            .filter(|pattern| !pattern.negated && pattern.is_literal())
-            .map(|pattern| pattern.text.as_str())
+        self.texts(true)
     }
 
     /// The patterns with wildcards in the field, without negations.
     pub fn wildcards(&self) -> impl Iterator<Item = &str> {
+        self.texts(false)
+    }
+
+    fn texts(&self, literal: bool) -> impl Iterator<Item = &str> {
         self.patterns()
             .iter()
-            .filter(|pattern| !pattern.negated && !pattern.is_literal())
+            .filter(move |pattern| !pattern.negated && pattern.is_literal() == literal)
             .map(|pattern| pattern.text.as_str())
     }
 
@@ -123,9 +124,8 @@ impl Names {
 
     /// The ports of the `[…]:port` patterns.
     pub(super) fn ports(&self) -> impl Iterator<Item = &str> {
-        self.patterns()
-            .iter()
-            .filter_map(|pattern| Some(split_port(&pattern.text)?.1))
+        let patterns = self.patterns().iter();
+        patterns.filter_map(|pattern| Some(split_port(&pattern.text)?.1))
     }
 }
 

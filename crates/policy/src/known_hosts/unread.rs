@@ -2,55 +2,42 @@
 
 use std::fmt;
 
+use super::line::BadLine;
 use super::names::{Names, host_of_port, is_open};
 use crate::crypto::Crypto;
 use crate::judgement::Place;
 
-/// A line that was skipped.
+/// A line that was skipped. What one could revoke is refused until somebody corrects it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
+pub struct UnreadLine {
     pub place: Place,
-    pub what: &'static str,
+    pub bad: BadLine,
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for UnreadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; the line is ignored", self.place, self.what)
-    }
-}
-
-/// A `@revoked` line that cannot be read. What it could revoke is refused until somebody corrects it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnreadableRevocation {
-    pub place: Place,
-    pub what: &'static str,
-    /// The hosts that the line speaks of, if that much can be read; else it could be any.
-    pub names: Option<Names>,
-}
-
-impl fmt::Display for UnreadableRevocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, BadLine { what, .. }) = (&self.place, &self.bad);
+        if !self.bad.may_revoke {
+            return write!(f, "{place}: {what}; the line is ignored");
+        }
         write!(
             f,
-            "{}: a @revoked line cannot be read, {}; ",
-            self.place, self.what
+            "{place}: a @revoked line cannot be read, {what}; logins at "
         )?;
-        match &self.names {
+        match &self.bad.names {
             Some(names @ Names::Patterns(_)) => {
-                write!(
-                    f,
-                    "logins at {names} and at hosts without a name are refused"
-                )
+                write!(f, "{names} and at hosts without a name are refused")
             }
-            _ => f.write_str("logins at every host that is shown are refused"),
+            _ => f.write_str("every host that is shown are refused"),
         }
     }
 }
 
-impl UnreadableRevocation {
-    /// Whether the line could be about a host with these names. A name that leaves open which it is could be any.
-    pub(super) fn may_revoke(&self, names: &[String], crypto: &dyn Crypto) -> bool {
-        let Some(about) = &self.names else {
+impl UnreadLine {
+    /// Whether a line that revokes could be about a host with these names. A name that leaves open which it is could be
+    /// any.
+    pub(super) fn may_be_about(&self, names: &[String], crypto: &dyn Crypto) -> bool {
+        let Some(about) = &self.bad.names else {
             return true;
         };
         let is_about = |name: &String| {
