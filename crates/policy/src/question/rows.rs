@@ -3,7 +3,7 @@
 
 use super::names::{is_plain, quoted, short_name, value};
 use super::row::{first_labelled, own_row};
-use super::{CertificateFields, Details, KeyValidity, Row, Subject, content, date};
+use super::{CertificateFields, Details, KeyValidity, Row, Subject, content, counted, date};
 use crate::content::ContentEvidence;
 use crate::display;
 use crate::facts::HostIdentity;
@@ -16,8 +16,8 @@ const MAX_LIST: usize = 4096;
 const MAX_LISTED: usize = 128;
 /// The longest option of a certificate, such as a forced command.
 const MAX_OPTION: usize = 1024;
-/// Hosts of a forwarded path that get a row; the rest are counted.
-const MAX_VIA: usize = 4;
+/// Hosts of a forwarded path that get a row; the rest are counted. The prompt takes 12 facts, and 8 may be of a commit.
+const MAX_VIA: usize = 3;
 /// Bytes of a hash that are shown: enough to compare by eye, and the whole decides.
 const SHOWN_HASH_BYTES: usize = 16;
 
@@ -163,9 +163,10 @@ fn forwarders(subject: &Subject, show: impl Fn(&HostIdentity) -> String) -> Vec<
     let rows = first_labelled("Forwarded by").zip(subject.via.iter().take(MAX_VIA));
     let rows = rows.map(|(label, host)| ascii(label, show(host).as_bytes()));
     let mut rows: Vec<Row> = rows.collect();
-    let more = subject.via.len().saturating_sub(MAX_VIA);
+    let more = subject.via.len().saturating_sub(MAX_VIA) as u64;
     if more > 0 {
-        rows.push(own_row("", format!("and {more} more hosts")));
+        let more = counted(more, "more host");
+        rows.push(own_row("", format!("and {more}")));
     }
     rows
 }

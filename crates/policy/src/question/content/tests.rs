@@ -1,7 +1,7 @@
 //! Proven content in questions.
 
 use crate::content::ContentEvidence;
-use crate::question::tests::sample::{at, sshsig};
+use crate::question::tests::sample::{at, host, sshsig};
 use crate::question::{
     AuthorHistory, Details, History, Question, QuestionProgress, Risk, Row, Subject,
 };
@@ -222,6 +222,22 @@ fn hostile_text_is_shown_escaped_and_warned_of() {
             .unwrap()
             .ends_with("(there is more)")
     );
+}
+
+/// The prompt shows no question with more.
+#[test]
+fn no_commit_has_more_than_twelve_facts() {
+    let (subject_line, body) = ("subject ".repeat(200), "body ".repeat(1000));
+    let content = format!(
+        "tree {TREE}\nauthor {ANN}\ncommitter Bob <bob@example.org> 1 +0000\n\n{subject_line}\n\n{body}\n"
+    );
+    let evidence = ContentEvidence::in_tests(b"git", content.as_bytes(), at(0).unix);
+    let mut subject = subject("git", evidence);
+    subject.facts.forwarded = true;
+    subject.via = vec![host("gate.example.org"); 5];
+    let facts = facts(&Question::about(3, &subject, STANDING));
+    assert_eq!(facts.len(), 12, "{facts:?}");
+    assert_eq!(facts[11], ": and 2 more hosts");
 }
 
 #[test]
