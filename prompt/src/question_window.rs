@@ -35,8 +35,6 @@ struct QuestionWindow {
     answers: Answers,
     /// The rule that is to be read before it is written.
     rule: Option<Rc<Reading>>,
-    /// The pointer or the focus is on the button that denies everything.
-    is_on_mute: Cell<bool>,
     advice: Advice,
 }
 
@@ -100,7 +98,6 @@ impl QuestionWindow {
             name,
             answers,
             rule,
-            is_on_mute: Cell::new(false),
             advice,
         });
         window.append_details();
@@ -128,12 +125,7 @@ impl QuestionWindow {
         self.answers.connect(move |choice| window.choose(choice));
         if let Some(mute) = self.answers.button(Choice::Decide(Decision::Mute)) {
             let window = Rc::clone(self);
-            mute.connect_state_flags_changed(move |mute, _| {
-                let flags = mute.state_flags();
-                let is_on = flags.intersects(gtk::StateFlags::PRELIGHT | gtk::StateFlags::FOCUSED);
-                window.is_on_mute.set(is_on);
-                window.follow();
-            });
+            mute.connect_state_flags_changed(move |_, _| window.follow());
         }
         if let Some(name) = &self.name {
             let window = Rc::clone(self);
@@ -238,11 +230,18 @@ impl QuestionWindow {
             let page = match self.answers.page() {
                 Page::Always => RULE,
                 Page::DenyFor => UNDO,
-                _ if self.is_on_mute.get() => UNDO,
+                _ if self.is_on_mute() => UNDO,
                 _ => "",
             };
             self.advice.say(obstacle.unwrap_or(page));
         }
+    }
+
+    /// Whether the pointer or the focus is on the button that denies everything.
+    fn is_on_mute(&self) -> bool {
+        let mute = self.answers.button(Choice::Decide(Decision::Mute));
+        let is_on = gtk::StateFlags::PRELIGHT | gtk::StateFlags::FOCUSED;
+        mute.is_some_and(|mute| mute.state_flags().intersects(is_on))
     }
 
     fn show_counts(&self) {
