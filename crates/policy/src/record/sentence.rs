@@ -13,7 +13,7 @@ const MAX_VALUE: usize = 64;
 /// Characters of a reason or a rule's place.
 const MAX_REASON: usize = 240;
 
-/// A record in three parts, all printable ASCII.
+/// A record in three parts, all printable ASCII but for the letters of a commit's subject or a tag's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sentence {
     /// One or two words: what happened.
@@ -134,7 +134,7 @@ fn purpose(record: &Record, kind: IntentKind) -> String {
             let namespace = named(&record.namespace);
             match &record.subject {
                 Some(subject) => {
-                    let subject = readable(subject).replace('"', "\\x22");
+                    let subject = shown(subject, display::text).replace('"', "\\x22");
                     let object = record.object.as_deref().map(value).unwrap_or_default();
                     format!("{namespace} \"{subject}\" ({object}){sha1}")
                 }
@@ -217,16 +217,12 @@ fn value(text: &str) -> String {
 }
 
 fn escaped(text: &Escaped) -> String {
-    match text.to_bytes() {
-        Some(bytes) => display::ascii(&bytes, MAX_VALUE),
-        None => value(text.as_str()),
-    }
+    shown(text, display::ascii)
 }
 
-/// Words of somebody else, in any script.
-fn readable(text: &Escaped) -> String {
+fn shown(text: &Escaped, sanitize: fn(&[u8], usize) -> String) -> String {
     match text.to_bytes() {
-        Some(bytes) => display::text(&bytes, MAX_VALUE),
+        Some(bytes) => sanitize(&bytes, MAX_VALUE),
         None => value(text.as_str()),
     }
 }
