@@ -403,3 +403,17 @@ fn a_file_without_a_line_about_the_service_is_not_good() {
     let (said, is_bad) = checked("30-user.policy", "!include-dir other\n");
     assert!(!is_bad && said.ends_with(": good\n"), "{said}");
 }
+
+#[test]
+fn words_of_the_file_reach_no_screen_as_they_are() {
+    for (word, shown) in [
+        ("a\x1b[2Jb", "`a\\x1b[2Jb`"),
+        ("a\u{202e}b", "`a\\u{202e}b`"),
+    ] {
+        let (said, _) = checked(
+            "30-x.policy",
+            &format!("qubes.SshAgent + {word} work ask\n"),
+        );
+        assert!(said.contains(shown) && !said.contains(word), "{said:?}");
+    }
+}

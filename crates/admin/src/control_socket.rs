@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::control::{MAX_LINE, Reply, Request, RequestLine, VaultStatus};
 use common::paths::Paths;
+use policy::question::Version;
 
 /// The vault answers at once.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -15,7 +16,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// None that is known; JSON's own.
 pub(crate) fn line_of(request: &Request) -> serde_json::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&RequestLine::from(request.clone()))?;
+    let mut line = serde_json::to_vec(&RequestLine {
+        v: Version,
+        request: request.clone(),
+    })?;
     line.push(b'\n');
     Ok(line)
 }

@@ -85,15 +85,8 @@ impl KeyFileProblem {
         if text.starts_with('\u{feff}') {
             return Some(Self::ByteOrderMark);
         }
-        let first = |text: &str| {
-            text.trim_start()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned()
-        };
-        if WITH_TYPE.contains(&first(text).as_str()) {
+        let first = text.trim_start().lines().next().unwrap_or_default().trim();
+        if WITH_TYPE.contains(&first) {
             let der = base64_of(text.trim_start())?;
             let names = |oid: &[u8]| der.windows(oid.len()).any(|part| part == oid);
             if names(ED25519) {
@@ -111,15 +104,11 @@ impl KeyFileProblem {
             return Some(Self::Damaged);
         };
         let (inside, last) = key.split_at(end);
-        if first(text) != OPENSSH && !first(text).starts_with(OPENSSH) {
+        if !first.starts_with(OPENSSH) {
             return Some(Self::TextBefore);
         }
-        if !text.starts_with(OPENSSH)
-            || inside
-                .lines()
-                .chain(last.lines().take(1))
-                .any(|line| line.starts_with([' ', '\t']))
-        {
+        let mut lines = inside.lines().chain(last.lines().take(1));
+        if !text.starts_with(OPENSSH) || lines.any(|line| line.starts_with([' ', '\t'])) {
             return Some(Self::Indented);
         }
         if !inside.starts_with(&format!("{OPENSSH}\n")) || base64_of(text).is_none() {
@@ -192,10 +181,8 @@ impl fmt::Display for KeyFileProblem {
 /// What stands between the first and the last line.
 fn base64_of(text: &str) -> Option<Vec<u8>> {
     let inside = text.lines().skip(1);
-    let encoded: String = inside
-        .take_while(|line| !line.starts_with('-'))
-        .map(str::trim)
-        .collect();
+    let encoded = inside.take_while(|line| !line.starts_with('-'));
+    let encoded: String = encoded.map(str::trim).collect();
     STANDARD.decode(encoded).ok()
 }
 

@@ -142,8 +142,8 @@ pub fn allow(args: &AllowArgs, paths: &Paths) -> Result<ExitCode, Error> {
     let (id, same) = (question.id, question.same);
     let again = format!("`split-ssh allow {id}{}`", all(&question));
     if (args.requests == 1 && same > 1) || args.requests > same {
-        let requests = if same == 1 { "request" } else { "requests" };
-        return Err(Error::new(format!("question {id} is for {same} {requests}")).hint(again));
+        let requests = output::counted(same, "request", "requests");
+        return Err(Error::new(format!("question {id} is for {requests}")).hint(again));
     }
     if args.name.is_some() && !question.takes_name {
         let why = format!("question {id} takes no name: it is not about an unknown server");
@@ -213,10 +213,8 @@ fn in_words(lengths: &[u64]) -> String {
 }
 
 pub(super) fn find(id: QuestionId, paths: &Paths) -> Result<Question, Error> {
-    let found = waiting(paths)?
-        .into_iter()
-        .find(|pending| pending.question.id == id);
-    found.map(|pending| pending.question).ok_or_else(|| {
+    let mut questions = waiting(paths)?.into_iter().map(|pending| pending.question);
+    questions.find(|question| question.id == id).ok_or_else(|| {
         Error::new(format!("no question {id} waits"))
             .hint("`split-ssh pending` shows those that do")
     })

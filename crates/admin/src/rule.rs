@@ -4,7 +4,6 @@ mod preset;
 mod saved;
 mod written;
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use policy::display;
@@ -17,7 +16,7 @@ use crate::recorded;
 use crate::running_vault::answer;
 use common::error::Error;
 use common::paths::Paths;
-use common::policy_files;
+use common::policy_files::{self, AddedRule};
 use saved::{Consent, place, say_added, taken_by_vault};
 
 /// Write narrow rules from requests that you were asked about
@@ -112,11 +111,8 @@ fn answer_always(id: QuestionId, args: &AddArgs, paths: &Paths) -> Result<ExitCo
         )
     })?;
     // It passed no sanitizer since the vault sent it.
-    let rule: Vec<String> = rule
-        .lines()
-        .map(|line| display::ascii(line.as_bytes(), usize::MAX))
-        .collect();
-    let shown = rule.join("\n") + "\n";
+    let clean = |line: &str| display::ascii(line.as_bytes(), usize::MAX) + "\n";
+    let shown: String = rule.lines().map(clean).collect();
     if let Some(code) = args.consent.refused(&shown, ADD)? {
         return Ok(code);
     }
@@ -127,29 +123,31 @@ fn answer_always(id: QuestionId, args: &AddArgs, paths: &Paths) -> Result<ExitCo
 
 fn list(json: bool, paths: &Paths) -> Result<ExitCode, Error> {
     let added = policy_files::added_rules(paths)?;
-    let mut text = String::new();
-    if json {
+    let text = if json {
         let rules = added.iter().map(|rule| {
             serde_json::json!({"number": rule.number, "place": place(rule), "rule": rule.text})
         });
-        text = output::json(&rules.collect::<Vec<_>>())?;
+        output::json(&rules.collect::<Vec<_>>())?
     } else if added.is_empty() {
-        text.push_str("no rule was added; `split-ssh policy check` looks at all rules\n");
-    }
-    for rule in added.iter().filter(|_| !json) {
-        let _ = writeln!(text, "{}  {}", rule.number, place(rule));
-        for line in rule.text.lines() {
-            let _ = writeln!(text, "   {line}");
-        }
-    }
+        "no rule was added; `split-ssh policy check` looks at all rules\n".to_owned()
+    } else {
+        let shown = |rule: &AddedRule| {
+            let lines: String = rule
+                .text
+                .lines()
+                .map(|line| format!("   {line}\n"))
+                .collect();
+            format!("{}  {}\n{lines}", rule.number, place(rule))
+        };
+        added.iter().map(shown).collect()
+    };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn remove(number: u64, yes: bool, paths: &Paths) -> Result<ExitCode, Error> {
-    let added = policy_files::added_rules(paths)?.into_iter();
-    let mut rules = added.filter(|rule| rule.number == number);
-    let rule = rules.next().ok_or_else(|| {
+    let mut added = policy_files::added_rules(paths)?.into_iter();
+    let rule = added.find(|rule| rule.number == number).ok_or_else(|| {
         Error::new(format!("no rule with the number {number} was added"))
             .hint("`split-ssh rule list` shows those that were")
     })?;

@@ -28,26 +28,23 @@ pub(super) fn answer(
     name: Option<(String, bool)>,
     paths: &Paths,
 ) -> Result<String, Error> {
-    let (name, trust) = match name {
-        Some((name, trust)) => (Some(name), trust),
-        None => (None, false),
-    };
+    let (name, trust) = name.unzip();
     let request = Request::Answer {
         id: question.id,
         answer: Answer {
             decision,
             name,
-            trust,
+            trust: trust.unwrap_or_default(),
             same: question.same,
         },
     };
     let reply = ask(&request, paths)?;
     let answered = answered(question, decision, reply.settled.unwrap_or_default());
     match (reply.trouble, reply.said) {
-        (Some(trouble), _) => Err(Error::new(format!(
-            "{answered}, but {}",
-            sentence(&trouble)
-        ))),
+        (Some(trouble), _) => {
+            let what = format!("{answered}, but {}", sentence(&trouble));
+            Err(Error::new(what))
+        }
         (None, Some(said)) => Ok(format!("{answered}\n{}", sentence(&said))),
         (None, None) => Ok(answered),
     }
@@ -61,21 +58,15 @@ pub(super) fn sentence(text: &str) -> String {
 /// Asks the vault; a refusal is an error.
 pub(super) fn ask(request: &Request, paths: &Paths) -> Result<Reply, Error> {
     let reply = control_socket::ask(paths, request).map_err(|error| no_vault(&error, paths))?;
-    match reply.error {
-        None => Ok(reply),
-        Some(error) => {
-            let refused = Error::new(sentence(&error.to_string()));
-            Err(match error {
-                ControlError::NoApproval(_) => {
-                    refused.hint("`split-ssh approvals` lists those in force")
-                }
-                ControlError::NotWaiting(_) => {
-                    refused.hint("`split-ssh pending` shows those that do")
-                }
-                _ => refused,
-            })
-        }
-    }
+    let Some(error) = reply.error else {
+        return Ok(reply);
+    };
+    let refused = Error::new(sentence(&error.to_string()));
+    Err(match error {
+        ControlError::NoApproval(_) => refused.hint("`split-ssh approvals` lists those in force"),
+        ControlError::NotWaiting(_) => refused.hint("`split-ssh pending` shows those that do"),
+        _ => refused,
+    })
 }
 
 /// What happens in the vault from now on, until it ends.
@@ -107,18 +98,14 @@ pub(super) fn reload(paths: &Paths) -> Option<Result<(), String>> {
 /// What to say when the vault cannot be reached.
 pub(super) fn no_vault(error: &io::Error, paths: &Paths) -> Error {
     let socket = paths.control_socket();
+    let socket = socket.display();
     let what = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            format!("no vault runs here: nobody listens on {}", socket.display())
+            format!("no vault runs here: nobody listens on {socket}")
         }
-        _ => format!(
-            "no vault answers on {}: {}",
-            socket.display(),
-            reason(error)
-        ),
+        _ => format!("no vault answers on {socket}: {}", reason(error)),
     };
-    Error::new(what)
-        .hint(
-            "run this in the vault qube; there, `split-ssh vault` starts a vault, and `split-ssh doctor` says why none runs",
-        )
+    Error::new(what).hint(
+        "run this in the vault qube; there, `split-ssh vault` starts a vault, and `split-ssh doctor` says why none runs",
+    )
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use common::error::Error;
+use common::trusted_files::quoted;
 
 use job::SignJob;
 use vault::{Content, SigningVault};
@@ -88,12 +89,10 @@ fn run_with(arguments: &[OsString]) -> Result<ExitCode, Error> {
 }
 
 fn sign_file(path: &Path, job: &SignJob, vault: &mut SigningVault) -> Result<(), Error> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".sig");
-    let target = PathBuf::from(name);
+    let target = with_end(path, ".sig");
     if target.symlink_metadata().is_ok() {
-        return Err(Error::new(format!("{} is there already", target.display()))
-            .hint(format!("rm {}", target.display())));
+        let what = format!("{} is there already", target.display());
+        return Err(Error::new(what).hint(format!("rm {}", quoted(&target))));
     }
     let content = File::open(path)
         .and_then(|file| Content::read(file, job.hash_algorithm))
@@ -108,9 +107,7 @@ fn sign_file(path: &Path, job: &SignJob, vault: &mut SigningVault) -> Result<(),
 
 /// Whoever finds the file finds all of it.
 fn write_whole(target: &Path, text: &str) -> io::Result<()> {
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let part = PathBuf::from(name);
+    let part = with_end(target, &format!(".{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -123,6 +120,12 @@ fn write_whole(target: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// Becomes ssh-keygen. Returns only where it cannot be started.

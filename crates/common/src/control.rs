@@ -18,18 +18,9 @@ pub const MAX_LINE: usize = 4 << 20;
 /// A line to the vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestLine {
-    v: Version,
+    pub v: Version,
     #[serde(flatten)]
     pub request: Request,
-}
-
-impl From<Request> for RequestLine {
-    fn from(request: Request) -> Self {
-        Self {
-            v: Version,
-            request,
-        }
-    }
 }
 
 /// What the vault is asked for.
@@ -112,12 +103,6 @@ pub struct Reply {
     pub event: Option<Event>,
 }
 
-impl Reply {
-    pub fn ok() -> Self {
-        Self::default()
-    }
-}
-
 impl From<ControlError> for Reply {
     fn from(error: ControlError) -> Self {
         Self {
@@ -131,38 +116,23 @@ impl From<ControlError> for Reply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControlError {
-    /// The line is no request, or one of another version.
-    NotUnderstood(String),
     NotWaiting(QuestionId),
     BadAnswer(BadAnswer),
     NoApproval(u64),
-    NoKeyring(String),
-    /// Why a key file was not loaded.
-    NotLoaded(String),
-    /// The files on disk are broken, and why; the last good policy still holds.
-    BrokenPolicy(String),
-    /// The same of the sandboxes' configuration.
-    BrokenSandboxes(String),
-    BadHostKey,
+    /// Anything else, in a sentence.
+    Refused(String),
 }
 
 impl fmt::Display for ControlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotUnderstood(why) => write!(f, "the vault did not understand it: {why}"),
             Self::NotWaiting(id) => write!(f, "no question {id} waits any more"),
             Self::BadAnswer(why) => why.fmt(f),
             Self::NoApproval(number) => write!(f, "no approval has the number {number}"),
-            Self::NoKeyring(name) => write!(f, "there is no keyring {name} here"),
-            Self::NotLoaded(why) | Self::BrokenPolicy(why) | Self::BrokenSandboxes(why) => {
-                f.write_str(why)
-            }
-            Self::BadHostKey => f.write_str("the host key is no base64"),
+            Self::Refused(why) => f.write_str(why),
         }
     }
 }
-
-impl std::error::Error for ControlError {}
 
 /// The state of the running vault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -323,9 +293,13 @@ mod tests {
                 which: RevokedApprovals::Number(2),
             },
         ] {
-            let line = serde_json::to_vec(&RequestLine::from(request.clone())).unwrap();
-            let read: RequestLine = serde_json::from_slice(&line).unwrap();
-            assert_eq!(read.request, request);
+            let line = RequestLine {
+                v: Version,
+                request,
+            };
+            let written = serde_json::to_vec(&line).unwrap();
+            let read: RequestLine = serde_json::from_slice(&written).unwrap();
+            assert_eq!(read, line);
         }
         for refused in [
             r#"{"do":"watch"}"#,

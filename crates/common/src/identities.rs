@@ -32,11 +32,9 @@ pub fn keyrings(home: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(home.join(".ssh/identities.d")) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.collect();
     names.sort();
     names
 }
@@ -46,12 +44,9 @@ pub fn keyrings(home: &Path) -> Vec<String> {
 /// # Errors
 /// The folder can't be read.
 pub fn private_keys(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut keys: Vec<PathBuf> = fs::read_dir(dir)?
-        .take(MAX_FILES)
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| is_private_key_file(path))
-        .collect();
+    let entries = fs::read_dir(dir)?.take(MAX_FILES).flatten();
+    let mut keys: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    keys.retain(|path| is_private_key_file(path));
     keys.sort();
     Ok(keys)
 }
@@ -59,9 +54,10 @@ pub fn private_keys(dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// A file beside its key has another name.
 fn is_private_key_file(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside =
-        name.ends_with(".pub") || name.ends_with(".ssh-add-option") || name.starts_with('.');
-    !beside && read_small(path).is_some_and(|bytes| is_private_key(&bytes))
+    let is_beside = name.ends_with(".pub") || name.ends_with(".ssh-add-option");
+    !is_beside
+        && !name.starts_with('.')
+        && read_small(path).is_some_and(|bytes| is_private_key(&bytes))
 }
 
 /// Whether these are a private key's, also one that ssh-add cannot read: then its owner is to hear of it.
@@ -90,15 +86,10 @@ pub struct KeyFile {
 /// The private keys of `dir` that have a passphrase, with their public halves, and once more with their
 /// certificates.
 pub fn locked_keys(dir: &Path) -> Vec<KeyFile> {
-    let keys = private_keys(dir).unwrap_or_default();
-    keys.into_iter()
-        .filter(|private| fs::read(private).is_ok_and(|text| has_passphrase(&text)))
-        .flat_map(|private| {
-            let public = read_public(&private, ".pub");
-            let certificate = read_public(&private, "-cert.pub");
-            [public, certificate].into_iter().flatten()
-        })
-        .collect()
+    let mut keys = private_keys(dir).unwrap_or_default();
+    keys.retain(|private| is_locked(private));
+    let halves = |private: &PathBuf| [".pub", "-cert.pub"].map(|end| read_public(private, end));
+    keys.iter().flat_map(halves).flatten().collect()
 }
 
 /// The certificates of `dir` and their private keys' files.
@@ -122,9 +113,14 @@ pub fn read_public(private: &Path, suffix: &str) -> Option<KeyFile> {
     })
 }
 
+/// Whether a private key's file has a passphrase.
+pub(crate) fn is_locked(private: &Path) -> bool {
+    fs::read(private).is_ok_and(|text| has_passphrase(&text))
+}
+
 /// Whether a private key's text is encrypted: by the cipher's name in OpenSSH's own format, by a header in the older
 /// ones.
-pub(crate) fn has_passphrase(text: &[u8]) -> bool {
+fn has_passphrase(text: &[u8]) -> bool {
     match openssh_fields(text) {
         None => String::from_utf8_lossy(text).contains("ENCRYPTED"),
         Some(fields) => Reader::new(&fields)
@@ -147,14 +143,11 @@ pub fn public_in(private: &Path) -> Option<Vec<u8>> {
 /// What follows the magic bytes of OpenSSH's own format (PROTOCOL.key).
 fn openssh_fields(text: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(text);
-    let mut lines = text.lines();
+    let mut lines = text.lines().map(str::trim);
     lines
         .next()
-        .filter(|line| line.trim() == "-----BEGIN OPENSSH PRIVATE KEY-----")?;
-    let encoded: String = lines
-        .take_while(|line| !line.starts_with('-'))
-        .map(str::trim)
-        .collect();
+        .filter(|line| *line == "-----BEGIN OPENSSH PRIVATE KEY-----")?;
+    let encoded: String = lines.take_while(|line| !line.starts_with('-')).collect();
     let bytes = STANDARD.decode(encoded).ok()?;
     bytes.strip_prefix(b"openssh-key-v1\0").map(<[u8]>::to_vec)
 }

@@ -1,7 +1,6 @@
 //! Loads the key files of a keyring into its agent, with `ssh-add`.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use wire::certificate::Certificate;
 
 use crate::agent;
 use crate::askpass;
-use crate::identities::{self, has_passphrase};
+use crate::identities::{self, is_locked};
 use crate::keyrings::KeyringPlace;
 use crate::load_record::LoadedKey;
 use crate::trusted_files::quoted;
@@ -86,7 +85,7 @@ impl KeyringPlace {
             let is_renewed =
                 !is_listed(&renewed.blob) && plain.is_ok_and(|plain| is_listed(&plain));
             let file = renewed.private.as_path();
-            if !is_renewed || fs::read(file).is_ok_and(|text| has_passphrase(&text)) {
+            if !is_renewed || is_locked(file) {
                 continue;
             }
             let of = format!("the renewed certificate of {}", file.display());
@@ -129,7 +128,7 @@ fn add_key(key: &Path, socket: &Path, passphrase: Option<&[u8]>) -> Result<(), N
             quoted(socket)
         )));
     }
-    if fs::read(key).is_ok_and(|text| has_passphrase(&text)) {
+    if is_locked(key) {
         return Err(NotLoaded::Locked);
     }
     let line = said.lines().next().unwrap_or("ssh-add failed").trim();

@@ -199,8 +199,4 @@ impl KeyState {
             validity: CertificateValidity::of(&key.blob),
         }
     }
-
-    pub fn is_loaded(&self) -> bool {
-        self.state != LoadState::Locked
-    }
 }

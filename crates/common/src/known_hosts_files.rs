@@ -79,14 +79,13 @@ impl Files {
         for path in self.naming() {
             contents.push((path.display().to_string(), read_or_empty(&path)?));
         }
-        let sources: Vec<(&str, &[u8])> = contents
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), &bytes[..]))
-            .collect();
-        let (known, mut warnings) = KnownHosts::parse(&sources);
-        let labels_name = self.labels.display().to_string();
-        let (labels, more) =
-            KnownHosts::parse(&[(labels_name.as_str(), &read_or_empty(&self.labels)?)]);
+        let sources = contents.iter().map(|(name, bytes)| (&**name, &**bytes));
+        let (known, mut warnings) = KnownHosts::parse(&sources.collect::<Vec<(&str, &[u8])>>());
+        let (name, bytes) = (
+            self.labels.display().to_string(),
+            read_or_empty(&self.labels)?,
+        );
+        let (labels, more) = KnownHosts::parse(&[(&name, &bytes)]);
         warnings.extend(more);
         Ok(Hosts {
             known,
@@ -126,15 +125,9 @@ impl Files {
         if trusted && hosts.known.is_revoked(&blob) {
             return Err(Error::new("the key of this host is revoked in known hosts"));
         }
-        let mut labels = read_or_empty(&self.labels)?;
-        let old: Vec<usize> = hosts
-            .labels
-            .entries()
-            .iter()
-            .filter(has_this_key)
-            .map(|old| old.place.line)
-            .collect();
-        labels = without_lines(&labels, &old);
+        let old = hosts.labels.entries().iter().filter(has_this_key);
+        let old: Vec<usize> = old.map(|entry| entry.place.line).collect();
+        let mut labels = without_lines(&read_or_empty(&self.labels)?, &old);
         if trusted {
             let mut known = read_or_empty(&self.own)?;
             append(&mut known, &name, algorithm, &blob);

@@ -52,13 +52,12 @@ impl LoadRecord {
         let loaded = load();
         if let (Ok(before), Ok(after)) = (before, agent::list(&self.socket)) {
             let is_new = |key: &agent::ListedKey| before.iter().all(|old| old.blob != key.blob);
-            let new = after.into_iter().filter(is_new);
-            let new = new.map(|key| LoadedKey {
-                file: file.to_owned(),
-                blob: key.blob,
-            });
-            let new: Vec<LoadedKey> = new.collect();
-            if !new.is_empty() {
+            let mut new = after.into_iter().filter(is_new).peekable();
+            if new.peek().is_some() {
+                let new = new.map(|key| LoadedKey {
+                    file: file.to_owned(),
+                    blob: key.blob,
+                });
                 // Without a record the key counts as somebody else's: it stays until it is taken out by hand.
                 let _ = self.change(|keys| keys.extend(new));
             }

@@ -11,6 +11,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::getuid;
 
 use crate::error::Error;
+use crate::trusted_files::quoted;
 
 /// What an error suggests when the socket cannot be made.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,8 @@ pub struct Hints {
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    /// Device and inode.
+    id: (u64, u64),
 }
 
 /// Listens at `path`. Call it before threads are started: it sets the umask for a moment.
@@ -72,21 +73,16 @@ pub fn listen_in_own_folder(
 fn listen(path: &Path, hints: Hints) -> Result<(UnixListener, SocketFile), Error> {
     let listener = bind(path).map_err(|error| {
         // sun_path holds 108 bytes with its NUL.
-        let hint = if path.as_os_str().len() >= 108 {
-            format!(
-                "a socket's path is at most 107 bytes long: {}",
-                hints.elsewhere
-            )
-        } else {
-            hints.elsewhere.to_owned()
-        };
-        Error::io("listen at", path, &error).hint(hint)
+        let elsewhere = hints.elsewhere;
+        Error::io("listen at", path, &error).hint(match path.as_os_str().len() {
+            108.. => format!("a socket's path is at most 107 bytes long: {elsewhere}"),
+            _ => elsewhere.to_owned(),
+        })
     })?;
     let made = fs::symlink_metadata(path).map_err(|error| Error::io("look at", path, &error))?;
     let file = SocketFile {
         path: path.to_owned(),
-        device: made.dev(),
-        inode: made.ino(),
+        id: (made.dev(), made.ino()),
     };
     Ok((listener, file))
 }
@@ -103,8 +99,8 @@ pub fn make_room(path: &Path, hints: Hints) -> Result<(), Error> {
 impl SocketFile {
     /// Whether nobody has removed or replaced it.
     pub fn is_there(&self) -> bool {
-        fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.dev() == self.device && found.ino() == self.inode)
+        let found = fs::symlink_metadata(&self.path);
+        found.is_ok_and(|found| (found.dev(), found.ino()) == self.id)
     }
 }
 
@@ -134,19 +130,16 @@ fn make_folder(socket: &Path, hints: Hints) -> Result<(), Error> {
     if owner_is_safe && (!others_can_write || is_sticky) {
         return Ok(());
     }
-    let folder = folder.display();
-    Err(Error::new(format!(
-        "others can write in {folder}: they could put their own agent there"
-    ))
-    .hint(format!("`chmod 700 {folder}`, or {}", hints.elsewhere)))
+    let (command, folder) = (quoted(folder), folder.display());
+    let what = format!("others can write in {folder}: they could put their own agent there");
+    Err(Error::new(what).hint(format!("`chmod 700 {command}`, or {}", hints.elsewhere)))
 }
 
 /// Removes what is at `path` if it is a socket of ours that nobody listens on, and nothing else.
 fn remove_dead_socket(path: &Path, hints: Hints) -> Result<(), Error> {
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("look at", path, &error)),
-        Ok(found) => found,
+        found => found.map_err(|error| Error::io("look at", path, &error))?,
     };
     let in_the_way = |what: &str| Error::new(format!("{} {what}", path.display()));
     if !found.file_type().is_socket() {

@@ -3,6 +3,8 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
@@ -11,14 +13,6 @@ use crate::error::Error;
 
 /// Where packages put configuration for all users.
 pub const SYSTEM_CONFIG: &str = "/etc/split-ssh";
-/// Where the packaged vault's sockets live.
-const SYSTEM_VAULT_RUNTIME: &str = "/run/split-ssh-vault";
-/// Where the packaged vault's sandboxes find their sockets.
-const SYSTEM_SANDBOX_RUNTIME: &str = "/run/split-ssh-sandbox";
-/// Where the packaged client's socket and status files live.
-const SYSTEM_CLIENT_RUNTIME: &str = "/run/split-ssh-client";
-/// Where the packaged keyring agents' sockets live, as in the official package.
-const SYSTEM_AGENT_RUNTIME: &str = "/run/split-ssh";
 
 #[derive(Clone, Debug)]
 pub struct Paths {
@@ -91,30 +85,28 @@ impl Paths {
 
     /// The agent that the session names, if it is the owner's own session that speaks.
     pub fn named_agent(&self) -> Option<PathBuf> {
-        let named = env::var_os("SSH_AUTH_SOCK").filter(|named| !named.is_empty());
-        named
-            .filter(|_| self.environment_is_ours)
-            .map(PathBuf::from)
+        let named = env::var_os("SSH_AUTH_SOCK").map(PathBuf::from)?;
+        (self.environment_is_ours && !named.as_os_str().is_empty()).then_some(named)
     }
 
     /// The vault's `qrexec.sock` and `control.sock`.
     pub fn vault_runtime(&self) -> PathBuf {
-        self.runtime_for(SYSTEM_VAULT_RUNTIME, "split-ssh-vault")
+        self.runtime_for("split-ssh-vault")
     }
 
     /// A folder for each sandbox, with its socket.
     pub fn sandbox_runtime(&self) -> PathBuf {
-        self.runtime_for(SYSTEM_SANDBOX_RUNTIME, "split-ssh-sandbox")
+        self.runtime_for("split-ssh-sandbox")
     }
 
-    /// The keyring agents' sockets, `KEYRING.sock`.
+    /// The keyring agents' sockets, `KEYRING.sock`, as in the official package.
     pub fn agent_runtime(&self) -> PathBuf {
-        self.runtime_for(SYSTEM_AGENT_RUNTIME, "split-ssh")
+        self.runtime_for("split-ssh")
     }
 
     /// The client's `status.json`.
     pub fn client_runtime(&self) -> PathBuf {
-        self.runtime_for(SYSTEM_CLIENT_RUNTIME, "split-ssh-client")
+        self.runtime_for("split-ssh-client")
     }
 
     /// The socket through which systemd starts the unit of a keyring's agent; it exists only with systemd.
@@ -149,13 +141,13 @@ impl Paths {
     }
 
     /// The package's tmpfiles make the system directory ours; elsewhere the session's own is used.
-    fn runtime_for(&self, system: &str, name: &str) -> PathBuf {
+    fn runtime_for(&self, name: &str) -> PathBuf {
         if let Some(dir) = &self.runtime {
             return dir.join(name);
         }
-        let system = Path::new(system);
-        match nix::sys::stat::stat(system) {
-            Ok(status) if status.st_uid == Uid::current().as_raw() => system.to_owned(),
+        let system = Path::new("/run").join(name);
+        match fs::metadata(&system) {
+            Ok(found) if found.uid() == Uid::current().as_raw() => system,
             _ => self.xdg_runtime.join(name),
         }
     }
@@ -183,7 +175,6 @@ fn xdg(variable: &str, home: &Path, fallback: &str) -> PathBuf {
 
 /// The XDG specification says that relative paths are to be ignored.
 fn absolute(variable: &str) -> Option<PathBuf> {
-    env::var_os(variable)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
+    let path = env::var_os(variable).map(PathBuf::from);
+    path.filter(|path| path.is_absolute())
 }

@@ -177,11 +177,9 @@ pub fn configured(paths: &Paths) -> Result<Vec<Sandbox>, Error> {
     }
     let all: Vec<Sandbox> = all.into_values().collect();
     for (index, sandbox) in all.iter().enumerate() {
-        let others = all.iter().skip(index + 1);
-        if let Some(other) = others
-            .into_iter()
-            .find(|other| other.folder() == sandbox.folder())
-        {
+        let mut others = all.iter().skip(index + 1);
+        let same_folder = |other: &&Sandbox| other.folder() == sandbox.folder();
+        if let Some(other) = others.clone().find(same_folder) {
             let folder = sandbox.folder().display();
             return Err(Error::new(format!(
                 "sandboxes {} and {} share the folder {folder}: each would be given the other's socket",
@@ -191,7 +189,7 @@ pub fn configured(paths: &Paths) -> Result<Vec<Sandbox>, Error> {
         }
         let port = sandbox.vsock.map(|vsock| vsock.port);
         let same_port = |other: &&Sandbox| port.is_some() && other.vsock.map(|it| it.port) == port;
-        if let Some(other) = all.iter().skip(index + 1).find(same_port) {
+        if let Some(other) = others.find(same_port) {
             return Err(Error::new(format!(
                 "sandboxes {} and {} have the same port of vsock",
                 sandbox.name, other.name
@@ -209,18 +207,11 @@ fn files(paths: &Paths) -> Result<Vec<(String, PathBuf)>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| Error::io("read", &folder, &error))?,
     };
-    let named = |path: PathBuf| {
-        let name = path
-            .file_name()?
-            .to_str()?
-            .strip_suffix(".toml")?
-            .to_owned();
-        Some((name, path))
+    let named = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some((name.strip_suffix(".toml")?.to_owned(), entry.path()))
     };
-    Ok(entries
-        .flatten()
-        .filter_map(|entry| named(entry.path()))
-        .collect())
+    Ok(entries.flatten().filter_map(named).collect())
 }
 
 #[cfg(test)]

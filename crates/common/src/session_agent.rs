@@ -83,22 +83,20 @@ fn search(paths: &Paths) -> Result<PathBuf, Error> {
             return Ok(named);
         }
     }
-    let below_runtime = BELOW_RUNTIME
-        .iter()
-        .map(|name| paths.xdg_runtime().join(name));
-    let below_home = BELOW_HOME.iter().map(|name| paths.home.join(name));
-    let mut places = below_runtime.chain(below_home);
-    places
-        .find(|place| is_socket(place) && agent::list(place).is_ok() && !is_our_own(place))
-        .ok_or_else(|| {
-            Error::new("no agent of this session was found")
-                .hint("start one, and name it: export SSH_AUTH_SOCK=PATH")
-        })
+    let below_runtime = BELOW_RUNTIME.map(|name| paths.xdg_runtime().join(name));
+    let below_home = BELOW_HOME.map(|name| paths.home.join(name));
+    let mut places = below_runtime.into_iter().chain(below_home);
+    let is_agent =
+        |place: &PathBuf| is_socket(place) && agent::list(place).is_ok() && !is_our_own(place);
+    places.find(is_agent).ok_or_else(|| {
+        Error::new("no agent of this session was found")
+            .hint("start one, and name it: export SSH_AUTH_SOCK=PATH")
+    })
 }
 
 fn is_socket(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|found| found.file_type().is_socket())
+    let found = path.metadata();
+    found.is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Whether a socket is one of ours, or leads to one.

@@ -25,39 +25,34 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// It, or the folder that it is in, belongs to or can be written by somebody else than us and root;
 /// it is larger, no regular file, or unreadable.
 pub fn read(path: &Path, max: usize) -> Result<Option<Vec<u8>>, Error> {
+    let failed = |error: io::Error| Error::io("read", path, &error);
     // A pipe in the file's place must not make us wait for a writer.
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(path);
     let file = match opened {
-        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error)),
+        opened => opened.map_err(failed)?,
     };
-    let status = file
-        .metadata()
-        .map_err(|error| Error::io("read", path, &error))?;
+    let status = file.metadata().map_err(failed)?;
     if !status.is_file() {
         return Err(Error::new(format!("{} is not a file", path.display())));
     }
     refuse_others(path, &status)?;
     // Behind a link, both folders can put another file in its place.
-    let target = fs::canonicalize(path).map_err(|error| Error::io("read", path, &error))?;
+    let target = fs::canonicalize(path).map_err(failed)?;
     let folders = [path.parent(), target.parent()].into_iter().flatten();
     for folder in folders.filter(|folder| !folder.as_os_str().is_empty()) {
         check_folder(folder)?;
     }
     let mut contents = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(limit)
-        .read_to_end(&mut contents)
-        .map_err(|error| Error::io("read", path, &error))?;
+    let read = file.take(limit).read_to_end(&mut contents);
+    read.map_err(failed)?;
     if contents.len() > max {
-        return Err(Error::new(format!(
-            "{} is larger than {max} bytes",
-            path.display()
-        )));
+        let what = format!("{} is larger than {max} bytes", path.display());
+        return Err(Error::new(what));
     }
     Ok(Some(contents))
 }
@@ -88,9 +83,8 @@ pub fn wait_until_saved(path: &Path) -> Result<(), Error> {
         }
         if Instant::now() > end {
             let what = format!("{} is being written all the time", path.display());
-            return Err(
-                Error::new(what).hint(format!("`fuser -v {}` shows what writes it", quoted(path)))
-            );
+            let hint = format!("`fuser -v {}` shows what writes it", quoted(path));
+            return Err(Error::new(what).hint(hint));
         }
         thread::sleep(POLL_INTERVAL);
         let now = Stamps::of(&files);
@@ -110,23 +104,16 @@ pub fn check_folder(folder: &Path) -> Result<(), Error> {
 }
 
 fn refuse_others(path: &Path, status: &fs::Metadata) -> Result<(), Error> {
-    let path = path.display();
-    if status.uid() != 0 && status.uid() != Uid::effective().as_raw() {
-        return Err(Error::new(format!(
-            "{path} belongs to another user, who could change what the vault trusts"
-        ))
-        .hint(format!(
-            "look through it, then: `sudo chown {} '{path}'`",
-            Uid::effective()
-        )));
-    }
-    if status.mode() & WRITABLE_BY_OTHERS != 0 {
-        return Err(Error::new(format!(
-            "{path} can be written by others, who could change what the vault trusts"
-        ))
-        .hint(format!("look through it, then: `chmod go-w '{path}'`")));
-    }
-    Ok(())
+    let (path, us) = (path.display(), Uid::effective());
+    let (what, remedy) = if status.uid() != 0 && status.uid() != us.as_raw() {
+        ("belongs to another user", format!("sudo chown {us}"))
+    } else if status.mode() & WRITABLE_BY_OTHERS != 0 {
+        ("can be written by others", "chmod go-w".to_owned())
+    } else {
+        return Ok(());
+    };
+    let what = format!("{path} {what}, who could change what the vault trusts");
+    Err(Error::new(what).hint(format!("look through it, then: `{remedy} '{path}'`")))
 }
 
 /// A folder whose writers wait for each other; unlocked by drop.

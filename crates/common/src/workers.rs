@@ -1,7 +1,6 @@
 //! Threads that are there before the next connection is: to start one takes longer than most requests.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -14,7 +13,6 @@ const MOST_IDLE: usize = 2;
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Runs each piece of work in a thread of its own.
-#[derive(Debug)]
 pub struct Workers {
     shared: Arc<Shared>,
     /// In bytes.
@@ -34,12 +32,6 @@ struct State {
     idle: usize,
     /// No more work will come.
     is_over: bool,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
 }
 
 impl Workers {

@@ -51,10 +51,10 @@ pub fn serve(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
                 let reply = answer(daemon, &request);
                 write(stream, &reply.unwrap_or_else(Reply::from))?;
             }
-            Err(error) => write(
-                stream,
-                &ControlError::NotUnderstood(error.to_string()).into(),
-            )?,
+            Err(error) => {
+                let why = format!("the vault did not understand it: {error}");
+                write(stream, &ControlError::Refused(why).into())?;
+            }
         }
     }
 }
@@ -68,7 +68,7 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
 
 fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
     let asker = &daemon.signer.asker;
-    let mut reply = Reply::ok();
+    let mut reply = Reply::default();
     match request {
         Request::Pending => reply.pending = Some(waiting(daemon)),
         Request::Shown { id } => asker.questions.with(|queue| queue.shown(*id, clock::now())),
@@ -106,13 +106,15 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
                 .load_for_owner(keyring, file, &asker.prompter)?;
         }
         Request::Host { key } => {
-            let key = STANDARD.decode(key).map_err(|_| ControlError::BadHostKey)?;
+            let key = STANDARD
+                .decode(key)
+                .map_err(|_| ControlError::Refused("the host key is no base64".to_owned()))?;
             reply.names = Some(daemon.signer.policy.latest().identify(&key).names);
         }
-        Request::Reload => daemon.reload().map_err(ControlError::BrokenPolicy)?,
+        Request::Reload => daemon.reload().map_err(ControlError::Refused)?,
         Request::Sandboxes => {
             let followed = daemon.sandboxes.follow_configuration();
-            followed.map_err(|error| ControlError::BrokenSandboxes(error.what().to_owned()))?;
+            followed.map_err(|error| ControlError::Refused(error.what().to_owned()))?;
             reply.sandboxes = Some(daemon.sandboxes.states());
         }
         // Answered by events, before this.
@@ -153,7 +155,7 @@ fn watch(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
     for waiting in waiting(daemon) {
         tell(stream, Event::Asked(Box::new(waiting)))?;
     }
-    write(stream, &Reply::ok())?;
+    write(stream, &Reply::default())?;
     loop {
         let first = match events.recv_timeout(PEER_CHECK_INTERVAL) {
             Ok(event) => event,
@@ -188,7 +190,7 @@ fn tell(stream: &UnixStream, event: Event) -> io::Result<()> {
     let event = Some(event);
     let reply = Reply {
         event,
-        ..Reply::ok()
+        ..Reply::default()
     };
     write(stream, &reply)
 }

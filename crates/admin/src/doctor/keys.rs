@@ -57,14 +57,14 @@ fn is_well(file: &Path, keyring: &KeyringState, check: &mut Check<'_>) -> bool {
     let name = name_of(file);
     let options = identities::options(file);
     if options.iter().flatten().any(|word| word == "-c") {
+        let options = quoted(&file.with_file_name(format!("{name}.ssh-add-option")));
         check.warn(
             format!(
                 "{name} is loaded with -c: ssh-agent asks for it by itself, knows neither qube nor server, \
                  and refuses where no ssh-askpass is installed"
             ),
             format!(
-                "let the vault's policy ask instead: take -c out of {}; then: split-ssh reload {}",
-                quoted(&file.with_file_name(format!("{name}.ssh-add-option"))),
+                "let the vault's policy ask instead: take -c out of {options}; then: split-ssh reload {}",
                 keyring.name
             ),
         );
@@ -123,10 +123,8 @@ fn of_loading(file: &Path, keyring: &KeyringState) -> Option<KeyTrouble> {
             .iter()
             .any(|key| key.state != LoadState::Locked)
     };
-    let (what, remedy) = match identities::read_public(file, ".pub")
-        .as_ref()
-        .and_then(state_of)
-    {
+    let public = identities::read_public(file, ".pub");
+    let (what, remedy) = match public.as_ref().and_then(state_of) {
         Some(LoadState::Locked) => return None,
         Some(_) if certificate.is_some_and(|certificate| state_of(&certificate).is_none()) => {
             (format!("the certificate of {name} is not loaded"), reload)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::place::text_of;
+use super::place::{name_of, paths_in, text_of};
 
 /// A path of ours that another mount namespace has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,44 +71,32 @@ pub(super) fn exposures(paths: &[PathBuf]) -> Vec<Exposure> {
     let Some(own) = text_of(Path::new("/proc/self/mountinfo")) else {
         return Vec::new();
     };
-    let real = paths
-        .iter()
-        .map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.clone()));
-    let paths: Vec<PathBuf> = real.collect();
+    let real = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+    let paths: Vec<PathBuf> = paths.iter().map(real).collect();
     let mut seen = HashSet::from([own.clone()]);
     let own = Mounts::parse(&own);
     let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+    for folder in paths_in(Path::new("/proc")) {
+        let Ok(pid) = name_of(&folder).parse() else {
             continue;
         };
         // A process that has ended meanwhile has none.
-        let Ok(text) = fs::read_to_string(entry.path().join("mountinfo")) else {
-            continue;
-        };
+        let text = fs::read_to_string(folder.join("mountinfo")).unwrap_or_default();
         if !seen.insert(text.clone()) {
             continue;
         }
         let there = Mounts::parse(&text);
-        let process = text_of(&entry.path().join("comm"))
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let process = text_of(&folder.join("comm")).unwrap_or_default();
         for path in &paths {
-            found.extend(
-                exposed(&own, &there, path).map(|(inside, writable, is_bound_itself)| Exposure {
-                    pid,
-                    process: process.clone(),
-                    path: path.clone(),
-                    inside,
-                    writable,
-                    is_bound_itself,
-                }),
-            );
+            let exposed = exposed(&own, &there, path);
+            found.extend(exposed.map(|(inside, writable, is_bound_itself)| Exposure {
+                pid,
+                process: process.trim().to_owned(),
+                path: path.clone(),
+                inside,
+                writable,
+                is_bound_itself,
+            }));
         }
     }
     found
@@ -143,14 +131,9 @@ fn joined(base: &Path, below: &Path) -> PathBuf {
 
 /// The kernel writes blank, tab, newline and backslash as three octal digits.
 fn unescaped(field: &str) -> PathBuf {
-    let plain = [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ];
-    let text = plain.iter().fold(field.to_owned(), |text, (code, plain)| {
-        text.replace(code, plain)
+    let codes = [("040", " "), ("011", "\t"), ("012", "\n"), ("134", "\\")];
+    let text = codes.iter().fold(field.to_owned(), |text, (code, plain)| {
+        text.replace(&format!("\\{code}"), plain)
     });
     PathBuf::from(text)
 }

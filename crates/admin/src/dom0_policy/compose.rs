@@ -34,25 +34,21 @@ impl WantedRules {
     /// # Errors
     /// What dom0 would refuse, or what would let more qubes in than anybody meant.
     pub fn to_file(&self, file: &str) -> Result<String, Error> {
-        let lines = self.lines()?;
-        let mut text = format!(
-            "# {POLICY_FOLDER}/{file} in dom0, mode 0664, owner root:qubes\n\
-             # Put changes here, not in {PACKAGED_FILE}, which denies what no earlier file allows.\n"
-        );
-        text += match self.action {
+        let carry = match self.action {
             Action::Ask => {
                 "# One yes covers a call. Do not name these qubes in [carry] of the vault's vault.toml: one call\n\
-                 # would carry many connections then.\n"
+                 # would carry many connections then."
             }
             Action::Allow => {
-                "# Name these qubes in [carry] of the vault's vault.toml, and one call carries many connections.\n"
+                "# Name these qubes in [carry] of the vault's vault.toml, and one call carries many connections."
             }
         };
-        for line in lines {
-            text += &line;
-            text.push('\n');
-        }
-        Ok(text)
+        Ok(format!(
+            "# {POLICY_FOLDER}/{file} in dom0, mode 0664, owner root:qubes\n\
+             # Put changes here, not in {PACKAGED_FILE}, which denies what no earlier file allows.\n\
+             {carry}\n{}\n",
+            self.lines()?.join("\n")
+        ))
     }
 
     /// The lines alone, linted.
@@ -117,12 +113,10 @@ impl WantedRules {
             );
         }
         if ["*", "@anyvm"].contains(&client) {
-            return Err(Error::new(format!(
-                "`{client}` would let in every qube, also ones made later"
-            ))
-            .hint(
+            let what = format!("`{client}` would let in every qube, also ones made later");
+            return Err(Error::new(what).hint(
                 "name the qubes, or tag them: `qvm-tags QUBE add split-ssh-client` in dom0, \
-                         then --client @tag:split-ssh-client",
+                 then --client @tag:split-ssh-client",
             ));
         }
         if ["dom0", "@adminvm"].contains(&client) {
@@ -145,10 +139,9 @@ impl WantedRules {
         if self.all_keyrings {
             return Ok(vec!["*".to_owned()]);
         }
-        let named: &[String] = if self.keyrings.is_empty() {
-            &[DEFAULT_KEYRING.to_owned()]
-        } else {
-            &self.keyrings
+        let named = match self.keyrings.as_slice() {
+            [] => &[DEFAULT_KEYRING.to_owned()],
+            named => named,
         };
         let mut arguments = Vec::new();
         for name in named {

@@ -194,13 +194,12 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
             problems.push(LintProblem::warning(what).hint(hint).at(number));
         };
         if let Some(line) = closed_by {
-            warn(
-                format!("line {line} decides every call before this line"),
-                "move this line above it",
-            );
+            let what = format!("line {line} decides every call before this line");
+            warn(what, "move this line above it");
         }
-        let is_everyone = ["*", "@anyvm"].contains(&rule.source.as_str());
-        let is_everywhere = ["*", "@anyvm"].contains(&rule.target.as_str());
+        let (source, target) = (rule.source.as_str(), rule.target.as_str());
+        let is_everyone = ["*", "@anyvm"].contains(&source);
+        let is_everywhere = ["*", "@anyvm"].contains(&target);
         if is_everyone && is_everywhere && rule.argument == "*" {
             closed_by = closed_by.or(Some(*number));
         }
@@ -208,37 +207,26 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
             continue;
         }
         if goes_to_dom0(rule) {
-            warn(
-                "the call goes to dom0, which holds no keys and answers no call for them"
-                    .to_owned(),
-                "name the vault: target=VAULT",
-            );
+            let what = "the call goes to dom0, which holds no keys and answers no call for them";
+            warn(what.to_owned(), "name the vault: target=VAULT");
         }
         if is_everyone {
-            warn(
-                format!("`{}` lets in every qube, also ones made later", rule.source),
-                "name the qubes, or tag them and say @tag:TAG",
-            );
+            let what = format!("`{source}` lets in every qube, also ones made later");
+            warn(what, "name the qubes, or tag them and say @tag:TAG");
         }
         if is_everywhere && rule.get("target").is_none() {
-            warn(
-                format!(
-                    "`{}` lets the client choose which qube answers",
-                    rule.target
-                ),
-                "say @default and target=VAULT",
-            );
+            let what = format!("`{target}` lets the client choose which qube answers");
+            warn(what, "say @default and target=VAULT");
         }
         if rule.action == "ask" && rule.get("default_target").is_none() {
-            warn(
-                "dom0's question preselects nothing".to_owned(),
-                "add default_target=VAULT",
-            );
+            let what = "dom0's question preselects nothing".to_owned();
+            warn(what, "add default_target=VAULT");
         }
         let keyring = rule.argument.strip_prefix('+').unwrap_or_default();
         if Keyring::from_argument(keyring).is_err() {
+            let what = format!("no keyring can be called `{keyring}`");
             warn(
-                format!("no keyring can be called `{keyring}`"),
+                what,
                 "keyrings are named as the folders in ~/.ssh/identities.d",
             );
         }
@@ -249,10 +237,7 @@ fn advice(ours: &[(usize, Rule)]) -> Vec<LintProblem> {
         });
         if !has_default {
             warn(
-                format!(
-                    "a client that calls @default, as ours does, is not covered by `{}`",
-                    rule.target
-                ),
+                format!("a client that calls @default, as ours does, is not covered by `{target}`"),
                 "add the same line with @default in its place and target=VAULT",
             );
         }

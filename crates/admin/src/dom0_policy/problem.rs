@@ -3,6 +3,7 @@
 use std::fmt;
 
 use common::error::Error;
+use policy::display;
 
 /// The worst one first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,17 +58,26 @@ impl LintProblem {
     }
 }
 
+/// Words of the file that was checked, which may be anybody's.
+fn shown(untrusted: &str) -> String {
+    display::text(untrusted.as_bytes(), usize::MAX)
+}
+
 impl fmt::Display for LintProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.is_error() {
             true => "error",
             false => "warning",
         };
-        write!(f, "{}: {word}: {}", self.place, self.what)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n hint: {hint}"),
-            None => Ok(()),
+        write!(f, "{}: {word}: {}", self.place, shown(&self.what))?;
+        // Lines for dom0 are to be copied, blanks before them included.
+        for (number, line) in self.hint.iter().flat_map(|hint| hint.lines()).enumerate() {
+            let words = line.trim_start();
+            let blanks = line.len() - words.len();
+            let head = if number == 0 { " hint: " } else { "" };
+            write!(f, "\n{head}{:blanks$}{}", "", shown(words))?;
         }
+        Ok(())
     }
 }
 

@@ -134,8 +134,9 @@ fn check_qubes(word: &str, place: WordPlace) -> Result<(), LintProblem> {
         Some(_) => "",
         None => word,
     };
-    if is_name(name) && place == WordPlace::Source && word.starts_with("@dispvm:") {
-        // Its parser takes the word, and compares it with the caller's name (class DispVMTemplate).
+    // Its parser takes the word, and compares it with the caller's name (class DispVMTemplate).
+    let is_disposable = place == WordPlace::Source && word.starts_with("@dispvm:");
+    if is_name(name) && is_disposable {
         return Err(useless(
             format!("dom0 knows no caller as `{word}`"),
             "disposables have the tags of their template: qvm-tags TEMPLATE add TAG in dom0, \
@@ -222,22 +223,19 @@ fn parameters(
             let what = format!("there is a comma in `{word}`");
             let hint = format!("no commas any more: {}", word.replace(',', " "));
             let is_useless = |bad: &LintProblem| bad.severity == LintSeverity::Useless;
-            problems.push(
-                match key == "user" || redirect.as_ref().is_some_and(is_useless) {
-                    true => useless(what, hint),
-                    false => denied(what, hint),
-                },
-            );
+            let is_taken = key == "user" || redirect.as_ref().is_some_and(is_useless);
+            problems.push(match is_taken {
+                true => useless(what, hint),
+                false => denied(what, hint),
+            });
         }
         if parameters.iter().any(|(name, _)| name == key) {
             let what = format!("`{key}=` stands twice");
             problems.push(denied(what, "remove one of the two"));
         }
         if ["notify", "autostart"].contains(&key) && !["yes", "no"].contains(&value) {
-            problems.push(denied(
-                format!("`{word}`: it is yes or no"),
-                format!("{key}=yes"),
-            ));
+            let what = format!("`{word}`: it is yes or no");
+            problems.push(denied(what, format!("{key}=yes")));
         }
         problems.extend(redirect);
         parameters.push((key.to_owned(), value.to_owned()));

@@ -56,13 +56,11 @@ pub fn run(
 fn check_pattern(untrusted: &str) -> Result<String, Error> {
     let rule = "a name or a pattern such as *.example.com is expected";
     let names = Names::parse(untrusted.as_bytes()).map_err(|rule| bad_name(untrusted, rule))?;
-    if names.is_hashed()
-        || untrusted.starts_with(['@', '#', '-'])
-        || untrusted.contains(char::is_whitespace)
-    {
-        return Err(bad_name(untrusted, rule));
+    let is_odd = untrusted.starts_with(['@', '#', '-']) || untrusted.contains(char::is_whitespace);
+    match names.is_hashed() || is_odd {
+        true => Err(bad_name(untrusted, rule)),
+        false => Ok(names.to_string()),
     }
-    Ok(names.to_string())
 }
 
 fn read_key(name: &str, key: &[String]) -> Result<(String, Vec<u8>), Error> {
@@ -112,11 +110,10 @@ fn refuse_label(labels: &KnownHosts, name: &str) -> Result<(), Error> {
     if !labels.knows(name, &Ring) {
         return Ok(());
     }
-    Err(
-        Error::new(format!("{name} is a label already, typed into a prompt")).hint(format!(
-            "let rules see it: `split-ssh hosts trust {name}`; or forget it: `split-ssh hosts remove {name}`"
-        )),
-    )
+    let what = format!("{name} is a label already, typed into a prompt");
+    Err(Error::new(what).hint(format!(
+        "let rules see it: `split-ssh hosts trust {name}`; or forget it: `split-ssh hosts remove {name}`"
+    )))
 }
 
 /// A host may have a key of each type; two of one type are a host that changed, or two hosts.
@@ -134,15 +131,12 @@ fn refuse_other_key(
     };
     let place = shown_place(&entry.place);
     if entry.line.key == blob || same_type.any(|other| other.line.key == blob) {
-        return Err(Error::new(format!(
-            "{name} is known by this key already, see {place}"
-        )));
+        let what = format!("{name} is known by this key already, see {place}");
+        return Err(Error::new(what));
     }
-    Err(Error::new(format!(
-        "{name} is known by another key of this type, {} in {place}",
-        Ring.fingerprint(&entry.line.key)
-    ))
-    .hint(format!(
+    let other = Ring.fingerprint(&entry.line.key);
+    let what = format!("{name} is known by another key of this type, {other} in {place}");
+    Err(Error::new(what).hint(format!(
         "if the host has a new key, forget the old one, then add this again: `split-ssh hosts remove '{name}'`"
     )))
 }

@@ -148,18 +148,18 @@ fn sort(hosts: &Hosts, untrusted: &KnownHosts, also: &ImportOptions) -> SortedNa
             names.literals().map(str::to_owned).collect()
         };
         for name in proposed {
-            let judged = match as_pattern {
-                _ if whole(&name).len() > SHOWN_WHOLE => Judged::Refused(format!(
+            let is_new = match as_pattern {
+                _ if whole(&name).len() > SHOWN_WHOLE => Err(format!(
                     "{} is too long to be shown whole; add it with: split-ssh hosts add",
                     shown(&name)
                 )),
-                true => judge_pattern(hosts, entry),
-                false => judge_name(hosts, entry, &name),
+                true => is_new_pattern(hosts, entry),
+                false => is_new_name(hosts, entry, &name),
             };
-            match judged {
-                Judged::New => sorted.push(entry, name),
-                Judged::Known => sorted.known += 1,
-                Judged::Refused(why) => sorted.refused.push((entry.place.clone(), why)),
+            match is_new {
+                Ok(true) => sorted.push(entry, name),
+                Ok(false) => sorted.known += 1,
+                Err(why) => sorted.refused.push((entry.place.clone(), why)),
             }
         }
     }
@@ -185,60 +185,55 @@ fn is_pattern(names: &Names) -> bool {
     matches!(names, Names::Patterns(patterns) if patterns.iter().any(|pattern| pattern.negated || !pattern.is_literal()))
 }
 
-/// What this vault makes of a name or pattern.
-enum Judged {
-    New,
-    Known,
-    Refused(String),
-}
-
-fn judge_name(hosts: &Hosts, entry: &Entry, name: &str) -> Judged {
-    if let Err(rule) = check_name(name) {
-        return Judged::Refused(format!("\"{}\" cannot name a host: {rule}", shown(name)));
-    }
+/// False for a name that this vault knows by the same key.
+///
+/// # Errors
+/// Why the name is not taken.
+fn is_new_name(hosts: &Hosts, entry: &Entry, name: &str) -> Result<bool, String> {
+    check_name(name).map_err(|rule| format!("\"{}\" cannot name a host: {rule}", shown(name)))?;
     let mut known = hosts.known.entries_for(name, &Ring);
     known.retain(|known| known.line.marker != Marker::Revoked);
-    if known
-        .iter()
-        .any(|known| known.line.marker == Marker::Plain && known.line.key == entry.line.key)
-    {
-        Judged::Known
-    } else if let Some(known) = known.first() {
+    let is_same =
+        |known: &&Entry| known.line.marker == Marker::Plain && known.line.key == entry.line.key;
+    if known.iter().any(is_same) {
+        return Ok(false);
+    }
+    if let Some(known) = known.first() {
         let (fingerprint, place) = (Ring.fingerprint(&known.line.key), &known.place);
-        Judged::Refused(format!(
+        return Err(format!(
             "{name} is known already, by {fingerprint} ({place})"
-        ))
-    } else if hosts.labels.knows(name, &Ring) {
-        Judged::Refused(format!(
+        ));
+    }
+    match hosts.labels.knows(name, &Ring) {
+        true => Err(format!(
             "{name} is a label; `split-ssh hosts trust {name}` makes it a name"
-        ))
-    } else {
-        Judged::New
+        )),
+        false => Ok(true),
     }
 }
 
-/// A pattern must not bring a key to a name that exists.
-fn judge_pattern(hosts: &Hosts, entry: &Entry) -> Judged {
+/// The same for a pattern, which must not bring a key to a name that exists.
+fn is_new_pattern(hosts: &Hosts, entry: &Entry) -> Result<bool, String> {
     let names = &entry.line.names;
     let pattern = shown(&names.to_string());
     let entries = hosts.known.entries().iter();
     let trusted = entries.filter(|known| known.line.marker != Marker::Revoked);
     if trusted.clone().any(|known| known.line == entry.line) {
-        return Judged::Known;
+        return Ok(false);
     }
     let existing = trusted.clone().chain(hosts.labels.entries());
     let mut existing = existing.flat_map(|known| known.line.names.literals());
     if let Some(name) = existing.find(|name| names.match_name(name, &Ring)) {
         let name = shown(name);
-        Judged::Refused(format!("{pattern} covers {name}, which is known already"))
+        Err(format!("{pattern} covers {name}, which is known already"))
     } else if trusted.clone().any(|known| known.line.names == *names) {
-        Judged::Refused(format!("{pattern} has another key already"))
+        Err(format!("{pattern} has another key already"))
     } else if trusted.clone().any(|known| known.line.names.is_hashed()) {
-        Judged::Refused(format!(
+        Err(format!(
             "{pattern} may cover a name that this vault holds hashed"
         ))
     } else {
-        Judged::New
+        Ok(true)
     }
 }
 

@@ -17,16 +17,15 @@ use common::paths::Paths;
 /// The vault does not take them. They stay saved.
 pub fn read_by_vault(paths: &Paths) -> Result<(), Error> {
     match reload(paths) {
-        None => {
-            say("no vault runs here: this counts once one starts");
-            Ok(())
+        None => say("no vault runs here: this counts once one starts"),
+        Some(Ok(())) => {}
+        Some(Err(why)) => {
+            let what = format!("it is saved, but the vault goes on without it: {why}");
+            let hint = "`split-ssh policy check` and `split-ssh doctor` say why";
+            return Err(Error::new(what).hint(hint));
         }
-        Some(Ok(())) => Ok(()),
-        Some(Err(why)) => Err(Error::new(format!(
-            "it is saved, but the vault goes on without it: {why}"
-        ))
-        .hint("`split-ssh policy check` and `split-ssh doctor` say why")),
     }
+    Ok(())
 }
 
 /// The same, and sees that the vault now gives this name to the key.
@@ -39,8 +38,8 @@ pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error
         key: STANDARD.encode(key),
     };
     let Some(names) = control_socket::ask(paths, &request)
-        .ok()
-        .and_then(|reply| reply.names)
+        .unwrap_or_default()
+        .names
     else {
         return Ok(());
     };
@@ -53,8 +52,6 @@ pub fn known_by_vault(paths: &Paths, name: &str, key: &[u8]) -> Result<(), Error
         true => "no name".to_owned(),
         false => names.join(", "),
     };
-    Err(Error::new(format!(
-        "it is saved, but the running vault has {names} for this key"
-    ))
-    .hint("`split-ssh hosts list` shows every line about it"))
+    let what = format!("it is saved, but the running vault has {names} for this key");
+    Err(Error::new(what).hint("`split-ssh hosts list` shows every line about it"))
 }

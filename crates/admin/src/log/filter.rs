@@ -30,12 +30,9 @@ pub(super) fn is_denied(record: &Record) -> bool {
 
 impl Filter {
     pub(super) fn lets(&self, record: &Record) -> bool {
-        let qube = plain(record.qube.as_deref());
-        let key =
-            plain(record.key.as_deref()).chain(texts(record.label.iter().chain(&record.comment)));
-        let host = [&record.host_key, &record.host_ca]
-            .into_iter()
-            .flat_map(|key| plain(key.as_deref()));
+        let qube = plain(&record.qube);
+        let key = plain(&record.key).chain(texts(record.label.iter().chain(&record.comment)));
+        let host = plain(&record.host_key).chain(plain(&record.host_ca));
         let host = host.chain(texts(record.host.iter().chain(&record.host_label)));
         self.since.is_none_or(|since| record.time >= since)
             && (!self.denied || is_denied(record))
@@ -49,8 +46,8 @@ fn lets(wanted: Option<&Glob>, mut names: impl Iterator<Item = Vec<u8>>) -> bool
     wanted.is_none_or(|glob| names.any(|name| glob.matches(&name)))
 }
 
-fn plain(text: Option<&str>) -> impl Iterator<Item = Vec<u8>> {
-    text.map(|text| text.as_bytes().to_vec()).into_iter()
+fn plain(text: &Option<impl AsRef<str>>) -> impl Iterator<Item = Vec<u8>> {
+    text.iter().map(|text| text.as_ref().as_bytes().to_vec())
 }
 
 fn texts<'a>(texts: impl Iterator<Item = &'a Escaped>) -> impl Iterator<Item = Vec<u8>> {

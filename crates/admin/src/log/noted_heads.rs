@@ -13,13 +13,8 @@ const MAX_HEADS: &str = "10080";
 /// is no journal, or none that we may read.
 pub fn noted(file: &Path) -> Vec<Head> {
     let output = Command::new(JOURNALCTL)
-        .args([
-            "--quiet",
-            "--no-pager",
-            "--output=cat",
-            "--lines",
-            MAX_HEADS,
-        ])
+        .args(["--quiet", "--no-pager", "--output=cat"])
+        .args(["--lines", MAX_HEADS])
         .arg(format!("MESSAGE_ID={MESSAGE_ID}"))
         .arg(format!("_UID={}", nix::unistd::geteuid()))
         .env_clear()

@@ -49,10 +49,9 @@ impl Show {
     }
 
     pub(super) fn summary(&mut self, summary: &Summary) -> io::Result<()> {
-        let text = if self.json {
-            summary.json()
-        } else {
-            summary.text()
+        let text = match self.json {
+            true => summary.json(),
+            false => summary.text(),
         };
         writeln!(self.out, "{text}").inspect_err(|_| self.out_failed = true)
     }

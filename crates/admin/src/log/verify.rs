@@ -65,19 +65,16 @@ const TRIES: usize = 3;
 /// # Errors
 /// The first line that was changed, is missing or is torn.
 pub fn verify(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
-    let is_torn = |found: &Result<VerifiedLog, LogDamage>| {
-        let Err(LogDamage::Line { what, .. }) = found else {
-            return false;
-        };
-        matches!(what, LineDamage::Bad(BadLine::Torn))
-    };
-    let mut found = walk(folder, heads);
     for _ in 1..TRIES {
-        if is_torn(&found) {
-            found = walk(folder, heads);
+        match walk(folder, heads) {
+            Err(LogDamage::Line {
+                what: LineDamage::Bad(BadLine::Torn),
+                ..
+            }) => {}
+            found => return found,
         }
     }
-    found
+    walk(folder, heads)
 }
 
 fn walk(folder: &Path, heads: &[Head]) -> Result<VerifiedLog, LogDamage> {
@@ -173,10 +170,9 @@ impl fmt::Display for LineDamage {
 }
 
 fn records(from: u64, to: u64) -> String {
-    if from == to {
-        format!("record {from} is")
-    } else {
-        format!("records {from} to {to} are")
+    match from == to {
+        true => format!("record {from} is"),
+        false => format!("records {from} to {to} are"),
     }
 }
 

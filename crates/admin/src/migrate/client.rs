@@ -40,17 +40,12 @@ impl Old {
 
     fn take_out(&self) -> Change {
         let lines = self.blocks.iter().map(|block| &block.lines);
-        let lines: Vec<String> = lines
-            .map(|lines| format!("{} to {}", lines.start(), lines.end()))
-            .collect();
+        let lines = lines.map(|lines| format!("{} to {}", lines.start(), lines.end()));
+        let lines = lines.collect::<Vec<_>>().join(" and ");
         Change::text(
             self.file.clone(),
             documented::without(&self.text, &self.blocks),
-            format!(
-                "take out lines {}, which {}",
-                lines.join(" and "),
-                self.does
-            ),
+            format!("take out lines {lines}, which {}", self.does),
         )
     }
 
@@ -61,16 +56,12 @@ impl Old {
 }
 
 pub fn find(place: &Machine, found: &[Found], plan: &mut Plan) {
-    let rc_local = Old::read(
+    let (rc_local, bashrc) = (
         place.at("/rw/config/rc.local"),
-        &documented::RC_LOCAL,
-        "start the old client",
-    );
-    let bashrc = Old::read(
         place.paths.home.join(".bashrc"),
-        &documented::BASHRC,
-        "set SSH_AUTH_SOCK",
     );
+    let rc_local = Old::read(rc_local, &documented::RC_LOCAL, "start the old client");
+    let bashrc = Old::read(bashrc, &documented::BASHRC, "set SSH_AUTH_SOCK");
     let old = || rc_local.iter().chain(&bashrc);
     let blocks = old().flat_map(|old| &old.blocks);
     let mut vaults: Vec<&str> = blocks.map(|block| block.vault.as_str()).collect();
@@ -80,9 +71,8 @@ pub fn find(place: &Machine, found: &[Found], plan: &mut Plan) {
         return;
     }
     let names = vaults.join("`, `");
-    let mut part = Part::new(format!(
-        "a client of the guide's scripts, with the vault `{names}`"
-    ));
+    let found_here = format!("a client of the guide's scripts, with the vault `{names}`");
+    let mut part = Part::new(found_here);
     let is_other = |one: &&Found| one.calls_vault && !old().any(|old| old.takes_out(one));
     match (vaults.as_slice(), found.iter().find(is_other)) {
         _ if !place.has(UNIT) => part.by_hand.push(
@@ -142,8 +132,6 @@ fn switch_over(place: &Machine, vault: &str, part: &mut Part) {
         "in dom0, in /etc/qubes/policy.d/30-user-split-ssh.policy:\n{}",
         wanted.lines().unwrap_or_default().join("\n")
     ));
-    part.by_hand.push(
-        "in dom0, remove /etc/qubes-rpc/policy/qubes.SshAgent when no old client is left"
-            .to_owned(),
-    );
+    let last = "in dom0, remove /etc/qubes-rpc/policy/qubes.SshAgent when no old client is left";
+    part.by_hand.push(last.to_owned());
 }

@@ -56,11 +56,9 @@ fn vault(line: &str) -> Option<&str> {
 /// The text without the blocks, and without the empty lines that they leave at the end.
 pub fn without(text: &str, blocks: &[Block]) -> String {
     let is_inside = |number: usize| blocks.iter().any(|block| block.lines.contains(&number));
-    let mut left: Vec<&str> = (1..)
-        .zip(text.split_inclusive('\n'))
-        .filter(|(number, _)| !is_inside(*number))
-        .map(|(_, line)| line)
-        .collect();
+    let lines = (1..).zip(text.split_inclusive('\n'));
+    let left = lines.filter(|(number, _)| !is_inside(*number));
+    let mut left: Vec<&str> = left.map(|(_, line)| line).collect();
     while left.last().is_some_and(|line| line.trim().is_empty()) {
         left.pop();
     }

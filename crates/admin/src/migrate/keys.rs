@@ -30,10 +30,7 @@ pub fn find(place: &Machine, plan: &mut Plan) {
             let usual = USUAL_KEYS.map(|name| home.join(".ssh").join(name));
             usual.into_iter().filter(|key| key.is_file()).collect()
         }
-        ["ssh-add", key] => match key.strip_prefix("~/") {
-            Some(key) => vec![home.join(key)],
-            None => vec![PathBuf::from(key)],
-        },
+        ["ssh-add", key] => vec![place.home_path(key)],
         ["ssh-add", ..] => Vec::new(),
         _ => return,
     };
@@ -44,9 +41,8 @@ pub fn find(place: &Machine, plan: &mut Plan) {
     };
     let mut part = Part::new("the guide's ssh-add at the start of a session");
     if !place.has("/usr/bin/split-ssh") {
-        part.by_hand.push(
-            "first install split-ssh in this qube's template; then run this again".to_owned(),
-        );
+        let first = "first install split-ssh in this qube's template; then run this again";
+        part.by_hand.push(first.to_owned());
     } else if !keys.is_empty() && keys.iter().all(is_plain) {
         let keys: Vec<String> = keys.iter().map(|key| key.display().to_string()).collect();
         let today = format!("Exec=split-ssh add default {}", keys.join(" "));

@@ -53,7 +53,7 @@ pub fn listens_at(line: &str) -> Option<String> {
                 || word == "--listen"
         });
     let takes_path =
-        |word: &&str| word.starts_with('-') && word.ends_with('U') || ["--unixsock"].contains(word);
+        |word: &&str| word.starts_with('-') && word.ends_with('U') || *word == "--unixsock";
     words.find(takes_path).filter(|_| is_listener)?;
     words.next().map(str::to_owned)
 }
@@ -95,23 +95,16 @@ pub fn of(line: &str, context: &Context<'_>) -> Option<String> {
     }
     does.extend(of_variable(line, context.is_own));
     let mut line_words = words(line);
-    if line_words
-        .next()
-        .is_some_and(|word| word.eq_ignore_ascii_case("IdentityAgent"))
-    {
-        let agent = line_words.next().unwrap_or_default();
-        if !is_ours(agent) && agent != "SSH_AUTH_SOCK" {
-            does.push(format!("leads ssh to the agent {agent}"));
-        }
+    let (first, agent) = (line_words.next(), line_words.next().unwrap_or_default());
+    let names_agent = first.is_some_and(|word| word.eq_ignore_ascii_case("IdentityAgent"));
+    if names_agent && !is_ours(agent) && agent != "SSH_AUTH_SOCK" {
+        does.push(format!("leads ssh to the agent {agent}"));
     }
     if does.is_empty() {
-        let mut others = OTHERS_SOCKETS.iter().filter(|name| line.contains(**name));
-        let mut found = context
-            .sockets
-            .iter()
-            .filter(|socket| line.contains(socket.as_str()));
-        if let Some(socket) = found.next().map(String::as_str).or(others.next().copied()) {
-            does.push(match words(line).next() {
+        let found = context.sockets.iter().map(String::as_str);
+        let mut sockets = found.chain(OTHERS_SOCKETS);
+        if let Some(socket) = sockets.find(|socket| line.contains(socket)) {
+            does.push(match first {
                 Some("rm") => format!("removes {socket}, another split SSH's socket"),
                 _ => format!("names {socket} of another split SSH"),
             });

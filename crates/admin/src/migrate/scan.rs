@@ -60,10 +60,8 @@ pub fn find(place: &Machine) -> Vec<Found> {
         });
         sockets.extend(listens);
     }
-    let mut found: Vec<Found> = files
-        .iter()
-        .flat_map(|file| file.find(&sockets, &files))
-        .collect();
+    let found = files.iter().flat_map(|file| file.find(&sockets, &files));
+    let mut found: Vec<Found> = found.collect();
     let keys = place.paths.home.join(MTDCR_KEYS);
     if keys.is_dir() {
         found.push(Found {
@@ -116,10 +114,8 @@ impl File {
             variables.extend(assignment(&full));
             lines.push(Line { number, text, full });
         }
-        let names_service = read
-            .text
-            .lines()
-            .any(|line| !line.trim_start().starts_with('#') && service_in(line).is_some());
+        let names = |line: &str| !line.trim_start().starts_with('#') && service_in(line).is_some();
+        let names_service = read.text.lines().any(names);
         Self {
             read,
             lines,
@@ -142,9 +138,7 @@ impl File {
             Some(Found {
                 file: self.read.path.clone(),
                 line: line.number,
-                calls_vault: ["listens at", "calls "]
-                    .iter()
-                    .any(|start| does.starts_with(start)),
+                calls_vault: does.starts_with("listens at") || does.starts_with("calls "),
                 does,
                 text: line.text.clone(),
             })
@@ -171,10 +165,8 @@ impl File {
 
 /// `NAME=VALUE` of a shell, with `export` or `local` before it; the value without its quotes.
 fn assignment(line: &str) -> Option<(String, String)> {
-    let line = line
-        .strip_prefix("export ")
-        .or(line.strip_prefix("local "))
-        .unwrap_or(line);
+    let declared = line.strip_prefix("export ").or(line.strip_prefix("local "));
+    let line = declared.unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let value = value.trim().trim_matches(['"', '\'']);

@@ -138,23 +138,20 @@ impl JsonProblem {
 impl Report {
     /// `keeps_old`: a vault runs here, and goes on with the last policy that was good.
     fn broken(broken: &BrokenPolicy, keeps_old: bool) -> Self {
-        let mut problems: Vec<JsonProblem> =
-            broken.problems().iter().map(JsonProblem::of).collect();
+        let mut problems: Vec<JsonProblem> = broken.problems.iter().map(JsonProblem::of).collect();
         if problems.is_empty() {
             problems.push(JsonProblem::without_place(broken.to_string()));
         }
         let mistakes = counted(problems.len(), "mistake", "mistakes");
-        let verdict = if keeps_old {
-            format!(
+        let verdict = match (keeps_old, broken.problems.is_empty()) {
+            (true, _) => format!(
                 "{mistakes}: the running vault keeps the policy that it has, and one that starts refuses everything"
-            )
-        } else if broken.problems().is_empty() {
-            "with this policy a vault refuses everything".to_owned()
-        } else {
-            format!("{mistakes}: with this policy a vault refuses everything")
+            ),
+            (false, true) => "with this policy a vault refuses everything".to_owned(),
+            (false, false) => format!("{mistakes}: with this policy a vault refuses everything"),
         };
         Self {
-            files: broken.files(),
+            files: broken.files.clone(),
             problems,
             text: format!("{broken}\n\n{verdict}\n"),
             ..Self::default()

@@ -29,26 +29,20 @@ impl HostProofs {
         else {
             return;
         };
-        let names = record
-            .host
-            .iter()
-            .map(|name| name.as_str().to_owned())
-            .collect();
-        match self
-            .hosts
-            .iter_mut()
-            .find(|host| host.fingerprint == *fingerprint)
-        {
+        let names = record.host.iter().map(|name| name.as_str().to_owned());
+        let logins = record.times();
+        let mut hosts = self.hosts.iter_mut();
+        match hosts.find(|host| host.fingerprint == *fingerprint) {
             Some(host) => {
-                host.names = names;
+                host.names = names.collect();
                 host.best = host.best.max(proof);
-                host.logins += record.times();
+                host.logins += logins;
             }
             None => self.hosts.push(HostProof {
                 fingerprint: fingerprint.clone(),
-                names,
+                names: names.collect(),
                 best: proof,
-                logins: record.times(),
+                logins,
             }),
         }
     }

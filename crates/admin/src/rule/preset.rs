@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use policy::caller::Caller;
+use policy::judgement::Verdict;
 use policy::narrow_rule::table_name;
 use policy::rules::Policy;
 use policy::toml_text::{string, strings};
@@ -115,37 +116,27 @@ pub(super) fn run(args: &PresetArgs, paths: &Paths) -> Result<ExitCode, Error> {
 }
 
 /// What holds for everything that no preset allows.
-#[derive(Clone, Copy)]
-enum Rest {
-    Refuse,
-    Ask,
-}
-
-impl Rest {
-    fn other(self) -> Self {
-        match self {
-            Self::Refuse => Self::Ask,
-            Self::Ask => Self::Refuse,
-        }
-    }
-
-    fn rule(self, who: &str) -> String {
-        let (name, action) = match self {
-            Self::Refuse => ("and nothing else", "deny"),
-            Self::Ask => ("ask about everything", "ask"),
-        };
-        format!("[[rule]]\nname = \"{name}\"\n{who}action = \"{action}\"\n")
-    }
+fn rest(action: Verdict, who: &str) -> String {
+    let name = match action {
+        Verdict::Ask => "ask about everything",
+        _ => "and nothing else",
+    };
+    let action = action.word();
+    format!("[[rule]]\nname = \"{name}\"\n{who}action = \"{action}\"\n")
 }
 
 /// One rule says what holds for everything else: the first decides, so a second would be wrong about itself.
 fn unless_other_stands(
     allowed: Option<String>,
-    rest: Rest,
+    action: Verdict,
     who: &str,
     paths: &Paths,
 ) -> Result<Preset, Error> {
-    let other = rest.other().rule(who);
+    let other = match action {
+        Verdict::Ask => Verdict::Deny,
+        _ => Verdict::Ask,
+    };
+    let other = rest(other, who);
     let added = policy_files::added_rules(paths)?;
     let standing = added.iter().find(|added| added.text == other);
     if let (Some(standing), None) = (standing, &allowed) {
@@ -157,7 +148,7 @@ fn unless_other_stands(
     }
     Ok(Preset {
         allowed,
-        rest: standing.is_none().then(|| rest.rule(who)),
+        rest: standing.is_none().then(|| rest(action, who)),
     })
 }
 
@@ -175,14 +166,14 @@ impl PresetCommand {
         let common = self.common();
         let who = common.who()?;
         let forwarded = common.counts_as_forwarded(paths)?;
-        let (allowed, rest) = match self {
+        let (allowed, action) = match self {
             Self::GitSign { key, .. } => {
                 let key = string(key);
                 let text = format!(
                     "[[rule]]\nname = \"git-sign\"\n{who}key = {key}\nkind = \"sshsig\"\nnamespace = \"git\"\n\
                      forwarded = {forwarded}\naction = \"allow\"\n"
                 );
-                (Some(text), Rest::Refuse)
+                (Some(text), Verdict::Deny)
             }
             Self::Push {
                 key,
@@ -210,18 +201,18 @@ impl PresetCommand {
                     string(user),
                     strings(&names)
                 );
-                (Some(text), Rest::Refuse)
+                (Some(text), Verdict::Deny)
             }
-            Self::AskEverything { .. } => (None, Rest::Ask),
+            Self::AskEverything { .. } => (None, Verdict::Ask),
             Self::KnownHostsOnly { .. } => {
                 let text = format!(
                     "[[rule]]\nname = \"known hosts only\"\n{who}kind = \"login\"\nhost = \"*\"\n\
                      forwarded = {forwarded}\naction = \"ask\"\n"
                 );
-                (Some(text), Rest::Refuse)
+                (Some(text), Verdict::Deny)
             }
         };
-        unless_other_stands(allowed, rest, &who, paths)
+        unless_other_stands(allowed, action, &who, paths)
     }
 }
 
@@ -273,9 +264,7 @@ impl CommonArgs {
         let Some(caller) = &self.sandbox else {
             return Ok(false);
         };
-        let configured = sandbox::configured(paths)?;
-        Ok(configured
-            .iter()
-            .any(|it| it.caller == *caller && it.forwarded))
+        let mut configured = sandbox::configured(paths)?.into_iter();
+        Ok(configured.any(|it| it.caller == *caller && it.forwarded))
     }
 }

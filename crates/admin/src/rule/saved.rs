@@ -53,9 +53,10 @@ pub(super) fn say_added(rule: &AddedRule) -> Result<(), Error> {
 pub(super) fn taken_by_vault(paths: &Paths) -> Result<ExitCode, Error> {
     match reload(paths) {
         None | Some(Ok(())) => Ok(ExitCode::SUCCESS),
-        Some(Err(why)) => Err(Error::new(format!(
-            "it is saved, but the vault goes on with the policy of before: {why}"
-        ))
-        .hint("`split-ssh policy check` says why")),
+        Some(Err(why)) => {
+            let what =
+                format!("it is saved, but the vault goes on with the policy of before: {why}");
+            Err(Error::new(what).hint("`split-ssh policy check` says why"))
+        }
     }
 }

@@ -19,25 +19,17 @@ use common::trusted_files;
 pub(super) fn remove(paths: &Paths, rule: &AddedRule) -> Result<(), Error> {
     let _lock = trusted_files::lock(&paths.config)?;
     if !added_rules(paths)?.contains(rule) {
-        return Err(Error::new(format!(
-            "rule {} has changed meanwhile",
-            rule.number
-        )));
+        let what = format!("rule {} has changed meanwhile", rule.number);
+        return Err(Error::new(what));
     }
     let text = text_of(&rule.file)?;
-    let mut kept: Vec<&str> = (1..)
-        .zip(text.split_inclusive('\n'))
-        .filter(|(number, _)| !lines(rule).contains(number))
-        .map(|(_, line)| line)
-        .collect();
-    // The empty line that was put between the block and what follows.
-    if kept
-        .get(rule.line - 1)
-        .is_some_and(|line| line.trim().is_empty())
-    {
-        kept.remove(rule.line - 1);
-    }
-    save(paths, &rule.file, &kept.concat())?;
+    let all = || text.split_inclusive('\n');
+    let above = all().take(rule.line - 1);
+    // Without the empty line that was put between the block and what follows.
+    let mut below = all().skip(lines(rule).end - 1).peekable();
+    below.next_if(|line| line.trim().is_empty());
+    let kept: String = above.chain(below).collect();
+    save(paths, &rule.file, &kept)?;
     Ok(())
 }
 
@@ -127,9 +119,8 @@ pub(super) fn propose_preset(paths: &Paths, mut preset: Preset) -> Result<Preset
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let contents = parts.join("\n\n") + "\n";
     let loaded = load_with(paths, &file, &contents).map_err(|broken| {
-        Error::new(format!(
-            "with this preset the policy would be broken\n{broken}"
-        ))
+        let what = format!("with this preset the policy would be broken\n{broken}");
+        Error::new(what)
     })?;
     Ok(PresetAddition {
         preset,

@@ -32,11 +32,8 @@ pub(super) fn set_up(machine: &Machine, keyring: &Keyring) -> Result<(), Error> 
         public.push(".pub");
         fs::read_to_string(public).ok()
     });
-    steps::paste(
-        &lines
-            .map(|line| line.trim_end().to_owned())
-            .collect::<Vec<_>>(),
-    );
+    let lines = lines.map(|line| line.trim_end().to_owned());
+    steps::paste(&lines.collect::<Vec<_>>());
     Ok(())
 }
 
@@ -63,10 +60,8 @@ fn key(folder: &Path, keyring: &Keyring) -> Result<(), Error> {
         Error::new(format!("cannot run ssh-keygen: {error}")).hint("install openssh-client")
     })?;
     if !status.success() {
-        return Err(
-            Error::new(format!("ssh-keygen made no key {}", file.display()))
-                .hint("`split-ssh setup --vault` goes on from here"),
-        );
+        let what = format!("ssh-keygen made no key {}", file.display());
+        return Err(Error::new(what).hint("`split-ssh setup --vault` goes on from here"));
     }
     let passphrase = if asks { "" } else { ", without a passphrase" };
     steps::made(&format!("{}{passphrase}", file.display()));

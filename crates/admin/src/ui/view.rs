@@ -63,20 +63,11 @@ impl<'p> View<'p> {
             }
         };
         let state = [Some(state), self.said.as_deref().map(sentence)];
-        let waiting = self
-            .pending
-            .iter()
-            .map(|one| waiting(one, asks_by))
-            .collect();
-        let connected = connected
-            .iter()
-            .map(|one| self.entry(Mark::Connected, &one.qube, connections(one)))
-            .collect();
-        let remembered = self
-            .approvals
-            .iter()
-            .map(|one| self.remembered(one))
-            .collect();
+        let waiting = self.pending.iter().map(|one| waiting(one, asks_by));
+        let connected = connected.iter();
+        let connected =
+            connected.map(|one| self.entry(Mark::Connected, &one.qube, connections(one)));
+        let remembered = self.approvals.iter().map(|one| self.remembered(one));
         Overview {
             v: Version,
             state: state.into_iter().flatten().collect::<Vec<_>>().join(" "),
@@ -92,18 +83,13 @@ impl<'p> View<'p> {
 
     fn ask_vault(&mut self) -> Result<VaultStatus, Error> {
         let status = ask(&Request::Status, self.paths)?.status;
-        self.pending = ask(&Request::Pending, self.paths)?
-            .pending
-            .unwrap_or_default();
+        self.pending = running_vault::waiting(self.paths)?;
         let approvals = ask(&Request::Approvals, self.paths)?.approvals;
         self.approvals = approvals.unwrap_or_default();
         let status = status.ok_or_else(|| Error::new("the vault does not tell how it is"))?;
         let digest = &status.policy_sha256;
-        if self
-            .policy
-            .as_ref()
-            .is_none_or(|(known, _)| known != digest)
-        {
+        let known = self.policy.as_ref().map(|(digest, _)| digest);
+        if known != Some(digest) {
             let loaded = policy_files::load(&self.paths.config, &self.paths.system_config);
             self.policy = loaded.ok().map(|loaded| (digest.clone(), loaded.policy));
         }
@@ -150,10 +136,9 @@ impl<'p> View<'p> {
     }
 
     fn remembered(&self, approval: &Approval) -> Entry {
-        let (mark, verdict) = if approval.allows {
-            (Mark::Yes, "Allowed")
-        } else {
-            (Mark::No, "Denied")
+        let (mark, verdict) = match approval.allows {
+            true => (Mark::Yes, "Allowed"),
+            false => (Mark::No, "Denied"),
         };
         let key = approval.key.as_deref();
         let key = key.map(|key| format!("with {}", ascii(key)));
@@ -178,7 +163,7 @@ impl<'p> View<'p> {
         };
         let decisions = self.decisions.youngest_first();
         let entries = decisions.map(|(record, said)| self.decision(record, &said));
-        section("Last decisions", &empty, entries.collect())
+        section("Last decisions", &empty, entries)
     }
 
     fn decision(&self, record: &Record, said: &Sentence) -> Entry {
@@ -198,11 +183,11 @@ impl<'p> View<'p> {
     }
 }
 
-fn section(title: &str, empty: &str, entries: Vec<Entry>) -> Section {
+fn section(title: &str, empty: &str, entries: impl Iterator<Item = Entry>) -> Section {
     Section {
         title: title.to_owned(),
         empty: empty.to_owned(),
-        entries,
+        entries: entries.collect(),
     }
 }
 
@@ -210,10 +195,9 @@ fn section(title: &str, empty: &str, entries: Vec<Entry>) -> Section {
 fn waiting(pending: &PendingQuestion, asks_by: Option<AsksBy>) -> Entry {
     let question = &pending.question;
     let is_unseen = asks_by == Some(AsksBy::Terminal);
-    let place = if is_unseen {
-        "no window asks"
-    } else {
-        "the vault asks in a window, one at a time"
+    let place = match is_unseen {
+        true => "no window asks",
+        false => "the vault asks in a window, one at a time",
     };
     let same = match question.same {
         0 | 1 => String::new(),
@@ -233,19 +217,14 @@ fn waiting(pending: &PendingQuestion, asks_by: Option<AsksBy>) -> Entry {
 
 /// How the vault is, and whether that needs a second look.
 fn state(status: &VaultStatus) -> (String, bool) {
-    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    // The rest of a problem points at its place in the policy.
+    let first = |text: &String| text.lines().next().unwrap_or_default().to_owned();
     let trouble = if let Some(why) = &status.log_trouble {
         format!("the log cannot be written, everything is refused: {why}")
-    } else if let Some(why) = &status.broken {
-        format!(
-            "the policy is broken, everything is refused: {}",
-            first(why)
-        )
-    } else if let Some(why) = &status.stale {
-        format!(
-            "the last good policy holds; what is on disk is broken: {}",
-            first(why)
-        )
+    } else if let Some(why) = status.broken.as_ref().map(first) {
+        format!("the policy is broken, everything is refused: {why}")
+    } else if let Some(why) = status.stale.as_ref().map(first) {
+        format!("the last good policy holds; what is on disk is broken: {why}")
     } else if let Some(line) = status.unreadable_revocations.first() {
         format!("a revocation cannot be read: {line}")
     } else {
@@ -266,9 +245,7 @@ fn sentence(text: &str) -> String {
 /// The time on the wall, with its day if that is not today.
 fn moment(unix_ms: u64) -> String {
     let time = local_time::of_record(Timestamp::from_unix_ms(unix_ms));
-    let now = local_time::of_record(Timestamp::from_unix_ms(
-        clock::now().unix.saturating_mul(1000),
-    ));
+    let now = local_time::of_seconds(clock::now().unix);
     match (time.split_once(' '), now.split_once(' ')) {
         (Some((day, clock)), Some((today, _))) if day == today => clock.to_owned(),
         _ => time,

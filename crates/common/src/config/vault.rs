@@ -72,13 +72,11 @@ impl Limits {
             ("total-seconds", self.total_seconds == 0),
             ("requests", self.requests == 0),
         ];
-        match bounds.into_iter().find(|(_, is_zero)| *is_zero) {
-            None => Ok(()),
-            Some((name, _)) => Err(Error::new(format!(
-                "{place}: [limits]: {name} = 0 would serve nobody"
-            ))
-            .hint("leave it out for the usual bound, or write 1 or more")),
-        }
+        let Some((name, _)) = bounds.into_iter().find(|(_, is_zero)| *is_zero) else {
+            return Ok(());
+        };
+        let what = format!("{place}: [limits]: {name} = 0 would serve nobody");
+        Err(Error::new(what).hint("leave it out for the usual bound, or write 1 or more"))
     }
 
     pub fn idle(&self) -> Duration {
@@ -128,10 +126,9 @@ impl CarryConfig {
 
     fn check(&self, place: &impl std::fmt::Display) -> Result<(), Error> {
         if self.connections == 0 {
-            return Err(Error::new(format!(
-                "{place}: [carry]: connections = 0 would carry nothing"
-            ))
-            .hint("leave `qubes` out, and no call carries more than one connection"));
+            let what = format!("{place}: [carry]: connections = 0 would carry nothing");
+            let hint = "leave `qubes` out, and no call carries more than one connection";
+            return Err(Error::new(what).hint(hint));
         }
         for pattern in &self.qubes {
             Glob::new(pattern).map_err(|bad| {
@@ -187,11 +184,8 @@ impl VaultConfig {
     /// Tells these settings from others, for whoever holds the file against a vault that runs. Without the sandboxes,
     /// which a running vault takes anew.
     pub fn digest(&self) -> String {
-        let text = format!(
-            "{:?}",
-            (&self.keyring, &self.limits, &self.prompt, &self.carry)
-        );
-        sha256_hex(text.as_bytes())
+        let settings = (&self.keyring, &self.limits, &self.prompt, &self.carry);
+        sha256_hex(format!("{settings:?}").as_bytes())
     }
 
     /// Puts the session's agent where a keyring asks for it.
@@ -201,10 +195,8 @@ impl VaultConfig {
                 continue;
             }
             if keyring.agent.is_some() {
-                let what = format!(
-                    "{}: [keyring.{name}] has an agent and an upstream",
-                    path.display()
-                );
+                let place = path.display();
+                let what = format!("{place}: [keyring.{name}] has an agent and an upstream");
                 return Err(Error::new(what).hint("keep one of the two"));
             }
             keyring.agent = Some(session_agent::find(paths)?);
@@ -225,15 +217,16 @@ impl VaultConfig {
                     Error::new(format!("{place}: [keyring.{name}]: {what}")).hint(hint)
                 })?;
             }
+            let refused = |what: &str, hint: &str| {
+                Err(Error::new(format!("{place}: [keyring.{name}]: {what}")).hint(hint))
+            };
             if keyring.keys.as_ref().is_some_and(Vec::is_empty) {
-                let what = format!(
-                    "{place}: [keyring.{name}]: `keys` is an empty list, which no key is in"
-                );
-                return Err(Error::new(what).hint("leave it out to have all keys of the agent"));
+                let hint = "leave it out to have all keys of the agent";
+                return refused("`keys` is an empty list, which no key is in", hint);
             }
             if let Some(agent) = keyring.agent.as_ref().filter(|agent| !agent.is_absolute()) {
-                return Err(Error::new(format!("{place}: [keyring.{name}]: agent = {agent:?} is no absolute path"))
-                    .hint("a freshly started vault has no working directory or environment to complete it from"));
+                let hint = "a freshly started vault has no working directory or environment to complete it from";
+                return refused(&format!("agent = {agent:?} is no absolute path"), hint);
             }
         }
         shared_agents::check(&self.keyring, &place, own_agents)

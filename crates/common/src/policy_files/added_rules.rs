@@ -11,7 +11,7 @@ use policy::narrow_rule::{HostWord, NarrowRule, host_table, table_name};
 use policy::rate::RateCounter;
 use policy::rules::Policy;
 
-use super::load::{DROP_INS, LoadedPolicy, MAIN, found, load, text_of};
+use super::load::{BrokenPolicy, DROP_INS, LoadedPolicy, MAIN, found, load, text_of};
 use super::save::{load_with, may_hold_rules, save};
 use crate::crypto::Ring;
 use crate::error::Error;
@@ -54,7 +54,7 @@ pub struct Addition {
 /// There is no such rule, or the policy does not ask about such requests now.
 pub fn proposed(paths: &Paths, facts: &Facts, now: &Moment) -> Result<Addition, Error> {
     may_hold_rules(paths)?;
-    let loaded = load_named(paths)?;
+    let loaded = named(load(&paths.config, &paths.system_config), paths)?;
     let judgement = judge(&loaded.policy, facts, now);
     if judgement.verdict() != Verdict::Ask {
         return Err(Error::new(format!(
@@ -75,28 +75,26 @@ pub fn proposed(paths: &Paths, facts: &Facts, now: &Moment) -> Result<Addition, 
     let text = rule_text(&rule, number, &loaded.policy)?;
     let block = block("add", number, &text);
     let (file, contents) = placed(paths, &judgement, &block)?;
-    let addition = Addition {
-        text,
-        file,
-        contents,
-        number,
-    };
     // What stands above it may decide after all.
-    let loaded = load_with(paths, &addition.file, &addition.contents);
-    let loaded = loaded.map_err(|broken| Error::new(broken.to_string()))?;
-    let judgement = judge(&named(loaded, paths)?.policy, facts, now);
+    let loaded = named(load_with(paths, &file, &contents), paths)?;
+    let judgement = judge(&loaded.policy, facts, now);
     if judgement.verdict() != Verdict::Allow {
-        let by = judgement.rule().map_or_else(
-            || "the default".to_owned(),
-            |rule| format!("the rule at {}", rule.place),
-        );
+        let by = match judgement.rule() {
+            Some(rule) => format!("the rule at {}", rule.place),
+            None => "the default".to_owned(),
+        };
         return Err(Error::new(format!(
             "the rule would change nothing, because {by} still decides: {}",
             judgement.reason()
         ))
         .hint("`split-ssh policy check` says why"));
     }
-    Ok(addition)
+    Ok(Addition {
+        text,
+        file,
+        contents,
+        number,
+    })
 }
 
 /// Writes the rule that was [`proposed`] with this `text`.
@@ -113,11 +111,9 @@ pub fn add(paths: &Paths, facts: &Facts, now: &Moment, text: &str) -> Result<Add
         .hint("look at it again"));
     }
     save(paths, &addition.file, &addition.contents)?;
-    let added = blocks(&addition.file, &addition.contents).into_iter();
-    let mut added = added.filter(|added| added.number == addition.number);
-    added
-        .next()
-        .ok_or_else(|| Error::new("the rule was written, but is not found"))
+    let mut added = blocks(&addition.file, &addition.contents).into_iter();
+    let added = added.find(|added| added.number == addition.number);
+    added.ok_or_else(|| Error::new("the rule was written, but is not found"))
 }
 
 /// The rules of the user's policy that were written so.
@@ -221,11 +217,8 @@ pub fn blocks(file: &Path, text: &str) -> Vec<AddedRule> {
             number.parse().ok().filter(|_| is_ours)
         });
         let Some(number) = number else { continue };
-        let body = lines.iter().skip(index + 1);
-        let body: Vec<&str> = body
-            .copied()
-            .take_while(|line| !line.trim().is_empty())
-            .collect();
+        let below = lines.iter().skip(index + 1).copied();
+        let body: Vec<&str> = below.take_while(|line| !line.trim().is_empty()).collect();
         added.push(AddedRule {
             number,
             file: file.to_owned(),
@@ -240,16 +233,9 @@ fn judge(policy: &Policy, facts: &Facts, now: &Moment) -> Judgement {
     policy.judge(facts, now, &RateCounter::default())
 }
 
-fn load_named(paths: &Paths) -> Result<LoadedPolicy, Error> {
-    let loaded = load(&paths.config, &paths.system_config);
-    named(
-        loaded.map_err(|broken| Error::new(broken.to_string()))?,
-        paths,
-    )
-}
-
 /// With the names that known hosts give to hosts that the policy knows by key, as the vault judges.
-fn named(mut loaded: LoadedPolicy, paths: &Paths) -> Result<LoadedPolicy, Error> {
+fn named(loaded: Result<LoadedPolicy, BrokenPolicy>, paths: &Paths) -> Result<LoadedPolicy, Error> {
+    let mut loaded = loaded.map_err(|broken| Error::new(broken.to_string()))?;
     let hosts = Files::of(paths).read()?;
     loaded.policy = loaded.policy.with_known_hosts(&hosts.known, &Ring);
     Ok(loaded)

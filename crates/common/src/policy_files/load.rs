@@ -34,8 +34,10 @@ pub struct LoadedPolicy {
 #[derive(Debug)]
 pub struct BrokenPolicy {
     message: String,
-    files: Vec<PathBuf>,
-    problems: Vec<Problem>,
+    /// Those that were found.
+    pub files: Vec<PathBuf>,
+    /// The mistakes inside the files; none if a file could not even be read.
+    pub problems: Vec<Problem>,
 }
 
 impl BrokenPolicy {
@@ -46,16 +48,6 @@ impl BrokenPolicy {
             problems: Vec::new(),
         }
     }
-
-    /// The files that were found, so that a change of one is noticed.
-    pub fn files(&self) -> Vec<PathBuf> {
-        self.files.clone()
-    }
-
-    /// The mistakes inside the files; none if a file could not even be read.
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
 }
 
 impl fmt::Display for BrokenPolicy {
@@ -63,8 +55,6 @@ impl fmt::Display for BrokenPolicy {
         f.write_str(&self.message)
     }
 }
-
-impl std::error::Error for BrokenPolicy {}
 
 /// What to watch beside [`LoadedPolicy::files`]: a file may come where none was.
 pub fn watched(config: &Path, system: &Path) -> Vec<PathBuf> {
@@ -121,24 +111,15 @@ pub(super) fn parse_texts(
     files: Vec<PathBuf>,
     texts: Vec<String>,
 ) -> Result<LoadedPolicy, BrokenPolicy> {
-    let names: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    let is_drop_in = |file: &Path| {
-        file.parent()
-            .is_some_and(|folder| folder.ends_with(DROP_INS))
-    };
-    let sources: Vec<Source<'_>> = names
-        .iter()
-        .zip(&texts)
-        .zip(&files)
-        .map(|((name, text), file)| Source {
-            name,
-            text,
-            main: !is_drop_in(file),
-        })
-        .collect();
+    let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+    let is_drop_in = |file: &Path| file.parent().is_some_and(|it| it.ends_with(DROP_INS));
+    let sources = names.iter().zip(&texts).zip(&files);
+    let sources = sources.map(|((name, text), file)| Source {
+        name,
+        text,
+        main: !is_drop_in(file),
+    });
+    let sources: Vec<Source<'_>> = sources.collect();
     match Policy::parse(&sources) {
         Ok(policy) => Ok(LoadedPolicy {
             policy,
@@ -198,14 +179,8 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-            && !hidden
-        {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.ends_with(b".toml") && !name.starts_with(b".") {
             found.push(path);
         }
         if found.len() > MAX_DROP_INS {
@@ -230,13 +205,8 @@ pub fn text_of(file: &Path) -> Result<String, Error> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let line = error
-            .as_bytes()
-            .iter()
-            .take(good)
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let good = error.as_bytes().iter().take(good);
+        let line = good.filter(|byte| **byte == b'\n').count() + 1;
         Error::new(format!("{}:{line}: not UTF-8 text", file.display()))
     })
 }

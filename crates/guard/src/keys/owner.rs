@@ -45,15 +45,15 @@ impl Keyrings {
     ) -> Result<(), ControlError> {
         let keyring = keyring(untrusted_keyring)?;
         let source = self.place(&keyring);
-        let source = source.ok_or_else(|| ControlError::NoKeyring(keyring.to_string()))?;
+        let source = source.ok_or_else(|| no_keyring(keyring.as_str()))?;
         match source.load_key(file, None) {
             Ok(()) => return Ok(()),
             Err(NotLoaded::Locked) => {}
-            Err(why) => return Err(ControlError::NotLoaded(why.to_string())),
+            Err(why) => return Err(ControlError::Refused(why.to_string())),
         }
         // Nobody can hang up: who asks waits for the reply.
         let Ok((_here, client)) = UnixStream::pair() else {
-            return Err(ControlError::NotLoaded(
+            return Err(ControlError::Refused(
                 "the system has no sockets left".to_owned(),
             ));
         };
@@ -74,11 +74,14 @@ impl Keyrings {
         let _turn = self.unlocking();
         unlock
             .unlock(&client, Instant::now() + UNLOCK_TIME)
-            .map_err(ControlError::NotLoaded)
+            .map_err(ControlError::Refused)
     }
 }
 
 fn keyring(untrusted_name: &str) -> Result<Keyring, ControlError> {
-    Keyring::from_argument(untrusted_name)
-        .map_err(|_| ControlError::NoKeyring(untrusted_name.to_owned()))
+    Keyring::from_argument(untrusted_name).map_err(|_| no_keyring(untrusted_name))
+}
+
+fn no_keyring(untrusted_name: &str) -> ControlError {
+    ControlError::Refused(format!("there is no keyring {untrusted_name} here"))
 }

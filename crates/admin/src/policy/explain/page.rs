@@ -61,11 +61,9 @@ impl ExplainedRequest<'_> {
                 Remember::UpTo(_) | Remember::Never => "you can allow it once only".to_owned(),
             });
         }
-        if judgement.signatures() > 1 {
-            lines.push(format!(
-                "up to {} signatures on a connection",
-                judgement.signatures()
-            ));
+        let signatures = judgement.signatures();
+        if signatures > 1 {
+            lines.push(format!("up to {signatures} signatures on a connection"));
         }
         let rule = judgement.rule();
         if let Some(rule) = rule.and_then(|rule| self.policy.rules.get(rule.index)) {
@@ -173,12 +171,9 @@ fn clean(sentence: &str) -> String {
 
 /// The file's own name is enough to find the line by.
 fn place(trace: &RuleTrace) -> String {
-    let file = trace.rule.place.file.rsplit('/').next().unwrap_or_default();
-    format!(
-        "{}:{}",
-        display::ascii(file.as_bytes(), SHOWN),
-        trace.rule.place.line
-    )
+    let place = &trace.rule.place;
+    let file = place.file.rsplit('/').next().unwrap_or_default();
+    format!("{}:{}", display::ascii(file.as_bytes(), SHOWN), place.line)
 }
 
 fn span(seconds: u64) -> String {

@@ -50,18 +50,16 @@ impl Args {
             _ => None,
         };
         let is_known = keyring.is_some();
-        let keyring = match keyring {
-            Some(keyring) => keyring,
-            None => Keyring::from_argument("").map_err(|bad| Error::new(bad.to_string()))?,
-        };
+        let usual = Keyring::from_argument("").map_err(|bad| Error::new(bad.to_string()))?;
+        let keyring = keyring.unwrap_or(usual);
         let rules_tell_keyrings = policy.rules.iter().any(|rule| rule.keyring.is_some());
         if !is_known && rules_tell_keyrings {
             assumed.push(format!("--keyring {keyring}"));
         }
         if !assumed.is_empty() {
+            let assumed = assumed.join(" and ");
             notes.push(format!(
-                "assumed, as the command does not say it: {}",
-                assumed.join(" and ")
+                "assumed, as the command does not say it: {assumed}"
             ));
         }
         Ok(Facts {
@@ -106,15 +104,14 @@ impl Args {
                 &[Sshsig],
             ),
         ];
-        let mut given = options.iter().filter(|(given, ..)| *given);
-        match given.find(|(_, _, kinds)| !kinds.contains(&kind)) {
-            None => Ok(()),
-            Some((_, option, kinds)) => {
-                let first = kinds.first().map_or("login", |kind| kind.word());
-                let what = format!("{option} has no meaning for kind {}", kind.word());
-                Err(Error::new(what).hint(format!("leave it out, or say --kind {first}")))
-            }
-        }
+        let mut options = options.iter();
+        let is_odd = |(given, _, kinds): &&(bool, _, &[_])| *given && !kinds.contains(&kind);
+        let Some((_, option, kinds)) = options.find(is_odd) else {
+            return Ok(());
+        };
+        let first = kinds.first().map_or("login", |kind| kind.word());
+        let what = format!("{option} has no meaning for kind {}", kind.word());
+        Err(Error::new(what).hint(format!("leave it out, or say --kind {first}")))
     }
 
     fn content(&self) -> Option<ContentFacts> {
@@ -163,15 +160,13 @@ impl Args {
     ) -> Option<HostIdentity> {
         let tries = policy.literal_host_names();
         let identify = |blob: &[u8]| {
-            HostKey::parse(blob)
-                .is_ok()
-                .then(|| hosts.identify(blob, &tries, clock::now().unix))
+            let is_key = HostKey::parse(blob).is_ok();
+            is_key.then(|| hosts.identify(blob, &tries, clock::now().unix))
         };
         if let Some(name) = &self.host {
             let known = hosts.known.entries_for(name, &Ring);
-            let plain = known
-                .iter()
-                .find_map(|entry| identify(&entry.line.key).filter(|host| !host.names.is_empty()));
+            let mut named = known.iter().flat_map(|entry| identify(&entry.line.key));
+            let plain = named.find(|host| !host.names.is_empty());
             return Some(plain.unwrap_or_else(|| {
                 let shown = display::ascii(name.as_bytes(), SHOWN);
                 notes.push(match policy.hosts.iter().any(|table| table.name == *name) {
@@ -182,10 +177,8 @@ impl Args {
             }));
         }
         let wanted = self.host_key.as_ref()?;
-        let keys = hosts.known.entries().iter().map(|entry| &entry.line.key);
-        let known = keys
-            .into_iter()
-            .find(|key| Ring.fingerprint(key) == *wanted);
+        let mut keys = hosts.known.entries().iter().map(|entry| &entry.line.key);
+        let known = keys.find(|key| Ring.fingerprint(key) == *wanted);
         let known = known.and_then(|key| identify(key));
         Some(known.unwrap_or_else(|| {
             notes.push(

@@ -44,12 +44,10 @@ pub(super) fn why(
         }
         Matcher::Key => {
             let comment = display::ascii(&facts.key.comment, SHOWN);
+            let value = format!("{comment} ({})", facts.key.fingerprint);
             let patterns = rule.key.iter().flatten();
             let wanted = patterns.map(|pattern| key_text(asked.policy, pattern));
-            (
-                format!("{comment} ({})", facts.key.fingerprint),
-                wanted.collect(),
-            )
+            (value, wanted.collect())
         }
         Matcher::User => (shown(facts.user.as_ref()), texts(&rule.user)),
         Matcher::Namespace => (shown(facts.namespace.as_ref()), texts(&rule.namespace)),
@@ -79,17 +77,17 @@ pub(super) fn why(
             return format!("{now} is {within} {}", texts(&rule.hours).join(", "));
         }
     };
-    match (matcher, result) {
-        (Matcher::User, Match::Maybe) => format!(
-            "{value} may or may not be {} to the server, which may cut it at `:` or `/`",
-            or(&wanted)
-        ),
-        (_, Match::Maybe) => format!(
-            "the {} is not known, so it may or may not be {}",
-            matcher.word(),
-            or(&wanted)
-        ),
-        (_, Match::Yes | Match::No) => is(&value, result, &wanted),
+    if result != Match::Maybe {
+        return is(&value, result, &wanted);
+    }
+    let (word, wanted) = (matcher.word(), or(&wanted));
+    match matcher {
+        Matcher::User => {
+            format!(
+                "{value} may or may not be {wanted} to the server, which may cut it at `:` or `/`"
+            )
+        }
+        _ => format!("the {word} is not known, so it may or may not be {wanted}"),
     }
 }
 
@@ -113,10 +111,8 @@ fn why_host(asked: &ExplainedRequest<'_>, rule: &Rule, result: Match) -> String 
             _ => format!("the host is only {proof}, and an allow rule needs it {required}"),
         };
     };
-    let wanted: Vec<String> = patterns
-        .iter()
-        .map(|pattern| host_text(asked.policy, pattern))
-        .collect();
+    let wanted = patterns.iter().map(|one| host_text(asked.policy, one));
+    let wanted: Vec<String> = wanted.collect();
     if result == Match::Maybe {
         let only = match facts.proof {
             Proof::Bound => "only ",

@@ -126,10 +126,8 @@ fn join(
 ) -> Vec<ProposedRule> {
     let mut joined: Vec<ProposedRule> = Vec::new();
     for lesson in lessons {
-        match joined
-            .iter_mut()
-            .find(|known| fits(&known.rule, &lesson.rule))
-        {
+        let mut known = joined.iter_mut();
+        match known.find(|known| fits(&known.rule, &lesson.rule)) {
             Some(known) => known.take_in(lesson),
             None => joined.push(lesson),
         }
