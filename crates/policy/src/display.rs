@@ -168,30 +168,17 @@ impl Shown {
             return self.text;
         }
         let room = max.saturating_sub(mark(total).len());
-        let (head_room, tail_room) = match keep {
-            Keep::BothEnds => (room - room / 2, room / 2),
-            Keep::Start => (room, 0),
+        let tail_room = match keep {
+            Keep::BothEnds => room / 2,
+            Keep::Start => 0,
         };
-        let head = self
-            .ends
-            .iter()
-            .copied()
-            .take_while(|end| *end <= head_room)
-            .last()
-            .unwrap_or(0);
-        let tail = self
-            .ends
-            .iter()
-            .copied()
-            .find(|end| total - end <= tail_room)
-            .unwrap_or(total);
+        let mut ends = self.ends.iter().copied();
+        let tail = ends.clone().find(|end| total - end <= tail_room);
+        let head = ends.rfind(|end| *end <= room - tail_room);
+        let (head, tail) = (head.unwrap_or(0), tail.unwrap_or(total));
         let (first, last) = (self.text.get(..head), self.text.get(tail..));
-        format!(
-            "{}{}{}",
-            first.unwrap_or_default(),
-            mark(tail - head),
-            last.unwrap_or_default()
-        )
+        let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+        format!("{first}{}{last}", mark(tail - head))
     }
 }
 
