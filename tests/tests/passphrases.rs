@@ -2,6 +2,7 @@
 //! very key sign, three times at most, and never by a client's call alone.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use testbed::children::{Running, run, text};
 use testbed::keys::Key;
@@ -105,6 +106,23 @@ impl Owner {
             .collect()
     }
 
+    /// `split-ssh add` for the keyring.
+    fn add(&self) -> Command {
+        let mut add = self.world.command(programs::split_ssh());
+        add.env("HOME", self.world.path("vault"))
+            .env("DISPLAY", ":no-display-is-needed");
+        for (flag, directory) in [
+            ("--config-dir", "config"),
+            ("--runtime-dir", "run"),
+            ("--state-dir", "state"),
+        ] {
+            add.arg(flag)
+                .arg(self.world.path(format!("vault/{directory}")));
+        }
+        add.args(["add", "default"]);
+        add
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.world.path("vault/state/log.jsonl")).unwrap_or_default()
     }
@@ -161,25 +179,31 @@ fn a_no_to_the_passphrase_is_a_no() {
 #[test]
 fn the_owner_loads_a_locked_key_without_a_terminal() {
     let owner = Owner::new("wrong\nright\n");
-    let mut add = owner.world.command(programs::split_ssh());
-    add.env("HOME", owner.world.path("vault"))
-        .env("DISPLAY", ":no-display-is-needed");
-    for (flag, directory) in [
-        ("--config-dir", "config"),
-        ("--runtime-dir", "run"),
-        ("--state-dir", "state"),
-    ] {
-        add.arg(flag)
-            .arg(owner.world.path(format!("vault/{directory}")));
-    }
-    let output = add
-        .args(["add", "default"])
-        .output()
-        .expect("split-ssh runs");
+    let output = owner.add().output().expect("split-ssh runs");
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(owner.asked().len(), 2);
     assert!(owner.sign("git").signature().is_some());
     assert_eq!(owner.asked().len(), 2, "it is in the agent now");
+}
+
+/// Else its window would stand on, and keep all others from being asked.
+#[test]
+fn an_owner_who_interrupts_adding_a_key_takes_the_window_along() {
+    let owner = Owner::new("right\n");
+    let go = owner.world.path("go");
+    run(owner.world.command("mkfifo").arg(&go));
+    let add = Running::start(owner.add(), &owner.world.path("add"));
+    wait_for("the window", || (!owner.asked().is_empty()).then_some(()));
+    drop(add);
+    let answer = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| owner.sign("git"));
+        wait_for("the next window", || {
+            (owner.asked().len() == 2).then_some(())
+        });
+        std::fs::write(&go, "\n").expect("the prompt reads it");
+        asking.join().expect("an answer")
+    });
+    assert!(answer.signature().is_some());
 }
 
 /// The window may stand for a minute and a half; what is saved meanwhile holds.

@@ -48,7 +48,7 @@ pub fn serve(daemon: &Daemon, stream: &UnixStream) -> io::Result<()> {
                 ..
             }) => return watch(daemon, stream),
             Ok(RequestLine { request, .. }) => {
-                let reply = answer(daemon, &request);
+                let reply = answer(daemon, stream, &request);
                 write(stream, &reply.unwrap_or_else(Reply::from))?;
             }
             Err(error) => {
@@ -66,7 +66,7 @@ fn write(mut stream: &UnixStream, reply: &Reply) -> io::Result<()> {
     stream.write_all(&line)
 }
 
-fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
+fn answer(daemon: &Daemon, stream: &UnixStream, request: &Request) -> Result<Reply, ControlError> {
     let asker = &daemon.signer.asker;
     let mut reply = Reply::default();
     match request {
@@ -103,7 +103,7 @@ fn answer(daemon: &Daemon, request: &Request) -> Result<Reply, ControlError> {
             daemon
                 .signer
                 .keys
-                .load_for_owner(keyring, file, &asker.prompter)?;
+                .load_for_owner(keyring, file, &asker.prompter, stream)?;
         }
         Request::Host { key } => {
             let key = STANDARD

@@ -33,7 +33,7 @@ impl Keyrings {
         Ok(states.collect())
     }
 
-    /// Loads a key file into a keyring's agent; the owner is asked for its passphrase.
+    /// Loads a key file into a keyring's agent; the owner is asked for its passphrase, as long as `owner` stays.
     ///
     /// # Errors
     /// There is no such keyring, or why the key is not in its agent.
@@ -42,6 +42,7 @@ impl Keyrings {
         untrusted_keyring: &str,
         file: &Path,
         prompter: &Prompter,
+        owner: &UnixStream,
     ) -> Result<(), ControlError> {
         let keyring = keyring(untrusted_keyring)?;
         let source = self.place(&keyring);
@@ -51,12 +52,6 @@ impl Keyrings {
             Err(NotLoaded::Locked) => {}
             Err(why) => return Err(ControlError::Refused(why.to_string())),
         }
-        // Nobody can hang up: who asks waits for the reply.
-        let Ok((_here, client)) = UnixStream::pair() else {
-            return Err(ControlError::Refused(
-                "the system has no sockets left".to_owned(),
-            ));
-        };
         let public = identities::read_public(file, ".pub");
         let fingerprint = public.map_or_else(
             || "no .pub file beside it".to_owned(),
@@ -73,7 +68,7 @@ impl Keyrings {
         };
         let _turn = self.unlocking();
         unlock
-            .unlock(&client, Instant::now() + UNLOCK_TIME)
+            .unlock(owner, Instant::now() + UNLOCK_TIME)
             .map_err(ControlError::Refused)
     }
 }
