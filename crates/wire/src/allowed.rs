@@ -4,7 +4,6 @@
 use crate::reader::Reader;
 use crate::reply::Reply;
 use crate::request::{Extension, Request};
-use crate::writer::Writer;
 
 /// The extension's name.
 pub const ALLOWED: &str = "allowed@split-ssh";
@@ -20,14 +19,9 @@ pub fn request() -> Vec<u8> {
 
 /// The reply: the first `keys` of the connection's last list.
 pub fn reply(keys: u32) -> Vec<u8> {
-    let contents = Writer::build(|writer| {
+    Reply::to_extension(ALLOWED, |writer| {
         writer.u32(keys);
-    });
-    Reply::ExtensionResponse {
-        name: ALLOWED,
-        contents: &contents,
-    }
-    .rebuild()
+    })
 }
 
 /// Reads a reply. `None`: the vault does not know the extension.

@@ -83,17 +83,12 @@ impl Terms {
     /// The reply again.
     pub fn rebuild(&self) -> Vec<u8> {
         let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        let contents = Writer::build(|writer| {
+        Reply::to_extension(CARRY, |writer| {
             writer
                 .u8(VERSION)
                 .u32(self.connections)
                 .u8(flag(self.tells, TELLS) | flag(self.may_remember, MAY_REMEMBER));
-        });
-        Reply::ExtensionResponse {
-            name: CARRY,
-            contents: &contents,
-        }
-        .rebuild()
+        })
     }
 }
 

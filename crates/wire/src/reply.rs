@@ -69,6 +69,12 @@ impl<'a> Reply<'a> {
         })
     }
 
+    /// An extension's answer, of what `write` writes.
+    pub fn to_extension(name: &str, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        let contents = &Writer::build(write);
+        Reply::ExtensionResponse { name, contents }.rebuild()
+    }
+
     /// The message's number.
     pub fn number(&self) -> u8 {
         match self {

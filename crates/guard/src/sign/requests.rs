@@ -8,7 +8,6 @@ use wire::content::{CONTENT, ContentChunk};
 use wire::reader::Reader;
 use wire::reply::Reply;
 use wire::request::{Extension, QUERY, Request, SignRequest};
-use wire::writer::Writer;
 use wire::{BadMessage, Problem};
 
 use super::session::AgentSession;
@@ -29,7 +28,12 @@ pub fn answer(session: &mut AgentSession<'_>, untrusted: &[u8]) -> Vec<u8> {
             name: ALLOWED,
             contents: [],
         })) => allowed::reply(session.allowed),
-        Ok(request) => refuse(session, request.number(), request.name()),
+        // It is understood and never served: it would change the vault's agent.
+        Ok(request) => {
+            let why = format!("request {} is never served", request.number());
+            note_refused(session, request.name(), &why);
+            Reply::Failure.rebuild()
+        }
         Err(bad) => bad_request(session, &bad, untrusted),
     }
 }
@@ -45,9 +49,7 @@ fn take_content(session: &mut AgentSession<'_>, untrusted: &ContentChunk<'_>) ->
         None => Reply::Failure.rebuild(),
         Some(Ok(())) => Reply::Success.rebuild(),
         Some(Err(why)) => {
-            let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
-            record.request = Some("content".to_owned());
-            session.note(record.because(why));
+            note_refused(session, "content", why);
             Reply::ExtensionFailure.rebuild()
         }
     }
@@ -69,12 +71,10 @@ fn sign(session: &mut AgentSession<'_>, untrusted: &SignRequest<'_>) -> Vec<u8> 
     }
 }
 
-/// A request that is understood and never served: it would change the vault's agent.
-fn refuse(session: &AgentSession<'_>, number: u8, name: &str) -> Vec<u8> {
+fn note_refused(session: &AgentSession<'_>, request: &str, why: &str) {
     let mut record = session.record(Event::Refusal, RecordOutcome::Refused);
-    record.request = Some(name.to_owned());
-    session.note(record.because(format!("request {number} is never served")));
-    Reply::Failure.rebuild()
+    record.request = Some(request.to_owned());
+    session.note(record.because(why));
 }
 
 fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8]) -> Vec<u8> {
@@ -98,16 +98,11 @@ fn bad_request(session: &mut AgentSession<'_>, bad: &BadMessage, untrusted: &[u8
 
 /// The extensions that we take: a list of names, as OpenSSH 10.3's agent answers (RFC 9987 §3.8.1).
 fn query() -> Vec<u8> {
-    let names = Writer::build(|names| {
+    Reply::to_extension(QUERY, |names| {
         for name in [SESSION_BIND, CONTENT, CARRY, ALLOWED, QUERY] {
             names.string(name);
         }
-    });
-    Reply::ExtensionResponse {
-        name: QUERY,
-        contents: &names,
-    }
-    .rebuild()
+    })
 }
 
 /// The extension that a request which cannot be read is of by its first words.
