@@ -16,6 +16,7 @@ const HINTS: Hints = Hints {
 const SANDBOX: &str = "sandbox.";
 
 /// The sockets, made by systemd or by us.
+#[derive(Default)]
 pub struct Sockets {
     pub calls: Vec<UnixListener>,
     pub controls: Vec<UnixListener>,
@@ -30,29 +31,20 @@ impl Sockets {
     pub fn bind(paths: &Paths) -> Result<Self, Error> {
         let activated = activation::listeners()
             .map_err(|error| Error::new(format!("cannot take systemd's sockets: {error}")))?;
-        let mut sockets = Self {
-            calls: Vec::new(),
-            controls: Vec::new(),
-            sandboxes: Vec::new(),
-            ours: Vec::new(),
-        };
+        let mut sockets = Self::default();
         for socket in activated {
-            let listeners = match socket.name.as_str() {
-                "qrexec" => &mut sockets.calls,
-                "control" => &mut sockets.controls,
-                other => {
-                    if let Some(name) = other.strip_prefix(SANDBOX) {
-                        sockets.sandboxes.push((name.to_owned(), socket.listener));
-                        continue;
-                    }
+            match (socket.name.as_str(), socket.name.strip_prefix(SANDBOX)) {
+                ("qrexec", _) => sockets.calls.push(socket.listener),
+                ("control", _) => sockets.controls.push(socket.listener),
+                (_, Some(name)) => sockets.sandboxes.push((name.to_owned(), socket.listener)),
+                (other, None) => {
                     return Err(
                         Error::new(format!("systemd passed a socket named {other:?}")).hint(
                             "FileDescriptorName= of the two socket units is `qrexec` and `control`, and sandbox.NAME of a sandbox's",
                         ),
                     );
                 }
-            };
-            listeners.push(socket.listener);
+            }
         }
         if sockets.calls.is_empty() && sockets.controls.is_empty() {
             // Whoever finds the socket for calls finds the other one, too.

@@ -256,16 +256,16 @@ impl<'a> Call<'a> {
             return self.end(number);
         };
         let reply = sign::answer(session, &work.untrusted);
-        let ended = match replies.send(&reply) {
-            Err(_) => Some(connection::undelivered(&reply)),
-            Ok(()) if requests >= self.limits.requests => Some(Some(connection::too_many())),
-            Ok(()) => None,
+        let why = match replies.send(&reply) {
+            Err(_) => connection::undelivered(&reply),
+            Ok(()) if requests >= self.limits.requests => Some(connection::too_many()),
+            Ok(()) => {
+                served.idle_since = Instant::now();
+                return;
+            }
         };
-        served.idle_since = Instant::now();
-        if let Some(why) = ended {
-            served.note_end(why);
-            self.end(number);
-        }
+        served.note_end(why);
+        self.end(number);
     }
 
     /// Ends connections that have been idle, or open, for too long.

@@ -143,11 +143,10 @@ impl Keyrings {
 
     fn start(&self, socket: PathBuf) -> Result<OwnAgent, Error> {
         let (done, started) = mpsc::channel();
-        let gone = || Error::new("the thread that starts agents has ended");
-        self.start_agent_thread
-            .send((socket, done))
-            .map_err(|_| gone())?;
-        started.recv().map_err(|_| gone())?
+        // A thread that has ended takes nothing, and answers nothing.
+        let _ = self.start_agent_thread.send((socket, done));
+        let gone = |_| Err(Error::new("the thread that starts agents has ended"));
+        started.recv().unwrap_or_else(gone)
     }
 
     /// Ends the agents of our own.

@@ -60,9 +60,7 @@ impl KnownKeys {
 }
 
 fn public_keys(folder: &Path) -> Vec<ListedKey> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
+    let entries = fs::read_dir(folder).into_iter().flatten();
     let files = entries.take(MAX_IDENTITIES).flatten();
     let paths = files.map(|entry| entry.path());
     let public = paths.filter(|path| path.extension().is_some_and(|end| end == "pub"));

@@ -66,6 +66,7 @@ impl Writers {
         let writes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE;
         let ends = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
         let files: Vec<PathBuf> = files.iter().flat_map(|file| with_targets(file)).collect();
+        let mut folders = HashSet::new();
         for file in &files {
             // It may not exist; a look at it follows anyway.
             let _ = inotify.add_watch(file, writes | ends);
@@ -75,6 +76,7 @@ impl Writers {
             let Ok(watch) = inotify.add_watch(folder, writes | ends) else {
                 continue;
             };
+            folders.insert(watch);
             // A folder of drop-ins is watched for all that is in it.
             if !files.iter().any(|other| other == folder) {
                 self.files_in
@@ -91,10 +93,7 @@ impl Writers {
                 self.unseen.insert(written, Instant::now());
             }
         }
-        let folders = files.iter().filter_map(|file| file.parent());
-        self.folders = folders
-            .filter_map(|folder| inotify.add_watch(folder, writes | ends).ok())
-            .collect();
+        self.folders = folders;
     }
 
     /// Whether somebody may be writing a file whose first block came before we watched its folder.

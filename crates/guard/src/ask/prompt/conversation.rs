@@ -74,9 +74,9 @@ fn next_line(
 ) -> NextLine {
     while !dialog.is_withdrawn() {
         let wake = PollFd::new(dialog.fd(), PollFlags::POLLIN);
-        match lines.next(Some(&wake), until) {
-            NextLine::Interrupted => dialog.clear(),
-            next => return next,
+        let next = lines.next(Some(&wake), until);
+        if !matches!(next, NextLine::Interrupted) {
+            return next;
         }
         let counts = dialog.take_counts();
         if let Some(line) = counts.and_then(|counts| protocol::line(&counts)) {

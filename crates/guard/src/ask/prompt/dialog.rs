@@ -52,19 +52,15 @@ impl Dialog {
         lock(&self.told).withdrawn
     }
 
-    /// The new counts, once.
+    /// The new counts, once; and makes [`Dialog::fd`] wait for the next change.
     pub(super) fn take_counts(&self) -> Option<Counts> {
+        self.changed.clear();
         lock(&self.told).counts.take()
     }
 
     /// Readable when something was told.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.changed.as_fd()
-    }
-
-    /// Makes [`Dialog::fd`] wait for the next change.
-    pub(super) fn clear(&self) {
-        self.changed.clear();
     }
 
     /// Waits for so long at most; true if the question was withdrawn.
@@ -76,7 +72,7 @@ impl Dialog {
                 Ok(false) => return false,
                 // Without poll there is no waiting; better no window than a busy loop.
                 Err(_) => return true,
-                Ok(true) => self.clear(),
+                Ok(true) => self.changed.clear(),
             }
         }
         true
