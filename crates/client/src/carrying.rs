@@ -75,10 +75,10 @@ impl CarryingCall {
     }
 
     /// A place on this call. `None`: it can take no more, now or ever.
-    pub fn join(self: &Arc<Self>, watcher: &Watcher<'_>) -> Option<CarriedConnection> {
+    pub fn join(self: &Arc<Self>) -> Option<CarriedConnection> {
         self.has_room().then(|| CarriedConnection {
             call: Arc::clone(self),
-            mailbox: Arc::new(Mailbox::waking(watcher.handle)),
+            mailbox: Arc::default(),
             number: None,
         })
     }
@@ -100,7 +100,7 @@ impl CarryingCall {
 
     /// How many connections it carries.
     pub fn open(&self) -> usize {
-        lock(&self.state).protocol.open()
+        lock(&self.state).protocol.0.open.len()
     }
 
     /// Reads the call until it ends, and hands out what comes. Returns when all its connections know of the end.
@@ -133,9 +133,9 @@ impl CarryingCall {
             }
             let idle_since = {
                 let mut state = lock(&self.state);
-                if state.protocol.open() > 0 {
+                if !state.protocol.0.open.is_empty() {
                     state.idle_since = Instant::now();
-                } else if state.protocol.is_draining() || state.idle_since.elapsed() >= IDLE_TIME {
+                } else if state.protocol.0.is_draining || state.idle_since.elapsed() >= IDLE_TIME {
                     state.over.get_or_insert(CallOutcome::Served);
                 }
                 if let Some(over) = &state.over {
@@ -302,9 +302,9 @@ impl Drop for CarriedConnection {
         let (frame, was_awaited) = {
             let mut state = lock(&self.call.state);
             state.mailboxes.remove(&number);
-            let frame = state.protocol.end(number);
+            let frame = state.protocol.0.end(number);
             state.idle_since = Instant::now();
-            (frame, state.protocol.is_draining())
+            (frame, state.protocol.0.is_draining)
         };
         if let Some(frame) = frame {
             // A call that cannot be written to is over.
@@ -361,7 +361,7 @@ mod tests {
             may_remember: false,
         };
         let carrying = CarryingCall::new(&call, terms, &handle).unwrap();
-        let connection = carrying.join(&handle.alone()).unwrap();
+        let connection = carrying.join().unwrap();
         {
             let mut state = lock(&carrying.state);
             let number = state.protocol.begin().unwrap();

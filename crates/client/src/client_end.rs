@@ -7,7 +7,7 @@ use crate::status::outcome::CallOutcome;
 
 /// The state of a call at the client.
 #[derive(Debug)]
-pub struct ClientEnd(Connections);
+pub struct ClientEnd(pub Connections);
 
 /// What a vault's frame tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,72 +51,51 @@ impl ClientEnd {
             .is_some_and(|is_due| !std::mem::replace(is_due, true))
     }
 
-    /// The client ends a connection. `None`: it has ended already.
-    pub fn end(&mut self, number: u32) -> Option<Frame<'static>> {
-        self.0.end(number)
-    }
-
     /// Takes a frame of the vault.
     ///
     /// # Errors
     /// The vault does not keep to the protocol: the call is to be ended.
     pub fn take<'a>(&mut self, frame: &Frame<'a>) -> Result<ClientEvent<'a>, Violation> {
-        match *frame {
-            Frame::Message(number, message) => match self.0.open.get_mut(&number) {
-                Some(is_due) if *is_due => {
-                    *is_due = false;
-                    Ok(ClientEvent::Reply(number, message))
-                }
-                Some(_) => Err(Violation::Unexpected("a reply that is not due")),
-                None => self.of_ended(number),
-            },
-            Frame::Note(number, note) => match self.0.open.get(&number) {
-                Some(true) => Ok(ClientEvent::Note(number, note)),
-                Some(false) => Err(Violation::Unexpected("a note where no reply is due")),
-                None => self.of_ended(number),
-            },
-            Frame::Close(number) | Frame::Reset(number) => match self.0.open.remove(&number) {
-                Some(is_due) => {
-                    // A vault that has taken the request ends its connection by RESET.
-                    let is_unseen = is_due && matches!(frame, Frame::Close(_));
-                    let why = if is_unseen {
-                        Unanswered::Unseen(CallOutcome::Cut)
-                    } else {
-                        Unanswered::Because(CallOutcome::Cut)
-                    };
-                    Ok(ClientEvent::Ended(vec![number], why))
-                }
-                None => self.of_ended(number),
-            },
+        let number = match *frame {
+            Frame::Message(number, _) | Frame::Note(number, _) => number,
+            Frame::Close(number) | Frame::Reset(number) => number,
             Frame::Drain(last) => {
                 self.0.is_draining = true;
                 let above = last.checked_add(1);
                 let untaken = above.map(|above| self.0.open.split_off(&above));
                 let untaken = untaken.unwrap_or_default().into_keys().collect();
                 // They may begin anew on another call.
-                Ok(ClientEvent::Ended(untaken, Unanswered::Untaken))
+                return Ok(ClientEvent::Ended(untaken, Unanswered::Untaken));
             }
-            Frame::Open(_) => Err(Violation::Unexpected("a frame that only a client sends")),
+            Frame::Open(_) => {
+                return Err(Violation::Unexpected("a frame that only a client sends"));
+            }
+        };
+        if number > self.0.last {
+            let what = "a frame of a connection that was never opened";
+            return Err(Violation::Unexpected(what));
         }
-    }
-
-    fn of_ended(&self, number: u32) -> Result<ClientEvent<'static>, Violation> {
-        if number <= self.0.last {
+        let Some(is_due) = self.0.open.get_mut(&number) else {
             return Ok(ClientEvent::Nothing);
+        };
+        match *frame {
+            Frame::Message(_, message) if *is_due => {
+                *is_due = false;
+                Ok(ClientEvent::Reply(number, message))
+            }
+            Frame::Message(..) => Err(Violation::Unexpected("a reply that is not due")),
+            Frame::Note(_, note) if *is_due => Ok(ClientEvent::Note(number, note)),
+            Frame::Note(..) => Err(Violation::Unexpected("a note where no reply is due")),
+            _ => {
+                // A vault that has taken the request ends its connection by RESET.
+                let why = match *is_due && matches!(frame, Frame::Close(_)) {
+                    true => Unanswered::Unseen(CallOutcome::Cut),
+                    false => Unanswered::Because(CallOutcome::Cut),
+                };
+                self.0.open.remove(&number);
+                Ok(ClientEvent::Ended(vec![number], why))
+            }
         }
-        Err(Violation::Unexpected(
-            "a frame of a connection that was never opened",
-        ))
-    }
-
-    /// Whether no more connections can begin on this call.
-    pub fn is_draining(&self) -> bool {
-        self.0.is_draining
-    }
-
-    /// How many connections are open.
-    pub fn open(&self) -> usize {
-        self.0.open.len()
     }
 }
 
@@ -157,7 +136,7 @@ mod tests {
             client.take(&closed),
             Ok(ClientEvent::Ended(vec![first], unseen))
         );
-        assert_eq!(client.end(first), None);
+        assert_eq!(client.0.end(first), None);
 
         // The vault drains while a connection is on its way to it.
         let third = client.begin().unwrap();
@@ -173,8 +152,8 @@ mod tests {
             Ok(ClientEvent::Ended(vec![third], Unanswered::Untaken))
         );
         assert_eq!(client.begin(), None);
-        let end = client.end(second).unwrap();
+        let end = client.0.end(second).unwrap();
         assert_eq!(vault.take(&end), Ok(VaultEvent::Gone(second)));
-        assert_eq!((client.open(), vault.open()), (0, 0));
+        assert_eq!((client.0.open.len(), vault.open()), (0, 0));
     }
 }

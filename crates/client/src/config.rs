@@ -106,7 +106,13 @@ pub fn read(
         .map(|entry| entry.changed_by(flags.clone()).checked(&paths.home))
         .collect();
     let vaults = vaults?;
-    refuse_duplicates(&vaults)?;
+    let (mut names, mut sockets) = (BTreeSet::new(), BTreeSet::new());
+    for vault in &vaults {
+        if !names.insert(&vault.name) || !sockets.insert(&vault.socket) {
+            let what = format!("two vaults are called `{}`, or have its socket", vault.name);
+            return Err(Error::new(what).hint("give each [[vault]] of client.toml its own `name`"));
+        }
+    }
     Ok(vaults)
 }
 
@@ -133,21 +139,6 @@ fn find(paths: &Paths) -> Result<Option<File>, Error> {
         }
     }
     Ok(None)
-}
-
-fn refuse_duplicates(vaults: &[VaultConfig]) -> Result<(), Error> {
-    let (mut names, mut sockets) = (BTreeSet::new(), BTreeSet::new());
-    let duplicate = vaults
-        .iter()
-        .find(|vault| !names.insert(&vault.name) || !sockets.insert(&vault.socket));
-    match duplicate {
-        None => Ok(()),
-        Some(vault) => Err(Error::new(format!(
-            "two vaults are called `{}`, or have its socket",
-            vault.name
-        ))
-        .hint("give each [[vault]] of client.toml its own `name`")),
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use wire::reply::Reply;
 use wire::request::REQUEST_IDENTITIES;
 
 use super::binds::{self, Binds};
 use super::connection_table::ConnectionHandle;
 use super::idle;
+use super::outgoing::Outgoing;
 use super::program::Program;
 use super::vault::Vault;
 use super::vault_connection::VaultConnection;
@@ -48,7 +50,8 @@ pub fn serve(client: UnixStream, vault: &Arc<Vault>, handle: &ConnectionHandle) 
                 // Before the answer: who is told no can ask `split-ssh status` for the reason at once.
                 to_vault.note(&end, is_answered);
                 if is_answered {
-                    program.refuse(handle);
+                    // Who does not take it has left.
+                    let _ = program.send(Outgoing::new(&Reply::Failure.rebuild()), handle);
                 }
                 break;
             }

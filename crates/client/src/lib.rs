@@ -1,9 +1,10 @@
 //! `split-ssh client`: the agent socket of a client qube. The story of one connection:
 //!
 //! [`listen`] has its socket → [`serve`] accepts it, and waits until it says something → [`program`] cuts its bytes into
-//! requests → [`connection`] has each answered → [`vault_connection`] has a call for it, or makes one: [`slots`] says when,
-//! [`transport`] starts it, [`set_up`] watches until somebody takes the request → [`call`] brings the reply →
-//! [`status::outcome`] says how the call ended → [`status::file`] keeps the reason.
+//! requests → [`connection`] has each answered → [`vault_connection`] has a [`link`] for it: a place on a call that carries
+//! many connections ([`carrying`]), or a call of its own, for which [`slots`] says when, [`transport`] starts it, [`set_up`]
+//! watches until somebody takes the request → [`call`] brings the reply → [`status::outcome`] says how the call ended →
+//! [`status::file`] keeps the reason.
 
 mod asking;
 mod binds;
@@ -15,6 +16,7 @@ mod connection;
 mod connection_table;
 mod idle;
 mod lateness;
+mod link;
 pub mod listen;
 mod mailbox;
 mod merged;
@@ -35,6 +37,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::config::{Start, VaultConfig, VaultEntry};
 use crate::status::file::{Status, StatusFile};
@@ -44,7 +47,6 @@ use common::error::Error;
 use common::paths::Paths;
 use lateness::Lateness;
 use listen::Listener;
-use merged::Merged;
 use remembered::RememberedList;
 use serve::{Door, Signals};
 use slots::CallSlots;
@@ -77,12 +79,11 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
         opened.push(Arc::clone(&open));
         // What is about remembered keys is the same for one vault as for several. Who uses the socket of a vault that the
         // merged one never calls means that vault.
-        let door = match vault.start {
-            Start::OnList | Start::Never => Door::One(open),
-            Start::OnUse => Door::Merged(Arc::new(Merged {
-                vaults: vec![open],
-                list_time: vault.set_up_time,
-            })),
+        let door: Door = match vault.start {
+            Start::OnList | Start::Never => {
+                Arc::new(move |program, handle| connection::serve(program, &open, handle))
+            }
+            Start::OnUse => merged_door(vec![open], vault.set_up_time),
         };
         served.push((listener, door));
     }
@@ -95,20 +96,22 @@ pub fn run(only: Option<&str>, by_flags: VaultEntry, paths: &Paths) -> Result<Ex
     for (vault, (listener, _)) in vaults.iter().zip(&served) {
         say_ready(&vault.transport.to_string(), &listener.path);
     }
-    let mut door_for_all = served.first().map(|(_, door)| door.clone());
+    let mut door_for_all = served.first().map(|(_, door)| Arc::clone(door));
     if let Some(merged) = merged {
         let listener = Listener::at(&merged.socket)?;
         say_ready("all transports of client.toml", &listener.path);
-        let door = Door::Merged(Arc::new(Merged {
-            vaults: opened.clone(),
-            list_time: merged.list_time,
-        }));
-        door_for_all = Some(door.clone());
+        let door = merged_door(opened.clone(), merged.list_time);
+        door_for_all = Some(Arc::clone(&door));
         served.push((listener, door));
     }
     served.extend(for_all.zip(door_for_all));
     serve::until_told_to_stop(&signals, &opened, &served).map_err(cannot_go_on)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `list_time`: what the slowest vault may delay a list.
+fn merged_door(vaults: Vec<Arc<Vault>>, list_time: Duration) -> Door {
+    Arc::new(move |program, handle| merged::serve(program, &vaults, list_time, handle))
 }
 
 /// One line for whoever starts us by hand, and for the journal; a person is told what to do with it.

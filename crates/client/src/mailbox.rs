@@ -12,10 +12,10 @@ use common::sync::lock;
 use common::wake::WakeEvent;
 
 /// What has come for one connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mailbox(Mutex<Contents>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Contents {
     reply: Option<Outgoing>,
     /// Why nothing more comes after the reply, if there is one.
@@ -26,26 +26,15 @@ struct Contents {
     /// all the rest of the way through this client.
     program: Option<Arc<UnixStream>>,
     /// Of whoever waits for it at present.
-    wake: Arc<WakeEvent>,
+    wake: Option<Arc<WakeEvent>>,
 }
 
 impl Mailbox {
-    /// One that wakes this connection.
-    pub fn waking(handle: &ConnectionHandle) -> Self {
-        Self(Mutex::new(Contents {
-            reply: None,
-            ended: None,
-            notes: Vec::new(),
-            program: None,
-            wake: Arc::clone(&handle.wake),
-        }))
-    }
-
     /// What comes from now on wakes this connection, of which another thread may have had the use before. The next reply goes
     /// to `program`, if there is one.
     pub fn direct(&self, handle: &ConnectionHandle, program: Option<&Arc<UnixStream>>) {
         let mut contents = lock(&self.0);
-        contents.wake = Arc::clone(&handle.wake);
+        contents.wake = Some(Arc::clone(&handle.wake));
         contents.program = program.map(Arc::clone);
     }
 
@@ -80,9 +69,11 @@ impl Mailbox {
     fn put(&self, put: impl FnOnce(&mut Contents)) {
         let mut contents = lock(&self.0);
         put(&mut contents);
-        let wake = Arc::clone(&contents.wake);
+        let wake = contents.wake.clone();
         drop(contents); // whoever is woken takes it at once
-        wake.signal();
+        if let Some(wake) = wake {
+            wake.signal();
+        }
     }
 
     pub fn take(&self) -> Option<Result<Outgoing, Unanswered>> {
@@ -120,7 +111,7 @@ mod tests {
     fn a_reply_that_has_come_outlives_the_end() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let handle = ConnectionTable::new().unwrap().register().unwrap();
-        let mailbox = Mailbox::waking(&handle);
+        let mailbox = Mailbox::default();
         mailbox.direct(&handle, Some(&Arc::new(ours)));
         mailbox.reply(&[6]);
         mailbox.end(Unanswered::Because(CallOutcome::Cut));

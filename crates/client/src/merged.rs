@@ -12,7 +12,6 @@ use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
 use wire::request::{QUERY, Request};
-use wire::writer::Writer;
 
 use super::binds::{self, Binds};
 use super::config::Start;
@@ -27,29 +26,27 @@ use crate::status::outcome::CallOutcome;
 use joined_list::List;
 use side::Side;
 
-/// Several vaults behind one socket, in the order of client.toml.
-#[derive(Debug)]
-pub struct Merged {
-    pub vaults: Vec<Arc<Vault>>,
-    /// What the slowest vault may delay a list.
-    pub list_time: Duration,
-}
-
 struct MergedConnection {
     sides: Vec<Side>,
     binds: Arc<Binds>,
+    /// What the slowest vault may delay a list.
     list_time: Duration,
 }
 
-/// Serves one connection, and leaves nothing of it behind.
-pub fn serve(client: UnixStream, merged: &Merged, handle: &ConnectionHandle) {
+/// Serves one connection to several vaults, in the order of client.toml, and leaves nothing of it behind.
+pub fn serve(
+    client: UnixStream,
+    vaults: &[Arc<Vault>],
+    list_time: Duration,
+    handle: &ConnectionHandle,
+) {
     let Ok(mut program) = Program::new(client) else {
         return;
     };
     let mut connection = MergedConnection {
-        sides: merged.vaults.iter().map(Side::new).collect(),
+        sides: vaults.iter().map(Side::new).collect(),
         binds: Arc::default(),
-        list_time: merged.list_time,
+        list_time,
     };
     while let Some(request) = connection.wait_for_request(&mut program, handle) {
         let reply = connection.answer(&request, &program.watched_by(handle));
@@ -84,7 +81,14 @@ impl MergedConnection {
         }
         let key = match Request::parse(request) {
             Ok(Request::List) => return self.list(watcher),
-            Ok(Request::Extension(extension)) if extension.name() == QUERY => return Some(query()),
+            Ok(Request::Extension(extension)) if extension.name() == QUERY => {
+                // What can be asked through several vaults. A vault that does not know it says FAILURE.
+                return Some(Reply::to_extension(QUERY, |names| {
+                    for name in [SESSION_BIND, CONTENT, QUERY] {
+                        names.string(name);
+                    }
+                }));
+            }
             Ok(Request::Extension(_)) => key_of_extension(request),
             Ok(Request::Sign(sign)) => Some(sign.key),
             _ => None,
@@ -98,12 +102,10 @@ impl MergedConnection {
     fn bind(&mut self, request: &[u8]) -> Vec<u8> {
         Arc::make_mut(&mut self.binds).keep(request);
         let is_taken = binds::is_well_formed(request) && self.binds.can_be_told();
-        let reply = if is_taken {
-            Reply::Success
-        } else {
-            Reply::ExtensionFailure
-        };
-        reply.rebuild()
+        match is_taken {
+            true => Reply::Success.rebuild(),
+            false => Reply::ExtensionFailure.rebuild(),
+        }
     }
 
     /// The joined lists, duplicates once. `None`: no vault has answered, and nothing is remembered of any.
@@ -198,18 +200,4 @@ fn key_of_extension(request: &[u8]) -> Option<&[u8]> {
         .ok()
         .filter(|name| name.ends_with("@split-ssh"))?;
     reader.string("a key").ok()
-}
-
-/// What can be asked through several vaults. A vault that does not know it says FAILURE.
-fn query() -> Vec<u8> {
-    let contents = Writer::build(|writer| {
-        for name in [SESSION_BIND, CONTENT, QUERY] {
-            writer.string(name);
-        }
-    });
-    Reply::ExtensionResponse {
-        name: QUERY,
-        contents: &contents,
-    }
-    .rebuild()
 }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 use wire::frame::Decoder;
-use wire::reply::Reply;
 
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::outgoing::Outgoing;
@@ -93,11 +92,5 @@ impl Program {
             }
         }
         Ok(())
-    }
-
-    /// Tells a program that its request was refused: it goes on with its other keys then.
-    pub fn refuse(&self, handle: &ConnectionHandle) {
-        // Who does not take it has left.
-        let _ = self.send(Outgoing::new(&Reply::Failure.rebuild()), handle);
     }
 }

@@ -139,11 +139,15 @@ impl RememberedList {
             true => Vec::new(),
             false => state.keys.clone(),
         };
-        for key in listed {
-            if is_whole || !keys.iter().any(|(held, _)| *held == key.0) {
-                keys.push(key);
-            }
-        }
+        let known = keys.len();
+        let held = |key: &Key| {
+            state
+                .keys
+                .iter()
+                .take(known)
+                .any(|(held, _)| *held == key.0)
+        };
+        keys.extend(listed.into_iter().filter(|key| !held(key)));
         let is_changed = keys != state.keys;
         state.keys = keys;
         let Some(path) = self.path.as_ref().filter(|_| !state.is_forbidden) else {

@@ -12,10 +12,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use super::connection;
 use super::connection_table::{ConnectionHandle, ConnectionTable};
 use super::listen::Listener;
-use super::merged::{self, Merged};
 use super::transport_process::set_nonblocking;
 use super::vault::Vault;
 use common::wait;
@@ -68,21 +66,8 @@ fn readable_on(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// What is behind a socket.
-#[derive(Clone, Debug)]
-pub enum Door {
-    One(Arc<Vault>),
-    Merged(Arc<Merged>),
-}
-
-impl Door {
-    fn serve(&self, socket: UnixStream, handle: &ConnectionHandle) {
-        match self {
-            Self::One(vault) => connection::serve(socket, vault, handle),
-            Self::Merged(merged) => merged::serve(socket, merged, handle),
-        }
-    }
-}
+/// What serves the connections of a socket.
+pub type Door = Arc<dyn Fn(UnixStream, &ConnectionHandle) + Send + Sync>;
 
 /// A connection that has said nothing yet, and what it is for.
 type Silent = (UnixStream, Door);
@@ -167,7 +152,7 @@ pub fn until_told_to_stop(
 fn accept(listener: &Listener, door: &Door, silent: &mut Vec<Silent>) -> io::Result<()> {
     for _ in 0..MAX_ACCEPTED {
         match listener.socket.accept() {
-            Ok((socket, _)) => silent.push((socket, door.clone())),
+            Ok((socket, _)) => silent.push((socket, Arc::clone(door))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -188,7 +173,7 @@ fn start_all(
     for ((socket, door), is_ready) in all.zip(ready.chain(iter::repeat(false))) {
         if is_ready && result.is_ok() && !table.is_full() {
             let handle = table.register();
-            result = handle.and_then(|handle| workers.run(move || door.serve(socket, &handle)));
+            result = handle.and_then(|handle| workers.run(move || door(socket, &handle)));
         } else {
             silent.push((socket, door));
         }

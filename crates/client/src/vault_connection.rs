@@ -4,34 +4,28 @@ use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use wire::allowed;
-use wire::carry::{self, Note, Terms};
+use wire::carry::Note;
 use wire::reply::SUCCESS;
 use wire::request::{EXTENSION, REQUEST_IDENTITIES, SIGN_REQUEST};
 
 use super::binds::Binds;
-use super::call::{Call, CallEnd, Unanswered};
-use super::carrying::{CarriedConnection, CarryingCall};
+use super::call::{CallEnd, Unanswered};
 use super::connection_table::{ConnectionHandle, Watcher};
+use super::link::Link;
 use super::outgoing::Outgoing;
 use super::remembered;
-use super::vault::{Carrying, Vault};
+use super::vault::Vault;
 use crate::status::file::RefusalReason;
 use crate::status::outcome::CallOutcome;
-use common::sync::lock;
 
 /// A call that nobody has used for so long is given up if others wait for one. Between a list and a signature programs
 /// take less.
 const IDLE_BEFORE_GIVING_UP: Duration = Duration::from_millis(200);
 /// A vault that has not replied to a list by then hangs: it asks nobody about one, and gives its own agents 20 s.
 const LIST_TIME: Duration = Duration::from_secs(30);
-/// A vault that is there says in far less whether it carries.
-const FIRST_REPLY_TIME: Duration = Duration::from_secs(2);
-/// After this time a vault is asked again whether it carries connections.
-const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 /// One program's connection to one vault. The call is made for the first request, not before: `ssh -A` probes the agent
 /// with connections that never say a word, and each call may cost the person a question in dom0.
@@ -95,13 +89,6 @@ impl Drop for Hears<'_> {
             self.handle.table.left.signal();
         }
     }
-}
-
-/// What brings requests to the vault.
-#[derive(Debug)]
-enum Link {
-    Own(Box<Call>),
-    Carried(CarriedConnection),
 }
 
 impl VaultConnection {
@@ -196,10 +183,7 @@ impl VaultConnection {
             let had_link = self.link.is_some();
             let link = match &mut self.link {
                 Some(link) => link,
-                None => {
-                    let link = self.connect(next, watcher)?;
-                    self.link.insert(link)
-                }
+                None => self.link.insert(Link::connect(&vault, next, watcher)?),
             };
             let reply = match link {
                 Link::Own(call) => call.ask(next, watcher, time).map_err(Unanswered::Because),
@@ -240,78 +224,6 @@ impl VaultConnection {
             self.content = Content::Held;
         }
         Ok(answer)
-    }
-
-    /// A way to the vault: a carried connection, or a call of its own, made with `message` or with nothing due.
-    fn connect(&self, message: &[u8], watcher: &Watcher<'_>) -> Result<Link, CallEnd> {
-        let vault = &self.vault;
-        loop {
-            let (carried, may_try) = match &*lock(&vault.carrying) {
-                Carrying::Untried => (None, true),
-                Carrying::Refused(at) => (None, at.elapsed() >= ASK_AGAIN),
-                Carrying::By(call) => (call.join(watcher), call.is_over()),
-            };
-            if let Some(carried) = carried {
-                return Ok(Link::Carried(carried));
-            }
-            let may_try = may_try && vault.config.carry;
-            let hello = carry::hello();
-            let first = if may_try { &hello } else { message };
-            let is_needed = || !vault.can_carry();
-            let call = Call::open(&vault.config, &vault.slots, first, watcher, is_needed)?;
-            let Some((mut call, set_up_slot)) = call else {
-                continue;
-            };
-            if !may_try {
-                return Ok(Link::Own(Box::new(call)));
-            }
-            let mut reply = call.ask(&hello, watcher, Some(FIRST_REPLY_TIME));
-            if matches!(reply, Err(CallOutcome::NoReply(_))) {
-                drop(set_up_slot); // others need a call of their own, then
-                reply = call.ask(&hello, watcher, Some(LIST_TIME));
-            }
-            let terms = match reply {
-                Ok(answer) => Terms::parse(answer.message()),
-                Err(cause) => {
-                    let end = call.end(cause, watcher.handle);
-                    if end.outcome != CallOutcome::Cut {
-                        return Err(end);
-                    }
-                    // A service that ends when it hears of an extension is called without.
-                    *lock(&vault.carrying) = Carrying::Refused(Instant::now());
-                    continue;
-                }
-            };
-            if let Some(terms) = &terms {
-                vault.remembered.permit(terms.may_remember);
-            }
-            match terms.filter(|terms| terms.connections > 0) {
-                Some(terms) => self.carry_by(call, terms, watcher)?,
-                None => {
-                    *lock(&vault.carrying) = Carrying::Refused(Instant::now());
-                    return Ok(Link::Own(Box::new(call)));
-                }
-            }
-        }
-    }
-
-    /// Has a call carry connections, unless another one does already.
-    fn carry_by(&self, call: Call, terms: Terms, watcher: &Watcher<'_>) -> Result<(), CallEnd> {
-        let handle = watcher.handle.table.register().map_err(CallOutcome::from)?;
-        let carrying = CarryingCall::new(&call, terms, &handle).map_err(CallOutcome::from)?;
-        let mut now = lock(&self.vault.carrying);
-        if matches!(&*now, Carrying::By(other) if other.has_room()) {
-            drop(now);
-            call.end(CallOutcome::Served, watcher.handle);
-            return Ok(());
-        }
-        let reader = Arc::clone(&carrying);
-        let reads = move || reader.read(call, &handle);
-        // Nobody joins a call that nobody reads.
-        let thread = thread::Builder::new().spawn(reads);
-        thread.map_err(CallOutcome::from)?;
-        *now = Carrying::By(carrying);
-        Ok(())
     }
 
     /// What becomes readable when the idle call is over.
