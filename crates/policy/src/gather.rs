@@ -95,20 +95,11 @@ impl Gathered {
         &self.request
     }
 
-    /// The facts with the host named anew, by the known hosts that are in force now.
-    pub(crate) fn facts_named_by(&self, identify: &dyn Fn(&[u8]) -> HostIdentity) -> Facts {
-        Facts {
-            host: self.host.host_key.as_deref().map(identify),
-            ..self.facts.clone()
-        }
-    }
-
-    /// The same request, with the facts as they are now.
-    pub(crate) fn with_facts(&self, facts: Facts) -> Self {
-        Self {
-            facts,
-            ..self.clone()
-        }
+    /// The same request, with the host named anew by the known hosts that are in force now.
+    pub(crate) fn named_by(&self, identify: &dyn Fn(&[u8]) -> HostIdentity) -> Self {
+        let mut gathered = self.clone();
+        gathered.facts.host = self.host.host_key.as_deref().map(identify);
+        gathered
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::calendar::DAY;
-use crate::crypto::Fingerprint;
 use crate::facts::{Facts, IntentKind, Moment, Proof};
 use crate::past_authors::PastAuthors;
 use crate::question::History;
@@ -63,16 +62,13 @@ impl PastRequests {
         if self.purposes.len() >= MAX_PURPOSES && !self.purposes.contains_key(&purpose) {
             self.forget_oldest();
         }
-        self.purposes.insert(
-            purpose,
-            Signed {
-                last: moment.unix,
-                that_day: before
-                    .map_or(0, |before| before.that_day)
-                    .saturating_add(times),
-                day,
-            },
-        );
+        let that_day = before.map_or(0, |before| before.that_day);
+        let signed = Signed {
+            last: moment.unix,
+            that_day: that_day.saturating_add(times),
+            day,
+        };
+        self.purposes.insert(purpose, signed);
     }
 
     /// What is known of requests like this one.
@@ -82,9 +78,7 @@ impl PastRequests {
         let purpose = PastPurpose {
             caller: facts.caller.to_string(),
             kind: facts.kind,
-            host_key: host.map(|host| match &host.fingerprint {
-                Fingerprint(text) => text.clone(),
-            }),
+            host_key: host.map(|host| host.fingerprint.0.clone()),
             namespace: facts.namespace.as_deref().map(Escaped::from_bytes),
         };
         let signed = self.purposes.get(&purpose);

@@ -152,12 +152,9 @@ impl Judged {
         if self.judgement().verdict() != Verdict::Ask {
             return Err(self);
         }
-        let Case {
-            gathered,
-            judgement,
-            color,
-        } = &*self.case;
-        let subject = Subject::of(gathered, judgement, *color, via, now, crypto);
+        let case = &*self.case;
+        let (gathered, judgement) = (&case.gathered, &case.judgement);
+        let subject = Subject::of(gathered, judgement, case.color, via, now, crypto);
         Ok(Inquiry {
             case: self.case,
             subject,
@@ -278,30 +275,23 @@ impl Permit {
         identify: &dyn Fn(&[u8]) -> HostIdentity,
         moment: &Moment,
     ) -> Result<Self, Judged> {
-        let facts = self.case.gathered.facts_named_by(identify);
-        let judgement = policy.judge(&facts, moment, &RateCounter::default());
+        let gathered = self.case.gathered.named_by(identify);
+        let now = Judged::by(policy, gathered, moment, &RateCounter::default());
+        let (facts, judgement) = (now.case.facts(), now.judgement());
         let stands = match (judgement.verdict(), &self.basis) {
             (Verdict::Deny, _) | (Verdict::Ask, Basis::Policy) => false,
             (Verdict::Allow, _) => true,
             (Verdict::Ask, Basis::Answer { named }) => {
-                is_what_was_shown(self.case.facts(), &facts, named.as_deref())
+                is_what_was_shown(self.case.facts(), facts, named.as_deref())
             }
             (Verdict::Ask, Basis::Approval) => {
                 let remember = judgement.remember();
                 let is_honoured = remember != Remember::Never;
-                let same_scope = Scope::of(&facts) == Scope::of(self.case.facts());
+                let same_scope = Scope::of(facts) == Scope::of(self.case.facts());
                 is_honoured && remember == self.case.judgement.remember() && same_scope
             }
         };
-        if stands {
-            return Ok(self);
-        }
-        let color = policy.color_of(&facts.caller);
-        Err(Judged::new(
-            self.case.gathered.with_facts(facts),
-            judgement,
-            color,
-        ))
+        if stands { Ok(self) } else { Err(now) }
     }
 }
 
@@ -311,13 +301,10 @@ fn is_what_was_shown(before: &Facts, now: &Facts, named: Option<&str>) -> bool {
     let (Some(before), Some(now)) = (&before.host, &now.host) else {
         return before.host == now.host;
     };
-    if before.names.is_empty() && named.is_some_and(|name| now.names == [name]) {
-        return before.fingerprint == now.fingerprint && before.ca == now.ca;
-    }
-    before.fingerprint == now.fingerprint
-        && before.ca == now.ca
-        && before.names.is_empty() == now.names.is_empty()
-        && before.names.iter().all(|name| now.names.contains(name))
+    let is_named_so = before.names.is_empty() && named.is_some_and(|name| now.names == [name]);
+    let keeps_names = before.names.is_empty() == now.names.is_empty()
+        && before.names.iter().all(|name| now.names.contains(name));
+    before.fingerprint == now.fingerprint && before.ca == now.ca && (is_named_so || keeps_names)
 }
 
 #[cfg(test)]

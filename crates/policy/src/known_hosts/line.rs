@@ -91,7 +91,7 @@ fn revoked(rest: &[u8]) -> Result<Line, BadLine> {
         _ => Names::Unread,
     };
     let (algorithm, encoded) = key_words(rest);
-    match any_key(algorithm, encoded).and_then(plain_key) {
+    match any_key(algorithm, encoded, true) {
         Ok((algorithm, key)) => Ok(Line {
             marker: Marker::Revoked,
             names,
@@ -104,15 +104,6 @@ fn revoked(rest: &[u8]) -> Result<Line, BadLine> {
             names: Some(names).filter(|names| *names != Names::Unread),
         }),
     }
-}
-
-/// The plain key's blob, of a certificate the one inside.
-fn plain_key(blob: Vec<u8>) -> Result<(String, Vec<u8>), &'static str> {
-    let key = PublicKey::parse(&blob).map_err(|_| "the key is malformed")?;
-    if key.is_unread_certificate() {
-        return Err("the certificate is of a type that cannot be read");
-    }
-    Ok((key.plain().algorithm().to_owned(), key.plain_blob()))
 }
 
 /// Whether a line that cannot be read could have been meant to revoke a key: it has a marker that nobody knows, or
@@ -164,17 +155,15 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
 /// # Errors
 /// What is wrong with the key, for a warning.
 pub fn key(algorithm: &[u8], encoded: &[u8]) -> Result<(String, Vec<u8>), &'static str> {
-    let blob = any_key(algorithm, encoded)?;
-    let key = PublicKey::parse(&blob).map_err(|_| "the key is malformed")?;
-    if key.certificate().is_some() || key.is_unread_certificate() {
-        return Err("a certificate stands where a plain key is expected");
-    }
-    let algorithm = key.plain().algorithm().to_owned();
-    Ok((algorithm, blob))
+    any_key(algorithm, encoded, false)
 }
 
-/// The blob of a key or certificate that is of the type that stands before it.
-fn any_key(algorithm: &[u8], encoded: &[u8]) -> Result<Vec<u8>, &'static str> {
+/// The same; where it `may_be_certified`, a certificate stands for the key inside.
+fn any_key(
+    algorithm: &[u8],
+    encoded: &[u8],
+    may_be_certified: bool,
+) -> Result<(String, Vec<u8>), &'static str> {
     if algorithm.is_empty() || encoded.is_empty() {
         return Err("the key is missing");
     }
@@ -185,5 +174,12 @@ fn any_key(algorithm: &[u8], encoded: &[u8]) -> Result<Vec<u8>, &'static str> {
     if key.algorithm().as_bytes() != algorithm {
         return Err("the key is not of the type that stands before it");
     }
-    Ok(blob)
+    let is_unread = key.is_unread_certificate();
+    if !may_be_certified && (is_unread || key.certificate().is_some()) {
+        return Err("a certificate stands where a plain key is expected");
+    }
+    if is_unread {
+        return Err("the certificate is of a type that cannot be read");
+    }
+    Ok((key.plain().algorithm().to_owned(), key.plain_blob()))
 }

@@ -2,11 +2,8 @@
 
 use crate::caller::Caller;
 use crate::facts::{Facts, Moment};
-use crate::judgement::{Remember, RuleRef};
 use crate::permit::Inquiry;
-use crate::question::{
-    Details, KeyValidity, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject,
-};
+use crate::question::{Details, QuestionId, SECONDS_FROM_ARRIVAL, SECONDS_FROM_SHOWN, Subject};
 use crate::scope::Scope;
 
 /// Questions of one qube that are listed; the rest are held back until there is room, so that
@@ -32,7 +29,6 @@ pub(super) struct QueuedQuestion {
     pub(super) subject: Subject,
     /// Boot seconds.
     pub(super) shown_at: Option<u64>,
-    merge_key: Option<MergeKey>,
     pub(super) requests: Vec<QueuedRequest>,
     /// Requests that ever shared it, gone ones included, so that the number only grows.
     pub(super) joined: usize,
@@ -47,40 +43,32 @@ pub(super) struct QueuedRequest {
     pub(super) inquiry: Inquiry,
 }
 
-/// Everything in which two requests must agree to share a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct MergeKey {
-    scope: Scope,
-    /// Of an SSHSIG: algorithm and hash.
-    content: Option<(Vec<u8>, Vec<u8>)>,
-    /// Of the key's certificate: an old and a renewed one look alike but for this.
-    key_validity: Option<KeyValidity>,
-    rule: Option<RuleRef>,
-    reason: String,
-    remember: Remember,
-}
-
-impl MergeKey {
-    /// `None` for kinds that leave no approval: each of them is a question of its own.
-    fn of(subject: &Subject) -> Option<Self> {
-        let content = match &subject.details {
-            Details::Login { .. } => None,
+/// Whether two requests may share a question: they agree in all that it shows, and are of a kind that leaves an approval.
+fn may_share(one: &Subject, other: &Subject) -> bool {
+    let same_content = match (&one.details, &other.details) {
+        (Details::Login { .. }, Details::Login { .. }) => true,
+        (
             Details::Sshsig {
                 hash_algorithm,
                 hash,
                 ..
-            } => Some((hash_algorithm.clone(), hash.clone())),
-            Details::Certificate(_) | Details::Sudo { .. } | Details::Raw { .. } => return None,
-        };
-        Some(Self {
-            scope: Scope::of(&subject.facts)?,
-            content,
-            key_validity: subject.key_validity,
-            rule: subject.rule.clone(),
-            reason: subject.reason.clone(),
-            remember: subject.remember,
-        })
-    }
+            },
+            Details::Sshsig {
+                hash_algorithm: other_algorithm,
+                hash: other_hash,
+                ..
+            },
+        ) => (hash_algorithm, hash) == (other_algorithm, other_hash),
+        _ => false,
+    };
+    same_content
+        && Scope::of(&one.facts).is_some()
+        && one.facts == other.facts
+        // An old and a renewed certificate look alike but for this.
+        && one.key_validity == other.key_validity
+        && one.rule == other.rule
+        && one.reason == other.reason
+        && one.remember == other.remember
 }
 
 impl QueuedRequest {
@@ -159,9 +147,7 @@ impl QueuedQuestions {
     /// Queues a request; says the question that it joined, if there was one for it.
     pub(super) fn join(&mut self, mut request: QueuedRequest) -> Option<QuestionId> {
         let subject = request.inquiry.subject();
-        let merge_key = MergeKey::of(subject);
-        let same =
-            |queued: &&mut QueuedQuestion| merge_key.is_some() && queued.merge_key == merge_key;
+        let same = |queued: &&mut QueuedQuestion| may_share(&queued.subject, subject);
         if let Some(queued) = self.questions.iter_mut().find(same) {
             request.place = queued.joined;
             queued.joined += 1;
@@ -173,7 +159,6 @@ impl QueuedQuestions {
             id: self.last_id,
             subject: subject.clone(),
             shown_at: None,
-            merge_key,
             requests: vec![request],
             joined: 1,
         });

@@ -222,15 +222,15 @@ impl Reading {
                 let mut kinds = IntentKind::ALL.into_iter();
                 !kinds.any(|kind| matcher.looks_at(kind) && other.looks_at(kind))
             };
+            let before = said.iter().take(number);
             let bad = match &rule.kind {
                 Some(kinds) => {
-                    let lacking = kinds.iter().find(lacks);
-                    lacking.map(|kind| missing_fact(*matcher, *kind, kinds))
+                    (kinds.iter().find(lacks)).map(|kind| missing_fact(*matcher, *kind, kinds))
                 }
-                None => {
-                    let other = said.iter().take(number).find(excludes);
-                    other.map(|(other, _)| never_both(*other, *matcher))
-                }
+                None => before
+                    .into_iter()
+                    .find(excludes)
+                    .map(|(other, _)| never_both(*other, *matcher)),
             };
             if let Some(bad) = bad {
                 self.wrong(source, span.clone(), bad.message, bad.hint);
@@ -240,39 +240,28 @@ impl Reading {
 
     /// Keys that mean nothing under a rule's action are slips, and so is no action at all.
     fn fits_action(&mut self, source: Source<'_>, span: Range<usize>, table: &Table, rule: &Rule) {
-        let key_at = |word: &str| {
-            table
-                .iter()
-                .find(|(key, _)| key.get_ref() == word)
-                .map(|(key, _)| key.span())
-        };
-        if key_at("action").is_none() {
+        if !table.iter().any(|(key, _)| key.get_ref() == "action") {
             let hint = "add action = \"allow\", \"ask\" or \"deny\"";
             return self.wrong(source, span, "the rule has no action", hint);
         }
-        if let (Some(at), true) = (key_at("remember"), rule.action != Verdict::Ask) {
-            let message = format!(
-                "`remember` means nothing in a rule that says {}",
-                rule.action.word()
-            );
-            let hint = "only answers are remembered: action = \"ask\"";
-            self.wrong(source, at, message, hint);
-        }
-        for word in ["rate", "signatures"] {
-            if let (Some(at), Verdict::Deny) = (key_at(word), rule.action) {
-                let message = format!("`{word}` means nothing in a rule that denies");
-                self.wrong(source, at, message, "leave it out");
-            }
+        for (key, _) in table {
+            let word = key.get_ref().as_str();
+            let (does, hint) = match (word, rule.action) {
+                ("remember", Verdict::Allow | Verdict::Deny) => (
+                    format!("says {}", rule.action.word()),
+                    "only answers are remembered: action = \"ask\"",
+                ),
+                ("rate" | "signatures", Verdict::Deny) => ("denies".to_owned(), "leave it out"),
+                _ => continue,
+            };
+            let message = format!("`{word}` means nothing in a rule that {does}");
+            self.wrong(source, key.span(), message, hint);
         }
     }
 
     fn key_pattern(&self, text: &str) -> Result<KeyPattern, BadValue> {
-        if let Some(index) = self
-            .policy
-            .labels
-            .iter()
-            .position(|label| label.name == text)
-        {
+        let mut labels = self.policy.labels.iter();
+        if let Some(index) = labels.position(|label| label.name == text) {
             return Ok(KeyPattern::Label(index));
         }
         if pattern::is_like_a_fingerprint(text) {
@@ -282,15 +271,13 @@ impl Reading {
     }
 
     fn host_pattern(&self, text: &str) -> Result<HostPattern, BadValue> {
-        match text {
-            "unnamed" => return Ok(HostPattern::Unnamed),
-            "unproven" => return Ok(HostPattern::Unproven),
-            _ => {}
+        let table = self.policy.hosts.iter().position(|host| host.name == text);
+        match (text, table) {
+            ("unnamed", _) => Ok(HostPattern::Unnamed),
+            ("unproven", _) => Ok(HostPattern::Unproven),
+            (_, Some(index)) => Ok(HostPattern::Host(index)),
+            (_, None) => pattern::host_name(text).map(HostPattern::Name),
         }
-        if let Some(index) = self.policy.hosts.iter().position(|host| host.name == text) {
-            return Ok(HostPattern::Host(index));
-        }
-        pattern::host_name(text).map(HostPattern::Name)
     }
 }
 
