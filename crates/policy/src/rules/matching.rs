@@ -13,61 +13,10 @@ use super::Policy;
 use super::rule::{CallerPattern, KeyPattern, Rule};
 use super::shown_host::ShownHost;
 
+pub use super::rule::Matcher;
 pub use super::three_valued::Match;
 
-word_enum! {
-    /// The matchers, in the order in which explanations list them.
-    pub enum Matcher {
-        Qube = "qube",
-        Keyring = "keyring",
-        Kind = "kind",
-        Key = "key",
-        User = "user",
-        Namespace = "namespace",
-        Content = "content",
-        Author = "author",
-        Committer = "committer",
-        Host = "host",
-        Forwarded = "forwarded",
-        Sha1 = "sha1",
-        Hours = "hours",
-    }
-}
-
-impl Matcher {
-    /// Whether requests of a kind have the fact that this matcher looks at.
-    pub fn looks_at(self, kind: IntentKind) -> bool {
-        match self {
-            Self::User => matches!(kind, IntentKind::Login | IntentKind::Sudo),
-            Self::Host => kind == IntentKind::Login,
-            Self::Namespace | Self::Content | Self::Author | Self::Committer => {
-                kind == IntentKind::Sshsig
-            }
-            _ => true,
-        }
-    }
-}
-
 impl Rule {
-    /// Whether the rule itself has this matcher.
-    pub fn says(&self, matcher: Matcher) -> bool {
-        match matcher {
-            Matcher::Qube => self.qube.is_some(),
-            Matcher::Keyring => self.keyring.is_some(),
-            Matcher::Kind => self.kind.is_some(),
-            Matcher::Key => self.key.is_some(),
-            Matcher::User => self.user.is_some(),
-            Matcher::Namespace => self.namespace.is_some(),
-            Matcher::Content => self.content.is_some(),
-            Matcher::Author => self.author.is_some(),
-            Matcher::Committer => self.committer.is_some(),
-            Matcher::Host => self.host.is_some(),
-            Matcher::Forwarded => self.forwarded.is_some(),
-            Matcher::Sha1 => self.sha1.is_some(),
-            Matcher::Hours => self.hours.is_some(),
-        }
-    }
-
     /// The kinds that this rule covers.
     pub fn covers_kind(&self, kind: IntentKind) -> bool {
         match &self.kind {

@@ -23,7 +23,7 @@ mod value;
 mod visible;
 pub mod words;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::caller::Caller;
 use crate::crypto::{Crypto, Fingerprint};
@@ -148,9 +148,7 @@ impl Policy {
             .chain(in_rules)
             .filter_map(|glob| std::str::from_utf8(glob.literal()?).ok())
             .filter(|name| *name != known_hosts::HASHED);
-        let mut names: Vec<String> = literal.map(str::to_owned).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let names: BTreeSet<String> = literal.map(str::to_owned).collect();
+        names.into_iter().collect()
     }
 }

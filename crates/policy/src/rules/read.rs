@@ -9,10 +9,9 @@ use crate::judgement::{Place, Verdict};
 
 use super::Policy;
 use super::entry::{Entry, ParseResult};
-use super::matching::Matcher;
 use super::pattern;
 use super::problem::{PolicyError, Problem, Source};
-use super::rule::{HostPattern, KeyPattern, Rule};
+use super::rule::{HostPattern, KeyPattern, Matcher, Rule};
 use super::tree::{self, Table, Value};
 use super::value::{self, BadValue};
 
@@ -158,6 +157,7 @@ impl Reading {
         let mut rule = Rule::silent(self.policy.rules.len(), place);
         let before = self.problems.len();
         for entry in entries(source, table) {
+            rule.said.extend(matcher(entry.word()));
             match entry.word() {
                 "name" => rule.name = self.keep(entry.text(value::rule_name)),
                 "action" => {
@@ -211,7 +211,6 @@ impl Reading {
     /// A kind of request that lacks what another matcher looks at is never covered. So the rule would cover less
     /// than it says, or nothing.
     fn fits_kinds(&mut self, source: Source<'_>, table: &Table, rule: &Rule) {
-        let matcher = |word: &str| Matcher::ALL.into_iter().find(|it| it.word() == word);
         let keys = table.iter().map(|(key, _)| key);
         let said = keys.filter_map(|key| Some((matcher(key.get_ref())?, key.span())));
         let mut said: Vec<(Matcher, Range<usize>)> = said.collect();
@@ -285,6 +284,15 @@ pub(super) fn entries<'a>(source: Source<'a>, table: &'a Table) -> impl Iterator
     table
         .iter()
         .map(move |(key, value)| Entry { source, key, value })
+}
+
+/// The matcher that a key is.
+fn matcher(word: &str) -> Option<Matcher> {
+    let mut all = Matcher::ALL.into_iter();
+    match word {
+        "sandbox" => Some(Matcher::Qube),
+        _ => all.find(|matcher| matcher.word() == word),
+    }
 }
 
 fn missing_fact(matcher: Matcher, kind: IntentKind, kinds: &[IntentKind]) -> BadValue {

@@ -41,6 +41,39 @@ pub struct Label {
     pub fingerprints: Vec<Fingerprint>,
 }
 
+word_enum! {
+    /// The matchers, in the order in which explanations list them.
+    pub enum Matcher {
+        Qube = "qube",
+        Keyring = "keyring",
+        Kind = "kind",
+        Key = "key",
+        User = "user",
+        Namespace = "namespace",
+        Content = "content",
+        Author = "author",
+        Committer = "committer",
+        Host = "host",
+        Forwarded = "forwarded",
+        Sha1 = "sha1",
+        Hours = "hours",
+    }
+}
+
+impl Matcher {
+    /// Whether requests of a kind have the fact that this matcher looks at.
+    pub fn looks_at(self, kind: IntentKind) -> bool {
+        match self {
+            Self::User => matches!(kind, IntentKind::Login | IntentKind::Sudo),
+            Self::Host => kind == IntentKind::Login,
+            Self::Namespace | Self::Content | Self::Author | Self::Committer => {
+                kind == IntentKind::Sshsig
+            }
+            _ => true,
+        }
+    }
+}
+
 /// `[[rule]]`. `None` in a matcher means that the rule does not say; see [`super::matching`] for what
 /// that covers.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +82,8 @@ pub struct Rule {
     pub place: Place,
     pub name: Option<String>,
     pub action: Verdict,
+    /// The matchers that it has.
+    pub said: Vec<Matcher>,
     /// What its `qube` names, or its `sandbox`.
     pub qube: Option<Vec<CallerPattern>>,
     pub keyring: Option<Vec<Glob>>,
@@ -139,6 +174,11 @@ impl Rule {
             name: self.name.clone(),
             place: self.place.clone(),
         }
+    }
+
+    /// Whether the rule itself has this matcher.
+    pub fn says(&self, matcher: Matcher) -> bool {
+        self.said.contains(&matcher)
     }
 
     /// How sentences call it.
