@@ -115,12 +115,10 @@ impl NarrowRule {
             let _ = writeln!(text, "{matcher} = {value}"); // writing to a string cannot fail
         };
         put("name", string(name));
-        let is = if self.names_sandboxes() {
-            "sandbox"
-        } else {
-            "qube"
-        };
-        put(is, strings(&callers));
+        match self.names_sandboxes() {
+            true => put("sandbox", strings(&callers)),
+            false => put("qube", strings(&callers)),
+        }
         put("keyring", string(self.keyring.as_str()));
         put("key", string(&self.key.0));
         put("kind", string(self.kind.word()));
@@ -153,43 +151,37 @@ impl HostWord {
             Self::Name(name) => vec![name.clone()],
             Self::Key {
                 fingerprint, names, ..
-            } => table(fingerprint)
-                .into_iter()
-                .chain(names.iter().cloned())
-                .collect(),
+            } => {
+                let table = table(fingerprint).into_iter();
+                table.chain(names.iter().cloned()).collect()
+            }
         }
     }
 }
 
 /// The table for a host key, in TOML.
 pub fn host_table(name: &str, fingerprint: &Fingerprint, proof: Proof) -> String {
-    let mut text = format!(
-        "[host.{}]\nkeys = {}\n",
-        string(name),
-        string(&fingerprint.0)
-    );
-    if proof == Proof::Bound {
-        text.push_str("proof = \"bound\"\n");
-    }
-    text
+    let (name, key) = (string(name), string(&fingerprint.0));
+    let proof = match proof {
+        Proof::Bound => "proof = \"bound\"\n",
+        Proof::Proven | Proof::Unproven => "",
+    };
+    format!("[host.{name}]\nkeys = {key}\n{proof}")
 }
 
 /// A name for the table of the host that is `shown` so: `PREFIX-SHOWN`, with a number if that is taken.
 pub fn table_name(prefix: &str, shown: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let plain: String = shown
-        .chars()
-        .map(|c| match c.is_ascii_alphanumeric() || c == '.' {
-            true => c,
-            false => '-',
-        })
-        .take(MAX_TABLE_NAME)
-        .collect();
-    let base = format!("{prefix}-{plain}");
-    let numbered = (2..).map(|number: usize| format!("{base}-{number}"));
-    std::iter::once(base.clone())
-        .chain(numbered)
-        .find(|name| !is_taken(name))
-        .unwrap_or(base)
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    let plain = shown.replace(|c| !is_plain(c), "-");
+    let plain: String = plain.chars().take(MAX_TABLE_NAME).collect();
+    let mut name = format!("{prefix}-{plain}");
+    for number in 2..usize::MAX {
+        if !is_taken(&name) {
+            break;
+        }
+        name = format!("{prefix}-{plain}-{number}");
+    }
+    name
 }
 
 /// A pattern for exactly this text.
@@ -216,9 +208,8 @@ fn host_word(host: &HostIdentity, proof: Proof, policy: &Policy) -> Result<HostW
         return Err("the policy wants more proof of this host than it shows");
     }
     let is_proof_enough = said.is_some() || proof == Proof::Proven;
-    let names: Vec<String> = host
-        .names
-        .iter()
+    let names = host.names.iter();
+    let names: Vec<String> = names
         .filter_map(|name| host_pattern(name, policy))
         .collect();
     match names.first() {
@@ -246,9 +237,6 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     let escaped = pattern(Some(name.as_bytes())).ok()?;
     let is_word = ["unnamed", "unproven"].contains(&escaped.as_str())
         || policy.hosts.iter().any(|table| table.name == escaped);
-    Some(if is_word {
-        format!("\\{escaped}")
-    } else {
-        escaped
-    })
+    let escape = if is_word { "\\" } else { "" };
+    Some(format!("{escape}{escaped}"))
 }

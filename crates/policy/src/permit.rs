@@ -171,19 +171,15 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// Adds what the log knows of earlier requests like this one.
-    pub fn with_history(mut self, history: History) -> Self {
-        self.subject.history = Some(history);
-        self
-    }
-
     /// What the question will be about.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// Adds the rule that would allow such requests from now on, in the policy's words, to be offered.
-    pub fn offering(mut self, rule: Option<String>) -> Self {
+    /// Adds what the log knows of earlier requests like this one, and the rule that would allow such requests from now
+    /// on, in the policy's words, to be offered.
+    pub fn with(mut self, history: History, rule: Option<String>) -> Self {
+        self.subject.history = Some(history);
         self.subject.always = rule;
         self
     }

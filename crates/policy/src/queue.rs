@@ -119,15 +119,11 @@ impl QuestionQueue {
         name_is_taken: impl Fn(&str) -> bool,
         now: Moment,
     ) -> Result<Vec<Action>, AnswerError> {
-        let queued = self
-            .queued
-            .find(id)
-            .filter(|queued| queued.seconds_left(now) > 0);
+        let queued = self.queued.find(id);
+        let queued = queued.filter(|queued| queued.seconds_left(now) > 0);
         let queued = queued.ok_or(AnswerError::NotWaiting)?;
-        let question = self.shown_as(queued, now);
-        question
-            .accepts(answer, name_is_taken)
-            .map_err(AnswerError::Bad)?;
+        let accepted = self.shown_as(queued, now).accepts(answer, name_is_taken);
+        accepted.map_err(AnswerError::Bad)?;
         match answer.decision {
             Decision::AllowFor(seconds) => {
                 self.remembered.allow(&queued.subject, seconds, now);
@@ -172,11 +168,8 @@ impl QuestionQueue {
         still_asks: impl Fn(&Subject) -> bool,
         now: Moment,
     ) -> Vec<Action> {
-        let changed = self
-            .queued
-            .questions
-            .iter()
-            .filter(|queued| !still_asks(&queued.subject));
+        let questions = self.queued.questions.iter();
+        let changed = questions.filter(|queued| !still_asks(&queued.subject));
         let changed: Vec<QuestionId> = changed.map(|queued| queued.id).collect();
         for id in changed {
             self.deny(id, &DeniedBy::Stopped, None, now);
@@ -201,11 +194,8 @@ impl QuestionQueue {
 
     /// The questions that wait, oldest first, at most [`LISTED_PER_CALLER`] of each qube.
     pub fn pending(&self, now: Moment) -> Vec<PendingQuestion> {
-        let listed = self
-            .queued
-            .questions
-            .iter()
-            .filter(|queued| self.queued.is_listed(queued));
+        let questions = self.queued.questions.iter();
+        let listed = questions.filter(|queued| self.queued.is_listed(queued));
         listed
             .map(|queued| PendingQuestion {
                 question: self.shown_as(queued, now),

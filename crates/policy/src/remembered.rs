@@ -112,7 +112,7 @@ impl RememberedAnswer {
     pub fn facts(&self) -> Option<&Facts> {
         match self {
             Self::Approval(scope) => Some(scope.facts()),
-            Self::Denial(denied) => Some(denied.facts()),
+            Self::Denial(denied) => Some(&denied.facts),
             Self::Mute(_) | Self::CoolDown(_) => None,
         }
     }
@@ -198,9 +198,8 @@ impl RememberedAnswers {
 
     /// Whether the person muted this qube.
     pub(crate) fn is_muted(&mut self, caller: &Caller, now: Moment) -> bool {
-        self.list(now)
-            .iter()
-            .any(|entry| matches!(&entry.answer, RememberedAnswer::Mute(muted) if muted == caller))
+        let muted = RememberedAnswer::Mute(caller.clone());
+        self.list(now).iter().any(|entry| entry.answer == muted)
     }
 
     /// The number of the approval of these facts, if one is still remembered.
@@ -288,9 +287,8 @@ impl RememberedAnswers {
 
     /// Whether there is an approval.
     pub fn has_approvals(&mut self, now: Moment) -> bool {
-        self.list(now)
-            .iter()
-            .any(|entry| entry.answer.is_approval())
+        let mut listed = self.list(now).iter();
+        listed.any(|entry| entry.answer.is_approval())
     }
 
     /// Forgets one remembered answer. `None` if there is none of this number.
@@ -329,12 +327,9 @@ impl RememberedAnswers {
     fn push(&mut self, answer: RememberedAnswer, seconds: u64, now: Moment) -> u64 {
         self.forget_expired(now);
         if self.remembered.len() >= MAX_REMEMBERED {
-            let first_to_end = self
-                .remembered
-                .iter()
-                .map(|entry| entry.expiry.left(now))
-                .enumerate();
-            if let Some((index, _)) = first_to_end.min_by_key(|(_, left)| *left) {
+            let entries = self.remembered.iter().enumerate();
+            let first_to_end = entries.min_by_key(|(_, entry)| entry.expiry.left(now));
+            if let Some(index) = first_to_end.map(|(index, _)| index) {
                 self.remembered.remove(index);
             }
         }

@@ -82,7 +82,8 @@ struct SignedLogin {
 impl Session {
     /// Takes a bind, checked in OpenSSH's order: signature, earlier binds, number.
     pub fn bind(&mut self, untrusted: &SessionBind<'_>, crypto: &dyn Crypto) -> BindOutcome {
-        let outcome = self.check_bind(untrusted, crypto);
+        let checked = self.check_bind(untrusted, crypto);
+        let outcome = checked.unwrap_or_else(BindOutcome::Failed);
         match outcome {
             BindOutcome::Failed(_) => self.failed = true,
             BindOutcome::Repeated => {}
@@ -96,30 +97,27 @@ impl Session {
         outcome
     }
 
-    fn check_bind(&self, untrusted: &SessionBind<'_>, crypto: &dyn Crypto) -> BindOutcome {
-        let verified = match host_signature(untrusted, crypto) {
-            Ok(verified) => verified,
-            Err(why) => return BindOutcome::Failed(why),
-        };
+    fn check_bind(
+        &self,
+        untrusted: &SessionBind<'_>,
+        crypto: &dyn Crypto,
+    ) -> Result<BindOutcome, &'static str> {
+        let outcome = host_signature(untrusted, crypto)?;
         for earlier in &self.binds {
             if !earlier.forwarding {
-                return BindOutcome::Failed("a bind after the one for this connection's own login");
+                return Err("a bind after the one for this connection's own login");
             }
             if earlier.session_id == untrusted.session_id {
                 // The same key again is OpenSSH's success that records nothing, whatever its flag says.
-                return if earlier.host_key == untrusted.host_key {
-                    BindOutcome::Repeated
-                } else {
-                    BindOutcome::Failed("a second host key for the same session")
+                return match earlier.host_key == untrusted.host_key {
+                    true => Ok(BindOutcome::Repeated),
+                    false => Err("a second host key for the same session"),
                 };
             }
         }
-        if self.binds.len() >= limits::MAX_BINDS {
-            return BindOutcome::Failed("more than 16 binds");
-        }
-        match verified {
-            Verified::Unverifiable => BindOutcome::Unverifiable,
-            _ => BindOutcome::Good,
+        match self.binds.len() < limits::MAX_BINDS {
+            true => Ok(outcome),
+            false => Err("more than 16 binds"),
         }
     }
 
@@ -247,15 +245,14 @@ impl SignedLogin {
 fn host_signature(
     untrusted: &SessionBind<'_>,
     crypto: &dyn Crypto,
-) -> Result<Verified, &'static str> {
-    let Ok(host_key) = PublicKey::parse(untrusted.host_key) else {
-        return Err("a host key that cannot be read");
-    };
-    let Ok(signature) = Signature::parse(untrusted.signature) else {
-        return Err("a host signature that cannot be read");
-    };
+) -> Result<BindOutcome, &'static str> {
+    let host_key = PublicKey::parse(untrusted.host_key);
+    let host_key = host_key.map_err(|_| "a host key that cannot be read")?;
+    let signature = Signature::parse(untrusted.signature);
+    let signature = signature.map_err(|_| "a host signature that cannot be read")?;
     match crypto.verify(host_key.plain(), &signature, untrusted.session_id) {
+        Verified::Good => Ok(BindOutcome::Good),
+        Verified::Unverifiable => Ok(BindOutcome::Unverifiable),
         Verified::Bad => Err("the host's signature is wrong"),
-        good_or_unverifiable => Ok(good_or_unverifiable),
     }
 }

@@ -227,7 +227,7 @@ fn only_bound(policy: &Policy, paths: &Paths) -> Result<Vec<HostProof>, Error> {
         !host.names.is_empty() || tables.any(|table| table.keys.iter().any(is_key))
     };
     let owes_proof = |host: &HostProof| {
-        is_ours(host) && policy.required_proof(&host.identity()) == Proof::Proven
+        is_ours(host) && policy.said_proof(&host.identity()) != Some(Proof::Bound)
     };
     Ok(proofs.only_bound().filter(owes_proof).collect())
 }

@@ -73,7 +73,7 @@ impl Asker {
             }
         };
         let rule = rule.map(|addition| addition.text);
-        inquiry.with_history(history).offering(rule)
+        inquiry.with(history, rule)
     }
 
     /// A person's answer. A name typed with it becomes the host's label or, if it is to be trusted, its name in the
@@ -206,7 +206,7 @@ impl Asker {
                     record.of(scope.facts(), &clock::now()).because(why)
                 }
                 RememberedAnswer::Denial(denied) => record
-                    .of(denied.facts(), &clock::now())
+                    .of(&denied.facts, &clock::now())
                     .because(format!("the denial was ended: {why}")),
                 RememberedAnswer::Mute(_) => record.because(format!("the mute was {why}")),
                 RememberedAnswer::CoolDown(_) => record.because(format!("the cool-down was {why}")),

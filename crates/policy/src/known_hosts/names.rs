@@ -82,9 +82,8 @@ impl Names {
             }
             Self::Patterns(patterns) => {
                 let hit = |pattern: &&Pattern| pattern.glob.matches(name.as_bytes());
-                let (denied, granted): (Vec<_>, Vec<_>) =
-                    patterns.iter().filter(hit).partition(|p| p.negated);
-                denied.is_empty() && !granted.is_empty()
+                let mut hits = patterns.iter().filter(hit).peekable();
+                hits.peek().is_some() && hits.all(|pattern| !pattern.negated)
             }
         }
     }
@@ -150,12 +149,11 @@ impl fmt::Display for Names {
             Self::Hashed { .. } => return f.write_str("(hashed)"),
             Self::Unread => return f.write_str("(not read)"),
         };
-        for (index, pattern) in patterns.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
+        let patterns = patterns.iter().map(|pattern| {
             let negation = if pattern.negated { "!" } else { "" };
-            write!(f, "{comma}{negation}{}", pattern.text)?;
-        }
-        Ok(())
+            format!("{negation}{}", pattern.text)
+        });
+        f.write_str(&patterns.collect::<Vec<_>>().join(","))
     }
 }
 

@@ -103,11 +103,8 @@ impl QueuedQuestion {
 
     /// Seconds until all of it is over.
     pub(super) fn seconds_left(&self, now: Moment) -> u64 {
-        let last = self
-            .requests
-            .iter()
-            .map(|request| request.seconds_left(now))
-            .max();
+        let each = self.requests.iter();
+        let last = each.map(|request| request.seconds_left(now)).max();
         last.unwrap_or(0).min(self.seconds_from_shown(now))
     }
 
@@ -137,10 +134,8 @@ impl QueuedQuestions {
     }
 
     pub(super) fn requests_of(&self, caller: &Caller) -> usize {
-        let theirs = self
-            .questions
-            .iter()
-            .filter(|queued| queued.caller() == caller);
+        let questions = self.questions.iter();
+        let theirs = questions.filter(|queued| queued.caller() == caller);
         theirs.map(|queued| queued.requests.len()).sum()
     }
 
@@ -175,10 +170,8 @@ impl QueuedQuestions {
         for queued in &mut self.questions {
             queued.requests.retain(|request| request.ticket != ticket);
         }
-        let emptied = self
-            .questions
-            .iter()
-            .position(|queued| queued.requests.is_empty())?;
+        let mut questions = self.questions.iter();
+        let emptied = questions.position(|queued| queued.requests.is_empty())?;
         Some(self.questions.remove(emptied))
     }
 

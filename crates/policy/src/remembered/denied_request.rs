@@ -7,7 +7,8 @@ use crate::question::{Details, Subject};
 /// of request, since a denial opens nothing; where an approval could cover a request, this covers the same as that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeniedRequest {
-    facts: Facts,
+    /// What rules would see of such a request.
+    pub facts: Facts,
     /// The hosts that it was forwarded through.
     via: Vec<HostIdentity>,
     /// Of the kinds that no approval covers. A login's session and an SSHSIG's hash differ each time.
@@ -30,10 +31,5 @@ impl DeniedRequest {
             via: subject.via.clone(),
             details,
         }
-    }
-
-    /// What rules would see of such a request.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
     }
 }

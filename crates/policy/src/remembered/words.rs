@@ -14,7 +14,7 @@ impl RememberedAnswer {
     pub fn caller(&self) -> &Caller {
         match self {
             Self::Approval(scope) => &scope.facts().caller,
-            Self::Denial(denied) => &denied.facts().caller,
+            Self::Denial(denied) => &denied.facts.caller,
             Self::Mute(caller) => caller,
             Self::CoolDown(cool_down) => &cool_down.caller,
         }
@@ -24,7 +24,7 @@ impl RememberedAnswer {
     pub fn what(&self) -> String {
         match self {
             Self::Approval(scope) => approved(scope.facts()),
-            Self::Denial(denied) => DeniedPurpose::of(denied.facts()).words(),
+            Self::Denial(denied) => DeniedPurpose::of(&denied.facts).words(),
             Self::Mute(muted) => {
                 let caller = muted.noun();
                 format!("every question, because you muted {caller}")

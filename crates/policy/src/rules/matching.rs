@@ -157,10 +157,8 @@ impl<'a> Request<'a> {
             Matcher::Key => any(&rule.key, |pattern| self.is_key(pattern)),
             Matcher::User => self.try_user(rule),
             Matcher::Namespace => any(&rule.namespace, |glob| {
-                facts
-                    .namespace
-                    .as_ref()
-                    .is_some_and(|name| glob.matches(name))
+                let mut namespace = facts.namespace.iter();
+                namespace.any(|name| glob.matches(name))
             }),
             Matcher::Content => any(&rule.content, |proof| {
                 facts.kind == IntentKind::Sshsig && *proof == facts.content_proof()

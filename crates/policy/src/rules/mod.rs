@@ -73,10 +73,7 @@ impl Policy {
 
     /// What holds where no policy could be read.
     pub fn denying_all() -> Self {
-        Self {
-            default: Verdict::Deny,
-            ..Self::shipped()
-        }
+        Self::default()
     }
 
     pub fn default_verdict(&self) -> Verdict {

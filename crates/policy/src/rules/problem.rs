@@ -90,12 +90,8 @@ fn locate(text: &str, span: Range<usize>) -> (usize, usize, String) {
     let before = text.get(..span.start).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = text
-        .get(start..)
-        .unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or_default();
+    let from_line = text.get(start..).unwrap_or_default();
+    let line = from_line.lines().next().unwrap_or_default();
     let marked_to = span.end.saturating_sub(start).min(line.len());
     let head = before.get(start..).unwrap_or_default();
     let marked = line.get(head.len()..marked_to).unwrap_or_default();
@@ -143,11 +139,8 @@ impl fmt::Display for Problem {
             Severity::Warning => "warning: ",
         };
         let file = display::ascii(self.place.file.as_bytes(), usize::MAX);
-        write!(
-            f,
-            "{file}:{}:{}: {word}{}",
-            self.place.line, self.column, self.message
-        )?;
+        let (line, column) = (self.place.line, self.column);
+        write!(f, "{file}:{line}:{column}: {word}{}", self.message)?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "\n{excerpt}")?;
         }
@@ -160,13 +153,8 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n\n")?;
-            }
-            write!(f, "{problem}")?;
-        }
-        Ok(())
+        let problems: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        f.write_str(&problems.join("\n\n"))
     }
 }
 

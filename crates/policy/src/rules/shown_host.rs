@@ -180,12 +180,7 @@ fn any_named(glob: &Glob, names: &[HostName]) -> Match {
 }
 
 impl Policy {
-    /// What a login to this host must show before rules believe its host.
-    pub fn required_proof(&self, host: &HostIdentity) -> Proof {
-        ShownHost::before_proof(self, Some(host)).required
-    }
-
-    /// The same, if a table of the policy says it.
+    /// What a login to this host must show before rules believe its host, if a table says it; else a proof.
     pub fn said_proof(&self, host: &HostIdentity) -> Option<Proof> {
         ShownHost::before_proof(self, Some(host)).said
     }
