@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use crate::output::json_line;
 use common::control::{MAX_LINE, Reply, Request, RequestLine, VaultStatus};
 use common::paths::Paths;
 use policy::question::Version;
@@ -16,12 +17,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// # Errors
 /// None that is known; JSON's own.
 pub(crate) fn line_of(request: &Request) -> serde_json::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&RequestLine {
+    json_line(&RequestLine {
         v: Version,
         request: request.clone(),
-    })?;
-    line.push(b'\n');
-    Ok(line)
+    })
 }
 
 /// What the vault of this machine says of itself, if one runs.

@@ -3,7 +3,6 @@
 mod add;
 mod import;
 mod in_force;
-mod input;
 mod output;
 mod remove;
 

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod dom0_policy;
 mod fold;
 pub mod hosts;
+mod input;
 mod key_file;
 pub mod keyring;
 mod live;

@@ -86,7 +86,6 @@ pub fn run(args: Args, paths: &Paths) -> Result<ExitCode, Error> {
     }
     let mut show = Show {
         json: args.json,
-        out: io::stdout(),
         out_failed: false,
     };
     let filter = Filter {

@@ -5,7 +5,17 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use common::error::Error;
+use policy::display;
 use serde::Serialize;
+
+/// Characters of what the vault says, with room for paths and what to do. The vault cleaned its words already; this is the
+/// same sanitizer once more.
+pub const MAX_LINE: usize = 1000;
+
+/// The vault's sentence.
+pub fn prose(text: &str) -> String {
+    display::prose(text.as_bytes(), MAX_LINE)
+}
 
 /// # Errors
 /// Standard output is closed.
@@ -33,6 +43,16 @@ pub fn json(value: &impl Serialize) -> Result<String, Error> {
     let text = serde_json::to_string_pretty(value);
     text.map(|text| text + "\n")
         .map_err(|error| Error::new(error.to_string()))
+}
+
+/// A message to another program, as a line.
+///
+/// # Errors
+/// The value has no JSON.
+pub fn json_line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// 0 if a command found what it looked for, and all is well; else 1.

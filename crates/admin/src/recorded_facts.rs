@@ -56,6 +56,7 @@ pub(super) fn in_words(facts: &Facts, policy: &Policy) -> String {
 }
 
 fn host_identity(record: &Record, fingerprint: &str) -> Option<HostIdentity> {
+    let possible_names = record.host_could_be.iter().map(utf8);
     Some(HostIdentity {
         fingerprint: Fingerprint(fingerprint.to_owned()),
         algorithm: record.host_algorithm.clone()?,
@@ -65,11 +66,7 @@ fn host_identity(record: &Record, fingerprint: &str) -> Option<HostIdentity> {
             None => None,
             Some(label) => Some(utf8(label)?),
         },
-        possible_names: record
-            .host_could_be
-            .iter()
-            .map(utf8)
-            .collect::<Option<_>>()?,
+        possible_names: possible_names.collect::<Option<_>>()?,
         revocation: match record.host_revoked {
             true => Revocation::Revoked,
             false => Revocation::None,

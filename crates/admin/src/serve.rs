@@ -8,7 +8,7 @@ use clap::Subcommand;
 use policy::caller::Keyring;
 
 use crate::control_socket;
-use crate::output::{self, counted};
+use crate::output::{self, counted, prose};
 use crate::running_vault;
 use crate::shown_question::ascii;
 use common::config::vault::VaultConfig;
@@ -270,11 +270,6 @@ fn vsock(untrusted: &str) -> Result<Vsock, String> {
         (Ok(cid), Ok(port)) => Ok(Vsock { cid, port }),
         _ => Err("the machine's CID and a port are expected, such as 3:5000".to_owned()),
     }
-}
-
-/// The vault's sentence, with room for paths and what to do.
-fn prose(why: &str) -> String {
-    policy::display::prose(why.as_bytes(), 1000)
 }
 
 /// What to do with the socket.

@@ -65,24 +65,20 @@ fn qube(text: &str) -> Result<String, String> {
 /// It cannot be told what this qube is to be, or a step fails.
 pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let machine = Machine::new(args.root.clone(), paths.clone());
-    let mut names = dom0::Names {
-        vault: args.vault_name.clone(),
-        client: args.client_name.clone(),
-        keyring: &args.keyring,
-    };
+    let (mut vault, mut client) = (args.vault_name.clone(), args.client_name.clone());
     // Only dom0 has the tools that manage qubes.
     if machine.has("/usr/bin/qvm-service") && !args.vault && !args.client {
-        steps::paste(&dom0::lines(&names));
+        steps::paste(&dom0::lines(&vault, &client, &args.keyring));
         return Ok(ExitCode::SUCCESS);
     }
     let own_name = own_name(&machine);
     match (args.vault, args.client, roles(&machine)) {
         (true, _, _) | (false, false, (true, false)) => {
-            names.vault = own_name.unwrap_or(names.vault);
+            vault = own_name.unwrap_or(vault);
             vault::set_up(&machine, &args.keyring)?;
         }
         (_, true, _) | (false, false, (false, true)) => {
-            names.client = own_name.unwrap_or(names.client);
+            client = own_name.unwrap_or(client);
             client::set_up(&machine, &args.keyring)?;
         }
         (false, false, _) => {
@@ -96,7 +92,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         }
     }
     say("in dom0, if that is not done yet, with the names of your qubes:");
-    steps::paste(&dom0::lines(&names));
+    steps::paste(&dom0::lines(&vault, &client, &args.keyring));
     say("then `split-ssh doctor`, in either qube, says whether all is well");
     Ok(ExitCode::SUCCESS)
 }

@@ -99,17 +99,15 @@ fn count(question: &Question) -> String {
     }
 }
 
+/// Lengths of time as they are typed, in seconds.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+
 /// A length as it is typed: `15m`, or `stop` for the longest.
 pub(super) fn short_length(seconds: u64) -> String {
-    const UNITS: [(u64, char); 3] = [(86_400, 'd'), (3600, 'h'), (60, 'm')];
-    if seconds == LONGEST {
-        return "stop".to_owned();
-    }
-    match UNITS
-        .iter()
-        .find(|(unit, _)| seconds >= *unit && seconds % unit == 0)
-    {
-        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
+    let fits = |(_, unit): &&(char, u64)| seconds >= *unit && seconds % unit == 0;
+    match UNITS.iter().find(fits) {
+        _ if seconds == LONGEST => "stop".to_owned(),
+        Some((letter, unit)) => format!("{}{letter}", seconds / unit),
         None => format!("{seconds}s"),
     }
 }
@@ -122,19 +120,14 @@ pub(super) fn parse_length(text: &str) -> Result<u64, String> {
     if text == "stop" {
         return Ok(LONGEST);
     }
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 86_400,
-        _ => return Err(BAD_LENGTH.to_owned()),
-    };
-    let number = text.get(..text.len() - 1).unwrap_or_default();
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let count = digits.then(|| number.parse::<u64>().ok()).flatten();
-    count
-        .and_then(|count| count.checked_mul(unit))
-        .ok_or_else(|| BAD_LENGTH.to_owned())
+    let length = UNITS.iter().find_map(|(letter, unit)| {
+        let number = text.strip_suffix(*letter)?;
+        // Without a sign, which u64 would take.
+        let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
+        let count = number.parse::<u64>().ok().filter(|_| is_plain)?;
+        count.checked_mul(*unit)
+    });
+    length.ok_or_else(|| BAD_LENGTH.to_owned())
 }
 
 const BAD_LENGTH: &str = "a length of time is expected, such as 15m or 1h, or `stop`: until the vault stops, at most 7 days";

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use common::error::Error;
+use common::identities::beside;
 use common::trusted_files::quoted;
 
 use job::SignJob;
@@ -89,7 +90,7 @@ fn run_with(arguments: &[OsString]) -> Result<ExitCode, Error> {
 }
 
 fn sign_file(path: &Path, job: &SignJob, vault: &mut SigningVault) -> Result<(), Error> {
-    let target = with_end(path, ".sig");
+    let target = beside(path, ".sig");
     if target.symlink_metadata().is_ok() {
         let what = format!("{} is there already", target.display());
         return Err(Error::new(what).hint(format!("rm {}", quoted(&target))));
@@ -107,7 +108,7 @@ fn sign_file(path: &Path, job: &SignJob, vault: &mut SigningVault) -> Result<(),
 
 /// Whoever finds the file finds all of it.
 fn write_whole(target: &Path, text: &str) -> io::Result<()> {
-    let part = with_end(target, &format!(".{}", std::process::id()));
+    let part = beside(target, &format!(".{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -120,12 +121,6 @@ fn write_whole(target: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&part);
     }
     written
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 /// Becomes ssh-keygen. Returns only where it cannot be started.

@@ -10,16 +10,13 @@ use policy::display;
 use super::client_status;
 use super::fold::indented;
 use super::local_time;
-use super::output::{self, counted};
+use super::output::{self, MAX_LINE, counted, prose};
 use crate::control_socket;
 use client::status::file;
 use common::control::{Connected, RefusedRequest, VaultStatus};
 use common::error::Error;
 use common::paths::Paths;
 use common::stdio_failure::StdioFailure;
-
-/// The vault cleaned its words already; this is the same sanitizer once more, with room for all of them.
-const MAX_LINE: usize = 1000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -200,8 +197,4 @@ fn add_folded(sentence: &str, column: usize, text: &mut String) {
 
 fn clean(text: &str) -> String {
     display::ascii(text.as_bytes(), MAX_LINE)
-}
-
-fn prose(text: &str) -> String {
-    display::prose(text.as_bytes(), MAX_LINE)
 }

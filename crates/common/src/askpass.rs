@@ -51,11 +51,9 @@ pub fn ssh_add(
     command.arg("-q").args(words).arg("--").arg(key);
     command
         .env("SSH_AUTH_SOCK", socket)
-        .env(ASKPASS_VARIABLE, "1");
-    command
+        .env(ASKPASS_VARIABLE, "1")
         .env("SSH_ASKPASS", std::env::current_exe()?)
-        .env("SSH_ASKPASS_REQUIRE", "force");
-    command
+        .env("SSH_ASKPASS_REQUIRE", "force")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

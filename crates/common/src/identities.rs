@@ -152,9 +152,9 @@ fn openssh_fields(text: &[u8]) -> Option<Vec<u8>> {
     bytes.strip_prefix(b"openssh-key-v1\0").map(<[u8]>::to_vec)
 }
 
-/// `KEY` with something after its name.
-fn beside(key: &Path, suffix: &str) -> PathBuf {
-    let mut path = key.as_os_str().to_owned();
+/// The path of a file with something after its name.
+pub fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }

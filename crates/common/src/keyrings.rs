@@ -8,7 +8,7 @@ use policy::certificate_validity::CertificateValidity;
 use policy::crypto::Crypto as _;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{self, AgentError, ListedKey};
+use crate::agent::{self, ListedKey};
 use crate::config::keyring::KeyringConfig;
 use crate::config::vault::VaultConfig;
 use crate::crypto::Ring;
@@ -126,12 +126,8 @@ impl KeyringPlace {
     pub fn state(&self) -> KeyringState {
         let (listed, trouble) = match agent::list(&self.socket) {
             Ok(listed) => (listed, None),
-            Err(error) => (Vec::new(), Some(error)),
+            Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        self.state_of(listed, trouble.as_ref())
-    }
-
-    fn state_of(&self, listed: Vec<ListedKey>, trouble: Option<&AgentError>) -> KeyringState {
         let record = self.record().map(|record| record.keys());
         let locked = self.folder.as_deref().map(identities::locked_keys);
         let state = |blob: &[u8]| match &record {
@@ -151,10 +147,9 @@ impl KeyringPlace {
             }
         }
         let is_listed = |blob: &[u8]| listed.iter().any(|key| key.blob == blob);
-        let locked = locked.unwrap_or_default().into_iter();
-        for KeyFile { blob, comment, .. } in locked.filter(|file| !is_listed(&file.blob)) {
+        for KeyFile { blob, comment, .. } in locked.unwrap_or_default() {
             let key = ListedKey { blob, comment };
-            if self.holds(&key) {
+            if !is_listed(&key.blob) && self.holds(&key) {
                 keys.push(KeyState::of(&key, LoadState::Locked));
             }
         }
@@ -164,7 +159,7 @@ impl KeyringPlace {
             folder: self.folder.clone(),
             keys,
             others,
-            trouble: trouble.map(ToString::to_string),
+            trouble,
         }
     }
 

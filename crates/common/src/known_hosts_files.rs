@@ -11,6 +11,7 @@ use policy::known_hosts::{Entry, HostKey, KnownHosts, MAX_FILE, UnreadLine, chec
 
 use crate::crypto::Ring;
 use crate::error::Error;
+use crate::identities::beside;
 use crate::paths::Paths;
 use crate::trusted_files;
 
@@ -59,11 +60,7 @@ impl Files {
 
     /// All files that name hosts: what ssh reads unless its configuration says otherwise, and our own.
     pub fn naming(&self) -> [PathBuf; 5] {
-        let [ssh2, system2] = [&self.ssh, &self.system].map(|path| {
-            let mut name = path.clone().into_os_string();
-            name.push("2");
-            PathBuf::from(name)
-        });
+        let [ssh2, system2] = [&self.ssh, &self.system].map(|path| beside(path, "2"));
         let [ssh, own, system] = [&self.ssh, &self.own, &self.system].map(PathBuf::clone);
         [ssh, ssh2, own, system, system2]
     }

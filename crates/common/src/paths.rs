@@ -55,11 +55,9 @@ impl Paths {
             None => PathBuf::from(SYSTEM_CONFIG),
         };
         Ok(Self {
-            config: config
-                .unwrap_or_else(|| xdg("XDG_CONFIG_HOME", &home, ".config").join("split-ssh")),
+            config: config.unwrap_or_else(|| xdg("XDG_CONFIG_HOME", &home, ".config")),
             system_config,
-            state: state
-                .unwrap_or_else(|| xdg("XDG_STATE_HOME", &home, ".local/state").join("split-ssh")),
+            state: state.unwrap_or_else(|| xdg("XDG_STATE_HOME", &home, ".local/state")),
             xdg_runtime: absolute("XDG_RUNTIME_DIR").unwrap_or_else(runtime_of_session),
             environment_is_ours: true,
             runtime,
@@ -170,7 +168,8 @@ fn home() -> Result<PathBuf, Error> {
 }
 
 fn xdg(variable: &str, home: &Path, fallback: &str) -> PathBuf {
-    absolute(variable).unwrap_or_else(|| home.join(fallback))
+    let folder = absolute(variable).unwrap_or_else(|| home.join(fallback));
+    folder.join("split-ssh")
 }
 
 /// The XDG specification says that relative paths are to be ignored.

@@ -47,10 +47,8 @@ pub fn connect(socket: &Path, paths: &Paths) -> Result<UnixStream, Error> {
                     .hint("run `split-ssh vault` in the vault to see why it does not start"));
             }
             Err(_) if daemon.try_wait().is_ok_and(|ended| ended.is_some()) => {
-                return Err(
-                    Error::new("the vault daemon ended as soon as it was started")
-                        .hint("run `split-ssh vault` in the vault to see why"),
-                );
+                let what = "the vault daemon ended as soon as it was started";
+                return Err(Error::new(what).hint("run `split-ssh vault` in the vault to see why"));
             }
             Err(_) => thread::sleep(Duration::from_millis(10)),
         }
@@ -77,9 +75,8 @@ fn start(paths: &Paths) -> Result<Child, Error> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.current_dir("/");
-    command
+        .stderr(Stdio::null())
+        .current_dir("/")
         .spawn()
         .map_err(|error| Error::new(format!("cannot start the vault daemon: {error}")))
 }

@@ -22,19 +22,12 @@ pub enum CheckState {
 }
 
 impl CheckState {
-    fn word(self) -> &'static str {
+    /// In four columns.
+    fn word(self) -> String {
         match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Bad => "BAD",
-        }
-    }
-
-    fn colour(self) -> &'static str {
-        match self {
-            Self::Ok => GREEN,
-            Self::Warn => YELLOW,
-            Self::Bad => STRONG_RED,
+            Self::Ok => paint(GREEN, "ok  "),
+            Self::Warn => paint(YELLOW, "warn"),
+            Self::Bad => paint(STRONG_RED, "BAD "),
         }
     }
 }
@@ -119,8 +112,7 @@ impl Findings {
                 side = finding.side;
                 text += &format!("{side}\n");
             }
-            let state = finding.state;
-            let word = paint(state.colour(), &format!("{:<4}", state.word()));
+            let word = finding.state.word();
             let what = fit(&finding.what, column, column);
             text += &format!("  {word}  {:<NAME_WIDTH$}  {what}\n", finding.check);
             if let Some(remedy) = &finding.remedy {

@@ -88,7 +88,15 @@ fn check_keyrings(
     configured: &[KeyringPlace],
     findings: &mut Findings,
 ) -> Vec<KeyringState> {
-    let running = ask_keyrings(place, findings);
+    let request = Request::Keyrings { name: None };
+    let reply = control_socket::ask_within(&place.paths, &request, keyrings::AGENTS_TIME);
+    let running = reply.unwrap_or_default().keyrings.unwrap_or_else(|| {
+        findings.check("keyrings").bad(
+            "the vault does not say which keyrings it has",
+            "split-ssh doctor again; if it says so again, restart the vault",
+        );
+        Vec::new()
+    });
     for keyring in &running {
         keyrings::check(place, keyring, findings);
     }
@@ -101,22 +109,6 @@ fn check_keyrings(
         }
     }
     running
-}
-
-/// What the running vault says of its keyrings.
-fn ask_keyrings(place: &Machine, findings: &mut Findings) -> Vec<KeyringState> {
-    let request = Request::Keyrings { name: None };
-    let reply = control_socket::ask_within(&place.paths, &request, keyrings::AGENTS_TIME);
-    match reply.map(|reply| reply.keyrings) {
-        Ok(Some(keyrings)) => keyrings,
-        _ => {
-            findings.check("keyrings").bad(
-                "the vault does not say which keyrings it has",
-                "split-ssh doctor again; if it says so again, restart the vault",
-            );
-            Vec::new()
-        }
-    }
 }
 
 /// What the running vault says of itself, if it runs.

@@ -9,14 +9,14 @@ mod old;
 mod problem;
 mod rule;
 
-use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub use compose::{Action, WantedRules};
 
 use crate::fold::fit;
+use crate::input::open;
 use crate::output::{exit_code, print, say};
 use common::error::Error;
 use file_name::USUAL_FILE;
@@ -133,10 +133,8 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, Error> {
         }
     }
     if let Some(problem) = lets_nothing_through(most).filter(|_| !has_error) {
-        let files: Vec<String> = files
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect();
+        let files = files.iter().map(|file| file.display().to_string());
+        let files: Vec<String> = files.collect();
         has_error = problem.is_error();
         say_problem(&problem.at(files.join(", ")));
     }
@@ -155,15 +153,8 @@ fn say_problem(problem: &LintProblem) {
 }
 
 fn read(file: &Path) -> Result<String, Error> {
-    let read = |source: &mut dyn Read| {
-        let mut text = String::new();
-        source.take(MAX_FILE).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = if file == Path::new("-") {
-        read(&mut io::stdin())
-    } else {
-        fs::File::open(file).and_then(|mut file| read(&mut file))
-    };
-    text.map_err(|error: io::Error| Error::io("read", file, &error))
+    let mut text = String::new();
+    let read = open(file).and_then(|source| source.take(MAX_FILE).read_to_string(&mut text));
+    read.map_err(|error| Error::io("read", file, &error))?;
+    Ok(text)
 }

@@ -26,40 +26,31 @@ pub fn translate(line: &str) -> Option<TranslatedLine> {
     if !["ask", "allow", "deny"].contains(action) {
         return None;
     }
+    let denies = *action == "deny";
     let given = |key: &str| {
-        let mut values = parameters.iter().filter_map(|word| word.split_once('='));
-        values
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| value)
+        let values = parameters.iter().filter_map(|word| word.split_once('='));
+        let mut named = values.filter(|(name, _)| *name == key);
+        Some(named.next()?.1)
     };
     let is_one_qube = !target.starts_with('@') && *target != "*";
     let redirect = given("target").or(is_one_qube.then_some(*target));
     let mut targets = vec![*target];
-    if is_one_qube && *action != "deny" {
+    if is_one_qube && !denies {
         targets.insert(0, "@default");
     }
-    let lines: Vec<String> = targets
+    let proposed = given("default_target").or(redirect);
+    let words = [
+        ("target", redirect.filter(|_| !denies)),
+        ("default_target", proposed.filter(|_| *action == "ask")),
+        ("user", given("user").filter(|_| !denies)),
+        ("notify", if denies { Some("no") } else { given("notify") }),
+    ];
+    let words = words
         .iter()
-        .map(|to| {
-            let mut line = format!("qubes.SshAgent + {source} {to} {action}");
-            if *action == "deny" {
-                return line + " notify=no";
-            }
-            if let Some(redirect) = redirect {
-                line += &format!(" target={redirect}");
-            }
-            let proposed = given("default_target").or(redirect);
-            if let Some(target) = proposed.filter(|_| *action == "ask") {
-                line += &format!(" default_target={target}");
-            }
-            for key in ["user", "notify"] {
-                if let Some(value) = given(key) {
-                    line += &format!(" {key}={value}");
-                }
-            }
-            line
-        })
-        .collect();
+        .filter_map(|(key, value)| value.map(|value| format!(" {key}={value}")));
+    let words: String = words.collect();
+    let line = |to: &&str| format!("qubes.SshAgent + {source} {to} {action}{words}");
+    let lines: Vec<String> = targets.iter().map(line).collect();
     if lines.iter().any(|line| Rule::parse(line).is_err()) {
         return None;
     }
@@ -71,10 +62,10 @@ pub fn translate(line: &str) -> Option<TranslatedLine> {
         explanation
             .push("the line with @default is for clients that leave the vault's name to dom0");
     }
-    if *source == "@anyvm" && *action != "deny" {
+    if *source == "@anyvm" && !denies {
         explanation.push(WIDE_SOURCE);
     }
-    if *target == "@anyvm" && *action != "deny" {
+    if *target == "@anyvm" && !denies {
         explanation.push(WIDE_TARGET);
     }
     Some(TranslatedLine {

@@ -7,8 +7,8 @@ use policy::crypto::Crypto as _;
 use policy::known_hosts::{KnownHosts, MAX_LINE, Marker, Names, check_name, parse_key};
 
 use super::in_force::{known_by_vault, read_by_vault};
-use super::input::open;
 use super::output::{say_table, shown, shown_place, whole};
+use crate::input::open;
 use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;

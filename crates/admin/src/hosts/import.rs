@@ -12,10 +12,10 @@ use policy::judgement::Place;
 use policy::known_hosts::{Entry, KnownHosts, MAX_FILE, Marker, Names, check_name};
 
 use super::in_force::read_by_vault;
-use super::input::open;
 use super::output::{CONTINUATION_INDENT, LINE_WIDTH, say_table, shown, whole, with_marker};
 use crate::confirm::confirm;
 use crate::fold::fit;
+use crate::input::open;
 use crate::output::say;
 use common::crypto::Ring;
 use common::error::Error;

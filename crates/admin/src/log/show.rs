@@ -24,7 +24,6 @@ const QUBE_WIDTH: usize = 12;
 /// Prints records.
 pub(super) struct Show {
     pub(super) json: bool,
-    pub(super) out: io::Stdout,
     /// What went wrong was the printing, not the reading.
     pub(super) out_failed: bool,
 }
@@ -53,14 +52,15 @@ impl Show {
             true => summary.json(),
             false => summary.text(),
         };
-        writeln!(self.out, "{text}").inspect_err(|_| self.out_failed = true)
+        writeln!(io::stdout(), "{text}").inspect_err(|_| self.out_failed = true)
     }
 
-    fn print(&mut self, record: &Record, line: &LogLine) -> io::Result<()> {
+    fn print(&self, record: &Record, line: &LogLine) -> io::Result<()> {
         if self.json {
             // Printable ASCII, or its hash would not have fitted.
-            return self.out.write_all(&line.bytes);
+            return io::stdout().write_all(&line.bytes);
         }
+        let mut out = io::stdout().lock();
         let sentence = Sentence::of(record);
         let head = sentence.head;
         let tinted = match sentence.tone {
@@ -72,22 +72,22 @@ impl Show {
         let qube = record.qube.as_deref().unwrap_or("-");
         let qube = policy::display::ascii(qube.as_bytes(), policy::caller::MAX_CALLER_TEXT);
         let time = paint(DIM, &of_record(record.time));
-        write!(self.out, "{time}  {qube:<QUBE_WIDTH$} {tinted}")?;
+        write!(out, "{time}  {qube:<QUBE_WIDTH$} {tinted}")?;
         let (what, why) = (&sentence.what, &sentence.why);
         if !what.is_empty() || !(why.is_empty() || is_for_people()) {
             let pad = HEAD_WIDTH.saturating_sub(head.len());
             let column = INDENT + qube.len().max(QUBE_WIDTH) + HEAD_WIDTH + 2;
-            write!(self.out, "{:pad$} {}", "", fit(what, column, INDENT))?;
+            write!(out, "{:pad$} {}", "", fit(what, column, INDENT))?;
         }
         if !why.is_empty() {
             match (is_for_people(), what.is_empty()) {
-                (true, _) => write!(self.out, "\n{:INDENT$}", "")?,
+                (true, _) => write!(out, "\n{:INDENT$}", "")?,
                 (false, true) => {}
-                (false, false) => write!(self.out, "  ")?,
+                (false, false) => write!(out, "  ")?,
             }
-            write!(self.out, "{}", paint(DIM, &fit(why, INDENT, INDENT)))?;
+            write!(out, "{}", paint(DIM, &fit(why, INDENT, INDENT)))?;
         }
-        writeln!(self.out)
+        writeln!(out)
     }
 }
 

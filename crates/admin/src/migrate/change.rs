@@ -1,12 +1,12 @@
 //! One change to one file: whole or not at all, with the old file kept beside the new one.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
+use common::identities::beside;
 use nix::unistd::geteuid;
 
 /// Old files of one name that are kept; nobody migrates more often.
@@ -21,7 +21,7 @@ pub struct Change {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum NewContent {
+pub enum NewContent {
     Text(String),
     LinkTo(PathBuf),
 }
@@ -39,20 +39,9 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    pub fn text(path: PathBuf, text: String, why: impl Into<String>) -> Self {
-        Self {
-            path,
-            new: NewContent::Text(text),
-            why: why.into(),
-        }
-    }
-
-    pub fn link(path: PathBuf, target: &str, why: &str) -> Self {
-        Self {
-            path,
-            new: NewContent::LinkTo(target.into()),
-            why: why.to_owned(),
-        }
+    pub fn new(path: PathBuf, new: NewContent, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { path, new, why }
     }
 
     /// Returns where the old file is kept, if there was one.
@@ -71,7 +60,7 @@ impl Change {
         // Links and dead sockets hold nothing.
         let old = fs::symlink_metadata(&path).ok();
         let old = old.filter(fs::Metadata::is_file);
-        let draft = with_end(&path, ".split-ssh-new");
+        let draft = beside(&path, ".split-ssh-new");
         let _ = fs::remove_file(&draft);
         match &self.new {
             NewContent::LinkTo(target) => symlink(target, &draft)?,
@@ -109,8 +98,8 @@ impl Change {
 fn keep(file: &Path) -> io::Result<PathBuf> {
     for number in 1..MAX_KEPT {
         let kept = match number {
-            1 => with_end(file, ".before-split-ssh"),
-            _ => with_end(file, &format!(".before-split-ssh.{number}")),
+            1 => beside(file, ".before-split-ssh"),
+            _ => beside(file, &format!(".before-split-ssh.{number}")),
         };
         match fs::hard_link(file, &kept) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -118,10 +107,4 @@ fn keep(file: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("there are too many old copies beside it"))
-}
-
-fn with_end(file: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(end);
-    PathBuf::from(name)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::doctor::{Machine, own_name};
 use super::super::dom0_policy::{Action, WantedRules};
-use super::change::Change;
+use super::change::{Change, NewContent};
 use super::documented::{self, Block};
 use super::plan::{Part, Plan};
 use super::scan::Found;
@@ -42,11 +42,9 @@ impl Old {
         let lines = self.blocks.iter().map(|block| &block.lines);
         let lines = lines.map(|lines| format!("{} to {}", lines.start(), lines.end()));
         let lines = lines.collect::<Vec<_>>().join(" and ");
-        Change::text(
-            self.file.clone(),
-            documented::without(&self.text, &self.blocks),
-            format!("take out lines {lines}, which {}", self.does),
-        )
+        let left = documented::without(&self.text, &self.blocks);
+        let why = format!("take out lines {lines}, which {}", self.does);
+        Change::new(self.file.clone(), NewContent::Text(left), why)
     }
 
     fn takes_out(&self, found: &Found) -> bool {
@@ -105,16 +103,17 @@ pub fn find(place: &Machine, found: &[Found], plan: &mut Plan) {
 /// Names the vault to our client, which switches it on, and leads whatever knows the old socket to ours.
 fn switch_over(place: &Machine, vault: &str, part: &mut Part) {
     if !place.has(VAULT_FILE) {
-        part.changes.push(Change::text(
+        part.changes.push(Change::new(
             place.at(VAULT_FILE),
-            format!("{vault}\n"),
+            NewContent::Text(format!("{vault}\n")),
             "switches our client on and names its vault",
         ));
     }
     let link = place.paths.home.join(format!(".SSH_AGENT_{vault}"));
     if fs::read_link(&link).ok().as_deref() != Some(Path::new(SOCKET)) {
         let why = "so that whatever knows the old socket finds ours";
-        part.changes.push(Change::link(link, SOCKET, why));
+        part.changes
+            .push(Change::new(link, NewContent::LinkTo(SOCKET.into()), why));
     }
     if part.changes.is_empty() {
         return;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::super::doctor::Machine;
-use super::change::Change;
+use super::change::{Change, NewContent};
 use super::plan::{Part, Plan};
 
 /// What ssh-add(1) adds when no file is named.
@@ -46,11 +46,10 @@ pub fn find(place: &Machine, plan: &mut Plan) {
     } else if !keys.is_empty() && keys.iter().all(is_plain) {
         let keys: Vec<String> = keys.iter().map(|key| key.display().to_string()).collect();
         let today = format!("Exec=split-ssh add default {}", keys.join(" "));
-        part.changes.push(Change::text(
-            file,
-            text.replace(&format!("Exec={exec}"), &today),
-            format!("load {} into keyring `default`", keys.join(", ")),
-        ));
+        let text = text.replace(&format!("Exec={exec}"), &today);
+        let why = format!("load {} into keyring `default`", keys.join(", "));
+        part.changes
+            .push(Change::new(file, NewContent::Text(text), why));
     } else if exec != "ssh-add" {
         part.by_hand.push(format!(
             "{}: `{exec}` does more than name keys; write Exec=split-ssh add default KEY ...",

@@ -1,7 +1,7 @@
 //! A vault's old service, a script that hands requests on to an agent: the guard's socket takes its place.
 
 use super::super::doctor::{Machine, own_name, read_qubesdb, text_of};
-use super::change::Change;
+use super::change::{Change, NewContent};
 use super::plan::{Part, Plan};
 use super::scan::OUR_SERVICE;
 
@@ -29,9 +29,8 @@ pub fn find(place: &Machine, plan: &mut Plan) {
     };
     let mut part = Part::new(format!("{whose}, at {}", path.display()));
     if !place.has(UNIT) {
-        part.by_hand.push(
-            "first install split-ssh in this qube's template; then run this again".to_owned(),
-        );
+        let first = "first install split-ssh in this qube's template; then run this again";
+        part.by_hand.push(first.to_owned());
         return plan.add(part);
     }
     // An app qube's /etc comes from its template at each start, its /usr/local stays.
@@ -45,7 +44,8 @@ pub fn find(place: &Machine, plan: &mut Plan) {
     if is_documented {
         let link = if is_templates { place.at(LOCAL) } else { path };
         let why = "calls meet the guard instead";
-        part.changes.push(Change::link(link, GUARD, why));
+        part.changes
+            .push(Change::new(link, NewContent::LinkTo(GUARD.into()), why));
     } else if !is_templates {
         part.by_hand.push(format!(
             "when nothing needs it any more: sudo ln -sfn {GUARD} {}",

@@ -81,12 +81,11 @@ impl Person {
         let uid = fs::metadata(home).map_or(geteuid(), |found| Uid::from_raw(found.uid()));
         let user = User::from_uid(uid).ok().flatten();
         let shell = user.as_ref().map(|user| user.shell.clone());
+        let shell = shell.filter(|shell| shell.is_file());
         Self {
             home: home.to_owned(),
             uid,
-            shell: shell
-                .filter(|shell| shell.is_file())
-                .unwrap_or_else(|| "/bin/bash".into()),
+            shell: shell.unwrap_or_else(|| "/bin/bash".into()),
             user,
         }
     }

@@ -48,23 +48,14 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
 
 /// The proposal must be a policy, whatever stood in the log.
 fn check(proposal: &str) -> Result<(), Error> {
-    let sources = [
-        Source {
-            name: "policy.toml",
-            text: "default = \"deny\"\n",
-            main: true,
-        },
-        Source {
-            name: "the proposal",
-            text: proposal,
-            main: false,
-        },
-    ];
-    match Policy::parse(&sources) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(
-            Error::new(format!("no proposal can be made from this log\n{error}"))
-                .hint("check the log with `split-ssh log --verify`"),
-        ),
-    }
+    let source = Source {
+        name: "the proposal",
+        text: &format!("default = \"deny\"\n{proposal}"),
+        main: true,
+    };
+    let parsed = Policy::parse(&[source]).map(drop);
+    parsed.map_err(|error| {
+        Error::new(format!("no proposal can be made from this log\n{error}"))
+            .hint("check the log with `split-ssh log --verify`")
+    })
 }

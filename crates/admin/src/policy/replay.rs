@@ -42,8 +42,8 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
     let mut replay = Replay::new(policy);
     let say = |line: &str| output::say(fit(line, 0, CONTINUATION_INDENT));
     args.log.each(paths, |record, place| {
-        if let Some(change) = replay.again(record) {
-            say(&format!("{place}  {}", change.line(record)));
+        if let Some((was, now)) = replay.again(record) {
+            say(&format!("{place}  {}", line(record, was, &now)));
         }
     })?;
     replay.sum().lines().for_each(say);
@@ -60,12 +60,6 @@ struct Replay {
     unknown: u64,
 }
 
-/// A request that the policy decides otherwise.
-struct ChangedVerdict {
-    was: Verdict,
-    judgement: Judgement,
-}
-
 impl Replay {
     fn new(policy: Policy) -> Self {
         Self {
@@ -77,8 +71,9 @@ impl Replay {
         }
     }
 
-    /// Judges a record again. Those that no policy was asked about are passed over.
-    fn again(&mut self, record: &Record) -> Option<ChangedVerdict> {
+    /// Judges a record again; what was, and what is now, if that is another verdict. Those that no policy was asked about
+    /// are passed over.
+    fn again(&mut self, record: &Record) -> Option<(Verdict, Judgement)> {
         let was = record.verdict?;
         record.kind?;
         let Some(facts) = judged_facts(record) else {
@@ -96,20 +91,18 @@ impl Replay {
             return None;
         }
         *self.changed.entry((was, judgement.verdict())).or_default() += 1;
-        Some(ChangedVerdict { was, judgement })
+        Some((was, judgement))
     }
 
     fn sum(&self) -> String {
         let changed: u64 = self.changed.values().sum();
-        let mut text = format!(
-            "{} sign requests judged again: {changed} change",
-            self.same + changed
-        );
-        let each: Vec<String> = self
+        let all = self.same + changed;
+        let mut text = format!("{all} sign requests judged again: {changed} change");
+        let each = self
             .changed
             .iter()
-            .map(|((was, now), number)| format!("{number} from {} to {}", was.word(), now.word()))
-            .collect();
+            .map(|((was, now), number)| format!("{number} from {} to {}", was.word(), now.word()));
+        let each: Vec<String> = each.collect();
         if !each.is_empty() {
             text += &format!(" ({})", each.join(", "));
         }
@@ -121,21 +114,13 @@ impl Replay {
     }
 }
 
-impl ChangedVerdict {
-    fn line(&self, record: &Record) -> String {
-        let qube = display::ascii(record.qube.as_deref().unwrap_or("-").as_bytes(), MAX_REASON);
-        let place = self
-            .judgement
-            .rule()
-            .map(|rule| format!(", at {}", rule.place));
-        let why = format!("{}{}", self.judgement.reason(), place.unwrap_or_default());
-        format!(
-            "{}  {qube}  {} -> {}  {}: {}",
-            record.time,
-            self.was.word(),
-            self.judgement.verdict().word(),
-            Sentence::of(record).what,
-            display::prose(why.as_bytes(), MAX_REASON)
-        )
-    }
+/// A request that the policy decides otherwise.
+fn line(record: &Record, was: Verdict, now: &Judgement) -> String {
+    let qube = display::ascii(record.qube.as_deref().unwrap_or("-").as_bytes(), MAX_REASON);
+    let place = now.rule().map(|rule| format!(", at {}", rule.place));
+    let why = format!("{}{}", now.reason(), place.unwrap_or_default());
+    let why = display::prose(why.as_bytes(), MAX_REASON);
+    let (time, what) = (record.time, Sentence::of(record).what);
+    let (was, now) = (was.word(), now.verdict().word());
+    format!("{time}  {qube}  {was} -> {now}  {what}: {why}")
 }

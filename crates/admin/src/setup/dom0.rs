@@ -2,19 +2,8 @@
 
 use policy::caller::{DEFAULT_KEYRING, Keyring};
 
-pub(super) struct Names<'a> {
-    pub(super) vault: String,
-    pub(super) client: String,
-    pub(super) keyring: &'a Keyring,
-}
-
 /// One line says what the qubes are, the other lets the client call the vault.
-pub(super) fn lines(names: &Names<'_>) -> Vec<String> {
-    let Names {
-        vault,
-        client,
-        keyring,
-    } = names;
+pub(super) fn lines(vault: &str, client: &str, keyring: &Keyring) -> Vec<String> {
     let (feature, argument) = match keyring.as_str() {
         DEFAULT_KEYRING => (String::new(), "+".to_owned()),
         keyring => (

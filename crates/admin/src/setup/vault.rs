@@ -27,11 +27,9 @@ pub(super) fn set_up(machine: &Machine, keyring: &Keyring) -> Result<(), Error> 
     say("the public keys, for the servers:");
     let keys =
         identities::private_keys(&folder).map_err(|error| Error::io("read", &folder, &error))?;
-    let lines = keys.iter().filter_map(|key| {
-        let mut public = key.clone().into_os_string();
-        public.push(".pub");
-        fs::read_to_string(public).ok()
-    });
+    let lines = keys
+        .iter()
+        .flat_map(|key| fs::read_to_string(identities::beside(key, ".pub")));
     let lines = lines.map(|line| line.trim_end().to_owned());
     steps::paste(&lines.collect::<Vec<_>>());
     Ok(())

@@ -11,8 +11,9 @@ use policy::question::protocol::{PrompterAnswer, Shown};
 use policy::question::{BadAnswer, Question, QuestionId};
 
 use super::input::Input;
-use super::window::{line_of, start};
+use super::window::start;
 use crate::control_socket;
+use crate::output::json_line;
 use crate::running_vault::{ask, sentence};
 use common::control::{ControlError, Request};
 use common::paths::Paths;
@@ -45,7 +46,7 @@ impl Answering {
             Ok(started) => started,
             Err(error) => return Some(error.what().to_owned()),
         };
-        let line = line_of(&question).ok()?;
+        let line = json_line(&question).ok()?;
         if stdin.write_all(&line).is_ok() {
             self.open.insert(question.id, stdin);
         }

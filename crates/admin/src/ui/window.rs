@@ -7,9 +7,9 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use policy::overview::Overview;
-use serde::Serialize;
 
 use super::input::Input;
+use crate::output::json_line;
 use common::error::Error;
 
 pub(super) struct Window {
@@ -32,20 +32,13 @@ impl Window {
     /// # Errors
     /// The window is gone.
     pub(super) fn show(&mut self, overview: &Overview) -> io::Result<()> {
-        let line = line_of(overview)?;
+        let line = json_line(overview)?;
         if line != self.shown {
             self.stdin.write_all(&line)?;
             self.shown = line;
         }
         Ok(())
     }
-}
-
-/// A message to the program, as a line.
-pub(super) fn line_of(message: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// # Errors

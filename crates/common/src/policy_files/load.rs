@@ -85,7 +85,7 @@ pub fn load(config: &Path, system: &Path) -> Result<LoadedPolicy, BrokenPolicy> 
             files,
             digest: digest(&[]),
         }),
-        Ok(()) => parse(files),
+        Ok(()) => parse(files, text_of),
         Err(error) => Err(BrokenPolicy::unread(&error, files)),
     }
 }
@@ -95,22 +95,19 @@ pub fn load(config: &Path, system: &Path) -> Result<LoadedPolicy, BrokenPolicy> 
 /// # Errors
 /// As [`load`].
 pub fn load_file(file: &Path) -> Result<LoadedPolicy, BrokenPolicy> {
-    parse(vec![file.to_owned()])
+    parse(vec![file.to_owned()], text_of)
 }
 
-fn parse(files: Vec<PathBuf>) -> Result<LoadedPolicy, BrokenPolicy> {
-    let texts: Result<Vec<String>, Error> = files.iter().map(|file| text_of(file)).collect();
-    match texts {
-        Ok(texts) => parse_texts(files, texts),
-        Err(error) => Err(BrokenPolicy::unread(&error, files)),
-    }
-}
-
-/// A file is main unless it stands in a folder of drop-ins.
-pub(super) fn parse_texts(
+/// The files with the texts that `text_of` has for them. A file is main unless it stands in a folder of drop-ins.
+pub(super) fn parse(
     files: Vec<PathBuf>,
-    texts: Vec<String>,
+    text_of: impl Fn(&Path) -> Result<String, Error>,
 ) -> Result<LoadedPolicy, BrokenPolicy> {
+    let texts: Result<Vec<String>, Error> = files.iter().map(|file| text_of(file)).collect();
+    let texts = match texts {
+        Ok(texts) => texts,
+        Err(error) => return Err(BrokenPolicy::unread(&error, files)),
+    };
     let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
     let is_drop_in = |file: &Path| file.parent().is_some_and(|it| it.ends_with(DROP_INS));
     let sources = names.iter().zip(&texts).zip(&files);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::{BrokenPolicy, DROP_INS, LoadedPolicy, MAIN, find, parse_texts, text_of};
+use super::load::{BrokenPolicy, DROP_INS, LoadedPolicy, MAIN, find, parse, text_of};
 use crate::error::Error;
 use crate::paths::Paths;
 use crate::trusted_files;
@@ -18,9 +18,8 @@ const EMPTY_MAIN: &str = "default = \"ask\"\n";
 pub fn save(paths: &Paths, file: &Path, text: &str) -> Result<LoadedPolicy, Error> {
     may_hold_rules(paths)?;
     let loaded = load_with(paths, file, text).map_err(|broken| {
-        Error::new(format!(
-            "with this change the policy would be broken, so nothing was saved\n{broken}"
-        ))
+        let what = "with this change the policy would be broken, so nothing was saved";
+        Error::new(format!("{what}\n{broken}"))
     })?;
     let main = paths.config.join(MAIN);
     if file != main && !main.exists() {
@@ -34,13 +33,12 @@ pub fn save(paths: &Paths, file: &Path, text: &str) -> Result<LoadedPolicy, Erro
 /// The policy is the system's: what the user writes would count for nothing, or replace it.
 pub fn may_hold_rules(paths: &Paths) -> Result<(), Error> {
     let (users, systems) = (paths.config.join(MAIN), paths.system_config.join(MAIN));
-    if !users.exists() && systems.exists() {
-        return Err(Error::new(format!(
-            "the policy is the system's, {}, which only root may change",
-            systems.display()
-        )));
+    if users.exists() || !systems.exists() {
+        return Ok(());
     }
-    Ok(())
+    let systems = systems.display();
+    let what = format!("the policy is the system's, {systems}, which only root may change");
+    Err(Error::new(what))
 }
 
 /// The policy as it would be if `file` held `text`.
@@ -62,15 +60,12 @@ pub fn load_with(paths: &Paths, file: &Path, text: &str) -> Result<LoadedPolicy,
             files.insert(position(&files, path, &paths.config), path.to_path_buf());
         }
     }
-    let text_in = |path: &PathBuf| match new.iter().find(|(changed, _)| changed == path) {
-        Some((_, text)) => Ok((*text).to_owned()),
-        None => text_of(path),
-    };
-    let texts: Result<Vec<String>, Error> = files.iter().map(text_in).collect();
-    match texts {
-        Ok(texts) => parse_texts(files, texts),
-        Err(error) => Err(BrokenPolicy::unread(&error, files)),
-    }
+    parse(files, |path| {
+        match new.iter().find(|(changed, _)| *changed == path) {
+            Some((_, text)) => Ok((*text).to_owned()),
+            None => text_of(path),
+        }
+    })
 }
 
 /// Where a new file of the user's comes in the order of reading.

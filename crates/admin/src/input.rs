@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// A file that a person names; `-` is standard input.
-pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::Read>> {
+pub fn open(path: &Path) -> io::Result<Box<dyn io::Read>> {
     Ok(if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
