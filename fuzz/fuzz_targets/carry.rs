@@ -28,7 +28,7 @@ fuzz_target!(|input: Vec<Vec<u8>>| {
         match bytes.first().map(|byte| byte % 4) {
             Some(0) => drop(client.begin()),
             Some(1) => drop(client.request(u32::from(bytes.len() as u8 % 6))),
-            Some(2) => drop(client.end(u32::from(bytes.len() as u8 % 6))),
+            Some(2) => drop(client.0.end(u32::from(bytes.len() as u8 % 6))),
             _ => {}
         }
         let Ok(frame) = Frame::parse(bytes) else {
@@ -56,13 +56,12 @@ fuzz_target!(|input: Vec<Vec<u8>>| {
         }
         assert!(vault.open() <= MOST as usize);
         match client.take(&frame) {
-            Ok(ClientEvent::Gone(number)) => assert!(client.end(number).is_none()),
-            Ok(ClientEvent::Untaken(numbers)) => {
-                assert!(numbers.iter().all(|number| client.end(*number).is_none()));
+            Ok(ClientEvent::Ended(numbers, _)) => {
+                assert!(numbers.iter().all(|number| client.0.end(*number).is_none()));
             }
             Ok(_) => {}
             Err(_) => client = ClientEnd::new(MOST),
         }
-        assert!(client.open() <= MOST as usize);
+        assert!(client.0.open.len() <= MOST as usize);
     }
 });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use client_end::{ClientEnd, ClientEvent};
+use client_end::{ClientEnd, ClientEvent, Ended};
 use libfuzzer_sys::fuzz_target;
 use wire::carry::{Frame, Note, VaultEnd, VaultEvent};
 
@@ -66,7 +66,7 @@ impl Run {
                 }
             }
             2 => {
-                let frame = client.end(number);
+                let frame = client.0.end(number);
                 assert_eq!(frame.is_some(), self.asked.remove(&number).is_some());
                 frame.into_iter().for_each(to_vault);
             }
@@ -135,15 +135,16 @@ impl Run {
             ClientEvent::Note(number, _) => {
                 assert!(matches!(self.asked.get(&number), Some(Some(_))));
             }
-            ClientEvent::Gone(number) => assert!(self.asked.remove(&number).is_some()),
-            ClientEvent::Unseen(number) => {
-                let request = self.asked.remove(&number).flatten().expect("it is due");
-                assert!(!self.seen.contains(&request));
-            }
-            ClientEvent::Untaken(numbers) => {
+            ClientEvent::Ended(numbers, ended) => {
                 for number in numbers {
-                    assert!(self.asked.remove(&number).is_some());
-                    assert!(!self.looked_at.contains(&number));
+                    let request = self.asked.remove(&number).expect("it is open");
+                    match ended {
+                        Ended::Untaken => assert!(!self.looked_at.contains(&number)),
+                        Ended::Unseen => {
+                            assert!(!self.seen.contains(&request.expect("it is due")));
+                        }
+                        Ended::Seen => {}
+                    }
                 }
             }
             ClientEvent::Nothing => {}
@@ -171,7 +172,7 @@ fuzz_target!(|steps: &[u8]| {
         let number = (last + 1_u32).saturating_sub(u32::from(step / 9 % 8));
         run.step(step % 9, number);
         last = run.asked.keys().last().copied().unwrap_or(last).max(last);
-        assert_eq!(run.client.open(), run.asked.len());
+        assert_eq!(run.client.0.open.len(), run.asked.len());
         assert_eq!(run.vault.open(), run.serving.len());
     }
     for number in run.asked.keys().copied().collect::<Vec<_>>() {
@@ -181,5 +182,5 @@ fuzz_target!(|steps: &[u8]| {
         run.vault_takes();
         run.client_takes();
     }
-    assert_eq!((run.client.open(), run.vault.open()), (0, 0));
+    assert_eq!((run.client.0.open.len(), run.vault.open()), (0, 0));
 });

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use wire::frame::{self, Decoder};
 
+use super::client_end::Ended;
 use super::config::VaultConfig;
 use super::connection_table::{ConnectionHandle, Watcher};
 use super::outgoing::Outgoing;
@@ -54,6 +55,16 @@ pub enum Unanswered {
     /// The vault never looked at the request: it may be made once more on another connection.
     Unseen(CallOutcome),
     Because(CallOutcome),
+}
+
+impl From<Ended> for Unanswered {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Untaken => Self::Untaken,
+            Ended::Unseen => Self::Unseen(CallOutcome::Cut),
+            Ended::Seen => Self::Because(CallOutcome::Cut),
+        }
+    }
 }
 
 impl Unanswered {

@@ -166,10 +166,10 @@ impl CarryingCall {
                     mailbox.note(note);
                 }
             }
-            ClientEvent::Ended(numbers, why) => {
+            ClientEvent::Ended(numbers, ended) => {
                 for number in numbers {
                     if let Some(mailbox) = state.mailboxes.remove(&number) {
-                        mailbox.end(why.clone());
+                        mailbox.end(ended.into());
                     }
                 }
             }

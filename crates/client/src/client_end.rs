@@ -2,12 +2,20 @@
 
 use wire::carry::{Connections, Frame, Note, Violation};
 
-use super::call::Unanswered;
-use crate::status::outcome::CallOutcome;
-
 /// The state of a call at the client.
 #[derive(Debug)]
 pub struct ClientEnd(pub Connections);
+
+/// What the vault knows of the connections that it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It never looked at them: they may begin anew on another call.
+    Untaken,
+    /// It never looked at the request whose reply is due.
+    Unseen,
+    /// All that came.
+    Seen,
+}
 
 /// What a vault's frame tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +25,7 @@ pub enum ClientEvent<'a> {
     /// Something about the request whose reply is due.
     Note(u32, Note),
     /// The vault has ended these connections.
-    Ended(Vec<u32>, Unanswered),
+    Ended(Vec<u32>, Ended),
     /// Of a connection that has ended.
     Nothing,
 }
@@ -64,8 +72,7 @@ impl ClientEnd {
                 let above = last.checked_add(1);
                 let untaken = above.map(|above| self.0.open.split_off(&above));
                 let untaken = untaken.unwrap_or_default().into_keys().collect();
-                // They may begin anew on another call.
-                return Ok(ClientEvent::Ended(untaken, Unanswered::Untaken));
+                return Ok(ClientEvent::Ended(untaken, Ended::Untaken));
             }
             Frame::Open(_) => {
                 return Err(Violation::Unexpected("a frame that only a client sends"));
@@ -89,8 +96,8 @@ impl ClientEnd {
             _ => {
                 // A vault that has taken the request ends its connection by RESET.
                 let why = match *is_due && matches!(frame, Frame::Close(_)) {
-                    true => Unanswered::Unseen(CallOutcome::Cut),
-                    false => Unanswered::Because(CallOutcome::Cut),
+                    true => Ended::Unseen,
+                    false => Ended::Seen,
                 };
                 self.0.open.remove(&number);
                 Ok(ClientEvent::Ended(vec![number], why))
@@ -131,10 +138,9 @@ mod tests {
             vault.take(&Frame::Message(first, b"ask")),
             Ok(VaultEvent::Nothing)
         );
-        let unseen = Unanswered::Unseen(CallOutcome::Cut);
         assert_eq!(
             client.take(&closed),
-            Ok(ClientEvent::Ended(vec![first], unseen))
+            Ok(ClientEvent::Ended(vec![first], Ended::Unseen))
         );
         assert_eq!(client.0.end(first), None);
 
@@ -149,7 +155,7 @@ mod tests {
         );
         assert_eq!(
             client.take(&drain),
-            Ok(ClientEvent::Ended(vec![third], Unanswered::Untaken))
+            Ok(ClientEvent::Ended(vec![third], Ended::Untaken))
         );
         assert_eq!(client.begin(), None);
         let end = client.0.end(second).unwrap();
