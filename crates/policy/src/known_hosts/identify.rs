@@ -29,12 +29,8 @@ impl KnownHosts {
         crypto: &dyn Crypto,
         unix: u64,
     ) -> HostIdentity {
-        let literal = |name: &&String| !name.contains(['*', '?']);
-        let tries: Vec<String> = tries
-            .iter()
-            .filter(literal)
-            .map(|name| normalise(name))
-            .collect();
+        let literal = tries.iter().filter(|name| !name.contains(['*', '?']));
+        let tries: Vec<String> = literal.map(|name| normalise(name)).collect();
         let blob = host_key.plain_blob();
         let mut names = self.names_of_key(&blob, &tries, crypto);
         let mut ca = None;
@@ -126,10 +122,8 @@ impl KnownHosts {
         crypto: &dyn Crypto,
     ) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let certified: Vec<Glob> = principals
-            .iter()
-            .filter_map(|name| names::glob(name))
-            .collect();
+        let certified = principals.iter().filter_map(|name| names::glob(name));
+        let certified: Vec<Glob> = certified.collect();
         for Entry { line, .. } in self.with_key(authority, Marker::Authority) {
             let mut ask = |name: &str| {
                 let host = names::split_port(name).map_or(name, |(host, _)| host);
@@ -140,14 +134,10 @@ impl KnownHosts {
                     found.insert(name.to_owned());
                 }
             };
-            for host in principals
-                .iter()
-                .filter(|principal| is_host_name(principal))
-            {
+            for host in principals.iter().filter(|name| is_host_name(name)) {
                 ask(host);
-                line.names
-                    .ports()
-                    .for_each(|port| ask(&format!("[{host}]:{port}")));
+                let ports = line.names.ports();
+                ports.for_each(|port| ask(&format!("[{host}]:{port}")));
             }
             line.names.literals().for_each(&mut ask);
             tries.iter().map(String::as_str).for_each(&mut ask);

@@ -18,7 +18,7 @@ pub struct Host {
     pub names: Vec<Glob>,
     pub keys: Vec<Fingerprint>,
     pub ca: Vec<Fingerprint>,
-    /// What known hosts call its keys and authorities, see [`super::Policy::meet`]: a server of such a name that
+    /// What known hosts call its keys and authorities, see [`super::Policy::with_known_hosts`]: a server of such a name that
     /// shows another key may be the same host.
     pub known_hosts_aliases: Vec<Glob>,
     /// What its logins must show; not said means `Proven`.
