@@ -112,7 +112,7 @@ fn show_once(asker: &Asker, id: QuestionId, dialog: &Dialog, taken: Option<&str>
         dialog,
         &|| asker.questions.with(|queue| queue.shown(id, clock::now())),
         &|why| {
-            let why = display::prose(why.to_string().as_bytes(), 300);
+            let why = display::prose(why.as_bytes(), 300);
             let said = format!("question {id} waits, see `split-ssh pending`: {why}");
             journal::say(Priority::Notice, &said);
         },

@@ -5,8 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::running::Running;
-use super::session::Environment;
+use super::session::{Environment, Running};
 
 /// Starts a program that shows something, with a stream to its stdin and from its stdout.
 pub(super) fn start(

@@ -9,8 +9,7 @@ use policy::question::Question;
 
 use super::dialog::Dialog;
 use super::lines::{NextLine, PrompterLines};
-use super::outcome::{NotShown, PromptOutcome};
-use super::protocol::{self, MAX_LINE};
+use super::protocol::{self, MAX_LINE, PromptOutcome};
 
 /// From the start until the window is on the screen: a vault that has just booted is slow.
 pub(super) const START_TIME: Duration = Duration::from_secs(20);
@@ -22,14 +21,14 @@ const WRITE_TIME: Duration = Duration::from_secs(2);
 /// Asks over a stream and waits for the answer. `shown` is called once, when the question is on the screen.
 ///
 /// # Errors
-/// Nobody has seen the question.
+/// Why nobody has seen the question.
 pub(super) fn converse(
     question: &Question,
     dialog: &Dialog,
     shown: &dyn Fn(),
     stream: &UnixStream,
-) -> Result<PromptOutcome, NotShown> {
-    let not_shown = |why: String| Err(NotShown::Failed(format!("split-ssh-prompt {why}")));
+) -> Result<PromptOutcome, String> {
+    let not_shown = |why: String| Err(format!("split-ssh-prompt {why}"));
     let failed = |why: &str| Ok(PromptOutcome::Failed(why.to_owned()));
     let Some(line) = protocol::line(question) else {
         return not_shown("does not take so long a question".to_owned());

@@ -7,10 +7,8 @@ mod conversation;
 mod dialog;
 mod lines;
 mod notify;
-mod outcome;
 mod passphrase;
 mod protocol;
-mod running;
 mod session;
 mod unit;
 
@@ -28,8 +26,8 @@ use common::prompt_program;
 pub use dialog::Dialog;
 pub use lines::{NextLine, PrompterLines};
 pub use notify::{Notice, Notifier};
-pub use outcome::{NotShown, PromptOutcome};
-pub use running::Running;
+pub use protocol::PromptOutcome;
+pub use session::Running;
 use session::Session;
 
 /// How often a question without a window looks for a session that has come up or gone.
@@ -87,7 +85,7 @@ impl Prompter {
         question: &dyn Fn() -> Option<Question>,
         dialog: &Dialog,
         shown: &dyn Fn(),
-        unseen: &dyn Fn(&NotShown),
+        unseen: &dyn Fn(&str),
     ) -> PromptOutcome {
         let mut said = None;
         loop {
@@ -121,7 +119,7 @@ impl Prompter {
     ///
     /// # Errors
     /// There is none; why.
-    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), NotShown> {
+    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), String> {
         self.start(unit::LOCK, Some("--watch-lock"))
     }
 
@@ -130,15 +128,16 @@ impl Prompter {
         &self,
         unit: &str,
         flag: Option<&str>,
-    ) -> Result<(Option<Running>, UnixStream), NotShown> {
+    ) -> Result<(Option<Running>, UnixStream), String> {
         if let Some(socket) = self.live_socket(unit) {
-            return Ok((None, unit::connect(&socket).map_err(NotShown::Failed)?));
+            return Ok((None, unit::connect(&socket)?));
         }
-        let program = self.program.as_deref().ok_or(NotShown::NotInstalled)?;
-        let environment = self.session.environment().ok_or(NotShown::NoSession)?;
-        let (running, stream) = child::start(program, flag, &environment).map_err(|error| {
-            NotShown::Failed(format!("cannot run {}: {error}", program.display()))
-        })?;
+        let program = self.program.as_deref();
+        let program = program.ok_or("split-ssh-prompt is not installed")?;
+        let environment = self.session.environment();
+        let environment = environment.ok_or("there is no session to show a window in")?;
+        let (running, stream) = child::start(program, flag, &environment)
+            .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         Ok((Some(running), stream))
     }
 

@@ -18,7 +18,7 @@ use policy::question::protocol::{Notification, REVOKE_PRESSED};
 use super::Prompter;
 use super::lines::{NextLine, PrompterLines};
 use super::protocol;
-use super::running::Running;
+use super::session::Running;
 use super::unit;
 use common::sync::lock;
 use notice_queue::NoticeQueue;

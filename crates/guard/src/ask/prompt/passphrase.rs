@@ -14,7 +14,6 @@ use policy::question::protocol::{MAX_PASSPHRASE, PassphraseAnswer, PassphraseQue
 use super::Prompter;
 use super::conversation::{GRACE, START_TIME};
 use super::lines::{NextLine, PrompterLines};
-use super::outcome::NotShown;
 use super::protocol;
 use super::unit;
 
@@ -45,7 +44,7 @@ impl Prompter {
         &self,
         question: &PassphraseQuestion,
         client: &UnixStream,
-    ) -> Result<Option<Passphrase>, NotShown> {
+    ) -> Result<Option<Passphrase>, String> {
         let (_running, stream) = self.start(unit::PASSPHRASE, Some("--passphrase"))?;
         Ok(converse(question, &stream, client))
     }

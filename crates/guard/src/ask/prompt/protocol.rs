@@ -1,10 +1,20 @@
 //! Lines to and from a prompter, as `docs/prompt-protocol.md` says.
 
-use policy::question::Question;
 use policy::question::protocol::{PrompterAnswer, Shown};
+use policy::question::{Answer, Question};
 use serde::Serialize;
 
-use super::outcome::PromptOutcome;
+/// What came of a question.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PromptOutcome {
+    Answered(Answer),
+    /// The prompter's time ran out.
+    Nobody,
+    /// It had been seen, or may have been, and no answer came that counts.
+    Failed(String),
+    /// [`super::Dialog::withdraw`] was called.
+    Withdrawn,
+}
 
 /// The longest line either way, with its newline.
 pub(super) const MAX_LINE: usize = 65_536;

@@ -6,11 +6,9 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::unistd::Uid;
-
-use super::running::Running;
 
 /// All that a prompter's process is given; nothing else of ours reaches it.
 const PASSED_ON: [&str; 11] = [
@@ -32,6 +30,16 @@ const MAX_ENVIRONMENT: u64 = 256 * 1024;
 const FIRST_DISPLAY: &str = "/tmp/.X11-unix/X0";
 
 pub(super) type Environment = BTreeMap<&'static str, OsString>;
+
+/// A process that ends with this value, whatever it shows.
+pub struct Running(pub(super) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {

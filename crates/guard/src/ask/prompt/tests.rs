@@ -113,7 +113,7 @@ impl Stage {
     /// Asks once: down the list, but not again from its top.
     fn ask(&self, dialog: &Dialog) -> PromptOutcome {
         let shown = || self.seen.set(self.seen.get() + 1);
-        let unseen = |_: &NotShown| {
+        let unseen = |_: &str| {
             self.unseen.set(self.unseen.get() + 1);
             dialog.withdraw();
         };
