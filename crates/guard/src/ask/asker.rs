@@ -98,10 +98,9 @@ impl Asker {
                 .as_ref()
                 .is_some_and(|host_key| policy.name_is_taken(name, host_key))
         };
-        let settled = self.questions.answer(id, answer, is_taken, by)?;
+        let (settled, number) = self.questions.answer(id, answer, is_taken, by)?;
         let mut written = Ok(match answer.decision {
             Decision::AllowFor(_) | Decision::DenyFor(_) | Decision::Mute => {
-                let number = self.questions.with(|queue| queue.remembered.last_number());
                 Some(format!("to undo it: split-ssh approvals revoke {number}"))
             }
             Decision::AllowOnce | Decision::AllowAlways | Decision::DenyOnce => None,

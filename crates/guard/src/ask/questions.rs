@@ -132,7 +132,7 @@ impl Questions {
         state.perform(actions, by)
     }
 
-    /// An answer; returns how many requests it settled.
+    /// An answer; returns how many requests it settled, and under which number it is remembered, if it is.
     ///
     /// # Errors
     /// No such question waits, or the answer was not offered.
@@ -142,12 +142,13 @@ impl Questions {
         answer: &Answer,
         name_is_taken: impl Fn(&str) -> bool,
         by: DecidedBy,
-    ) -> Result<usize, AnswerError> {
+    ) -> Result<(usize, u64), AnswerError> {
         let mut state = lock(&self.state);
         let actions = state
             .queue
             .answer(id, answer, name_is_taken, clock::now())?;
-        Ok(state.perform(actions, by))
+        let settled = state.perform(actions, by);
+        Ok((settled, state.queue.remembered.last_number()))
     }
 
     /// Whether the person's answers still let the request of `permit` be signed.
