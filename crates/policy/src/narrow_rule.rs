@@ -240,3 +240,32 @@ fn host_pattern(name: &str, policy: &Policy) -> Option<String> {
     let escape = if is_word { "\\" } else { "" };
     Some(format!("{escape}{escaped}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::tests::sample::login;
+    use crate::rules::Source;
+
+    #[test]
+    fn a_host_that_may_have_to_prove_itself_gets_no_rule_for_less() {
+        let source = Source {
+            name: "policy.toml",
+            text: "default = \"ask\"\n[host.prod]\nnames = [\"*.prod.example\"]\nproof = \"proven\"\n",
+            main: true,
+        };
+        let policy = Policy::parse(&[source]).unwrap();
+        let rule = |name: &str, proof| {
+            let mut facts = login("work", "git", name).facts;
+            facts.proof = proof;
+            NarrowRule::of(&facts, &policy)
+        };
+        // A pattern of known hosts leaves open whether it is one of prod's.
+        for name in ["web.prod.example", "*.example"] {
+            let refused = rule(name, Proof::Bound).unwrap_err();
+            assert!(refused.contains("wants more proof"), "{refused}");
+            assert!(rule(name, Proof::Proven).is_ok());
+        }
+        assert!(rule("web.example", Proof::Bound).is_ok());
+    }
+}
