@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use policy::caller::{Caller, Keyring};
 
-use super::doctor::{Machine, own_name, roles};
+use super::doctor::{Machine, read_qubesdb, roles};
 use crate::output::say;
 use common::error::Error;
 use common::paths::Paths;
@@ -71,7 +71,7 @@ pub fn run(args: &Args, paths: &Paths) -> Result<ExitCode, Error> {
         steps::paste(&dom0::lines(&vault, &client, &args.keyring));
         return Ok(ExitCode::SUCCESS);
     }
-    let own_name = own_name(&machine);
+    let own_name = read_qubesdb(&machine, "/name");
     match (args.vault, args.client, roles(&machine)) {
         (true, _, _) | (false, false, (true, false)) => {
             vault = own_name.unwrap_or(vault);

@@ -31,9 +31,8 @@ pub(crate) fn text(pending: &PendingQuestion) -> String {
         let _ = writeln!(text, "  {}", paint(tint, &format!("! {warning}")));
     }
     let proof = question.proof.map(|proof| proof_sentence(proof).to_owned());
-    let history = question
-        .history
-        .and_then(|history| history.sentence(question.kind));
+    let history = question.history;
+    let history = history.and_then(|history| history.sentence(question.kind));
     for sentence in [proof, history].into_iter().flatten() {
         let _ = writeln!(text, "  {sentence}");
     }

@@ -81,20 +81,15 @@ fn check_socket(
     }
 }
 
-/// The value of a key in an ini file; keys are unique in KeePassXC's.
+/// The value of a key in an ini file of KeePassXC's, some of whose keys are in several sections.
 fn setting<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    let in_section = text
-        .split('[')
-        .find(|section| section.starts_with("SSHAgent]"));
-    let find = |text: &'t str| {
-        let lines = text.lines().filter_map(|line| line.split_once('='));
-        lines
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .find(|(name, _)| *name == key)
+    let lines = match key {
+        "AutoReloadOnChange" => text,
+        _ => text
+            .split('[')
+            .find(|section| section.starts_with("SSHAgent]"))?,
     };
-    let value = in_section.and_then(find).or_else(|| match key {
-        "AutoReloadOnChange" => find(text),
-        _ => None,
-    });
-    value.map(|(_, value)| value)
+    let mut settings = lines.lines().filter_map(|line| line.split_once('='));
+    let (_, value) = settings.find(|(name, _)| name.trim() == key)?;
+    Some(value.trim())
 }

@@ -101,11 +101,6 @@ pub(super) fn roles(place: &Machine) -> (bool, bool) {
     (vault::is_meant(place), client::is_meant(place))
 }
 
-/// What dom0 calls this qube, if it says so.
-pub(super) fn own_name(place: &Machine) -> Option<String> {
-    read_qubesdb(place, "/name")
-}
-
 fn check(args: &Args, place: &Machine, findings: &mut Findings) {
     if let Some(name) = &args.sandbox {
         findings.side = "vault";

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use common::trusted_files::quoted;
 use nix::unistd::{AccessFlags, Uid, User, access};
 
 use super::finding::Findings;
@@ -67,9 +68,9 @@ pub fn check_files(place: &Machine, findings: &mut Findings) {
         else {
             continue;
         };
-        let owner = fs::symlink_metadata(&path)
-            .map_or(Uid::effective(), |found| Uid::from_raw(found.uid()));
-        let (shown, all) = (path.display(), folder.display());
+        let found = fs::symlink_metadata(&path);
+        let owner = found.map_or(Uid::effective(), |found| Uid::from_raw(found.uid()));
+        let (shown, all) = (path.display(), quoted(&folder));
         let mut check = findings.check("files");
         if owner == Uid::effective() {
             check.bad(
@@ -93,15 +94,15 @@ fn first_inaccessible(
     left: &mut usize,
 ) -> Option<PathBuf> {
     *left = left.checked_sub(1)?;
-    let found = fs::metadata(path).ok()?;
-    let search = match found.is_dir() {
+    let is_folder = fs::metadata(path).ok()?.is_dir();
+    let search = match is_folder {
         true => AccessFlags::X_OK,
         false => AccessFlags::empty(),
     };
     if access(path, wanted | search).is_err() {
         return Some(path.to_owned());
     }
-    if !found.is_dir() || depth == 0 {
+    if !is_folder || depth == 0 {
         return None;
     }
     let mut inside = paths_in(path).into_iter();

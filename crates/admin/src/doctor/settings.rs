@@ -22,7 +22,13 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
         return;
     }
     let mut check = findings.check("settings");
-    let (targets, keyrings) = named(vaults);
+    let calls = vaults.iter().filter_map(|vault| match &vault.transport {
+        Transport::Qrexec {
+            target, argument, ..
+        } => Some((target.clone(), argument.clone())),
+        _ => None,
+    });
+    let (targets, keyrings): (Vec<String>, Vec<String>) = calls.unzip();
     for ((file, feature), used) in [(VAULT, targets), (KEYRING, keyrings)] {
         let text = place.text(file).unwrap_or_default();
         let in_file = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -53,15 +59,4 @@ pub fn check(place: &Machine, vaults: &[VaultConfig], findings: &mut Findings) {
             }
         }
     }
-}
-
-/// The vaults' qubes and the keyrings that are called.
-fn named(vaults: &[VaultConfig]) -> (Vec<String>, Vec<String>) {
-    let calls = vaults.iter().filter_map(|vault| match &vault.transport {
-        Transport::Qrexec {
-            target, argument, ..
-        } => Some((target.clone(), argument.clone())),
-        _ => None,
-    });
-    calls.unzip()
 }

@@ -109,11 +109,8 @@ fn without_name(file: &[u8], found: &[&Entry], name: &str) -> Vec<u8> {
         let Names::Patterns(patterns) = &line.names else {
             continue;
         };
-        let others = patterns
-            .iter()
-            .filter(|pattern| pattern.negated || pattern.text != name)
-            .cloned();
-        let others: Vec<_> = others.collect();
+        let mut others = patterns.clone();
+        others.retain(|pattern| pattern.negated || pattern.text != name);
         if others.iter().any(|pattern| !pattern.negated) {
             let names = with_marker(line.marker, &Names::Patterns(others).to_string());
             append(&mut rest, &names, &line.algorithm, &line.key);

@@ -16,9 +16,8 @@ fn at(text: &str, now: &Zoned) -> Result<Timestamp, String> {
         .or_else(|| text.parse::<jiff::Timestamp>().ok())
         .or_else(|| {
             let when = day(text, now.date()).or_else(|| time_of_day(text, now))?;
-            when.to_zoned(now.time_zone().clone())
-                .ok()
-                .map(|zoned| zoned.timestamp())
+            let zoned = when.to_zoned(now.time_zone().clone());
+            Some(zoned.ok()?.timestamp())
         });
     match time.map(|time| u64::try_from(time.as_millisecond())) {
         Some(ms) => Ok(Timestamp::from_unix_ms(ms.unwrap_or(0))),
@@ -54,10 +53,8 @@ fn day(text: &str, today: Date) -> Option<DateTime> {
 
 /// When it last was this time of the day.
 fn time_of_day(text: &str, now: &Zoned) -> Option<DateTime> {
-    let time: Time = text
-        .parse()
-        .ok()
-        .filter(|_| text.contains(':') && !text.contains('-'))?;
+    let is_time = text.contains(':') && !text.contains('-');
+    let time: Time = text.parse().ok().filter(|_| is_time)?;
     let today = now.date().to_datetime(time);
     if today <= now.datetime() {
         return Some(today);

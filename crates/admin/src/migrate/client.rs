@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::doctor::{Machine, own_name};
+use super::super::doctor::{Machine, read_qubesdb};
 use super::super::dom0_policy::{Action, WantedRules};
 use super::change::{Change, NewContent};
 use super::documented::{self, Block};
@@ -119,7 +119,7 @@ fn switch_over(place: &Machine, vault: &str, part: &mut Part) {
         return;
     }
     let wanted = WantedRules {
-        clients: vec![own_name(place).unwrap_or_else(|| "CLIENT".to_owned())],
+        clients: vec![read_qubesdb(place, "/name").unwrap_or_else(|| "CLIENT".to_owned())],
         vault: vault.to_owned(),
         keyrings: Vec::new(),
         all_keyrings: false,

@@ -15,7 +15,7 @@ pub struct Plan {
 }
 
 /// One thing that an earlier split SSH left here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Part {
     /// What was found.
     pub found: String,
@@ -28,8 +28,7 @@ impl Part {
     pub fn new(found: impl Into<String>) -> Self {
         Self {
             found: found.into(),
-            changes: Vec::new(),
-            by_hand: Vec::new(),
+            ..Self::default()
         }
     }
 

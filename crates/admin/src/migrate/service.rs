@@ -1,6 +1,6 @@
 //! A vault's old service, a script that hands requests on to an agent: the guard's socket takes its place.
 
-use super::super::doctor::{Machine, own_name, read_qubesdb, text_of};
+use super::super::doctor::{Machine, read_qubesdb, text_of};
 use super::change::{Change, NewContent};
 use super::plan::{Part, Plan};
 use super::scan::OUR_SERVICE;
@@ -53,7 +53,7 @@ pub fn find(place: &Machine, plan: &mut Plan) {
         ));
     }
     if !place.has("/run/qubes-service/split-ssh-vault") {
-        let name = own_name(place).unwrap_or_else(|| "VAULT".to_owned());
+        let name = read_qubesdb(place, "/name").unwrap_or_else(|| "VAULT".to_owned());
         part.by_hand
             .push(format!("in dom0: qvm-service {name} split-ssh-vault on"));
     }

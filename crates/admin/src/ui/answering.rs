@@ -41,8 +41,7 @@ impl Answering {
         if self.open.contains_key(&question.id) {
             return None;
         }
-        let started = start(&self.program, &[]);
-        let (child, mut stdin) = match started {
+        let (child, mut stdin) = match start(&self.program, &[]) {
             Ok(started) => started,
             Err(error) => return Some(error.what().to_owned()),
         };
@@ -79,20 +78,19 @@ fn follow(
         .into_iter()
         .flat_map(BufRead::lines)
         .map_while(Result::ok);
-    let is_shown = lines
-        .next()
-        .is_some_and(|line| serde_json::from_str::<Shown>(&line).is_ok());
-    if is_shown {
+    let shown = lines.next();
+    if shown.is_some_and(|line| serde_json::from_str::<Shown>(&line).is_ok()) {
         // One that is over by now closes the window.
         let _ = ask(&Request::Shown { id }, paths);
     }
-    let answer = lines
-        .next()
-        .and_then(|line| serde_json::from_str::<PrompterAnswer>(&line).ok());
+    let given = lines.next();
+    let given = given.and_then(|line| serde_json::from_str::<PrompterAnswer>(&line).ok());
     let _ = child.wait();
     // Time that is over denies by itself.
-    let given = answer.filter(|given| given.id == id);
-    let Some(answer) = given.and_then(|given| given.answer) else {
+    let Some(answer) = given
+        .filter(|given| given.id == id)
+        .and_then(|given| given.answer)
+    else {
         return Ok(None);
     };
     let name = answer.name.clone();

@@ -53,19 +53,15 @@ fn unbounded(rule: &Rule) -> Option<Problem> {
             return Some(warning(rule, &what, "let it ask"));
         }
     }
-    let any_host = leaves_open(
-        &rule.host,
-        |pattern| matches!(pattern, HostPattern::Name(glob) if glob.is_any()),
-    );
-    let any_key = leaves_open(
-        &rule.key,
-        |pattern| matches!(pattern, KeyPattern::Comment(glob) if glob.is_any()),
-    );
-    let any_caller = leaves_open(&rule.qube, |pattern| match pattern {
+    let is_any_host = |one: &HostPattern| matches!(one, HostPattern::Name(glob) if glob.is_any());
+    let is_any_key = |one: &KeyPattern| matches!(one, KeyPattern::Comment(glob) if glob.is_any());
+    let is_any_caller = |one: &CallerPattern| match one {
         CallerPattern::Qube(glob) | CallerPattern::Sandbox(glob) => glob.is_any(),
         CallerPattern::Ssh(_) | CallerPattern::Local(_) => false,
-    });
-    let any_use = any_host
+    };
+    let any_key = leaves_open(&rule.key, is_any_key);
+    let any_caller = leaves_open(&rule.qube, is_any_caller);
+    let any_use = leaves_open(&rule.host, is_any_host)
         && leaves_open(&rule.user, Glob::is_any)
         && leaves_open(&rule.namespace, Glob::is_any);
     let (one, many) = match caller_key(rule) {
