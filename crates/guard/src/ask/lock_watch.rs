@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use policy::question::protocol::ScreenLocked;
 
 use super::asker::Asker;
-use super::prompt::{NextLine, PrompterLines};
+use super::prompt::{LOCK, NextLine, PrompterLines};
 use super::questions::QuestionEvent;
 
 /// How often a watch looks whether a yes is still remembered.
@@ -29,7 +29,7 @@ pub fn watch(asker: &Arc<Asker>) {
         while told.recv().is_ok() {
             while asker.questions.has_approvals() {
                 let began = Instant::now();
-                if let Ok((_running, stream)) = asker.prompter.start_lock_watch() {
+                if let Ok((_running, stream)) = asker.prompter.start(LOCK, Some("--watch-lock")) {
                     asker.listen_for_lock(&stream, &told);
                 }
                 if asker.questions.has_approvals() {

@@ -67,14 +67,13 @@ impl Streams {
 impl StreamGuard {
     /// `None` when this caller has as many streams as it may have.
     pub fn of_caller(mut self, caller: &Caller) -> Option<Self> {
-        {
-            let mut taken = lock(&self.streams.taken);
-            let count = taken.by_caller.entry(caller.clone()).or_insert(0);
-            if *count >= self.streams.most_per_caller {
-                return None;
-            }
-            *count += 1;
+        let mut taken = lock(&self.streams.taken);
+        let count = taken.by_caller.entry(caller.clone()).or_insert(0);
+        if *count >= self.streams.most_per_caller {
+            return None;
         }
+        *count += 1;
+        drop(taken);
         self.caller = Some(caller.clone());
         self.streams.changes.tell();
         Some(self)
@@ -83,17 +82,16 @@ impl StreamGuard {
 
 impl Drop for StreamGuard {
     fn drop(&mut self) {
-        {
-            let mut taken = lock(&self.streams.taken);
-            taken.all = taken.all.saturating_sub(1);
-            let Some(caller) = &self.caller else {
-                return;
-            };
-            if let Some(count) = taken.by_caller.get_mut(caller) {
-                *count = count.saturating_sub(1);
-            }
-            taken.by_caller.retain(|_, count| *count > 0);
+        let mut taken = lock(&self.streams.taken);
+        taken.all = taken.all.saturating_sub(1);
+        let Some(caller) = &self.caller else {
+            return;
+        };
+        if let Some(count) = taken.by_caller.get_mut(caller) {
+            *count = count.saturating_sub(1);
         }
+        taken.by_caller.retain(|_, count| *count > 0);
+        drop(taken);
         self.streams.changes.tell();
     }
 }

@@ -43,24 +43,16 @@ impl OwnAgent {
             child,
             socket: socket.to_owned(),
         };
-        agent.wait_until_it_listens()?;
-        Ok(agent)
-    }
-
-    fn wait_until_it_listens(&mut self) -> Result<(), Error> {
         let until = Instant::now() + START_TIME;
-        while !is_alive(&self.socket) {
-            let ended = self.child.try_wait().ok().flatten();
-            if ended.is_some() || Instant::now() > until {
-                return Err(Error::new(format!(
-                    "ssh-agent did not start on {}",
-                    self.socket.display()
-                )));
+        while !is_alive(socket) {
+            if !agent.is_running() || Instant::now() > until {
+                let socket = socket.display();
+                return Err(Error::new(format!("ssh-agent did not start on {socket}")));
             }
             // ssh-agent has no way to tell that it listens.
             thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
+        Ok(agent)
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -29,6 +29,7 @@ pub use notify::{Notice, Notifier};
 pub use protocol::PromptOutcome;
 pub use session::Running;
 use session::Session;
+pub use unit::LOCK;
 
 /// How often a question without a window looks for a session that has come up or gone.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -115,16 +116,11 @@ impl Prompter {
         }
     }
 
-    /// Starts a program that tells when the screen is locked; closing the stream ends it.
+    /// Starts our program: by the session's socket unit, else as our child. Closing the stream ends it.
     ///
     /// # Errors
-    /// There is none; why.
-    pub fn start_lock_watch(&self) -> Result<(Option<Running>, UnixStream), String> {
-        self.start(unit::LOCK, Some("--watch-lock"))
-    }
-
-    /// Starts our program: by the session's socket unit, else as our child.
-    fn start(
+    /// There is none, or no session; why.
+    pub fn start(
         &self,
         unit: &str,
         flag: Option<&str>,

@@ -13,7 +13,7 @@ use nix::unistd::Uid;
 pub(super) const QUESTION: &str = "split-ssh-prompt.sock";
 pub(super) const PASSPHRASE: &str = "split-ssh-prompt-passphrase.sock";
 pub(super) const NOTIFICATION: &str = "split-ssh-prompt-notify.sock";
-pub(super) const LOCK: &str = "split-ssh-prompt-lock.sock";
+pub const LOCK: &str = "split-ssh-prompt-lock.sock";
 
 /// systemd accepts at once.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
