@@ -5,10 +5,8 @@
 //! reason stays in the vault: in the journal, and in a file that `split-ssh status` reads.
 
 use std::env;
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,8 +22,7 @@ use common::service::SERVICE;
 use common::stdio_failure::StdioFailure;
 use common::vault_start;
 
-/// Of the first answer, in bytes.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 16 * 1024;
 
 /// All that the client is told.
 const REFUSED: &str =
@@ -110,24 +107,43 @@ impl Call {
 
 /// Passes bytes until the daemon closes. The client's end is passed on as such: the daemon answers what is due first.
 /// False if the daemon gave no byte back, and not because the client left without a word.
-fn relay(mut daemon: UnixStream) -> bool {
+fn relay(daemon: UnixStream) -> bool {
     let left_silently = Arc::new(AtomicBool::new(false));
-    if let Ok(mut to_daemon) = daemon.try_clone() {
+    if let Ok(to_daemon) = daemon.try_clone() {
         let left_silently = Arc::clone(&left_silently);
         thread::spawn(move || {
-            let said = io::copy(&mut io::stdin().lock(), &mut to_daemon);
-            left_silently.store(matches!(said, Ok(0)), Ordering::Relaxed);
+            let mut said = 0;
+            let _ = pass(&mut io::stdin().lock(), &mut &to_daemon, |count| {
+                said += count
+            });
+            left_silently.store(said == 0, Ordering::Relaxed);
             let _ = to_daemon.shutdown(Shutdown::Write);
         });
     }
-    let mut chunk = [0_u8; CHUNK];
-    let count = daemon.read(&mut chunk).unwrap_or_default();
-    // Not by std's standard output, which waits for the end of a line.
-    if let Ok(to_client) = io::stdout().as_fd().try_clone_to_owned() {
-        let mut to_client = File::from(to_client);
-        let given = to_client.write_all(chunk.get(..count).unwrap_or_default());
-        // A client that has left needs no more.
-        let _ = given.and_then(|()| io::copy(&mut daemon, &mut to_client));
+    let mut given = 0;
+    let _ = pass(&mut &daemon, &mut io::stdout().lock(), |count| {
+        given += count
+    });
+    given > 0 || left_silently.load(Ordering::Relaxed)
+}
+
+/// `passed` hears of the bytes that were read.
+fn pass(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    mut passed: impl FnMut(usize),
+) -> io::Result<()> {
+    let mut chunk = vec![0_u8; CHUNK];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                passed(count);
+                to.write_all(chunk.get(..count).unwrap_or_default())?;
+                to.flush()?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    count > 0 || left_silently.load(Ordering::Relaxed)
 }
