@@ -64,35 +64,42 @@ impl Asking {
 
     /// When [`Asking::tell`] has something to do. While a notification is on its way, its end wakes us.
     pub fn due(&self) -> Option<Instant> {
-        let state = lock(&self.0);
-        if state.shown.is_some() {
-            return None;
-        }
-        if state.refusal.is_some() {
-            return Some(Instant::now());
-        }
-        let due = state.untold_since? + BEFORE_TELLING;
-        Some(state.last_told.map_or(due, |last| due.max(last + BETWEEN)))
+        lock(&self.0).due()
     }
 
     /// Shows a notification, if one is due.
     pub fn tell(&self, vault: &str) {
         let has_ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
-        lock(&self.0).shown.take_if(has_ended);
-        if self.due().is_none_or(|due| Instant::now() < due) {
+        let mut state = lock(&self.0);
+        state.shown.take_if(has_ended);
+        if state.due().is_none_or(|due| Instant::now() < due) {
             return;
         }
-        let mut state = lock(&self.0);
-        if let Some(reason) = state.refusal.take() {
-            let body = format!("Vault {vault}: {}.", reason.words());
+        let (summary, body) = if let Some(reason) = state.refusal.take() {
             state.last_refusal = Some((reason, Instant::now()));
-            state.shown = notify("The signature was refused", &body);
-        } else if state.untold_since.take().is_some() {
+            let body = format!("Vault {vault}: {}.", reason.words());
+            ("The signature was refused", body)
+        } else {
+            state.untold_since = None;
             state.last_told = Some(Instant::now());
             state.has_told = true;
             let body = format!("A program here wants a signature by vault {vault}.");
-            state.shown = notify("Waiting for your answer in the vault", &body);
+            ("Waiting for your answer in the vault", body)
+        };
+        state.shown = notify(summary, &body);
+    }
+}
+
+impl State {
+    fn due(&self) -> Option<Instant> {
+        if self.shown.is_some() {
+            return None;
         }
+        if self.refusal.is_some() {
+            return Some(Instant::now());
+        }
+        let due = self.untold_since? + BEFORE_TELLING;
+        Some(self.last_told.map_or(due, |last| due.max(last + BETWEEN)))
     }
 }
 

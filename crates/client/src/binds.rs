@@ -3,12 +3,12 @@
 
 use wire::bind::SESSION_BIND;
 use wire::limits::MAX_BINDS;
-use wire::request::{EXTENSION, Extension, Request};
+use wire::request::EXTENSION;
 use wire::writer::Writer;
 
 #[derive(Clone, Debug, Default)]
 pub struct Binds {
-    messages: Vec<Vec<u8>>,
+    pub messages: Vec<Vec<u8>>,
     /// There were more than an agent takes; the vault has refused one, and it is not told again.
     has_too_many: bool,
 }
@@ -24,14 +24,6 @@ impl Binds {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.messages.iter().map(Vec::as_slice)
-    }
-
-    pub fn len(&self) -> usize {
-        self.messages.len()
-    }
-
     /// Whether a new call can be told all that this connection has shown.
     pub fn can_be_told(&self) -> bool {
         !self.has_too_many
@@ -44,12 +36,4 @@ pub fn is_bind(request: &[u8]) -> bool {
         writer.u8(EXTENSION).string(SESSION_BIND);
     });
     request.starts_with(&start)
-}
-
-/// Whether a bind can be read. Whether it is true is the vault's to say.
-pub fn is_well_formed(request: &[u8]) -> bool {
-    matches!(
-        Request::parse(request),
-        Ok(Request::Extension(Extension::SessionBind(_)))
-    )
 }

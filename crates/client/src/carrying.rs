@@ -324,7 +324,7 @@ mod tests {
     use super::*;
     use crate::config::{CommandLine, Start, VaultConfig};
     use crate::connection_table::ConnectionTable;
-    use crate::slots::CallSlots;
+    use crate::slots::{CallSlots, Slots};
     use crate::transport::Transport;
 
     /// The reply is longer than what is read at once, and what carries it has ended before it is read.
@@ -349,7 +349,10 @@ mod tests {
             remember: false,
         };
         let handle = ConnectionTable::new().unwrap().register().unwrap();
-        let slots = CallSlots::new(&config);
+        let slots = CallSlots {
+            open: Slots::new(1),
+            set_up: Slots::new(1),
+        };
         let call = Call::open(&config, &slots, b"hello", &handle.alone(), || true);
         let (mut call, _) = call.unwrap().unwrap();
         while call.stream.process.as_mut().unwrap().ended().is_none() {

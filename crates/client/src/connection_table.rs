@@ -14,10 +14,6 @@ use common::sync::lock;
 use common::wait;
 use common::wake::WakeEvent;
 
-/// Connections that may be served at once: five times what a qube was seen to open in a burst. Each costs two file
-/// descriptors and a thread.
-pub const MAX_CONNECTIONS: usize = 1024;
-
 /// All connections that are served.
 #[derive(Debug)]
 pub struct ConnectionTable {
@@ -65,12 +61,9 @@ impl ConnectionTable {
         })
     }
 
-    pub fn is_full(&self) -> bool {
-        lock(&self.open).len() >= MAX_CONNECTIONS
-    }
-
-    pub fn is_empty(&self) -> bool {
-        lock(&self.open).is_empty()
+    /// How many connections there are.
+    pub fn open(&self) -> usize {
+        lock(&self.open).len()
     }
 
     /// Makes every connection look again at its transport process, and at who waits.

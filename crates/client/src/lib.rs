@@ -49,7 +49,7 @@ use lateness::Lateness;
 use listen::Listener;
 use remembered::RememberedList;
 use serve::{Door, Signals};
-use slots::CallSlots;
+use slots::{CallSlots, Slots};
 use vault::Vault;
 
 /// Serves until SIGTERM or SIGINT: all vaults of `client.toml` or only that of one name, as flags on the
@@ -155,7 +155,10 @@ fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths
         );
     }
     Vault {
-        slots: CallSlots::new(vault),
+        slots: CallSlots {
+            open: Slots::new(vault.calls),
+            set_up: Slots::new(vault.set_ups),
+        },
         config: vault.clone(),
         carrying: Mutex::default(),
         asking: Asking::default(),
@@ -163,7 +166,7 @@ fn open_vault(vault: &VaultConfig, socket: &Path, merged: Option<PathBuf>, paths
         remembered: RememberedList::open(
             vault
                 .remember
-                .then(|| remembered::path_of(&remembered::folder(paths), &vault.name)),
+                .then(|| remembered::path_of(paths, &vault.name)),
         ),
         status,
         connections: AtomicUsize::new(0),

@@ -11,7 +11,7 @@ use wire::bind::SESSION_BIND;
 use wire::content::CONTENT;
 use wire::reader::Reader;
 use wire::reply::Reply;
-use wire::request::{QUERY, Request};
+use wire::request::{Extension, QUERY, Request};
 
 use super::binds::{self, Binds};
 use super::config::Start;
@@ -101,16 +101,17 @@ impl MergedConnection {
     /// The vaults hear of a bind with the next request to them. Whether it is true is theirs to say.
     fn bind(&mut self, request: &[u8]) -> Vec<u8> {
         Arc::make_mut(&mut self.binds).keep(request);
-        let is_taken = binds::is_well_formed(request) && self.binds.can_be_told();
-        match is_taken {
-            true => Reply::Success.rebuild(),
-            false => Reply::ExtensionFailure.rebuild(),
+        match Request::parse(request) {
+            Ok(Request::Extension(Extension::SessionBind(_))) if self.binds.can_be_told() => {
+                Reply::Success.rebuild()
+            }
+            _ => Reply::ExtensionFailure.rebuild(),
         }
     }
 
     /// The joined lists, duplicates once. `None`: no vault has answered, and nothing is remembered of any.
     fn list(&mut self, watcher: &Watcher<'_>) -> Option<Vec<u8>> {
-        let is_bound = self.binds.len() > 0;
+        let is_bound = !self.binds.messages.is_empty();
         // A single vault is waited for: there is nothing else to list.
         let is_only = self.sides.len() == 1;
         for side in &mut self.sides {

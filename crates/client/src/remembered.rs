@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wire::limits::MAX_MESSAGE;
 use wire::reply::{Identity, Reply};
@@ -31,20 +31,18 @@ pub struct RememberedList {
 #[derive(Debug)]
 struct State {
     keys: Vec<Key>,
-    /// When we wrote the file.
-    written: Option<Instant>,
     /// The vault does not want it kept.
     is_forbidden: bool,
 }
 
 /// Where the lists of all vaults are kept.
-pub fn folder(paths: &Paths) -> PathBuf {
+fn folder(paths: &Paths) -> PathBuf {
     paths.state.join("remembered-keys")
 }
 
 /// The file of the vault that is called `name`: the agent's reply to a list, written when it last changed or was confirmed.
-pub fn path_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.identities"))
+pub fn path_of(paths: &Paths, name: &str) -> PathBuf {
+    folder(paths).join(format!("{name}.identities"))
 }
 
 /// Forgets all lists, so that the next one is asked for.
@@ -56,14 +54,6 @@ pub fn forget(paths: &Paths) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
-}
-
-/// The remembered keys in a file, and how long ago the vault listed them. A file that others could write, or that holds
-/// anything else, is as none: the vault is asked.
-pub fn read(path: &Path) -> Option<(Vec<Key>, Duration)> {
-    let keys = keys_of(&trusted_files::read(path, MAX_MESSAGE).ok()??)?;
-    let written = fs::metadata(path).ok()?.modified().ok()?;
-    Some((keys, written.elapsed().unwrap_or_default()))
 }
 
 /// The keys of an agent's reply to a list.
@@ -88,14 +78,15 @@ pub fn reply_of(keys: &[Key]) -> Vec<u8> {
 }
 
 impl RememberedList {
-    /// What was remembered in `path`, if anything was.
+    /// What was remembered in `path`, if anything was. A file that others could write, or that holds anything else, is as none:
+    /// the vault is asked.
     pub fn open(path: Option<PathBuf>) -> Self {
-        let keys = path.as_deref().and_then(read).map(|(keys, _)| keys);
+        let read = |path: &PathBuf| keys_of(&trusted_files::read(path, MAX_MESSAGE).ok()??);
+        let keys = path.as_ref().and_then(read);
         Self {
             path,
             state: Mutex::new(State {
                 keys: keys.unwrap_or_default(),
-                written: None,
                 is_forbidden: false,
             }),
         }
@@ -135,29 +126,20 @@ impl RememberedList {
     /// Takes a list of the vault. One that was given to a connection with binds may lack keys that others see: it only adds.
     pub fn take(&self, listed: Vec<Key>, is_whole: bool) {
         let mut state = lock(&self.state);
-        let mut keys = match is_whole {
-            true => Vec::new(),
-            false => state.keys.clone(),
-        };
-        let known = keys.len();
-        let held = |key: &Key| {
-            state
-                .keys
-                .iter()
-                .take(known)
-                .any(|(held, _)| *held == key.0)
-        };
-        keys.extend(listed.into_iter().filter(|key| !held(key)));
+        let known: &[Key] = if is_whole { &[] } else { &state.keys };
+        let is_new = |key: &Key| !known.iter().any(|(held, _)| *held == key.0);
+        let added: Vec<Key> = listed.into_iter().filter(is_new).collect();
+        let keys = [known, &added].concat();
         let is_changed = keys != state.keys;
         state.keys = keys;
         let Some(path) = self.path.as_ref().filter(|_| !state.is_forbidden) else {
             return;
         };
-        let is_recent = state.written.is_some_and(|at| at.elapsed() < AGE_TIME);
-        if is_changed || !is_recent || !path.exists() {
+        let written = fs::metadata(path).and_then(|file| file.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
+        if is_changed || age.is_none_or(|age| age >= AGE_TIME) {
             // Without the file the vault is asked.
-            let result = trusted_files::replace_unsynced(path, &reply_of(&state.keys));
-            state.written = result.ok().map(|()| Instant::now());
+            let _ = trusted_files::replace_unsynced(path, &reply_of(&state.keys));
         }
     }
 

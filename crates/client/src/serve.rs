@@ -21,6 +21,9 @@ use common::workers::Workers;
 
 /// A thread holds a few small structures; buffers are on the heap. In bytes.
 const STACK: usize = 256 * 1024;
+/// Connections that may be served at once: five times what a qube was seen to open in a burst. Each costs two file
+/// descriptors and a thread.
+const MAX_CONNECTIONS: usize = 1024;
 /// Connections that have said nothing yet. When there are more, the oldest is closed.
 const MAX_SILENT: usize = 1024;
 /// Accepted at once from one socket, before others get their turn.
@@ -105,7 +108,7 @@ pub fn until_told_to_stop(
             signals.children.as_fd(),
             table.left.as_fd(),
         ];
-        if rest_until.is_none() && !table.is_full() {
+        if rest_until.is_none() && table.open() < MAX_CONNECTIONS {
             fds.extend(silent.iter().map(|(socket, _)| socket.as_fd()));
             fds.extend(served.iter().map(|(listener, _)| listener.socket.as_fd()));
         }
@@ -171,7 +174,7 @@ fn start_all(
     let mut result = Ok(());
     let all = std::mem::take(silent).into_iter();
     for ((socket, door), is_ready) in all.zip(ready.chain(iter::repeat(false))) {
-        if is_ready && result.is_ok() && !table.is_full() {
+        if is_ready && result.is_ok() && table.open() < MAX_CONNECTIONS {
             let handle = table.register();
             result = handle.and_then(|handle| workers.run(move || door(socket, &handle)));
         } else {
@@ -187,7 +190,7 @@ fn start_all(
 fn stop_all(table: &ConnectionTable, signals: &Signals) -> io::Result<()> {
     let end = Instant::now() + SHUTDOWN_GRACE;
     table.ask_all_to_leave();
-    while !table.is_empty() && Instant::now() < end {
+    while table.open() > 0 && Instant::now() < end {
         let mut fds = [
             PollFd::new(table.left.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.children.as_fd(), PollFlags::POLLIN),

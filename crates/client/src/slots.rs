@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::config::VaultConfig;
 use super::connection_table::Watcher;
 use crate::status::outcome::CallOutcome;
 use common::sync::lock;
@@ -21,15 +20,6 @@ pub struct CallSlots {
     pub open: Arc<Slots>,
     /// Of them, those that may be in set-up.
     pub set_up: Arc<Slots>,
-}
-
-impl CallSlots {
-    pub fn new(config: &VaultConfig) -> Self {
-        Self {
-            open: Slots::new(config.calls),
-            set_up: Slots::new(config.set_ups),
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -47,7 +37,7 @@ struct Queue {
 pub struct Slot(Arc<Slots>);
 
 impl Slots {
-    fn new(count: usize) -> Arc<Self> {
+    pub fn new(count: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Queue {
             free: count,
             waiting: VecDeque::new(),

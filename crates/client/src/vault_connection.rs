@@ -127,7 +127,7 @@ impl VaultConnection {
         }
         let answer = result?;
         if let Some(keys) = remembered::keys_of(answer.message()) {
-            self.vault.remembered.take(keys, binds.len() == 0);
+            self.vault.remembered.take(keys, binds.messages.is_empty());
         }
         Ok(answer)
     }
@@ -139,7 +139,7 @@ impl VaultConnection {
     /// As [`VaultConnection::ask`].
     pub fn allowed(&mut self, binds: &Binds, watcher: &Watcher<'_>) -> Result<usize, CallEnd> {
         let is_carried = matches!(self.link, Some(Link::Carried(_)));
-        if binds.len() == 0 || !is_carried {
+        if binds.messages.is_empty() || !is_carried {
             return Ok(0);
         }
         let answer = self.ask(binds, Some(&allowed::request()), watcher)?;
@@ -177,7 +177,8 @@ impl VaultConnection {
             message == Some(&[REQUEST_IDENTITIES]) || message == Some(&allowed::request());
         let time = is_list.then_some(LIST_TIME);
         let answer = loop {
-            let mut left = binds.iter().skip(self.told).chain(message);
+            let untold = binds.messages.iter().skip(self.told);
+            let mut left = untold.map(Vec::as_slice).chain(message);
             let next = left.next().unwrap_or_default();
             let is_last = left.next().is_none();
             let had_link = self.link.is_some();
@@ -218,7 +219,7 @@ impl VaultConnection {
                 return Err(end);
             }
         };
-        self.told = binds.len();
+        self.told = binds.messages.len();
         self.idle_since = Instant::now();
         if kind == Some(&EXTENSION) && answer.message() == [SUCCESS] {
             self.content = Content::Held;
