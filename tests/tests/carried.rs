@@ -344,8 +344,9 @@ fn the_connections_and_the_time_of_a_call_are_bounded() {
         many.send(&frame(OPEN, connection));
     }
     drop(many);
+    // The second call may have come before the first one's thread was free; both are kept ready then.
     wait_for("the last thread's end", || {
-        (threads() <= before).then_some(())
+        (threads() <= before + 1).then_some(())
     });
     let _ = &bed.world;
 }
