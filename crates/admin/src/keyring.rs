@@ -91,8 +91,10 @@ pub fn add(args: &AddArgs, paths: &Paths) -> Result<ExitCode, Error> {
         let keyring = &place.name;
         match count().saturating_sub(before) {
             0 => say(format_args!("keyring {keyring} holds these keys already")),
-            1 => say(format_args!("keyring {keyring} has 1 key more")),
-            added => say(format_args!("keyring {keyring} has {added} keys more")),
+            added => {
+                let added = counted(added, "key", "keys");
+                say(format_args!("keyring {keyring} has {added} more"));
+            }
         }
     }
     Ok(code)

@@ -322,7 +322,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::config::{CommandLine, Start, VaultConfig};
+    use crate::config::values::CommandLine;
+    use crate::config::{Start, VaultConfig};
     use crate::connection_table::ConnectionTable;
     use crate::slots::{CallSlots, Slots};
     use crate::transport::Transport;

@@ -9,7 +9,7 @@ pub struct ClientEnd(pub Connections);
 /// What the vault knows of the connections that it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It never looked at them: they may begin anew on another call.
+    /// It never looked at them: they may begin again on another call.
     Untaken,
     /// It never looked at the request whose reply is due.
     Unseen,

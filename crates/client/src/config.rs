@@ -23,7 +23,7 @@
 
 mod entry;
 mod qubes;
-mod values;
+pub(crate) mod values;
 
 pub use entry::{Start, VaultConfig, VaultEntry};
 
@@ -37,7 +37,6 @@ use common::config::read_toml;
 use common::error::Error;
 use common::paths::Paths;
 use qubes::Qubes;
-pub use values::CommandLine;
 use values::{Count, UserPath};
 
 /// The name of the file in its two places.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::question::BadAnswer;
-use crate::remembered::{COOL_DOWN_SECONDS, DENIALS_UNTIL_COOL_DOWN};
+use crate::remembered::denial_counter::{COOL_DOWN_SECONDS, DENIALS_UNTIL_COOL_DOWN};
 
 /// The person's answer, an earlier answer, or what kept the person from giving one.
 #[derive(Clone, Debug, PartialEq, Eq)]

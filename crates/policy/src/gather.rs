@@ -95,7 +95,7 @@ impl Gathered {
         &self.request
     }
 
-    /// The same request, with the host named anew by the known hosts that are in force now.
+    /// The same request, with the host named by the known hosts that are in force now.
     pub(crate) fn named_by(&self, identify: &dyn Fn(&[u8]) -> HostIdentity) -> Self {
         let mut gathered = self.clone();
         gathered.facts.host = self.host.host_key.as_deref().map(identify);

@@ -2,7 +2,7 @@
 //! *denial* refuses the rest of the same login, a muted qube, what the person denied for a while, or a qube that was denied too often. They are
 //! in memory only: gone when the vault stops.
 
-mod denial_counter;
+pub(crate) mod denial_counter;
 mod denied_purpose;
 mod denied_request;
 mod words;

@@ -263,6 +263,15 @@ fn world(random: &mut Random) -> World {
     }
 }
 
+fn policy(text: &str) -> Policy {
+    let source = Source {
+        name: "policy.toml",
+        text,
+        main: true,
+    };
+    Policy::parse(&[source]).unwrap()
+}
+
 fn login(known: &KnownHosts, policy: &Policy, blob: &[u8]) -> Facts {
     let tries: Vec<String> = policy.literal_host_names();
     let shown = HostKey::parse(blob).unwrap();
@@ -354,14 +363,7 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
         let text = format!(
             "default = \"ask\"\n[host.prod]\n{table}\n[[rule]]\nhost = [\"prod\"{by_port}]\naction = \"allow\"\n"
         );
-        let source = Source {
-            name: "policy.toml",
-            text: &text,
-            main: true,
-        };
-        let policy = Policy::parse(&[source])
-            .unwrap()
-            .with_known_hosts(&known, &Mixer);
+        let policy = policy(&text).with_known_hosts(&known, &Mixer);
         let judge = |blob: &Vec<u8>| {
             let facts = login(&known, &policy, blob);
             policy
@@ -414,12 +416,7 @@ fn nobody_else_is_taken_for_the_server_of_a_rule() {
 #[test]
 fn what_is_revoked_is_denied_in_every_form_and_under_every_name() {
     let text = "default = \"ask\"\n[[rule]]\nhost = [\"*\", \"unnamed\"]\naction = \"allow\"\n";
-    let source = Source {
-        name: "policy.toml",
-        text,
-        main: true,
-    };
-    let policy = Policy::parse(&[source]).unwrap();
+    let policy = policy(text);
     seeded::cases(100, |random| {
         let World {
             known_hosts,
@@ -470,14 +467,7 @@ fn no_key_of_a_server_is_a_way_past_a_rule_for_it() {
              [[rule]]\nkind = \"login\"\naction = \"allow\"\n\
              [[rule]]\nhost = [\"*\", \"unnamed\", \"unproven\", \"web.example\"]\naction = \"allow\"\n"
         );
-        let source = Source {
-            name: "policy.toml",
-            text: &text,
-            main: true,
-        };
-        let policy = Policy::parse(&[source])
-            .unwrap()
-            .with_known_hosts(&known, &Mixer);
+        let policy = policy(&text).with_known_hosts(&known, &Mixer);
         let judge = |facts: &Facts| {
             policy
                 .judge(facts, &NOON, &RateCounter::default())
@@ -516,12 +506,7 @@ fn a_port_in_a_pattern_of_known_hosts_is_no_way_past_a_rule() {
         let text = format!(
             "default = \"deny\"\n[[rule]]\nhost = \"{denied}\"\naction = \"deny\"\n[[rule]]\nhost = \"*\"\naction = \"allow\"\n"
         );
-        let source = Source {
-            name: "policy.toml",
-            text: &text,
-            main: true,
-        };
-        let policy = Policy::parse(&[source]).unwrap();
+        let policy = policy(&text);
         let facts = login(&known, &policy, &key);
         let judgement = policy.judge(&facts, &NOON, &RateCounter::default());
         judgement.verdict()

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use crate::config::CommandLine;
+use crate::config::values::CommandLine;
 use crate::connection_table::Watcher;
 use crate::status::TransportKind;
 use crate::status::outcome::CallOutcome;

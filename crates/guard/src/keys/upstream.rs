@@ -21,7 +21,7 @@ use common::agent::ListedKey;
 use common::error::reason;
 use common::wait;
 
-/// An agent whose queue is full for so long is stopped.
+/// An agent whose queue stays full for so long is hung or stopped.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// An agent that lists its keys does no work for it.
 const LIST_TIME: Duration = Duration::from_secs(10);

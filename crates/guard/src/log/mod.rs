@@ -39,7 +39,7 @@ struct State {
     written: Option<Head>,
     repeats: RepeatCounter,
     /// To be told in a `recovered` record before the next one.
-    mended: Option<String>,
+    repairs: Option<String>,
     /// Records that could not be written since the last that could, and why the last one could not.
     lost: u64,
     trouble: Option<String>,
@@ -49,7 +49,7 @@ struct State {
 }
 
 impl Log {
-    /// Opens or begins the log in `folder` (made with mode 0700), and mends what a crash left.
+    /// Opens or begins the log in `folder` (made with mode 0700), and repairs what a crash left.
     ///
     /// # Errors
     /// A folder that cannot be made or that others can write, or a log that another vault writes.
@@ -60,7 +60,7 @@ impl Log {
 
     fn open_with(folder: &Path, max_file: u64) -> Result<Self, Error> {
         let dir = LockedLogDir::take(folder)?;
-        let (tail, mended) = LogTail::find(&dir, None)?;
+        let (tail, repairs) = LogTail::find(&dir, None)?;
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         Ok(Self {
             state: Mutex::new(State {
@@ -70,7 +70,7 @@ impl Log {
                 tail: Some(tail),
                 written: None,
                 repeats: RepeatCounter::default(),
-                mended,
+                repairs,
                 lost: 0,
                 trouble: None,
                 max_file,
@@ -177,11 +177,11 @@ impl State {
     fn append(&mut self, record: &mut Record) -> Result<(), Error> {
         self.dir.check()?;
         let mut tail = self.take_tail()?;
-        if let Some(reason) = &self.mended {
+        if let Some(reason) = &self.repairs {
             let mut told = Record::new(Event::Recovered, RecordOutcome::Ok, record.time)
                 .because(reason.clone());
             tail = self.append_line(tail, &mut told)?;
-            self.mended = None;
+            self.repairs = None;
         }
         if self.lost > 0 {
             let mut told = Record::new(Event::Recovered, RecordOutcome::Failed, record.time)
@@ -203,14 +203,14 @@ impl State {
                 Some(what) => self.note_repair(format!("{what}; see `split-ssh log --verify`")),
             }
         }
-        let (tail, mended) = LogTail::find(&self.dir, self.written.as_ref())?;
-        mended.into_iter().for_each(|what| self.note_repair(what));
+        let (tail, repairs) = LogTail::find(&self.dir, self.written.as_ref())?;
+        repairs.into_iter().for_each(|what| self.note_repair(what));
         Ok(tail)
     }
 
     /// Something that the next `recovered` record is to tell.
     fn note_repair(&mut self, what: String) {
-        self.mended = Some(match self.mended.take() {
+        self.repairs = Some(match self.repairs.take() {
             Some(before) if before != what => format!("{before}; {what}"),
             _ => what,
         });

@@ -38,7 +38,7 @@ struct FileEnd {
 }
 
 impl LogTail {
-    /// Finds the end, cuts off a half-written line, and says what was mended. The chain goes on from
+    /// Finds the end, cuts off a half-written line, and says what was repaired. The chain goes on from
     /// `written`, the last line that this process wrote, whatever became of it since.
     pub(super) fn find(
         dir: &LockedLogDir,
@@ -47,17 +47,17 @@ impl LogTail {
         let path = dir.newest();
         let file = dir.open_newest()?;
         let end = end_of(&path)?;
-        let mut mended = Vec::new();
+        let mut repairs = Vec::new();
         if end.torn > 0 {
             file.set_len(end.whole)
                 .map_err(|source| failed("mending", &path, &source))?;
-            mended.push(format!(
+            repairs.push(format!(
                 "a half-written line of {} bytes was cut off",
                 end.torn
             ));
         }
         if end.odd {
-            mended.push("the line before was changed; see `split-ssh log --verify`".to_owned());
+            repairs.push("the line before was changed; see `split-ssh log --verify`".to_owned());
         }
         let mut last = written.cloned().or(end.last);
         if let (None, Some(before)) = (&last, dir.before_newest()) {
@@ -75,7 +75,7 @@ impl LogTail {
             is_whole: true,
             line: Vec::new(),
         };
-        Ok((tail, (!mended.is_empty()).then(|| mended.join("; "))))
+        Ok((tail, (!repairs.is_empty()).then(|| repairs.join("; "))))
     }
 
     /// The last line, from which the chain goes on.

@@ -50,7 +50,7 @@ impl KnownHosts {
             algorithm: host_key.plain().algorithm().to_owned(),
             ca,
             possible_names,
-            revocation: self.revocation(host_key, &names, crypto),
+            revocation: self.revocation(host_key, &blob, &names, crypto),
             names,
             label: None,
         }
@@ -206,15 +206,16 @@ impl KnownHosts {
             .collect()
     }
 
-    /// What the `@revoked` lines say of a host that showed this key and has these names.
+    /// What the `@revoked` lines say of a host that showed this key, whose plain blob is `plain`, and has these names.
     fn revocation(
         &self,
         host_key: &PublicKey<'_>,
+        plain: &[u8],
         names: &[String],
         crypto: &dyn Crypto,
     ) -> Revocation {
         let certificate = host_key.certificate();
-        if self.is_revoked(&host_key.plain_blob())
+        if self.is_revoked(plain)
             || certificate.is_some_and(|shown| self.is_revoked(shown.signature_key))
         {
             return Revocation::Revoked;

@@ -32,7 +32,7 @@ word_enum! {
         /// A remembered answer ended before its time. Older logs say `grant`.
         #[serde(alias = "grant")]
         Revoked = "revoked",
-        /// The log itself was mended after a crash or a full disk.
+        /// The log itself was repaired after a crash or a full disk.
         Recovered = "recovered",
     }
 }

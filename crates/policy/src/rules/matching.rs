@@ -110,10 +110,9 @@ impl<'a> Request<'a> {
     /// The rule's result, if the host were the rule's.
     pub(super) fn result_but_host(&self, rule: &Rule) -> Match {
         let mut least = Match::Yes;
-        for matcher in Matcher::ALL {
-            if matcher != Matcher::Host {
-                least = least.min(self.try_matcher(rule, matcher));
-            }
+        let others = Matcher::ALL.into_iter().filter(|it| *it != Matcher::Host);
+        for matcher in others {
+            least = least.min(self.try_matcher(rule, matcher));
             if least == Match::No {
                 break;
             }
